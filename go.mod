@@ -1,0 +1,3 @@
+module github.com/nadir-ml/nadir
+
+go 1.26

@@ -1,0 +1,112 @@
+// Package rng is the one source of random numbers: Philox4x32-10, a
+// counter-based generator (Salmon, Moraes, Dror and Shaw, "Parallel Random
+// Numbers: As Easy as 1, 2, 3", SC 2011). A number is a pure function of a key
+// and a counter, so that any thread may make any part of a sequence and
+// nothing has to be stored to go on.
+package rng
+
+import (
+	"hash/fnv"
+	"math"
+	"math/bits"
+)
+
+// Philox maps a 128-bit counter to 128 random bits under a 64-bit key.
+func Philox(key [2]uint32, ctr [4]uint32) [4]uint32 {
+	const m0, m1, w0, w1 = 0xD2511F53, 0xCD9E8D57, 0x9E3779B9, 0xBB67AE85
+	for range 10 {
+		hi0, lo0 := bits.Mul32(m0, ctr[0])
+		hi1, lo1 := bits.Mul32(m1, ctr[2])
+		ctr = [4]uint32{hi1 ^ ctr[1] ^ key[0], lo1, hi0 ^ ctr[3] ^ key[1], lo0}
+		key[0] += w0
+		key[1] += w1
+	}
+	return ctr
+}
+
+// Key folds a seed and a name (a parameter's path, a purpose) into a stream
+// number, so that a stream depends on nothing but those two.
+func Key(seed uint64, name string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name))
+	return mix(seed) ^ h.Sum64()
+}
+
+// mix is the finalizer of SplitMix64: neighbouring seeds become far keys.
+func mix(z uint64) uint64 {
+	z += 0x9E3779B97F4A7C15
+	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+	z = (z ^ z>>27) * 0x94D049BB133111EB
+	return z ^ z>>31
+}
+
+// A Stream reads one sequence in order. The zero Stream is that of key 0.
+type Stream struct {
+	key [2]uint32
+	hi  uint64
+	ctr uint64
+	buf [4]uint32
+	n   int
+}
+
+// New is the sequence of (key, sub): sub may be an epoch, a row, a step.
+func New(key, sub uint64) *Stream {
+	return &Stream{key: [2]uint32{uint32(key), uint32(key >> 32)}, hi: sub}
+}
+
+// Uint32 is the next 32 random bits.
+func (s *Stream) Uint32() uint32 {
+	if s.n == 0 {
+		s.buf = Philox(s.key, [4]uint32{uint32(s.ctr), uint32(s.ctr >> 32), uint32(s.hi), uint32(s.hi >> 32)})
+		s.ctr++
+		s.n = 4
+	}
+	s.n--
+	return s.buf[3-s.n]
+}
+
+// Uint64 is the next 64 random bits.
+func (s *Stream) Uint64() uint64 { return uint64(s.Uint32())<<32 | uint64(s.Uint32()) }
+
+// Float64 is uniform in [0, 1) with 53 bits.
+func (s *Stream) Float64() float64 { return float64(s.Uint64()>>11) * 0x1p-53 }
+
+// IntN is uniform in [0, n), n > 0, without bias (Lemire 2019).
+func (s *Stream) IntN(n int) int {
+	if n <= 0 {
+		panic("rng: IntN of a number below 1")
+	}
+	un := uint64(n)
+	hi, lo := bits.Mul64(s.Uint64(), un)
+	if lo < un {
+		for t := -un % un; lo < t; {
+			hi, lo = bits.Mul64(s.Uint64(), un)
+		}
+	}
+	return int(hi)
+}
+
+// Norm is a standard normal number (Box and Muller 1958, the cosine branch).
+func (s *Stream) Norm() float64 {
+	u := 1 - s.Float64() // (0, 1]: the logarithm stays finite
+	return math.Sqrt(-2*math.Log(u)) * math.Cos(2*math.Pi*s.Float64())
+}
+
+// TruncNorm is a standard normal number redrawn until it lies within two
+// deviations of 0. Its own deviation is 0.8796256610342398.
+func (s *Stream) TruncNorm() float64 {
+	for {
+		if v := s.Norm(); math.Abs(v) <= 2 {
+			return v
+		}
+	}
+}
+
+// Perm fills p with a uniform permutation of 0 … len(p)−1 (Fisher and Yates).
+func (s *Stream) Perm(p []int32) {
+	for i := range p {
+		j := s.IntN(i + 1)
+		p[i] = p[j]
+		p[j] = int32(i)
+	}
+}
