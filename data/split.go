@@ -1,0 +1,61 @@
+package data
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/nadir-ml/nadir/internal/rng"
+)
+
+// From says which rows a Split takes for validation.
+type From uint8
+
+// The places that validation rows are taken from.
+const (
+	End    From = iota // the last rows, for sets in a fixed order such as MNIST
+	Start              // the first rows
+	Random             // rows drawn without replacement
+)
+
+// String is the place as configuration writes it.
+func (f From) String() string {
+	switch f {
+	case End:
+		return "end"
+	case Start:
+		return "start"
+	case Random:
+		return "random"
+	}
+	return fmt.Sprintf("from(%d)", uint8(f))
+}
+
+// Split parts src in two: n rows for validation and the others for training,
+// both in the order of src. Random draws depend on seed alone. With n = 0 train
+// is src and val is nil. It fails where n is negative or leaves nothing to
+// train on.
+func Split(src Source, n int, from From, seed uint64) (train, val Source, err error) {
+	total := src.Len()
+	switch {
+	case n == 0:
+		return src, nil, nil
+	case n < 0 || n >= total:
+		return nil, nil, &Error{Msg: fmt.Sprintf("%d of %d rows cannot be held out: want at least 0 and at most %d, so that some are left to train on", n, total, max(total-1, 0))}
+	}
+	var held, kept []int32
+	switch from {
+	case End:
+		kept, held = span(0, total-n), span(total-n, total)
+	case Start:
+		held, kept = span(0, n), span(n, total)
+	case Random:
+		p := make([]int32, total)
+		rng.New(rng.Key(seed, "data/split"), 0).Perm(p)
+		held, kept = p[:n:n], p[n:]
+		slices.Sort(held)
+		slices.Sort(kept)
+	default:
+		return nil, nil, fmt.Errorf("validation rows from %v: want end, start or random", from)
+	}
+	return Subset(src, kept), Subset(src, held), nil
+}
