@@ -1,0 +1,71 @@
+// Package backend says what runs a graph: a [Backend] compiles it to a
+// [Plan], and the plan runs it any number of times.
+//
+// Mode (train or infer), batch size and freezing belong to the graph that is
+// compiled, never to the plan: compiling again takes milliseconds.
+package backend
+
+import (
+	"context"
+	"io"
+	"iter"
+
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A Backend turns graphs into plans.
+type Backend interface {
+	// Name is "cpu" or the like, with the kernel family where there are several.
+	Name() string
+	// Compile lays out everything a run needs. It fails with the graph's own
+	// errors, joined, or where a parameter of the graph is missing from the
+	// options' state or has another shape or type.
+	Compile(g *graph.Builder, o Options) (Plan, error)
+}
+
+// Options say what a plan is compiled for.
+type Options struct {
+	// Float is the precision: tensor.Float32 (also when zero) or tensor.Float64.
+	Float tensor.DType
+	// State finds a parameter's storage by name. The plan reads and updates it
+	// in place; it must stay the same tensor as long as the plan is used.
+	State func(name string) *tensor.Tensor
+	// Threads is how many cores a run may use, the caller's included; 0 means
+	// all. Results are the same bytes for any number.
+	Threads int
+}
+
+// Inputs are what a run is given.
+type Inputs struct {
+	// Values holds a tensor for every input of the graph, by name. A float
+	// input takes the plan's precision.
+	Values map[string]*tensor.Tensor
+	// Seed and Step key all random numbers of the run.
+	Seed, Step uint64
+}
+
+// A Plan is a compiled graph. Its methods must not be called concurrently.
+type Plan interface {
+	// Run computes the outputs and the updates. It allocates nothing. It fails
+	// where the context is done, or an input is missing or does not fit; then
+	// no parameter was changed.
+	Run(ctx context.Context, in Inputs) error
+	// Output is the result of that name of the last run, or nil where there is
+	// none. It is overwritten by the next run.
+	Output(name string) *tensor.Tensor
+	// Steps runs the plan one op at a time and yields each result. Leaving the
+	// loop leaves the parameters untouched: updates come last, all together.
+	Steps(ctx context.Context, in Inputs) iter.Seq2[Event, error]
+	// Dump writes the plan as stable text.
+	Dump(w io.Writer) error
+	// Close gives back what the plan holds beyond memory.
+	Close() error
+}
+
+// An Event is one op of a plan that has just run.
+type Event struct {
+	Op    string         // name in the op table
+	Path  string         // layer that made it
+	Value *tensor.Tensor // its result, valid until the next event
+}

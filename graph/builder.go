@@ -1,0 +1,257 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"reflect"
+	"strings"
+
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A Builder collects the nodes of one graph. It belongs to one goroutine. Ops
+// with equal inputs and attributes are one node: common subexpressions never
+// arise.
+type Builder struct {
+	nodes   []entry
+	memo    map[memoKey]int32
+	path    string
+	errs    []error
+	inputs  []Node
+	params  []Node
+	names   map[string]Node
+	outputs []Named
+	updates []Assign
+	streams map[string]int
+}
+
+type entry struct {
+	op   *Op
+	in   []int32
+	attr any
+	typ  Type
+	path string
+}
+
+type memoKey struct {
+	op   *Op
+	attr any
+	in   string
+}
+
+// Named is a node that a plan makes readable after a run.
+type Named struct {
+	Name string
+	Node Node
+}
+
+// Assign says that a parameter holds Next after the run. All reads of the
+// parameter within the run see its value from before.
+type Assign struct{ Param, Next Node }
+
+// New is an empty graph.
+func New() *Builder {
+	return &Builder{memo: map[memoKey]int32{}, names: map[string]Node{}, streams: map[string]int{}}
+}
+
+// SetPath names the layer that the following ops belong to and returns the
+// name before, to be set again. Errors and dumps carry it.
+func (b *Builder) SetPath(path string) (before string) {
+	before, b.path = b.path, path
+	return before
+}
+
+// Path is the name set last.
+func (b *Builder) Path() string { return b.path }
+
+// Fail records an error at the current path and returns the invalid Node.
+func (b *Builder) Fail(format string, args ...any) Node {
+	err := fmt.Errorf(format, args...)
+	if b.path != "" {
+		err = fmt.Errorf("%s: %w", b.path, err)
+	}
+	b.errs = append(b.errs, err)
+	return Node{}
+}
+
+// Err is every error recorded, joined, or nil.
+func (b *Builder) Err() error { return errors.Join(b.errs...) }
+
+// Len is the number of nodes. Node i's inputs have numbers below i.
+func (b *Builder) Len() int { return len(b.nodes) }
+
+// Node is the node of that number.
+func (b *Builder) Node(i int) Node { return Node{b, int32(i)} }
+
+// Nodes lists the nodes, inputs before what uses them.
+func (b *Builder) Nodes() iter.Seq[Node] {
+	return func(yield func(Node) bool) {
+		for i := range b.nodes {
+			if !yield(Node{b, int32(i)}) {
+				return
+			}
+		}
+	}
+}
+
+// Apply adds an op by name. It is how ops registered elsewhere are used; the
+// methods of Node call it too. The attribute must be comparable, or nil.
+func (b *Builder) Apply(name string, attr any, in ...Node) Node {
+	for _, x := range in {
+		if !x.Valid() {
+			return Node{}
+		}
+		if x.b != b {
+			return b.Fail("%s: an input belongs to another graph", name)
+		}
+	}
+	op := table[name]
+	if op == nil {
+		return b.Fail("no op is named %q", name)
+	}
+	if op.Arity >= 0 && len(in) != op.Arity || len(in) == 0 && op.Arity != 0 {
+		return b.Fail("%s: takes %d inputs, got %d", name, op.Arity, len(in))
+	}
+	types := make([]Type, len(in))
+	for i, x := range in {
+		types[i] = x.Type()
+	}
+	typ, err := op.Type(types, attr)
+	if err == nil && len(typ.Shape) > tensor.MaxRank {
+		err = fmt.Errorf("shape %v has more than %d axes", typ.Shape, tensor.MaxRank)
+	}
+	if err == nil {
+		_, err = typ.Shape.Elems()
+	}
+	if err != nil {
+		return b.Fail("%s: %w", name, err)
+	}
+	return b.add(op, attr, typ, in)
+}
+
+func (b *Builder) add(op *Op, attr any, typ Type, in []Node) Node {
+	var ids strings.Builder
+	idx := make([]int32, len(in))
+	for i, x := range in {
+		idx[i] = x.id
+		ids.Write([]byte{byte(x.id), byte(x.id >> 8), byte(x.id >> 16), byte(x.id >> 24)})
+	}
+	if attr != nil && !reflect.TypeOf(attr).Comparable() {
+		panic(fmt.Sprintf("graph: %s: attribute %T is not comparable", op.Name, attr))
+	}
+	k := memoKey{op, attr, ids.String()}
+	if id, ok := b.memo[k]; ok {
+		return Node{b, id}
+	}
+	id := int32(len(b.nodes))
+	b.nodes = append(b.nodes, entry{op, idx, attr, typ, b.path})
+	b.memo[k] = id
+	return Node{b, id}
+}
+
+// leafAttr names a parameter or an input. The type is part of it, since the
+// type rule has nothing else to go by.
+type leafAttr struct {
+	Name  string
+	Kind  Kind
+	Shape string
+}
+
+// Input declares data that is given at every run.
+func (b *Builder) Input(name string, kind Kind, shape ...int) Node {
+	x := b.leaf("input", name, kind, shape)
+	if x.Valid() && int(x.id) == len(b.nodes)-1 {
+		b.inputs = append(b.inputs, x)
+	}
+	return x
+}
+
+// Param declares state that a plan finds by name and that outlives the run.
+// Declaring a name twice with one type is the same node.
+func (b *Builder) Param(name string, shape ...int) Node {
+	x := b.leaf("param", name, Float, shape)
+	if x.Valid() && int(x.id) == len(b.nodes)-1 {
+		b.params = append(b.params, x)
+	}
+	return x
+}
+
+func (b *Builder) leaf(op, name string, kind Kind, shape tensor.Shape) Node {
+	if _, err := shape.Elems(); err != nil {
+		return b.Fail("%s %q: %w", op, name, err)
+	}
+	typ := Type{kind, shape.Clone()}
+	if old, ok := b.names[name]; ok {
+		if old.Op().Name == op && old.Type().Kind == kind && old.Shape().Equal(shape) {
+			return old
+		}
+		return b.Fail("%s %q of type %v was declared before as %s of type %v", op, name, typ, old.Op().Name, old.Type())
+	}
+	x := b.add(table[op], leafAttr{name, kind, shape.String()}, typ, nil)
+	b.names[name] = x
+	return x
+}
+
+func init() {
+	given := func(in []Type, attr any) (Type, error) { return Type{}, errors.New("is declared, not applied") }
+	Register(Op{Name: "input", Type: given})
+	Register(Op{Name: "param", Type: given})
+	Register(Op{Name: "const", Type: func(_ []Type, attr any) (Type, error) { return Type{Float, tensor.Shape{}}, nil }})
+}
+
+// Const is a scalar.
+func (b *Builder) Const(v float64) Node { return b.Apply("const", constAttr{v}) }
+
+// constAttr is the attribute of a const. Its own type keeps -0 and 0 one
+// constant only where they compare equal, which the ops here do not mind.
+type constAttr struct{ V float64 }
+
+// Full is a tensor filled with one number.
+func (b *Builder) Full(v float64, shape ...int) Node { return b.Const(v).BroadcastTo(shape...) }
+
+// Output makes a node readable after a run under a name.
+func (b *Builder) Output(name string, x Node) {
+	if !x.Valid() {
+		return
+	}
+	for _, o := range b.outputs {
+		if o.Name == name {
+			b.Fail("output %q was named before", name)
+			return
+		}
+	}
+	b.outputs = append(b.outputs, Named{name, x})
+}
+
+// Update makes a parameter hold next after the run. Optimizers, running
+// statistics and contrastive divergence all use this one verb.
+func (b *Builder) Update(param, next Node) {
+	switch {
+	case !param.Valid() || !next.Valid():
+	case param.Op().Name != "param":
+		b.Fail("update of a %s, which is no parameter", param.Op().Name)
+	case !param.Shape().Equal(next.Shape()) || next.Type().Kind != Float:
+		b.Fail("update of %q: %v does not fit %v", param.Name(), next.Type(), param.Type())
+	default:
+		for _, u := range b.updates {
+			if u.Param == param {
+				b.Fail("update of %q: it is updated twice in one step", param.Name())
+				return
+			}
+		}
+		b.updates = append(b.updates, Assign{param, next})
+	}
+}
+
+// Inputs lists the inputs in the order of their declaration.
+func (b *Builder) Inputs() []Node { return b.inputs }
+
+// Params lists the parameters in the order of their declaration.
+func (b *Builder) Params() []Node { return b.params }
+
+// Outputs lists the outputs in the order of their declaration.
+func (b *Builder) Outputs() []Named { return b.outputs }
+
+// Updates lists the updates in the order of their declaration.
+func (b *Builder) Updates() []Assign { return b.updates }
