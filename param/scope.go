@@ -1,0 +1,201 @@
+package param
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/internal/rng"
+)
+
+// A Layer is a plain value that owns nothing. Applied to an input it adds ops
+// to the scope's graph and declares the parameters it needs.
+type Layer interface {
+	Apply(s *Scope, x graph.Node) graph.Node
+}
+
+// Options say what a model is traced for.
+type Options struct {
+	Training bool   // dropout drops, batch normalization uses the batch
+	Seed     uint64 // of parameters that are new
+}
+
+// A Scope is the place in a model where a layer is applied: a path, the graph,
+// and the set that holds the parameters. It belongs to one trace.
+type Scope struct {
+	B      *graph.Builder
+	path   string
+	trace  *trace
+	counts map[string]int
+}
+
+type trace struct {
+	set      *Set
+	opt      Options
+	declared map[string]bool
+	layers   []Applied
+	losses   []graph.Node
+}
+
+// Applied is one layer's place in a trace: what summaries, probes and pictures
+// go by.
+type Applied struct {
+	Path   string
+	Layer  Layer
+	In     []graph.Node
+	Out    graph.Node
+	Params []string // declared by this layer, in order
+	Shared bool     // the layer's parameters were declared before
+	Depth  int      // 0 for a layer of the model itself, 1 within one of them, …
+}
+
+// NewScope is the root of a trace into b. Parameters are looked up in set and
+// added to it where they are new.
+func NewScope(b *graph.Builder, set *Set, o Options) *Scope {
+	return &Scope{B: b, trace: &trace{set: set, opt: o, declared: map[string]bool{}}, counts: map[string]int{}}
+}
+
+// Training reports whether the graph is built for training. It is asked while
+// building, never while running.
+func (s *Scope) Training() bool { return s.trace.opt.Training }
+
+// Path is the layer's path, "" at the root.
+func (s *Scope) Path() string { return s.path }
+
+// Params is the set that the trace declares in.
+func (s *Scope) Params() *Set { return s.trace.set }
+
+// Layers lists the layers applied so far, each before those within it.
+func (s *Scope) Layers() []Applied { return s.trace.layers }
+
+// AddLoss adds a scalar to the loss of the model: a penalty on weights or
+// activations.
+func (s *Scope) AddLoss(x graph.Node) {
+	if x.Valid() {
+		s.trace.losses = append(s.trace.losses, x)
+	}
+}
+
+// Losses lists what AddLoss was given.
+func (s *Scope) Losses() []graph.Node { return s.trace.losses }
+
+// Weight declares a parameter that training changes.
+func (s *Scope) Weight(name string, init Init, shape ...int) graph.Node {
+	return s.declare(name, Weight, init, shape)
+}
+
+// Stat declares a parameter that is saved but never trained.
+func (s *Scope) Stat(name string, init Init, shape ...int) graph.Node {
+	return s.declare(name, Stat, init, shape)
+}
+
+// Frozen reports whether the layer's parameter of that name is frozen.
+func (s *Scope) Frozen(name string) bool {
+	p := s.trace.set.Get(s.join(name))
+	return p != nil && p.Frozen
+}
+
+func (s *Scope) join(name string) string {
+	if s.path == "" {
+		return name
+	}
+	return s.path + "/" + name
+}
+
+func (s *Scope) declare(name string, kind Kind, init Init, shape []int) graph.Node {
+	for _, d := range shape {
+		if d <= 0 {
+			return s.B.Fail("%s: shape %v has an axis below 1", name, shape)
+		}
+	}
+	full := s.join(name)
+	if s.trace.declared[full] {
+		return s.B.Fail("%s is declared twice; give one of the layers another name", full)
+	}
+	s.trace.declared[full] = true
+	p := s.trace.set.Get(full)
+	if p == nil {
+		var err error
+		if p, err = s.trace.set.Add(full, kind, shape); err != nil {
+			return s.B.Fail("%w", err)
+		}
+		p.Init = init
+		init.Fill(p.Value, rng.New(rng.Key(s.trace.opt.Seed, full), 0))
+	}
+	if !p.Value.Shape().Equal(shape) {
+		return s.B.Fail("%s has shape %v, but the layer wants %v", full, p.Value.Shape(), shape)
+	}
+	for i := len(s.trace.layers) - 1; i >= 0; i-- {
+		if l := &s.trace.layers[i]; l.Path == s.path && !l.Shared {
+			l.Params = append(l.Params, full)
+			break
+		}
+	}
+	return s.B.Param(full, shape...)
+}
+
+// AutoName is the next free name for a layer of that kind here: dense,
+// dense_1, …
+func (s *Scope) AutoName(kind string) string {
+	n := s.counts[kind]
+	s.counts[kind] = n + 1
+	if n == 0 {
+		return kind
+	}
+	return fmt.Sprintf("%s_%d", kind, n)
+}
+
+// Sub applies a layer under a name of its own: the boundary that parameters'
+// paths, errors and probes go by.
+func (s *Scope) Sub(name string, l Layer, x graph.Node) graph.Node {
+	return s.sub(name, l, []graph.Node{x}, false, func(c *Scope) graph.Node { return l.Apply(c, x) })
+}
+
+// SubFunc is Sub for a layer that takes several inputs: apply is called with
+// the layer's scope.
+func (s *Scope) SubFunc(name string, l Layer, in []graph.Node, apply func(*Scope) graph.Node) graph.Node {
+	return s.sub(name, l, in, false, apply)
+}
+
+// Share makes a layer that can be applied to several inputs with the same
+// parameters: towers, tied weights.
+func (s *Scope) Share(name string, l Layer) func(graph.Node) graph.Node {
+	again := false
+	return func(x graph.Node) graph.Node {
+		shared := again
+		again = true
+		return s.sub(name, l, []graph.Node{x}, shared, func(c *Scope) graph.Node { return l.Apply(c, x) })
+	}
+}
+
+// Again applies a layer of that path once more, with the parameters it has.
+func (s *Scope) Again(name string, l Layer, in []graph.Node, apply func(*Scope) graph.Node) graph.Node {
+	return s.sub(name, l, in, true, apply)
+}
+
+func (s *Scope) sub(name string, l Layer, in []graph.Node, shared bool, apply func(*Scope) graph.Node) graph.Node {
+	if name == "" || strings.ContainsAny(name, "/#,!*?[]{}") {
+		return s.B.Fail("layer name %q: want letters, digits, _, -, . and the like, without / # , ! * ? [ ] { }", name)
+	}
+	c := &Scope{B: s.B, path: s.join(name), trace: s.trace, counts: map[string]int{}}
+	if shared {
+		c.trace.forget(c.path)
+	}
+	i := len(s.trace.layers)
+	s.trace.layers = append(s.trace.layers, Applied{Path: c.path, Layer: l, In: slices.Clone(in), Shared: shared, Depth: strings.Count(c.path, "/")})
+	before := s.B.SetPath(c.path)
+	out := apply(c)
+	s.B.SetPath(before)
+	s.trace.layers[i].Out = out
+	return out
+}
+
+// forget lets the parameters under a path be declared once more.
+func (t *trace) forget(path string) {
+	for name := range t.declared {
+		if strings.HasPrefix(name, path+"/") {
+			delete(t.declared, name)
+		}
+	}
+}
