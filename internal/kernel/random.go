@@ -1,0 +1,53 @@
+package kernel
+
+import (
+	"math"
+
+	"github.com/nadir-ml/nadir/internal/rng"
+)
+
+// streamKey folds the stream's and the step's number into the key: each pair is
+// a sequence of its own.
+func streamKey(key [2]uint32, stream, step uint64) [2]uint32 {
+	k := rng.Philox(key, [4]uint32{uint32(stream), uint32(stream >> 32), uint32(step), uint32(step >> 32)})
+	return [2]uint32{k[0], k[1]}
+}
+
+// block is words 4·n … 4·n+3 of a sequence.
+func block(key [2]uint32, n int) [4]uint32 {
+	return rng.Philox(key, [4]uint32{uint32(n), uint32(uint64(n) >> 32)})
+}
+
+// Uniform sets dst[i] to number first+i of the sequence (key, stream, step),
+// uniform in [0, 1) with 24 bits: the same numbers in float32 and float64. Any
+// part of a sequence can be made by itself; first is not negative.
+func Uniform[T Float](dst []T, key [2]uint32, stream, step uint64, first int) {
+	draw(dst, streamKey(key, stream, step), first, func(b [4]uint32) (v [4]T) {
+		for i, u := range b {
+			v[i] = T(u>>8) * 0x1p-24
+		}
+		return v
+	})
+}
+
+// Normal sets dst[i] to number first+i of a sequence of standard normal numbers
+// (Box and Muller 1958, both branches), as [Uniform] does.
+func Normal[T Float](dst []T, key [2]uint32, stream, step uint64, first int) {
+	draw(dst, streamKey(key, stream, step), first, func(b [4]uint32) (v [4]T) {
+		for i := 0; i < 4; i += 2 {
+			// (0, 1]: the logarithm stays finite.
+			r := math.Sqrt(-2 * log((float64(b[i])+1)*0x1p-32))
+			s, c := sincosTurn(b[i+1])
+			v[i], v[i+1] = T(r*c), T(r*s)
+		}
+		return v
+	})
+}
+
+func draw[T Float](dst []T, key [2]uint32, first int, numbers func([4]uint32) [4]T) {
+	for n := first / 4; len(dst) > 0; n++ {
+		v := numbers(block(key, n))
+		k := copy(dst, v[first%4:])
+		dst, first = dst[k:], 0
+	}
+}

@@ -1,0 +1,102 @@
+package kernel
+
+// Sums are taken in blocks of sumBlock elements, eight running sums a block
+// (element i goes to sum i mod 8), and the blocks' sums are added in a balanced
+// tree: the error grows with the logarithm of the length.
+const sumBlock = 256
+
+// Sum is Σ x[i] in one order that depends only on len(x).
+func Sum[T Float](x []T) T {
+	if len(x) <= sumBlock {
+		return sumLeaf(x)
+	}
+	half := (len(x)/sumBlock + 1) / 2 * sumBlock
+	return Sum(x[:half]) + Sum(x[half:])
+}
+
+func sumLeaf[T Float](x []T) T {
+	var s0, s1, s2, s3, s4, s5, s6, s7 T
+	for ; len(x) >= 8; x = x[8:] {
+		s0 += x[0]
+		s1 += x[1]
+		s2 += x[2]
+		s3 += x[3]
+		s4 += x[4]
+		s5 += x[5]
+		s6 += x[6]
+		s7 += x[7]
+	}
+	s := [8]T{s0, s1, s2, s3, s4, s5, s6, s7}
+	for i, v := range x {
+		s[i] += v
+	}
+	return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))
+}
+
+// RowSum sets dst[i] = Σ_j x[i,j] for rows i0 ≤ i < i1 of x (rows×cols), each
+// summed as by [Sum].
+func RowSum[T Float](dst, x []T, rows, cols, i0, i1 int) {
+	x = x[:rows*cols]
+	for i := i0; i < i1; i++ {
+		dst[i] = Sum(x[i*cols : (i+1)*cols])
+	}
+}
+
+// RowMax sets dst[i] = max_j x[i,j] for rows i0 ≤ i < i1 of x (rows×cols), NaN
+// if the row holds one. cols is at least 1.
+func RowMax[T Float](dst, x []T, rows, cols, i0, i1 int) {
+	x = x[:rows*cols]
+	for i := i0; i < i1; i++ {
+		dst[i] = maxOf(x[i*cols : (i+1)*cols])
+	}
+}
+
+func maxOf[T Float](x []T) T {
+	m := x[0]
+	for _, v := range x[1:] {
+		m = max(m, v)
+	}
+	return m
+}
+
+// ColSum sets dst[j] = Σ_i x[i,j] for columns j0 ≤ j < j1 of x (rows×cols): rows
+// are added in order within blocks of sumBlock, then the blocks in order.
+func ColSum[T Float](dst, x []T, rows, cols, j0, j1 int) {
+	x = x[:rows*cols]
+	for j := j0; j < j1; j += 8 {
+		w := min(8, j1-j)
+		var total [8]T
+		for i := 0; i < rows; i += sumBlock {
+			part := colSum8(x[i*cols+j:], cols, min(sumBlock, rows-i), w)
+			for q := range total {
+				total[q] += part[q]
+			}
+		}
+		copy(dst[j:j+w], total[:w])
+	}
+}
+
+// colSum8 sums w ≤ 8 neighbouring columns of the given rows.
+func colSum8[T Float](x []T, cols, rows, w int) (s [8]T) {
+	if w < 8 {
+		for i := range rows {
+			for q, v := range x[i*cols:][:w] {
+				s[q] += v
+			}
+		}
+		return s
+	}
+	var s0, s1, s2, s3, s4, s5, s6, s7 T
+	for i := range rows {
+		r := (*[8]T)(x[i*cols:])
+		s0 += r[0]
+		s1 += r[1]
+		s2 += r[2]
+		s3 += r[3]
+		s4 += r[4]
+		s5 += r[5]
+		s6 += r[6]
+		s7 += r[7]
+	}
+	return [8]T{s0, s1, s2, s3, s4, s5, s6, s7}
+}

@@ -1,0 +1,87 @@
+package kernel
+
+import "math"
+
+// SoftmaxRow sets dst[i,j] = e^x[i,j] / Σ_j e^x[i,j] for rows i0 ≤ i < i1 of x
+// (rows×cols). The row's maximum is subtracted first, so nothing overflows.
+// dst may be x. cols is at least 1.
+func SoftmaxRow[T Float](dst, x []T, rows, cols, i0, i1 int) {
+	dst, x = dst[:rows*cols], x[:rows*cols]
+	for i := i0; i < i1; i++ {
+		d, r := dst[i*cols:(i+1)*cols], x[i*cols:(i+1)*cols]
+		SubS(d, r, maxOf(r))
+		Exp(d, d)
+		DivS(d, d, Sum(d))
+	}
+}
+
+// LogSoftmaxRow sets dst[i,j] = x[i,j] − ln Σ_j e^x[i,j] for rows i0 ≤ i < i1 of x
+// (rows×cols). dst must not overlap x. cols is at least 1.
+func LogSoftmaxRow[T Float](dst, x []T, rows, cols, i0, i1 int) {
+	dst, x = dst[:rows*cols], x[:rows*cols]
+	for i := i0; i < i1; i++ {
+		d, r := dst[i*cols:(i+1)*cols], x[i*cols:(i+1)*cols]
+		m := maxOf(r)
+		SubS(d, r, m)
+		Exp(d, d)
+		l := ln(Sum(d))
+		SubS(d, r, m)
+		SubS(d, d, l)
+	}
+}
+
+// CrossEntropyRow is softmax, cross-entropy and its gradient in one: for rows
+// i0 ≤ i < i1 of the logits x (rows×cols),
+//
+//	loss[i]    = ln Σ_j e^x[i,j] − x[i, label[i]]
+//	grad[i,j]  = softmax(x)[i,j] − (1 if j = label[i] else 0)
+//
+// A label outside 0 … cols−1 gives a loss of NaN and a gradient of NaN. grad may
+// be nil; it must not overlap x. cols is at least 1.
+func CrossEntropyRow[T Float](loss, grad, x []T, label []int32, rows, cols, i0, i1 int) {
+	x = x[:rows*cols]
+	var buf [sumBlock]T
+	for i := i0; i < i1; i++ {
+		r, y := x[i*cols:(i+1)*cols], int(label[i])
+		if y < 0 || y >= cols {
+			loss[i] = T(math.NaN())
+			if grad != nil {
+				Fill(grad[i*cols:(i+1)*cols], loss[i])
+			}
+			continue
+		}
+		m := maxOf(r)
+		var s T
+		if grad != nil {
+			d := grad[i*cols : (i+1)*cols]
+			SubS(d, r, m)
+			Exp(d, d)
+			s = Sum(d)
+			DivS(d, d, s)
+			d[y]--
+		} else {
+			s = sumExp(r, m, buf[:])
+		}
+		loss[i] = ln(s) - (r[y] - m)
+	}
+}
+
+// sumExp is Σ e^(x[j]−m), added as [Sum] adds.
+func sumExp[T Float](x []T, m T, buf []T) T {
+	if len(x) <= sumBlock {
+		d := buf[:len(x)]
+		SubS(d, x, m)
+		Exp(d, d)
+		return sumLeaf(d)
+	}
+	half := (len(x)/sumBlock + 1) / 2 * sumBlock
+	return sumExp(x[:half], m, buf) + sumExp(x[half:], m, buf)
+}
+
+// ln is the logarithm of one number, as [Log] takes it.
+func ln[T Float](x T) T {
+	if single[T]() {
+		return T(log(float64(x)))
+	}
+	return T(math.Log(float64(x)))
+}
