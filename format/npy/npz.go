@@ -1,0 +1,110 @@
+package npy
+
+import (
+	"archive/zip"
+	"fmt"
+	"io"
+	"iter"
+	"math"
+	"strings"
+
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// An Archive is an opened .npz file: arrays by name, each read when asked for.
+type Archive struct {
+	size  int64 // of the whole file
+	names []string
+	files map[string]*zip.File
+}
+
+// deflate is the most bytes that a compressed byte can stand for: 258 from the
+// two bits of a match.
+const deflate = 1032
+
+// NewArchive opens the .npz file of size bytes in r. Every entry must be an
+// array, NAME.npy, no name twice.
+func NewArchive(r io.ReaderAt, size int64) (*Archive, error) {
+	z, err := zip.NewReader(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("no npz archive, or a truncated one: %w", err)
+	}
+	a := &Archive{size: size, files: make(map[string]*zip.File)}
+	for _, f := range z.File {
+		name, ok := strings.CutSuffix(f.Name, ".npy")
+		if !ok {
+			return nil, fmt.Errorf("npz entry %q is no .npy array", f.Name)
+		}
+		if a.files[name] != nil {
+			return nil, fmt.Errorf("npz archive holds %q twice", name)
+		}
+		a.names = append(a.names, name)
+		a.files[name] = f
+	}
+	return a, nil
+}
+
+// Names are the arrays' names in the order of the archive.
+func (a *Archive) Names() []string { return a.names }
+
+// Header is what the named array is, without reading its elements.
+func (a *Archive) Header(name string) (Header, error) {
+	var h Header
+	err := a.open(name, func(r io.Reader, _ int64) (err error) {
+		h, err = ReadHeader(r)
+		return err
+	})
+	return h, err
+}
+
+// Read reads the named array.
+func (a *Archive) Read(name string) (*tensor.Tensor, error) {
+	var t *tensor.Tensor
+	err := a.open(name, func(r io.Reader, size int64) (err error) {
+		t, err = Read(r, size)
+		return err
+	})
+	return t, err
+}
+
+func (a *Archive) open(name string, read func(io.Reader, int64) error) error {
+	f := a.files[name]
+	if f == nil {
+		return fmt.Errorf("npz archive holds no %q; it holds %s", name, strings.Join(a.names, ", "))
+	}
+	r, err := f.Open()
+	if err != nil {
+		return fmt.Errorf("npz entry %q: %w", name, err)
+	}
+	defer r.Close()
+	// What an entry says of its sizes is a claim; the file is there, and bounds it.
+	most := min(f.CompressedSize64, uint64(a.size))
+	if f.Method != zip.Store {
+		most = min(most*deflate, f.UncompressedSize64, math.MaxInt64)
+	}
+	if err := read(r, int64(most)); err != nil {
+		return fmt.Errorf("npz entry %q: %w", name, err)
+	}
+	return nil
+}
+
+// WriteArchive writes an .npz file of the named arrays, uncompressed as
+// NumPy's savez. The same arrays give the same bytes.
+func WriteArchive(w io.Writer, arrays iter.Seq2[string, *tensor.Tensor]) error {
+	z := zip.NewWriter(w)
+	seen := make(map[string]bool)
+	for name, t := range arrays {
+		if seen[name] {
+			return fmt.Errorf("npz archive would hold %q twice", name)
+		}
+		seen[name] = true
+		f, err := z.CreateHeader(&zip.FileHeader{Name: name + ".npy", Method: zip.Store})
+		if err != nil {
+			return err
+		}
+		if err := Write(f, t); err != nil {
+			return fmt.Errorf("npz entry %q: %w", name, err)
+		}
+	}
+	return z.Close()
+}
