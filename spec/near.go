@@ -8,8 +8,8 @@ import (
 
 // Nearest is at most three of the names, the most similar to word first. The
 // measure is the Damerau–Levenshtein distance in its optimal string alignment
-// form (Damerau 1964), ignoring case, less the length of the common prefix at a
-// tenth a character.
+// form (Damerau 1964), ignoring case, less a tenth for every character of the
+// common prefix; a word that is cut short counts as one mistake.
 func Nearest(word string, names []string) []string {
 	type scored struct {
 		name string
@@ -23,7 +23,11 @@ func Nearest(word string, names []string) []string {
 		for prefix < len(w) && prefix < len(l) && w[prefix] == l[prefix] {
 			prefix++
 		}
-		all = append(all, scored{n, float64(distance(w, l)) - 0.1*float64(prefix)})
+		d := distance(w, l)
+		if prefix >= 3 && prefix == min(len(w), len(l)) { // one begins with the other
+			d = min(d, 1)
+		}
+		all = append(all, scored{n, float64(d) - 0.1*float64(prefix)})
 	}
 	slices.SortStableFunc(all, func(a, b scored) int {
 		return cmp.Or(cmp.Compare(a.d, b.d), strings.Compare(a.name, b.name))
