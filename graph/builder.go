@@ -23,6 +23,7 @@ type Builder struct {
 	names   map[string]Node
 	outputs []Named
 	updates []Assign
+	guards  []Node
 	streams map[string]int
 }
 
@@ -243,6 +244,20 @@ func (b *Builder) Update(param, next Node) {
 		b.updates = append(b.updates, Assign{param, next})
 	}
 }
+
+// Guard lets the updates of a run happen only where every element of x, a
+// float, is finite. A training step that diverged then leaves no trace in the
+// parameters.
+func (b *Builder) Guard(x Node) {
+	if x.Valid() && x.Type().Kind != Float {
+		b.Fail("guard: wants floats, got %v", x.Type())
+	} else if x.Valid() {
+		b.guards = append(b.guards, x)
+	}
+}
+
+// Guards lists the guards in the order of their declaration.
+func (b *Builder) Guards() []Node { return b.guards }
 
 // Inputs lists the inputs in the order of their declaration.
 func (b *Builder) Inputs() []Node { return b.inputs }

@@ -44,5 +44,10 @@ func (b *Builder) Dump(w io.Writer) error {
 			return err
 		}
 	}
+	for _, x := range b.guards {
+		if _, err := fmt.Fprintf(w, "guard %%%d\n", x.ID()); err != nil {
+			return err
+		}
+	}
 	return nil
 }

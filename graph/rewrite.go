@@ -1,0 +1,76 @@
+package graph
+
+// Rewrite copies what the outputs, updates and guards of src need into a new
+// graph. f is called for every op with its inputs in the new graph and returns
+// what stands in its place; returning the zero Node keeps the op as it is.
+// Names, paths and random streams are kept.
+func Rewrite(src *Builder, f func(dst *Builder, x Node, in []Node) Node) *Builder {
+	live := src.Live()
+	dst := New()
+	dst.errs = append(dst.errs, src.errs...)
+	to := make([]Node, src.Len())
+	for x := range src.Nodes() {
+		if !live[x.id] {
+			continue
+		}
+		in := x.Ins()
+		for i := range in {
+			in[i] = to[in[i].id]
+		}
+		dst.path = x.Path()
+		switch y := f(dst, x, in); {
+		case y.Valid():
+			to[x.id] = y
+		default:
+			y = dst.add(x.Op(), x.Attr(), x.Type(), in)
+			if name := x.Name(); name != "" {
+				dst.names[name] = y
+			}
+			to[x.id] = y
+		}
+	}
+	dst.path = ""
+	for _, x := range src.inputs {
+		if live[x.id] {
+			dst.inputs = append(dst.inputs, to[x.id])
+		}
+	}
+	for _, x := range src.params {
+		if live[x.id] {
+			dst.params = append(dst.params, to[x.id])
+		}
+	}
+	for _, o := range src.outputs {
+		dst.outputs = append(dst.outputs, Named{o.Name, to[o.Node.id]})
+	}
+	for _, u := range src.updates {
+		dst.updates = append(dst.updates, Assign{to[u.Param.id], to[u.Next.id]})
+	}
+	for _, x := range src.guards {
+		dst.guards = append(dst.guards, to[x.id])
+	}
+	return dst
+}
+
+// Live reports for every node whether an output, an update or a guard depends
+// on it.
+func (b *Builder) Live() []bool {
+	live := make([]bool, len(b.nodes))
+	for _, o := range b.outputs {
+		live[o.Node.id] = true
+	}
+	for _, u := range b.updates {
+		live[u.Param.id], live[u.Next.id] = true, true
+	}
+	for _, x := range b.guards {
+		live[x.id] = true
+	}
+	for i := len(b.nodes) - 1; i >= 0; i-- {
+		if live[i] {
+			for _, j := range b.nodes[i].in {
+				live[j] = true
+			}
+		}
+	}
+	return live
+}
