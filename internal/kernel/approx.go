@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // The functions below take a float32 that was widened and are accurate to some
 // 1e-10 relative, so that the one rounding back to float32 errs by at most 0.51
@@ -21,7 +24,8 @@ func expParts(x float64) (scale, f float64) {
 	t := float64(x*log2e) + whole
 	n := t - whole
 	r := x - float64(n*ln2)
-	p := 1.0 / 362880
+	p := 1.0 / 3628800
+	p = float64(p*r) + 1.0/362880
 	p = float64(p*r) + 1.0/40320
 	p = float64(p*r) + 1.0/5040
 	p = float64(p*r) + 1.0/720
@@ -40,6 +44,9 @@ func exp(x float64) float64 {
 
 func expm1(x float64) float64 {
 	s, f := expParts(x)
+	if f == 0 {
+		return x // keeps the sign of zero
+	}
 	return float64(s*f) + (s - 1)
 }
 
@@ -59,7 +66,8 @@ func log(x float64) float64 {
 	m := math.Float64frombits(b - uint64(k)<<52)
 	s := (m - 1) / (m + 1)
 	z := float64(s * s)
-	p := 1.0 / 13
+	p := 1.0 / 15
+	p = float64(p*z) + 1.0/13
 	p = float64(p*z) + 1.0/11
 	p = float64(p*z) + 1.0/9
 	p = float64(p*z) + 1.0/7
@@ -90,19 +98,90 @@ func sigmoid(x float64) float64 { return 1 / (1 + exp(-x)) }
 
 func softplus(x float64) float64 { return max(x, 0) + log1p(exp(-math.Abs(x))) }
 
-func erf(x float64) float64 { return math.Erf(x) }
+// erf is an odd polynomial up to 1 and one around 5/2 from there to 4, where
+// float32 reaches 1. Both are Chebyshev fits, to 1e-12 and 2e-10.
+func erf(x float64) float64 {
+	a := math.Abs(x)
+	if a < 1 {
+		z := float64(x * x)
+		p := 1.058938064107501918e-6
+		for _, c := range [...]float64{-1.390934002187459859e-5, 1.195656256820732956e-4,
+			-8.542637997087229627e-4, 5.223783477189248115e-3, -2.686613323509559156e-2,
+			0.1128379130860458145, -0.3761263888963530677, 1.128379167094676733} {
+			p = float64(p*z) + c
+		}
+		return p * x
+	}
+	t := float64((min(a, 4) - 2.5) * (2.0 / 3))
+	p := 3.317439730169916114e-5
+	for _, c := range [...]float64{7.184258174654207283e-6, -2.948060972152907311e-4,
+		2.311211851144139825e-4, 9.205711040597914448e-4, -1.992824122911290439e-3,
+		4.418985562898437247e-4, 4.637153971491356492e-3, -9.621385963954123723e-3,
+		6.649488132310013636e-3, 9.267552001539575299e-3, -3.187060974956155582e-2,
+		4.645361320288998861e-2, -4.365134513715881156e-2, 2.818155227563953901e-2,
+		-1.225282751825066237e-2, 3.267426345154414785e-3, 0.9995930478513904948} {
+		p = float64(p*t) + c
+	}
+	return math.Copysign(p, x)
+}
 
-func sin(x float64) float64 { return math.Sin(x) }
+// pow is x to the power y: e^(y·ln|x|), and the special cases of math.Pow.
+func pow[T Float](x, y T) T {
+	a, b := float64(x), float64(y)
+	if !single[T]() || a-a != 0 || b-b != 0 || a == 0 || b == 0 || a == 1 {
+		return T(math.Pow(a, b)) // with float32, exact
+	}
+	v := exp(b * log(math.Abs(a)))
+	if a < 0 {
+		switch {
+		case b != math.Floor(b):
+			return T(math.NaN())
+		case math.Mod(b, 2) != 0:
+			v = -v
+		}
+	}
+	return T(v)
+}
 
-func cos(x float64) float64 { return math.Cos(x) }
+func sin(x float64) float64 {
+	if math.Abs(x) < 0.5 {
+		return sinPoly(x)
+	}
+	s, _ := sincosTurn(turn(math.Abs(x)))
+	// x − x is NaN where x is not finite.
+	return math.Copysign(s, math.Copysign(1, s)*x) + (x - x)
+}
 
-func pow[T Float](x, y T) T { return T(math.Pow(float64(x), float64(y))) }
+func cos(x float64) float64 {
+	if math.Abs(x) < 0.5 {
+		return cosPoly(x)
+	}
+	_, c := sincosTurn(turn(math.Abs(x)))
+	return c + (x - x)
+}
 
-// sincosTurn is sin 2πt and cos 2πt of t = u/2³².
-func sincosTurn(u uint32) (s, c float64) {
+// invTurn is 1/2π, its first 296 bits behind 24 zeros.
+var invTurn = [...]uint64{0x28be60db93, 0x91054a7f09d5f47d, 0x4d377036d8a5664f, 0x10e4107f9458eaf7, 0xaef1586dc91b8e90}
+
+// turn is the fractional part of x/2π in units of 2⁻⁶⁴, for a float32 x ≥ ½, with
+// an error of about one unit (Payne and Hanek 1983): x is a whole number of 24
+// bits times a power of two, so only 128 bits of 1/2π matter. Of a
+// number that is not finite it is anything.
+func turn(x float64) uint64 {
+	b := math.Float32bits(float32(x))
+	m, at := uint64(b&(1<<23-1)|1<<23), int(b>>23)-126
+	i, s := at/64, at%64
+	hi := invTurn[i]<<s | invTurn[i+1]>>(64-s)
+	lo := invTurn[i+1]<<s | invTurn[i+2]>>(64-s)
+	f, _ := bits.Mul64(m, lo)
+	return m*hi + f
+}
+
+// sincosTurn is sin 2πt and cos 2πt of t = u/2⁶⁴.
+func sincosTurn(u uint64) (s, c float64) {
 	// The turn is cut into quarters, each from −⅛ to ⅛ around its middle.
-	q := (u + 1<<29) >> 30
-	r := float64(int32(u-q<<30)) * (2 * math.Pi / (1 << 32))
+	q := (u + 1<<61) >> 62
+	r := float64(float64(int64(u-q<<62)) * (2 * math.Pi / (1 << 64)))
 	s, c = sinPoly(r), cosPoly(r)
 	if q&1 != 0 {
 		s, c = c, -s
@@ -121,7 +200,7 @@ func sinPoly(r float64) float64 {
 	p = float64(p*z) - 1.0/5040
 	p = float64(p*z) + 1.0/120
 	p = float64(p*z) - 1.0/6
-	return r + float64(float64(p*z)*r)
+	return (float64(p*z) + 1) * r
 }
 
 func cosPoly(r float64) float64 {

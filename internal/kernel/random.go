@@ -37,7 +37,7 @@ func Normal[T Float](dst []T, key [2]uint32, stream, step uint64, first int) {
 		for i := 0; i < 4; i += 2 {
 			// (0, 1]: the logarithm stays finite.
 			r := math.Sqrt(-2 * log((float64(b[i])+1)*0x1p-32))
-			s, c := sincosTurn(b[i+1])
+			s, c := sincosTurn(uint64(b[i+1]) << 32)
 			v[i], v[i+1] = T(r*c), T(r*s)
 		}
 		return v
