@@ -27,6 +27,10 @@ func init() {
 		{"pow", func(a, b, y, dy Node) (Node, Node) {
 			one, zero := y.b.Const(1), y.b.Const(0)
 			da := dy.Mul(b).Mul(a.Pow(b.Sub(one)))
+			// b·aᵇ⁻¹ is 0 for b = 0, even at a = 0.
+			if v, ok := b.Value(); !ok || v == 0 {
+				da = b.Equal(zero).Select(zero, da)
+			}
 			// aᵇ·ln a is 0 at a = 0 for b > 0.
 			pos := a.Greater(zero)
 			return da, dy.Mul(y).Mul(pos.Select(pos.Select(a, one).Log(), zero))

@@ -40,7 +40,16 @@ func init() {
 		VJP: func(y Node, in []Node, dy Node) []Node {
 			return []Node{dy.keepAxes(y, in[0]).BroadcastTo(in[0].Shape()...)}
 		}})
-	Register(Op{Name: "reduce_max", Arity: 1, Type: shape,
+	Register(Op{Name: "reduce_max", Arity: 1,
+		Type: func(in []Type, attr any) (Type, error) {
+			t, err := shape(in, attr)
+			for i, d := range in[0].Shape {
+				if err == nil && d == 0 && attr.(ReduceAttr).Has(i) {
+					err = fmt.Errorf("axis %d of shape %v is empty: no element is its largest", i, in[0].Shape)
+				}
+			}
+			return t, err
+		},
 		// Elements that share the maximum share its gradient evenly.
 		VJP: func(y Node, in []Node, dy Node) []Node {
 			x, a := in[0], y.Attr().(ReduceAttr)

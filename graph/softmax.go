@@ -31,14 +31,17 @@ func init() {
 	Register(Op{Name: "cross_entropy", Arity: 2,
 		Type: func(in []Type, _ any) (Type, error) {
 			x, l := in[0], in[1]
-			if x.Kind != Float || len(x.Shape) < 1 || l.Kind != Int || !l.Shape.Equal(x.Shape[:len(x.Shape)-1]) {
+			if x.Kind != Float || len(x.Shape) == 0 || x.Shape[len(x.Shape)-1] == 0 || l.Kind != Int || !l.Shape.Equal(x.Shape[:len(x.Shape)-1]) {
 				return Type{}, fmt.Errorf("wants logits (…, classes) and an int label for each row, got %v and %v", x, l)
 			}
 			return Type{Float, l.Shape}, nil
 		},
 		Lower: func(in []Node, _ any) Node {
 			x := in[0]
-			return in[1].OneHot(x.Dim(-1)).Mul(x.LogSoftmax()).Sum(-1).Neg()
+			hit := in[1].OneHot(x.Dim(-1))
+			// A logit of -Inf at another class leaves no trace; where no class
+			// is hit, the last division is 0/0.
+			return hit.Select(x.LogSoftmax(), x.b.Const(0)).Sum(-1).Neg().Div(hit.Sum(-1))
 		},
 		VJP: func(_ Node, in []Node, dy Node) []Node {
 			x := in[0]
@@ -54,5 +57,5 @@ func (x Node) Softmax() Node { return x.apply("softmax", nil) }
 func (x Node) LogSoftmax() Node { return x.apply("log_softmax", nil) }
 
 // CrossEntropy is −log softmax(x)[label] for logits x (…, classes) and int
-// labels (…).
+// labels (…), NaN where a label is none of the classes.
 func (x Node) CrossEntropy(labels Node) Node { return x.apply("cross_entropy", nil, labels) }
