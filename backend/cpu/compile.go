@@ -1,0 +1,452 @@
+package cpu
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// An instr is one step of a plan: a tile program or the loop of one op.
+type instr[T float] struct {
+	job
+	op    string // "tile" for a program
+	path  string
+	group *group[T]
+	node  graph.Node // of a single op
+}
+
+// A compiler turns a lowered graph into instructions. Node numbers index its
+// tables.
+type compiler[T float] struct {
+	g       *graph.Builder
+	float   tensor.DType
+	threads int
+	fuse    bool
+	table   map[string]*elementwise[T]
+	singles map[string]single[T]
+	key     *runKey
+
+	root    []int        // the node whose memory a node shares: itself but for reshapes
+	at      []int        // the instruction that makes it; -1 of leaves
+	uses    []int        // the last instruction that reads it
+	apart   []bool       // something but its own group reads it: it needs memory
+	value   []*value[T]  // its memory, by root
+	inplace map[int]bool // roots written into the parameter they update
+
+	instrs  []*instr[T]
+	updates int // the first instruction that runs only when the guards hold
+	params  map[string]*value[T]
+	inputs  map[string]*value[T]
+	copies  []finalCopy[T]
+}
+
+// A finalCopy moves an update to its parameter after everything else has run.
+type finalCopy[T float] struct{ from, to *value[T] }
+
+// lower replaces the ops that there is no loop for by their definition.
+func lower[T float](g *graph.Builder, table map[string]*elementwise[T], singles map[string]single[T]) (*graph.Builder, error) {
+	for {
+		var missing []error
+		changed := false
+		next := graph.Rewrite(g, func(_ *graph.Builder, x graph.Node, in []graph.Node) graph.Node {
+			name := x.Op().Name
+			if table[name] != nil || singles[name] != nil || leaf(name) || name == "reshape" {
+				return graph.Node{}
+			}
+			if x.Op().Lower == nil {
+				missing = append(missing, fmt.Errorf("cpu: op %q has neither a loop nor a definition in simpler ops", name))
+				return graph.Node{}
+			}
+			changed = true
+			return x.Op().Lower(in, x.Attr())
+		})
+		if err := errors.Join(append(missing, next.Err())...); err != nil {
+			return nil, err
+		}
+		g = next
+		if !changed {
+			return g, nil
+		}
+	}
+}
+
+func leaf(op string) bool { return op == "input" || op == "param" || op == "const" }
+
+func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse bool) (*compiler[T], error) {
+	if err := g.Err(); err != nil {
+		return nil, err
+	}
+	table, singles := elementwiseOps[T](), singleOps[T]()
+	g, err := lower(g, table, singles)
+	if err != nil {
+		return nil, err
+	}
+	n := g.Len()
+	c := &compiler[T]{
+		g: g, threads: threads, fuse: fuse, table: table, singles: singles, key: &runKey{}, float: tensor.TypeOf[T](),
+		root: make([]int, n), at: make([]int, n), uses: make([]int, n), apart: make([]bool, n), value: make([]*value[T], n),
+		inplace: map[int]bool{}, params: map[string]*value[T]{}, inputs: map[string]*value[T]{},
+	}
+	if err := c.leaves(o); err != nil {
+		return nil, err
+	}
+	c.schedule()
+	c.place()
+	for i, in := range c.instrs {
+		if in.group != nil {
+			p := c.program(i, in.group)
+			in.chunks, in.run = p.chunks(), p.run
+		} else {
+			in.chunks, in.run = c.singles[in.op](c, in.node)
+		}
+		in.chunks = max(in.chunks, 1)
+		if in.chunks > maxChunks {
+			return nil, fmt.Errorf("cpu: %s: %s needs %d chunks, more than %d", in.path, in.op, in.chunks, maxChunks)
+		}
+	}
+	return c, nil
+}
+
+// leaves binds parameters to their storage and notes the inputs.
+func (c *compiler[T]) leaves(o backend.Options) error {
+	var errs []error
+	live := c.g.Live()
+	for x := range c.g.Nodes() {
+		id := x.ID()
+		c.root[id], c.at[id], c.uses[id] = id, -1, -1
+		if !live[id] {
+			continue
+		}
+		switch x.Op().Name {
+		case "reshape":
+			c.root[id] = c.root[x.In(0).ID()]
+		case "param":
+			v := &value[T]{typ: x.Type()}
+			var t *tensor.Tensor
+			if o.State != nil {
+				t = o.State(x.Name())
+			}
+			switch {
+			case t == nil:
+				errs = append(errs, fmt.Errorf("cpu: parameter %q has no storage", x.Name()))
+			case t.DType() != c.float || !t.Shape().Equal(x.Shape()):
+				errs = append(errs, fmt.Errorf("cpu: parameter %q is %v%v, the graph wants %v%v", x.Name(), t.DType(), t.Shape(), c.float, x.Shape()))
+			default:
+				v.bind(t)
+			}
+			c.value[id] = v
+			c.params[x.Name()] = v
+		case "input":
+			v := &value[T]{typ: x.Type()}
+			c.value[id] = v
+			c.inputs[x.Name()] = v
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// schedule orders the live nodes into instructions: first what outputs and
+// guards need, then what only updates need.
+func (c *compiler[T]) schedule() {
+	live := c.g.Live()
+	first := make([]bool, c.g.Len())
+	for _, o := range c.g.Outputs() {
+		first[o.Node.ID()] = true
+	}
+	for _, x := range c.g.Guards() {
+		first[x.ID()] = true
+	}
+	for i := c.g.Len() - 1; i >= 0; i-- {
+		if first[i] {
+			for _, in := range c.g.Node(i).Ins() {
+				first[in.ID()] = true
+			}
+		}
+	}
+	for _, phase := range []bool{true, false} {
+		c.updates = len(c.instrs)
+		groups := map[string][]int{} // by shape: instructions that are groups, ascending
+		for x := range c.g.Nodes() {
+			id := x.ID()
+			name := x.Op().Name
+			if !live[id] || first[id] != phase || leaf(name) || name == "reshape" {
+				continue
+			}
+			last := c.updates - 1
+			for _, in := range x.Ins() {
+				last = max(last, c.at[c.root[in.ID()]])
+			}
+			if !c.isElementwise(x) {
+				c.at[id] = len(c.instrs)
+				c.instrs = append(c.instrs, &instr[T]{op: name, path: x.Path(), node: x})
+				continue
+			}
+			key := x.Shape().String()
+			list := groups[key]
+			// A group may take the node in if all the node's inputs are there
+			// by the time the group runs.
+			if k := sort.SearchInts(list, last); c.fuse && k < len(list) && list[k] >= c.updates {
+				g := c.instrs[list[k]]
+				g.group.nodes = append(g.group.nodes, x)
+				c.at[id] = list[k]
+				continue
+			}
+			c.at[id] = len(c.instrs)
+			groups[key] = append(list, len(c.instrs))
+			c.instrs = append(c.instrs, &instr[T]{op: "tile", path: x.Path(), group: &group[T]{x.Shape(), []graph.Node{x}}})
+		}
+	}
+}
+
+// isElementwise reports whether the node can be part of a tile program. Ints
+// are compared as ints.
+func (c *compiler[T]) isElementwise(x graph.Node) bool {
+	return c.table[x.Op().Name] != nil && !(x.Op().Name == "equal" && x.In(0).Type().Kind == graph.Int)
+}
+
+// place decides which results need memory, for how long, and which updates are
+// written straight into their parameter.
+func (c *compiler[T]) place() {
+	live := c.g.Live()
+	end := len(c.instrs)
+	readers := map[int]map[int]bool{} // root → instructions
+	read := func(root, by int) {
+		c.uses[root] = max(c.uses[root], by)
+		if by == end || c.at[root] != by {
+			c.apart[root] = true
+		}
+		if readers[root] == nil {
+			readers[root] = map[int]bool{}
+		}
+		readers[root][by] = true
+	}
+	for x := range c.g.Nodes() {
+		if !live[x.ID()] || x.Op().Name == "reshape" {
+			continue
+		}
+		for _, in := range x.Ins() {
+			read(c.root[in.ID()], c.at[x.ID()])
+		}
+	}
+	for _, o := range c.g.Outputs() {
+		read(c.root[o.Node.ID()], end)
+	}
+	for _, x := range c.g.Guards() {
+		read(c.root[x.ID()], end)
+	}
+	for _, u := range c.g.Updates() {
+		p, x := u.Param.ID(), c.root[u.Next.ID()]
+		w := c.at[x]
+		ok := c.fuse && w >= c.updates && c.instrs[w].group != nil && c.value[x] == nil &&
+			c.g.Node(x).Shape().Equal(u.Param.Shape())
+		for by := range readers[p] {
+			ok = ok && by <= w
+		}
+		if ok && readers[p][w] {
+			// Within the group the parameter must be read element by element.
+			for _, y := range c.instrs[w].group.nodes {
+				for _, in := range y.Ins() {
+					ok = ok && (c.root[in.ID()] != p || in.Shape().Len() == u.Param.Shape().Len())
+				}
+			}
+		}
+		if ok {
+			c.value[x] = c.value[p]
+			c.inplace[x] = true
+			c.apart[x] = true
+			continue
+		}
+		read(x, end)
+		from := c.memory(x)
+		c.copies = append(c.copies, finalCopy[T]{from, c.value[p]})
+	}
+	for x := range c.g.Nodes() {
+		id := x.ID()
+		if live[id] && c.root[id] == id && c.at[id] >= 0 && (c.apart[id] || c.instrs[c.at[id]].group == nil) {
+			c.memory(id)
+		}
+	}
+	for id, v := range c.value {
+		if v != nil && v.arena {
+			v.first, v.last = c.at[id], max(c.uses[id], c.at[id])
+		}
+	}
+}
+
+// memory is the value of a root, made where there is none yet.
+func (c *compiler[T]) memory(root int) *value[T] {
+	if v := c.value[root]; v != nil {
+		return v
+	}
+	x := c.g.Node(root)
+	v := &value[T]{typ: x.Type()}
+	c.value[root] = v
+	if num, ok := x.Value(); ok {
+		t := tensor.New(c.float)
+		t.SetFlat(0, num)
+		v.bind(t)
+		return v
+	}
+	v.arena = true
+	return v
+}
+
+// of is the memory that a node's elements are found in.
+func (c *compiler[T]) of(x graph.Node) *value[T] { return c.memory(c.root[x.ID()]) }
+
+// costPerChunk is how much elementwise work, in additions, is worth handing to
+// another core.
+const costPerChunk = 48 * 1024
+
+// program compiles a group.
+func (c *compiler[T]) program(at int, g *group[T]) *program[T] {
+	n := g.shape.Len()
+	p := &program[T]{n: n}
+	type source struct {
+		root int
+		pat  pattern
+		dims string
+	}
+	var (
+		lastUse = map[int]int{} // node → step
+		regOf   = map[int]int{}
+		free    []int
+		loads   = map[source]*operand[T]{}
+		loadEnd = map[*operand[T]]int{}
+		cost    int
+	)
+	alloc := func() int {
+		if k := len(free); k > 0 {
+			r := free[k-1]
+			free = free[:k-1]
+			return r
+		}
+		p.regs++
+		return p.regs - 1
+	}
+	inGroup := func(root int) bool { return c.at[root] == at }
+	for i, x := range g.nodes {
+		for _, in := range x.Ins() {
+			lastUse[c.root[in.ID()]] = i
+		}
+	}
+	// Operands from outside: what is read where it lies, and what a tile of
+	// its own is loaded for.
+	type need struct {
+		o    *operand[T]
+		load bool
+	}
+	operands := make([][]need, len(g.nodes))
+	for i, x := range g.nodes {
+		op := c.table[x.Op().Name]
+		ins := x.Ins()
+		for k, in := range ins {
+			root := c.root[in.ID()]
+			if inGroup(root) {
+				operands[i] = append(operands[i], need{})
+				continue
+			}
+			o := &operand[T]{reg: -1}
+			if num, ok := c.g.Node(root).Value(); ok {
+				o.isConst, o.c, o.pat = true, T(num), scalar
+			} else {
+				o.v = c.memory(root)
+				o.pat, o.n, o.dims, o.steps = classify(in.Shape(), g.shape)
+				if o.pat == scalar && n == 1 {
+					o.pat = full
+				}
+			}
+			inPlace := o.pat == full && o.v.typ.Kind == graph.Float
+			if o.pat == scalar && op.binary != nil {
+				// One scalar is an immediate; the other side must be a slice.
+				other := ins[1-k]
+				_, isNum := c.g.Node(c.root[other.ID()]).Value()
+				otherScalar := !inGroup(c.root[other.ID()]) && (isNum || n > 1 && other.Shape().Len() == 1)
+				inPlace = !otherScalar || k == 1
+			}
+			if !inPlace {
+				s := source{root, o.pat, fmt.Sprint(o.n, o.dims, o.steps)}
+				if old := loads[s]; old != nil {
+					o = old
+				} else {
+					loads[s] = o
+					o.reg = alloc()
+					if o.pat == scalar {
+						p.fills = append(p.fills, o)
+					} else {
+						p.loads = append(p.loads, o)
+						cost += 2
+					}
+				}
+				if o.pat != scalar {
+					loadEnd[o] = i
+				}
+			}
+			operands[i] = append(operands[i], need{o, !inPlace})
+		}
+	}
+	for i, x := range g.nodes {
+		st := step[T]{op: c.table[x.Op().Name], dst: -1}
+		var done []int
+		for k, in := range x.Ins() {
+			root := c.root[in.ID()]
+			nd := operands[i][k]
+			switch {
+			case nd.load:
+				st.args[k] = arg[T]{reg: nd.o.reg}
+				if end, ok := loadEnd[nd.o]; ok && end == i && !slices.Contains(done, nd.o.reg) {
+					done = append(done, nd.o.reg)
+				}
+			case nd.o != nil:
+				st.args[k] = arg[T]{reg: -1, mem: nd.o}
+			default:
+				if r, ok := regOf[root]; ok {
+					st.args[k] = arg[T]{reg: r}
+					if lastUse[root] == i && !c.inplace[root] && !slices.Contains(done, r) {
+						done = append(done, r)
+					}
+				} else {
+					st.args[k] = arg[T]{reg: -1, mem: &operand[T]{v: c.value[root], reg: -1}}
+				}
+			}
+		}
+		free = append(free, done...)
+		id := x.ID()
+		if v := c.value[id]; v != nil && !c.inplace[id] {
+			st.out = v
+		} else {
+			st.dst = alloc()
+			regOf[id] = st.dst
+			if v != nil {
+				p.stores = append(p.stores, step[T]{dst: st.dst, store: v})
+				cost++
+			} else if _, used := lastUse[id]; !used {
+				free = append(free, st.dst)
+			}
+		}
+		cost += st.op.cost
+		p.steps = append(p.steps, st)
+	}
+	p.per = max(1, costPerChunk/max(cost, 1)/tile) * tile
+	for (n+p.per-1)/p.per > maxChunks {
+		p.per *= 2
+	}
+	p.scratch = make([][]T, c.threads)
+	for w := range p.scratch {
+		p.scratch[w] = alignedSlice[T](p.regs * tile)
+	}
+	return p
+}
+
+func alignedSlice[T float](n int) []T {
+	return tensor.Data[T](tensor.New(tensor.TypeOf[T](), n))
+}
+
+func sortStable[E any](s []E, less func(a, b E) bool) {
+	sort.SliceStable(s, func(i, j int) bool { return less(s[i], s[j]) })
+}

@@ -1,0 +1,63 @@
+package cpu
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A Backend compiles plans that share one pool of threads for each number of
+// threads asked for. The zero Backend is ready; it must not be copied after
+// use. The threads end when the last of its plans is closed.
+type Backend struct {
+	mu    sync.Mutex
+	pools map[int]*pool
+}
+
+// New is a backend with no plans.
+func New() *Backend { return &Backend{} }
+
+// Name is "cpu".
+func (b *Backend) Name() string { return "cpu" }
+
+// Compile lays out a plan. See [backend.Backend].
+func (b *Backend) Compile(g *graph.Builder, o backend.Options) (backend.Plan, error) {
+	switch o.Float {
+	case 0, tensor.Float32:
+		return newPlan[float32](b, g, o)
+	case tensor.Float64:
+		return newPlan[float64](b, g, o)
+	}
+	return nil, fmt.Errorf("cpu: no plan computes in %v; want float32 or float64", o.Float)
+}
+
+func (b *Backend) acquire(threads int) *pool {
+	if threads <= 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pools == nil {
+		b.pools = map[int]*pool{}
+	}
+	p := b.pools[threads]
+	if p == nil {
+		p = newPool(threads)
+		b.pools[threads] = p
+	}
+	p.users++
+	return p
+}
+
+func (b *Backend) release(p *pool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p.users--; p.users == 0 {
+		delete(b.pools, p.threads)
+		p.stop()
+	}
+}

@@ -1,0 +1,9 @@
+// Package cpu compiles graphs for the processor's cores.
+//
+// A [Backend] lowers a graph to ops that it has loops for, joins chains of
+// elementwise ops into tile programs, orders everything into a list of
+// instructions, and lays all results out in one arena by the time they live.
+// Each instruction is cut into chunks by the size of the problem, never by the
+// number of threads, so that a plan gives the same bytes on any number of
+// them. Running a plan allocates nothing.
+package cpu

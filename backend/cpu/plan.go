@@ -1,0 +1,258 @@
+package cpu
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"math"
+
+	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A plan is a compiled graph with its memory.
+type plan[T float] struct {
+	*compiler[T]
+	owner   *Backend
+	pool    *pool
+	source  *graph.Builder
+	options backend.Options
+	outputs []output[T]
+	guards  []*value[T]
+	arena   int
+	order   []namedValue[T]
+}
+
+type output[T float] struct {
+	name string
+	v    *value[T]
+	t    *tensor.Tensor // nil where the value is an input's
+}
+
+type namedValue[T float] struct {
+	name string
+	v    *value[T]
+}
+
+// runKey is what random ops read: it changes at every run.
+type runKey struct{ seed, step uint64 }
+
+func newPlan[T float](b *Backend, g *graph.Builder, o backend.Options) (backend.Plan, error) {
+	pool := b.acquire(o.Threads)
+	c, err := compile[T](g, o, pool.threads, true)
+	if err != nil {
+		b.release(pool)
+		return nil, err
+	}
+	return finish(c, b, pool, g, o), nil
+}
+
+// finish lays out the memory and binds it.
+func finish[T float](c *compiler[T], b *Backend, pool *pool, g *graph.Builder, o backend.Options) *plan[T] {
+	p := &plan[T]{compiler: c, owner: b, pool: pool, source: g, options: o}
+	p.arena = layout(c.distinct(), c.float)
+	mem := tensor.Aligned(p.arena)
+	for _, v := range c.distinct() {
+		if v.arena {
+			dt := v.typ.Kind.DType(c.float)
+			t, err := tensor.Wrap(dt, mem[v.offset:v.offset+v.typ.Shape.Len()*dt.Size()], v.typ.Shape...)
+			if err != nil {
+				panic("cpu: " + err.Error())
+			}
+			v.bind(t)
+		}
+	}
+	for _, out := range c.g.Outputs() {
+		v := c.of(out.Node)
+		res := output[T]{name: out.Name, v: v}
+		if v.t != nil {
+			res.t = v.t
+			if !v.t.Shape().Equal(out.Node.Shape()) {
+				res.t, _ = v.t.Reshape(out.Node.Shape()...)
+			}
+		}
+		p.outputs = append(p.outputs, res)
+	}
+	for _, x := range c.g.Guards() {
+		p.guards = append(p.guards, c.of(x))
+	}
+	for _, in := range c.g.Inputs() {
+		p.order = append(p.order, namedValue[T]{in.Name(), c.inputs[in.Name()]})
+	}
+	return p
+}
+
+// distinct lists each value once.
+func (c *compiler[T]) distinct() []*value[T] {
+	var out []*value[T]
+	seen := map[*value[T]]bool{}
+	for _, v := range c.value {
+		if v != nil && !seen[v] {
+			seen[v] = true
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// bindInputs checks and sets what a run is given.
+func (p *plan[T]) bindInputs(in backend.Inputs) error {
+	for _, o := range p.order {
+		t := in.Values[o.name]
+		if t == nil {
+			return fmt.Errorf("input %q is missing", o.name)
+		}
+		if want := o.v.typ.Kind.DType(p.float); t.DType() != want || !t.Shape().Equal(o.v.typ.Shape) {
+			return fmt.Errorf("input %q is %v%v, the plan wants %v%v", o.name, t.DType(), t.Shape(), want, o.v.typ.Shape)
+		}
+	}
+	for _, o := range p.order {
+		o.v.bind(in.Values[o.name])
+	}
+	p.key.seed, p.key.step = in.Seed, in.Step
+	return nil
+}
+
+// Run computes the outputs and the updates. See [backend.Plan].
+func (p *plan[T]) Run(ctx context.Context, in backend.Inputs) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := p.bindInputs(in); err != nil {
+		return err
+	}
+	for _, i := range p.instrs[:p.updates] {
+		p.pool.do(&i.job)
+	}
+	if !p.finite() {
+		return nil
+	}
+	for _, i := range p.instrs[p.updates:] {
+		p.pool.do(&i.job)
+	}
+	for _, c := range p.copies {
+		copy(c.to.t.Bytes(), c.from.t.Bytes())
+	}
+	return nil
+}
+
+func (p *plan[T]) finite() bool {
+	for _, v := range p.guards {
+		for _, x := range v.f {
+			if f := float64(x); math.IsNaN(f) || math.IsInf(f, 0) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Output is the result of that name. See [backend.Plan].
+func (p *plan[T]) Output(name string) *tensor.Tensor {
+	for i := range p.outputs {
+		o := &p.outputs[i]
+		if o.name != name {
+			continue
+		}
+		if o.t == nil {
+			return o.v.t
+		}
+		return o.t
+	}
+	return nil
+}
+
+// Steps runs the graph op by op. See [backend.Plan].
+func (p *plan[T]) Steps(ctx context.Context, in backend.Inputs) iter.Seq2[backend.Event, error] {
+	return func(yield func(backend.Event, error) bool) {
+		c, err := compile[T](p.source, p.options, p.threads, false)
+		if err != nil {
+			yield(backend.Event{}, err)
+			return
+		}
+		q := finish(c, p.owner, p.pool, p.source, p.options)
+		if err := q.bindInputs(in); err != nil {
+			yield(backend.Event{}, err)
+			return
+		}
+		for k, i := range q.instrs {
+			if err := ctx.Err(); err != nil {
+				yield(backend.Event{}, err)
+				return
+			}
+			if k == q.updates && !q.finite() {
+				return
+			}
+			q.pool.do(&i.job)
+			x := i.node
+			if i.group != nil {
+				x = i.group.nodes[0]
+			}
+			if !yield(backend.Event{Op: x.Op().Name, Path: x.Path(), Value: q.of(x).t}, nil) {
+				return
+			}
+		}
+		for _, c := range q.copies {
+			copy(c.to.t.Bytes(), c.from.t.Bytes())
+		}
+	}
+}
+
+// Dump writes the instructions: chunks, ops, results and where they lie.
+func (p *plan[T]) Dump(w io.Writer) error {
+	if _, err := fmt.Fprintf(w, "plan %v, arena %d bytes, %d instructions, updates from %d\n", p.float, p.arena, len(p.instrs), p.updates); err != nil {
+		return err
+	}
+	place := func(x graph.Node) string {
+		v := p.value[p.root[x.ID()]]
+		switch {
+		case v == nil:
+			return "register"
+		case v.arena:
+			return fmt.Sprintf("@%d", v.offset)
+		case p.inplace[x.ID()]:
+			return "in place"
+		}
+		return "bound"
+	}
+	line := func(x graph.Node, indent string) error {
+		_, err := fmt.Fprintf(w, "%s%%%d %s %v", indent, x.ID(), x.Op().Name, x.Type())
+		for _, in := range x.Ins() {
+			fmt.Fprintf(w, " %%%d", in.ID())
+		}
+		fmt.Fprintf(w, " -> %s", place(x))
+		if x.Path() != "" {
+			fmt.Fprintf(w, " (%s)", x.Path())
+		}
+		fmt.Fprintln(w)
+		return err
+	}
+	for k, i := range p.instrs {
+		if i.group == nil {
+			if err := line(i.node, fmt.Sprintf("%d x%d ", k, i.chunks)); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "%d x%d tile %v\n", k, i.chunks, i.group.shape); err != nil {
+			return err
+		}
+		for _, x := range i.group.nodes {
+			if err := line(x, "    "); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Close gives the pool back.
+func (p *plan[T]) Close() error {
+	if p.pool != nil {
+		p.owner.release(p.pool)
+		p.pool = nil
+	}
+	return nil
+}

@@ -1,0 +1,313 @@
+package cpu
+
+import (
+	"math"
+
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/internal/kernel"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A single compiles an op that runs as an instruction of its own: the number of
+// chunks, which depends on shapes alone, and the loop over one of them.
+type single[T float] func(c *compiler[T], x graph.Node) (chunks int, run func(worker, chunk int))
+
+// cut divides n units of work of the given cost, in additions, into chunks of
+// whole granules.
+func cut(n, granule, cost int) (chunks, per int) {
+	per = max(1, costPerChunk/max(cost, 1)/granule) * granule
+	for (n+per-1)/per > maxChunks {
+		per *= 2
+	}
+	return max(1, (n+per-1)/per), per
+}
+
+// singleOps is the table by the op's name.
+func singleOps[T float]() map[string]single[T] {
+	return map[string]single[T]{
+		"matmul":         matmul[T],
+		"sum":            reduction(kernel.Sum[T], kernel.RowSum[T], kernel.ColSum[T], T(0), func(a, b T) T { return a + b }),
+		"reduce_max":     reduction[T](nil, kernel.RowMax[T], nil, T(math.Inf(-1)), func(a, b T) T { return max(a, b) }),
+		"transpose":      transpose[T],
+		"slice":          slice[T],
+		"pad":            pad[T],
+		"concat":         concat[T],
+		"softmax":        rows(kernel.SoftmaxRow[T]),
+		"log_softmax":    rows(kernel.LogSoftmaxRow[T]),
+		"cross_entropy":  crossEntropy[T],
+		"argmax":         argmax[T],
+		"one_hot":        oneHot[T],
+		"gather":         gather[T],
+		"scatter_add":    scatterAdd[T],
+		"equal":          equalInts[T],
+		"random_uniform": random(kernel.Uniform[T]),
+		"random_normal":  random(kernel.Normal[T]),
+	}
+}
+
+// macsPerChunk is how many multiply-adds of a matrix product are worth handing
+// to another core.
+const macsPerChunk = 256 * 1024
+
+func matmul[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
+	a, b, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x)
+	attr := x.Attr().(graph.MatMulAttr)
+	m, n := x.Dim(0), x.Dim(1)
+	k, lda, ldb := x.In(0).Dim(1), x.In(0).Dim(1), x.In(1).Dim(1)
+	if attr.TransA {
+		k = x.In(0).Dim(0)
+	}
+	if k == 0 {
+		return 1, func(int, int) { kernel.Fill(y.f, 0) }
+	}
+	// The longer side is cut, in whole register tiles.
+	const granule = 16
+	long, other := n, m
+	byRow := m > n
+	if byRow {
+		long, other = m, n
+	}
+	per := max(1, macsPerChunk/max(1, other*k)/granule) * granule
+	for (long+per-1)/per > maxChunks {
+		per *= 2
+	}
+	chunks := max(1, (long+per-1)/per)
+	return chunks, func(_, chunk int) {
+		i0, i1, j0, j1 := 0, m, chunk*per, min(n, (chunk+1)*per)
+		if byRow {
+			i0, i1, j0, j1 = chunk*per, min(m, (chunk+1)*per), 0, n
+		}
+		kernel.MatMul(y.f, n, a.f, lda, attr.TransA, b.f, ldb, attr.TransB, m, n, k, i0, i1, j0, j1, false)
+	}
+}
+
+// reduction compiles sum and its like. Reduced axes that lie together are one:
+// all of them, the last (row), or the first (col) have loops of their own; what
+// is left goes element by element.
+func reduction[T float](all func([]T) T, row, col func(dst, x []T, rows, cols, lo, hi int), zero T, join func(a, b T) T) single[T] {
+	return func(c *compiler[T], x graph.Node) (int, func(int, int)) {
+		in, y := c.of(x.In(0)), c.of(x)
+		attr := x.Attr().(graph.ReduceAttr)
+		shape := x.In(0).Shape()
+		// Collapse to alternating kept and reduced axes.
+		var dims []int
+		var red []bool
+		for i, d := range shape {
+			if d == 1 {
+				continue
+			}
+			if k := len(dims); k > 0 && red[k-1] == attr.Has(i) {
+				dims[k-1] *= d
+			} else {
+				dims, red = append(dims, d), append(red, attr.Has(i))
+			}
+		}
+		total := shape.Len()
+		outs := x.Shape().Len()
+		switch {
+		case total == 0 || outs == 0:
+			return 1, func(int, int) { kernel.Fill(y.f, zero) }
+		case len(dims) == 0 || len(dims) == 1 && !red[0]:
+			return 1, func(int, int) { copy(y.f, in.f) }
+		case len(dims) == 1 && all != nil && total > costPerChunk:
+			return sumAll(c, x, all)
+		case len(dims) == 1 && all != nil:
+			return 1, func(int, int) { y.f[0] = all(in.f) }
+		case len(dims) == 1:
+			return 1, func(int, int) { row(y.f, in.f, 1, total, 0, 1) }
+		case len(dims) == 2 && red[1]:
+			r, n := dims[0], dims[1]
+			chunks, per := cut(r, 1, n)
+			return chunks, func(_, k int) { row(y.f, in.f, r, n, k*per, min(r, (k+1)*per)) }
+		case len(dims) == 2 && col != nil:
+			r, n := dims[0], dims[1]
+			chunks, per := cut(n, 16, r)
+			return chunks, func(_, k int) { col(y.f, in.f, r, n, k*per, min(n, (k+1)*per)) }
+		}
+		// Strides of the kept and of the reduced axes.
+		var kept, reduced []axis
+		step := 1
+		for i := len(dims) - 1; i >= 0; i-- {
+			if red[i] {
+				reduced = append(reduced, axis{dims[i], step})
+			} else {
+				kept = append(kept, axis{dims[i], step})
+			}
+			step *= dims[i]
+		}
+		each := total / outs
+		chunks, per := cut(outs, 1, 2*each)
+		return chunks, func(_, k int) {
+			for o := k * per; o < min(outs, (k+1)*per); o++ {
+				base := offset(kept, o)
+				acc := zero
+				for i := range each {
+					acc = join(acc, in.f[base+offset(reduced, i)])
+				}
+				y.f[o] = acc
+			}
+		}
+	}
+}
+
+// An axis has a length and the distance between neighbours. Lists of axes go
+// from the innermost outwards.
+type axis struct{ n, step int }
+
+func offset(axes []axis, i int) int {
+	at := 0
+	for _, a := range axes {
+		at += i % a.n * a.step
+		i /= a.n
+	}
+	return at
+}
+
+// sumAll sums a long array: blocks of fixed length in chunks, then the blocks'
+// sums. The last chunk to finish adds them up, in order.
+func sumAll[T float](c *compiler[T], x graph.Node, all func([]T) T) (int, func(int, int)) {
+	in, y := c.of(x.In(0)), c.of(x)
+	n := x.In(0).Shape().Len()
+	chunks, per := cut(n, 1024, 1)
+	part := make([]T, chunks)
+	left := new(counter)
+	return chunks, func(_, k int) {
+		part[k] = all(in.f[k*per : min(n, (k+1)*per)])
+		if left.last(chunks) {
+			y.f[0] = all(part)
+		}
+	}
+}
+
+func rows[T float](f func(dst, x []T, rows, cols, lo, hi int)) single[T] {
+	return func(c *compiler[T], x graph.Node) (int, func(int, int)) {
+		in, y := c.of(x.In(0)), c.of(x)
+		n := x.Dim(-1)
+		r := x.Shape().Len() / n
+		chunks, per := cut(r, 1, 12*n)
+		return chunks, func(_, k int) { f(y.f, in.f, r, n, k*per, min(r, (k+1)*per)) }
+	}
+}
+
+func crossEntropy[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
+	in, label, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x)
+	n := x.In(0).Dim(-1)
+	r := x.Shape().Len()
+	chunks, per := cut(r, 1, 12*n)
+	return chunks, func(_, k int) { kernel.CrossEntropyRow(y.f, nil, in.f, label.i, r, n, k*per, min(r, (k+1)*per)) }
+}
+
+func argmax[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
+	in, y := c.of(x.In(0)), c.of(x)
+	n := x.In(0).Dim(-1)
+	r := x.Shape().Len()
+	chunks, per := cut(r, 1, 2*n)
+	return chunks, func(_, k int) {
+		for i := k * per; i < min(r, (k+1)*per); i++ {
+			row := in.f[i*n : (i+1)*n]
+			best := 0
+			for j, v := range row {
+				if v > row[best] || v != v && row[best] == row[best] {
+					best = j
+				}
+			}
+			y.i[i] = int32(best)
+		}
+	}
+}
+
+func oneHot[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
+	in, y := c.of(x.In(0)), c.of(x)
+	n := x.Dim(-1)
+	r := x.In(0).Shape().Len()
+	chunks, per := cut(r, 1, n)
+	return chunks, func(_, k int) {
+		for i := k * per; i < min(r, (k+1)*per); i++ {
+			row := y.f[i*n : (i+1)*n]
+			clear(row)
+			if l := in.i[i]; l >= 0 && int(l) < n {
+				row[l] = 1
+			}
+		}
+	}
+}
+
+func gather[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
+	table, index, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x)
+	rows := x.In(0).Dim(0)
+	n := x.In(0).Shape()[1:].Len()
+	r := x.In(1).Shape().Len()
+	chunks, per := cut(r, 1, n)
+	return chunks, func(_, k int) {
+		for i := k * per; i < min(r, (k+1)*per); i++ {
+			row := y.f[i*n : (i+1)*n]
+			if j := int(index.i[i]); j >= 0 && j < rows {
+				copy(row, table.f[j*n:(j+1)*n])
+			} else {
+				clear(row)
+			}
+		}
+	}
+}
+
+// scatterAdd is cut by columns: every chunk sees all rows in their order.
+func scatterAdd[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
+	in, index, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x)
+	rows := x.Dim(0)
+	n := x.Shape()[1:].Len()
+	r := x.In(1).Shape().Len()
+	chunks, per := cut(n, 16, rows+r)
+	return chunks, func(_, k int) {
+		lo, hi := k*per, min(n, (k+1)*per)
+		for i := range rows {
+			clear(y.f[i*n+lo : i*n+hi])
+		}
+		for i := range r {
+			if j := int(index.i[i]); j >= 0 && j < rows {
+				dst := y.f[j*n+lo : j*n+hi]
+				kernel.Add(dst, dst, in.f[i*n+lo:i*n+hi])
+			}
+		}
+	}
+}
+
+func equalInts[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
+	a, b, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x)
+	n := x.Shape().Len()
+	stretch := func(in tensor.Shape) []axis {
+		var out []axis
+		step, off := 1, x.Rank()-len(in)
+		for i := x.Rank() - 1; i >= 0; i-- {
+			ax := axis{n: x.Dim(i)}
+			if i >= off && in[i-off] != 1 {
+				ax.step = step
+				step *= in[i-off]
+			}
+			out = append(out, ax)
+		}
+		return out
+	}
+	ax, bx := stretch(x.In(0).Shape()), stretch(x.In(1).Shape())
+	chunks, per := cut(n, 1, 4)
+	return chunks, func(_, k int) {
+		for i := k * per; i < min(n, (k+1)*per); i++ {
+			y.f[i] = 0
+			if a.i[offset(ax, i)] == b.i[offset(bx, i)] {
+				y.f[i] = 1
+			}
+		}
+	}
+}
+
+func random[T float](f func(dst []T, key [2]uint32, stream, step uint64, first int)) single[T] {
+	return func(c *compiler[T], x graph.Node) (int, func(int, int)) {
+		y := c.of(x)
+		n := x.Shape().Len()
+		stream := x.Attr().(graph.RandomAttr).Stream
+		chunks, per := cut(n, 4, 10)
+		return chunks, func(_, k int) {
+			key := [2]uint32{uint32(c.key.seed), uint32(c.key.seed >> 32)}
+			f(y.f[k*per:min(n, (k+1)*per)], key, stream, c.key.step, k*per)
+		}
+	}
+}

@@ -1,0 +1,243 @@
+package cpu
+
+import (
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/internal/kernel"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// tile is the number of elements that an elementwise program works on at a
+// time: its registers together stay in the first-level cache.
+const tile = 512
+
+// A group is a chain of elementwise nodes of one shape that runs as one
+// instruction: tile by tile, intermediate results in registers of a tile's
+// length, only what others need written to memory.
+type group[T float] struct {
+	shape tensor.Shape
+	nodes []graph.Node
+}
+
+// How an operand's elements lie along the flattened elements of the shape that
+// it is stretched to.
+type pattern uint8
+
+const (
+	full    pattern = iota // element i
+	scalar                 // element 0
+	period                 // element i mod n: a row under each row
+	run                    // element i div n: a column beside each column
+	strided                // anything else
+)
+
+// An operand reads a value under the shape of a program.
+type operand[T float] struct {
+	v       *value[T]
+	pat     pattern
+	n       int   // of period and run
+	dims    []int // of strided: lengths and steps of the collapsed axes
+	steps   []int
+	reg     int // register that a load fills, -1 where memory is read in place
+	isConst bool
+	c       T
+}
+
+// classify finds how a value of shape in lies along shape out.
+func classify(in, out tensor.Shape) (pat pattern, n int, dims, steps []int) {
+	if in.Len() == 1 {
+		return scalar, 0, nil, nil
+	}
+	// Collapse neighbouring axes that are both stretched or both not.
+	type axis struct {
+		d   int
+		own bool
+	}
+	var ax []axis
+	off := len(out) - len(in)
+	for i, d := range out {
+		if d == 1 {
+			continue
+		}
+		own := i >= off && in[i-off] != 1
+		if k := len(ax); k > 0 && ax[k-1].own == own {
+			ax[k-1].d *= d
+		} else {
+			ax = append(ax, axis{d, own})
+		}
+	}
+	switch {
+	case len(ax) == 1 && ax[0].own:
+		return full, 0, nil, nil
+	case len(ax) == 2 && ax[1].own:
+		return period, ax[1].d, nil, nil
+	case len(ax) == 2:
+		return run, ax[1].d, nil, nil
+	}
+	dims, steps = make([]int, len(ax)), make([]int, len(ax))
+	step := 1
+	for i := len(ax) - 1; i >= 0; i-- {
+		dims[i] = ax[i].d
+		if ax[i].own {
+			steps[i] = step
+			step *= ax[i].d
+		}
+	}
+	return strided, 0, dims, steps
+}
+
+// load copies elements [lo, lo+len(dst)) of the stretched operand.
+func (o *operand[T]) load(dst []T, lo int) {
+	switch o.pat {
+	case scalar:
+		kernel.Fill(dst, o.at(0))
+	case full:
+		o.copy(dst, lo)
+	case period:
+		for i := lo % o.n; len(dst) > 0; i = 0 {
+			k := min(o.n-i, len(dst))
+			o.copy(dst[:k], i)
+			dst = dst[k:]
+		}
+	case run:
+		for j, i := lo/o.n, lo%o.n; len(dst) > 0; j, i = j+1, 0 {
+			k := min(o.n-i, len(dst))
+			kernel.Fill(dst[:k], o.at(j))
+			dst = dst[k:]
+		}
+	case strided:
+		o.gather(dst, lo)
+	}
+}
+
+func (o *operand[T]) gather(dst []T, lo int) {
+	var idx [tensor.MaxRank]int
+	at, rest := 0, lo
+	for a := len(o.dims) - 1; a >= 0; a-- {
+		idx[a] = rest % o.dims[a]
+		rest /= o.dims[a]
+		at += idx[a] * o.steps[a]
+	}
+	for i := range dst {
+		dst[i] = o.at(at)
+		for a := len(o.dims) - 1; a >= 0; a-- {
+			idx[a]++
+			at += o.steps[a]
+			if idx[a] < o.dims[a] {
+				break
+			}
+			at -= o.dims[a] * o.steps[a]
+			idx[a] = 0
+		}
+	}
+}
+
+func (o *operand[T]) at(i int) T {
+	switch {
+	case o.isConst:
+		return o.c
+	case o.v.f != nil:
+		return o.v.f[i]
+	case o.v.b != nil:
+		return T(o.v.b[i])
+	default:
+		return T(o.v.i[i])
+	}
+}
+
+func (o *operand[T]) copy(dst []T, i int) {
+	switch {
+	case o.v.f != nil:
+		copy(dst, o.v.f[i:i+len(dst)])
+	case o.v.b != nil:
+		kernel.BytesToFloat(dst, o.v.b[i:i+len(dst)])
+	default:
+		kernel.IntToFloat(dst, o.v.i[i:i+len(dst)])
+	}
+}
+
+// An arg is where a step finds an operand: a register, memory, or a scalar.
+type arg[T float] struct {
+	reg int         // ≥ 0: a register
+	mem *operand[T] // full: memory in place; scalar: the number itself
+}
+
+// A step is one op of a program.
+type step[T float] struct {
+	op    *elementwise[T]
+	args  [3]arg[T]
+	dst   int       // register, or -1
+	out   *value[T] // written in place where not nil and dst is -1
+	store *value[T] // written from dst after the tile's last step
+}
+
+// A program is a compiled group.
+type program[T float] struct {
+	n      int // elements
+	per    int // elements a chunk
+	loads  []*operand[T]
+	fills  []*operand[T] // scalars that a step needs as a whole tile
+	steps  []step[T]
+	stores []step[T]
+	regs   int
+	// scratch is regs·tile elements for every worker.
+	scratch [][]T
+}
+
+func (p *program[T]) chunks() int { return max(1, (p.n+p.per-1)/p.per) }
+
+func (p *program[T]) run(worker, chunk int) {
+	s := p.scratch[worker]
+	lo, hi := chunk*p.per, min(p.n, (chunk+1)*p.per)
+	for _, o := range p.fills {
+		kernel.Fill(s[o.reg*tile:(o.reg+1)*tile], o.at(0))
+	}
+	for ; lo < hi; lo += tile {
+		n := min(tile, hi-lo)
+		for _, o := range p.loads {
+			o.load(s[o.reg*tile:o.reg*tile+n], lo)
+		}
+		for i := range p.steps {
+			st := &p.steps[i]
+			var dst []T
+			if st.dst >= 0 {
+				dst = s[st.dst*tile : st.dst*tile+n]
+			} else {
+				dst = st.out.f[lo : lo+n]
+			}
+			st.exec(dst, s, lo, n)
+		}
+		for i := range p.stores {
+			st := &p.stores[i]
+			copy(st.store.f[lo:lo+n], s[st.dst*tile:st.dst*tile+n])
+		}
+	}
+}
+
+func (st *step[T]) slice(i int, s []T, lo, n int) []T {
+	a := &st.args[i]
+	if a.reg >= 0 {
+		return s[a.reg*tile : a.reg*tile+n]
+	}
+	return a.mem.v.f[lo : lo+n]
+}
+
+func (st *step[T]) isScalar(i int) bool {
+	a := &st.args[i]
+	return a.reg < 0 && a.mem.pat == scalar
+}
+
+func (st *step[T]) exec(dst, s []T, lo, n int) {
+	op := st.op
+	switch {
+	case op.unary != nil:
+		op.unary(dst, st.slice(0, s, lo, n))
+	case op.ternary != nil:
+		op.ternary(dst, st.slice(0, s, lo, n), st.slice(1, s, lo, n), st.slice(2, s, lo, n))
+	case st.isScalar(1):
+		op.right(dst, st.slice(0, s, lo, n), st.args[1].mem.at(0))
+	case st.isScalar(0):
+		op.left(dst, st.slice(1, s, lo, n), st.args[0].mem.at(0))
+	default:
+		op.binary(dst, st.slice(0, s, lo, n), st.slice(1, s, lo, n))
+	}
+}

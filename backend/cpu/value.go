@@ -1,0 +1,76 @@
+package cpu
+
+import (
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A value is the result of a node that has memory of its own: a stretch of the
+// arena, a parameter, an input or a constant. The slices are what loops read;
+// those of an input are set at every run.
+type value[T float] struct {
+	typ graph.Type
+	t   *tensor.Tensor
+	f   []T
+	i   []int32
+	b   []uint8
+
+	first, last int // instructions that write and read it; for the layout
+	offset      int // bytes from the arena's start
+	arena       bool
+}
+
+type float interface{ float32 | float64 }
+
+func (v *value[T]) bind(t *tensor.Tensor) {
+	v.t = t
+	switch v.typ.Kind {
+	case graph.Float:
+		v.f = tensor.Data[T](t)
+	case graph.Int:
+		v.i = t.Int32s()
+	case graph.Byte:
+		v.b = t.Uint8s()
+	}
+}
+
+// layout gives every arena value an offset so that values that live at the
+// same time do not overlap, and returns the arena's size. Large values choose
+// first, each the lowest place that is free for its whole life.
+func layout[T float](values []*value[T], float tensor.DType) int {
+	const align = 64
+	size := func(v *value[T]) int {
+		n := v.typ.Shape.Len() * v.typ.Kind.DType(float).Size()
+		return (n + align - 1) / align * align
+	}
+	order := make([]*value[T], 0, len(values))
+	for _, v := range values {
+		if v.arena {
+			order = append(order, v)
+		}
+	}
+	sortStable(order, func(a, b *value[T]) bool { return size(a) > size(b) })
+	total := 0
+	for i, v := range order {
+		n := size(v)
+		var taken []span
+		for _, w := range order[:i] {
+			if w.first <= v.last && v.first <= w.last {
+				taken = append(taken, span{w.offset, w.offset + size(w)})
+			}
+		}
+		sortStable(taken, func(a, b span) bool { return a.lo < b.lo })
+		at := 0
+		for _, s := range taken {
+			if s.lo-at >= n {
+				break
+			}
+			at = max(at, s.hi)
+		}
+		v.offset = at
+		total = max(total, at+n)
+	}
+	return total
+}
+
+type span struct{ lo, hi int }
