@@ -1,0 +1,74 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Forced is the environment variable that names the family of kernels to use:
+// generic, avx2, avx512 or neon.
+const Forced = "NADIR_CPU"
+
+// A family is a set of kernels for one level of instructions. generic is plain Go
+// and is the last resort of every kernel that a family lacks.
+type family uint8
+
+const (
+	generic family = iota
+	neon
+	avx2
+	avx512
+)
+
+var familyNames = [...]string{generic: "generic", neon: "neon", avx2: "avx2", avx512: "avx512"}
+
+// active is chosen once, when the program starts, and never while kernels run.
+var active, forcedErr = choose(os.Getenv(Forced))
+
+// choose is the named family, or the best one this CPU has for "". With an error
+// it is the best one too.
+func choose(name string) (family, error) {
+	has := available()
+	best := has[len(has)-1]
+	if name == "" {
+		return best, nil
+	}
+	f := family(slices.Index(familyNames[:], name))
+	if slices.Contains(has, f) {
+		return f, nil
+	}
+	return best, fmt.Errorf("kernel: this CPU or build has no family %q; it has %s", name, strings.Join(Families(), ", "))
+}
+
+// Family names the family of kernels in use.
+func Family() string { return familyNames[active] }
+
+// Families names the families that this CPU and this build have, the best last.
+func Families() []string {
+	var names []string
+	for _, f := range available() {
+		names = append(names, familyNames[f])
+	}
+	return names
+}
+
+// Use takes the named family, or the best one for "". It must not be called
+// while kernels run. The error lists the families there are.
+func Use(name string) error {
+	f, err := choose(name)
+	if err == nil {
+		active, forcedErr = f, nil
+	}
+	return err
+}
+
+// Err tells whether the environment variable [Forced] named a family that is not
+// there; the best one is then in use.
+func Err() error {
+	if forcedErr != nil {
+		return fmt.Errorf("%s: %w", Forced, forcedErr)
+	}
+	return nil
+}

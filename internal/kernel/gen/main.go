@@ -1,0 +1,15 @@
+// Command gen writes the amd64 assembly of package kernel. It is a module of its
+// own, so that users of the library never download what it needs.
+//
+//	go run . -out ../avx2_amd64.s
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+)
+
+func main() {
+	ConstraintExpr("!noasm")
+	products()
+	Generate()
+}
