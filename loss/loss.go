@@ -1,0 +1,73 @@
+package loss
+
+import (
+	"slices"
+
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/spec"
+)
+
+// A Loss compares predictions (N, …) with targets and gives one value an
+// example, shape (N). What does not fit is recorded in the graph as an error,
+// and the result is invalid.
+type Loss interface {
+	Apply(pred, target graph.Node) graph.Node
+}
+
+// Registry holds every loss by name.
+var Registry = spec.NewRegistry[Loss]("loss")
+
+// A Predictor is a loss whose model's output is not yet what it predicts:
+// Predict turns logits into probabilities, and leaves alone what was made by a
+// softmax or sigmoid already.
+type Predictor interface {
+	Predict(pred graph.Node) graph.Node
+}
+
+// Predict is what a model that was trained with l predicts.
+func Predict(l Loss, pred graph.Node) graph.Node {
+	if p, ok := l.(Predictor); ok {
+		return p.Predict(pred)
+	}
+	return pred
+}
+
+// made is the input of pred where that is the output of the op, and whether it
+// is.
+func made(by string, pred graph.Node) (in graph.Node, ok bool) {
+	if !pred.Valid() || pred.Op().Name != by {
+		return pred, false
+	}
+	return pred.In(0), true
+}
+
+// perExample averages over all axes but the batch's.
+func perExample(x graph.Node) graph.Node {
+	if x.Rank() < 2 {
+		return x
+	}
+	axes := make([]int, x.Rank()-1)
+	for i := range axes {
+		axes[i] = i + 1
+	}
+	return x.Mean(axes...)
+}
+
+// pair makes target a float of pred's shape: ints become floats, and a missing
+// last axis of length 1 is added on either side.
+func pair(loss string, pred, target graph.Node) (p, t graph.Node) {
+	if !pred.Valid() || !target.Valid() {
+		return graph.Node{}, graph.Node{}
+	}
+	ps, ts := pred.Shape(), target.Shape()
+	switch {
+	case pred.Type().Kind != graph.Float || len(ps) == 0:
+		return pred.Builder().Fail("%s: wants a float prediction with a batch axis, got %v", loss, pred.Type()), graph.Node{}
+	case ps.Equal(ts):
+	case len(ts) > 0 && ps.Equal(append(ts.Clone(), 1)), slices.Equal(append(ps.Clone(), 1), ts):
+		target = target.Reshape(ps...)
+	default:
+		return pred.Builder().Fail("%s: the prediction has shape %v, but the target %v; they must be equal", loss, ps, ts), graph.Node{}
+	}
+	return pred, target.ToFloat()
+}

@@ -1,0 +1,77 @@
+package optim
+
+import (
+	"errors"
+	"math"
+
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/spec"
+)
+
+func init() {
+	Registry.Register("nadam", Nadam{}, spec.Doc("adam with Nesterov momentum"))
+}
+
+// Nadam is Adam with Nesterov momentum (Dozat, "Incorporating Nesterov Momentum
+// into Adam", ICLR 2016 workshop). The momentum warms up, μₜ = β₁(1 − ½·0.96ᵗᵈ),
+// and its bias is corrected by the product of all μ so far:
+//
+//	m ← β₁m + (1−β₁)g     v ← β₂v + (1−β₂)g²
+//	m̂ = μₜ₊₁·m/(1 − μ₁…μₜ₊₁) + (1−μₜ)·g/(1 − μ₁…μₜ)
+//	θ ← θ − η·m̂/(√(v/(1−β₂ᵗ)) + ε)
+//
+// Keras 3 has d = 1 and ε = 1e-7; the torch convention d = 0.004 and ε = 1e-8,
+// keras2 d = 0.004 and ε = 1e-7.
+//
+// Slots: momentum, velocity and the shared product of the μ, u_product.
+type Nadam struct {
+	LR         float64    `spec:"lr,alias=learning_rate" default:"0.001" doc:"learning rate"`
+	Beta1      float64    `spec:"beta_1" default:"0.9" doc:"decay of the mean, and the momentum's limit"`
+	Beta2      float64    `spec:"beta_2" default:"0.999" doc:"decay of the mean square"`
+	Epsilon    float64    `spec:"epsilon" default:"1e-7, torch 1e-8" doc:"keeps the divisor from 0"`
+	Decay      float64    `spec:"momentum_decay" default:"1, torch and keras2 0.004" doc:"how fast the momentum warms up"`
+	Convention Convention `spec:"convention" default:"keras" doc:"keras, torch or keras2"`
+}
+
+// Validate refuses hyperparameters out of range.
+func (r Nadam) Validate() error {
+	return errors.Join(
+		checkNotNegative("lr", r.Rate()),
+		checkRange("beta_1", spec.Or(r.Beta1, 0.9), 0, 1),
+		checkRange("beta_2", spec.Or(r.Beta2, 0.999), 0, 1),
+		checkNotNegative("epsilon", spec.Or(r.Epsilon, 1e-7)),
+		checkNotNegative("momentum_decay", spec.Or(r.Decay, 1)),
+		r.Convention.check(PyTorch, Keras2),
+	)
+}
+
+// Rate is the learning rate.
+func (r Nadam) Rate() float64 { return spec.Or(r.LR, 0.001) }
+
+// Update adds one step.
+func (r Nadam) Update(s *Step) graph.Node {
+	eps, decay := 1e-7, 0.004
+	switch r.Convention {
+	case Keras:
+		decay = 1
+	case PyTorch:
+		eps = 1e-8
+	}
+	eps, decay = spec.Or(r.Epsilon, eps), spec.Or(r.Decay, decay)
+	b1, b2 := spec.Or(r.Beta1, 0.9), spec.Or(r.Beta2, 0.999)
+
+	mu := func(t graph.Node) graph.Node { // β₁(1 − ½·0.96ᵗᵈ)
+		return t.Scale(decay * math.Log(0.96)).Exp().Scale(-b1 / 2).AddScalar(b1)
+	}
+	one := s.Const(1)
+	now, next := mu(s.T), mu(s.T.AddScalar(1))
+	product := s.Shared("u_product", 1).Mul(now)
+	s.SaveShared("u_product", product)
+
+	m, v := moments(s, b1, b2)
+	ahead := next.Div(one.Sub(product.Mul(next)))
+	here := one.Sub(now).Div(one.Sub(product))
+	mHat := m.Mul(ahead.Mul(s.LR)).Add(s.G.Mul(here.Mul(s.LR)))
+	root := v.Div(oneMinusPower(b2, s.T)).Sqrt()
+	return s.P.Sub(mHat.Div(root.AddScalar(eps)))
+}
