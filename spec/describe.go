@@ -11,7 +11,8 @@ type FieldDoc struct {
 	Type     string // such as "whole number" or "activation"
 	Default  string // from the default tag
 	Required bool
-	Doc      string // from the doc tag
+	Doc      string     // from the doc tag
+	Fields   []FieldDoc // the keys below it, where a struct has its own
 }
 
 // A NameDoc says what one name of a registry stands for.
@@ -22,7 +23,8 @@ type NameDoc struct {
 	Fields  []FieldDoc
 }
 
-// Describe lists the keys of a struct, or of a pointer to one, in order.
+// Describe lists the keys of a struct, or of a pointer to one, in order. A
+// struct must not contain itself.
 func Describe(v any) []FieldDoc {
 	t := reflect.TypeOf(v)
 	if t == nil || !isStruct(deref(t)) {
@@ -30,7 +32,11 @@ func Describe(v any) []FieldDoc {
 	}
 	var out []FieldDoc
 	for _, f := range fieldsOf(deref(t)) {
-		out = append(out, FieldDoc{f.name, f.aliases, typeName(f.typ), f.def, f.required, f.doc})
+		d := FieldDoc{Key: f.name, Aliases: f.aliases, Type: typeName(f.typ), Default: f.def, Required: f.required, Doc: f.doc}
+		if t := deref(f.typ); isStruct(t) && !reflect.PointerTo(t).Implements(unmarshalerType) {
+			d.Fields = Describe(reflect.Zero(t).Interface())
+		}
+		out = append(out, d)
 	}
 	return out
 }
@@ -59,7 +65,10 @@ func typeName(t reflect.Type) string {
 	if r, ok := registries.Load(t); ok {
 		return r.(*registry).noun
 	}
-	if reflect.PointerTo(t).Implements(textUnmarshalerType) {
+	switch p := reflect.PointerTo(t); {
+	case p.Implements(unmarshalerType):
+		return "any"
+	case p.Implements(textUnmarshalerType):
 		return "text"
 	}
 	switch t.Kind() {

@@ -24,6 +24,7 @@ var (
 	valueType           = reflect.TypeFor[Value]()
 	shapeType           = reflect.TypeFor[tensor.Shape]()
 	durationType        = reflect.TypeFor[time.Duration]()
+	unmarshalerType     = reflect.TypeFor[Unmarshaler]()
 	textUnmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 

@@ -1,0 +1,158 @@
+package config
+
+import (
+	"time"
+
+	"github.com/nadir-ml/nadir/spec"
+)
+
+// A Config is what `train` is told: the top level of a configuration file.
+// What names types of the library (the model, the optimizer, …) stays a tree,
+// which the library decodes.
+type Config struct {
+	Model        spec.Value    `doc:"list of layers, a mapping, a preset, a file or a saved model" default:"chapter"`
+	Data         Data          `doc:"what to train on" default:"digits"`
+	Input        Input         `doc:"shape of one sample where there is no data; preprocessing of a model that has none"`
+	Output       Output        `doc:"what to take as the output of a graph that has several"`
+	Loss         spec.Value    `doc:"a loss, or one an output" default:"cross_entropy for labels, mse for numbers"`
+	Metrics      Words         `doc:"further metrics by name"`
+	ClassWeight  ClassWeight   `doc:"balanced, or 0:1,1:5"`
+	SampleWeight string        `doc:"column that holds the weight of a row"`
+	Optim        spec.Value    `spec:",alias=optimizer" doc:"the optimizer" default:"nadam"`
+	Schedule     spec.Value    `doc:"the learning rate over time" default:"constant"`
+	Epochs       Epochs        `doc:"passes over the data; +10 extends a finished run" default:"5 on digits, else 10"`
+	Steps        int           `doc:"training steps, in place of epochs"`
+	Accumulate   int           `doc:"batches whose gradients are added up for one update" default:"1"`
+	Seed         uint64        `doc:"the seed of everything random" default:"42"`
+	Threads      int           `doc:"threads to work on; the results do not depend on it" default:"the cores"`
+	Out          string        `doc:"the run directory, which must not exist" default:"runs/NAME"`
+	EarlyStop    *EarlyStop    `doc:"stops when a metric no longer improves"`
+	Ckpt         Ckpt          `doc:"checkpoints"`
+	Precision    string        `doc:"the type of the work" default:"f32"`
+	MaxTime      time.Duration `doc:"stops after this long"`
+	Preset       string        `doc:"the configuration that all else is laid over" default:"default"`
+	Init         string        `doc:"fresh keeps only the architecture of a saved model"`
+	Signal       Signal        `doc:"statistics of the layers during training"`
+	Pretrain     spec.Value    `doc:"stages that run before training"`
+	Transfer     spec.Value    `doc:"reuse of another model's layers"`
+
+	// Tree is the configuration as it was resolved; every value in it knows its
+	// origin.
+	Tree spec.Value `spec:"-"`
+	// ModelFile is the saved model that Model was read from, if it was.
+	ModelFile string `spec:"-"`
+	// Notes say what was left out.
+	Notes []string `spec:"-"`
+}
+
+// Data is the data key.
+type Data struct {
+	Name    string     `spec:"name,scalar" doc:"a data set's name, a file or a folder" default:"digits"`
+	URL     string     `spec:"url" doc:"a mirror to download from"`
+	Val     Part       `doc:"part kept for validation" default:"0.1"`
+	Test    Part       `doc:"part kept for testing, where the set has none of its own"`
+	Label   string     `doc:"name or position of the column to predict"`
+	Batch   int        `doc:"rows a step" default:"32"`
+	Limit   int        `doc:"training rows to keep, before the split"`
+	Classes Classes    `doc:"classes to keep, such as 0-4,7-9, renumbered from 0"`
+	Augment spec.Value `doc:"random changes to training rows"`
+}
+
+// A Part of the data is a fraction, a count or a file.
+type Part struct {
+	Size Size   `spec:"size,scalar" doc:"a fraction below 1, a count, a file, or 0" default:"0.1"`
+	From string `doc:"end, start or random" default:"end for sets with a fixed order, else random"`
+}
+
+// Input is the input key.
+type Input struct {
+	Shape       Shape      `spec:"shape,scalar" doc:"shape of one sample, such as 28x28x1"`
+	Scale       spec.Value `doc:"factor, such as 1/255"`
+	Mean        spec.Value `doc:"subtracted: a number, or one a channel"`
+	Std         spec.Value `doc:"divided by: a number, or one a channel"`
+	Standardize string     `doc:"train: mean and deviation of the training part"`
+	Layout      string     `doc:"nhwc or nchw"`
+	Size        Shape      `doc:"size that pictures are brought to, such as 32x32"`
+	Node        string     `doc:"input of a graph that has several"`
+}
+
+// Output is the output key.
+type Output struct {
+	Node string `doc:"output of a graph that has several"`
+}
+
+// EarlyStop is the early_stop key.
+type EarlyStop struct {
+	Monitor     string `doc:"the metric to watch" default:"val/loss"`
+	Patience    int    `spec:"patience" doc:"epochs without improvement"`
+	RestoreBest bool   `doc:"goes back to the best weights"`
+}
+
+// Ckpt is the ckpt key.
+type Ckpt struct {
+	Every Interval `doc:"steps, or a duration such as 30s" default:"an epoch"`
+	Keep  int      `doc:"newest checkpoints that are kept" default:"3"`
+}
+
+// Signal is the signal key.
+type Signal struct {
+	Every int `doc:"steps between two measurements"`
+}
+
+// Validate says which numbers make no sense.
+func (c *Config) Validate() error {
+	var w wrong
+	w.atLeast("steps", c.Steps, 0)
+	w.atLeast("accumulate", c.Accumulate, 0)
+	w.atLeast("threads", c.Threads, 0)
+	w.oneOf("precision", c.Precision, "f32", "f64")
+	w.oneOf("init", c.Init, "fresh")
+	if c.MaxTime < 0 {
+		w.add("max_time", "want a time above 0, found %v", c.MaxTime)
+	}
+	return w.err()
+}
+
+// Validate says which numbers make no sense.
+func (d *Data) Validate() error {
+	var w wrong
+	w.atLeast("batch", d.Batch, 1)
+	w.atLeast("limit", d.Limit, 0)
+	return w.err()
+}
+
+// Validate says which words are unknown.
+func (p *Part) Validate() error {
+	var w wrong
+	w.oneOf("from", p.From, "end", "start", "random")
+	return w.err()
+}
+
+// Validate says which words are unknown.
+func (in *Input) Validate() error {
+	var w wrong
+	w.oneOf("standardize", in.Standardize, "train")
+	w.oneOf("layout", in.Layout, "nhwc", "nchw")
+	return w.err()
+}
+
+// Validate says which numbers make no sense.
+func (e *EarlyStop) Validate() error {
+	var w wrong
+	w.atLeast("patience", e.Patience, 0)
+	return w.err()
+}
+
+// Validate says which numbers make no sense.
+func (c *Ckpt) Validate() error {
+	var w wrong
+	w.atLeast("keep", c.Keep, 1)
+	return w.err()
+}
+
+// Validate says which numbers make no sense.
+func (s *Signal) Validate() error {
+	var w wrong
+	w.atLeast("every", s.Every, 0)
+	return w.err()
+}

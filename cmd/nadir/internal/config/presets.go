@@ -1,0 +1,33 @@
+package config
+
+import (
+	"embed"
+	"fmt"
+	"strings"
+
+	"github.com/nadir-ml/nadir/spec"
+)
+
+//go:embed presets/*.yaml
+var presetFiles embed.FS
+
+// Presets lists the names of the built-in configurations and architectures.
+func Presets() []string {
+	files, _ := presetFiles.ReadDir("presets") // embedded: it is there
+	var out []string
+	for _, f := range files {
+		out = append(out, strings.TrimSuffix(f.Name(), ".yaml"))
+	}
+	return out
+}
+
+// Preset is a built-in configuration or architecture. The origin of all its
+// values is [BuiltIn].
+func Preset(name string) (spec.Value, error) {
+	data, err := presetFiles.ReadFile("presets/" + name + ".yaml")
+	if err != nil {
+		return spec.Value{}, &spec.Error{Msg: fmt.Sprintf("unknown preset %q", name), Word: name, Nearest: spec.Nearest(name, Presets())}
+	}
+	v, err := ParseYAML("presets/"+name+".yaml", data)
+	return walk(v, func(spec.Pos) spec.Pos { return spec.Pos{File: BuiltIn} }), err
+}
