@@ -28,6 +28,7 @@ type Scope struct {
 	path   string
 	trace  *trace
 	counts map[string]int
+	used   map[string]bool // names of layers here
 }
 
 type trace struct {
@@ -53,7 +54,7 @@ type Applied struct {
 // NewScope is the root of a trace into b. Parameters are looked up in set and
 // added to it where they are new.
 func NewScope(b *graph.Builder, set *Set, o Options) *Scope {
-	return &Scope{B: b, trace: &trace{set: set, opt: o, declared: map[string]bool{}}, counts: map[string]int{}}
+	return &Scope{B: b, trace: &trace{set: set, opt: o, declared: map[string]bool{}}, counts: map[string]int{}, used: map[string]bool{}}
 }
 
 // Training reports whether the graph is built for training. It is asked while
@@ -138,12 +139,16 @@ func (s *Scope) declare(name string, kind Kind, init Init, shape []int) graph.No
 // AutoName is the next free name for a layer of that kind here: dense,
 // dense_1, …
 func (s *Scope) AutoName(kind string) string {
-	n := s.counts[kind]
-	s.counts[kind] = n + 1
-	if n == 0 {
-		return kind
+	for {
+		name := kind
+		if n := s.counts[kind]; n > 0 {
+			name = fmt.Sprintf("%s_%d", kind, n)
+		}
+		s.counts[kind]++
+		if !s.used[name] {
+			return name
+		}
 	}
-	return fmt.Sprintf("%s_%d", kind, n)
 }
 
 // Sub applies a layer under a name of its own: the boundary that parameters'
@@ -178,10 +183,14 @@ func (s *Scope) sub(name string, l Layer, in []graph.Node, shared bool, apply fu
 	if name == "" || strings.ContainsAny(name, "/#,!*?[]{}") {
 		return s.B.Fail("layer name %q: want letters, digits, _, -, . and the like, without / # , ! * ? [ ] { }", name)
 	}
-	c := &Scope{B: s.B, path: s.join(name), trace: s.trace, counts: map[string]int{}}
-	if shared {
+	c := &Scope{B: s.B, path: s.join(name), trace: s.trace, counts: map[string]int{}, used: map[string]bool{}}
+	switch {
+	case shared:
 		c.trace.forget(c.path)
+	case s.used[name]:
+		return s.B.Fail("two layers are called %q; names must differ", c.path)
 	}
+	s.used[name] = true
 	i := len(s.trace.layers)
 	s.trace.layers = append(s.trace.layers, Applied{Path: c.path, Layer: l, In: slices.Clone(in), Shared: shared, Depth: strings.Count(c.path, "/")})
 	before := s.B.SetPath(c.path)

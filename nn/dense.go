@@ -1,0 +1,59 @@
+package nn
+
+import (
+	"github.com/nadir-ml/nadir/act"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/initial"
+	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+func init() {
+	Layers.Register("dense", Dense{}, spec.Doc("act(x·kernel + bias)"))
+}
+
+// Dense is y = act(x·kernel + bias): x (N, …, in), kernel (in, units), bias
+// (units), y (N, …, units). A nil activation is linear. A nil kernel
+// initializer is what the activation wants; the bias starts at 0.
+type Dense struct {
+	Units    int            `spec:"units,required" doc:"width of the output"`
+	Act      act.Activation `spec:"activation" doc:"activation, linear without"`
+	Init     param.Init     `spec:"kernel_initializer" doc:"initializer of the kernel, what the activation wants without"`
+	BiasInit param.Init     `spec:"bias_initializer" doc:"initializer of the bias, zeros without"`
+	NoBias   bool           `spec:"use_bias,not" doc:"add a bias"`
+	Name     string         `spec:"name" doc:"name of the layer"`
+}
+
+// Validate refuses a width below 1.
+func (d Dense) Validate() error { return positive("units", d.Units) }
+
+// KernelInit is the initializer in force.
+func (d Dense) KernelInit() param.Init {
+	if d.Init != nil {
+		return d.Init
+	}
+	return act.DefaultInit(d.Act)
+}
+
+// Apply declares kernel and bias and adds the product.
+func (d Dense) Apply(s *Scope, x graph.Node) graph.Node {
+	if !check(s, d.Validate()) || !x.Valid() {
+		return graph.Node{}
+	}
+	x = x.ToFloat()
+	if x.Rank() < 2 {
+		return s.B.Fail("wants samples with features, (N, …, in), got %v", x.Type())
+	}
+	in := x.Dim(-1)
+	y := x.Reshape(-1, in).MatMul(s.Weight("kernel", d.KernelInit(), in, d.Units)) // (N·…, units)
+	if !d.NoBias {
+		init := d.BiasInit
+		if init == nil {
+			init = initial.Zeros{}
+		}
+		y = y.Add(s.Weight("bias", init, d.Units))
+	}
+	shape := append(tensor.Shape{}, x.Shape()[:x.Rank()-1]...)
+	return activate(s, d.Act, y.Reshape(append(shape, d.Units)...))
+}

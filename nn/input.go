@@ -1,0 +1,25 @@
+package nn
+
+import (
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+func init() {
+	Layers.Register("input", Input{}, spec.Alias("input_layer"), spec.Doc("says what shape a sample has"))
+}
+
+// Input says what shape a sample has. It changes nothing.
+type Input struct {
+	Shape tensor.Shape `spec:"shape,required,scalar" doc:"shape of one sample, such as 28x28x1"`
+	Name  string       `spec:"name" doc:"name of the layer"`
+}
+
+// Apply checks the shape.
+func (i Input) Apply(s *Scope, x graph.Node) graph.Node {
+	if x.Valid() && !x.Shape()[1:].Equal(i.Shape) {
+		return s.B.Fail("input: the data has samples of shape %v, the model wants %v", x.Shape()[1:], i.Shape)
+	}
+	return x
+}
