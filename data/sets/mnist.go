@@ -111,7 +111,10 @@ func pair(x, y *tensor.Tensor, xPath, yPath string, classes []string) (data.Sour
 	if x.Shape()[0] != y.Len() {
 		return nil, &data.Error{Path: yPath, Msg: fmt.Sprintf("%d labels, but %d images in %s: they do not belong together", y.Len(), x.Shape()[0], xPath)}
 	}
-	n := max(len(classes), most)
+	n := len(classes)
+	if classes == nil {
+		n = most
+	}
 	labels, top, err := classNumbers(y, n)
 	if err != nil {
 		return nil, wrap(yPath, err)
