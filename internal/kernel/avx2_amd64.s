@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func product1(p *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product1(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
 	MOVQ (AX), CX
@@ -40,6 +40,7 @@ fullk:
 	VMOVUPS      32(R12), Y5
 	VMOVUPS      64(R12), Y6
 	VMOVUPS      96(R12), Y7
+	PREFETCHT0   255(R12)
 	VBROADCASTSS (R11), Y8
 	VFMADD231PS  Y8, Y4, Y0
 	VFMADD231PS  Y8, Y5, Y1
@@ -252,7 +253,7 @@ masked4done:
 	RET
 
 // func product2(p *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product2(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
 	MOVQ (AX), CX
@@ -291,6 +292,7 @@ fullk:
 	VMOVUPS      32(R13), Y9
 	VMOVUPS      64(R13), Y10
 	VMOVUPS      96(R13), Y11
+	PREFETCHT0   255(R13)
 	VBROADCASTSS (R12), Y12
 	VFMADD231PS  Y12, Y8, Y0
 	VFMADD231PS  Y12, Y9, Y1
@@ -588,7 +590,7 @@ masked4done:
 	RET
 
 // func product3(p *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product3(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
 	MOVQ (AX), CX
@@ -625,6 +627,7 @@ fullk:
 	VMOVUPS      (R13), Y9
 	VMOVUPS      32(R13), Y10
 	VMOVUPS      64(R13), Y11
+	PREFETCHT0   191(R13)
 	VBROADCASTSS (R12), Y12
 	VFMADD231PS  Y12, Y9, Y0
 	VFMADD231PS  Y12, Y10, Y1
@@ -895,7 +898,7 @@ masked3done:
 	RET
 
 // func product4(p *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product4(SB), NOSPLIT, $8-8
 	MOVQ p+0(FP), AX
 	MOVQ (AX), CX
@@ -931,6 +934,7 @@ next:
 fullk:
 	VMOVUPS      (R15), Y8
 	VMOVUPS      32(R15), Y9
+	PREFETCHT0   127(R15)
 	VBROADCASTSS (R13), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
@@ -1144,7 +1148,7 @@ masked2done:
 	RET
 
 // func product5(p *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product5(SB), NOSPLIT, $8-8
 	MOVQ p+0(FP), AX
 	MOVQ (AX), CX
@@ -1182,6 +1186,7 @@ next:
 fullk:
 	VMOVUPS      (R15), Y10
 	VMOVUPS      32(R15), Y11
+	PREFETCHT0   127(R15)
 	VBROADCASTSS (R13), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
@@ -1429,7 +1434,7 @@ masked2done:
 	RET
 
 // func product6(p *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product6(SB), NOSPLIT, $8-8
 	MOVQ p+0(FP), AX
 	MOVQ (AX), CX
@@ -1469,6 +1474,7 @@ next:
 fullk:
 	VMOVUPS      (R15), Y12
 	VMOVUPS      32(R15), Y13
+	PREFETCHT0   127(R15)
 	VBROADCASTSS (R13), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
@@ -1746,5 +1752,101 @@ masked2store:
 	ADDQ       DX, BX
 
 masked2done:
+	VZEROUPPER
+	RET
+
+// func transpose8(dst *float32, src *float32, dstStride int, srcStride int, blocks int, add int)
+// Requires: AVX
+TEXT ·transpose8(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ dstStride+16(FP), DX
+	MOVQ srcStride+24(FP), BX
+	MOVQ blocks+32(FP), SI
+	MOVQ add+40(FP), DI
+	LEAQ (CX)(BX*4), R8
+	LEAQ (BX)(BX*2), R10
+	LEAQ (DX)(DX*2), R11
+
+block:
+	VMOVUPS    (CX), Y0
+	VMOVUPS    (CX)(BX*1), Y1
+	VMOVUPS    (CX)(BX*2), Y2
+	VMOVUPS    (CX)(R10*1), Y3
+	VMOVUPS    (R8), Y4
+	VMOVUPS    (R8)(BX*1), Y5
+	VMOVUPS    (R8)(BX*2), Y6
+	VMOVUPS    (R8)(R10*1), Y7
+	VUNPCKLPS  Y1, Y0, Y8
+	VUNPCKHPS  Y1, Y0, Y0
+	VUNPCKLPS  Y3, Y2, Y1
+	VUNPCKHPS  Y3, Y2, Y2
+	VUNPCKLPS  Y5, Y4, Y3
+	VUNPCKHPS  Y5, Y4, Y4
+	VUNPCKLPS  Y7, Y6, Y5
+	VUNPCKHPS  Y7, Y6, Y6
+	VUNPCKLPD  Y1, Y8, Y7
+	VUNPCKHPD  Y1, Y8, Y1
+	VUNPCKLPD  Y2, Y0, Y8
+	VUNPCKHPD  Y2, Y0, Y0
+	VUNPCKLPD  Y5, Y3, Y2
+	VUNPCKHPD  Y5, Y3, Y3
+	VUNPCKLPD  Y6, Y4, Y5
+	VUNPCKHPD  Y6, Y4, Y4
+	VPERM2F128 $0x20, Y2, Y7, Y6
+	VPERM2F128 $0x31, Y2, Y7, Y2
+	VPERM2F128 $0x20, Y3, Y1, Y7
+	VPERM2F128 $0x31, Y3, Y1, Y1
+	VPERM2F128 $0x20, Y5, Y8, Y3
+	VPERM2F128 $0x31, Y5, Y8, Y5
+	VPERM2F128 $0x20, Y4, Y0, Y8
+	VPERM2F128 $0x31, Y4, Y0, Y0
+	LEAQ       (AX)(DX*4), R9
+	TESTQ      DI, DI
+	JZ         store
+	VADDPS     (AX), Y6, Y6
+	VADDPS     (AX)(DX*1), Y7, Y7
+	VADDPS     (AX)(DX*2), Y3, Y3
+	VADDPS     (AX)(R11*1), Y8, Y8
+	VADDPS     (R9), Y2, Y2
+	VADDPS     (R9)(DX*1), Y1, Y1
+	VADDPS     (R9)(DX*2), Y5, Y5
+	VADDPS     (R9)(R11*1), Y0, Y0
+
+store:
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, (AX)(DX*1)
+	VMOVUPS Y3, (AX)(DX*2)
+	VMOVUPS Y8, (AX)(R11*1)
+	VMOVUPS Y2, (R9)
+	VMOVUPS Y1, (R9)(DX*1)
+	VMOVUPS Y5, (R9)(DX*2)
+	VMOVUPS Y0, (R9)(R11*1)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, R8
+	LEAQ    (R9)(DX*4), AX
+	DECQ    SI
+	JNZ     block
+	VZEROUPPER
+	RET
+
+// func panel16(dst *float32, src *float32, srcStride int, rows int)
+// Requires: AVX, MMX+
+TEXT ·panel16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ srcStride+16(FP), DX
+	MOVQ rows+24(FP), BX
+
+row:
+	VMOVUPS    (CX), Y0
+	VMOVUPS    32(CX), Y1
+	PREFETCHT0 127(CX)
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       DX, CX
+	ADDQ       $0x40, AX
+	DECQ       BX
+	JNZ        row
 	VZEROUPPER
 	RET

@@ -2,6 +2,21 @@
 
 package kernel
 
+// The products of this file add in one order whatever path they take: k is cut
+// into passes, evenly and by k alone; in a pass every element of C is one chain
+// of fused multiply-adds from 0 in the order of k; the passes are added in turn.
+// So packing, the tiles' shapes and which operand lies in the vectors are free
+// to follow the sizes.
+const (
+	depth     = 256    // the most of k in a pass: a panel stays in L1
+	panelCols = 16     // of a packed panel
+	mostRows  = 6      // of a tile
+	blockRows = 32 * 6 // of A packed at a time: depth·blockRows stay in L2
+	shallow   = 64     // up to this k, whole rows of tiles share a call
+	fewRows   = 48     // below, packing does not pay
+	turned    = 8 * 6  // rows of a swapped product kept before they are transposed
+)
+
 // A product is one call of a tile kernel: rows fixed by the kernel, tiles whole
 // tiles of columns side by side, or one masked tile of tail vectors. Strides are
 // in bytes. The generator knows the offsets of these fields.
@@ -32,25 +47,17 @@ func product5(p *product)
 //go:noescape
 func product6(p *product)
 
-// tailMask has a mask for w of 8 lanes at 8−w.
+//go:noescape
+func transpose8(dst, src *float32, dstStride, srcStride, blocks, add int)
+
+//go:noescape
+func panel16(dst, src *float32, srcStride, rows int)
+
+// tailMask has the mask of the first w of 8 lanes at 8−w.
 var tailMask = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
 
-// run computes rows×cols elements; width is the columns of a whole tile.
-func (p *product) run(rows, cols, width int) {
-	p.tiles, p.tail = cols/width, 0
-	if p.tiles > 0 {
-		p.call(rows)
-	}
-	if w := cols % width; w > 0 {
-		done := 4 * (cols - w)
-		c, b := p.c, p.b
-		p.c, p.b = offset(c, done), offset(b, done)
-		p.tail = (w + 7) / 8
-		p.mask = &tailMask[7-(w-1)%8]
-		p.call(rows)
-		p.c, p.b = c, b
-	}
-}
+// tileWidth is the columns of a whole tile of so many rows.
+var tileWidth = [...]int{1: 32, 2: 32, 3: 24, 4: 16, 5: 16, 6: 16}
 
 func (p *product) call(rows int) {
 	switch rows {
@@ -69,93 +76,198 @@ func (p *product) call(rows int) {
 	}
 }
 
-// tileWidth is the columns of a whole tile of so many rows.
-var tileWidth = [...]int{1: 32, 2: 32, 3: 24, 4: 16, 5: 16, 6: 16}
+// run computes rows×cols elements, rows ≤ mostRows.
+func (p *product) run(rows, cols int) {
+	p.tail = 0
+	if cols == panelCols && rows >= 4 {
+		p.tiles = 1
+		p.call(rows)
+		return
+	}
+	width := tileWidth[rows]
+	if p.tiles = cols / width; p.tiles > 0 {
+		p.call(rows)
+	}
+	if w := cols % width; w > 0 {
+		c, b := p.c, p.b
+		p.c, p.b = offset(c, 4*(cols-w)), offset(b, 4*(cols-w))
+		p.tail = (w + 7) / 8
+		p.mask = &tailMask[7-(w-1)%8]
+		p.call(rows)
+		p.c, p.b = c, b
+	}
+}
 
-const (
-	mostRows  = 6   // of a tile
-	depth     = 256 // the most of k in one pass: a panel of B stays in L1
-	panelCols = 16
-)
+// rows computes m×cols elements by tiles of nearly equal heights. A tile's A
+// begins aTile bytes, and aRow bytes a row, behind the last one's.
+func (p *product) rows(m, cols, aRow, aTile int) {
+	tiles := (m + mostRows - 1) / mostRows
+	height, taller := m/tiles, m%tiles
+	a, c := p.a, p.c
+	for t := range tiles {
+		h := height
+		if t < taller {
+			h++
+		}
+		p.run(h, cols)
+		if t < tiles-1 {
+			p.a, p.c = offset(p.a, h*aRow+aTile), offset(p.c, h*p.ldc)
+		}
+	}
+	p.a, p.c = a, c
+}
 
 func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb int, tb bool, k, i0, i1, j0, j1 int, acc bool) {
 	if k == 0 {
 		matMul(c, ldc, a, lda, ta, b, ldb, tb, k, i0, i1, j0, j1, acc)
 		return
 	}
-	if tb {
-		matMulNT(c, ldc, a, lda, ta, b, ldb, k, i0, i1, j0, j1, acc)
-		return
-	}
-	matMulN(c, ldc, a, lda, ta, b, ldb, k, i0, i1, j0, j1, acc)
-}
-
-// matMulN is the product with B as stored: nothing is packed.
-func matMulN(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb int, k, i0, i1, j0, j1 int, acc bool) {
-	ai, ap := lda, 1
-	if ta {
-		ai, ap = 1, lda
-	}
-	p := product{ldc: 4 * ldc, ai: 4 * ai, ap: 4 * ap, ldb: 4 * ldb}
+	add := 0
 	if acc {
-		p.add = 1
+		add = 1
 	}
-	m := i1 - i0
-	tiles := (m + mostRows - 1) / mostRows
 	passes := (k + depth - 1) / depth
 	for s := range passes {
 		p0 := s * k / passes
-		p.k = (s+1)*k/passes - p0
-		width := j1 - j0
-		if m >= 4 && p.k > 64 {
-			width = panelCols
+		kc := (s+1)*k/passes - p0
+		switch {
+		case i1-i0 >= fewRows && (tb || kc > shallow):
+			matMulPacked(c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, j1, add)
+		case tb:
+			matMulSwapped(c, ldc, a, lda, ta, b, ldb, p0, kc, i0, i1, j0, j1, add)
+		default:
+			matMulDirect(c, ldc, a, lda, ta, b, ldb, p0, kc, i0, i1, j0, j1, add)
 		}
-		for j := j0; j < j1; j += width {
-			p.b = &b[p0*ldb+j]
-			cols := min(width, j1-j)
-			for t := range tiles {
-				i := t * m / tiles
-				rows := (t+1)*m/tiles - i
-				p.a, p.c = &a[(i0+i)*ai+p0*ap], &c[(i0+i)*ldc+j]
-				p.run(rows, cols, tileWidth[rows])
+		add = 1
+	}
+}
+
+// matMulDirect is a pass with A and B as they are stored, B not transposed.
+func matMulDirect(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb, p0, kc, i0, i1, j0, j1, add int) {
+	ai, ap := strides(lda, ta)
+	p := product{ldc: 4 * ldc, ai: 4 * ai, ap: 4 * ap, ldb: 4 * ldb, k: kc, add: add}
+	p.a = &a[i0*ai+p0*ap]
+	width := j1 - j0
+	if i1-i0 > mostRows && kc > shallow {
+		width = panelCols
+	}
+	for j := j0; j < j1; j += width {
+		p.b, p.c = &b[p0*ldb+j], &c[i0*ldc+j]
+		p.rows(i1-i0, min(width, j1-j), p.ai, 0)
+	}
+}
+
+// strides are those of op(A)'s rows and columns.
+func strides(ld int, t bool) (row, col int) {
+	if t {
+		return 1, ld
+	}
+	return ld, 1
+}
+
+// matMulPacked is a pass in which blocks of A and panels of B are copied to
+// where they lie close together.
+func matMulPacked(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb int, tb bool, p0, kc, i0, i1, j0, j1, add int) {
+	w := claim()
+	defer w.release()
+	p := product{ldc: 4 * ldc, ldb: 4 * panelCols, k: kc, add: add}
+	for i := i0; i < i1; i += blockRows {
+		m := min(blockRows, i1-i)
+		aRow, aTile := 4*kc, 0
+		if ta {
+			packTiles(w.block[:], a, lda, p0, kc, i, m)
+			p.ai, p.ap = 4, 4*mostRows
+			aRow, aTile = 0, 4*kc*mostRows
+		} else {
+			for r := range m {
+				copy(w.block[r*kc:][:kc], a[(i+r)*lda+p0:])
 			}
+			p.ai, p.ap = 4*kc, 4
 		}
-		p.add = 1
-	}
-}
-
-// matMulNT is the product with B transposed, panel by panel in a buffer.
-func matMulNT(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb int, k, i0, i1, j0, j1 int, acc bool) {
-	ai, ap := lda, 1
-	if ta {
-		ai, ap = 1, lda
-	}
-	p := product{ldc: 4 * ldc, ai: 4 * ai, ap: 4 * ap, ldb: 4 * panelCols}
-	if acc {
-		p.add = 1
-	}
-	var panel [depth * panelCols]float32
-	m := i1 - i0
-	tiles := (m + mostRows - 1) / mostRows
-	passes := (k + depth - 1) / depth
-	for s := range passes {
-		p0 := s * k / passes
-		p.k = (s+1)*k/passes - p0
 		for j := j0; j < j1; j += panelCols {
 			cols := min(panelCols, j1-j)
-			for q := range cols {
-				for r, v := range b[(j+q)*ldb+p0:][:p.k] {
-					panel[r*panelCols+q] = v
-				}
-			}
-			p.b = &panel[0]
-			for t := range tiles {
-				i := t * m / tiles
-				rows := (t+1)*m/tiles - i
-				p.a, p.c = &a[(i0+i)*ai+p0*ap], &c[(i0+i)*ldc+j]
-				p.run(rows, cols, tileWidth[rows])
+			packPanel(&w.panel, b, ldb, tb, p0, kc, j, cols)
+			p.a, p.b, p.c = &w.block[0], &w.panel[0], &c[i*ldc+j]
+			p.rows(m, cols, aRow, aTile)
+		}
+	}
+}
+
+// matMulSwapped is a pass of C' = op(B)'·op(A)' with B stored transposed and few
+// rows of A: it is A that is packed, and B is read as it is stored.
+func matMulSwapped(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb, p0, kc, i0, i1, j0, j1, add int) {
+	w := claim()
+	defer w.release()
+	p := product{ldc: 4 * panelCols, ai: 4 * ldb, ap: 4, ldb: 4 * panelCols, k: kc}
+	for i := i0; i < i1; i += panelCols {
+		m := min(panelCols, i1-i)
+		packPanel(&w.panel, a, lda, !ta, p0, kc, i, m)
+		for j := j0; j < j1; j += turned {
+			n := min(turned, j1-j)
+			p.a, p.b, p.c = &b[j*ldb+p0], &w.panel[0], &w.block[0]
+			p.rows(n, m, p.ai, 0)
+			turn2D(c[i*ldc+j:], ldc, w.block[:], panelCols, n, m, add)
+		}
+	}
+}
+
+// packPanel lays rows [p, p+kc) and cols ≤ 16 columns from j of op(B) side by side.
+func packPanel(dst *[depth * panelCols]float32, b []float32, ldb int, tb bool, p, kc, j, cols int) {
+	switch {
+	case tb:
+		turn2D(dst[:], panelCols, b[j*ldb+p:], ldb, cols, kc, 0)
+	case cols == panelCols:
+		panel16(&dst[0], &b[p*ldb+j], 4*ldb, kc)
+	default:
+		for r := range kc {
+			copy(dst[r*panelCols:], b[(p+r)*ldb+j:][:cols])
+		}
+	}
+}
+
+// packTiles lays rows [i, i+m) of op(A), A transposed, out as tiles of at most
+// mostRows of them, a tile as kc rows of mostRows.
+func packTiles(dst, a []float32, lda, p, kc, i, m int) {
+	tiles := (m + mostRows - 1) / mostRows
+	height, taller := m/tiles, m%tiles
+	for t := range tiles {
+		h := height
+		if t < taller {
+			h++
+		}
+		tile := dst[t*kc*mostRows:]
+		for r := range kc {
+			src := a[(p+r)*lda+i:]
+			if h == mostRows {
+				*(*[mostRows]float32)(tile[r*mostRows:]) = [mostRows]float32(src)
+			} else {
+				copy(tile[r*mostRows:], src[:h])
 			}
 		}
-		p.add = 1
+		i += h
+	}
+}
+
+// turn2D sets or adds dst[j,i] from src[i,j] of rows×cols.
+func turn2D(dst []float32, ldd int, src []float32, lds, rows, cols, add int) {
+	i := 0
+	for ; i+8 <= rows && cols >= 8; i += 8 {
+		transpose8(&dst[i], &src[i*lds], 4*ldd, 4*lds, cols/8, add)
+		turnRest(dst[i:], ldd, src[i*lds:], lds, 8, cols&^7, cols, add)
+	}
+	if i < rows {
+		turnRest(dst[i:], ldd, src[i*lds:], lds, rows-i, 0, cols, add)
+	}
+}
+
+func turnRest(dst []float32, ldd int, src []float32, lds, rows, from, to, add int) {
+	for i := range rows {
+		for j := from; j < to; j++ {
+			v := src[i*lds+j]
+			if add != 0 {
+				v += dst[j*ldd+i]
+			}
+			dst[j*ldd+i] = v
+		}
 	}
 }

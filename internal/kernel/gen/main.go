@@ -4,12 +4,11 @@
 //	go run . -out ../avx2_amd64.s
 package main
 
-import (
-	. "github.com/mmcloughlin/avo/build"
-)
+import avo "github.com/mmcloughlin/avo/build"
 
 func main() {
-	ConstraintExpr("!noasm")
+	avo.ConstraintExpr("!noasm")
 	products()
-	Generate()
+	moves()
+	avo.Generate()
 }

@@ -3,9 +3,9 @@ package main
 import (
 	"fmt"
 
-	. "github.com/mmcloughlin/avo/build"
-	. "github.com/mmcloughlin/avo/operand"
-	. "github.com/mmcloughlin/avo/reg"
+	avo "github.com/mmcloughlin/avo/build"
+	op "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
 )
 
 // Offsets of the fields of kernel's type product.
@@ -25,39 +25,39 @@ var vecs = [...]int{1: 4, 2: 4, 3: 3, 4: 2, 5: 2, 6: 2}
 func products() {
 	for rows := 1; rows < len(vecs); rows++ {
 		name := fmt.Sprintf("product%d", rows)
-		TEXT(name, NOSPLIT, "func(p *byte)")
-		Doc(fmt.Sprintf("%s computes a tile of %d rows.", name, rows))
-		p := Load(Param("p"), GP64())
-		field := func(off int) GPVirtual {
-			r := GP64()
-			MOVQ(Mem{Base: p, Disp: off}, r)
+		avo.TEXT(name, avo.NOSPLIT, "func(p *byte)")
+		avo.Doc(fmt.Sprintf("%s computes a tile of %d rows.", name, rows))
+		p := avo.Load(avo.Param("p"), avo.GP64())
+		field := func(off int) reg.GPVirtual {
+			r := avo.GP64()
+			avo.MOVQ(op.Mem{Base: p, Disp: off}, r)
 			return r
 		}
 		t := tile{rows: rows, c: field(offC), ldc: field(offLdc), a: field(offA), ai: field(offAi),
 			ap: field(offAp), b: field(offB), ldb: field(offLdb), k: field(offK), p: p}
-		t.a3 = GP64()
+		t.a3 = avo.GP64()
 		if rows > 3 {
-			LEAQ(Mem{Base: t.ai, Index: t.ai, Scale: 2}, t.a3)
-			ADDQ(t.a, t.a3)
+			avo.LEAQ(op.Mem{Base: t.ai, Index: t.ai, Scale: 2}, t.a3)
+			avo.ADDQ(t.a, t.a3)
 		}
 		for v := 1; v <= vecs[rows]; v++ {
-			CMPQ(Mem{Base: p, Disp: offTail}, I32(int32(v)))
-			JE(LabelRef(fmt.Sprintf("tail%d", v)))
+			avo.CMPQ(op.Mem{Base: p, Disp: offTail}, op.I32(int32(v)))
+			avo.JE(op.LabelRef(fmt.Sprintf("tail%d", v)))
 		}
 		tiles := field(offTiles)
-		Label("next")
+		avo.Label("next")
 		t.body("full", vecs[rows], false)
-		ADDQ(I32(int32(32*vecs[rows])), t.b)
-		ADDQ(I32(int32(32*vecs[rows])), t.c)
-		DECQ(tiles)
-		JNZ(LabelRef("next"))
-		VZEROUPPER()
-		RET()
+		avo.ADDQ(op.I32(int32(32*vecs[rows])), t.b)
+		avo.ADDQ(op.I32(int32(32*vecs[rows])), t.c)
+		avo.DECQ(tiles)
+		avo.JNZ(op.LabelRef("next"))
+		avo.VZEROUPPER()
+		avo.RET()
 		for v := 1; v <= vecs[rows]; v++ {
-			Label(fmt.Sprintf("tail%d", v))
+			avo.Label(fmt.Sprintf("tail%d", v))
 			t.body(fmt.Sprintf("masked%d", v), v, true)
-			VZEROUPPER()
-			RET()
+			avo.VZEROUPPER()
+			avo.RET()
 		}
 	}
 }
@@ -65,108 +65,113 @@ func products() {
 // A tile is the registers that stay over the columns of a row of tiles.
 type tile struct {
 	rows        int
-	p           Register
-	c, a, a3, b GPVirtual
-	ldc, ai, ap GPVirtual
-	ldb, k      GPVirtual
+	p           reg.Register
+	c, a, a3, b reg.GPVirtual
+	ldc, ai, ap reg.GPVirtual
+	ldb, k      reg.GPVirtual
 }
 
 // body is one tile of n vectors, the last masked: the sum over k, then its store
 // to C or its addition to C.
 func (t tile) body(name string, n int, masked bool) {
-	var mask Register
-	a, a3, b, k := GP64(), GP64(), GP64(), GP64()
-	MOVQ(t.a, a)
+	var mask reg.Register
+	a, a3, b, k := avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64()
+	avo.MOVQ(t.a, a)
 	if t.rows > 3 {
-		MOVQ(t.a3, a3)
+		avo.MOVQ(t.a3, a3)
 	}
-	MOVQ(t.b, b)
-	MOVQ(t.k, k)
-	sums := make([][]VecVirtual, t.rows)
+	avo.MOVQ(t.b, b)
+	avo.MOVQ(t.k, k)
+	sums := make([][]reg.VecVirtual, t.rows)
 	for r := range sums {
 		for range n {
-			s := YMM()
-			VXORPS(s, s, s)
+			s := avo.YMM()
+			avo.VXORPS(s, s, s)
 			sums[r] = append(sums[r], s)
 		}
 	}
-	at := func(r int) Mem {
+	at := func(r int) op.Mem {
 		base := a
 		if r >= 3 {
 			base, r = a3, r-3
 		}
 		if r == 0 {
-			return Mem{Base: base}
+			return op.Mem{Base: base}
 		}
-		return Mem{Base: base, Index: t.ai, Scale: uint8(r)}
+		return op.Mem{Base: base, Index: t.ai, Scale: uint8(r)}
 	}
-	Label(name + "k")
-	row := make([]VecVirtual, n)
+	avo.Label(name + "k")
+	row := make([]reg.VecVirtual, n)
 	for v := range row {
-		row[v] = YMM()
+		row[v] = avo.YMM()
 		if masked && v == n-1 {
 			// The mask shares the register that the broadcasts use after it.
-			mask = YMM()
-			m := GP64()
-			MOVQ(Mem{Base: t.p, Disp: offMask}, m)
-			VMOVUPS(Mem{Base: m}, mask)
-			VMASKMOVPS(Mem{Base: b, Disp: 32 * v}, mask, row[v])
+			mask = avo.YMM()
+			m := avo.GP64()
+			avo.MOVQ(op.Mem{Base: t.p, Disp: offMask}, m)
+			avo.VMOVUPS(op.Mem{Base: m}, mask)
+			avo.VMASKMOVPS(op.Mem{Base: b, Disp: 32 * v}, mask, row[v])
 			continue
 		}
-		VMOVUPS(Mem{Base: b, Disp: 32 * v}, row[v])
+		avo.VMOVUPS(op.Mem{Base: b, Disp: 32 * v}, row[v])
+	}
+	if !masked {
+		// The last byte of the next tile of columns: its line comes while this
+		// one is multiplied.
+		avo.PREFETCHT0(op.Mem{Base: b, Disp: 32*2*n - 1})
 	}
 	for r := range sums {
-		x := YMM()
-		VBROADCASTSS(at(r), x)
+		x := avo.YMM()
+		avo.VBROADCASTSS(at(r), x)
 		for v := range row {
-			VFMADD231PS(x, row[v], sums[r][v])
+			avo.VFMADD231PS(x, row[v], sums[r][v])
 		}
 	}
-	ADDQ(t.ap, a)
+	avo.ADDQ(t.ap, a)
 	if t.rows > 3 {
-		ADDQ(t.ap, a3)
+		avo.ADDQ(t.ap, a3)
 	}
-	ADDQ(t.ldb, b)
-	DECQ(k)
-	JNZ(LabelRef(name + "k"))
+	avo.ADDQ(t.ldb, b)
+	avo.DECQ(k)
+	avo.JNZ(op.LabelRef(name + "k"))
 
-	c := GP64()
-	MOVQ(t.c, c)
+	c := avo.GP64()
+	avo.MOVQ(t.c, c)
 	if masked {
-		m := GP64()
-		MOVQ(Mem{Base: t.p, Disp: offMask}, m)
-		mask = YMM()
-		VMOVUPS(Mem{Base: m}, mask)
+		m := avo.GP64()
+		avo.MOVQ(op.Mem{Base: t.p, Disp: offMask}, m)
+		mask = avo.YMM()
+		avo.VMOVUPS(op.Mem{Base: m}, mask)
 	}
-	CMPQ(Mem{Base: t.p, Disp: offAdd}, Imm(0))
-	JE(LabelRef(name + "store"))
+	avo.CMPQ(op.Mem{Base: t.p, Disp: offAdd}, op.Imm(0))
+	avo.JE(op.LabelRef(name + "store"))
 	for _, add := range []bool{true, false} {
 		if !add {
-			Label(name + "store")
-			MOVQ(t.c, c)
+			avo.Label(name + "store")
+			avo.MOVQ(t.c, c)
 		}
 		for r := range sums {
 			for v, s := range sums[r] {
-				m := Mem{Base: c, Disp: 32 * v}
+				m := op.Mem{Base: c, Disp: 32 * v}
 				if masked && v == n-1 {
 					if add {
-						old := YMM()
-						VMASKMOVPS(m, mask, old)
-						VADDPS(old, s, s)
+						old := avo.YMM()
+						avo.VMASKMOVPS(m, mask, old)
+						avo.VADDPS(old, s, s)
 					}
-					VMASKMOVPS(s, mask, m)
+					avo.VMASKMOVPS(s, mask, m)
 					continue
 				}
 				if add {
-					VADDPS(m, s, s)
+					avo.VADDPS(m, s, s)
 				}
-				VMOVUPS(s, m)
+				avo.VMOVUPS(s, m)
 			}
-			ADDQ(t.ldc, c)
+			avo.ADDQ(t.ldc, c)
 		}
 		if add {
-			JMP(LabelRef(name + "done"))
+			avo.JMP(op.LabelRef(name + "done"))
 		}
 	}
-	Label(name + "done")
+	avo.Label(name + "done")
 }

@@ -1,0 +1,106 @@
+package main
+
+import (
+	avo "github.com/mmcloughlin/avo/build"
+	op "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// moves writes what lays matrices out anew.
+func moves() {
+	transpose8()
+	panel16()
+}
+
+// transpose8 transposes 8 rows, block by block of 8 columns, in three rounds of
+// shuffles: pairs, fours, halves.
+func transpose8() {
+	avo.TEXT("transpose8", avo.NOSPLIT, "func(dst, src *float32, dstStride, srcStride, blocks, add int)")
+	avo.Doc("transpose8 sets or adds the transpose of 8 rows of 8·blocks columns. Strides are in bytes.")
+	dst := avo.Load(avo.Param("dst"), avo.GP64())
+	src := avo.Load(avo.Param("src"), avo.GP64())
+	ds := avo.Load(avo.Param("dstStride"), avo.GP64())
+	ss := avo.Load(avo.Param("srcStride"), avo.GP64())
+	n := avo.Load(avo.Param("blocks"), avo.GP64())
+	add := avo.Load(avo.Param("add"), avo.GP64())
+	src4, dst4 := avo.GP64(), avo.GP64()
+	avo.LEAQ(op.Mem{Base: src, Index: ss, Scale: 4}, src4)
+	ss3, ds3 := avo.GP64(), avo.GP64()
+	avo.LEAQ(op.Mem{Base: ss, Index: ss, Scale: 2}, ss3)
+	avo.LEAQ(op.Mem{Base: ds, Index: ds, Scale: 2}, ds3)
+	row := func(base, base4, s, s3 reg.Register, r int) op.Mem {
+		if r >= 4 {
+			base, r = base4, r-4
+		}
+		switch r {
+		case 0:
+			return op.Mem{Base: base}
+		case 3:
+			return op.Mem{Base: base, Index: s3, Scale: 1}
+		}
+		return op.Mem{Base: base, Index: s, Scale: uint8(r)}
+	}
+	avo.Label("block")
+	var x, y [8]reg.VecVirtual
+	for r := range x {
+		x[r] = avo.YMM()
+		avo.VMOVUPS(row(src, src4, ss, ss3, r), x[r])
+	}
+	for r := 0; r < 8; r += 2 {
+		y[r], y[r+1] = avo.YMM(), avo.YMM()
+		avo.VUNPCKLPS(x[r+1], x[r], y[r])
+		avo.VUNPCKHPS(x[r+1], x[r], y[r+1])
+	}
+	for h := 0; h < 8; h += 4 {
+		for q := range 2 {
+			x[h+2*q], x[h+2*q+1] = avo.YMM(), avo.YMM()
+			avo.VUNPCKLPD(y[h+2+q], y[h+q], x[h+2*q])
+			avo.VUNPCKHPD(y[h+2+q], y[h+q], x[h+2*q+1])
+		}
+	}
+	for c := range 4 {
+		y[c], y[c+4] = avo.YMM(), avo.YMM()
+		avo.VPERM2F128(op.Imm(0x20), x[c+4], x[c], y[c])
+		avo.VPERM2F128(op.Imm(0x31), x[c+4], x[c], y[c+4])
+	}
+	avo.LEAQ(op.Mem{Base: dst, Index: ds, Scale: 4}, dst4)
+	avo.TESTQ(add, add)
+	avo.JZ(op.LabelRef("store"))
+	for r := range y {
+		avo.VADDPS(row(dst, dst4, ds, ds3, r), y[r], y[r])
+	}
+	avo.Label("store")
+	for r := range y {
+		avo.VMOVUPS(y[r], row(dst, dst4, ds, ds3, r))
+	}
+	avo.ADDQ(op.Imm(32), src)
+	avo.ADDQ(op.Imm(32), src4)
+	avo.LEAQ(op.Mem{Base: dst4, Index: ds, Scale: 4}, dst)
+	avo.DECQ(n)
+	avo.JNZ(op.LabelRef("block"))
+	avo.VZEROUPPER()
+	avo.RET()
+}
+
+// panel16 copies rows of 16 columns to where they lie side by side.
+func panel16() {
+	avo.TEXT("panel16", avo.NOSPLIT, "func(dst, src *float32, srcStride, rows int)")
+	avo.Doc("panel16 copies rows of 16 columns, srcStride bytes apart, to dst without gaps.")
+	dst := avo.Load(avo.Param("dst"), avo.GP64())
+	src := avo.Load(avo.Param("src"), avo.GP64())
+	ss := avo.Load(avo.Param("srcStride"), avo.GP64())
+	n := avo.Load(avo.Param("rows"), avo.GP64())
+	x, y := avo.YMM(), avo.YMM()
+	avo.Label("row")
+	avo.VMOVUPS(op.Mem{Base: src}, x)
+	avo.VMOVUPS(op.Mem{Base: src, Disp: 32}, y)
+	avo.PREFETCHT0(op.Mem{Base: src, Disp: 127})
+	avo.VMOVUPS(x, op.Mem{Base: dst})
+	avo.VMOVUPS(y, op.Mem{Base: dst, Disp: 32})
+	avo.ADDQ(ss, src)
+	avo.ADDQ(op.Imm(64), dst)
+	avo.DECQ(n)
+	avo.JNZ(op.LabelRef("row"))
+	avo.VZEROUPPER()
+	avo.RET()
+}

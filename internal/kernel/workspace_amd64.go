@@ -1,0 +1,34 @@
+//go:build !noasm
+
+package kernel
+
+import (
+	"runtime"
+	"sync/atomic"
+)
+
+// A workspace is where one running product packs its operands. The workspaces
+// are static: a product takes no memory, and one that was never claimed costs
+// none.
+type workspace struct {
+	busy  atomic.Bool
+	block [depth * blockRows]float32
+	panel [depth * panelCols]float32
+}
+
+var workspaces [32]workspace
+
+// claim waits for a free workspace.
+func claim() *workspace {
+	for {
+		for i := range workspaces {
+			w := &workspaces[i]
+			if !w.busy.Load() && w.busy.CompareAndSwap(false, true) {
+				return w
+			}
+		}
+		runtime.Gosched()
+	}
+}
+
+func (w *workspace) release() { w.busy.Store(false) }
