@@ -1850,3 +1850,2264 @@ row:
 	JNZ        row
 	VZEROUPPER
 	RET
+
+// func add8(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·add8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	NEGQ       BX
+	LEAQ       lanes<>+0(SB), DI
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA lanes<>+0(SB)/4, $0xffffffff
+DATA lanes<>+4(SB)/4, $0xffffffff
+DATA lanes<>+8(SB)/4, $0xffffffff
+DATA lanes<>+12(SB)/4, $0xffffffff
+DATA lanes<>+16(SB)/4, $0xffffffff
+DATA lanes<>+20(SB)/4, $0xffffffff
+DATA lanes<>+24(SB)/4, $0xffffffff
+DATA lanes<>+28(SB)/4, $0xffffffff
+DATA lanes<>+32(SB)/4, $0x00000000
+DATA lanes<>+36(SB)/4, $0x00000000
+DATA lanes<>+40(SB)/4, $0x00000000
+DATA lanes<>+44(SB)/4, $0x00000000
+DATA lanes<>+48(SB)/4, $0x00000000
+DATA lanes<>+52(SB)/4, $0x00000000
+DATA lanes<>+56(SB)/4, $0x00000000
+DATA lanes<>+60(SB)/4, $0x00000000
+GLOBL lanes<>(SB), RODATA|NOPTR, $64
+
+// func addS8(dst *float32, a *float32, s float32, n int)
+// Requires: AVX
+TEXT ·addS8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y1
+	VADDPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VADDPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func sub8(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·sub8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	NEGQ       BX
+	LEAQ       lanes<>+0(SB), DI
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func subS8(dst *float32, a *float32, s float32, n int)
+// Requires: AVX
+TEXT ·subS8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y1
+	VSUBPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VSUBPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func rsubS8(dst *float32, a *float32, s float32, n int)
+// Requires: AVX
+TEXT ·rsubS8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y1
+	VSUBPS  Y1, Y0, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VSUBPS     Y2, Y0, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func mul8(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·mul8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	NEGQ       BX
+	LEAQ       lanes<>+0(SB), DI
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulS8(dst *float32, a *float32, s float32, n int)
+// Requires: AVX
+TEXT ·mulS8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VMULPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func div8(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·div8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	NEGQ       BX
+	LEAQ       lanes<>+0(SB), DI
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VDIVPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func divS8(dst *float32, a *float32, s float32, n int)
+// Requires: AVX
+TEXT ·divS8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VDIVPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func rdivS8(dst *float32, a *float32, s float32, n int)
+// Requires: AVX
+TEXT ·rdivS8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y1
+	VDIVPS  Y1, Y0, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VDIVPS     Y2, Y0, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func max8(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·max8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VMAXPS  Y1, Y0, Y2
+	VMAXPS  Y0, Y1, Y3
+	VANDPS  Y3, Y2, Y2
+	VCMPPS  $0x03, Y1, Y0, Y3
+	VORPS   Y3, Y2, Y2
+	VMOVUPS Y2, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	NEGQ       BX
+	LEAQ       lanes<>+0(SB), DI
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VMAXPS     Y2, Y1, Y3
+	VMAXPS     Y1, Y2, Y4
+	VANDPS     Y4, Y3, Y3
+	VCMPPS     $0x03, Y2, Y1, Y4
+	VORPS      Y4, Y3, Y3
+	VMASKMOVPS Y3, Y0, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func maxS8(dst *float32, a *float32, s float32, n int)
+// Requires: AVX
+TEXT ·maxS8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y1
+	VMAXPS  Y0, Y1, Y2
+	VMAXPS  Y1, Y0, Y3
+	VANDPS  Y3, Y2, Y2
+	VCMPPS  $0x03, Y0, Y1, Y3
+	VORPS   Y3, Y2, Y2
+	VMOVUPS Y2, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VMAXPS     Y0, Y2, Y3
+	VMAXPS     Y2, Y0, Y4
+	VANDPS     Y4, Y3, Y3
+	VCMPPS     $0x03, Y0, Y2, Y4
+	VORPS      Y4, Y3, Y3
+	VMASKMOVPS Y3, Y1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func min8(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·min8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VMINPS  Y1, Y0, Y2
+	VMINPS  Y0, Y1, Y3
+	VORPS   Y3, Y2, Y2
+	VCMPPS  $0x03, Y1, Y0, Y3
+	VORPS   Y3, Y2, Y2
+	VMOVUPS Y2, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	NEGQ       BX
+	LEAQ       lanes<>+0(SB), DI
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VMINPS     Y2, Y1, Y3
+	VMINPS     Y1, Y2, Y4
+	VORPS      Y4, Y3, Y3
+	VCMPPS     $0x03, Y2, Y1, Y4
+	VORPS      Y4, Y3, Y3
+	VMASKMOVPS Y3, Y0, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func minS8(dst *float32, a *float32, s float32, n int)
+// Requires: AVX
+TEXT ·minS8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y1
+	VMINPS  Y0, Y1, Y2
+	VMINPS  Y1, Y0, Y3
+	VORPS   Y3, Y2, Y2
+	VCMPPS  $0x03, Y0, Y1, Y3
+	VORPS   Y3, Y2, Y2
+	VMOVUPS Y2, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VMINPS     Y0, Y2, Y3
+	VMINPS     Y2, Y0, Y4
+	VORPS      Y4, Y3, Y3
+	VCMPPS     $0x03, Y0, Y2, Y4
+	VORPS      Y4, Y3, Y3
+	VMASKMOVPS Y3, Y1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func gt8(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·gt8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VCMPPS  $0x1e, Y1, Y0, Y0
+	VANDPS  all3f800000<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	NEGQ       BX
+	LEAQ       lanes<>+0(SB), DI
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VCMPPS     $0x1e, Y2, Y1, Y1
+	VANDPS     all3f800000<>+0(SB), Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all3f800000<>+0(SB)/4, $0x3f800000
+DATA all3f800000<>+4(SB)/4, $0x3f800000
+DATA all3f800000<>+8(SB)/4, $0x3f800000
+DATA all3f800000<>+12(SB)/4, $0x3f800000
+DATA all3f800000<>+16(SB)/4, $0x3f800000
+DATA all3f800000<>+20(SB)/4, $0x3f800000
+DATA all3f800000<>+24(SB)/4, $0x3f800000
+DATA all3f800000<>+28(SB)/4, $0x3f800000
+GLOBL all3f800000<>(SB), RODATA|NOPTR, $32
+
+// func gtS8(dst *float32, a *float32, s float32, n int)
+// Requires: AVX
+TEXT ·gtS8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y1
+	VCMPPS  $0x1e, Y0, Y1, Y1
+	VANDPS  all3f800000<>+0(SB), Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VCMPPS     $0x1e, Y0, Y2, Y0
+	VANDPS     all3f800000<>+0(SB), Y0, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func ge8(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·ge8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VCMPPS  $0x1d, Y1, Y0, Y0
+	VANDPS  all3f800000<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	NEGQ       BX
+	LEAQ       lanes<>+0(SB), DI
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VCMPPS     $0x1d, Y2, Y1, Y1
+	VANDPS     all3f800000<>+0(SB), Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func geS8(dst *float32, a *float32, s float32, n int)
+// Requires: AVX
+TEXT ·geS8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y1
+	VCMPPS  $0x1d, Y0, Y1, Y1
+	VANDPS  all3f800000<>+0(SB), Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VCMPPS     $0x1d, Y0, Y2, Y0
+	VANDPS     all3f800000<>+0(SB), Y0, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func lt8(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·lt8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VCMPPS  $0x11, Y1, Y0, Y0
+	VANDPS  all3f800000<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	NEGQ       BX
+	LEAQ       lanes<>+0(SB), DI
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VCMPPS     $0x11, Y2, Y1, Y1
+	VANDPS     all3f800000<>+0(SB), Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func ltS8(dst *float32, a *float32, s float32, n int)
+// Requires: AVX
+TEXT ·ltS8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y1
+	VCMPPS  $0x11, Y0, Y1, Y1
+	VANDPS  all3f800000<>+0(SB), Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VCMPPS     $0x11, Y0, Y2, Y0
+	VANDPS     all3f800000<>+0(SB), Y0, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func le8(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·le8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VCMPPS  $0x12, Y1, Y0, Y0
+	VANDPS  all3f800000<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	NEGQ       BX
+	LEAQ       lanes<>+0(SB), DI
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VCMPPS     $0x12, Y2, Y1, Y1
+	VANDPS     all3f800000<>+0(SB), Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func leS8(dst *float32, a *float32, s float32, n int)
+// Requires: AVX
+TEXT ·leS8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y1
+	VCMPPS  $0x12, Y0, Y1, Y1
+	VANDPS  all3f800000<>+0(SB), Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VCMPPS     $0x12, Y0, Y2, Y0
+	VANDPS     all3f800000<>+0(SB), Y0, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func eq8(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·eq8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VCMPPS  $0x00, Y1, Y0, Y0
+	VANDPS  all3f800000<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	NEGQ       BX
+	LEAQ       lanes<>+0(SB), DI
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VCMPPS     $0x00, Y2, Y1, Y1
+	VANDPS     all3f800000<>+0(SB), Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func eqS8(dst *float32, a *float32, s float32, n int)
+// Requires: AVX
+TEXT ·eqS8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y1
+	VCMPPS  $0x00, Y0, Y1, Y1
+	VANDPS  all3f800000<>+0(SB), Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VCMPPS     $0x00, Y0, Y2, Y0
+	VANDPS     all3f800000<>+0(SB), Y0, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func ne8(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·ne8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VCMPPS  $0x04, Y1, Y0, Y0
+	VANDPS  all3f800000<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	NEGQ       BX
+	LEAQ       lanes<>+0(SB), DI
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VCMPPS     $0x04, Y2, Y1, Y1
+	VANDPS     all3f800000<>+0(SB), Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func neS8(dst *float32, a *float32, s float32, n int)
+// Requires: AVX
+TEXT ·neS8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y1
+	VCMPPS  $0x04, Y0, Y1, Y1
+	VANDPS  all3f800000<>+0(SB), Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VCMPPS     $0x04, Y0, Y2, Y0
+	VANDPS     all3f800000<>+0(SB), Y0, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func axpy8(dst *float32, a *float32, b *float32, s float32, n int)
+// Requires: AVX
+TEXT ·axpy8(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	VBROADCASTSS s+24(FP), Y0
+	MOVQ         n+32(FP), BX
+	XORQ         SI, SI
+	SUBQ         $0x08, BX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(SI*4), Y1
+	VMOVUPS (DX)(SI*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y2, Y1, Y2
+	VMOVUPS Y2, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	NEGQ       BX
+	LEAQ       lanes<>+0(SB), DI
+	VMOVUPS    32(DI)(BX*4), Y1
+	VMASKMOVPS (CX)(SI*4), Y1, Y2
+	VMASKMOVPS (DX)(SI*4), Y1, Y3
+	VMULPS     Y0, Y3, Y0
+	VADDPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func select8(dst *float32, a *float32, b *float32, c *float32, n int)
+// Requires: AVX
+TEXT ·select8(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ n+32(FP), SI
+	XORQ DI, DI
+	SUBQ $0x08, SI
+	JL   rest
+
+next:
+	VMOVUPS   (CX)(DI*4), Y0
+	VMOVUPS   (DX)(DI*4), Y1
+	VMOVUPS   (BX)(DI*4), Y2
+	VXORPS    Y3, Y3, Y3
+	VCMPPS    $0x00, Y3, Y0, Y0
+	VBLENDVPS Y0, Y2, Y1, Y0
+	VMOVUPS   Y0, (AX)(DI*4)
+	ADDQ      $0x08, DI
+	CMPQ      DI, SI
+	JLE       next
+
+rest:
+	SUBQ       DI, SI
+	ADDQ       $0x08, SI
+	JZ         done
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), R8
+	VMOVUPS    32(R8)(SI*4), Y0
+	VMASKMOVPS (CX)(DI*4), Y0, Y1
+	VMASKMOVPS (DX)(DI*4), Y0, Y2
+	VMASKMOVPS (BX)(DI*4), Y0, Y3
+	VXORPS     Y4, Y4, Y4
+	VCMPPS     $0x00, Y4, Y1, Y1
+	VBLENDVPS  Y1, Y3, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func neg8(dst *float32, a *float32, n int)
+// Requires: AVX
+TEXT ·neg8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y0
+	VXORPS  all80000000<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y0
+	VMASKMOVPS (CX)(BX*4), Y0, Y1
+	VXORPS     all80000000<>+0(SB), Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all80000000<>+0(SB)/4, $0x80000000
+DATA all80000000<>+4(SB)/4, $0x80000000
+DATA all80000000<>+8(SB)/4, $0x80000000
+DATA all80000000<>+12(SB)/4, $0x80000000
+DATA all80000000<>+16(SB)/4, $0x80000000
+DATA all80000000<>+20(SB)/4, $0x80000000
+DATA all80000000<>+24(SB)/4, $0x80000000
+DATA all80000000<>+28(SB)/4, $0x80000000
+GLOBL all80000000<>(SB), RODATA|NOPTR, $32
+
+// func abs8(dst *float32, a *float32, n int)
+// Requires: AVX
+TEXT ·abs8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y0
+	VANDPS  all7fffffff<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y0
+	VMASKMOVPS (CX)(BX*4), Y0, Y1
+	VANDPS     all7fffffff<>+0(SB), Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all7fffffff<>+0(SB)/4, $0x7fffffff
+DATA all7fffffff<>+4(SB)/4, $0x7fffffff
+DATA all7fffffff<>+8(SB)/4, $0x7fffffff
+DATA all7fffffff<>+12(SB)/4, $0x7fffffff
+DATA all7fffffff<>+16(SB)/4, $0x7fffffff
+DATA all7fffffff<>+20(SB)/4, $0x7fffffff
+DATA all7fffffff<>+24(SB)/4, $0x7fffffff
+DATA all7fffffff<>+28(SB)/4, $0x7fffffff
+GLOBL all7fffffff<>(SB), RODATA|NOPTR, $32
+
+// func square8(dst *float32, a *float32, n int)
+// Requires: AVX
+TEXT ·square8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y0
+	VMULPS  Y0, Y0, Y0
+	VMOVUPS Y0, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y0
+	VMASKMOVPS (CX)(BX*4), Y0, Y1
+	VMULPS     Y1, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func sqrt8(dst *float32, a *float32, n int)
+// Requires: AVX
+TEXT ·sqrt8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y0
+	VSQRTPS Y0, Y0
+	VMOVUPS Y0, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y0
+	VMASKMOVPS (CX)(BX*4), Y0, Y1
+	VSQRTPS    Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func rsqrt8(dst *float32, a *float32, n int)
+// Requires: AVX
+TEXT ·rsqrt8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y0
+	VSQRTPS Y0, Y0
+	VMOVUPS all3f800000<>+0(SB), Y1
+	VDIVPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y0
+	VMASKMOVPS (CX)(BX*4), Y0, Y1
+	VSQRTPS    Y1, Y1
+	VMOVUPS    all3f800000<>+0(SB), Y2
+	VDIVPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func recip8(dst *float32, a *float32, n int)
+// Requires: AVX
+TEXT ·recip8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y0
+	VMOVUPS all3f800000<>+0(SB), Y1
+	VDIVPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y0
+	VMASKMOVPS (CX)(BX*4), Y0, Y1
+	VMOVUPS    all3f800000<>+0(SB), Y2
+	VDIVPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func floor8(dst *float32, a *float32, n int)
+// Requires: AVX
+TEXT ·floor8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS  (CX)(BX*4), Y0
+	VROUNDPS $0x09, Y0, Y0
+	VMOVUPS  Y0, (AX)(BX*4)
+	ADDQ     $0x08, BX
+	CMPQ     BX, DX
+	JLE      next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y0
+	VMASKMOVPS (CX)(BX*4), Y0, Y1
+	VROUNDPS   $0x09, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func relu8(dst *float32, a *float32, n int)
+// Requires: AVX
+TEXT ·relu8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y0
+	VXORPS  Y1, Y1, Y1
+	VMAXPS  Y0, Y1, Y1
+	VADDPS  all00000000<>+0(SB), Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y0
+	VMASKMOVPS (CX)(BX*4), Y0, Y1
+	VXORPS     Y2, Y2, Y2
+	VMAXPS     Y1, Y2, Y2
+	VADDPS     all00000000<>+0(SB), Y2, Y2
+	VMASKMOVPS Y2, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all00000000<>+0(SB)/4, $0x00000000
+DATA all00000000<>+4(SB)/4, $0x00000000
+DATA all00000000<>+8(SB)/4, $0x00000000
+DATA all00000000<>+12(SB)/4, $0x00000000
+DATA all00000000<>+16(SB)/4, $0x00000000
+DATA all00000000<>+20(SB)/4, $0x00000000
+DATA all00000000<>+24(SB)/4, $0x00000000
+DATA all00000000<>+28(SB)/4, $0x00000000
+GLOBL all00000000<>(SB), RODATA|NOPTR, $32
+
+// func exp8(dst *float32, a *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·exp8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS      (CX)(BX*4), Y0
+	VMOVUPS      all42b20000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VMOVUPS      allc2d20000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMOVUPS      all4b400000<>+0(SB), Y1
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y0, Y1
+	VSUBPS       all4b400000<>+0(SB), Y1, Y2
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS all3f318000<>+0(SB), Y2, Y0
+	VFNMADD231PS allb95e8083<>+0(SB), Y2, Y0
+	VMOVUPS      all3ab688ff<>+0(SB), Y3
+	VFMADD213PS  all3c090631<>+0(SB), Y0, Y3
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y0, Y3
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y0, Y3
+	VFMADD213PS  all3f000000<>+0(SB), Y0, Y3
+	VMULPS       Y0, Y0, Y2
+	VFMADD213PS  Y0, Y2, Y3
+	VADDPS       all3f800000<>+0(SB), Y3, Y0
+	VPSUBD       all4b400000<>+0(SB), Y1, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPADDD       all0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y0, Y0
+	VMOVUPS      Y0, (AX)(BX*4)
+	ADDQ         $0x08, BX
+	CMPQ         BX, DX
+	JLE          next
+
+rest:
+	SUBQ         BX, DX
+	ADDQ         $0x08, DX
+	JZ           done
+	NEGQ         DX
+	LEAQ         lanes<>+0(SB), SI
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*4), Y0, Y1
+	VMOVUPS      all42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      allc2d20000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      all4b400000<>+0(SB), Y2
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       all4b400000<>+0(SB), Y2, Y3
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS all3f318000<>+0(SB), Y3, Y1
+	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y1
+	VMOVUPS      all3ab688ff<>+0(SB), Y4
+	VFMADD213PS  all3c090631<>+0(SB), Y1, Y4
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y1, Y4
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y1, Y4
+	VFMADD213PS  all3f000000<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VADDPS       all3f800000<>+0(SB), Y4, Y1
+	VPSUBD       all4b400000<>+0(SB), Y2, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VPADDD       all0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all42b20000<>+0(SB)/4, $0x42b20000
+DATA all42b20000<>+4(SB)/4, $0x42b20000
+DATA all42b20000<>+8(SB)/4, $0x42b20000
+DATA all42b20000<>+12(SB)/4, $0x42b20000
+DATA all42b20000<>+16(SB)/4, $0x42b20000
+DATA all42b20000<>+20(SB)/4, $0x42b20000
+DATA all42b20000<>+24(SB)/4, $0x42b20000
+DATA all42b20000<>+28(SB)/4, $0x42b20000
+GLOBL all42b20000<>(SB), RODATA|NOPTR, $32
+
+DATA allc2d20000<>+0(SB)/4, $0xc2d20000
+DATA allc2d20000<>+4(SB)/4, $0xc2d20000
+DATA allc2d20000<>+8(SB)/4, $0xc2d20000
+DATA allc2d20000<>+12(SB)/4, $0xc2d20000
+DATA allc2d20000<>+16(SB)/4, $0xc2d20000
+DATA allc2d20000<>+20(SB)/4, $0xc2d20000
+DATA allc2d20000<>+24(SB)/4, $0xc2d20000
+DATA allc2d20000<>+28(SB)/4, $0xc2d20000
+GLOBL allc2d20000<>(SB), RODATA|NOPTR, $32
+
+DATA all4b400000<>+0(SB)/4, $0x4b400000
+DATA all4b400000<>+4(SB)/4, $0x4b400000
+DATA all4b400000<>+8(SB)/4, $0x4b400000
+DATA all4b400000<>+12(SB)/4, $0x4b400000
+DATA all4b400000<>+16(SB)/4, $0x4b400000
+DATA all4b400000<>+20(SB)/4, $0x4b400000
+DATA all4b400000<>+24(SB)/4, $0x4b400000
+DATA all4b400000<>+28(SB)/4, $0x4b400000
+GLOBL all4b400000<>(SB), RODATA|NOPTR, $32
+
+DATA all3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+GLOBL all3fb8aa3b<>(SB), RODATA|NOPTR, $32
+
+DATA all3f318000<>+0(SB)/4, $0x3f318000
+DATA all3f318000<>+4(SB)/4, $0x3f318000
+DATA all3f318000<>+8(SB)/4, $0x3f318000
+DATA all3f318000<>+12(SB)/4, $0x3f318000
+DATA all3f318000<>+16(SB)/4, $0x3f318000
+DATA all3f318000<>+20(SB)/4, $0x3f318000
+DATA all3f318000<>+24(SB)/4, $0x3f318000
+DATA all3f318000<>+28(SB)/4, $0x3f318000
+GLOBL all3f318000<>(SB), RODATA|NOPTR, $32
+
+DATA allb95e8083<>+0(SB)/4, $0xb95e8083
+DATA allb95e8083<>+4(SB)/4, $0xb95e8083
+DATA allb95e8083<>+8(SB)/4, $0xb95e8083
+DATA allb95e8083<>+12(SB)/4, $0xb95e8083
+DATA allb95e8083<>+16(SB)/4, $0xb95e8083
+DATA allb95e8083<>+20(SB)/4, $0xb95e8083
+DATA allb95e8083<>+24(SB)/4, $0xb95e8083
+DATA allb95e8083<>+28(SB)/4, $0xb95e8083
+GLOBL allb95e8083<>(SB), RODATA|NOPTR, $32
+
+DATA all3ab688ff<>+0(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+4(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+8(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+12(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+16(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+20(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+24(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+28(SB)/4, $0x3ab688ff
+GLOBL all3ab688ff<>(SB), RODATA|NOPTR, $32
+
+DATA all3c090631<>+0(SB)/4, $0x3c090631
+DATA all3c090631<>+4(SB)/4, $0x3c090631
+DATA all3c090631<>+8(SB)/4, $0x3c090631
+DATA all3c090631<>+12(SB)/4, $0x3c090631
+DATA all3c090631<>+16(SB)/4, $0x3c090631
+DATA all3c090631<>+20(SB)/4, $0x3c090631
+DATA all3c090631<>+24(SB)/4, $0x3c090631
+DATA all3c090631<>+28(SB)/4, $0x3c090631
+GLOBL all3c090631<>(SB), RODATA|NOPTR, $32
+
+DATA all3d2aaa8c<>+0(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+4(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+8(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+12(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+16(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+20(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+24(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+28(SB)/4, $0x3d2aaa8c
+GLOBL all3d2aaa8c<>(SB), RODATA|NOPTR, $32
+
+DATA all3e2aaa6e<>+0(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+4(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+8(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+12(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+16(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+20(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+24(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+28(SB)/4, $0x3e2aaa6e
+GLOBL all3e2aaa6e<>(SB), RODATA|NOPTR, $32
+
+DATA all3f000000<>+0(SB)/4, $0x3f000000
+DATA all3f000000<>+4(SB)/4, $0x3f000000
+DATA all3f000000<>+8(SB)/4, $0x3f000000
+DATA all3f000000<>+12(SB)/4, $0x3f000000
+DATA all3f000000<>+16(SB)/4, $0x3f000000
+DATA all3f000000<>+20(SB)/4, $0x3f000000
+DATA all3f000000<>+24(SB)/4, $0x3f000000
+DATA all3f000000<>+28(SB)/4, $0x3f000000
+GLOBL all3f000000<>(SB), RODATA|NOPTR, $32
+
+DATA all0000007f<>+0(SB)/4, $0x0000007f
+DATA all0000007f<>+4(SB)/4, $0x0000007f
+DATA all0000007f<>+8(SB)/4, $0x0000007f
+DATA all0000007f<>+12(SB)/4, $0x0000007f
+DATA all0000007f<>+16(SB)/4, $0x0000007f
+DATA all0000007f<>+20(SB)/4, $0x0000007f
+DATA all0000007f<>+24(SB)/4, $0x0000007f
+DATA all0000007f<>+28(SB)/4, $0x0000007f
+GLOBL all0000007f<>(SB), RODATA|NOPTR, $32
+
+// func expm18(dst *float32, a *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·expm18(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS      (CX)(BX*4), Y0
+	VMOVUPS      all42b20000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y3
+	VMOVUPS      allc1a00000<>+0(SB), Y1
+	VMAXPS       Y3, Y1, Y3
+	VMOVUPS      all4b400000<>+0(SB), Y2
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y3, Y2
+	VSUBPS       all4b400000<>+0(SB), Y2, Y1
+	VMOVAPS      Y3, Y4
+	VFNMADD231PS all3f318000<>+0(SB), Y1, Y4
+	VFNMADD231PS allb95e8083<>+0(SB), Y1, Y4
+	VMOVUPS      all3ab688ff<>+0(SB), Y3
+	VFMADD213PS  all3c090631<>+0(SB), Y4, Y3
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y4, Y3
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y4, Y3
+	VFMADD213PS  all3f000000<>+0(SB), Y4, Y3
+	VMULPS       Y4, Y4, Y1
+	VFMADD213PS  Y4, Y1, Y3
+	VPADDD       all0000007e<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VADDPS       allbf000000<>+0(SB), Y2, Y1
+	VFMADD231PS  Y3, Y2, Y1
+	VADDPS       Y1, Y1, Y1
+	VANDPS       all7fffffff<>+0(SB), Y0, Y2
+	VCMPPS       $0x11, all33000000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y1
+	VMOVUPS      Y1, (AX)(BX*4)
+	ADDQ         $0x08, BX
+	CMPQ         BX, DX
+	JLE          next
+
+rest:
+	SUBQ         BX, DX
+	ADDQ         $0x08, DX
+	JZ           done
+	NEGQ         DX
+	LEAQ         lanes<>+0(SB), SI
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*4), Y0, Y1
+	VMOVUPS      all42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y4
+	VMOVUPS      allc1a00000<>+0(SB), Y2
+	VMAXPS       Y4, Y2, Y4
+	VMOVUPS      all4b400000<>+0(SB), Y3
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y4, Y3
+	VSUBPS       all4b400000<>+0(SB), Y3, Y2
+	VMOVAPS      Y4, Y5
+	VFNMADD231PS all3f318000<>+0(SB), Y2, Y5
+	VFNMADD231PS allb95e8083<>+0(SB), Y2, Y5
+	VMOVUPS      all3ab688ff<>+0(SB), Y4
+	VFMADD213PS  all3c090631<>+0(SB), Y5, Y4
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y5, Y4
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y5, Y4
+	VFMADD213PS  all3f000000<>+0(SB), Y5, Y4
+	VMULPS       Y5, Y5, Y2
+	VFMADD213PS  Y5, Y2, Y4
+	VPADDD       all0000007e<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VADDPS       allbf000000<>+0(SB), Y3, Y2
+	VFMADD231PS  Y4, Y3, Y2
+	VADDPS       Y2, Y2, Y2
+	VANDPS       all7fffffff<>+0(SB), Y1, Y3
+	VCMPPS       $0x11, all33000000<>+0(SB), Y3, Y3
+	VBLENDVPS    Y3, Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA allc1a00000<>+0(SB)/4, $0xc1a00000
+DATA allc1a00000<>+4(SB)/4, $0xc1a00000
+DATA allc1a00000<>+8(SB)/4, $0xc1a00000
+DATA allc1a00000<>+12(SB)/4, $0xc1a00000
+DATA allc1a00000<>+16(SB)/4, $0xc1a00000
+DATA allc1a00000<>+20(SB)/4, $0xc1a00000
+DATA allc1a00000<>+24(SB)/4, $0xc1a00000
+DATA allc1a00000<>+28(SB)/4, $0xc1a00000
+GLOBL allc1a00000<>(SB), RODATA|NOPTR, $32
+
+DATA all0000007e<>+0(SB)/4, $0x0000007e
+DATA all0000007e<>+4(SB)/4, $0x0000007e
+DATA all0000007e<>+8(SB)/4, $0x0000007e
+DATA all0000007e<>+12(SB)/4, $0x0000007e
+DATA all0000007e<>+16(SB)/4, $0x0000007e
+DATA all0000007e<>+20(SB)/4, $0x0000007e
+DATA all0000007e<>+24(SB)/4, $0x0000007e
+DATA all0000007e<>+28(SB)/4, $0x0000007e
+GLOBL all0000007e<>(SB), RODATA|NOPTR, $32
+
+DATA allbf000000<>+0(SB)/4, $0xbf000000
+DATA allbf000000<>+4(SB)/4, $0xbf000000
+DATA allbf000000<>+8(SB)/4, $0xbf000000
+DATA allbf000000<>+12(SB)/4, $0xbf000000
+DATA allbf000000<>+16(SB)/4, $0xbf000000
+DATA allbf000000<>+20(SB)/4, $0xbf000000
+DATA allbf000000<>+24(SB)/4, $0xbf000000
+DATA allbf000000<>+28(SB)/4, $0xbf000000
+GLOBL allbf000000<>(SB), RODATA|NOPTR, $32
+
+DATA all33000000<>+0(SB)/4, $0x33000000
+DATA all33000000<>+4(SB)/4, $0x33000000
+DATA all33000000<>+8(SB)/4, $0x33000000
+DATA all33000000<>+12(SB)/4, $0x33000000
+DATA all33000000<>+16(SB)/4, $0x33000000
+DATA all33000000<>+20(SB)/4, $0x33000000
+DATA all33000000<>+24(SB)/4, $0x33000000
+DATA all33000000<>+28(SB)/4, $0x33000000
+GLOBL all33000000<>(SB), RODATA|NOPTR, $32
+
+// func log8(dst *float32, a *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·log8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS     (CX)(BX*4), Y0
+	VCMPPS      $0x11, all00800000<>+0(SB), Y0, Y1
+	VMULPS      all4b000000<>+0(SB), Y0, Y4
+	VBLENDVPS   Y1, Y4, Y0, Y4
+	VANDPS      allc1b80000<>+0(SB), Y1, Y1
+	VPSUBD      all3f3504f3<>+0(SB), Y4, Y2
+	VPSRAD      $0x17, Y2, Y2
+	VPSLLD      $0x17, Y2, Y3
+	VPSUBD      Y3, Y4, Y3
+	VSUBPS      all3f800000<>+0(SB), Y3, Y3
+	VCVTDQ2PS   Y2, Y2
+	VADDPS      Y1, Y2, Y2
+	VMOVUPS     all3d8ec753<>+0(SB), Y4
+	VFMADD213PS allbdeb1ade<>+0(SB), Y3, Y4
+	VFMADD213PS all3def5141<>+0(SB), Y3, Y4
+	VFMADD213PS allbdfe7a63<>+0(SB), Y3, Y4
+	VFMADD213PS all3e11e90d<>+0(SB), Y3, Y4
+	VFMADD213PS allbe2aada5<>+0(SB), Y3, Y4
+	VFMADD213PS all3e4ccead<>+0(SB), Y3, Y4
+	VFMADD213PS allbe7ffffe<>+0(SB), Y3, Y4
+	VFMADD213PS all3eaaaaaa<>+0(SB), Y3, Y4
+	VMULPS      Y3, Y3, Y5
+	VFMADD213PS allbf000000<>+0(SB), Y3, Y4
+	VMULPS      Y5, Y4, Y1
+	VFMADD231PS allb95e8083<>+0(SB), Y2, Y1
+	VADDPS      Y3, Y1, Y1
+	VFMADD231PS all3f318000<>+0(SB), Y2, Y1
+	VXORPS      Y5, Y5, Y5
+	VCMPPS      $0x00, Y5, Y0, Y4
+	VMOVUPS     allff800000<>+0(SB), Y2
+	VBLENDVPS   Y4, Y2, Y1, Y1
+	VCMPPS      $0x19, Y5, Y0, Y4
+	VORPS       Y4, Y1, Y1
+	VCMPPS      $0x00, all7f800000<>+0(SB), Y0, Y4
+	VBLENDVPS   Y4, Y0, Y1, Y1
+	VMOVUPS     Y1, (AX)(BX*4)
+	ADDQ        $0x08, BX
+	CMPQ        BX, DX
+	JLE         next
+
+rest:
+	SUBQ        BX, DX
+	ADDQ        $0x08, DX
+	JZ          done
+	NEGQ        DX
+	LEAQ        lanes<>+0(SB), SI
+	VMOVUPS     32(SI)(DX*4), Y0
+	VMASKMOVPS  (CX)(BX*4), Y0, Y1
+	VCMPPS      $0x11, all00800000<>+0(SB), Y1, Y2
+	VMULPS      all4b000000<>+0(SB), Y1, Y5
+	VBLENDVPS   Y2, Y5, Y1, Y5
+	VANDPS      allc1b80000<>+0(SB), Y2, Y2
+	VPSUBD      all3f3504f3<>+0(SB), Y5, Y3
+	VPSRAD      $0x17, Y3, Y3
+	VPSLLD      $0x17, Y3, Y4
+	VPSUBD      Y4, Y5, Y4
+	VSUBPS      all3f800000<>+0(SB), Y4, Y4
+	VCVTDQ2PS   Y3, Y3
+	VADDPS      Y2, Y3, Y3
+	VMOVUPS     all3d8ec753<>+0(SB), Y5
+	VFMADD213PS allbdeb1ade<>+0(SB), Y4, Y5
+	VFMADD213PS all3def5141<>+0(SB), Y4, Y5
+	VFMADD213PS allbdfe7a63<>+0(SB), Y4, Y5
+	VFMADD213PS all3e11e90d<>+0(SB), Y4, Y5
+	VFMADD213PS allbe2aada5<>+0(SB), Y4, Y5
+	VFMADD213PS all3e4ccead<>+0(SB), Y4, Y5
+	VFMADD213PS allbe7ffffe<>+0(SB), Y4, Y5
+	VFMADD213PS all3eaaaaaa<>+0(SB), Y4, Y5
+	VMULPS      Y4, Y4, Y6
+	VFMADD213PS allbf000000<>+0(SB), Y4, Y5
+	VMULPS      Y6, Y5, Y2
+	VFMADD231PS allb95e8083<>+0(SB), Y3, Y2
+	VADDPS      Y4, Y2, Y2
+	VFMADD231PS all3f318000<>+0(SB), Y3, Y2
+	VXORPS      Y6, Y6, Y6
+	VCMPPS      $0x00, Y6, Y1, Y5
+	VMOVUPS     allff800000<>+0(SB), Y3
+	VBLENDVPS   Y5, Y3, Y2, Y2
+	VCMPPS      $0x19, Y6, Y1, Y5
+	VORPS       Y5, Y2, Y2
+	VCMPPS      $0x00, all7f800000<>+0(SB), Y1, Y5
+	VBLENDVPS   Y5, Y1, Y2, Y2
+	VMASKMOVPS  Y2, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all00800000<>+0(SB)/4, $0x00800000
+DATA all00800000<>+4(SB)/4, $0x00800000
+DATA all00800000<>+8(SB)/4, $0x00800000
+DATA all00800000<>+12(SB)/4, $0x00800000
+DATA all00800000<>+16(SB)/4, $0x00800000
+DATA all00800000<>+20(SB)/4, $0x00800000
+DATA all00800000<>+24(SB)/4, $0x00800000
+DATA all00800000<>+28(SB)/4, $0x00800000
+GLOBL all00800000<>(SB), RODATA|NOPTR, $32
+
+DATA all4b000000<>+0(SB)/4, $0x4b000000
+DATA all4b000000<>+4(SB)/4, $0x4b000000
+DATA all4b000000<>+8(SB)/4, $0x4b000000
+DATA all4b000000<>+12(SB)/4, $0x4b000000
+DATA all4b000000<>+16(SB)/4, $0x4b000000
+DATA all4b000000<>+20(SB)/4, $0x4b000000
+DATA all4b000000<>+24(SB)/4, $0x4b000000
+DATA all4b000000<>+28(SB)/4, $0x4b000000
+GLOBL all4b000000<>(SB), RODATA|NOPTR, $32
+
+DATA allc1b80000<>+0(SB)/4, $0xc1b80000
+DATA allc1b80000<>+4(SB)/4, $0xc1b80000
+DATA allc1b80000<>+8(SB)/4, $0xc1b80000
+DATA allc1b80000<>+12(SB)/4, $0xc1b80000
+DATA allc1b80000<>+16(SB)/4, $0xc1b80000
+DATA allc1b80000<>+20(SB)/4, $0xc1b80000
+DATA allc1b80000<>+24(SB)/4, $0xc1b80000
+DATA allc1b80000<>+28(SB)/4, $0xc1b80000
+GLOBL allc1b80000<>(SB), RODATA|NOPTR, $32
+
+DATA all3f3504f3<>+0(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+4(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+8(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+12(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+16(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+20(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+24(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+28(SB)/4, $0x3f3504f3
+GLOBL all3f3504f3<>(SB), RODATA|NOPTR, $32
+
+DATA all3d8ec753<>+0(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+4(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+8(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+12(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+16(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+20(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+24(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+28(SB)/4, $0x3d8ec753
+GLOBL all3d8ec753<>(SB), RODATA|NOPTR, $32
+
+DATA allbdeb1ade<>+0(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+4(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+8(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+12(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+16(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+20(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+24(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+28(SB)/4, $0xbdeb1ade
+GLOBL allbdeb1ade<>(SB), RODATA|NOPTR, $32
+
+DATA all3def5141<>+0(SB)/4, $0x3def5141
+DATA all3def5141<>+4(SB)/4, $0x3def5141
+DATA all3def5141<>+8(SB)/4, $0x3def5141
+DATA all3def5141<>+12(SB)/4, $0x3def5141
+DATA all3def5141<>+16(SB)/4, $0x3def5141
+DATA all3def5141<>+20(SB)/4, $0x3def5141
+DATA all3def5141<>+24(SB)/4, $0x3def5141
+DATA all3def5141<>+28(SB)/4, $0x3def5141
+GLOBL all3def5141<>(SB), RODATA|NOPTR, $32
+
+DATA allbdfe7a63<>+0(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+4(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+8(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+12(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+16(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+20(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+24(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+28(SB)/4, $0xbdfe7a63
+GLOBL allbdfe7a63<>(SB), RODATA|NOPTR, $32
+
+DATA all3e11e90d<>+0(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+4(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+8(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+12(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+16(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+20(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+24(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+28(SB)/4, $0x3e11e90d
+GLOBL all3e11e90d<>(SB), RODATA|NOPTR, $32
+
+DATA allbe2aada5<>+0(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+4(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+8(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+12(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+16(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+20(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+24(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+28(SB)/4, $0xbe2aada5
+GLOBL allbe2aada5<>(SB), RODATA|NOPTR, $32
+
+DATA all3e4ccead<>+0(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+4(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+8(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+12(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+16(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+20(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+24(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+28(SB)/4, $0x3e4ccead
+GLOBL all3e4ccead<>(SB), RODATA|NOPTR, $32
+
+DATA allbe7ffffe<>+0(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+4(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+8(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+12(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+16(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+20(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+24(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+28(SB)/4, $0xbe7ffffe
+GLOBL allbe7ffffe<>(SB), RODATA|NOPTR, $32
+
+DATA all3eaaaaaa<>+0(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+4(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+8(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+12(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+16(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+20(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+24(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+28(SB)/4, $0x3eaaaaaa
+GLOBL all3eaaaaaa<>(SB), RODATA|NOPTR, $32
+
+DATA allff800000<>+0(SB)/4, $0xff800000
+DATA allff800000<>+4(SB)/4, $0xff800000
+DATA allff800000<>+8(SB)/4, $0xff800000
+DATA allff800000<>+12(SB)/4, $0xff800000
+DATA allff800000<>+16(SB)/4, $0xff800000
+DATA allff800000<>+20(SB)/4, $0xff800000
+DATA allff800000<>+24(SB)/4, $0xff800000
+DATA allff800000<>+28(SB)/4, $0xff800000
+GLOBL allff800000<>(SB), RODATA|NOPTR, $32
+
+DATA all7f800000<>+0(SB)/4, $0x7f800000
+DATA all7f800000<>+4(SB)/4, $0x7f800000
+DATA all7f800000<>+8(SB)/4, $0x7f800000
+DATA all7f800000<>+12(SB)/4, $0x7f800000
+DATA all7f800000<>+16(SB)/4, $0x7f800000
+DATA all7f800000<>+20(SB)/4, $0x7f800000
+DATA all7f800000<>+24(SB)/4, $0x7f800000
+DATA all7f800000<>+28(SB)/4, $0x7f800000
+GLOBL all7f800000<>(SB), RODATA|NOPTR, $32
+
+// func tanh8(dst *float32, a *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·tanh8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS      (CX)(BX*4), Y0
+	VANDPS       all7fffffff<>+0(SB), Y0, Y1
+	VADDPS       Y1, Y1, Y2
+	VMOVUPS      all41a00000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      all4b400000<>+0(SB), Y3
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y2, Y3
+	VSUBPS       all4b400000<>+0(SB), Y3, Y4
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS all3f318000<>+0(SB), Y4, Y2
+	VFNMADD231PS allb95e8083<>+0(SB), Y4, Y2
+	VMOVUPS      all3ab688ff<>+0(SB), Y5
+	VFMADD213PS  all3c090631<>+0(SB), Y2, Y5
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y2, Y5
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y2, Y5
+	VFMADD213PS  all3f000000<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VPADDD       all0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VFMADD213PS  Y3, Y3, Y5
+	VADDPS       all3f800000<>+0(SB), Y5, Y5
+	VMOVUPS      all40000000<>+0(SB), Y2
+	VDIVPS       Y5, Y2, Y5
+	VMOVUPS      all3f800000<>+0(SB), Y2
+	VSUBPS       Y5, Y2, Y5
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      all3b153c52<>+0(SB), Y3
+	VFMADD213PS  allbc087ae0<>+0(SB), Y2, Y3
+	VFMADD213PS  all3cb24bc7<>+0(SB), Y2, Y3
+	VFMADD213PS  allbd5d03d4<>+0(SB), Y2, Y3
+	VFMADD213PS  all3e088873<>+0(SB), Y2, Y3
+	VFMADD213PS  allbeaaaaab<>+0(SB), Y2, Y3
+	VMULPS       Y2, Y0, Y2
+	VFMADD213PS  Y0, Y2, Y3
+	VCMPPS       $0x11, all3f200000<>+0(SB), Y1, Y1
+	VBLENDVPS    Y1, Y3, Y5, Y5
+	VANDPS       all80000000<>+0(SB), Y0, Y0
+	VORPS        Y0, Y5, Y0
+	VMOVUPS      Y0, (AX)(BX*4)
+	ADDQ         $0x08, BX
+	CMPQ         BX, DX
+	JLE          next
+
+rest:
+	SUBQ         BX, DX
+	ADDQ         $0x08, DX
+	JZ           done
+	NEGQ         DX
+	LEAQ         lanes<>+0(SB), SI
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*4), Y0, Y1
+	VANDPS       all7fffffff<>+0(SB), Y1, Y2
+	VADDPS       Y2, Y2, Y3
+	VMOVUPS      all41a00000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VMOVUPS      all4b400000<>+0(SB), Y4
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y3, Y4
+	VSUBPS       all4b400000<>+0(SB), Y4, Y5
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS all3f318000<>+0(SB), Y5, Y3
+	VFNMADD231PS allb95e8083<>+0(SB), Y5, Y3
+	VMOVUPS      all3ab688ff<>+0(SB), Y6
+	VFMADD213PS  all3c090631<>+0(SB), Y3, Y6
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y3, Y6
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y3, Y6
+	VFMADD213PS  all3f000000<>+0(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y5
+	VFMADD213PS  Y3, Y5, Y6
+	VPADDD       all0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VFMADD213PS  Y4, Y4, Y6
+	VADDPS       all3f800000<>+0(SB), Y6, Y6
+	VMOVUPS      all40000000<>+0(SB), Y3
+	VDIVPS       Y6, Y3, Y6
+	VMOVUPS      all3f800000<>+0(SB), Y3
+	VSUBPS       Y6, Y3, Y6
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      all3b153c52<>+0(SB), Y4
+	VFMADD213PS  allbc087ae0<>+0(SB), Y3, Y4
+	VFMADD213PS  all3cb24bc7<>+0(SB), Y3, Y4
+	VFMADD213PS  allbd5d03d4<>+0(SB), Y3, Y4
+	VFMADD213PS  all3e088873<>+0(SB), Y3, Y4
+	VFMADD213PS  allbeaaaaab<>+0(SB), Y3, Y4
+	VMULPS       Y3, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VCMPPS       $0x11, all3f200000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y4, Y6, Y6
+	VANDPS       all80000000<>+0(SB), Y1, Y1
+	VORPS        Y1, Y6, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all41a00000<>+0(SB)/4, $0x41a00000
+DATA all41a00000<>+4(SB)/4, $0x41a00000
+DATA all41a00000<>+8(SB)/4, $0x41a00000
+DATA all41a00000<>+12(SB)/4, $0x41a00000
+DATA all41a00000<>+16(SB)/4, $0x41a00000
+DATA all41a00000<>+20(SB)/4, $0x41a00000
+DATA all41a00000<>+24(SB)/4, $0x41a00000
+DATA all41a00000<>+28(SB)/4, $0x41a00000
+GLOBL all41a00000<>(SB), RODATA|NOPTR, $32
+
+DATA all40000000<>+0(SB)/4, $0x40000000
+DATA all40000000<>+4(SB)/4, $0x40000000
+DATA all40000000<>+8(SB)/4, $0x40000000
+DATA all40000000<>+12(SB)/4, $0x40000000
+DATA all40000000<>+16(SB)/4, $0x40000000
+DATA all40000000<>+20(SB)/4, $0x40000000
+DATA all40000000<>+24(SB)/4, $0x40000000
+DATA all40000000<>+28(SB)/4, $0x40000000
+GLOBL all40000000<>(SB), RODATA|NOPTR, $32
+
+DATA all3b153c52<>+0(SB)/4, $0x3b153c52
+DATA all3b153c52<>+4(SB)/4, $0x3b153c52
+DATA all3b153c52<>+8(SB)/4, $0x3b153c52
+DATA all3b153c52<>+12(SB)/4, $0x3b153c52
+DATA all3b153c52<>+16(SB)/4, $0x3b153c52
+DATA all3b153c52<>+20(SB)/4, $0x3b153c52
+DATA all3b153c52<>+24(SB)/4, $0x3b153c52
+DATA all3b153c52<>+28(SB)/4, $0x3b153c52
+GLOBL all3b153c52<>(SB), RODATA|NOPTR, $32
+
+DATA allbc087ae0<>+0(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+4(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+8(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+12(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+16(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+20(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+24(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+28(SB)/4, $0xbc087ae0
+GLOBL allbc087ae0<>(SB), RODATA|NOPTR, $32
+
+DATA all3cb24bc7<>+0(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+4(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+8(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+12(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+16(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+20(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+24(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+28(SB)/4, $0x3cb24bc7
+GLOBL all3cb24bc7<>(SB), RODATA|NOPTR, $32
+
+DATA allbd5d03d4<>+0(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+4(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+8(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+12(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+16(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+20(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+24(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+28(SB)/4, $0xbd5d03d4
+GLOBL allbd5d03d4<>(SB), RODATA|NOPTR, $32
+
+DATA all3e088873<>+0(SB)/4, $0x3e088873
+DATA all3e088873<>+4(SB)/4, $0x3e088873
+DATA all3e088873<>+8(SB)/4, $0x3e088873
+DATA all3e088873<>+12(SB)/4, $0x3e088873
+DATA all3e088873<>+16(SB)/4, $0x3e088873
+DATA all3e088873<>+20(SB)/4, $0x3e088873
+DATA all3e088873<>+24(SB)/4, $0x3e088873
+DATA all3e088873<>+28(SB)/4, $0x3e088873
+GLOBL all3e088873<>(SB), RODATA|NOPTR, $32
+
+DATA allbeaaaaab<>+0(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+4(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+8(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+12(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+16(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+20(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+24(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+28(SB)/4, $0xbeaaaaab
+GLOBL allbeaaaaab<>(SB), RODATA|NOPTR, $32
+
+DATA all3f200000<>+0(SB)/4, $0x3f200000
+DATA all3f200000<>+4(SB)/4, $0x3f200000
+DATA all3f200000<>+8(SB)/4, $0x3f200000
+DATA all3f200000<>+12(SB)/4, $0x3f200000
+DATA all3f200000<>+16(SB)/4, $0x3f200000
+DATA all3f200000<>+20(SB)/4, $0x3f200000
+DATA all3f200000<>+24(SB)/4, $0x3f200000
+DATA all3f200000<>+28(SB)/4, $0x3f200000
+GLOBL all3f200000<>(SB), RODATA|NOPTR, $32
+
+// func sigmoid8(dst *float32, a *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sigmoid8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS      (CX)(BX*4), Y0
+	VORPS        all80000000<>+0(SB), Y0, Y2
+	VMOVUPS      all42b20000<>+0(SB), Y1
+	VMINPS       Y2, Y1, Y2
+	VMOVUPS      allc2d20000<>+0(SB), Y1
+	VMAXPS       Y2, Y1, Y2
+	VMOVUPS      all4b400000<>+0(SB), Y1
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y2, Y1
+	VSUBPS       all4b400000<>+0(SB), Y1, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS all3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      all3ab688ff<>+0(SB), Y4
+	VFMADD213PS  all3c090631<>+0(SB), Y2, Y4
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y2, Y4
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y2, Y4
+	VFMADD213PS  all3f000000<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y3
+	VFMADD213PS  Y2, Y3, Y4
+	VADDPS       all3f800000<>+0(SB), Y4, Y3
+	VPSUBD       all4b400000<>+0(SB), Y1, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPADDD       all0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y3, Y3
+	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VADDPS       all3f800000<>+0(SB), Y3, Y1
+	VMOVUPS      all3f800000<>+0(SB), Y2
+	VBLENDVPS    Y0, Y3, Y2, Y2
+	VDIVPS       Y1, Y2, Y1
+	VSUBPS       Y1, Y2, Y2
+	VFNMADD231PS Y3, Y1, Y2
+	VFMADD231PS  all3f400000<>+0(SB), Y2, Y1
+	VMOVUPS      Y1, (AX)(BX*4)
+	ADDQ         $0x08, BX
+	CMPQ         BX, DX
+	JLE          next
+
+rest:
+	SUBQ         BX, DX
+	ADDQ         $0x08, DX
+	JZ           done
+	NEGQ         DX
+	LEAQ         lanes<>+0(SB), SI
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*4), Y0, Y1
+	VORPS        all80000000<>+0(SB), Y1, Y3
+	VMOVUPS      all42b20000<>+0(SB), Y2
+	VMINPS       Y3, Y2, Y3
+	VMOVUPS      allc2d20000<>+0(SB), Y2
+	VMAXPS       Y3, Y2, Y3
+	VMOVUPS      all4b400000<>+0(SB), Y2
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y3, Y2
+	VSUBPS       all4b400000<>+0(SB), Y2, Y4
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS all3f318000<>+0(SB), Y4, Y3
+	VFNMADD231PS allb95e8083<>+0(SB), Y4, Y3
+	VMOVUPS      all3ab688ff<>+0(SB), Y5
+	VFMADD213PS  all3c090631<>+0(SB), Y3, Y5
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y3, Y5
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y3, Y5
+	VFMADD213PS  all3f000000<>+0(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y4
+	VFMADD213PS  Y3, Y4, Y5
+	VADDPS       all3f800000<>+0(SB), Y5, Y4
+	VPSUBD       all4b400000<>+0(SB), Y2, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VPADDD       all0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VADDPS       all3f800000<>+0(SB), Y4, Y2
+	VMOVUPS      all3f800000<>+0(SB), Y3
+	VBLENDVPS    Y1, Y4, Y3, Y3
+	VDIVPS       Y2, Y3, Y2
+	VSUBPS       Y2, Y3, Y3
+	VFNMADD231PS Y4, Y2, Y3
+	VFMADD231PS  all3f400000<>+0(SB), Y3, Y2
+	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all3f400000<>+0(SB)/4, $0x3f400000
+DATA all3f400000<>+4(SB)/4, $0x3f400000
+DATA all3f400000<>+8(SB)/4, $0x3f400000
+DATA all3f400000<>+12(SB)/4, $0x3f400000
+DATA all3f400000<>+16(SB)/4, $0x3f400000
+DATA all3f400000<>+20(SB)/4, $0x3f400000
+DATA all3f400000<>+24(SB)/4, $0x3f400000
+DATA all3f400000<>+28(SB)/4, $0x3f400000
+GLOBL all3f400000<>(SB), RODATA|NOPTR, $32

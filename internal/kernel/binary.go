@@ -2,6 +2,9 @@ package kernel
 
 // Add sets dst[i] = a[i] + b[i].
 func Add[T Float](dst, a, b []T) {
+	if binary32(opAdd, dst, a, b) {
+		return
+	}
 	dst, b = dst[:len(a)], b[:len(a)]
 	for i, x := range a {
 		dst[i] = x + b[i]
@@ -10,6 +13,9 @@ func Add[T Float](dst, a, b []T) {
 
 // Sub sets dst[i] = a[i] − b[i].
 func Sub[T Float](dst, a, b []T) {
+	if binary32(opSub, dst, a, b) {
+		return
+	}
 	dst, b = dst[:len(a)], b[:len(a)]
 	for i, x := range a {
 		dst[i] = x - b[i]
@@ -18,6 +24,9 @@ func Sub[T Float](dst, a, b []T) {
 
 // Mul sets dst[i] = a[i] · b[i].
 func Mul[T Float](dst, a, b []T) {
+	if binary32(opMul, dst, a, b) {
+		return
+	}
 	dst, b = dst[:len(a)], b[:len(a)]
 	for i, x := range a {
 		dst[i] = x * b[i]
@@ -26,6 +35,9 @@ func Mul[T Float](dst, a, b []T) {
 
 // Div sets dst[i] = a[i] / b[i].
 func Div[T Float](dst, a, b []T) {
+	if binary32(opDiv, dst, a, b) {
+		return
+	}
 	dst, b = dst[:len(a)], b[:len(a)]
 	for i, x := range a {
 		dst[i] = x / b[i]
@@ -34,6 +46,9 @@ func Div[T Float](dst, a, b []T) {
 
 // Max sets dst[i] = the larger of a[i] and b[i]; NaN if either is, +0 above −0.
 func Max[T Float](dst, a, b []T) {
+	if binary32(opMax, dst, a, b) {
+		return
+	}
 	dst, b = dst[:len(a)], b[:len(a)]
 	for i, x := range a {
 		dst[i] = max(x, b[i])
@@ -42,6 +57,9 @@ func Max[T Float](dst, a, b []T) {
 
 // Min sets dst[i] = the smaller of a[i] and b[i]; NaN if either is, −0 below +0.
 func Min[T Float](dst, a, b []T) {
+	if binary32(opMin, dst, a, b) {
+		return
+	}
 	dst, b = dst[:len(a)], b[:len(a)]
 	for i, x := range a {
 		dst[i] = min(x, b[i])
@@ -59,6 +77,10 @@ func Pow[T Float](dst, a, b []T) {
 // Axpy sets dst[i] = a[i] + s·b[i], the product rounded before the sum.
 func Axpy[T Float](dst, a []T, s T, b []T) {
 	dst, b = dst[:len(a)], b[:len(a)]
+	if single[T]() && vector != nil && len(a) > 0 {
+		vector.axpy(first(dst), first(a), first(b), float32(s), len(a))
+		return
+	}
 	for i, x := range a {
 		dst[i] = x + T(s*b[i])
 	}

@@ -2,6 +2,9 @@ package kernel
 
 // Gt sets dst[i] = 1 where a[i] > b[i], else 0.
 func Gt[T Float](dst, a, b []T) {
+	if binary32(opGt, dst, a, b) {
+		return
+	}
 	dst, b = dst[:len(a)], b[:len(a)]
 	for i, x := range a {
 		dst[i] = one[T](x > b[i])
@@ -10,6 +13,9 @@ func Gt[T Float](dst, a, b []T) {
 
 // GtS sets dst[i] = 1 where a[i] > s, else 0.
 func GtS[T Float](dst, a []T, s T) {
+	if scalar32(opGtS, dst, a, s) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = one[T](x > s)
@@ -18,6 +24,9 @@ func GtS[T Float](dst, a []T, s T) {
 
 // Ge sets dst[i] = 1 where a[i] >= b[i], else 0.
 func Ge[T Float](dst, a, b []T) {
+	if binary32(opGe, dst, a, b) {
+		return
+	}
 	dst, b = dst[:len(a)], b[:len(a)]
 	for i, x := range a {
 		dst[i] = one[T](x >= b[i])
@@ -26,6 +35,9 @@ func Ge[T Float](dst, a, b []T) {
 
 // GeS sets dst[i] = 1 where a[i] >= s, else 0.
 func GeS[T Float](dst, a []T, s T) {
+	if scalar32(opGeS, dst, a, s) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = one[T](x >= s)
@@ -34,6 +46,9 @@ func GeS[T Float](dst, a []T, s T) {
 
 // Lt sets dst[i] = 1 where a[i] < b[i], else 0.
 func Lt[T Float](dst, a, b []T) {
+	if binary32(opLt, dst, a, b) {
+		return
+	}
 	dst, b = dst[:len(a)], b[:len(a)]
 	for i, x := range a {
 		dst[i] = one[T](x < b[i])
@@ -42,6 +57,9 @@ func Lt[T Float](dst, a, b []T) {
 
 // LtS sets dst[i] = 1 where a[i] < s, else 0.
 func LtS[T Float](dst, a []T, s T) {
+	if scalar32(opLtS, dst, a, s) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = one[T](x < s)
@@ -50,6 +68,9 @@ func LtS[T Float](dst, a []T, s T) {
 
 // Le sets dst[i] = 1 where a[i] <= b[i], else 0.
 func Le[T Float](dst, a, b []T) {
+	if binary32(opLe, dst, a, b) {
+		return
+	}
 	dst, b = dst[:len(a)], b[:len(a)]
 	for i, x := range a {
 		dst[i] = one[T](x <= b[i])
@@ -58,6 +79,9 @@ func Le[T Float](dst, a, b []T) {
 
 // LeS sets dst[i] = 1 where a[i] <= s, else 0.
 func LeS[T Float](dst, a []T, s T) {
+	if scalar32(opLeS, dst, a, s) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = one[T](x <= s)
@@ -66,6 +90,9 @@ func LeS[T Float](dst, a []T, s T) {
 
 // Eq sets dst[i] = 1 where a[i] == b[i], else 0.
 func Eq[T Float](dst, a, b []T) {
+	if binary32(opEq, dst, a, b) {
+		return
+	}
 	dst, b = dst[:len(a)], b[:len(a)]
 	for i, x := range a {
 		dst[i] = one[T](x == b[i])
@@ -74,6 +101,9 @@ func Eq[T Float](dst, a, b []T) {
 
 // EqS sets dst[i] = 1 where a[i] == s, else 0.
 func EqS[T Float](dst, a []T, s T) {
+	if scalar32(opEqS, dst, a, s) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = one[T](x == s)
@@ -82,6 +112,9 @@ func EqS[T Float](dst, a []T, s T) {
 
 // Ne sets dst[i] = 1 where a[i] != b[i], else 0.
 func Ne[T Float](dst, a, b []T) {
+	if binary32(opNe, dst, a, b) {
+		return
+	}
 	dst, b = dst[:len(a)], b[:len(a)]
 	for i, x := range a {
 		dst[i] = one[T](x != b[i])
@@ -90,6 +123,9 @@ func Ne[T Float](dst, a, b []T) {
 
 // NeS sets dst[i] = 1 where a[i] != s, else 0.
 func NeS[T Float](dst, a []T, s T) {
+	if scalar32(opNeS, dst, a, s) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = one[T](x != s)
@@ -99,6 +135,10 @@ func NeS[T Float](dst, a []T, s T) {
 // Select sets dst[i] = a[i] where cond[i] is not 0, else b[i].
 func Select[T Float](dst, cond, a, b []T) {
 	dst, a, b = dst[:len(cond)], a[:len(cond)], b[:len(cond)]
+	if single[T]() && vector != nil && len(cond) > 0 {
+		vector.choose(first(dst), first(cond), first(a), first(b), len(cond))
+		return
+	}
 	for i, c := range cond {
 		v := b[i]
 		if c != 0 {

@@ -13,3 +13,10 @@ func available() []family {
 	}
 	return f
 }
+
+func (f family) vectors() *vectors {
+	if f == avx2 {
+		return &vectorsAVX2
+	}
+	return nil
+}

@@ -10,3 +10,5 @@ const assembly = false
 func matMul32([]float32, int, []float32, int, bool, []float32, int, bool, int, int, int, int, int, bool) {
 	panic("kernel: no assembly in this build")
 }
+
+func (f family) vectors() *vectors { return nil }

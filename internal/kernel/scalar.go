@@ -2,6 +2,9 @@ package kernel
 
 // AddS sets dst[i] = a[i] + s.
 func AddS[T Float](dst, a []T, s T) {
+	if scalar32(opAddS, dst, a, s) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = x + s
@@ -10,6 +13,9 @@ func AddS[T Float](dst, a []T, s T) {
 
 // SubS sets dst[i] = a[i] − s.
 func SubS[T Float](dst, a []T, s T) {
+	if scalar32(opSubS, dst, a, s) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = x - s
@@ -18,6 +24,9 @@ func SubS[T Float](dst, a []T, s T) {
 
 // RSubS sets dst[i] = s − a[i].
 func RSubS[T Float](dst, a []T, s T) {
+	if scalar32(opRSubS, dst, a, s) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = s - x
@@ -26,6 +35,9 @@ func RSubS[T Float](dst, a []T, s T) {
 
 // MulS sets dst[i] = a[i] · s.
 func MulS[T Float](dst, a []T, s T) {
+	if scalar32(opMulS, dst, a, s) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = x * s
@@ -34,6 +46,9 @@ func MulS[T Float](dst, a []T, s T) {
 
 // DivS sets dst[i] = a[i] / s.
 func DivS[T Float](dst, a []T, s T) {
+	if scalar32(opDivS, dst, a, s) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = x / s
@@ -42,6 +57,9 @@ func DivS[T Float](dst, a []T, s T) {
 
 // RDivS sets dst[i] = s / a[i].
 func RDivS[T Float](dst, a []T, s T) {
+	if scalar32(opRDivS, dst, a, s) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = s / x
@@ -50,6 +68,9 @@ func RDivS[T Float](dst, a []T, s T) {
 
 // MaxS sets dst[i] = the larger of a[i] and s, as Max.
 func MaxS[T Float](dst, a []T, s T) {
+	if scalar32(opMaxS, dst, a, s) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = max(x, s)
@@ -58,6 +79,9 @@ func MaxS[T Float](dst, a []T, s T) {
 
 // MinS sets dst[i] = the smaller of a[i] and s, as Min.
 func MinS[T Float](dst, a []T, s T) {
+	if scalar32(opMinS, dst, a, s) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = min(x, s)

@@ -4,6 +4,9 @@ import "math"
 
 // Exp sets dst[i] = e^a[i].
 func Exp[T Float](dst, a []T) {
+	if unary32(opExp, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	if single[T]() {
 		for i, x := range a {
@@ -19,6 +22,9 @@ func Exp[T Float](dst, a []T) {
 
 // Expm1 sets dst[i] = e^a[i] − 1, accurate near 0.
 func Expm1[T Float](dst, a []T) {
+	if unary32(opExpm1, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	if single[T]() {
 		for i, x := range a {
@@ -34,6 +40,9 @@ func Expm1[T Float](dst, a []T) {
 
 // Log sets dst[i] = ln a[i].
 func Log[T Float](dst, a []T) {
+	if unary32(opLog, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	if single[T]() {
 		for i, x := range a {
@@ -64,6 +73,9 @@ func Log1p[T Float](dst, a []T) {
 
 // Tanh sets dst[i] = tanh a[i].
 func Tanh[T Float](dst, a []T) {
+	if unary32(opTanh, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	if single[T]() {
 		for i, x := range a {
@@ -79,6 +91,9 @@ func Tanh[T Float](dst, a []T) {
 
 // Sigmoid sets dst[i] = 1 / (1 + e^−a[i]).
 func Sigmoid[T Float](dst, a []T) {
+	if unary32(opSigmoid, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	if single[T]() {
 		for i, x := range a {

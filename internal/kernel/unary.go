@@ -4,6 +4,9 @@ import "math"
 
 // Neg sets dst[i] = −a[i].
 func Neg[T Float](dst, a []T) {
+	if unary32(opNeg, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = -x
@@ -12,6 +15,9 @@ func Neg[T Float](dst, a []T) {
 
 // Abs sets dst[i] = |a[i]|.
 func Abs[T Float](dst, a []T) {
+	if unary32(opAbs, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = abs(x)
@@ -28,6 +34,9 @@ func Sign[T Float](dst, a []T) {
 
 // Square sets dst[i] = a[i]².
 func Square[T Float](dst, a []T) {
+	if unary32(opSquare, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = x * x
@@ -36,6 +45,9 @@ func Square[T Float](dst, a []T) {
 
 // Sqrt sets dst[i] = √a[i].
 func Sqrt[T Float](dst, a []T) {
+	if unary32(opSqrt, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = sqrt(x)
@@ -44,6 +56,9 @@ func Sqrt[T Float](dst, a []T) {
 
 // Rsqrt sets dst[i] = 1/√a[i], the root rounded before the division.
 func Rsqrt[T Float](dst, a []T) {
+	if unary32(opRsqrt, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = 1 / sqrt(x)
@@ -52,6 +67,9 @@ func Rsqrt[T Float](dst, a []T) {
 
 // Recip sets dst[i] = 1/a[i].
 func Recip[T Float](dst, a []T) {
+	if unary32(opRecip, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = 1 / x
@@ -60,6 +78,9 @@ func Recip[T Float](dst, a []T) {
 
 // Floor sets dst[i] = the largest whole number that is not above a[i].
 func Floor[T Float](dst, a []T) {
+	if unary32(opFloor, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = T(math.Floor(float64(x)))
@@ -68,6 +89,9 @@ func Floor[T Float](dst, a []T) {
 
 // Relu sets dst[i] = a[i] where that is above 0, else 0; NaN stays.
 func Relu[T Float](dst, a []T) {
+	if unary32(opRelu, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = max(x, 0)

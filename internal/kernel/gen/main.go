@@ -10,5 +10,6 @@ func main() {
 	avo.ConstraintExpr("!noasm")
 	products()
 	moves()
+	elementwise()
 	avo.Generate()
 }

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/mmcloughlin/avo/attr"
+	avo "github.com/mmcloughlin/avo/build"
+	op "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+type vec = reg.VecVirtual
+
+// constants are static data: eight equal lanes each.
+var constants = map[uint32]op.Mem{}
+
+func bits(b uint32) op.Mem {
+	m, ok := constants[b]
+	if !ok {
+		m = avo.GLOBL(fmt.Sprintf("all%08x", b), attr.RODATA|attr.NOPTR)
+		for i := range 8 {
+			avo.DATA(4*i, op.U32(b))
+		}
+		constants[b] = m
+	}
+	return m
+}
+
+func num(v float64) op.Mem { return bits(math.Float32bits(float32(v))) }
+
+// ready copies a constant to a register: what an instruction needs as other than
+// its first operand.
+func ready(m op.Mem) vec {
+	v := avo.YMM()
+	avo.VMOVUPS(m, v)
+	return v
+}
+
+// lanes is the mask of the first n of 8 lanes, at 4·(8−n).
+var lanes = sync.OnceValue(func() op.Mem {
+	m := avo.GLOBL("lanes", attr.RODATA|attr.NOPTR)
+	for i := range 16 {
+		v := uint32(0)
+		if i < 8 {
+			v = math.MaxUint32
+		}
+		avo.DATA(4*i, op.U32(v))
+	}
+	return m
+})
+
+// over writes a function of arrays and at most one scalar: dst[i] = f(array[i] …,
+// scalar). The rest of fewer than 8 is a masked round of the same instructions,
+// so that a result does not depend on its place.
+func over(name, formula string, arrays int, scalar bool, f func(x []vec) vec) {
+	args := "dst, a"
+	for _, b := range []string{"b", "c"}[:arrays-1] {
+		args += ", " + b
+	}
+	args += " *float32"
+	if scalar {
+		args += ", s float32"
+	}
+	avo.TEXT(name, avo.NOSPLIT, "func("+args+", n int)")
+	avo.Doc(name + " sets dst[i] = " + formula + ".")
+	dst := avo.Load(avo.Param("dst"), avo.GP64())
+	var src []reg.Register
+	for _, p := range []string{"a", "b", "c"}[:arrays] {
+		src = append(src, avo.Load(avo.Param(p), avo.GP64()))
+	}
+	var s vec
+	if scalar {
+		addr, err := avo.Param("s").Resolve()
+		if err != nil {
+			panic(err)
+		}
+		s = avo.YMM()
+		avo.VBROADCASTSS(addr.Addr, s)
+	}
+	n := avo.Load(avo.Param("n"), avo.GP64())
+	i := avo.GP64()
+	avo.XORQ(i, i)
+	round := func(mask reg.Register) {
+		x := make([]vec, arrays, arrays+1)
+		for q := range x {
+			x[q] = avo.YMM()
+			m := op.Mem{Base: src[q], Index: i, Scale: 4}
+			if mask == nil {
+				avo.VMOVUPS(m, x[q])
+			} else {
+				avo.VMASKMOVPS(m, mask, x[q])
+			}
+		}
+		if scalar {
+			x = append(x, s)
+		}
+		y, m := f(x), op.Mem{Base: dst, Index: i, Scale: 4}
+		if mask == nil {
+			avo.VMOVUPS(y, m)
+		} else {
+			avo.VMASKMOVPS(y, mask, m)
+		}
+	}
+	avo.SUBQ(op.Imm(8), n)
+	avo.JL(op.LabelRef("rest"))
+	avo.Label("next")
+	round(nil)
+	avo.ADDQ(op.Imm(8), i)
+	avo.CMPQ(i, n)
+	avo.JLE(op.LabelRef("next"))
+	avo.Label("rest")
+	avo.SUBQ(i, n) // −8 … −1: minus the lanes that are not there
+	avo.ADDQ(op.Imm(8), n)
+	avo.JZ(op.LabelRef("done"))
+	avo.NEGQ(n)
+	table := avo.GP64()
+	avo.LEAQ(lanes(), table)
+	mask := avo.YMM()
+	avo.VMOVUPS(op.Mem{Base: table, Index: n, Scale: 4, Disp: 32}, mask)
+	round(mask)
+	avo.Label("done")
+	avo.VZEROUPPER()
+	avo.RET()
+}
+
+// two makes a function of two vectors from an instruction whose operands are in
+// the order of Go's assembler: the second source first.
+func two(f func(...op.Op)) func(x []vec) vec {
+	return func(x []vec) vec {
+		y := avo.YMM()
+		f(x[1], x[0], y)
+		return y
+	}
+}
+
+func swapped(f func(x []vec) vec) func(x []vec) vec {
+	return func(x []vec) vec { return f([]vec{x[1], x[0]}) }
+}
+
+func compare(predicate uint8) func(x []vec) vec {
+	return func(x []vec) vec {
+		y := avo.YMM()
+		avo.VCMPPS(op.Imm(uint64(predicate)), x[1], x[0], y)
+		avo.VANDPS(num(1), y, y)
+		return y
+	}
+}
+
+// extreme is the larger or smaller as Go's max and min have it: the instruction
+// returns its second operand for two zeros and for NaN, so it is asked both ways.
+func extreme(f func(...op.Op), zeros func(...op.Op)) func(x []vec) vec {
+	return func(x []vec) vec {
+		y, z := avo.YMM(), avo.YMM()
+		f(x[1], x[0], y)
+		f(x[0], x[1], z)
+		zeros(z, y, y)
+		avo.VCMPPS(op.Imm(3), x[1], x[0], z) // unordered
+		avo.VORPS(z, y, y)
+		return y
+	}
+}
+
+func elementwise() {
+	add, sub := two(avo.VADDPS), two(avo.VSUBPS)
+	mul, div := two(avo.VMULPS), two(avo.VDIVPS)
+	larger, smaller := extreme(avo.VMAXPS, avo.VANDPS), extreme(avo.VMINPS, avo.VORPS)
+	both := func(name, formula string, f func([]vec) vec) {
+		over(name+"8", fmt.Sprintf(formula, "b[i]"), 2, false, f)
+		over(name+"S8", fmt.Sprintf(formula, "s"), 1, true, f)
+	}
+	both("add", "a[i] + %s", add)
+	both("sub", "a[i] − %s", sub)
+	over("rsubS8", "s − a[i]", 1, true, swapped(sub))
+	both("mul", "a[i] · %s", mul)
+	both("div", "a[i] / %s", div)
+	over("rdivS8", "s / a[i]", 1, true, swapped(div))
+	both("max", "max(a[i], %s)", larger)
+	both("min", "min(a[i], %s)", smaller)
+	for _, c := range []struct {
+		name, sign string
+		predicate  uint8
+	}{{"gt", ">", 30}, {"ge", ">=", 29}, {"lt", "<", 17}, {"le", "<=", 18}, {"eq", "==", 0}, {"ne", "!=", 4}} {
+		both(c.name, "1 where a[i] "+c.sign+" %s, else 0", compare(c.predicate))
+	}
+	over("axpy8", "a[i] + s·b[i]", 2, true, func(x []vec) vec {
+		y := avo.YMM()
+		avo.VMULPS(x[2], x[1], y)
+		avo.VADDPS(y, x[0], y)
+		return y
+	})
+	over("select8", "b[i] where a[i] is not 0, else c[i]", 3, false, func(x []vec) vec {
+		zero, y := avo.YMM(), avo.YMM()
+		avo.VXORPS(zero, zero, zero)
+		avo.VCMPPS(op.Imm(0), zero, x[0], y)
+		avo.VBLENDVPS(y, x[2], x[1], y)
+		return y
+	})
+
+	one := func(name, formula string, f func(x, y vec)) {
+		over(name+"8", formula, 1, false, func(x []vec) vec {
+			y := avo.YMM()
+			f(x[0], y)
+			return y
+		})
+	}
+	one("neg", "−a[i]", func(x, y vec) { avo.VXORPS(bits(1<<31), x, y) })
+	one("abs", "|a[i]|", func(x, y vec) { avo.VANDPS(bits(1<<31-1), x, y) })
+	one("square", "a[i]²", func(x, y vec) { avo.VMULPS(x, x, y) })
+	one("sqrt", "√a[i]", func(x, y vec) { avo.VSQRTPS(x, y) })
+	one("rsqrt", "1/√a[i]", func(x, y vec) {
+		avo.VSQRTPS(x, y)
+		avo.VDIVPS(y, ready(num(1)), y)
+	})
+	one("recip", "1/a[i]", func(x, y vec) { avo.VDIVPS(x, ready(num(1)), y) })
+	one("floor", "⌊a[i]⌋", func(x, y vec) { avo.VROUNDPS(op.Imm(9), x, y) })
+	one("relu", "max(a[i], 0)", func(x, y vec) {
+		avo.VXORPS(y, y, y)
+		avo.VMAXPS(x, y, y)
+		avo.VADDPS(num(0), y, y) // −0 becomes +0
+	})
+	one("exp", "e^a[i]", expBody)
+	one("expm1", "e^a[i] − 1", expm1Body)
+	one("log", "ln a[i]", logBody)
+	one("tanh", "tanh a[i]", tanhBody)
+	one("sigmoid", "1 / (1 + e^−a[i])", sigmoidBody)
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"math"
+
+	avo "github.com/mmcloughlin/avo/build"
+	op "github.com/mmcloughlin/avo/operand"
+)
+
+const (
+	ln2Hi = 0.693359375 // ten bits: its products with exponents are exact
+	ln2Lo = math.Ln2 - ln2Hi
+	whole = 3 << 22 // adding it leaves a whole number in the low bits
+)
+
+// horner is c[0]·x^n + … + c[n].
+func horner(x vec, c ...float64) vec {
+	p := ready(num(c[0]))
+	for _, v := range c[1:] {
+		avo.VFMADD213PS(num(v), x, p)
+	}
+	return p
+}
+
+// expSplit is e^x = 2^n·(1 + f) for |x| of some hundreds at most: t holds n in its
+// low bits. The polynomial is the Chebyshev fit of (e^r−1−r)/r², |r| ≤ ½ ln 2.
+func expSplit(x vec) (t, f vec) {
+	t, n, r := avo.YMM(), avo.YMM(), avo.YMM()
+	avo.VMOVUPS(num(whole), t)
+	avo.VFMADD231PS(num(math.Log2E), x, t)
+	avo.VSUBPS(num(whole), t, n)
+	avo.VMOVAPS(x, r)
+	avo.VFNMADD231PS(num(ln2Hi), n, r)
+	avo.VFNMADD231PS(num(ln2Lo), n, r)
+	f = horner(r, 0.001392632562, 0.008363292753, 0.04166655376, 0.1666657631, 0.5)
+	avo.VMULPS(r, r, n)
+	avo.VFMADD213PS(r, n, f) // f = r²·q + r
+	return t, f
+}
+
+// between keeps x, NaN too, within [lo, hi].
+func between(x vec, lo, hi float64) vec {
+	y := avo.YMM()
+	avo.VMINPS(x, ready(num(hi)), y)
+	avo.VMAXPS(y, ready(num(lo)), y)
+	return y
+}
+
+// scale multiplies y by 2^n in two steps, so that y·2^n may be a denormal, 0 or
+// infinite where 2^n is none of these.
+func scale(y, t vec) {
+	n, h := avo.YMM(), avo.YMM()
+	avo.VPSUBD(bits(0x4B400000), t, n) // the bits of whole
+	avo.VPSRAD(op.Imm(1), n, h)
+	avo.VPSUBD(h, n, n)
+	for _, e := range []vec{n, h} {
+		avo.VPADDD(bits(127), e, e)
+		avo.VPSLLD(op.Imm(23), e, e)
+		avo.VMULPS(e, y, y)
+	}
+}
+
+func expBody(x, y vec) {
+	t, f := expSplit(between(x, -105, 89))
+	avo.VADDPS(num(1), f, y)
+	scale(y, t)
+}
+
+// expm1Body is 2·(2^(n−1)·f + (2^(n−1) − ½)): with 2^n it would overflow early.
+// The smallest arguments are their own results.
+func expm1Body(x, y vec) {
+	t, f := expSplit(between(x, -20, 89))
+	avo.VPADDD(bits(126), t, t)
+	avo.VPSLLD(op.Imm(23), t, t)
+	avo.VADDPS(num(-0.5), t, y)
+	avo.VFMADD231PS(f, t, y)
+	avo.VADDPS(y, y, y)
+	small := avo.YMM()
+	avo.VANDPS(bits(1<<31-1), x, small)
+	avo.VCMPPS(op.Imm(17), num(0x1p-25), small, small)
+	avo.VBLENDVPS(small, x, y, y)
+}
+
+// logBody is ln x by x = 2^k·(1+f), √½ ≤ 1+f < √2, and
+// ln(1+f) = f − f²/2 + f³·h(f), h a Chebyshev fit.
+func logBody(x, y vec) {
+	small, k, d := avo.YMM(), avo.YMM(), avo.YMM()
+	avo.VCMPPS(op.Imm(17), num(0x1p-126), x, small)
+	avo.VMULPS(num(0x1p23), x, d)
+	avo.VBLENDVPS(small, d, x, d)
+	avo.VANDPS(num(-23), small, small)
+	avo.VPSUBD(bits(0x3F3504F3), d, k) // √½
+	avo.VPSRAD(op.Imm(23), k, k)
+	f := avo.YMM()
+	avo.VPSLLD(op.Imm(23), k, f)
+	avo.VPSUBD(f, d, f)
+	avo.VSUBPS(num(1), f, f)
+	avo.VCVTDQ2PS(k, k)
+	avo.VADDPS(small, k, k)
+	h := horner(f, 0.06971611471, -0.1147973385, 0.1168541992, -0.1242568733, 0.1424905765,
+		-0.1666780232, 0.2000071575, -0.2499999696, 0.3333333118)
+	z := avo.YMM()
+	avo.VMULPS(f, f, z)
+	avo.VFMADD213PS(num(-0.5), f, h)
+	avo.VMULPS(z, h, y)
+	avo.VFMADD231PS(num(ln2Lo), k, y)
+	avo.VADDPS(f, y, y)
+	avo.VFMADD231PS(num(ln2Hi), k, y)
+
+	// x = 0, x < 0 or NaN, x = +∞.
+	avo.VXORPS(z, z, z)
+	avo.VCMPPS(op.Imm(0), z, x, h)
+	avo.VBLENDVPS(h, ready(num(math.Inf(-1))), y, y)
+	avo.VCMPPS(op.Imm(25), z, x, h) // not (x ≥ 0)
+	avo.VORPS(h, y, y)
+	avo.VCMPPS(op.Imm(0), num(math.Inf(1)), x, h)
+	avo.VBLENDVPS(h, x, y, y)
+}
+
+// tanhBody is x + x³·g(x²) below 5/8, g a Chebyshev fit, and 1 − 2/(e^2|x| + 1)
+// with the sign of x above.
+func tanhBody(x, y vec) {
+	a, z := avo.YMM(), avo.YMM()
+	avo.VANDPS(bits(1<<31-1), x, a)
+	avo.VADDPS(a, a, z)
+	avo.VMINPS(z, ready(num(20)), z)
+	t, f := expSplit(z)
+	avo.VPADDD(bits(127), t, t)
+	avo.VPSLLD(op.Imm(23), t, t)
+	avo.VFMADD213PS(t, t, f) // e^2|x|
+	avo.VADDPS(num(1), f, f)
+	avo.VDIVPS(f, ready(num(2)), f)
+	avo.VSUBPS(f, ready(num(1)), f)
+	avo.VMULPS(x, x, z)
+	g := horner(z, 0.002277154837, -0.008330076704, 0.02176464921, -0.05395873069, 0.1333330131, -0.3333333316)
+	avo.VMULPS(z, x, z)
+	avo.VFMADD213PS(x, z, g)
+	avo.VCMPPS(op.Imm(17), num(0.625), a, a)
+	avo.VBLENDVPS(a, g, f, f)
+	avo.VANDPS(bits(1<<31), x, y)
+	avo.VORPS(y, f, y)
+}
+
+// sigmoidBody is 1/(1+e) with e = e^−|x|, or e/(1+e) below 0. The quotient q of
+// the rounded sum is mended by what q·(1+e) misses, n − q − q·e with its first
+// difference exact, times 1/(1+e) taken as ¾.
+func sigmoidBody(x, y vec) {
+	a, e := avo.YMM(), avo.YMM()
+	avo.VORPS(bits(1<<31), x, a)
+	expBody(a, e)
+	avo.VADDPS(num(1), e, y)
+	avo.VBLENDVPS(x, e, ready(num(1)), a)
+	avo.VDIVPS(y, a, y)
+	avo.VSUBPS(y, a, a)
+	avo.VFNMADD231PS(e, y, a)
+	avo.VFMADD231PS(num(0.75), a, y)
+}
