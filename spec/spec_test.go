@@ -181,3 +181,24 @@ func ExampleRegistry() {
 	fmt.Printf("%+v %s\n", he, initializers.NameOf(variance{Scale: 2}))
 	// Output: {Scale:2 Mode:0 Seed:<nil>} he_normal
 }
+
+func ExampleValue() {
+	v := spec.Value{}.With("name", spec.Str("sgd")).With("lr", spec.Num(0.1))
+	lr, ok := v.Get("lr")
+	fmt.Printf("%s %s %v\n", v.JSON(), lr.Text, ok)
+	// Output: {"name":"sgd","lr":0.1} 0.1 true
+}
+
+func ExampleDescribe() {
+	for _, f := range spec.Describe(leaky{}) {
+		fmt.Printf("%s (or %s): %s, %s, default %s\n", f.Key, f.Aliases[0], f.Type, f.Doc, f.Default)
+	}
+	// Output: negative_slope (or alpha): number, slope below 0, default 0.2
+}
+
+func ExampleField() {
+	v, _ := spec.ParseJSON("mlp.json", []byte(`{"dense": {"units": 0}}`))
+	var l layer
+	fmt.Println(spec.Decode(v, &l)) // dense has a Validate method
+	// Output: mlp.json:1:21: units: want 1 or more, found 0
+}

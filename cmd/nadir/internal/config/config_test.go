@@ -342,8 +342,10 @@ func TestParseYAMLErrors(t *testing.T) {
 		{strings.Repeat("- ", 70) + "a", "nested deeper than 64 levels"},
 		{nested(70), "nested deeper than 64 levels"},
 		{strings.Repeat("#", config.MaxBytes+1), "over 1048576 bytes"},
+		{strings.Repeat("a: 1\n", config.MaxKeys+1), "f:10001:2: the file has more than 10000 keys"},
+		{"[" + strings.Repeat("1, ", config.MaxValues) + "1]", "the file holds more than 20000 values"},
 		{aliases.String(), "more than 1000 aliases"},
-		{bomb.String(), "more than 100000 values once its aliases are replaced"},
+		{bomb.String(), "more than 20000 values once its aliases are replaced"},
 	} {
 		_, err := config.ParseYAML("f", []byte(c.text))
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -22,7 +22,8 @@ import (
 const (
 	MaxBytes   = 1 << 20
 	MaxAliases = 1000
-	MaxValues  = 100_000 // after aliases are replaced by what they stand for
+	MaxValues  = 20_000 // after aliases are replaced by what they stand for
+	MaxKeys    = 10_000 // as they are written
 )
 
 // ParseYAML reads one YAML 1.2 document. file names it in errors. Scalars are
@@ -47,7 +48,7 @@ func ParseYAML(file string, data []byte) (v spec.Value, err error) {
 		}
 	}()
 	tokens := lexer.Tokenize(text)
-	if err := y.checkDepth(tokens); err != nil {
+	if err := y.check(tokens); err != nil {
 		return v, err
 	}
 	tree, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
@@ -132,10 +133,11 @@ func (y *yamlReader) pos(t *token.Token) spec.Pos {
 	return p
 }
 
-// checkDepth refuses nesting that the parser, which recurses, should not see:
-// brackets, and what may open a level again and again on one line.
-func (y *yamlReader) checkDepth(tokens token.Tokens) error {
-	flow, line, onLine := 0, 0, 0
+// check refuses what the parser should not see. It recurses, so nesting:
+// brackets, and what may open a level again and again on one line. Its time
+// grows with the square of the keys of a mapping, so their number.
+func (y *yamlReader) check(tokens token.Tokens) error {
+	flow, line, onLine, keys := 0, 0, 0, 0
 	for _, t := range tokens {
 		if t.Position != nil && t.Position.Line != line {
 			line, onLine = t.Position.Line, 0
@@ -147,6 +149,10 @@ func (y *yamlReader) checkDepth(tokens token.Tokens) error {
 			flow--
 		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
 			onLine++
+		case token.MappingValueType:
+			if keys++; keys > MaxKeys {
+				return y.fail(t, "the file has more than %d keys", MaxKeys)
+			}
 		}
 		if flow > spec.MaxDepth || onLine > spec.MaxDepth && flow == 0 {
 			return y.fail(t, "the file is nested deeper than %d levels", spec.MaxDepth)
