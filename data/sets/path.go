@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,7 +42,9 @@ func OpenPath(path string, o Options) (*Set, error) {
 	case ext == ".npy":
 		s, err = openNPY(path)
 	default:
-		s, err = openIDX(path)
+		if err = knownIDX(path); err == nil {
+			s, err = openIDX(path)
+		}
 	}
 	if err != nil {
 		return nil, wrap(path, err)
@@ -149,6 +152,20 @@ func (r renamed) Schema() data.Schema {
 }
 
 func (r renamed) Labels() ([]int32, error) { return data.Labels(r.Source) }
+
+// knownIDX says what can be opened where a file does not begin as IDX files do.
+func knownIDX(path string) error {
+	c, err := openContents(path)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	var head [2]byte
+	if _, err := io.ReadFull(c, head[:]); err != nil || head != [2]byte{} {
+		return errors.New("an unknown kind of file: want .npz, .npy, an IDX file, or a folder of pictures")
+	}
+	return nil
+}
 
 // openIDX opens the pair that path is one half of.
 func openIDX(path string) (*Set, error) {

@@ -723,7 +723,8 @@ func TestOpenPathRefuses(t *testing.T) {
 		b    []byte
 		want string
 	}{
-		"text":               {"a.txt", []byte("hello"), "no IDX file"},
+		"text":               {"a.txt", []byte("hello"), "unknown kind of file"},
+		"damaged IDX":        {"a.idx", []byte{0, 0, 99, 1, 0}, "no IDX file"},
 		"empty":              {"a.npz", nil, "empty"},
 		"empty npy":          {"a.npy", nil, "empty"},
 		"no zip":             {"a.npz", []byte("PK but no zip"), "npz"},
