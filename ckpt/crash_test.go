@@ -156,7 +156,7 @@ func TestEveryCrash(t *testing.T) {
 				if f.crashed != (err != nil) {
 					t.Fatalf("killed at call %d: %t; Save: %v", crashAt, f.crashed, err)
 				}
-				f.states(200, func(after *crashFS) {
+				f.states(func(after *crashFS) {
 					total++
 					s := sc.store(after)
 					got, bad := latest(s)
@@ -337,7 +337,7 @@ func TestWriteFileCrash(t *testing.T) {
 			f := prepare()
 			f.crashAt = crashAt
 			err := WriteFile(f, path, write("new contents"))
-			f.states(200, func(after *crashFS) {
+			f.states(func(after *crashFS) {
 				if got := read(after); got != "new contents" && (got != old || err == nil) {
 					t.Fatalf("killed at call %d: the file is %q", crashAt, got)
 				}

@@ -312,11 +312,10 @@ func survive(n *node, choose func(int) int) *node {
 	return after
 }
 
-// states calls each for every state that the crash may leave, at most limit of
-// them.
-func (f *crashFS) states(limit int, each func(*crashFS)) {
+// states calls each for every state that the crash may leave.
+func (f *crashFS) states(each func(*crashFS)) {
 	var path, widths []int // the choices made, and how many there were at each
-	for range limit {
+	for {
 		at := 0
 		state := f.afterCrash(func(n int) int {
 			if at == len(path) {
