@@ -154,13 +154,14 @@ func (c Curves) axes(canvas *svg.Canvas, x svg.Scale, left, top, width, height f
 		Left: left + marginLeft, Top: top + marginTop, Width: width - marginLeft - marginRight, Height: height}
 }
 
-// axis is the scale of X, which begins and ends with a row where there is more
-// than one.
+// axis is the scale of X, which begins shortly before the first row and ends
+// shortly behind the last.
 func (c Curves) axis() svg.Scale {
 	s := svg.Linear(c.X)
 	if varies(c.X) {
-		margin := (s.Hi - s.Lo) / 22 * 0.6
-		s.Lo, s.Hi = s.Lo+margin, s.Hi-margin
+		// Narrower than the margins of Linear, which are a 22nd of the scale.
+		back := (s.Hi - s.Lo) / 22 * 0.6
+		s.Lo, s.Hi = s.Lo+back, s.Hi-back
 	}
 	return s
 }
