@@ -95,8 +95,10 @@ func (x Node) GreaterEqual(y Node) Node { return x.apply("greater_equal", nil, y
 // through.
 func (x Node) Equal(y Node) Node { return x.apply("equal", nil, y) }
 
-// Select is a where x is not 0, else b. The branch not taken leaves no trace,
-// be it Inf or NaN, in the value or in the gradient.
+// Select is a where x is not 0, else b. The branch not taken leaves no trace in
+// the value, be it Inf or NaN, and its gradient is 0. An op within that branch
+// whose slope is infinite there still makes 0·∞ of it: keep its input away with
+// a Select of its own.
 func (x Node) Select(a, b Node) Node { return x.apply("select", nil, a, b) }
 
 // Scale is c·x.

@@ -13,7 +13,7 @@ import (
 // testRandom asks that random numbers follow from seed, step and stream alone,
 // and that they look random.
 func testRandom(t *testing.T, b backend.Backend) {
-	const n = 100_000
+	const n = 40_000
 	draw := func(t *testing.T, float tensor.DType, seed, step uint64) map[string][]byte {
 		g := graph.New()
 		for _, layer := range []string{"one", "two"} {
