@@ -9,6 +9,7 @@ import (
 
 func init() {
 	Registry.Register("adam", Adam{}, spec.Doc("momentum divided by the gradient's own size"))
+	Registry.Register("amsgrad", Adam{AMSGrad: true}, spec.Doc("adam that divides by the largest mean square so far"))
 }
 
 // Adam divides a running mean of the gradient by the root of a running mean of
@@ -36,11 +37,18 @@ type Adam struct {
 // Validate refuses hyperparameters out of range.
 func (r Adam) Validate() error {
 	return errors.Join(
-		checkNotNegative("lr", r.Rate()),
-		checkRange("beta_1", spec.Or(r.Beta1, 0.9), 0, 1),
-		checkRange("beta_2", spec.Or(r.Beta2, 0.999), 0, 1),
-		checkNotNegative("epsilon", spec.Or(r.Epsilon, 1e-7)),
+		checkAdam(r.Rate(), r.Beta1, r.Beta2, r.Epsilon),
 		r.Convention.check(PyTorch),
+	)
+}
+
+// checkAdam holds what Adam and its relatives have in common to its range.
+func checkAdam(lr, beta1, beta2, epsilon float64) error {
+	return errors.Join(
+		checkNotNegative("lr", lr),
+		checkRange("beta_1", spec.Or(beta1, 0.9), 0, 1),
+		checkRange("beta_2", spec.Or(beta2, 0.999), 0, 1),
+		checkNotNegative("epsilon", spec.Or(epsilon, 1e-7)),
 	)
 }
 

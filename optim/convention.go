@@ -17,12 +17,13 @@ const (
 	PyTorch                   // PyTorch
 	Keras2                    // Keras up to 2.10
 	TF1                       // TensorFlow 1's own optimizers
+	Dozat                     // Dozat's paper on Nadam
 )
 
-var conventions = []string{"keras", "torch", "keras2", "tf1"}
+var conventions = []string{"keras", "torch", "keras2", "tf1", "dozat"}
 
 // String is the convention's name.
-func (c Convention) String() string { return conventions[min(c, TF1)] }
+func (c Convention) String() string { return conventions[min(c, Dozat)] }
 
 // MarshalText is the convention's name.
 func (c Convention) MarshalText() ([]byte, error) { return []byte(c.String()), nil }

@@ -21,27 +21,28 @@ func init() {
 //	θ ← θ − η·m̂/(√(v/(1−β₂ᵗ)) + ε)
 //
 // Keras 3 has d = 1 and ε = 1e-7; the torch convention d = 0.004 and ε = 1e-8,
-// keras2 d = 0.004 and ε = 1e-7.
+// keras2 d = 0.004 and ε = 1e-7. The dozat convention is the paper's simple form,
+// whose momentum does not warm up, with ε = 1e-8:
 //
-// Slots: momentum, velocity and the shared product of the μ, u_product.
+//	m̂ = β₁m/(1−β₁ᵗ⁺¹) + (1−β₁)g/(1−β₁ᵗ)
+//
+// Slots: momentum, velocity and, but for dozat, the shared product of the μ,
+// u_product.
 type Nadam struct {
 	LR         float64    `spec:"lr,alias=learning_rate" default:"0.001" doc:"learning rate"`
 	Beta1      float64    `spec:"beta_1" default:"0.9" doc:"decay of the mean, and the momentum's limit"`
 	Beta2      float64    `spec:"beta_2" default:"0.999" doc:"decay of the mean square"`
-	Epsilon    float64    `spec:"epsilon" default:"1e-7, torch 1e-8" doc:"keeps the divisor from 0"`
+	Epsilon    float64    `spec:"epsilon" default:"1e-7, torch and dozat 1e-8" doc:"keeps the divisor from 0"`
 	Decay      float64    `spec:"momentum_decay" default:"1, torch and keras2 0.004" doc:"how fast the momentum warms up"`
-	Convention Convention `spec:"convention" default:"keras" doc:"keras, torch or keras2"`
+	Convention Convention `spec:"convention" default:"keras" doc:"keras, torch, keras2 or dozat"`
 }
 
 // Validate refuses hyperparameters out of range.
 func (r Nadam) Validate() error {
 	return errors.Join(
-		checkNotNegative("lr", r.Rate()),
-		checkRange("beta_1", spec.Or(r.Beta1, 0.9), 0, 1),
-		checkRange("beta_2", spec.Or(r.Beta2, 0.999), 0, 1),
-		checkNotNegative("epsilon", spec.Or(r.Epsilon, 1e-7)),
+		checkAdam(r.Rate(), r.Beta1, r.Beta2, r.Epsilon),
 		checkNotNegative("momentum_decay", spec.Or(r.Decay, 1)),
-		r.Convention.check(PyTorch, Keras2),
+		r.Convention.check(PyTorch, Keras2, Dozat),
 	)
 }
 
@@ -50,28 +51,34 @@ func (r Nadam) Rate() float64 { return spec.Or(r.LR, 0.001) }
 
 // Update adds one step.
 func (r Nadam) Update(s *Step) graph.Node {
-	eps, decay := 1e-7, 0.004
-	switch r.Convention {
-	case Keras:
-		decay = 1
-	case PyTorch:
-		eps = 1e-8
+	epsilon := 1e-7
+	if r.Convention == PyTorch || r.Convention == Dozat {
+		epsilon = 1e-8
 	}
-	eps, decay = spec.Or(r.Epsilon, eps), spec.Or(r.Decay, decay)
 	b1, b2 := spec.Or(r.Beta1, 0.9), spec.Or(r.Beta2, 0.999)
+	ahead, here := r.shares(s, b1)
+	m, v := moments(s, b1, b2)
+	step := m.Mul(ahead.Mul(s.LR)).Add(s.G.Mul(here.Mul(s.LR)))
+	root := v.Div(oneMinusPower(b2, s.T)).Sqrt()
+	return s.P.Sub(step.Div(root.AddScalar(spec.Or(r.Epsilon, epsilon))))
+}
 
+// shares is what m and g count for in m̂.
+func (r Nadam) shares(s *Step, b1 float64) (ahead, here graph.Node) {
+	one := s.Const(1)
+	if r.Convention == Dozat {
+		return s.Const(b1).Div(oneMinusPower(b1, s.T.AddScalar(1))), s.Const(1 - b1).Div(oneMinusPower(b1, s.T))
+	}
+	decay := 0.004
+	if r.Convention == Keras {
+		decay = 1
+	}
+	decay = spec.Or(r.Decay, decay)
 	mu := func(t graph.Node) graph.Node { // β₁(1 − ½·0.96ᵗᵈ)
 		return t.Scale(decay * math.Log(0.96)).Exp().Scale(-b1 / 2).AddScalar(b1)
 	}
-	one := s.Const(1)
 	now, next := mu(s.T), mu(s.T.AddScalar(1))
 	product := s.Shared("u_product", 1).Mul(now)
 	s.SaveShared("u_product", product)
-
-	m, v := moments(s, b1, b2)
-	ahead := next.Div(one.Sub(product.Mul(next)))
-	here := one.Sub(now).Div(one.Sub(product))
-	mHat := m.Mul(ahead.Mul(s.LR)).Add(s.G.Mul(here.Mul(s.LR)))
-	root := v.Div(oneMinusPower(b2, s.T)).Sqrt()
-	return s.P.Sub(mHat.Div(root.AddScalar(eps)))
+	return next.Div(one.Sub(product.Mul(next))), one.Sub(now).Div(one.Sub(product))
 }

@@ -2,6 +2,7 @@ package optim
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/param"
@@ -14,10 +15,33 @@ import (
 //	{name: nadam, lr: 0.001, global_clipnorm: 1.0}
 type Optimizer struct {
 	Rule           Rule    `spec:"rule"` // nil: Nadam{}
-	ClipValue      float64 `spec:"clipvalue" doc:"cut each element of the gradients to ± this"`
-	ClipNorm       float64 `spec:"clipnorm" doc:"scale each gradient down to this norm"`
-	GlobalClipNorm float64 `spec:"global_clipnorm" doc:"scale all gradients together down to this norm"`
+	ClipValue      float64 `spec:"clipvalue" default:"none" doc:"cut each element of the gradients to ± this"`
+	ClipNorm       float64 `spec:"clipnorm" default:"none" doc:"scale each gradient down to this norm"`
+	GlobalClipNorm float64 `spec:"global_clipnorm" default:"none" doc:"scale all gradients together down to this norm"`
+	// WeightDecay λ moves θ to θ − ηλθ before the rule's step (decoupled, as in
+	// Keras).
+	WeightDecay float64 `spec:"weight_decay" default:"0" doc:"decoupled weight decay"`
+	// CoupledDecay λ adds λθ to the gradient after clipping: what PyTorch's
+	// weight_decay does in all but AdamW.
+	CoupledDecay float64 `spec:"coupled_weight_decay" default:"0" doc:"weight decay by way of the gradient"`
+	NoDecay      string  `spec:"no_decay" default:"bias, gamma, beta and alpha" doc:"pattern of the weights that do not decay, or none"`
+	// Groups give some weights rates of their own.
+	Groups []Group `spec:"groups" doc:"rates of their own"`
+	// EMA keeps a running mean of each weight in the slot average: a ← ma + (1−m)θ,
+	// beginning with the first step's θ.
+	EMA         bool    `spec:"use_ema" default:"false" doc:"keep running means of the weights"`
+	EMAMomentum float64 `spec:"ema_momentum" default:"0.99" doc:"decay of the running means"`
 }
+
+// A Group is the weights that a pattern names, with their share of the learning
+// rate.
+type Group struct {
+	Params  string  `spec:"params,required" doc:"pattern of weights or layers"`
+	LRScale float64 `spec:"lr_scale,plain,required" doc:"factor of the learning rate, 0 to hold still"`
+}
+
+// Average is the slot that holds a weight's running mean.
+const Average = "average"
 
 // whole is the interface that an Optimizer is read and written as: what no
 // rule knows is the optimizer's.
@@ -61,6 +85,18 @@ func (o Optimizer) Validate() error {
 		if n++; n > 1 {
 			errs = append(errs, spec.Field(f.key, "only one of clipvalue, clipnorm and global_clipnorm can be set"))
 		}
+	}
+	errs = append(errs,
+		checkNotNegative("weight_decay", spec.Or(o.WeightDecay, 0)),
+		checkNotNegative("coupled_weight_decay", spec.Or(o.CoupledDecay, 0)),
+		checkRange("ema_momentum", spec.Or(o.EMAMomentum, 0.99), 0, 1))
+	for _, g := range o.Groups {
+		if err := checkNotNegative("lr_scale", g.LRScale); err != nil {
+			errs = append(errs, spec.Field("groups", "%s: %v", g.Params, err))
+		}
+	}
+	if _, own := o.Rule.(AdamW); own && o.WeightDecay != 0 {
+		errs = append(errs, spec.Field("weight_decay", "adamw has a field of its own for it; leave the optimizer's out"))
 	}
 	if c, ok := o.rule().(interface{ Validate() error }); ok {
 		errs = append(errs, c.Validate())
@@ -120,9 +156,52 @@ func (o Optimizer) Build(b *graph.Builder, set *param.Set, params []string, grad
 	for _, tr := range o.Transforms() {
 		gs = tr.Apply(b, ps, gs)
 	}
+	decay, err := decays(set, o.NoDecay)
+	scales, err2 := o.scales(set)
+	if err := errors.Join(err, err2); err != nil {
+		b.Fail("%w", err)
+		return
+	}
 	c := &build{b, set, map[string]graph.Node{}}
 	for i, name := range names {
-		s := &Step{P: ps[i], G: gs[i], LR: lr, T: t, Decays: true, name: name, build: c}
-		b.Update(ps[i], o.rule().Update(s))
+		s := &Step{P: ps[i], G: gs[i], LR: lr, T: t, Decays: decay(name), name: name, build: c}
+		if scale, ok := scales[name]; ok {
+			s.LR = lr.Scale(scale)
+		}
+		b.Update(ps[i], o.step(s))
 	}
+}
+
+// step is the next value of one parameter.
+func (o Optimizer) step(s *Step) graph.Node {
+	if s.Decays {
+		if l := spec.Or(o.CoupledDecay, 0); l > 0 {
+			s.G = s.G.Add(s.P.Scale(l))
+		}
+		s.decay(spec.Or(o.WeightDecay, 0))
+	}
+	next := o.rule().Update(s)
+	if o.EMA {
+		m := spec.Or(o.EMAMomentum, 0.99)
+		mean := s.Slot(Average).Scale(m).Add(next.Scale(1 - m))
+		s.Save(Average, s.T.Greater(s.Const(1)).Select(mean, next))
+	}
+	return next
+}
+
+// scales is the share of the rate of each weight that is in a group.
+func (o Optimizer) scales(set *param.Set) (map[string]float64, error) {
+	out := map[string]float64{}
+	var errs []error
+	for _, g := range o.Groups {
+		names, err := named(set, "groups", g.Params)
+		errs = append(errs, err)
+		for name := range names {
+			if _, twice := out[name]; twice {
+				errs = append(errs, fmt.Errorf("groups: %q is in two of them", name))
+			}
+			out[name] = g.LRScale
+		}
+	}
+	return out, errors.Join(errs...)
 }
