@@ -1,0 +1,275 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/format/safetensors"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/loss"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A Model is a trained network.
+type Model struct {
+	Net        nn.Model
+	Preprocess nn.Sequential // applied to every input
+	Data       data.Schema   // what it takes and gives, and the names of its classes
+	Losses     []Output      // of every output
+	Params     *param.Set    // weights and statistics
+	// Extra is further text that goes with the model, such as how a table's
+	// columns were encoded. Keys are without the prefix "nadir.".
+	Extra map[string]string
+}
+
+// An Output is an output's name and loss.
+type Output struct {
+	Name   string
+	Loss   loss.Loss
+	Weight float64
+}
+
+// Keys of the metadata.
+const (
+	prefix     = "nadir."
+	keyVersion = prefix + "version"
+	keyModel   = prefix + "model"
+	keyPrep    = prefix + "preprocess"
+	keyData    = prefix + "data"
+	keyLoss    = prefix + "loss"
+	version    = "1"
+)
+
+// ErrBare is the error for a safetensors file that holds weights and no model.
+var ErrBare = errors.New("it holds weights without a model: say which with model=FILE or model=NAME")
+
+// field and schema are how a data.Schema is written.
+type field struct {
+	Name  string       `spec:"name"`
+	DType string       `spec:"dtype"`
+	Shape []int        `spec:"shape"`
+	shape tensor.Shape // set on reading
+}
+
+type schema struct {
+	Inputs  []field  `spec:"inputs"`
+	Targets []field  `spec:"targets"`
+	Classes []string `spec:"classes"`
+}
+
+type output struct {
+	Name   string     `spec:"name"`
+	Loss   spec.Value `spec:"loss"`
+	Weight float64    `spec:"weight,plain"`
+}
+
+// Write writes the model as one safetensors file. Equal models give equal
+// bytes.
+func Write(w io.Writer, m *Model) error {
+	meta := map[string]string{keyVersion: version}
+	put := func(key string, v spec.Value, err error) error {
+		if err == nil {
+			meta[key] = string(v.JSON())
+		}
+		return err
+	}
+	net, err := nn.Encode(m.Net)
+	if err := put(keyModel, net, err); err != nil {
+		return fmt.Errorf("saving the model: %w", err)
+	}
+	if len(m.Preprocess) > 0 {
+		prep, err := nn.Encode(m.Preprocess)
+		if err := put(keyPrep, prep, err); err != nil {
+			return fmt.Errorf("saving the preprocessing: %w", err)
+		}
+	}
+	s := schema{Inputs: fields(m.Data.Inputs), Targets: fields(m.Data.Targets), Classes: m.Data.Classes}
+	v, err := spec.Encode(s)
+	if err := put(keyData, v, err); err != nil {
+		return err
+	}
+	var outs []output
+	for _, o := range m.Losses {
+		v, err := spec.Encode[loss.Loss](o.Loss)
+		if err != nil {
+			return fmt.Errorf("saving the loss: %w", err)
+		}
+		outs = append(outs, output{o.Name, v, o.Weight})
+	}
+	v, err = spec.Encode(outs)
+	if err := put(keyLoss, v, err); err != nil {
+		return err
+	}
+	for k, v := range m.Extra {
+		meta[prefix+k] = v
+	}
+	var ts []safetensors.Named
+	for p := range m.Params.All() {
+		if p.Kind != param.Slot {
+			ts = append(ts, safetensors.Named{Name: p.Name, Tensor: p.Value})
+		}
+	}
+	return safetensors.Write(w, ts, meta)
+}
+
+func fields(fs []data.Field) []field {
+	var out []field
+	for _, f := range fs {
+		out = append(out, field{Name: f.Name, DType: f.DType.String(), Shape: f.Shape})
+	}
+	return out
+}
+
+// Open reads a model that Write wrote. Values of another float type than asked
+// for are converted. A file of bare weights gives [ErrBare].
+func Open(path string, float tensor.DType) (*Model, error) {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, err := read(f, float)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// A Corrupt file is one whose parts do not belong together.
+type Corrupt struct{ Err error }
+
+func (c *Corrupt) Error() string { return c.Err.Error() }
+
+// Unwrap is the cause.
+func (c *Corrupt) Unwrap() error { return c.Err }
+
+func read(f *safetensors.File, float tensor.DType) (*Model, error) {
+	meta := f.Metadata()
+	if meta[keyModel] == "" {
+		return nil, ErrBare
+	}
+	if v := meta[keyVersion]; v != version {
+		return nil, fmt.Errorf("it is of version %q, this program reads %q", v, version)
+	}
+	m := &Model{Extra: map[string]string{}}
+	if err := m.describe(meta); err != nil {
+		return nil, &Corrupt{err}
+	}
+	for k, v := range meta {
+		if rest, ok := strings.CutPrefix(k, prefix); ok && !slices.Contains([]string{keyVersion, keyModel, keyPrep, keyData, keyLoss}, k) {
+			m.Extra[rest] = v
+		}
+	}
+	m.Params = param.NewSet(float)
+	// What the model declares is what the file must hold.
+	want, err := m.declare()
+	if err != nil {
+		return nil, &Corrupt{err}
+	}
+	var errs []error
+	for p := range want.All() {
+		info, ok := f.Lookup(p.Name)
+		switch {
+		case !ok:
+			errs = append(errs, fmt.Errorf("tensor %q is missing", p.Name))
+		case !info.DType.IsFloat() || !tensor.Shape(info.Shape).Equal(p.Value.Shape()):
+			errs = append(errs, fmt.Errorf("tensor %q is %v%v, the model wants floats of shape %v", p.Name, info.DType, info.Shape, p.Value.Shape()))
+		}
+	}
+	for _, info := range f.Infos() {
+		if want.Get(info.Name) == nil {
+			errs = append(errs, fmt.Errorf("tensor %q has no place in the model", info.Name))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, &Corrupt{err}
+	}
+	for p := range want.All() {
+		t, err := f.Tensor(p.Name)
+		if err != nil {
+			return nil, err
+		}
+		q, err := m.Params.Add(p.Name, p.Kind, p.Value.Shape())
+		if err == nil {
+			err = q.Value.CopyFrom(t)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// describe reads the metadata.
+func (m *Model) describe(meta map[string]string) error {
+	parse := func(key string) (spec.Value, error) { return spec.ParseJSON(key, []byte(meta[key])) }
+	v, err := parse(keyModel)
+	if err != nil {
+		return err
+	}
+	if m.Net, err = nn.Decode(v); err != nil {
+		return err
+	}
+	if meta[keyPrep] != "" {
+		if v, err = parse(keyPrep); err != nil {
+			return err
+		}
+		if err := spec.Decode(v, &m.Preprocess); err != nil {
+			return err
+		}
+	}
+	if m.Preprocess == nil {
+		m.Preprocess = nn.Sequential{}
+	}
+	var s schema
+	if v, err = parse(keyData); err != nil {
+		return err
+	}
+	if err := spec.Decode(v, &s); err != nil {
+		return err
+	}
+	m.Data.Classes = s.Classes
+	for _, p := range []struct {
+		from []field
+		to   *[]data.Field
+	}{{s.Inputs, &m.Data.Inputs}, {s.Targets, &m.Data.Targets}} {
+		for _, f := range p.from {
+			dt := tensor.Invalid
+			for d := tensor.Float32; d <= tensor.Bool; d++ {
+				if d.String() == f.DType {
+					dt = d
+				}
+			}
+			if _, err := tensor.Shape(f.Shape).Elems(); err != nil || graph.KindOf(dt) == 0 {
+				return fmt.Errorf("field %q of %s%v is nothing that can be computed with", f.Name, f.DType, f.Shape)
+			}
+			*p.to = append(*p.to, data.Field{Name: f.Name, DType: dt, Shape: append(tensor.Shape{}, f.Shape...)})
+		}
+	}
+	if len(m.Data.Inputs) == 0 {
+		return errors.New("the model has no inputs")
+	}
+	var outs []output
+	if v, err = parse(keyLoss); err != nil {
+		return err
+	}
+	if err := spec.Decode(v, &outs); err != nil {
+		return err
+	}
+	for _, o := range outs {
+		out := Output{Name: o.Name, Weight: o.Weight}
+		if err := spec.Decode(o.Loss, &out.Loss); err != nil {
+			return err
+		}
+		m.Losses = append(m.Losses, out)
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package train
+
+import (
+	"context"
+
+	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// Adapt fits the statistics of every layer that has some of the data, such as
+// nn.Standardize, to src, in the order of the model. Mean and variance are
+// accumulated in float64, batch by batch (Chan, Golub and LeVeque, 1979).
+func (n *Net) Adapt(ctx context.Context, src data.Source) error {
+	_, t := n.trace(predicting, 1, false)
+	for k, a := range t.scope.Layers() {
+		l, ok := a.Layer.(nn.Fitted)
+		if !ok || a.Shared {
+			continue
+		}
+		meanName, varName := l.Moments()
+		mean, variance := n.Params.Get(a.Path+"/"+meanName), n.Params.Get(a.Path+"/"+varName)
+		if mean.Frozen {
+			continue
+		}
+		if err := n.fit(ctx, src, k, mean.Value, variance.Value); err != nil {
+			return err
+		}
+	}
+	return n.Changed()
+}
+
+// fit sets the moments of the input of layer k of the trace.
+func (n *Net) fit(ctx context.Context, src data.Source, k int, mean, variance *tensor.Tensor) error {
+	plans := map[int]*compiled{}
+	defer func() {
+		for _, c := range plans {
+			c.plan.Close()
+		}
+	}()
+	size := mean.Len()
+	m, s := make([]float64, size), make([]float64, size)
+	rows := 0.0
+	for batch, err := range data.Batches(src, evalBatch, data.Order{}) {
+		if err != nil {
+			return err
+		}
+		c := plans[batch.N]
+		if c == nil {
+			b, t := n.trace(predicting, batch.N, false)
+			x := t.scope.Layers()[k].In[0].ToFloat()
+			b.Output("pred:moments", x)
+			if c, err = n.compile(b, nil); err != nil {
+				return err
+			}
+			plans[batch.N] = c
+		}
+		if err := n.load(c, batch, predicting, nil); err != nil {
+			return err
+		}
+		if err := c.plan.Run(ctx, backend.Inputs{Values: c.feed}); err != nil {
+			return err
+		}
+		x := c.plan.Output("pred:moments")
+		for i := range batch.N {
+			rows++
+			for j := range size {
+				v := x.Flat(i*size + j)
+				d := v - m[j]
+				m[j] += d / rows
+				s[j] += d * (v - m[j])
+			}
+		}
+	}
+	for j := range size {
+		mean.SetFlat(j, m[j])
+		variance.SetFlat(j, s[j]/max(rows, 1))
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package train
+
+import (
+	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/loss"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/optim"
+	"github.com/nadir-ml/nadir/optim/sched"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// Config says what is trained on and how. The zero value of a field is its
+// default.
+type Config struct {
+	// Data says what a row is; most often it is a source's own schema.
+	Data data.Schema
+	// Loss is that of a model with one output: cross-entropy for class labels
+	// and mean squared error for numbers by default.
+	Loss loss.Loss
+	// Losses gives each output of a model its loss, by the output's name.
+	Losses map[string]OutputLoss
+	// Optim is the optimizer; Nadam by default.
+	Optim optim.Optimizer
+	// Schedule is the learning rate of each step; nil keeps the optimizer's.
+	Schedule sched.Schedule
+	// Metrics are measured beside the loss. Nil means those that go with the
+	// loss: accuracy, or mae, rmse and r2.
+	Metrics []Metric
+	// ClassWeight multiplies the loss of the rows of each class in training.
+	ClassWeight []float64
+	// Accumulate is how many batches make one step of the optimizer; 1 by
+	// default.
+	Accumulate int
+	// Preprocess is applied to every input and saved with the model. Nil
+	// divides bytes by 255; an empty one changes nothing.
+	Preprocess nn.Sequential
+	// Seed determines initial weights, order, dropout and all else random.
+	Seed uint64
+	// Float is the precision of work; Float32 by default.
+	Float tensor.DType
+	// Threads is how many cores are used, 0 meaning all. It changes no bit.
+	Threads int
+	// Backend runs the plans; the processor by default.
+	Backend backend.Backend
+}
+
+// OutputLoss is the loss of one of several outputs and its weight in the sum.
+type OutputLoss struct {
+	Loss   loss.Loss
+	Weight float64 // 0 means 1
+}

@@ -1,0 +1,250 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A Value is a measured number with its name.
+type Value struct {
+	Name  string
+	Value float64
+}
+
+// Values are measured numbers in order, the loss first.
+type Values []Value
+
+// Get is the number of that name, and whether there is one.
+func (v Values) Get(name string) (float64, bool) {
+	for _, x := range v {
+		if x.Name == name {
+			return x.Value, true
+		}
+	}
+	return math.NaN(), false
+}
+
+// MarshalJSON writes an object with the names in their order. A number that
+// JSON has no way to write is null.
+func (v Values) MarshalJSON() ([]byte, error) {
+	if v == nil {
+		return []byte("null"), nil
+	}
+	out := []byte{'{'}
+	for i, x := range v {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		name, err := json.Marshal(x.Name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(out, name...), ':')
+		if math.IsNaN(x.Value) || math.IsInf(x.Value, 0) {
+			out = append(out, "null"...)
+			continue
+		}
+		num, err := json.Marshal(x.Value)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, num...)
+	}
+	return append(out, '}'), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON writes; null becomes NaN.
+func (v *Values) UnmarshalJSON(text []byte) error {
+	var order []string
+	var nums map[string]*float64
+	if err := json.Unmarshal(text, &nums); err != nil {
+		return err
+	}
+	if nums == nil {
+		*v = nil
+		return nil
+	}
+	d := json.NewDecoder(bytesReader(text))
+	_, _ = d.Token()
+	for d.More() {
+		k, err := d.Token()
+		if err != nil {
+			return err
+		}
+		order = append(order, fmt.Sprint(k))
+		if _, err := d.Token(); err != nil {
+			return err
+		}
+	}
+	*v = make(Values, 0, len(order))
+	for _, k := range order {
+		x := math.NaN()
+		if nums[k] != nil {
+			x = *nums[k]
+		}
+		*v = append(*v, Value{k, x})
+	}
+	return nil
+}
+
+// tally sums a loss and metrics over batches. It can be saved between two of
+// them.
+type tally struct {
+	N     int       `json:"n"`
+	Loss  float64   `json:"loss"`
+	Parts []float64 `json:"parts,omitempty"`
+	Sums  []float64 `json:"sums,omitempty"`
+}
+
+func (t *tally) add(c *compiled, n int) {
+	t.N += n
+	t.Loss += c.loss.Flat(0) * float64(n)
+	if len(t.Sums) != len(c.sums) {
+		t.Sums = make([]float64, len(c.sums))
+	}
+	if len(t.Parts) != len(c.parts) {
+		t.Parts = make([]float64, len(c.parts))
+	}
+	for i, p := range c.parts {
+		t.Parts[i] += p.Flat(0) * float64(n)
+	}
+	for i, s := range c.sums {
+		t.Sums[i] += s.Flat(0)
+	}
+}
+
+// values turns a tally into the loss and the metrics.
+func (n *Net) values(t *tally) Values {
+	if t.N == 0 {
+		return nil
+	}
+	out := Values{{"loss", t.Loss / float64(t.N)}}
+	part, at := 0, 0
+	for i, p := range n.ports {
+		if n.out[i] < 0 {
+			continue
+		}
+		prefix := ""
+		if n.multi {
+			prefix = p.Name + "/"
+			out = append(out, Value{prefix + "loss", t.Parts[part] / float64(t.N)})
+			part++
+		}
+		for _, me := range n.metrics(i) {
+			k := sumsOf(me)
+			out = append(out, Value{prefix + me.Name(), me.Value(t.Sums[at:at+k], t.N)})
+			at += k
+		}
+	}
+	return out
+}
+
+// sumsOf is how many sums a metric has: it says so for invalid nodes, too.
+func sumsOf(me Metric) int { return len(me.Sums(none, none)) }
+
+// A Result is what an evaluation measured.
+type Result struct {
+	N      int
+	Values Values // the loss and the metrics
+	// Confusion counts rows by class (outer) and by predicted class; nil where
+	// no class is predicted.
+	Confusion [][]int
+}
+
+// Correct is the number of rows whose class was right.
+func (r *Result) Correct() int {
+	n := 0
+	for i := range r.Confusion {
+		n += r.Confusion[i][i]
+	}
+	return n
+}
+
+// PerClass is the share of each class's rows that was right, NaN where the
+// class has none.
+func (r *Result) PerClass() []float64 {
+	out := make([]float64, len(r.Confusion))
+	for i, row := range r.Confusion {
+		sum := 0
+		for _, c := range row {
+			sum += c
+		}
+		out[i] = float64(row[i]) / float64(sum)
+	}
+	return out
+}
+
+// evalBatch is the number of rows that evaluation takes at a time where no
+// larger batch is asked for.
+const evalBatch = 256
+
+// Evaluate measures the model on every row of src, as in inference.
+func (n *Net) Evaluate(ctx context.Context, src data.Source) (*Result, error) {
+	if src.Len() == 0 {
+		return nil, &data.Error{Msg: "there are no rows to evaluate on"}
+	}
+	res := &Result{}
+	var sum tally
+	for batch, err := range data.Batches(src, evalBatch, data.Order{}) {
+		if err != nil {
+			return nil, err
+		}
+		c, err := n.planFor(planKey{evaluating, batch.N, batch.Weight != nil})
+		if err != nil {
+			return nil, err
+		}
+		if err := n.load(c, batch, evaluating, nil); err != nil {
+			return nil, err
+		}
+		if err := c.plan.Run(ctx, backend.Inputs{Values: c.feed}); err != nil {
+			return nil, err
+		}
+		sum.add(c, batch.N)
+		if c.class != nil {
+			res.count(c.class, batch.Y[n.out[0]].Int32s()[:batch.N], len(n.cfg.Data.Classes))
+		}
+	}
+	res.N, res.Values = sum.N, n.values(&sum)
+	return res, nil
+}
+
+func (r *Result) count(class *tensor.Tensor, labels []int32, k int) {
+	if r.Confusion == nil {
+		r.Confusion = make([][]int, k)
+		for i := range r.Confusion {
+			r.Confusion[i] = make([]int, k)
+		}
+	}
+	for i, l := range labels {
+		if p := int(class.Flat(i)); int(l) < k && p < k {
+			r.Confusion[l][p]++
+		}
+	}
+}
+
+// Predict gives what the model predicts for rows x, a tensor (N, …) for each
+// input field of the schema: for each output a tensor (N, …) that is valid
+// until the next call, probabilities where the loss makes them so.
+func (n *Net) Predict(ctx context.Context, x ...*tensor.Tensor) ([]*tensor.Tensor, error) {
+	if len(x) != len(n.cfg.Data.Inputs) || len(x[0].Shape()) == 0 {
+		return nil, fmt.Errorf("the model takes %d inputs, got %d", len(n.cfg.Data.Inputs), len(x))
+	}
+	batch := &data.Batch{N: x[0].Shape()[0], X: x}
+	c, err := n.planFor(planKey{predicting, batch.N, false})
+	if err != nil {
+		return nil, err
+	}
+	if err := n.load(c, batch, predicting, nil); err != nil {
+		return nil, err
+	}
+	if err := c.plan.Run(ctx, backend.Inputs{Values: c.feed}); err != nil {
+		return nil, err
+	}
+	return c.pred, nil
+}

@@ -1,0 +1,441 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/backend/cpu"
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/loss"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A Net is a model with its parameters, tied to the schema of its data. It
+// evaluates and predicts. Its methods must not be called concurrently.
+type Net struct {
+	Model  nn.Model
+	Params *param.Set
+	cfg    Config
+	in     []int // of each input of the model: the schema's input
+	out    []int // of each output: the schema's target, -1 without one
+	losses []OutputLoss
+	ports  []nn.Port // outputs
+	names  []string  // of inputs
+	feeds  []string  // what plans call the inputs
+	wants  []string  // what plans call the targets
+	widths []int     // classes that each output tells apart
+	multi  bool
+	prep   nn.Sequential
+	plans  map[planKey]*compiled
+}
+
+// A mode is what a plan does.
+type mode uint8
+
+const (
+	predicting mode = iota
+	evaluating
+	training
+	accumulating
+	applying
+)
+
+type planKey struct {
+	mode     mode
+	n        int
+	weighted bool
+}
+
+// compiled is a plan with the places that its inputs and outputs are found in.
+type compiled struct {
+	plan   backend.Plan
+	feed   map[string]*tensor.Tensor
+	loss   *tensor.Tensor
+	norm   *tensor.Tensor
+	parts  []*tensor.Tensor // loss of each output, where there are several
+	sums   []*tensor.Tensor // of the metrics, in order
+	pred   []*tensor.Tensor
+	class  *tensor.Tensor
+	weight *tensor.Tensor
+	wide   map[string]*tensor.Tensor // float inputs in another precision than the data's
+}
+
+// NewNet ties a model to a schema. Parameters are looked up in params; those
+// that are missing are added, with initial values. params may be nil. All
+// mistakes of the model are reported at once.
+func NewNet(m nn.Model, params *param.Set, cfg Config) (*Net, error) {
+	if cfg.Float == tensor.Invalid {
+		cfg.Float = tensor.Float32
+	}
+	if cfg.Backend == nil {
+		cfg.Backend = cpu.New()
+	}
+	if params == nil {
+		params = param.NewSet(cfg.Float)
+	}
+	n := &Net{Model: m, Params: params, cfg: cfg, plans: map[planKey]*compiled{}}
+	if err := n.connect(); err != nil {
+		return nil, err
+	}
+	n.prep = cfg.Preprocess
+	if n.prep == nil {
+		for _, i := range n.in {
+			if cfg.Data.Inputs[i].DType == tensor.Uint8 && !rescales(m) {
+				n.prep = nn.Sequential{nn.Rescale{Scale: 1.0 / 255}}
+			}
+		}
+	}
+	// Two rows stand for any number: a batch of one has no variance.
+	b, t := n.trace(evaluating, 2, false)
+	if err := b.Err(); err != nil {
+		return nil, err
+	}
+	for i, y := range t.outs {
+		n.widths = append(n.widths, y.Dim(-1))
+		if _, ok := n.losses[i].Loss.(loss.BinaryCrossEntropy); ok {
+			n.widths[i] = max(2, n.widths[i])
+		}
+	}
+	return n, nil
+}
+
+// rescales reports whether a model begins with preprocessing of its own.
+func rescales(m nn.Model) bool {
+	layers, _ := m.(nn.Sequential)
+	for _, l := range layers {
+		switch l.(type) {
+		case nn.Rescale, nn.Standardize:
+			return true
+		case nn.Input, nn.Flatten, nn.Reshape:
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// Preprocess is what is applied to every input before the model.
+func (n *Net) Preprocess() nn.Sequential { return n.prep }
+
+// Data is the schema that the net is tied to.
+func (n *Net) Data() data.Schema { return n.cfg.Data }
+
+// Losses lists the loss of every output.
+func (n *Net) Losses() []OutputLoss { return n.losses }
+
+// Outputs lists the outputs.
+func (n *Net) Outputs() []nn.Port { return n.ports }
+
+// connect finds the field for each input and output, by name where there are
+// several.
+func (n *Net) connect() error {
+	ins, outs := n.Model.Ports()
+	n.ports, n.multi = outs, len(outs) > 1
+	s := n.cfg.Data
+	var errs []error
+	pick := func(what string, p nn.Port, ports int, fields []data.Field) int {
+		for i, f := range fields {
+			if f.Name == p.Name {
+				return i
+			}
+		}
+		if len(fields) == 1 {
+			return 0
+		}
+		var have []string
+		for _, f := range fields {
+			have = append(have, f.Name)
+		}
+		errs = append(errs, fmt.Errorf("%s %q of the model: the data has no field of that name; it has %s", what, p.Name, strings.Join(have, ", ")))
+		return -1
+	}
+	if len(s.Inputs) == 0 {
+		return errors.New("the data has no inputs")
+	}
+	for _, p := range ins {
+		n.in = append(n.in, pick("input", p, len(ins), s.Inputs))
+		n.names = append(n.names, p.Name)
+		n.feeds = append(n.feeds, "input:"+p.Name)
+	}
+	for _, p := range outs {
+		t := -1
+		if len(s.Targets) > 0 {
+			t = pick("output", p, len(outs), s.Targets)
+		}
+		n.out = append(n.out, t)
+		n.wants = append(n.wants, "target:"+p.Name)
+	}
+	for name := range n.cfg.Losses {
+		if !slices.ContainsFunc(outs, func(p nn.Port) bool { return p.Name == name }) {
+			var have []string
+			for _, p := range outs {
+				have = append(have, p.Name)
+			}
+			errs = append(errs, fmt.Errorf("loss: the model has no output %q; it has %s", name, strings.Join(have, ", ")))
+		}
+	}
+	for i, p := range outs {
+		l, given := n.cfg.Losses[p.Name]
+		if !given && len(n.cfg.Losses) > 0 {
+			errs = append(errs, fmt.Errorf("loss: output %q has none; give every output one", p.Name))
+		}
+		if l.Loss == nil {
+			l.Loss = n.cfg.Loss
+		}
+		if l.Loss == nil {
+			l.Loss = loss.MSE{}
+			if t := n.out[i]; t >= 0 && s.Targets[t].DType == tensor.Int32 {
+				l.Loss = loss.CrossEntropy{}
+			}
+		}
+		if l.Weight == 0 {
+			l.Weight = 1
+		}
+		n.losses = append(n.losses, l)
+	}
+	return errors.Join(errs...)
+}
+
+// metrics lists those of one output.
+func (n *Net) metrics(i int) []Metric {
+	if n.cfg.Metrics != nil {
+		return n.cfg.Metrics
+	}
+	return defaultMetrics(n.losses[i].Loss)
+}
+
+// traced is what a graph of the model yields.
+type traced struct {
+	outs   []graph.Node
+	scope  *param.Scope
+	loss   graph.Node
+	weight graph.Node
+}
+
+// trace builds the model for n rows, with loss and metrics where the mode wants
+// them.
+func (n *Net) trace(m mode, rows int, weighted bool) (*graph.Builder, *traced) {
+	b := graph.New()
+	s := param.NewScope(b, n.Params, param.Options{Training: m == training || m == accumulating, Seed: n.cfg.Seed})
+	t := &traced{scope: s}
+	var ins []graph.Node
+	for i, f := range n.in {
+		field := n.cfg.Data.Inputs[f]
+		kind := graph.KindOf(field.DType)
+		if kind == 0 {
+			b.Fail("input %q: data of type %v cannot be computed with", field.Name, field.DType)
+			return b, t
+		}
+		x := b.Input(n.feeds[i], kind, append(tensor.Shape{rows}, field.Shape...)...)
+		if len(n.prep) > 0 {
+			name := "preprocess"
+			if len(n.in) > 1 {
+				name += "_" + n.names[i]
+			}
+			x = s.Sub(name, nn.Block{Layers: n.prep}, x)
+		}
+		ins = append(ins, x)
+	}
+	t.outs = n.Model.Trace(s, ins)
+	if m == predicting {
+		for i, y := range t.outs {
+			b.Output(fmt.Sprint("pred:", i), loss.Predict(n.losses[i].Loss, y))
+		}
+		return b, t
+	}
+	if weighted {
+		t.weight = b.Input("weight", graph.Float, rows)
+	}
+	before := b.SetPath("loss")
+	defer b.SetPath(before)
+	for i, y := range t.outs {
+		if n.out[i] < 0 {
+			continue
+		}
+		field := n.cfg.Data.Targets[n.out[i]]
+		target := b.Input(n.wants[i], graph.KindOf(field.DType), append(tensor.Shape{rows}, field.Shape...)...)
+		if n.multi {
+			b.SetPath("loss of " + n.ports[i].Name)
+		}
+		each := n.losses[i].Loss.Apply(y, target)
+		if each.Valid() && !each.Shape().Equal(tensor.Shape{rows}) {
+			b.Fail("the loss gives %v, want one value for each of %d rows", each.Type(), rows)
+		}
+		if weighted {
+			each = each.Mul(t.weight)
+		}
+		mean := each.Mean()
+		if n.multi {
+			b.Output(fmt.Sprint("part:", i), mean)
+		}
+		mean = mean.Scale(n.losses[i].Weight)
+		if t.loss.Valid() {
+			mean = t.loss.Add(mean)
+		}
+		t.loss = mean
+		pred := loss.Predict(n.losses[i].Loss, y)
+		for k, me := range n.metrics(i) {
+			for j, sum := range me.Sums(pred, target) {
+				b.Output(fmt.Sprint("sum:", i, ":", k, ":", j), sum)
+			}
+		}
+		if m == evaluating && i == 0 && n.classified() {
+			b.Output("class", classes(pred))
+		}
+	}
+	for _, x := range s.Losses() {
+		t.loss = t.loss.Add(x)
+	}
+	b.Output("loss", t.loss)
+	return b, t
+}
+
+// classified reports whether the first output predicts a class of the schema.
+func (n *Net) classified() bool {
+	switch n.losses[0].Loss.(type) {
+	case loss.CrossEntropy, loss.BinaryCrossEntropy:
+		return n.cfg.Data.Classification()
+	}
+	return false
+}
+
+// compile makes a plan of a graph and finds its outputs.
+func (n *Net) compile(b *graph.Builder, state func(string) *tensor.Tensor) (*compiled, error) {
+	if state == nil {
+		state = n.Params.Value
+	}
+	p, err := n.cfg.Backend.Compile(b, backend.Options{Float: n.cfg.Float, State: state, Threads: n.cfg.Threads})
+	if err != nil {
+		return nil, err
+	}
+	c := &compiled{plan: p, feed: map[string]*tensor.Tensor{}, wide: map[string]*tensor.Tensor{}}
+	for _, x := range b.Inputs() {
+		switch name := x.Name(); {
+		case name == "weight":
+			c.weight = tensor.New(n.cfg.Float, x.Shape()...)
+			c.feed[name] = c.weight
+		case len(x.Shape()) == 0: // lr, t, scale
+			c.feed[name] = tensor.New(n.cfg.Float)
+		case x.Type().Kind == graph.Float && n.cfg.Float != tensor.Float32:
+			c.wide[name] = tensor.New(n.cfg.Float, x.Shape()...)
+		}
+	}
+	for _, o := range b.Outputs() {
+		t := p.Output(o.Name)
+		switch {
+		case o.Name == "loss":
+			c.loss = t
+		case o.Name == "norm":
+			c.norm = t
+		case o.Name == "class":
+			c.class = t
+		case strings.HasPrefix(o.Name, "part:"):
+			c.parts = append(c.parts, t)
+		case strings.HasPrefix(o.Name, "sum:"):
+			c.sums = append(c.sums, t)
+		case strings.HasPrefix(o.Name, "pred:"):
+			c.pred = append(c.pred, t)
+		}
+	}
+	return c, nil
+}
+
+// planFor finds or makes the plan of a mode that only reads.
+func (n *Net) planFor(k planKey) (*compiled, error) {
+	if c := n.plans[k]; c != nil {
+		return c, nil
+	}
+	b, _ := n.trace(k.mode, k.n, k.weighted)
+	c, err := n.compile(b, nil)
+	if err != nil {
+		return nil, err
+	}
+	n.plans[k] = c
+	return c, nil
+}
+
+// give hands the batch's tensors to a plan.
+func (c *compiled) give(name string, t *tensor.Tensor) error {
+	if w := c.wide[name]; w != nil && t.DType() != w.DType() {
+		if err := w.CopyFrom(t); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		t = w
+	}
+	c.feed[name] = t
+	return nil
+}
+
+// load hands a batch to a plan. classWeight multiplies the rows' own weights.
+func (n *Net) load(c *compiled, batch *data.Batch, m mode, classWeight []float64) error {
+	x, y := batch.View()
+	for i, f := range n.in {
+		if err := c.give(n.feeds[i], x[f]); err != nil {
+			return err
+		}
+	}
+	if m == predicting {
+		return nil
+	}
+	for i, t := range n.out {
+		if t < 0 {
+			continue
+		}
+		if err := c.give(n.wants[i], y[t]); err != nil {
+			return err
+		}
+	}
+	if c.weight != nil {
+		for i := range batch.N {
+			w := 1.0
+			if batch.Weight != nil {
+				w = float64(batch.Weight[i])
+			}
+			if classWeight != nil {
+				l := y[n.out[0]].Int32s()[i]
+				if l < 0 || int(l) >= len(classWeight) {
+					return &data.Error{Msg: fmt.Sprintf("row %d has label %d, outside the %d classes that have a weight", batch.Index[i], l, len(classWeight))}
+				}
+				w *= classWeight[l]
+			}
+			c.weight.SetFlat(i, w)
+		}
+	}
+	return n.checkLabels(batch, y)
+}
+
+// checkLabels refuses a class number that the model has no output for.
+func (n *Net) checkLabels(batch *data.Batch, y []*tensor.Tensor) error {
+	for i, t := range n.out {
+		if t < 0 || y[t].DType() != tensor.Int32 {
+			continue
+		}
+		k := n.widths[i]
+		for r, l := range y[t].Int32s()[:batch.N] {
+			if l < 0 || int(l) >= k {
+				return &data.Error{Msg: fmt.Sprintf("row %d has label %d, but output %q has %d classes; widen the last layer or mend the label", batch.Index[r], l, n.ports[i].Name, k)}
+			}
+		}
+	}
+	return nil
+}
+
+// Close ends the plans. The parameters stay.
+func (n *Net) Close() error {
+	var errs []error
+	for _, c := range n.plans {
+		errs = append(errs, c.plan.Close())
+	}
+	clear(n.plans)
+	return errors.Join(errs...)
+}
+
+// Changed must be called when parameters were frozen or unfrozen: plans are
+// made anew.
+func (n *Net) Changed() error { return n.Close() }

@@ -1,0 +1,169 @@
+package train
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/nadir-ml/nadir/ckpt"
+	"github.com/nadir-ml/nadir/format/safetensors"
+	"github.com/nadir-ml/nadir/param"
+)
+
+// state is where a run is, beside its parameters.
+type state struct {
+	Step    int64   `json:"step"`    // of the optimizer
+	Batches int64   `json:"batches"` // learned from in all: the key of random numbers
+	Done    int     `json:"done"`    // whole epochs
+	Batch   int     `json:"batch"`   // batches of the current epoch
+	Epoch   tally   `json:"epoch"`   // what the current epoch has measured
+	History []Epoch `json:"history"`
+
+	pending int     // rows in accumulated gradients: 0 at every step's end
+	seconds float64 // of the current epoch
+}
+
+// Keep makes a hook's own state part of the trainer's: it is saved as JSON with
+// every checkpoint and restored into what v points to.
+func (t *Trainer) Keep(name string, v any) { t.kept[name] = v }
+
+type savedState struct {
+	Version int                        `json:"version"`
+	Seed    uint64                     `json:"seed"`
+	State   state                      `json:"state"`
+	Frozen  []string                   `json:"frozen,omitempty"`
+	Kept    map[string]json.RawMessage `json:"kept,omitempty"`
+}
+
+const (
+	stateVersion = 1
+	stateFile    = "state.json"
+	paramsFile   = "params.safetensors"
+	bestFile     = "best.safetensors"
+)
+
+// Snapshot lists the files that hold the trainer's whole state at the end of a
+// step: parameters, statistics, slots, the place in the data and in the random
+// numbers, history, and what hooks keep.
+func (t *Trainer) Snapshot() ([]ckpt.File, error) {
+	s := savedState{Version: stateVersion, Seed: t.cfg.Seed, State: t.state, Kept: map[string]json.RawMessage{}}
+	for p := range t.Params.All() {
+		if p.Frozen {
+			s.Frozen = append(s.Frozen, p.Name)
+		}
+	}
+	for name, v := range t.kept {
+		text, err := json.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("state of %s: %w", name, err)
+		}
+		s.Kept[name] = text
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	files := []ckpt.File{
+		{Name: stateFile, Write: func(w io.Writer) error { _, err := w.Write(text); return err }},
+		{Name: paramsFile, Write: func(w io.Writer) error { return writeSet(w, t.Params) }},
+	}
+	if t.best != nil {
+		files = append(files, ckpt.File{Name: bestFile, Write: func(w io.Writer) error { return writeSet(w, t.best) }})
+	}
+	return files, nil
+}
+
+// Restore puts the trainer into the state that a checkpoint holds. The model
+// and the optimizer must be those that it was saved with.
+func (t *Trainer) Restore(c *ckpt.Checkpoint) error {
+	text, err := c.ReadFile(stateFile)
+	if err != nil {
+		return err
+	}
+	var s savedState
+	if err := json.Unmarshal(text, &s); err != nil {
+		return &ckpt.Damage{Path: c.Dir, Msg: stateFile + " is not what a run writes", Err: err}
+	}
+	if s.Version != stateVersion {
+		return &ckpt.Damage{Path: c.Dir, Msg: fmt.Sprintf("%s is of version %d, this program reads %d", stateFile, s.Version, stateVersion)}
+	}
+	saved, err := readSet(c, paramsFile, t.Params)
+	if err != nil {
+		return err
+	}
+	if err := t.Params.CopyFrom(saved); err != nil {
+		return &ckpt.Damage{Path: c.Dir, Msg: "its parameters are not this model's", Err: err}
+	}
+	for p := range t.Params.All() {
+		p.Frozen = slices.Contains(s.Frozen, p.Name)
+	}
+	t.best = nil
+	if slices.Contains(c.Names(), bestFile) {
+		if t.best, err = readSet(c, bestFile, t.Params); err != nil {
+			return err
+		}
+	}
+	for name, raw := range s.Kept {
+		if v := t.kept[name]; v != nil {
+			if err := json.Unmarshal(raw, v); err != nil {
+				return &ckpt.Damage{Path: c.Dir, Msg: "the state of " + name + " cannot be read", Err: err}
+			}
+		}
+	}
+	t.state = s.State
+	return t.Changed()
+}
+
+func writeSet(w io.Writer, s *param.Set) error {
+	var ts []safetensors.Named
+	for p := range s.All() {
+		ts = append(ts, safetensors.Named{Name: p.Name, Tensor: p.Value})
+	}
+	return safetensors.Write(w, ts, nil)
+}
+
+// readSet reads a set whose parameters are of the kinds that like has.
+func readSet(c *ckpt.Checkpoint, name string, like *param.Set) (*param.Set, error) {
+	f, size, err := c.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := safetensors.Read(f, size)
+	if err != nil {
+		return nil, &ckpt.Damage{Path: c.Dir, Msg: name + " cannot be read", Err: err}
+	}
+	all, err := st.All()
+	if err != nil {
+		return nil, &ckpt.Damage{Path: c.Dir, Msg: name + " cannot be read", Err: err}
+	}
+	out := param.NewSet(like.Float())
+	for _, n := range all {
+		kind := param.Slot
+		if p := like.Get(n.Name); p != nil {
+			kind = p.Kind
+		}
+		p, err := out.Add(n.Name, kind, n.Tensor.Shape())
+		if err == nil {
+			err = p.Value.CopyFrom(n.Tensor)
+		}
+		if err != nil {
+			return nil, &ckpt.Damage{Path: c.Dir, Msg: name + " cannot be used", Err: err}
+		}
+	}
+	return out, nil
+}
+
+// weights is a copy of what RestoreBest puts back.
+func (t *Trainer) weights() *param.Set {
+	c := t.Params.Clone()
+	var slots []string
+	for p := range c.Of(param.Slot) {
+		slots = append(slots, p.Name)
+	}
+	for _, n := range slots {
+		c.Remove(n)
+	}
+	return c
+}

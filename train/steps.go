@@ -1,0 +1,237 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/optim/sched"
+)
+
+// A Step is one step of the optimizer, just taken. It is valid until the next.
+type Step struct {
+	Trainer *Trainer
+	Epoch   int     // from 1
+	Epochs  int     // planned; 0 where only steps are
+	Index   int     // steps taken in this epoch
+	Of      int     // steps an epoch has
+	Step    int64   // steps taken in all
+	Rows    int     // rows seen in this epoch
+	Loss    float64 // of the last batch
+	LR      float64 // rate of this step
+	// GradNorm is the norm of all gradients together, before clipping.
+	GradNorm float64
+	// Done is set at the last step of an epoch, after validation.
+	Done *Epoch
+}
+
+// An Epoch is what one pass over the training rows measured.
+type Epoch struct {
+	Epoch   int     `json:"epoch"`
+	Step    int64   `json:"step"`
+	Seconds float64 `json:"seconds"`
+	Samples int     `json:"samples"`
+	LR      float64 `json:"lr"`
+	Train   Values  `json:"train"`
+	Val     Values  `json:"val"` // nil without validation rows
+}
+
+// SamplesPerSecond is training rows by seconds, validation included in the
+// time.
+func (e *Epoch) SamplesPerSecond() float64 { return float64(e.Samples) / max(e.Seconds, 1e-9) }
+
+// Get is the number called train/NAME or val/NAME, and whether there is one.
+func (e *Epoch) Get(name string) (float64, bool) {
+	if n, ok := cutPrefix(name, "val/"); ok {
+		return e.Val.Get(n)
+	}
+	if n, ok := cutPrefix(name, "train/"); ok {
+		return e.Train.Get(n)
+	}
+	return 0, false
+}
+
+// Steps are a training run as it goes: each yields a step of the optimizer, or
+// the error that ended the run.
+type Steps = iter.Seq2[*Step, error]
+
+// A Hook wraps a run: it sees every step before what comes after it and may
+// end the run. Order is that of the arguments of [Fit].
+type Hook func(Steps) Steps
+
+// Fit runs the steps to their end, through the hooks, the first of which sees
+// each step first.
+func Fit(s Steps, hooks ...Hook) error {
+	for _, h := range hooks {
+		s = h(s)
+	}
+	for _, err := range s {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A Run says what is trained on and for how long.
+type Run struct {
+	Train data.Source
+	Val   data.Source // nil: no validation
+	Batch int         // rows a batch; 32 by default
+	// Epochs is the number of passes in all, those before a resumption
+	// included.
+	Epochs int
+	// Steps, where not 0, ends the run after that many steps in all.
+	Steps int64
+	// MaxTime, where not 0, ends the run after the step in which it has gone by.
+	MaxTime time.Duration
+	// Note is told what a person should know; nil drops it.
+	Note func(string)
+}
+
+// ErrTime ends a run whose time is up.
+var ErrTime = errors.New("the time for training is up")
+
+// Steps trains from where the trainer's state is to the end of the run. The
+// loop may be left at any step; ranging over it again goes on from there.
+func (t *Trainer) Steps(ctx context.Context, run Run) Steps {
+	return func(yield func(*Step, error) bool) {
+		if err := t.train(ctx, run, yield); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+func (t *Trainer) train(ctx context.Context, run Run, yield func(*Step, error) bool) error {
+	if run.Batch == 0 {
+		run.Batch = 32
+	}
+	if run.Batch < 0 || run.Epochs < 0 || run.Steps < 0 || run.Epochs == 0 && run.Steps == 0 {
+		return fmt.Errorf("batch %d, %d epochs, %d steps: want a batch above 0, and epochs or steps", run.Batch, run.Epochs, run.Steps)
+	}
+	n := run.Train.Len()
+	if n == 0 {
+		return &data.Error{Msg: "there are no rows to train on"}
+	}
+	alone, err := t.leftOver(n, run)
+	if err != nil {
+		return err
+	}
+	batches := (n + run.Batch - 1) / run.Batch
+	if alone {
+		batches--
+	}
+	of := (batches + t.cfg.Accumulate - 1) / t.cfg.Accumulate
+	started, epochStart := time.Now(), time.Now()
+	for run.Epochs == 0 || t.state.Done < run.Epochs {
+		if run.Steps > 0 && t.state.Step >= run.Steps {
+			return nil
+		}
+		before := t.state.seconds
+		epochStart = time.Now()
+		order := data.Order{Seed: t.cfg.Seed, Epoch: t.state.Done, Shuffle: true, Skip: t.state.Batch}
+		for batch, err := range data.Batches(run.Train, run.Batch, order) {
+			if err != nil {
+				return err
+			}
+			if t.state.Batch == batches {
+				break
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			point := sched.Point{Step: int(t.state.Step), StepsPerEpoch: of, Epochs: run.Epochs}
+			stepped, err := t.learn(ctx, batch, point, t.state.Batch+1 == batches)
+			if err != nil {
+				return err
+			}
+			if !stepped {
+				continue
+			}
+			t.state.seconds = before + time.Since(epochStart).Seconds()
+			t.fill(run, of)
+			last := run.Steps > 0 && t.state.Step >= run.Steps
+			if t.state.Batch < batches && !last {
+				if !yield(&t.step, nil) {
+					return nil
+				}
+			} else {
+				if err := t.endEpoch(ctx, run, before, epochStart); err != nil {
+					return err
+				}
+				if !yield(&t.step, nil) {
+					return nil
+				}
+			}
+			if run.MaxTime > 0 && time.Since(started) > run.MaxTime {
+				return ErrTime
+			}
+			if last {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// leftOver reports whether the last batch would hold one row that the model
+// cannot train on by itself: it is left out then, another row each epoch.
+func (t *Trainer) leftOver(n int, run Run) (bool, error) {
+	if err := t.Prepare(min(n, run.Batch)); err != nil || n%run.Batch != 1 || n == 1 || run.Batch == 1 {
+		return false, err
+	}
+	if t.Prepare(1) == nil {
+		return false, nil
+	}
+	if run.Note != nil {
+		run.Note(fmt.Sprintf("%d rows leave a last batch of one, which batch normalization cannot train on: each epoch leaves one row out, never the same", n))
+	}
+	return true, nil
+}
+
+func (t *Trainer) fill(run Run, of int) {
+	s := &t.step
+	s.Trainer, s.Epochs, s.Of, s.Done = t, run.Epochs, of, nil
+	s.Epoch, s.Step, s.Rows = t.state.Done+1, t.state.Step, t.state.Epoch.N
+	s.Index = (t.state.Batch + t.cfg.Accumulate - 1) / t.cfg.Accumulate
+}
+
+// endEpoch validates and moves the state to the next epoch.
+func (t *Trainer) endEpoch(ctx context.Context, run Run, before float64, started time.Time) error {
+	e := &Epoch{Epoch: t.state.Done + 1, Step: t.state.Step, Samples: t.state.Epoch.N, LR: t.step.LR, Train: t.values(&t.state.Epoch)}
+	if run.Val != nil {
+		res, err := t.Evaluate(ctx, run.Val)
+		if err != nil {
+			return err
+		}
+		e.Val = res.Values
+	}
+	e.Seconds = before + time.Since(started).Seconds()
+	t.state.History = append(t.state.History, *e)
+	t.state.Done++
+	t.state.Batch = 0
+	t.state.Epoch = tally{}
+	t.state.seconds = 0
+	t.step.Done = e
+	return nil
+}
+
+// History lists the epochs so far.
+func (t *Trainer) History() []Epoch { return t.state.History }
+
+// Taken is the number of steps taken in all.
+func (t *Trainer) Taken() int64 { return t.state.Step }
+
+func bytesReader(b []byte) io.Reader { return bytes.NewReader(b) }
+
+func cutPrefix(s, p string) (string, bool) {
+	if len(s) >= len(p) && s[:len(p)] == p {
+		return s[len(p):], true
+	}
+	return s, false
+}

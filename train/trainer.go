@@ -1,0 +1,309 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/internal/rng"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/optim"
+	"github.com/nadir-ml/nadir/optim/sched"
+	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// none is the invalid node.
+var none graph.Node
+
+// A Trainer is a Net with an optimizer. Its methods must not be called
+// concurrently.
+type Trainer struct {
+	*Net
+	grads *param.Set // sums of gradients between batches, where they accumulate
+	state state
+	kept  map[string]any
+	best  *param.Set
+	runs  uint64 // key of all random numbers of a step
+	step  Step
+}
+
+// New makes a trainer for a model with fresh parameters. All mistakes of the
+// model are reported at once.
+func New(m nn.Model, cfg Config) (*Trainer, error) { return From(m, nil, cfg) }
+
+// From makes a trainer that goes on from given parameters, with fresh slots.
+func From(m nn.Model, params *param.Set, cfg Config) (*Trainer, error) {
+	if cfg.Accumulate < 0 {
+		return nil, fmt.Errorf("accumulate: want a whole number above 0, got %d", cfg.Accumulate)
+	}
+	cfg.Accumulate = max(1, cfg.Accumulate)
+	if err := cfg.Optim.Validate(); err != nil {
+		return nil, fmt.Errorf("optim: %w", err)
+	}
+	n, err := NewNet(m, params, cfg)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range n.ports {
+		if n.out[i] < 0 {
+			return nil, fmt.Errorf("output %q has no target in the data", p.Name)
+		}
+	}
+	t := &Trainer{Net: n, grads: param.NewSet(n.cfg.Float), kept: map[string]any{}, runs: rng.Key(cfg.Seed, "train/step")}
+	// A training graph can be wrong where the one for evaluation is not.
+	b, _, err := t.build(training, 2, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.Err(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Freeze keeps what the patterns choose as it is; see [param.Set.Match].
+func (t *Trainer) Freeze(patterns ...string) (int, error) {
+	n, err := t.Params.Freeze(patterns...)
+	if err != nil {
+		return n, err
+	}
+	return n, t.Changed()
+}
+
+// Unfreeze lets what the patterns choose be trained again.
+func (t *Trainer) Unfreeze(patterns ...string) (int, error) {
+	n, err := t.Params.Unfreeze(patterns...)
+	if err != nil {
+		return n, err
+	}
+	return n, t.Changed()
+}
+
+// Changed makes the plans anew.
+func (t *Trainer) Changed() error { return t.Net.Changed() }
+
+// build adds backward pass and updates to the model's graph.
+func (t *Trainer) build(m mode, rows int, weighted bool) (*graph.Builder, []string, error) {
+	if m == applying {
+		b := graph.New()
+		t.apply(b)
+		return b, nil, nil
+	}
+	b, tr := t.trace(m, rows, weighted)
+	var names []string
+	var nodes []graph.Node
+	for _, p := range b.Params() {
+		if t.Params.Get(p.Name()).Trainable() {
+			names = append(names, p.Name())
+			nodes = append(nodes, p)
+		}
+	}
+	if len(names) == 0 && b.Err() == nil {
+		return b, nil, fmt.Errorf("nothing to train: the model has no weights that are not frozen")
+	}
+	grads := graph.Grad(tr.loss, nodes)
+	for i, g := range grads {
+		if !g.Valid() && b.Err() == nil {
+			return b, nil, fmt.Errorf("%s: the loss does not depend on it, so it cannot be trained; freeze it or leave its layer out", names[i])
+		}
+	}
+	b.Guard(tr.loss)
+	if m == accumulating {
+		for i, g := range grads {
+			acc := t.accumulator(b, names[i])
+			b.Update(acc, acc.Add(g.Scale(float64(rows))))
+		}
+		return b, names, nil
+	}
+	t.update(b, names, grads)
+	return b, names, nil
+}
+
+// update adds the gradients' norm and the optimizer.
+func (t *Trainer) update(b *graph.Builder, names []string, grads []graph.Node) {
+	before := b.SetPath("gradients")
+	norm := optim.Norm(b, grads...)
+	b.Output("norm", norm)
+	b.Guard(norm)
+	b.SetPath(before)
+	t.cfg.Optim.Build(b, t.Params, names, grads, b.Input("lr", graph.Float), b.Input("t", graph.Float))
+}
+
+const accumulated = "#accumulated"
+
+func (t *Trainer) accumulator(b *graph.Builder, name string) graph.Node {
+	shape := t.Params.Get(name).Value.Shape()
+	if t.grads.Get(name+accumulated) == nil {
+		if _, err := t.grads.Add(name+accumulated, param.Slot, shape); err != nil {
+			return b.Fail("%w", err)
+		}
+	}
+	return b.Param(name+accumulated, shape...)
+}
+
+// apply is the step of the optimizer on accumulated gradients.
+func (t *Trainer) apply(b *graph.Builder) {
+	scale := b.Input("scale", graph.Float)
+	var names []string
+	var grads []graph.Node
+	for p := range t.Params.Of(param.Weight) {
+		if t.grads.Get(p.Name+accumulated) == nil || !p.Trainable() {
+			continue
+		}
+		acc := t.accumulator(b, p.Name)
+		names = append(names, p.Name)
+		grads = append(grads, acc.Mul(scale))
+		b.Update(acc, b.Full(0, acc.Shape()...))
+	}
+	t.update(b, names, grads)
+}
+
+// storage finds parameters and accumulated gradients.
+func (t *Trainer) storage(name string) *tensor.Tensor {
+	if v := t.grads.Value(name); v != nil {
+		return v
+	}
+	return t.Params.Value(name)
+}
+
+func (t *Trainer) stepPlan(k planKey) (*compiled, error) {
+	if c := t.plans[k]; c != nil {
+		return c, nil
+	}
+	b, _, err := t.build(k.mode, k.n, k.weighted)
+	if err != nil {
+		return nil, err
+	}
+	c, err := t.compile(b, t.storage)
+	if err != nil {
+		return nil, err
+	}
+	t.plans[k] = c
+	return c, nil
+}
+
+// Prepare compiles the plan for full batches of n rows and reports what is
+// wrong with the model before anything is run.
+func (t *Trainer) Prepare(n int) error {
+	m := training
+	if t.cfg.Accumulate > 1 {
+		m = accumulating
+	}
+	_, err := t.stepPlan(planKey{m, n, t.cfg.ClassWeight != nil})
+	return err
+}
+
+// learn runs one batch. done reports whether it ended a step of the optimizer.
+func (t *Trainer) learn(ctx context.Context, batch *data.Batch, point sched.Point, last bool) (done bool, err error) {
+	m := training
+	if t.cfg.Accumulate > 1 {
+		m = accumulating
+	}
+	c, err := t.stepPlan(planKey{m, batch.N, batch.Weight != nil || t.cfg.ClassWeight != nil})
+	if err != nil {
+		return false, err
+	}
+	if err := t.load(c, batch, m, t.cfg.ClassWeight); err != nil {
+		return false, err
+	}
+	t.step.LR = t.cfg.Optim.Rate()
+	if t.cfg.Schedule != nil {
+		point.LR = t.step.LR
+		t.step.LR = t.cfg.Schedule.At(point)
+	}
+	in := backend.Inputs{Values: c.feed, Seed: t.runs, Step: uint64(t.state.Batches)}
+	c.set("lr", t.step.LR)
+	c.set("t", float64(t.state.Step+1))
+	if err := c.plan.Run(ctx, in); err != nil {
+		return false, err
+	}
+	t.step.Loss = c.loss.Flat(0)
+	if !finite(t.step.Loss) || c.norm != nil && !finite(c.norm.Flat(0)) {
+		return false, t.diverged(c, in)
+	}
+	t.state.Batches++
+	t.state.Batch++
+	t.state.Epoch.add(c, batch.N)
+	if m == training {
+		t.step.GradNorm = c.norm.Flat(0)
+		t.state.Step++
+		return true, nil
+	}
+	t.state.pending += batch.N
+	if t.state.Batch%t.cfg.Accumulate != 0 && !last {
+		return false, nil
+	}
+	if c, err = t.stepPlan(planKey{mode: applying}); err != nil {
+		return false, err
+	}
+	c.set("lr", t.step.LR)
+	c.set("t", float64(t.state.Step+1))
+	c.set("scale", 1/float64(t.state.pending))
+	in.Values = c.feed
+	if err := c.plan.Run(ctx, in); err != nil {
+		return false, err
+	}
+	if t.step.GradNorm = c.norm.Flat(0); !finite(t.step.GradNorm) {
+		return false, t.diverged(c, in)
+	}
+	t.state.pending = 0
+	t.state.Step++
+	return true, nil
+}
+
+func (c *compiled) set(name string, v float64) {
+	if f := c.feed[name]; f != nil {
+		f.SetFlat(0, v)
+	}
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// Diverged says where a training step first left the finite numbers. The
+// parameters are those from before the step.
+type Diverged struct {
+	Step  int64   // the step that was tried, from 1
+	Op    string  // the op that made the first value that is not finite
+	Path  string  // its layer
+	Index int     // where in its result, in row-major order
+	Value float64 // NaN or ±Inf
+	Loss  float64
+}
+
+func (d *Diverged) Error() string {
+	where := d.Path
+	if where == "" {
+		where = "the input"
+	}
+	if d.Op == "" {
+		return fmt.Sprintf("step %d diverged: the loss is %v; lower optim.lr, or set optim.global_clipnorm=1", d.Step, d.Loss)
+	}
+	return fmt.Sprintf("step %d diverged: %s: op %s gave %v at index %d; lower optim.lr, or set optim.global_clipnorm=1", d.Step, where, d.Op, d.Value, d.Index)
+}
+
+// diverged runs the step again op by op and stops at the first value that is
+// not finite.
+func (t *Trainer) diverged(c *compiled, in backend.Inputs) error {
+	d := &Diverged{Step: t.state.Step + 1, Loss: t.step.Loss}
+	for ev, err := range c.plan.Steps(background, in) {
+		if err != nil {
+			return err
+		}
+		if !ev.Value.DType().IsFloat() {
+			continue
+		}
+		for i := range ev.Value.Len() {
+			if v := ev.Value.Flat(i); !finite(v) {
+				d.Op, d.Path, d.Index, d.Value = ev.Op, ev.Path, i, v
+				return d
+			}
+		}
+	}
+	return d
+}
+
+var background = context.Background()
