@@ -22,7 +22,7 @@ func classify(cell string) (float64, content, error) {
 	if cell == "" || cell == "?" || cell == "NA" {
 		return 0, absent, nil
 	}
-	if strings.Trim(cell, "0123456789+-.eE") != "" {
+	if !numeral(cell) {
 		switch strings.ToLower(strings.TrimLeft(cell, "+-")) {
 		case "nan", "inf", "infinity":
 			return 0, word, fmt.Errorf("%q is not a finite number; leave the cell empty where the value is missing", cell)
@@ -37,4 +37,15 @@ func classify(cell string) (float64, content, error) {
 		return 0, word, nil // such as "-", "1-2" or "e"
 	}
 	return v, number, nil
+}
+
+// numeral reports whether text has no other characters than decimal numbers
+// have: Go's own reader would also take hexadecimal ones, and names of others.
+func numeral(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; (c < '0' || c > '9') && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E' {
+			return false
+		}
+	}
+	return true
 }

@@ -368,6 +368,7 @@ func TestErrors(t *testing.T) {
 		{"a,b\n1,x\"y\n3,y\n", csv.Options{}, `t.csv:2:4: a quote stands within a cell`},
 		{"a,b\n1,\"" + strings.Repeat("x\n", 1<<20) + "\"\n", csv.Options{}, `a row is longer than 1048576 bytes`},
 		{"a,b\n\xff,x\n1,y\nz,y\nz,x\n", csv.Options{}, `t.csv:2:1: column "a": the text is not UTF-8`},
+		{strings.Repeat(",", 1<<17), csv.Options{}, `131073 columns are more than 65536`},
 		{"\xff\xfe,b\n1,x\n1,y\n", csv.Options{}, `t.csv:1:1: column 0's name is not UTF-8`},
 	} {
 		for _, disk := range []bool{false, true} {

@@ -53,6 +53,9 @@ func sniff(path string, r io.ReaderAt, size int64, o Options) (layout, error) {
 	} else if err != nil {
 		return layout{}, err
 	}
+	if len(first) > maxWidth {
+		return layout{}, &data.Error{Path: path, Line: 1, Msg: fmt.Sprintf("%d columns are more than %d; is this a table with one row a line?", len(first), maxWidth)}
+	}
 	first = slices.Clone(first)
 	cols := make([]int, len(first))
 	for i := range first {
