@@ -4111,3 +4111,405 @@ DATA all3f400000<>+20(SB)/4, $0x3f400000
 DATA all3f400000<>+24(SB)/4, $0x3f400000
 DATA all3f400000<>+28(SB)/4, $0x3f400000
 GLOBL all3f400000<>(SB), RODATA|NOPTR, $32
+
+// func bytes8(dst *float32, src *uint8, eights int)
+// Requires: AVX, AVX2
+TEXT ·bytes8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ eights+16(FP), DX
+
+next:
+	VPMOVZXBD (CX), Y0
+	VCVTDQ2PS Y0, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $0x08, CX
+	ADDQ      $0x20, AX
+	DECQ      DX
+	JNZ       next
+	VZEROUPPER
+	RET
+
+// func ints8(dst *float32, src *int32, eights int)
+// Requires: AVX
+TEXT ·ints8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ eights+16(FP), DX
+
+next:
+	VCVTDQ2PS (CX), Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, AX
+	DECQ      DX
+	JNZ       next
+	VZEROUPPER
+	RET
+
+// func rowMax8(x *float32, n int) float32
+// Requires: AVX
+TEXT ·rowMax8(SB), NOSPLIT, $0-20
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS (AX), Y0
+
+next:
+	CMPQ    CX, $0x08
+	JL      rest
+	VMOVUPS (AX), Y1
+	VMAXPS  Y1, Y0, Y2
+	VMAXPS  Y0, Y1, Y3
+	VANDPS  Y3, Y2, Y2
+	VCMPPS  $0x03, Y1, Y0, Y3
+	VORPS   Y3, Y2, Y2
+	VMOVAPS Y2, Y0
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, CX
+	JMP     next
+
+rest:
+	TESTQ      CX, CX
+	JZ         fold
+	MOVQ       CX, DX
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), CX
+	VMOVUPS    32(CX)(DX*4), Y2
+	VMASKMOVPS (AX), Y2, Y1
+	VBLENDVPS  Y2, Y1, Y0, Y1
+	VMAXPS     Y1, Y0, Y2
+	VMAXPS     Y0, Y1, Y3
+	VANDPS     Y3, Y2, Y2
+	VCMPPS     $0x03, Y1, Y0, Y3
+	VORPS      Y3, Y2, Y2
+	VMOVAPS    Y2, Y0
+
+fold:
+	VPERM2F128 $0x01, Y0, Y0, Y1
+	VMAXPS     Y1, Y0, Y2
+	VMAXPS     Y0, Y1, Y3
+	VANDPS     Y3, Y2, Y2
+	VCMPPS     $0x03, Y1, Y0, Y3
+	VORPS      Y3, Y2, Y2
+	VMOVAPS    Y2, Y0
+	VPERMILPS  $0x4e, Y0, Y1
+	VMAXPS     Y1, Y0, Y2
+	VMAXPS     Y0, Y1, Y3
+	VANDPS     Y3, Y2, Y2
+	VCMPPS     $0x03, Y1, Y0, Y3
+	VORPS      Y3, Y2, Y2
+	VMOVAPS    Y2, Y0
+	VPERMILPS  $0xb1, Y0, Y1
+	VMAXPS     Y1, Y0, Y2
+	VMAXPS     Y0, Y1, Y3
+	VANDPS     Y3, Y2, Y2
+	VCMPPS     $0x03, Y1, Y0, Y3
+	VORPS      Y3, Y2, Y2
+	VMOVAPS    Y2, Y0
+	VMOVSS     X0, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func colSum8(dst *float32, x *float32, stride int, rows int, cols int, add int)
+// Requires: AVX
+TEXT ·colSum8(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ stride+16(FP), DX
+	MOVQ rows+24(FP), BX
+	MOVQ cols+32(FP), SI
+	MOVQ add+40(FP), DI
+
+four:
+	CMPQ   SI, $0x20
+	JL     one
+	MOVQ   CX, R8
+	MOVQ   BX, R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+fourrow:
+	VADDPS (R8), Y0, Y0
+	VADDPS 32(R8), Y1, Y1
+	VADDPS 64(R8), Y2, Y2
+	VADDPS 96(R8), Y3, Y3
+	ADDQ   DX, R8
+	DECQ   R9
+	JNZ    fourrow
+	TESTQ  DI, DI
+	JZ     fourstore
+	VADDPS (AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+
+fourstore:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, CX
+	ADDQ    $+128, AX
+	SUBQ    $0x20, SI
+	JMP     four
+
+one:
+	CMPQ   SI, $0x08
+	JL     rest
+	MOVQ   CX, R8
+	MOVQ   BX, R9
+	VXORPS Y0, Y0, Y0
+
+onerow:
+	VADDPS (R8), Y0, Y0
+	ADDQ   DX, R8
+	DECQ   R9
+	JNZ    onerow
+	TESTQ  DI, DI
+	JZ     onestore
+	VADDPS (AX), Y0, Y0
+
+onestore:
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, CX
+	ADDQ    $+32, AX
+	SUBQ    $0x08, SI
+	JMP     one
+
+rest:
+	TESTQ   SI, SI
+	JZ      done
+	MOVQ    SI, R8
+	NEGQ    R8
+	LEAQ    lanes<>+0(SB), SI
+	VMOVUPS 32(SI)(R8*4), Y0
+	MOVQ    BX, BX
+	VXORPS  Y1, Y1, Y1
+
+maskedrow:
+	VMASKMOVPS (CX), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	ADDQ       DX, CX
+	DECQ       BX
+	JNZ        maskedrow
+	TESTQ      DI, DI
+	JZ         maskedstore
+	VMASKMOVPS (AX), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+
+maskedstore:
+	VMASKMOVPS Y1, Y0, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func uniform16(dst *float32, k0 uint32, k1 uint32, block uint64, fours int)
+// Requires: AVX, AVX2
+TEXT ·uniform16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         fours+24(FP), CX
+	MOVL         k0+8(FP), DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         k1+12(FP), DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	MOVQ         block+16(FP), DX
+	VMOVQ        DX, X2
+	VPBROADCASTQ X2, Y2
+	VPADDQ       steps<>+0(SB), Y2, Y2
+	VMOVUPS      alld2511f53<>+0(SB), Y3
+	VMOVUPS      allcd9e8d57<>+0(SB), Y4
+
+next:
+	VMOVDQA     Y2, Y5
+	VPSRLQ      $0x20, Y2, Y6
+	VPXOR       Y7, Y7, Y7
+	VPXOR       Y8, Y8, Y8
+	VMOVDQA     Y0, Y9
+	VMOVDQA     Y1, Y10
+	VPMULUDQ    Y5, Y3, Y11
+	VPMULUDQ    Y7, Y4, Y12
+	VPXOR       Y6, Y9, Y6
+	VPXOR       Y8, Y10, Y8
+	VPSRLQ      $0x20, Y12, Y7
+	VPXOR       Y7, Y6, Y5
+	VPSRLQ      $0x20, Y11, Y7
+	VPXOR       Y7, Y8, Y7
+	VPADDD      all9e3779b9<>+0(SB), Y9, Y9
+	VPADDD      allbb67ae85<>+0(SB), Y10, Y10
+	VPMULUDQ    Y5, Y3, Y6
+	VPMULUDQ    Y7, Y4, Y8
+	VPXOR       Y12, Y9, Y12
+	VPXOR       Y11, Y10, Y11
+	VPSRLQ      $0x20, Y8, Y7
+	VPXOR       Y7, Y12, Y5
+	VPSRLQ      $0x20, Y6, Y7
+	VPXOR       Y7, Y11, Y7
+	VPADDD      all9e3779b9<>+0(SB), Y9, Y9
+	VPADDD      allbb67ae85<>+0(SB), Y10, Y10
+	VPMULUDQ    Y5, Y3, Y11
+	VPMULUDQ    Y7, Y4, Y12
+	VPXOR       Y8, Y9, Y8
+	VPXOR       Y6, Y10, Y6
+	VPSRLQ      $0x20, Y12, Y7
+	VPXOR       Y7, Y8, Y5
+	VPSRLQ      $0x20, Y11, Y7
+	VPXOR       Y7, Y6, Y7
+	VPADDD      all9e3779b9<>+0(SB), Y9, Y9
+	VPADDD      allbb67ae85<>+0(SB), Y10, Y10
+	VPMULUDQ    Y5, Y3, Y6
+	VPMULUDQ    Y7, Y4, Y8
+	VPXOR       Y12, Y9, Y12
+	VPXOR       Y11, Y10, Y11
+	VPSRLQ      $0x20, Y8, Y7
+	VPXOR       Y7, Y12, Y5
+	VPSRLQ      $0x20, Y6, Y7
+	VPXOR       Y7, Y11, Y7
+	VPADDD      all9e3779b9<>+0(SB), Y9, Y9
+	VPADDD      allbb67ae85<>+0(SB), Y10, Y10
+	VPMULUDQ    Y5, Y3, Y11
+	VPMULUDQ    Y7, Y4, Y12
+	VPXOR       Y8, Y9, Y8
+	VPXOR       Y6, Y10, Y6
+	VPSRLQ      $0x20, Y12, Y7
+	VPXOR       Y7, Y8, Y5
+	VPSRLQ      $0x20, Y11, Y7
+	VPXOR       Y7, Y6, Y7
+	VPADDD      all9e3779b9<>+0(SB), Y9, Y9
+	VPADDD      allbb67ae85<>+0(SB), Y10, Y10
+	VPMULUDQ    Y5, Y3, Y6
+	VPMULUDQ    Y7, Y4, Y8
+	VPXOR       Y12, Y9, Y12
+	VPXOR       Y11, Y10, Y11
+	VPSRLQ      $0x20, Y8, Y7
+	VPXOR       Y7, Y12, Y5
+	VPSRLQ      $0x20, Y6, Y7
+	VPXOR       Y7, Y11, Y7
+	VPADDD      all9e3779b9<>+0(SB), Y9, Y9
+	VPADDD      allbb67ae85<>+0(SB), Y10, Y10
+	VPMULUDQ    Y5, Y3, Y11
+	VPMULUDQ    Y7, Y4, Y12
+	VPXOR       Y8, Y9, Y8
+	VPXOR       Y6, Y10, Y6
+	VPSRLQ      $0x20, Y12, Y7
+	VPXOR       Y7, Y8, Y5
+	VPSRLQ      $0x20, Y11, Y7
+	VPXOR       Y7, Y6, Y7
+	VPADDD      all9e3779b9<>+0(SB), Y9, Y9
+	VPADDD      allbb67ae85<>+0(SB), Y10, Y10
+	VPMULUDQ    Y5, Y3, Y6
+	VPMULUDQ    Y7, Y4, Y8
+	VPXOR       Y12, Y9, Y12
+	VPXOR       Y11, Y10, Y11
+	VPSRLQ      $0x20, Y8, Y7
+	VPXOR       Y7, Y12, Y5
+	VPSRLQ      $0x20, Y6, Y7
+	VPXOR       Y7, Y11, Y7
+	VPADDD      all9e3779b9<>+0(SB), Y9, Y9
+	VPADDD      allbb67ae85<>+0(SB), Y10, Y10
+	VPMULUDQ    Y5, Y3, Y11
+	VPMULUDQ    Y7, Y4, Y12
+	VPXOR       Y8, Y9, Y8
+	VPXOR       Y6, Y10, Y6
+	VPSRLQ      $0x20, Y12, Y7
+	VPXOR       Y7, Y8, Y5
+	VPSRLQ      $0x20, Y11, Y7
+	VPXOR       Y7, Y6, Y7
+	VPADDD      all9e3779b9<>+0(SB), Y9, Y9
+	VPADDD      allbb67ae85<>+0(SB), Y10, Y10
+	VPMULUDQ    Y5, Y3, Y6
+	VPMULUDQ    Y7, Y4, Y8
+	VPXOR       Y12, Y9, Y12
+	VPXOR       Y11, Y10, Y11
+	VPSRLQ      $0x20, Y8, Y7
+	VPXOR       Y7, Y12, Y5
+	VPSRLQ      $0x20, Y6, Y7
+	VPXOR       Y7, Y11, Y7
+	VPSLLQ      $0x20, Y8, Y8
+	VPBLENDD    $0xaa, Y8, Y5, Y5
+	VPSLLQ      $0x20, Y6, Y6
+	VPBLENDD    $0xaa, Y6, Y7, Y7
+	VPUNPCKLQDQ Y7, Y5, Y6
+	VPUNPCKHQDQ Y7, Y5, Y7
+	VPERM2I128  $0x20, Y7, Y6, Y5
+	VPERM2I128  $0x31, Y7, Y6, Y8
+	VPSRLD      $0x08, Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VMULPS      all33800000<>+0(SB), Y5, Y5
+	VMOVUPS     Y5, (AX)
+	VPSRLD      $0x08, Y8, Y8
+	VCVTDQ2PS   Y8, Y8
+	VMULPS      all33800000<>+0(SB), Y8, Y8
+	VMOVUPS     Y8, 32(AX)
+	VPADDQ      four<>+0(SB), Y2, Y2
+	ADDQ        $0x40, AX
+	DECQ        CX
+	JNZ         next
+	VZEROUPPER
+	RET
+
+DATA steps<>+0(SB)/8, $0x0000000000000000
+DATA steps<>+8(SB)/8, $0x0000000000000001
+DATA steps<>+16(SB)/8, $0x0000000000000002
+DATA steps<>+24(SB)/8, $0x0000000000000003
+GLOBL steps<>(SB), RODATA|NOPTR, $32
+
+DATA alld2511f53<>+0(SB)/4, $0xd2511f53
+DATA alld2511f53<>+4(SB)/4, $0xd2511f53
+DATA alld2511f53<>+8(SB)/4, $0xd2511f53
+DATA alld2511f53<>+12(SB)/4, $0xd2511f53
+DATA alld2511f53<>+16(SB)/4, $0xd2511f53
+DATA alld2511f53<>+20(SB)/4, $0xd2511f53
+DATA alld2511f53<>+24(SB)/4, $0xd2511f53
+DATA alld2511f53<>+28(SB)/4, $0xd2511f53
+GLOBL alld2511f53<>(SB), RODATA|NOPTR, $32
+
+DATA allcd9e8d57<>+0(SB)/4, $0xcd9e8d57
+DATA allcd9e8d57<>+4(SB)/4, $0xcd9e8d57
+DATA allcd9e8d57<>+8(SB)/4, $0xcd9e8d57
+DATA allcd9e8d57<>+12(SB)/4, $0xcd9e8d57
+DATA allcd9e8d57<>+16(SB)/4, $0xcd9e8d57
+DATA allcd9e8d57<>+20(SB)/4, $0xcd9e8d57
+DATA allcd9e8d57<>+24(SB)/4, $0xcd9e8d57
+DATA allcd9e8d57<>+28(SB)/4, $0xcd9e8d57
+GLOBL allcd9e8d57<>(SB), RODATA|NOPTR, $32
+
+DATA all9e3779b9<>+0(SB)/4, $0x9e3779b9
+DATA all9e3779b9<>+4(SB)/4, $0x9e3779b9
+DATA all9e3779b9<>+8(SB)/4, $0x9e3779b9
+DATA all9e3779b9<>+12(SB)/4, $0x9e3779b9
+DATA all9e3779b9<>+16(SB)/4, $0x9e3779b9
+DATA all9e3779b9<>+20(SB)/4, $0x9e3779b9
+DATA all9e3779b9<>+24(SB)/4, $0x9e3779b9
+DATA all9e3779b9<>+28(SB)/4, $0x9e3779b9
+GLOBL all9e3779b9<>(SB), RODATA|NOPTR, $32
+
+DATA allbb67ae85<>+0(SB)/4, $0xbb67ae85
+DATA allbb67ae85<>+4(SB)/4, $0xbb67ae85
+DATA allbb67ae85<>+8(SB)/4, $0xbb67ae85
+DATA allbb67ae85<>+12(SB)/4, $0xbb67ae85
+DATA allbb67ae85<>+16(SB)/4, $0xbb67ae85
+DATA allbb67ae85<>+20(SB)/4, $0xbb67ae85
+DATA allbb67ae85<>+24(SB)/4, $0xbb67ae85
+DATA allbb67ae85<>+28(SB)/4, $0xbb67ae85
+GLOBL allbb67ae85<>(SB), RODATA|NOPTR, $32
+
+DATA all33800000<>+0(SB)/4, $0x33800000
+DATA all33800000<>+4(SB)/4, $0x33800000
+DATA all33800000<>+8(SB)/4, $0x33800000
+DATA all33800000<>+12(SB)/4, $0x33800000
+DATA all33800000<>+16(SB)/4, $0x33800000
+DATA all33800000<>+20(SB)/4, $0x33800000
+DATA all33800000<>+24(SB)/4, $0x33800000
+DATA all33800000<>+28(SB)/4, $0x33800000
+GLOBL all33800000<>(SB), RODATA|NOPTR, $32
+
+DATA four<>+0(SB)/8, $0x0000000000000004
+DATA four<>+8(SB)/8, $0x0000000000000004
+DATA four<>+16(SB)/8, $0x0000000000000004
+DATA four<>+24(SB)/8, $0x0000000000000004
+GLOBL four<>(SB), RODATA|NOPTR, $32

@@ -67,3 +67,31 @@ func BenchmarkMatMul(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkElementwise(b *testing.B) {
+	const n = 32 * 300
+	x, y, z := ramp(n), ramp(n), make([]float32, n)
+	bytes, ints := make([]uint8, n), make([]int32, n)
+	for _, f := range []struct {
+		name string
+		run  func()
+	}{
+		{"Add", func() { Add(z, x, y) }}, {"MulS", func() { MulS(z, x, 0.3) }}, {"Max", func() { Max(z, x, y) }},
+		{"Axpy", func() { Axpy(z, x, 0.3, y) }}, {"GtS", func() { GtS(z, x, 0) }}, {"Select", func() { Select(z, x, y, x) }},
+		{"Relu", func() { Relu(z, x) }}, {"Sqrt", func() { Sqrt(z, x) }}, {"Div", func() { Div(z, x, y) }},
+		{"Sign", func() { Sign(z, x) }}, {"Exp", func() { Exp(z, x) }}, {"Expm1", func() { Expm1(z, x) }},
+		{"Log", func() { Log(z, x) }}, {"Log1p", func() { Log1p(z, x) }}, {"Tanh", func() { Tanh(z, x) }},
+		{"Sigmoid", func() { Sigmoid(z, x) }}, {"Softplus", func() { Softplus(z, x) }}, {"Erf", func() { Erf(z, x) }},
+		{"Sin", func() { Sin(z, x) }}, {"PowS", func() { PowS(z, x, 1.5) }},
+		{"Fill", func() { Fill(z, 1) }}, {"Copy", func() { Copy(z, x) }},
+		{"BytesToFloat", func() { BytesToFloat(z, bytes) }}, {"IntToFloat", func() { IntToFloat(z, ints) }},
+		{"Uniform", func() { Uniform(z, [2]uint32{1, 2}, 3, 4, 0) }}, {"Normal", func() { Normal(z, [2]uint32{1, 2}, 3, 4, 0) }},
+		{"Sum", func() { Sum(x) }}, {"RowSum", func() { RowSum(z, x, 32, 300, 0, 32) }},
+		{"RowMax", func() { RowMax(z, x, 32, 300, 0, 32) }}, {"ColSum", func() { ColSum(z, x, 32, 300, 0, 300) }},
+		{"Transpose2D", func() { Transpose2D(z, x, 32, 300, 0, 32) }},
+		{"SoftmaxRow", func() { SoftmaxRow(z, x, 32, 300, 0, 32) }},
+		{"CrossEntropyRow", func() { CrossEntropyRow(y, z, x, ints, 960, 10, 0, 960) }},
+	} {
+		b.Run(f.name, func(b *testing.B) { measure(b, "elements/ns", n, f.run) })
+	}
+}

@@ -5,14 +5,22 @@ func Copy[T Float](dst, a []T) { copy(dst[:len(a)], a) }
 
 // Fill sets every element of dst to v.
 func Fill[T Float](dst []T, v T) {
-	for i := range dst {
-		dst[i] = v
+	if len(dst) == 0 {
+		return
+	}
+	dst[0] = v
+	for n := 1; n < len(dst); n *= 2 {
+		copy(dst[n:], dst[:n])
 	}
 }
 
 // BytesToFloat sets dst[i] to the number src[i], 0 … 255.
 func BytesToFloat[T Float](dst []T, src []uint8) {
 	dst = dst[:len(src)]
+	if n := len(src) / 8; n > 0 && single[T]() && vector != nil {
+		vector.bytes(first(dst), &src[0], n)
+		dst, src = dst[8*n:], src[8*n:]
+	}
 	for i, v := range src {
 		dst[i] = T(v)
 	}
@@ -21,6 +29,10 @@ func BytesToFloat[T Float](dst []T, src []uint8) {
 // IntToFloat sets dst[i] to the number src[i], rounded to nearest.
 func IntToFloat[T Float](dst []T, src []int32) {
 	dst = dst[:len(src)]
+	if n := len(src) / 8; n > 0 && single[T]() && vector != nil {
+		vector.ints(first(dst), &src[0], n)
+		dst, src = dst[8*n:], src[8*n:]
+	}
 	for i, v := range src {
 		dst[i] = T(v)
 	}

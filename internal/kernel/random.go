@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/nadir-ml/nadir/internal/rng"
 )
@@ -22,32 +23,35 @@ func block(key [2]uint32, n int) [4]uint32 {
 // uniform in [0, 1) with 24 bits: the same numbers in float32 and float64. Any
 // part of a sequence can be made by itself; first is not negative.
 func Uniform[T Float](dst []T, key [2]uint32, stream, step uint64, first int) {
-	draw(dst, streamKey(key, stream, step), first, func(b [4]uint32) (v [4]T) {
-		for i, u := range b {
-			v[i] = T(u>>8) * 0x1p-24
+	key = streamKey(key, stream, step)
+	for len(dst) > 0 {
+		if n := len(dst) / 16; n > 0 && first%4 == 0 && single[T]() && vector != nil {
+			vector.uniform((*float32)(unsafe.Pointer(&dst[0])), key[0], key[1], uint64(first/4), n)
+			dst, first = dst[16*n:], first+16*n
+			continue
 		}
-		return v
-	})
+		b := block(key, first/4)
+		for _, u := range b[first%4:][:min(4-first%4, len(dst))] {
+			dst[0] = T(u>>8) * 0x1p-24
+			dst, first = dst[1:], first+1
+		}
+	}
 }
 
 // Normal sets dst[i] to number first+i of a sequence of standard normal numbers
 // (Box and Muller 1958, both branches), as [Uniform] does.
 func Normal[T Float](dst []T, key [2]uint32, stream, step uint64, first int) {
-	draw(dst, streamKey(key, stream, step), first, func(b [4]uint32) (v [4]T) {
+	key = streamKey(key, stream, step)
+	for len(dst) > 0 {
+		b := block(key, first/4)
+		var v [4]T
 		for i := 0; i < 4; i += 2 {
 			// (0, 1]: the logarithm stays finite.
 			r := math.Sqrt(-2 * log((float64(b[i])+1)*0x1p-32))
 			s, c := sincosTurn(uint64(b[i+1]) << 32)
 			v[i], v[i+1] = T(r*c), T(r*s)
 		}
-		return v
-	})
-}
-
-func draw[T Float](dst []T, key [2]uint32, first int, numbers func([4]uint32) [4]T) {
-	for n := first / 4; len(dst) > 0; n++ {
-		v := numbers(block(key, n))
-		k := copy(dst, v[first%4:])
-		dst, first = dst[k:], 0
+		n := copy(dst, v[first%4:])
+		dst, first = dst[n:], first+n
 	}
 }

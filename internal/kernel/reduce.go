@@ -52,6 +52,9 @@ func RowMax[T Float](dst, x []T, rows, cols, i0, i1 int) {
 }
 
 func maxOf[T Float](x []T) T {
+	if single[T]() && vector != nil {
+		return T(vector.rowMax(first(x), len(x)))
+	}
 	m := x[0]
 	for _, v := range x[1:] {
 		m = max(m, v)
@@ -63,11 +66,18 @@ func maxOf[T Float](x []T) T {
 // are added in order within blocks of sumBlock, then the blocks in order.
 func ColSum[T Float](dst, x []T, rows, cols, j0, j1 int) {
 	x = x[:rows*cols]
+	if single[T]() && vector != nil && rows > 0 && j0 < j1 {
+		dst = dst[j0:j1]
+		for i := 0; i < rows; i += sumBlock {
+			vector.colSum(first(dst), first(x[i*cols+j0:]), 4*cols, min(sumBlock, rows-i), j1-j0, i)
+		}
+		return
+	}
 	for j := j0; j < j1; j += 8 {
 		w := min(8, j1-j)
 		var total [8]T
 		for i := 0; i < rows; i += sumBlock {
-			part := colSum8(x[i*cols+j:], cols, min(sumBlock, rows-i), w)
+			part := colPart(x[i*cols+j:], cols, min(sumBlock, rows-i), w)
 			for q := range total {
 				total[q] += part[q]
 			}
@@ -76,8 +86,8 @@ func ColSum[T Float](dst, x []T, rows, cols, j0, j1 int) {
 	}
 }
 
-// colSum8 sums w ≤ 8 neighbouring columns of the given rows.
-func colSum8[T Float](x []T, cols, rows, w int) (s [8]T) {
+// colPart sums w ≤ 8 neighbouring columns of the given rows.
+func colPart[T Float](x []T, cols, rows, w int) (s [8]T) {
 	if w < 8 {
 		for i := range rows {
 			for q, v := range x[i*cols:][:w] {

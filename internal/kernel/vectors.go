@@ -6,11 +6,16 @@ import "unsafe"
 // that is nil, and a family that has none, fall back to plain Go. The pointers
 // are those of slices of n ≥ 1 elements.
 type vectors struct {
-	binary [binaries]func(dst, a, b *float32, n int)
-	scalar [scalars]func(dst, a *float32, s float32, n int)
-	unary  [unaries]func(dst, a *float32, n int)
-	axpy   func(dst, a, b *float32, s float32, n int)
-	choose func(dst, cond, a, b *float32, n int)
+	binary  [binaries]func(dst, a, b *float32, n int)
+	scalar  [scalars]func(dst, a *float32, s float32, n int)
+	unary   [unaries]func(dst, a *float32, n int)
+	axpy    func(dst, a, b *float32, s float32, n int)
+	choose  func(dst, cond, a, b *float32, n int)
+	rowMax  func(x *float32, n int) float32
+	colSum  func(dst, x *float32, stride, rows, cols, add int)
+	bytes   func(dst *float32, src *uint8, eights int)
+	ints    func(dst *float32, src *int32, eights int)
+	uniform func(dst *float32, k0, k1 uint32, block uint64, fours int)
 }
 
 const (

@@ -125,6 +125,21 @@ func axpy8(dst, a, b *float32, s float32, n int)
 //go:noescape
 func select8(dst, a, b, c *float32, n int)
 
+//go:noescape
+func rowMax8(x *float32, n int) float32
+
+//go:noescape
+func colSum8(dst, x *float32, stride, rows, cols, add int)
+
+//go:noescape
+func bytes8(dst *float32, src *uint8, eights int)
+
+//go:noescape
+func ints8(dst *float32, src *int32, eights int)
+
+//go:noescape
+func uniform16(dst *float32, k0, k1 uint32, block uint64, fours int)
+
 var vectorsAVX2 = vectors{
 	binary: [...]func(dst, a, b *float32, n int){
 		opAdd: add8,
@@ -171,6 +186,11 @@ var vectorsAVX2 = vectors{
 		opTanh:    tanh8,
 		opSigmoid: sigmoid8,
 	},
-	axpy:   axpy8,
-	choose: select8,
+	axpy:    axpy8,
+	choose:  select8,
+	rowMax:  rowMax8,
+	colSum:  colSum8,
+	bytes:   bytes8,
+	ints:    ints8,
+	uniform: uniform16,
 }

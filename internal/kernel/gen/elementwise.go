@@ -125,6 +125,25 @@ func over(name, formula string, arrays int, scalar bool, f func(x []vec) vec) {
 	avo.RET()
 }
 
+// widen writes a conversion to float32 of whole eights of numbers.
+func widen(name, from string, size int, f func(m op.Mem, y vec)) {
+	avo.TEXT(name, avo.NOSPLIT, "func(dst *float32, src *"+from+", eights int)")
+	avo.Doc(name + " sets dst[i] = src[i] for 8·eights numbers.")
+	dst := avo.Load(avo.Param("dst"), avo.GP64())
+	src := avo.Load(avo.Param("src"), avo.GP64())
+	n := avo.Load(avo.Param("eights"), avo.GP64())
+	y := avo.YMM()
+	avo.Label("next")
+	f(op.Mem{Base: src}, y)
+	avo.VMOVUPS(y, op.Mem{Base: dst})
+	avo.ADDQ(op.Imm(uint64(8*size)), src)
+	avo.ADDQ(op.Imm(32), dst)
+	avo.DECQ(n)
+	avo.JNZ(op.LabelRef("next"))
+	avo.VZEROUPPER()
+	avo.RET()
+}
+
 // two makes a function of two vectors from an instruction whose operands are in
 // the order of Go's assembler: the second source first.
 func two(f func(...op.Op)) func(x []vec) vec {
@@ -225,4 +244,10 @@ func elementwise() {
 	one("log", "ln a[i]", logBody)
 	one("tanh", "tanh a[i]", tanhBody)
 	one("sigmoid", "1 / (1 + e^−a[i])", sigmoidBody)
+
+	widen("bytes8", "uint8", 1, func(m op.Mem, y vec) {
+		avo.VPMOVZXBD(m, y)
+		avo.VCVTDQ2PS(y, y)
+	})
+	widen("ints8", "int32", 4, func(m op.Mem, y vec) { avo.VCVTDQ2PS(m, y) })
 }

@@ -11,5 +11,7 @@ func main() {
 	products()
 	moves()
 	elementwise()
+	reductions()
+	uniform()
 	avo.Generate()
 }

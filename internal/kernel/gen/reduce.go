@@ -1,0 +1,142 @@
+package main
+
+import (
+	avo "github.com/mmcloughlin/avo/build"
+	op "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// restMask leaves the mask of the n lanes that remain, 0 < n < 8.
+func restMask(n reg.Register) vec {
+	table, minus, mask := avo.GP64(), avo.GP64(), avo.YMM()
+	avo.MOVQ(n, minus)
+	avo.NEGQ(minus)
+	avo.LEAQ(lanes(), table)
+	avo.VMOVUPS(op.Mem{Base: table, Index: minus, Scale: 4, Disp: 32}, mask)
+	return mask
+}
+
+func reductions() {
+	rowMax()
+	colSum()
+}
+
+// rowMax keeps eight maxima, started with the first element in all lanes.
+func rowMax() {
+	avo.TEXT("rowMax8", avo.NOSPLIT, "func(x *float32, n int) float32")
+	avo.Doc("rowMax8 is the largest of n ≥ 1 numbers, NaN if one is.")
+	larger := extreme(avo.VMAXPS, avo.VANDPS)
+	x := avo.Load(avo.Param("x"), avo.GP64())
+	n := avo.Load(avo.Param("n"), avo.GP64())
+	m := avo.YMM()
+	avo.VBROADCASTSS(op.Mem{Base: x}, m)
+	avo.Label("next")
+	avo.CMPQ(n, op.Imm(8))
+	avo.JL(op.LabelRef("rest"))
+	v := avo.YMM()
+	avo.VMOVUPS(op.Mem{Base: x}, v)
+	avo.VMOVAPS(larger([]vec{m, v}), m)
+	avo.ADDQ(op.Imm(32), x)
+	avo.SUBQ(op.Imm(8), n)
+	avo.JMP(op.LabelRef("next"))
+	avo.Label("rest")
+	avo.TESTQ(n, n)
+	avo.JZ(op.LabelRef("fold"))
+	mask := restMask(n)
+	avo.VMASKMOVPS(op.Mem{Base: x}, mask, v)
+	avo.VBLENDVPS(mask, v, m, v)
+	avo.VMOVAPS(larger([]vec{m, v}), m)
+	avo.Label("fold")
+	for _, swap := range []func(vec, vec){
+		func(m, v vec) { avo.VPERM2F128(op.Imm(1), m, m, v) },
+		func(m, v vec) { avo.VPERMILPS(op.Imm(0x4E), m, v) },
+		func(m, v vec) { avo.VPERMILPS(op.Imm(0xB1), m, v) },
+	} {
+		swap(m, v)
+		avo.VMOVAPS(larger([]vec{m, v}), m)
+	}
+	ret, err := avo.ReturnIndex(0).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	avo.VMOVSS(m.AsX(), ret.Addr)
+	avo.VZEROUPPER()
+	avo.RET()
+}
+
+// colSum adds rows to four vectors of columns, then to one, then to a masked one.
+func colSum() {
+	avo.TEXT("colSum8", avo.NOSPLIT, "func(dst, x *float32, stride, rows, cols, add int)")
+	avo.Doc("colSum8 sets or adds the sums of columns, over rows ≥ 1 that lie stride bytes apart.")
+	dst := avo.Load(avo.Param("dst"), avo.GP64())
+	x := avo.Load(avo.Param("x"), avo.GP64())
+	stride := avo.Load(avo.Param("stride"), avo.GP64())
+	rows := avo.Load(avo.Param("rows"), avo.GP64())
+	cols := avo.Load(avo.Param("cols"), avo.GP64())
+	add := avo.Load(avo.Param("add"), avo.GP64())
+	body := func(name string, vectors int, mask reg.Register) {
+		p, left := avo.GP64(), avo.GP64()
+		avo.MOVQ(x, p)
+		avo.MOVQ(rows, left)
+		s := make([]vec, vectors)
+		for v := range s {
+			s[v] = avo.YMM()
+			avo.VXORPS(s[v], s[v], s[v])
+		}
+		avo.Label(name + "row")
+		for v := range s {
+			m := op.Mem{Base: p, Disp: 32 * v}
+			if mask == nil {
+				avo.VADDPS(m, s[v], s[v])
+			} else {
+				y := avo.YMM()
+				avo.VMASKMOVPS(m, mask, y)
+				avo.VADDPS(y, s[v], s[v])
+			}
+		}
+		avo.ADDQ(stride, p)
+		avo.DECQ(left)
+		avo.JNZ(op.LabelRef(name + "row"))
+		avo.TESTQ(add, add)
+		avo.JZ(op.LabelRef(name + "store"))
+		for v := range s {
+			m := op.Mem{Base: dst, Disp: 32 * v}
+			if mask == nil {
+				avo.VADDPS(m, s[v], s[v])
+			} else {
+				y := avo.YMM()
+				avo.VMASKMOVPS(m, mask, y)
+				avo.VADDPS(y, s[v], s[v])
+			}
+		}
+		avo.Label(name + "store")
+		for v := range s {
+			m := op.Mem{Base: dst, Disp: 32 * v}
+			if mask == nil {
+				avo.VMOVUPS(s[v], m)
+			} else {
+				avo.VMASKMOVPS(s[v], mask, m)
+			}
+		}
+	}
+	for _, w := range []struct {
+		name, next string
+		vectors    int
+	}{{"four", "one", 4}, {"one", "rest", 1}} {
+		avo.Label(w.name)
+		avo.CMPQ(cols, op.Imm(uint64(8*w.vectors)))
+		avo.JL(op.LabelRef(w.next))
+		body(w.name, w.vectors, nil)
+		avo.ADDQ(op.I32(int32(32*w.vectors)), x)
+		avo.ADDQ(op.I32(int32(32*w.vectors)), dst)
+		avo.SUBQ(op.Imm(uint64(8*w.vectors)), cols)
+		avo.JMP(op.LabelRef(w.name))
+	}
+	avo.Label("rest")
+	avo.TESTQ(cols, cols)
+	avo.JZ(op.LabelRef("done"))
+	body("masked", 1, restMask(cols))
+	avo.Label("done")
+	avo.VZEROUPPER()
+	avo.RET()
+}
