@@ -111,7 +111,10 @@ func (b *Builder) Apply(name string, attr any, in ...Node) Node {
 	if op == nil {
 		return b.Fail("no op is named %q", name)
 	}
-	if op.Arity >= 0 && len(in) != op.Arity || len(in) == 0 && op.Arity != 0 {
+	switch {
+	case op.Arity < 0 && len(in) == 0:
+		return b.Fail("%s: takes at least one input, got none", name)
+	case op.Arity >= 0 && len(in) != op.Arity:
 		return b.Fail("%s: takes %d inputs, got %d", name, op.Arity, len(in))
 	}
 	types := make([]Type, len(in))
@@ -161,24 +164,16 @@ type leafAttr struct {
 
 // Input declares data that is given at every run.
 func (b *Builder) Input(name string, kind Kind, shape ...int) Node {
-	x := b.leaf("input", name, kind, shape)
-	if x.Valid() && int(x.id) == len(b.nodes)-1 {
-		b.inputs = append(b.inputs, x)
-	}
-	return x
+	return b.leaf("input", name, kind, shape, &b.inputs)
 }
 
 // Param declares state that a plan finds by name and that outlives the run.
 // Declaring a name twice with one type is the same node.
 func (b *Builder) Param(name string, shape ...int) Node {
-	x := b.leaf("param", name, Float, shape)
-	if x.Valid() && int(x.id) == len(b.nodes)-1 {
-		b.params = append(b.params, x)
-	}
-	return x
+	return b.leaf("param", name, Float, shape, &b.params)
 }
 
-func (b *Builder) leaf(op, name string, kind Kind, shape tensor.Shape) Node {
+func (b *Builder) leaf(op, name string, kind Kind, shape tensor.Shape, list *[]Node) Node {
 	if _, err := shape.Elems(); err != nil {
 		return b.Fail("%s %q: %w", op, name, err)
 	}
@@ -191,6 +186,7 @@ func (b *Builder) leaf(op, name string, kind Kind, shape tensor.Shape) Node {
 	}
 	x := b.add(table[op], leafAttr{name, kind, shape.String()}, typ, nil)
 	b.names[name] = x
+	*list = append(*list, x)
 	return x
 }
 
@@ -231,7 +227,7 @@ func (b *Builder) Update(param, next Node) {
 	switch {
 	case !param.Valid() || !next.Valid():
 	case param.Op().Name != "param":
-		b.Fail("update of a %s, which is no parameter", param.Op().Name)
+		b.Fail("update of %%%d, made by op %s: only a parameter can be updated", param.id, param.Op().Name)
 	case !param.Shape().Equal(next.Shape()) || next.Type().Kind != Float:
 		b.Fail("update of %q: %v does not fit %v", param.Name(), next.Type(), param.Type())
 	default:
