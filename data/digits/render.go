@@ -22,11 +22,11 @@ const (
 // classifier stays below 93 % and a small deep network goes beyond 97 %.
 const (
 	jitter    = 0.028 // of a control point, in units of the glyph's square
-	bend      = 1.4   // of a grid point of the displacement
+	bend      = 1.3   // of a grid point of the displacement
 	turn      = 0.17  // tangent of half the angle: 19°
 	shear     = 0.4
-	shift     = 2.5
-	noiseMost = 10 // deviation of the noise in gray levels, at most
+	shift     = 2.4
+	noiseMost = 8 // deviation of the noise in gray levels, at most
 )
 
 // mul rounds its product, so that no compiler may fuse it with a sum that
