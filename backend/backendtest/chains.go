@@ -18,7 +18,7 @@ func testChains(t *testing.T, b backend.Backend) {
 	for seed := range uint64(40) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			g, in := chain(seed)
+			g, in := chain(seed, 40, 700)
 			if err := g.Err(); err != nil {
 				t.Fatal(err)
 			}
@@ -44,12 +44,12 @@ type dump []byte
 func (d *dump) Write(p []byte) (int, error) { *d = append(*d, p...); return len(p), nil }
 
 // chain is a random graph of bounded values over a few shapes that broadcast
-// together.
-func chain(seed uint64) (*graph.Builder, backend.Inputs) {
+// together to at most rows by cols.
+func chain(seed uint64, rows, cols int) (*graph.Builder, backend.Inputs) {
 	s := rng.New(rng.Key(seed, "chain"), 0)
 	g := graph.New()
 	in := backend.Inputs{Values: map[string]*tensor.Tensor{}}
-	m, n := 1+s.IntN(40), 1+s.IntN(700)
+	m, n := 1+s.IntN(rows), 1+s.IntN(cols)
 	var xs []graph.Node
 	for i, shape := range [][]int{{m, n}, {n}, {m, 1}, {}, {m, n}} {
 		name := fmt.Sprint("x", i)
