@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -169,43 +168,53 @@ func read(f *safetensors.File, float tensor.DType) (*Model, error) {
 		}
 	}
 	m.Params = param.NewSet(float)
-	// What the model declares is what the file must hold.
-	want, err := m.declare()
+	kinds, err := m.check(f)
 	if err != nil {
 		return nil, &Corrupt{err}
 	}
-	var errs []error
-	for p := range want.All() {
-		info, ok := f.Lookup(p.Name)
-		switch {
-		case !ok:
-			errs = append(errs, fmt.Errorf("tensor %q is missing", p.Name))
-		case !info.DType.IsFloat() || !tensor.Shape(info.Shape).Equal(p.Value.Shape()):
-			errs = append(errs, fmt.Errorf("tensor %q is %v%v, the model wants floats of shape %v", p.Name, info.DType, info.Shape, p.Value.Shape()))
-		}
-	}
 	for _, info := range f.Infos() {
-		if want.Get(info.Name) == nil {
-			errs = append(errs, fmt.Errorf("tensor %q has no place in the model", info.Name))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, &Corrupt{err}
-	}
-	for p := range want.All() {
-		t, err := f.Tensor(p.Name)
+		t, err := f.Tensor(info.Name)
 		if err != nil {
 			return nil, err
 		}
-		q, err := m.Params.Add(p.Name, p.Kind, p.Value.Shape())
+		p, err := m.Params.Add(info.Name, kinds[info.Name], t.Shape())
 		if err == nil {
-			err = q.Value.CopyFrom(t)
+			err = p.Value.CopyFrom(t)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
 	return m, nil
+}
+
+// check holds what the file has against what the model declares, before any
+// tensor is read, and gives the kind of each.
+func (m *Model) check(f *safetensors.File) (map[string]param.Kind, error) {
+	var errs []error
+	kinds := map[string]param.Kind{}
+	b := graph.New()
+	s := param.NewScope(b, nil, param.Options{Declare: func(name string, kind param.Kind, _ param.Init, shape tensor.Shape) error {
+		kinds[name] = kind
+		info, ok := f.Lookup(name)
+		switch {
+		case !ok:
+			errs = append(errs, fmt.Errorf("tensor %q is missing", name))
+		case !info.DType.IsFloat() || !tensor.Shape(info.Shape).Equal(shape):
+			errs = append(errs, fmt.Errorf("tensor %q is %v%v, the model wants floats of shape %v", name, info.DType, tensor.Shape(info.Shape), shape))
+		}
+		return nil
+	}})
+	Trace(s, m.Net, m.Preprocess, m.Data, 2)
+	if err := b.Err(); err != nil {
+		return nil, err
+	}
+	for _, info := range f.Infos() {
+		if _, ok := kinds[info.Name]; !ok {
+			errs = append(errs, fmt.Errorf("tensor %q has no place in the model", info.Name))
+		}
+	}
+	return kinds, errors.Join(errs...)
 }
 
 // describe reads the metadata.

@@ -29,15 +29,27 @@ type Summary struct {
 	Params, Trainable int
 }
 
+// declared is what a trace says of a parameter.
+type declared struct {
+	kind  param.Kind
+	shape tensor.Shape
+}
+
 // Summarize traces a model for samples of the given kinds and shapes, one for
-// each of its inputs, without making its parameters' values where set has
-// them. Set may be nil.
+// each of its inputs. It takes no memory for parameters. Where a set is given,
+// what is frozen there does not count as trainable.
 func Summarize(m Model, in []graph.Type, set *param.Set) (*Summary, error) {
-	if set == nil {
-		set = param.NewSet(tensor.Float32)
-	}
 	b := graph.New()
-	s := param.NewScope(b, set, param.Options{})
+	params := map[string]declared{}
+	s := param.NewScope(b, nil, param.Options{Declare: func(name string, kind param.Kind, _ param.Init, shape tensor.Shape) error {
+		if set != nil {
+			if p := set.Get(name); p != nil && p.Frozen {
+				kind = param.Stat
+			}
+		}
+		params[name] = declared{kind, shape}
+		return nil
+	}})
 	const batch = 2 // any number: the batch's axis is left out below
 	ports, _ := m.Ports()
 	var nodes []graph.Node
@@ -70,7 +82,7 @@ func Summarize(m Model, in []graph.Type, set *param.Set) (*Summary, error) {
 			// What a block holds counts to the block.
 			for i := range sum.Rows {
 				if r := &sum.Rows[i]; r.Name == top[len(top)-1] && !r.Shared {
-					r.add(set, a)
+					r.add(params, a)
 				}
 			}
 			continue
@@ -89,7 +101,7 @@ func Summarize(m Model, in []graph.Type, set *param.Set) (*Summary, error) {
 			label[a.Out] = a.Path
 		}
 		if !a.Shared {
-			r.add(set, a)
+			r.add(params, a)
 		}
 		sum.Rows = append(sum.Rows, r)
 	}
@@ -100,20 +112,20 @@ func Summarize(m Model, in []graph.Type, set *param.Set) (*Summary, error) {
 	return sum, nil
 }
 
-func (r *Row) add(set *param.Set, a param.Applied) {
+func (r *Row) add(params map[string]declared, a param.Applied) {
 	for _, name := range a.Params {
-		p := set.Get(name)
-		r.Params += p.Value.Len()
-		if p.Trainable() {
-			r.Trainable += p.Value.Len()
+		p := params[name]
+		r.Params += p.shape.Len()
+		if p.kind == param.Weight {
+			r.Trainable += p.shape.Len()
 		}
 	}
 	if k, ok := a.Layer.(interface{ KernelInit() param.Init }); ok && r.Init == "" {
 		init := k.KernelInit()
 		r.Init = initial.Registry.NameOf(init)
-		if kernel := set.Get(a.Path + "/kernel"); kernel != nil {
-			r.Sigma, _ = initial.Deviation(init, kernel.Value.Shape())
-			r.FanIn, _ = param.Fans(kernel.Value.Shape())
+		if kernel, ok := params[a.Path+"/kernel"]; ok {
+			r.Sigma, _ = initial.Deviation(init, kernel.shape)
+			r.FanIn, _ = param.Fans(kernel.shape)
 		}
 		if v, err := spec.Encode(init); err == nil && r.Init == "" {
 			r.Init = string(v.JSON())

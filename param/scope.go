@@ -7,6 +7,7 @@ import (
 
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/internal/rng"
+	"github.com/nadir-ml/nadir/tensor"
 )
 
 // A Layer is a plain value that owns nothing. Applied to an input it adds ops
@@ -19,6 +20,9 @@ type Layer interface {
 type Options struct {
 	Training bool   // dropout drops, batch normalization uses the batch
 	Seed     uint64 // of parameters that are new
+	// Declare, where not nil, is told of every parameter in place of the set:
+	// nothing takes memory, and the graph is of use for its shapes alone.
+	Declare func(name string, kind Kind, init Init, shape tensor.Shape) error
 }
 
 // A Scope is the place in a model where a layer is applied: a path, the graph,
@@ -115,6 +119,13 @@ func (s *Scope) declare(name string, kind Kind, init Init, shape []int) graph.No
 		return s.B.Fail("%s is declared twice; give one of the layers another name", full)
 	}
 	s.trace.declared[full] = true
+	s.note(full)
+	if d := s.trace.opt.Declare; d != nil {
+		if err := d(full, kind, init, tensor.Shape(shape).Clone()); err != nil {
+			return s.B.Fail("%w", err)
+		}
+		return s.B.Param(full, shape...)
+	}
 	p := s.trace.set.Get(full)
 	if p == nil {
 		var err error
@@ -127,13 +138,19 @@ func (s *Scope) declare(name string, kind Kind, init Init, shape []int) graph.No
 	if !p.Value.Shape().Equal(shape) {
 		return s.B.Fail("%s has shape %v, but the layer wants %v", full, p.Value.Shape(), shape)
 	}
+	return s.B.Param(full, shape...)
+}
+
+// note lists a parameter with its layer.
+func (s *Scope) note(name string) {
 	for i := len(s.trace.layers) - 1; i >= 0; i-- {
-		if l := &s.trace.layers[i]; l.Path == s.path && !l.Shared {
-			l.Params = append(l.Params, full)
-			break
+		if l := &s.trace.layers[i]; l.Path == s.path {
+			if !l.Shared {
+				l.Params = append(l.Params, name)
+			}
+			return
 		}
 	}
-	return s.B.Param(full, shape...)
 }
 
 // AutoName is the next free name for a layer of that kind here: dense,

@@ -9,6 +9,7 @@ import (
 	"github.com/nadir-ml/nadir/backend"
 	"github.com/nadir-ml/nadir/backend/cpu"
 	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/loss"
 	"github.com/nadir-ml/nadir/nn"
@@ -26,7 +27,6 @@ type Net struct {
 	out    []int // of each output: the schema's target, -1 without one
 	losses []OutputLoss
 	ports  []nn.Port // outputs
-	names  []string  // of inputs
 	feeds  []string  // what plans call the inputs
 	wants  []string  // what plans call the targets
 	widths []int     // classes that each output tells apart
@@ -139,36 +139,14 @@ func (n *Net) connect() error {
 	n.ports, n.multi = outs, len(outs) > 1
 	s := n.cfg.Data
 	var errs []error
-	pick := func(what string, p nn.Port, ports int, fields []data.Field) int {
-		for i, f := range fields {
-			if f.Name == p.Name {
-				return i
-			}
-		}
-		if len(fields) == 1 {
-			return 0
-		}
-		var have []string
-		for _, f := range fields {
-			have = append(have, f.Name)
-		}
-		errs = append(errs, fmt.Errorf("%s %q of the model: the data has no field of that name; it has %s", what, p.Name, strings.Join(have, ", ")))
-		return -1
-	}
-	if len(s.Inputs) == 0 {
-		return errors.New("the data has no inputs")
+	var err error
+	if n.in, n.out, err = format.Fields(n.Model, s); err != nil {
+		return err
 	}
 	for _, p := range ins {
-		n.in = append(n.in, pick("input", p, len(ins), s.Inputs))
-		n.names = append(n.names, p.Name)
-		n.feeds = append(n.feeds, "input:"+p.Name)
+		n.feeds = append(n.feeds, format.InputName(p.Name))
 	}
 	for _, p := range outs {
-		t := -1
-		if len(s.Targets) > 0 {
-			t = pick("output", p, len(outs), s.Targets)
-		}
-		n.out = append(n.out, t)
 		n.wants = append(n.wants, "target:"+p.Name)
 	}
 	for name := range n.cfg.Losses {
@@ -224,25 +202,7 @@ func (n *Net) trace(m mode, rows int, weighted bool) (*graph.Builder, *traced) {
 	b := graph.New()
 	s := param.NewScope(b, n.Params, param.Options{Training: m == training || m == accumulating, Seed: n.cfg.Seed})
 	t := &traced{scope: s}
-	var ins []graph.Node
-	for i, f := range n.in {
-		field := n.cfg.Data.Inputs[f]
-		kind := graph.KindOf(field.DType)
-		if kind == 0 {
-			b.Fail("input %q: data of type %v cannot be computed with", field.Name, field.DType)
-			return b, t
-		}
-		x := b.Input(n.feeds[i], kind, append(tensor.Shape{rows}, field.Shape...)...)
-		if len(n.prep) > 0 {
-			name := "preprocess"
-			if len(n.in) > 1 {
-				name += "_" + n.names[i]
-			}
-			x = s.Sub(name, nn.Block{Layers: n.prep}, x)
-		}
-		ins = append(ins, x)
-	}
-	t.outs = n.Model.Trace(s, ins)
+	t.outs = format.Trace(s, n.Model, n.prep, n.cfg.Data, rows)
 	if m == predicting {
 		for i, y := range t.outs {
 			b.Output(fmt.Sprint("pred:", i), loss.Predict(n.losses[i].Loss, y))
