@@ -1,7 +1,7 @@
 package loss
 
 import (
-	"math"
+	"errors"
 
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/spec"
@@ -32,10 +32,7 @@ type BinaryCrossEntropy struct {
 
 // Validate refuses a smoothing outside [0, 1) and a weight that is not above 0.
 func (c BinaryCrossEntropy) Validate() error {
-	if w := spec.Or(c.PosWeight, 1); !(w > 0) || math.IsInf(w, 1) {
-		return spec.Field("pos_weight", "want a number above 0, got %g", w)
-	}
-	return checkSmoothing(c.Smoothing)
+	return errors.Join(checkPositive("pos_weight", spec.Or(c.PosWeight, 1)), checkSmoothing(c.Smoothing))
 }
 
 // Predict is the sigmoid of pred.

@@ -58,8 +58,8 @@ func (c CrossEntropy) Apply(pred, target graph.Node) graph.Node {
 	logits, ok := made("softmax", pred)
 	s := spec.Or(c.Smoothing, 0)
 	labels := target.Type().Kind == graph.Int
-	if labels && target.Rank() == pred.Rank() && target.Dim(-1) == 1 {
-		target = target.Reshape(target.Shape()[:target.Rank()-1]...)
+	if labels {
+		target = flatLabels(pred, target)
 	}
 	if labels && !c.Probabilities || labels && ok {
 		loss := logits.CrossEntropy(target)
@@ -92,5 +92,5 @@ func clipProbability(p graph.Node) graph.Node {
 		return p
 	}
 	b := p.Builder()
-	return p.Max(b.Const(1e-7)).Min(b.Const(1 - 1e-7))
+	return p.Max(b.Const(epsilon)).Min(b.Const(1 - epsilon))
 }

@@ -1,6 +1,7 @@
 package loss
 
 import (
+	"math"
 	"slices"
 
 	"github.com/nadir-ml/nadir/graph"
@@ -70,4 +71,35 @@ func pair(loss string, pred, target graph.Node) (p, t graph.Node) {
 		return pred.Builder().Fail("%s: the prediction has shape %v, but the target %v; they must be equal", loss, ps, ts), graph.Node{}
 	}
 	return pred, target.ToFloat()
+}
+
+// classes is pair for targets that may be int labels: they become rows of zeros
+// with a one.
+func classes(loss string, pred, target graph.Node) (p, t graph.Node) {
+	if pred.Valid() && pred.Rank() < 2 {
+		return pred.Builder().Fail("%s: wants predictions (N, classes), got %v", loss, pred.Type()), graph.Node{}
+	}
+	if target.Valid() && target.Type().Kind == graph.Int {
+		target = flatLabels(pred, target).OneHot(pred.Dim(-1))
+	}
+	return pair(loss, pred, target)
+}
+
+// flatLabels drops a last axis of length 1 from labels for pred.
+func flatLabels(pred, labels graph.Node) graph.Node {
+	if labels.Rank() == pred.Rank() && labels.Dim(-1) == 1 {
+		return labels.Reshape(labels.Shape()[:labels.Rank()-1]...)
+	}
+	return labels
+}
+
+// epsilon keeps logarithms and divisors finite, as Keras' does.
+const epsilon = 1e-7
+
+// checkPositive holds a field to (0, ∞).
+func checkPositive(key string, v float64) error {
+	if !(v > 0) || math.IsInf(v, 1) {
+		return spec.Field(key, "want a number above 0, got %g", v)
+	}
+	return nil
 }
