@@ -244,8 +244,9 @@ guard %8
 	if d := cmp.Diff(want, text(t, b)); d != "" {
 		t.Error(d)
 	}
-	if text(t, net(false)) != text(t, net(false)) {
-		t.Error("one graph built twice is written in two ways")
+	one, two := text(t, net(false)), text(t, net(false))
+	if d := cmp.Diff(one, two); d != "" {
+		t.Errorf("one graph built twice is written in two ways: %s", d)
 	}
 }
 
@@ -315,6 +316,22 @@ func TestRewrite(t *testing.T) {
 	})
 	if s := text(t, other); strings.Contains(s, "= relu") || !strings.Contains(s, "= max") {
 		t.Errorf("relu was not replaced:\n%s", s)
+	}
+	// Random numbers drawn while rewriting are not those drawn before.
+	drawn := graph.Rewrite(b, func(dst *graph.Builder, x graph.Node, in []graph.Node) graph.Node {
+		if x.Op().Name == "select" && x.Path() == "dropout" {
+			return in[0].Mul(dst.Uniform(x.Shape()...))
+		}
+		return graph.Node{}
+	})
+	streams := map[uint64]bool{}
+	for x := range drawn.Nodes() {
+		if a, ok := x.Attr().(graph.RandomAttr); ok {
+			streams[a.Stream] = true
+		}
+	}
+	if len(streams) != 2 {
+		t.Errorf("%d streams of random numbers, want 2", len(streams))
 	}
 	if err := graph.Rewrite(errs(), keep).Err(); err == nil {
 		t.Error("the copy lost the errors")

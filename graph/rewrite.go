@@ -1,5 +1,7 @@
 package graph
 
+import "maps"
+
 // Rewrite copies what the outputs, updates and guards of src need into a new
 // graph. f is called for every op with its inputs in the new graph and returns
 // what stands in its place; returning the zero Node keeps the op as it is.
@@ -8,6 +10,7 @@ func Rewrite(src *Builder, f func(dst *Builder, x Node, in []Node) Node) *Builde
 	live := src.Live()
 	dst := New()
 	dst.errs = append(dst.errs, src.errs...)
+	maps.Copy(dst.streams, src.streams) // f's own draws are streams of their own
 	to := make([]Node, src.Len())
 	for x := range src.Nodes() {
 		if !live[x.id] {
