@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -813,4 +814,41 @@ func FuzzNPZ(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+func ExampleOpenPath() {
+	dir, err := os.MkdirTemp("", "sets")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "xor.npz")
+	f, err := os.Create(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = npy.WriteArchive(f, func(yield func(string, *tensor.Tensor) bool) {
+		_ = yield("x", tensor.Of([]float32{0, 0, 0, 1, 1, 0, 1, 1}, 4, 2)) &&
+			yield("y", tensor.Of([]uint8{0, 1, 1, 0}, 4))
+	})
+	if err = errors.Join(err, f.Close()); err != nil {
+		log.Fatal(err)
+	}
+	set, err := OpenPath(path, Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	schema := set.Train.Schema()
+	fmt.Println(set.Name, set.Train.Len(), schema.Inputs[0].Shape, schema.Classes)
+	// Output: xor.npz 4 [2] [0 1]
+}
+
+func ExampleList() {
+	for _, k := range List([]string{}) {
+		fmt.Printf("%s: %s\n", k.Name, k.About)
+	}
+	// Output:
+	// mnist: handwritten digits, 28×28 gray, 60,000 + 10,000, 10 classes
+	// fashion-mnist: articles of clothing, 28×28 gray, 60,000 + 10,000, 10 classes
+	// cifar10: photographs of animals and vehicles, 32×32 color, 50,000 + 10,000, 10 classes
 }

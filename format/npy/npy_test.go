@@ -3,6 +3,7 @@ package npy_test
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"iter"
@@ -321,6 +322,12 @@ func TestArchiveRefuses(t *testing.T) {
 	}
 	if _, err := a.Read("y"); err == nil || !strings.Contains(err.Error(), "it holds x") {
 		t.Errorf("a name that is not there: %v", err)
+	}
+	large := zipped("x.npy", write(x))
+	central := bytes.Index(large, []byte("PK\x01\x02"))
+	binary.LittleEndian.PutUint32(large[central+20:], 1<<30)
+	if _, err := open(large); err == nil || !strings.Contains(err.Error(), "claim more") {
+		t.Errorf("an entry larger than the file: %v", err)
 	}
 	damaged := zipped("x.npy", write(tensor.Of([]float32{1, 2, 3, 4}, 4)))
 	damaged[60] ^= 0xff

@@ -13,7 +13,6 @@ import (
 
 // An Archive is an opened .npz file: arrays by name, each read when asked for.
 type Archive struct {
-	size  int64 // of the whole file
 	names []string
 	files map[string]*zip.File
 }
@@ -29,8 +28,13 @@ func NewArchive(r io.ReaderAt, size int64) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no npz archive, or a truncated one: %w", err)
 	}
-	a := &Archive{size: size, files: make(map[string]*zip.File)}
+	a := &Archive{files: make(map[string]*zip.File)}
+	room := uint64(size)
 	for _, f := range z.File {
+		if f.CompressedSize64 > room {
+			return nil, fmt.Errorf("npz entry %q: the entries claim more than the file's %d bytes: it is damaged, or made to overlap", f.Name, size)
+		}
+		room -= f.CompressedSize64
 		name, ok := strings.CutSuffix(f.Name, ".npy")
 		if !ok {
 			return nil, fmt.Errorf("npz entry %q is no .npy array", f.Name)
@@ -77,8 +81,8 @@ func (a *Archive) open(name string, read func(io.Reader, int64) error) error {
 		return fmt.Errorf("npz entry %q: %w", name, err)
 	}
 	defer r.Close()
-	// What an entry says of its sizes is a claim; the file is there, and bounds it.
-	most := min(f.CompressedSize64, uint64(a.size))
+	// What an entry says of its content is a claim; its compressed bytes bound it.
+	most := f.CompressedSize64
 	if f.Method != zip.Store {
 		most = min(most*deflate, f.UncompressedSize64, math.MaxInt64)
 	}
