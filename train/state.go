@@ -17,6 +17,7 @@ type state struct {
 	Batches int64   `json:"batches"` // learned from in all: the key of random numbers
 	Done    int     `json:"done"`    // whole epochs
 	Batch   int     `json:"batch"`   // batches of the current epoch
+	LR      float64 `json:"lr"`      // of the last step
 	Epoch   tally   `json:"epoch"`   // what the current epoch has measured
 	History []Epoch `json:"history"`
 

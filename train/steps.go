@@ -134,6 +134,16 @@ func (t *Trainer) train(ctx context.Context, run Run, yield func(*Step, error) b
 		}
 		before := t.state.seconds
 		epochStart = time.Now()
+		if t.state.Batch >= batches { // stopped between the last batch and validation
+			t.fill(run, of)
+			if err := t.endEpoch(ctx, run, before, epochStart); err != nil {
+				return err
+			}
+			if !yield(&t.step, nil) {
+				return nil
+			}
+			continue
+		}
 		order := data.Order{Seed: t.cfg.Seed, Epoch: t.state.Done, Shuffle: true, Skip: t.state.Batch}
 		for batch, err := range data.Batches(run.Train, run.Batch, order) {
 			if err != nil {
@@ -197,13 +207,14 @@ func (t *Trainer) leftOver(n int, run Run) (bool, error) {
 func (t *Trainer) fill(run Run, of int) {
 	s := &t.step
 	s.Trainer, s.Epochs, s.Of, s.Done = t, run.Epochs, of, nil
+	s.LR = t.state.LR
 	s.Epoch, s.Step, s.Rows = t.state.Done+1, t.state.Step, t.state.Epoch.N
 	s.Index = (t.state.Batch + t.cfg.Accumulate - 1) / t.cfg.Accumulate
 }
 
 // endEpoch validates and moves the state to the next epoch.
 func (t *Trainer) endEpoch(ctx context.Context, run Run, before float64, started time.Time) error {
-	e := &Epoch{Epoch: t.state.Done + 1, Step: t.state.Step, Samples: t.state.Epoch.N, LR: t.step.LR, Train: t.values(&t.state.Epoch)}
+	e := &Epoch{Epoch: t.state.Done + 1, Step: t.state.Step, Samples: t.state.Epoch.N, LR: t.state.LR, Train: t.values(&t.state.Epoch)}
 	if run.Val != nil {
 		res, err := t.Evaluate(ctx, run.Val)
 		if err != nil {

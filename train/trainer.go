@@ -210,13 +210,13 @@ func (t *Trainer) learn(ctx context.Context, batch *data.Batch, point sched.Poin
 	if err := t.load(c, batch, m, t.cfg.ClassWeight); err != nil {
 		return false, err
 	}
-	t.step.LR = t.cfg.Optim.Rate()
+	lr := t.cfg.Optim.Rate()
 	if t.cfg.Schedule != nil {
-		point.LR = t.step.LR
-		t.step.LR = t.cfg.Schedule.At(point)
+		point.LR = lr
+		lr = t.cfg.Schedule.At(point)
 	}
 	in := backend.Inputs{Values: c.feed, Seed: t.runs, Step: uint64(t.state.Batches)}
-	c.set("lr", t.step.LR)
+	c.set("lr", lr)
 	c.set("t", float64(t.state.Step+1))
 	if err := c.plan.Run(ctx, in); err != nil {
 		return false, err
@@ -227,6 +227,7 @@ func (t *Trainer) learn(ctx context.Context, batch *data.Batch, point sched.Poin
 	}
 	t.state.Batches++
 	t.state.Batch++
+	t.state.LR = lr
 	t.state.Epoch.add(c, batch.N)
 	if m == training {
 		t.step.GradNorm = c.norm.Flat(0)
@@ -240,7 +241,7 @@ func (t *Trainer) learn(ctx context.Context, batch *data.Batch, point sched.Poin
 	if c, err = t.stepPlan(planKey{mode: applying}); err != nil {
 		return false, err
 	}
-	c.set("lr", t.step.LR)
+	c.set("lr", lr)
 	c.set("t", float64(t.state.Step+1))
 	c.set("scale", 1/float64(t.state.pending))
 	in.Values = c.feed
