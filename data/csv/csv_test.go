@@ -308,6 +308,15 @@ func TestTable(t *testing.T) {
 			t.Errorf("%q without label: %v and targets %v", text, x[0], y)
 		}
 	}
+	// A row of texts alone is no header where the columns' names are known.
+	texts := load(t, "color,shape,kind\nred,round,a\nblue,flat,b\nred,flat,a\nblue,round,b\n", csv.Options{})
+	s, err = csv.Load([]byte("red,flat,b\n"), csv.Options{Table: texts.Table()}, false, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x, y, _ = rows(t, s); !cmp.Equal(x, [][]float32{{0, 1, 1, 0}}) || !cmp.Equal(y, []float32{1}) {
+		t.Errorf("a single row of texts reads %v, class %v", x, y)
+	}
 	for text, want := range map[string]string{
 		"size,color,price,sold\n1,rde,2,no\n":   `t.csv:2:3: column "color" has no category "rde"; did you mean "red"`,
 		"size,color,price,sold\n1,red,2,nope\n": `t.csv:2:9: the label "nope" is none of the classes; did you mean "no"`,
@@ -388,7 +397,7 @@ func TestOpenErrors(t *testing.T) {
 	if _, err := csv.Open(dir, csv.Options{}); !errors.As(err, &e) {
 		t.Errorf("a folder: %v", err)
 	}
-	if _, err := csv.Open(filepath.Join(dir, "none.csv"), csv.Options{}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := csv.Open(filepath.Join(dir, "none.csv"), csv.Options{}); !errors.Is(err, os.ErrNotExist) || !errors.As(err, &e) {
 		t.Errorf("no file: %v", err)
 	}
 }
@@ -452,6 +461,7 @@ func TestTableJSON(t *testing.T) {
 		`{"columns":[{"name":"a","kind":"category","categories":["b","a"]}]}`,
 		`{"columns":[{"name":"a","kind":"category","categories":["a","a"]}]}`,
 		`{"columns":[{"name":"a","kind":"number"}],"classes":["x","x"]}`,
+		`{"columns":[{"name":"a","kind":"number"}],"classes":[]}`,
 	} {
 		if err := json.Unmarshal([]byte(bad), new(csv.Table)); err == nil {
 			t.Errorf("%s was taken for a table", bad)

@@ -34,7 +34,8 @@ type Header uint8
 
 // The forms of a header. Guess takes the first row for one where it has a text
 // in a column that holds numbers below; or where no column holds numbers and
-// its cells are all different and none comes again below it.
+// its cells are all different and none comes again below it. With a Table whose
+// columns have names, a header is a row that holds one of them.
 const (
 	Guess Header = iota
 	Present

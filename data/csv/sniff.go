@@ -76,7 +76,11 @@ func sniff(path string, r io.ReaderAt, size int64, o Options) (layout, error) {
 	case Present:
 		l.titled = true
 	case Guess:
-		l.titled = isHeader(first, below)
+		if t := o.Table; t != nil && t.Header {
+			l.titled = slices.ContainsFunc(t.Columns, func(c Column) bool { return slices.Contains(first, c.Name) })
+		} else {
+			l.titled = isHeader(first, below)
+		}
 	}
 	if l.titled && len(below) == 0 {
 		return layout{}, &data.Error{Path: path, Line: line, Msg: "a header and no rows"}

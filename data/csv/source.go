@@ -5,8 +5,10 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"slices"
@@ -52,7 +54,10 @@ type Source struct {
 func Open(path string, o Options) (*Source, error) {
 	b := usual()
 	f, err := os.Open(path)
-	if err != nil {
+	var cause *fs.PathError
+	if errors.As(err, &cause) {
+		return nil, &data.Error{Path: path, Msg: "cannot be opened", Err: cause.Err}
+	} else if err != nil {
 		return nil, err
 	}
 	info, err := f.Stat()
@@ -60,7 +65,8 @@ func Open(path string, o Options) (*Source, error) {
 		err = &data.Error{Path: path, Msg: "is a folder; want a file of comma-separated values"}
 	}
 	if err != nil {
-		return nil, cmp.Or(f.Close(), err)
+		_ = f.Close()
+		return nil, err
 	}
 	if size := info.Size(); info.Mode().IsRegular() && size > b.memory {
 		s, err := load(path, f, size, o, b)

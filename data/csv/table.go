@@ -107,8 +107,8 @@ func (t *Table) check() error {
 		return fmt.Errorf("no column is an input")
 	case t.Width() > maxWidth:
 		return fmt.Errorf("%d inputs are more than %d", t.Width(), maxWidth)
-	case len(t.Classes) > maxCategories:
-		return fmt.Errorf("%d classes are more than %d", len(t.Classes), maxCategories)
+	case t.Classes != nil && (len(t.Classes) < 2 || len(t.Classes) > maxCategories):
+		return fmt.Errorf("%d classes: want 2 to %d, or none in regression", len(t.Classes), maxCategories)
 	}
 	seen := map[string]bool{}
 	for _, c := range t.Classes {
