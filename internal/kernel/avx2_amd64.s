@@ -1830,24 +1830,35 @@ store:
 	VZEROUPPER
 	RET
 
-// func panel16(dst *float32, src *float32, srcStride int, rows int)
-// Requires: AVX, MMX+
-TEXT ·panel16(SB), NOSPLIT, $0-32
+// func panels16(dst *float32, src *float32, srcStride int, rows int, panels int)
+// Requires: AVX
+TEXT ·panels16(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX
 	MOVQ srcStride+16(FP), DX
 	MOVQ rows+24(FP), BX
+	MOVQ panels+32(FP), SI
+	MOVQ BX, DI
+	SHLQ $0x06, DI
 
 row:
-	VMOVUPS    (CX), Y0
-	VMOVUPS    32(CX), Y1
-	PREFETCHT0 127(CX)
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       DX, CX
-	ADDQ       $0x40, AX
-	DECQ       BX
-	JNZ        row
+	MOVQ AX, R8
+	MOVQ CX, R9
+	MOVQ SI, R10
+
+panel:
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	ADDQ    $0x40, R9
+	ADDQ    DI, R8
+	DECQ    R10
+	JNZ     panel
+	ADDQ    DX, CX
+	ADDQ    $0x40, AX
+	DECQ    BX
+	JNZ     row
 	VZEROUPPER
 	RET
 

@@ -10,6 +10,7 @@ package kernel
 const (
 	depth     = 256    // the most of k in a pass: a panel stays in L1
 	panelCols = 16     // of a packed panel
+	panels    = 8      // packed at a time
 	mostRows  = 6      // of a tile
 	blockRows = 32 * 6 // of A packed at a time: depth·blockRows stay in L2
 	shallow   = 64     // up to this k, whole rows of tiles share a call
@@ -51,7 +52,7 @@ func product6(p *product)
 func transpose8(dst, src *float32, dstStride, srcStride, blocks, add int)
 
 //go:noescape
-func panel16(dst, src *float32, srcStride, rows int)
+func panels16(dst, src *float32, srcStride, rows, panels int)
 
 // tailMask has the mask of the first w of 8 lanes at 8−w.
 var tailMask = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
@@ -184,11 +185,15 @@ func matMulPacked(c []float32, ldc int, a []float32, lda int, ta bool, b []float
 			}
 			p.ai, p.ap = 4*kc, 4
 		}
-		for j := j0; j < j1; j += panelCols {
-			cols := min(panelCols, j1-j)
-			packPanel(&w.panel, b, ldb, tb, p0, kc, j, cols)
-			p.a, p.b, p.c = &w.block[0], &w.panel[0], &c[i*ldc+j]
-			p.rows(m, cols, aRow, aTile)
+		for g := j0; g < j1; g += panels * panelCols {
+			end := min(g+panels*panelCols, j1)
+			packPanels(w.panels[:], b, ldb, tb, p0, kc, g, end)
+			p.b = &w.panels[0]
+			for j := g; j < end; j += panelCols {
+				p.a, p.c = &w.block[0], &c[i*ldc+j]
+				p.rows(m, min(panelCols, end-j), aRow, aTile)
+				p.b = offset(p.b, 4*panelCols*kc)
+			}
 		}
 	}
 }
@@ -201,26 +206,34 @@ func matMulSwapped(c []float32, ldc int, a []float32, lda int, ta bool, b []floa
 	p := product{ldc: 4 * panelCols, ai: 4 * ldb, ap: 4, ldb: 4 * panelCols, k: kc}
 	for i := i0; i < i1; i += panelCols {
 		m := min(panelCols, i1-i)
-		packPanel(&w.panel, a, lda, !ta, p0, kc, i, m)
+		packPanels(w.panels[:], a, lda, !ta, p0, kc, i, i+m)
 		for j := j0; j < j1; j += turned {
 			n := min(turned, j1-j)
-			p.a, p.b, p.c = &b[j*ldb+p0], &w.panel[0], &w.block[0]
+			p.a, p.b, p.c = &b[j*ldb+p0], &w.panels[0], &w.block[0]
 			p.rows(n, m, p.ai, 0)
 			turn2D(c[i*ldc+j:], ldc, w.block[:], panelCols, n, m, add)
 		}
 	}
 }
 
-// packPanel lays rows [p, p+kc) and cols ≤ 16 columns from j of op(B) side by side.
-func packPanel(dst *[depth * panelCols]float32, b []float32, ldb int, tb bool, p, kc, j, cols int) {
+// packPanels lays rows [p, p+kc) and columns [j0, j1) of op(B) out as panels of
+// kc rows of panelCols.
+func packPanels(dst, b []float32, ldb int, tb bool, p, kc, j0, j1 int) {
+	whole := (j1 - j0) / panelCols
 	switch {
 	case tb:
-		turn2D(dst[:], panelCols, b[j*ldb+p:], ldb, cols, kc, 0)
-	case cols == panelCols:
-		panel16(&dst[0], &b[p*ldb+j], 4*ldb, kc)
-	default:
+		for j := j0; j < j1; j += panelCols {
+			turn2D(dst, panelCols, b[j*ldb+p:], ldb, min(panelCols, j1-j), kc, 0)
+			dst = dst[kc*panelCols:]
+		}
+		return
+	case whole > 0:
+		panels16(&dst[0], &b[p*ldb+j0], 4*ldb, kc, whole)
+	}
+	if rest := (j1 - j0) % panelCols; rest > 0 {
+		dst = dst[whole*kc*panelCols:]
 		for r := range kc {
-			copy(dst[r*panelCols:], b[(p+r)*ldb+j:][:cols])
+			copy(dst[r*panelCols:], b[(p+r)*ldb+j1-rest:][:rest])
 		}
 	}
 }
@@ -230,21 +243,21 @@ func packPanel(dst *[depth * panelCols]float32, b []float32, ldb int, tb bool, p
 func packTiles(dst, a []float32, lda, p, kc, i, m int) {
 	tiles := (m + mostRows - 1) / mostRows
 	height, taller := m/tiles, m%tiles
-	for t := range tiles {
-		h := height
-		if t < taller {
-			h++
-		}
-		tile := dst[t*kc*mostRows:]
-		for r := range kc {
-			src := a[(p+r)*lda+i:]
-			if h == mostRows {
-				*(*[mostRows]float32)(tile[r*mostRows:]) = [mostRows]float32(src)
-			} else {
-				copy(tile[r*mostRows:], src[:h])
+	for r := range kc {
+		src, at := a[(p+r)*lda+i:][:m], r*mostRows
+		for t := range tiles {
+			if len(src) < mostRows {
+				copy(dst[at:], src)
+				break
 			}
+			// What is above the tile's height is never read.
+			*(*[mostRows]float32)(dst[at:]) = [mostRows]float32(src)
+			h := height
+			if t < taller {
+				h++
+			}
+			src, at = src[h:], at+kc*mostRows
 		}
-		i += h
 	}
 }
 

@@ -11,9 +11,9 @@ import (
 // are static: a product takes no memory, and one that was never claimed costs
 // none.
 type workspace struct {
-	busy  atomic.Bool
-	block [depth * blockRows]float32
-	panel [depth * panelCols]float32
+	busy   atomic.Bool
+	block  [depth * blockRows]float32
+	panels [depth * panels * panelCols]float32
 }
 
 var workspaces [32]workspace

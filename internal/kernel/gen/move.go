@@ -9,7 +9,7 @@ import (
 // moves writes what lays matrices out anew.
 func moves() {
 	transpose8()
-	panel16()
+	panels16()
 }
 
 // transpose8 transposes 8 rows, block by block of 8 columns, in three rounds of
@@ -82,24 +82,36 @@ func transpose8() {
 	avo.RET()
 }
 
-// panel16 copies rows of 16 columns to where they lie side by side.
-func panel16() {
-	avo.TEXT("panel16", avo.NOSPLIT, "func(dst, src *float32, srcStride, rows int)")
-	avo.Doc("panel16 copies rows of 16 columns, srcStride bytes apart, to dst without gaps.")
+// panels16 copies rows of 16 columns a panel to where a panel's rows lie side by
+// side, one panel behind the other.
+func panels16() {
+	avo.TEXT("panels16", avo.NOSPLIT, "func(dst, src *float32, srcStride, rows, panels int)")
+	avo.Doc("panels16 copies rows of 16·panels columns, srcStride bytes apart, to dst panel by panel.")
 	dst := avo.Load(avo.Param("dst"), avo.GP64())
 	src := avo.Load(avo.Param("src"), avo.GP64())
 	ss := avo.Load(avo.Param("srcStride"), avo.GP64())
-	n := avo.Load(avo.Param("rows"), avo.GP64())
+	rows := avo.Load(avo.Param("rows"), avo.GP64())
+	panels := avo.Load(avo.Param("panels"), avo.GP64())
+	size, d, s, n := avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64()
+	avo.MOVQ(rows, size)
+	avo.SHLQ(op.Imm(6), size)
 	x, y := avo.YMM(), avo.YMM()
 	avo.Label("row")
-	avo.VMOVUPS(op.Mem{Base: src}, x)
-	avo.VMOVUPS(op.Mem{Base: src, Disp: 32}, y)
-	avo.PREFETCHT0(op.Mem{Base: src, Disp: 127})
-	avo.VMOVUPS(x, op.Mem{Base: dst})
-	avo.VMOVUPS(y, op.Mem{Base: dst, Disp: 32})
+	avo.MOVQ(dst, d)
+	avo.MOVQ(src, s)
+	avo.MOVQ(panels, n)
+	avo.Label("panel")
+	avo.VMOVUPS(op.Mem{Base: s}, x)
+	avo.VMOVUPS(op.Mem{Base: s, Disp: 32}, y)
+	avo.VMOVUPS(x, op.Mem{Base: d})
+	avo.VMOVUPS(y, op.Mem{Base: d, Disp: 32})
+	avo.ADDQ(op.Imm(64), s)
+	avo.ADDQ(size, d)
+	avo.DECQ(n)
+	avo.JNZ(op.LabelRef("panel"))
 	avo.ADDQ(ss, src)
 	avo.ADDQ(op.Imm(64), dst)
-	avo.DECQ(n)
+	avo.DECQ(rows)
 	avo.JNZ(op.LabelRef("row"))
 	avo.VZEROUPPER()
 	avo.RET()
