@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -399,6 +400,63 @@ func TestOpenErrors(t *testing.T) {
 	}
 	if _, err := csv.Open(filepath.Join(dir, "none.csv"), csv.Options{}); !errors.Is(err, os.ErrNotExist) || !errors.As(err, &e) {
 		t.Errorf("no file: %v", err)
+	}
+}
+
+func TestOpenLarge(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "t.csv")
+	text := strings.Replace(shop, `"2,5"`, `"2"`, 1)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := csv.OpenLarge(path, csv.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, _ := rows(t, s)
+	want, _, _ := rows(t, load(t, text, csv.Options{}))
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if s.Read(data.NewBatch(s.Schema(), 1), []int32{0}) == nil {
+		t.Error("a closed file was read")
+	}
+	if _, err := csv.OpenLarge(path, csv.Options{Label: "none"}); err == nil {
+		t.Error("a label that is not there was taken")
+	}
+	if runtime.GOOS != "windows" {
+		var e *data.Error
+		if _, err := csv.OpenLarge("/dev/zero", csv.Options{}); !errors.As(err, &e) || !strings.Contains(err.Error(), "no regular file") {
+			t.Errorf("an endless stream: %v", err)
+		}
+	}
+}
+
+// A table of numbers and weights reads later files by the same rules.
+func TestTableOfNumbers(t *testing.T) {
+	t.Parallel()
+	table := load(t, "a,w,y\n1,1,0.5\n2,2,1.5\n", csv.Options{Weight: "w"}).Table()
+	s, err := csv.Load([]byte("y,a\n3,4\n"), csv.Options{Table: table}, true, 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x, y, w := rows(t, s); x[0][0] != 4 || y[0] != 3 || w != nil {
+		t.Errorf("row %v, target %v, weights %v", x, y, w)
+	}
+	for text, want := range map[string]string{
+		"a,w,y\n1,1,?\n":   "t.csv:2:5: the label is missing",
+		"a,w,y\n1,1,x\n":   `t.csv:2:5: the label "x" is not a number`,
+		"a,w,y\n1,1,nan\n": `t.csv:2:5: "nan" is not a finite number`,
+		"a,w,y\n1,-1,0\n":  `t.csv:2:3: a row's weight is "-1"`,
+		"a,w,y\ninf,1,0\n": `t.csv:2:1: column "a": "inf" is not a finite number`,
+	} {
+		if _, err := csv.Load([]byte(text), csv.Options{Table: table}, false, 0, 0); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q:\n%v, want\n%s", text, err, want)
+		}
 	}
 }
 

@@ -11,3 +11,8 @@ func Load(content []byte, o Options, onDisk bool, entries, numbers int) (*Source
 	}
 	return load("t.csv", bytes.NewReader(content), int64(len(content)), o, b)
 }
+
+// OpenLarge opens a file as one too large for memory.
+func OpenLarge(path string, o Options) (*Source, error) {
+	return open(path, o, bounds{memory: 8, index: 8, sample: 1000})
+}

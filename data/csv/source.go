@@ -51,8 +51,9 @@ type Source struct {
 // Open reads the file at path through once. What is wrong with its content is
 // a *[data.Error] that names the line and column. Medians are of all rows
 // until [Source.Fit] is called.
-func Open(path string, o Options) (*Source, error) {
-	b := usual()
+func Open(path string, o Options) (*Source, error) { return open(path, o, usual()) }
+
+func open(path string, o Options, b bounds) (*Source, error) {
 	f, err := os.Open(path)
 	var cause *fs.PathError
 	if errors.As(err, &cause) {
@@ -103,7 +104,7 @@ func load(path string, r io.ReaderAt, size int64, o Options, b bounds) (*Source,
 		s.file = r
 	}
 	sum := sha256.New()
-	rec, err := s.open(io.TeeReader(io.NewSectionReader(r, 0, size), sum))
+	rec, err := s.begin(io.TeeReader(io.NewSectionReader(r, 0, size), sum))
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +121,7 @@ func load(path string, r io.ReaderAt, size int64, o Options, b bounds) (*Source,
 			s.samples = append(s.samples, cols[in.cell].sample)
 		}
 		if inMemory {
-			again, err := s.open(io.NewSectionReader(r, 0, size))
+			again, err := s.begin(io.NewSectionReader(r, 0, size))
 			if err != nil {
 				return nil, err
 			}
@@ -150,8 +151,8 @@ func load(path string, r io.ReaderAt, size int64, o Options, b bounds) (*Source,
 	return s, nil
 }
 
-// open is the rows of the whole file r, past the header.
-func (s *Source) open(r io.Reader) (*records, error) {
+// begin is the rows of the whole file r, past the header.
+func (s *Source) begin(r io.Reader) (*records, error) {
 	if _, err := io.CopyN(io.Discard, r, s.layout.start); err != nil {
 		return nil, &data.Error{Path: s.path, Msg: "cannot be read", Err: err}
 	}
