@@ -11,7 +11,7 @@ TEXT ·product1(SB), NOSPLIT, $0-8
 	MOVQ (AX), CX
 	MOVQ 32(AX), DX
 	MOVQ 8(AX), BX
-	MOVQ 40(AX), SI
+	MOVQ 40(AX), CX
 	MOVQ 48(AX), SI
 	MOVQ 16(AX), DI
 	MOVQ 56(AX), R8
@@ -24,6 +24,10 @@ TEXT ·product1(SB), NOSPLIT, $0-8
 	JE   tail3
 	CMPQ 80(AX), $+4
 	JE   tail4
+
+down:
+	MOVQ 16(AX), DI
+	MOVQ (AX), CX
 	MOVQ 72(AX), R10
 
 next:
@@ -77,178 +81,235 @@ fulldone:
 	ADDQ $+128, CX
 	DECQ R10
 	JNZ  next
+	DECQ 96(AX)
+	JZ   downend
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  down
+
+downend:
 	VZEROUPPER
 	RET
 
 tail1:
-	MOVQ   DI, DI
+	MOVQ   (AX), CX
+	MOVQ   BX, R10
+	MOVQ   DI, R11
+	MOVQ   R9, R12
 	VXORPS Y0, Y0, Y0
 
 masked1k:
-	MOVQ         24(AX), R10
-	VMOVUPS      (R10), Y1
-	VMASKMOVPS   (DI), Y1, Y1
-	VBROADCASTSS (BX), Y2
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y1
+	VMASKMOVPS   (R11), Y1, Y1
+	VBROADCASTSS (R10), Y2
 	VFMADD231PS  Y2, Y1, Y0
-	ADDQ         SI, BX
-	ADDQ         R8, DI
-	DECQ         R9
+	ADDQ         SI, R10
+	ADDQ         R8, R11
+	DECQ         R12
 	JNZ          masked1k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y1
+	MOVQ         CX, R10
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y1
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMASKMOVPS   (BX), Y1, Y2
+	VMASKMOVPS   (R10), Y1, Y2
 	VADDPS       Y2, Y0, Y0
-	VMASKMOVPS   Y0, Y1, (BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y0, Y1, (R10)
+	ADDQ         DX, R10
 	JMP          masked1done
 
 masked1store:
-	MOVQ       CX, BX
-	VMASKMOVPS Y0, Y1, (BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R10
+	VMASKMOVPS Y0, Y1, (R10)
+	ADDQ       DX, R10
 
 masked1done:
+	DECQ 96(AX)
+	JZ   tail1end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail1
+
+tail1end:
 	VZEROUPPER
 	RET
 
 tail2:
-	MOVQ   DI, DI
+	MOVQ   (AX), CX
+	MOVQ   BX, R10
+	MOVQ   DI, R11
+	MOVQ   R9, R12
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 
 masked2k:
-	VMOVUPS      (DI), Y2
-	MOVQ         24(AX), R10
-	VMOVUPS      (R10), Y3
-	VMASKMOVPS   32(DI), Y3, Y3
-	VBROADCASTSS (BX), Y4
+	VMOVUPS      (R11), Y2
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y3
+	VMASKMOVPS   32(R11), Y3, Y3
+	VBROADCASTSS (R10), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
-	ADDQ         SI, BX
-	ADDQ         R8, DI
-	DECQ         R9
+	ADDQ         SI, R10
+	ADDQ         R8, R11
+	DECQ         R12
 	JNZ          masked2k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y2
+	MOVQ         CX, R10
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y2
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (BX), Y0, Y0
-	VMOVUPS      Y0, (BX)
-	VMASKMOVPS   32(BX), Y2, Y0
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VMASKMOVPS   32(R10), Y2, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y2, 32(BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y1, Y2, 32(R10)
+	ADDQ         DX, R10
 	JMP          masked2done
 
 masked2store:
-	MOVQ       CX, BX
-	VMOVUPS    Y0, (BX)
-	VMASKMOVPS Y1, Y2, 32(BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R10
+	VMOVUPS    Y0, (R10)
+	VMASKMOVPS Y1, Y2, 32(R10)
+	ADDQ       DX, R10
 
 masked2done:
+	DECQ 96(AX)
+	JZ   tail2end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail2
+
+tail2end:
 	VZEROUPPER
 	RET
 
 tail3:
-	MOVQ   DI, DI
+	MOVQ   (AX), CX
+	MOVQ   BX, R10
+	MOVQ   DI, R11
+	MOVQ   R9, R12
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 
 masked3k:
-	VMOVUPS      (DI), Y3
-	VMOVUPS      32(DI), Y4
-	MOVQ         24(AX), R10
-	VMOVUPS      (R10), Y5
-	VMASKMOVPS   64(DI), Y5, Y5
-	VBROADCASTSS (BX), Y6
+	VMOVUPS      (R11), Y3
+	VMOVUPS      32(R11), Y4
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y5
+	VMASKMOVPS   64(R11), Y5, Y5
+	VBROADCASTSS (R10), Y6
 	VFMADD231PS  Y6, Y3, Y0
 	VFMADD231PS  Y6, Y4, Y1
 	VFMADD231PS  Y6, Y5, Y2
-	ADDQ         SI, BX
-	ADDQ         R8, DI
-	DECQ         R9
+	ADDQ         SI, R10
+	ADDQ         R8, R11
+	DECQ         R12
 	JNZ          masked3k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y3
+	MOVQ         CX, R10
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y3
 	CMPQ         88(AX), $0x00
 	JE           masked3store
-	VADDPS       (BX), Y0, Y0
-	VMOVUPS      Y0, (BX)
-	VADDPS       32(BX), Y1, Y1
-	VMOVUPS      Y1, 32(BX)
-	VMASKMOVPS   64(BX), Y3, Y0
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	VMASKMOVPS   64(R10), Y3, Y0
 	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y3, 64(BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y2, Y3, 64(R10)
+	ADDQ         DX, R10
 	JMP          masked3done
 
 masked3store:
-	MOVQ       CX, BX
-	VMOVUPS    Y0, (BX)
-	VMOVUPS    Y1, 32(BX)
-	VMASKMOVPS Y2, Y3, 64(BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R10
+	VMOVUPS    Y0, (R10)
+	VMOVUPS    Y1, 32(R10)
+	VMASKMOVPS Y2, Y3, 64(R10)
+	ADDQ       DX, R10
 
 masked3done:
+	DECQ 96(AX)
+	JZ   tail3end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail3
+
+tail3end:
 	VZEROUPPER
 	RET
 
 tail4:
-	MOVQ   DI, DI
+	MOVQ   (AX), CX
+	MOVQ   BX, R10
+	MOVQ   DI, R11
+	MOVQ   R9, R12
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 
 masked4k:
-	VMOVUPS      (DI), Y4
-	VMOVUPS      32(DI), Y5
-	VMOVUPS      64(DI), Y6
-	MOVQ         24(AX), R10
-	VMOVUPS      (R10), Y7
-	VMASKMOVPS   96(DI), Y7, Y7
-	VBROADCASTSS (BX), Y8
+	VMOVUPS      (R11), Y4
+	VMOVUPS      32(R11), Y5
+	VMOVUPS      64(R11), Y6
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y7
+	VMASKMOVPS   96(R11), Y7, Y7
+	VBROADCASTSS (R10), Y8
 	VFMADD231PS  Y8, Y4, Y0
 	VFMADD231PS  Y8, Y5, Y1
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	ADDQ         SI, BX
-	ADDQ         R8, DI
-	DECQ         R9
+	ADDQ         SI, R10
+	ADDQ         R8, R11
+	DECQ         R12
 	JNZ          masked4k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y4
+	MOVQ         CX, R10
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y4
 	CMPQ         88(AX), $0x00
 	JE           masked4store
-	VADDPS       (BX), Y0, Y0
-	VMOVUPS      Y0, (BX)
-	VADDPS       32(BX), Y1, Y1
-	VMOVUPS      Y1, 32(BX)
-	VADDPS       64(BX), Y2, Y2
-	VMOVUPS      Y2, 64(BX)
-	VMASKMOVPS   96(BX), Y4, Y0
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	VADDPS       64(R10), Y2, Y2
+	VMOVUPS      Y2, 64(R10)
+	VMASKMOVPS   96(R10), Y4, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y4, 96(BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y3, Y4, 96(R10)
+	ADDQ         DX, R10
 	JMP          masked4done
 
 masked4store:
-	MOVQ       CX, BX
-	VMOVUPS    Y0, (BX)
-	VMOVUPS    Y1, 32(BX)
-	VMOVUPS    Y2, 64(BX)
-	VMASKMOVPS Y3, Y4, 96(BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R10
+	VMOVUPS    Y0, (R10)
+	VMOVUPS    Y1, 32(R10)
+	VMOVUPS    Y2, 64(R10)
+	VMASKMOVPS Y3, Y4, 96(R10)
+	ADDQ       DX, R10
 
 masked4done:
+	DECQ 96(AX)
+	JZ   tail4end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail4
+
+tail4end:
 	VZEROUPPER
 	RET
 
@@ -272,6 +333,10 @@ TEXT ·product2(SB), NOSPLIT, $0-8
 	JE   tail3
 	CMPQ 80(AX), $+4
 	JE   tail4
+
+down:
+	MOVQ 16(AX), R8
+	MOVQ (AX), CX
 	MOVQ 72(AX), R11
 
 next:
@@ -348,108 +413,144 @@ fulldone:
 	ADDQ $+128, CX
 	DECQ R11
 	JNZ  next
+	DECQ 96(AX)
+	JZ   downend
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  down
+
+downend:
 	VZEROUPPER
 	RET
 
 tail1:
-	MOVQ   R8, R8
+	MOVQ   (AX), CX
+	MOVQ   BX, R11
+	MOVQ   R8, R12
+	MOVQ   R10, R13
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 
 masked1k:
-	MOVQ         24(AX), R11
-	VMOVUPS      (R11), Y2
-	VMASKMOVPS   (R8), Y2, Y2
-	VBROADCASTSS (BX), Y3
+	MOVQ         24(AX), R14
+	VMOVUPS      (R14), Y2
+	VMASKMOVPS   (R12), Y2, Y2
+	VBROADCASTSS (R11), Y3
 	VFMADD231PS  Y3, Y2, Y0
-	VBROADCASTSS (BX)(SI*1), Y3
+	VBROADCASTSS (R11)(SI*1), Y3
 	VFMADD231PS  Y3, Y2, Y1
-	ADDQ         DI, BX
-	ADDQ         R9, R8
-	DECQ         R10
+	ADDQ         DI, R11
+	ADDQ         R9, R12
+	DECQ         R13
 	JNZ          masked1k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y2
+	MOVQ         CX, R11
+	MOVQ         24(AX), R12
+	VMOVUPS      (R12), Y2
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMASKMOVPS   (BX), Y2, Y3
+	VMASKMOVPS   (R11), Y2, Y3
 	VADDPS       Y3, Y0, Y0
-	VMASKMOVPS   Y0, Y2, (BX)
-	ADDQ         DX, BX
-	VMASKMOVPS   (BX), Y2, Y0
+	VMASKMOVPS   Y0, Y2, (R11)
+	ADDQ         DX, R11
+	VMASKMOVPS   (R11), Y2, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y2, (BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y1, Y2, (R11)
+	ADDQ         DX, R11
 	JMP          masked1done
 
 masked1store:
-	MOVQ       CX, BX
-	VMASKMOVPS Y0, Y2, (BX)
-	ADDQ       DX, BX
-	VMASKMOVPS Y1, Y2, (BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R11
+	VMASKMOVPS Y0, Y2, (R11)
+	ADDQ       DX, R11
+	VMASKMOVPS Y1, Y2, (R11)
+	ADDQ       DX, R11
 
 masked1done:
+	DECQ 96(AX)
+	JZ   tail1end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail1
+
+tail1end:
 	VZEROUPPER
 	RET
 
 tail2:
-	MOVQ   R8, R8
+	MOVQ   (AX), CX
+	MOVQ   BX, R11
+	MOVQ   R8, R12
+	MOVQ   R10, R13
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 
 masked2k:
-	VMOVUPS      (R8), Y4
-	MOVQ         24(AX), R11
-	VMOVUPS      (R11), Y5
-	VMASKMOVPS   32(R8), Y5, Y5
-	VBROADCASTSS (BX), Y6
+	VMOVUPS      (R12), Y4
+	MOVQ         24(AX), R14
+	VMOVUPS      (R14), Y5
+	VMASKMOVPS   32(R12), Y5, Y5
+	VBROADCASTSS (R11), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS (BX)(SI*1), Y6
+	VBROADCASTSS (R11)(SI*1), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         DI, BX
-	ADDQ         R9, R8
-	DECQ         R10
+	ADDQ         DI, R11
+	ADDQ         R9, R12
+	DECQ         R13
 	JNZ          masked2k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y4
+	MOVQ         CX, R11
+	MOVQ         24(AX), R12
+	VMOVUPS      (R12), Y4
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (BX), Y0, Y0
-	VMOVUPS      Y0, (BX)
-	VMASKMOVPS   32(BX), Y4, Y0
+	VADDPS       (R11), Y0, Y0
+	VMOVUPS      Y0, (R11)
+	VMASKMOVPS   32(R11), Y4, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y4, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y2, Y2
-	VMOVUPS      Y2, (BX)
-	VMASKMOVPS   32(BX), Y4, Y0
+	VMASKMOVPS   Y1, Y4, 32(R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Y2, Y2
+	VMOVUPS      Y2, (R11)
+	VMASKMOVPS   32(R11), Y4, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y4, 32(BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y3, Y4, 32(R11)
+	ADDQ         DX, R11
 	JMP          masked2done
 
 masked2store:
-	MOVQ       CX, BX
-	VMOVUPS    Y0, (BX)
-	VMASKMOVPS Y1, Y4, 32(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y2, (BX)
-	VMASKMOVPS Y3, Y4, 32(BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R11
+	VMOVUPS    Y0, (R11)
+	VMASKMOVPS Y1, Y4, 32(R11)
+	ADDQ       DX, R11
+	VMOVUPS    Y2, (R11)
+	VMASKMOVPS Y3, Y4, 32(R11)
+	ADDQ       DX, R11
 
 masked2done:
+	DECQ 96(AX)
+	JZ   tail2end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail2
+
+tail2end:
 	VZEROUPPER
 	RET
 
 tail3:
-	MOVQ   R8, R8
+	MOVQ   (AX), CX
+	MOVQ   BX, R11
+	MOVQ   R8, R12
+	MOVQ   R10, R13
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -458,63 +559,75 @@ tail3:
 	VXORPS Y5, Y5, Y5
 
 masked3k:
-	VMOVUPS      (R8), Y6
-	VMOVUPS      32(R8), Y7
-	MOVQ         24(AX), R11
-	VMOVUPS      (R11), Y8
-	VMASKMOVPS   64(R8), Y8, Y8
-	VBROADCASTSS (BX), Y9
+	VMOVUPS      (R12), Y6
+	VMOVUPS      32(R12), Y7
+	MOVQ         24(AX), R14
+	VMOVUPS      (R14), Y8
+	VMASKMOVPS   64(R12), Y8, Y8
+	VBROADCASTSS (R11), Y9
 	VFMADD231PS  Y9, Y6, Y0
 	VFMADD231PS  Y9, Y7, Y1
 	VFMADD231PS  Y9, Y8, Y2
-	VBROADCASTSS (BX)(SI*1), Y9
+	VBROADCASTSS (R11)(SI*1), Y9
 	VFMADD231PS  Y9, Y6, Y3
 	VFMADD231PS  Y9, Y7, Y4
 	VFMADD231PS  Y9, Y8, Y5
-	ADDQ         DI, BX
-	ADDQ         R9, R8
-	DECQ         R10
+	ADDQ         DI, R11
+	ADDQ         R9, R12
+	DECQ         R13
 	JNZ          masked3k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y6
+	MOVQ         CX, R11
+	MOVQ         24(AX), R12
+	VMOVUPS      (R12), Y6
 	CMPQ         88(AX), $0x00
 	JE           masked3store
-	VADDPS       (BX), Y0, Y0
-	VMOVUPS      Y0, (BX)
-	VADDPS       32(BX), Y1, Y1
-	VMOVUPS      Y1, 32(BX)
-	VMASKMOVPS   64(BX), Y6, Y0
+	VADDPS       (R11), Y0, Y0
+	VMOVUPS      Y0, (R11)
+	VADDPS       32(R11), Y1, Y1
+	VMOVUPS      Y1, 32(R11)
+	VMASKMOVPS   64(R11), Y6, Y0
 	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y6, 64(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y3, Y3
-	VMOVUPS      Y3, (BX)
-	VADDPS       32(BX), Y4, Y4
-	VMOVUPS      Y4, 32(BX)
-	VMASKMOVPS   64(BX), Y6, Y0
+	VMASKMOVPS   Y2, Y6, 64(R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Y3, Y3
+	VMOVUPS      Y3, (R11)
+	VADDPS       32(R11), Y4, Y4
+	VMOVUPS      Y4, 32(R11)
+	VMASKMOVPS   64(R11), Y6, Y0
 	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y6, 64(BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y5, Y6, 64(R11)
+	ADDQ         DX, R11
 	JMP          masked3done
 
 masked3store:
-	MOVQ       CX, BX
-	VMOVUPS    Y0, (BX)
-	VMOVUPS    Y1, 32(BX)
-	VMASKMOVPS Y2, Y6, 64(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y3, (BX)
-	VMOVUPS    Y4, 32(BX)
-	VMASKMOVPS Y5, Y6, 64(BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R11
+	VMOVUPS    Y0, (R11)
+	VMOVUPS    Y1, 32(R11)
+	VMASKMOVPS Y2, Y6, 64(R11)
+	ADDQ       DX, R11
+	VMOVUPS    Y3, (R11)
+	VMOVUPS    Y4, 32(R11)
+	VMASKMOVPS Y5, Y6, 64(R11)
+	ADDQ       DX, R11
 
 masked3done:
+	DECQ 96(AX)
+	JZ   tail3end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail3
+
+tail3end:
 	VZEROUPPER
 	RET
 
 tail4:
-	MOVQ   R8, R8
+	MOVQ   (AX), CX
+	MOVQ   BX, R11
+	MOVQ   R8, R12
+	MOVQ   R10, R13
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -525,67 +638,76 @@ tail4:
 	VXORPS Y7, Y7, Y7
 
 masked4k:
-	VMOVUPS      (R8), Y8
-	VMOVUPS      32(R8), Y9
-	VMOVUPS      64(R8), Y10
-	MOVQ         24(AX), R11
-	VMOVUPS      (R11), Y11
-	VMASKMOVPS   96(R8), Y11, Y11
-	VBROADCASTSS (BX), Y12
+	VMOVUPS      (R12), Y8
+	VMOVUPS      32(R12), Y9
+	VMOVUPS      64(R12), Y10
+	MOVQ         24(AX), R14
+	VMOVUPS      (R14), Y11
+	VMASKMOVPS   96(R12), Y11, Y11
+	VBROADCASTSS (R11), Y12
 	VFMADD231PS  Y12, Y8, Y0
 	VFMADD231PS  Y12, Y9, Y1
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS (BX)(SI*1), Y12
+	VBROADCASTSS (R11)(SI*1), Y12
 	VFMADD231PS  Y12, Y8, Y4
 	VFMADD231PS  Y12, Y9, Y5
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	ADDQ         DI, BX
-	ADDQ         R9, R8
-	DECQ         R10
+	ADDQ         DI, R11
+	ADDQ         R9, R12
+	DECQ         R13
 	JNZ          masked4k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y8
+	MOVQ         CX, R11
+	MOVQ         24(AX), R12
+	VMOVUPS      (R12), Y8
 	CMPQ         88(AX), $0x00
 	JE           masked4store
-	VADDPS       (BX), Y0, Y0
-	VMOVUPS      Y0, (BX)
-	VADDPS       32(BX), Y1, Y1
-	VMOVUPS      Y1, 32(BX)
-	VADDPS       64(BX), Y2, Y2
-	VMOVUPS      Y2, 64(BX)
-	VMASKMOVPS   96(BX), Y8, Y0
+	VADDPS       (R11), Y0, Y0
+	VMOVUPS      Y0, (R11)
+	VADDPS       32(R11), Y1, Y1
+	VMOVUPS      Y1, 32(R11)
+	VADDPS       64(R11), Y2, Y2
+	VMOVUPS      Y2, 64(R11)
+	VMASKMOVPS   96(R11), Y8, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y8, 96(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y4, Y4
-	VMOVUPS      Y4, (BX)
-	VADDPS       32(BX), Y5, Y5
-	VMOVUPS      Y5, 32(BX)
-	VADDPS       64(BX), Y6, Y6
-	VMOVUPS      Y6, 64(BX)
-	VMASKMOVPS   96(BX), Y8, Y0
+	VMASKMOVPS   Y3, Y8, 96(R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Y4, Y4
+	VMOVUPS      Y4, (R11)
+	VADDPS       32(R11), Y5, Y5
+	VMOVUPS      Y5, 32(R11)
+	VADDPS       64(R11), Y6, Y6
+	VMOVUPS      Y6, 64(R11)
+	VMASKMOVPS   96(R11), Y8, Y0
 	VADDPS       Y0, Y7, Y7
-	VMASKMOVPS   Y7, Y8, 96(BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y7, Y8, 96(R11)
+	ADDQ         DX, R11
 	JMP          masked4done
 
 masked4store:
-	MOVQ       CX, BX
-	VMOVUPS    Y0, (BX)
-	VMOVUPS    Y1, 32(BX)
-	VMOVUPS    Y2, 64(BX)
-	VMASKMOVPS Y3, Y8, 96(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y4, (BX)
-	VMOVUPS    Y5, 32(BX)
-	VMOVUPS    Y6, 64(BX)
-	VMASKMOVPS Y7, Y8, 96(BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R11
+	VMOVUPS    Y0, (R11)
+	VMOVUPS    Y1, 32(R11)
+	VMOVUPS    Y2, 64(R11)
+	VMASKMOVPS Y3, Y8, 96(R11)
+	ADDQ       DX, R11
+	VMOVUPS    Y4, (R11)
+	VMOVUPS    Y5, 32(R11)
+	VMOVUPS    Y6, 64(R11)
+	VMASKMOVPS Y7, Y8, 96(R11)
+	ADDQ       DX, R11
 
 masked4done:
+	DECQ 96(AX)
+	JZ   tail4end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail4
+
+tail4end:
 	VZEROUPPER
 	RET
 
@@ -607,6 +729,10 @@ TEXT ·product3(SB), NOSPLIT, $0-8
 	JE   tail2
 	CMPQ 80(AX), $+3
 	JE   tail3
+
+down:
+	MOVQ 16(AX), R8
+	MOVQ (AX), CX
 	MOVQ 72(AX), R11
 
 next:
@@ -690,63 +816,87 @@ fulldone:
 	ADDQ $+96, CX
 	DECQ R11
 	JNZ  next
+	DECQ 96(AX)
+	JZ   downend
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  down
+
+downend:
 	VZEROUPPER
 	RET
 
 tail1:
-	MOVQ   R8, R8
+	MOVQ   (AX), CX
+	MOVQ   BX, R11
+	MOVQ   R8, R12
+	MOVQ   R10, R13
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 
 masked1k:
-	MOVQ         24(AX), R11
-	VMOVUPS      (R11), Y3
-	VMASKMOVPS   (R8), Y3, Y3
-	VBROADCASTSS (BX), Y4
+	MOVQ         24(AX), R14
+	VMOVUPS      (R14), Y3
+	VMASKMOVPS   (R12), Y3, Y3
+	VBROADCASTSS (R11), Y4
 	VFMADD231PS  Y4, Y3, Y0
-	VBROADCASTSS (BX)(SI*1), Y4
+	VBROADCASTSS (R11)(SI*1), Y4
 	VFMADD231PS  Y4, Y3, Y1
-	VBROADCASTSS (BX)(SI*2), Y4
+	VBROADCASTSS (R11)(SI*2), Y4
 	VFMADD231PS  Y4, Y3, Y2
-	ADDQ         DI, BX
-	ADDQ         R9, R8
-	DECQ         R10
+	ADDQ         DI, R11
+	ADDQ         R9, R12
+	DECQ         R13
 	JNZ          masked1k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y3
+	MOVQ         CX, R11
+	MOVQ         24(AX), R12
+	VMOVUPS      (R12), Y3
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMASKMOVPS   (BX), Y3, Y4
+	VMASKMOVPS   (R11), Y3, Y4
 	VADDPS       Y4, Y0, Y0
-	VMASKMOVPS   Y0, Y3, (BX)
-	ADDQ         DX, BX
-	VMASKMOVPS   (BX), Y3, Y0
+	VMASKMOVPS   Y0, Y3, (R11)
+	ADDQ         DX, R11
+	VMASKMOVPS   (R11), Y3, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y3, (BX)
-	ADDQ         DX, BX
-	VMASKMOVPS   (BX), Y3, Y0
+	VMASKMOVPS   Y1, Y3, (R11)
+	ADDQ         DX, R11
+	VMASKMOVPS   (R11), Y3, Y0
 	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y3, (BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y2, Y3, (R11)
+	ADDQ         DX, R11
 	JMP          masked1done
 
 masked1store:
-	MOVQ       CX, BX
-	VMASKMOVPS Y0, Y3, (BX)
-	ADDQ       DX, BX
-	VMASKMOVPS Y1, Y3, (BX)
-	ADDQ       DX, BX
-	VMASKMOVPS Y2, Y3, (BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R11
+	VMASKMOVPS Y0, Y3, (R11)
+	ADDQ       DX, R11
+	VMASKMOVPS Y1, Y3, (R11)
+	ADDQ       DX, R11
+	VMASKMOVPS Y2, Y3, (R11)
+	ADDQ       DX, R11
 
 masked1done:
+	DECQ 96(AX)
+	JZ   tail1end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail1
+
+tail1end:
 	VZEROUPPER
 	RET
 
 tail2:
-	MOVQ   R8, R8
+	MOVQ   (AX), CX
+	MOVQ   BX, R11
+	MOVQ   R8, R12
+	MOVQ   R10, R13
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -755,66 +905,78 @@ tail2:
 	VXORPS Y5, Y5, Y5
 
 masked2k:
-	VMOVUPS      (R8), Y6
-	MOVQ         24(AX), R11
-	VMOVUPS      (R11), Y7
-	VMASKMOVPS   32(R8), Y7, Y7
-	VBROADCASTSS (BX), Y8
+	VMOVUPS      (R12), Y6
+	MOVQ         24(AX), R14
+	VMOVUPS      (R14), Y7
+	VMASKMOVPS   32(R12), Y7, Y7
+	VBROADCASTSS (R11), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
-	VBROADCASTSS (BX)(SI*1), Y8
+	VBROADCASTSS (R11)(SI*1), Y8
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	VBROADCASTSS (BX)(SI*2), Y8
+	VBROADCASTSS (R11)(SI*2), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
-	ADDQ         DI, BX
-	ADDQ         R9, R8
-	DECQ         R10
+	ADDQ         DI, R11
+	ADDQ         R9, R12
+	DECQ         R13
 	JNZ          masked2k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y6
+	MOVQ         CX, R11
+	MOVQ         24(AX), R12
+	VMOVUPS      (R12), Y6
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (BX), Y0, Y0
-	VMOVUPS      Y0, (BX)
-	VMASKMOVPS   32(BX), Y6, Y0
+	VADDPS       (R11), Y0, Y0
+	VMOVUPS      Y0, (R11)
+	VMASKMOVPS   32(R11), Y6, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y6, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y2, Y2
-	VMOVUPS      Y2, (BX)
-	VMASKMOVPS   32(BX), Y6, Y0
+	VMASKMOVPS   Y1, Y6, 32(R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Y2, Y2
+	VMOVUPS      Y2, (R11)
+	VMASKMOVPS   32(R11), Y6, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y6, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y4, Y4
-	VMOVUPS      Y4, (BX)
-	VMASKMOVPS   32(BX), Y6, Y0
+	VMASKMOVPS   Y3, Y6, 32(R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Y4, Y4
+	VMOVUPS      Y4, (R11)
+	VMASKMOVPS   32(R11), Y6, Y0
 	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y6, 32(BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y5, Y6, 32(R11)
+	ADDQ         DX, R11
 	JMP          masked2done
 
 masked2store:
-	MOVQ       CX, BX
-	VMOVUPS    Y0, (BX)
-	VMASKMOVPS Y1, Y6, 32(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y2, (BX)
-	VMASKMOVPS Y3, Y6, 32(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y4, (BX)
-	VMASKMOVPS Y5, Y6, 32(BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R11
+	VMOVUPS    Y0, (R11)
+	VMASKMOVPS Y1, Y6, 32(R11)
+	ADDQ       DX, R11
+	VMOVUPS    Y2, (R11)
+	VMASKMOVPS Y3, Y6, 32(R11)
+	ADDQ       DX, R11
+	VMOVUPS    Y4, (R11)
+	VMASKMOVPS Y5, Y6, 32(R11)
+	ADDQ       DX, R11
 
 masked2done:
+	DECQ 96(AX)
+	JZ   tail2end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail2
+
+tail2end:
 	VZEROUPPER
 	RET
 
 tail3:
-	MOVQ   R8, R8
+	MOVQ   (AX), CX
+	MOVQ   BX, R11
+	MOVQ   R8, R12
+	MOVQ   R10, R13
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -826,74 +988,83 @@ tail3:
 	VXORPS Y8, Y8, Y8
 
 masked3k:
-	VMOVUPS      (R8), Y9
-	VMOVUPS      32(R8), Y10
-	MOVQ         24(AX), R11
-	VMOVUPS      (R11), Y11
-	VMASKMOVPS   64(R8), Y11, Y11
-	VBROADCASTSS (BX), Y12
+	VMOVUPS      (R12), Y9
+	VMOVUPS      32(R12), Y10
+	MOVQ         24(AX), R14
+	VMOVUPS      (R14), Y11
+	VMASKMOVPS   64(R12), Y11, Y11
+	VBROADCASTSS (R11), Y12
 	VFMADD231PS  Y12, Y9, Y0
 	VFMADD231PS  Y12, Y10, Y1
 	VFMADD231PS  Y12, Y11, Y2
-	VBROADCASTSS (BX)(SI*1), Y12
+	VBROADCASTSS (R11)(SI*1), Y12
 	VFMADD231PS  Y12, Y9, Y3
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS (BX)(SI*2), Y12
+	VBROADCASTSS (R11)(SI*2), Y12
 	VFMADD231PS  Y12, Y9, Y6
 	VFMADD231PS  Y12, Y10, Y7
 	VFMADD231PS  Y12, Y11, Y8
-	ADDQ         DI, BX
-	ADDQ         R9, R8
-	DECQ         R10
+	ADDQ         DI, R11
+	ADDQ         R9, R12
+	DECQ         R13
 	JNZ          masked3k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y9
+	MOVQ         CX, R11
+	MOVQ         24(AX), R12
+	VMOVUPS      (R12), Y9
 	CMPQ         88(AX), $0x00
 	JE           masked3store
-	VADDPS       (BX), Y0, Y0
-	VMOVUPS      Y0, (BX)
-	VADDPS       32(BX), Y1, Y1
-	VMOVUPS      Y1, 32(BX)
-	VMASKMOVPS   64(BX), Y9, Y0
+	VADDPS       (R11), Y0, Y0
+	VMOVUPS      Y0, (R11)
+	VADDPS       32(R11), Y1, Y1
+	VMOVUPS      Y1, 32(R11)
+	VMASKMOVPS   64(R11), Y9, Y0
 	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y9, 64(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y3, Y3
-	VMOVUPS      Y3, (BX)
-	VADDPS       32(BX), Y4, Y4
-	VMOVUPS      Y4, 32(BX)
-	VMASKMOVPS   64(BX), Y9, Y0
+	VMASKMOVPS   Y2, Y9, 64(R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Y3, Y3
+	VMOVUPS      Y3, (R11)
+	VADDPS       32(R11), Y4, Y4
+	VMOVUPS      Y4, 32(R11)
+	VMASKMOVPS   64(R11), Y9, Y0
 	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y9, 64(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y6, Y6
-	VMOVUPS      Y6, (BX)
-	VADDPS       32(BX), Y7, Y7
-	VMOVUPS      Y7, 32(BX)
-	VMASKMOVPS   64(BX), Y9, Y0
+	VMASKMOVPS   Y5, Y9, 64(R11)
+	ADDQ         DX, R11
+	VADDPS       (R11), Y6, Y6
+	VMOVUPS      Y6, (R11)
+	VADDPS       32(R11), Y7, Y7
+	VMOVUPS      Y7, 32(R11)
+	VMASKMOVPS   64(R11), Y9, Y0
 	VADDPS       Y0, Y8, Y8
-	VMASKMOVPS   Y8, Y9, 64(BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y8, Y9, 64(R11)
+	ADDQ         DX, R11
 	JMP          masked3done
 
 masked3store:
-	MOVQ       CX, BX
-	VMOVUPS    Y0, (BX)
-	VMOVUPS    Y1, 32(BX)
-	VMASKMOVPS Y2, Y9, 64(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y3, (BX)
-	VMOVUPS    Y4, 32(BX)
-	VMASKMOVPS Y5, Y9, 64(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y6, (BX)
-	VMOVUPS    Y7, 32(BX)
-	VMASKMOVPS Y8, Y9, 64(BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R11
+	VMOVUPS    Y0, (R11)
+	VMOVUPS    Y1, 32(R11)
+	VMASKMOVPS Y2, Y9, 64(R11)
+	ADDQ       DX, R11
+	VMOVUPS    Y3, (R11)
+	VMOVUPS    Y4, 32(R11)
+	VMASKMOVPS Y5, Y9, 64(R11)
+	ADDQ       DX, R11
+	VMOVUPS    Y6, (R11)
+	VMOVUPS    Y7, 32(R11)
+	VMASKMOVPS Y8, Y9, 64(R11)
+	ADDQ       DX, R11
 
 masked3done:
+	DECQ 96(AX)
+	JZ   tail3end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail3
+
+tail3end:
 	VZEROUPPER
 	RET
 
@@ -915,6 +1086,10 @@ TEXT ·product4(SB), NOSPLIT, $8-8
 	JE   tail1
 	CMPQ 80(AX), $+2
 	JE   tail2
+
+down:
+	MOVQ 16(AX), R8
+	MOVQ (AX), CX
 	MOVQ 72(AX), R12
 
 next:
@@ -997,75 +1172,101 @@ fulldone:
 	ADDQ $+64, CX
 	DECQ R12
 	JNZ  next
+	DECQ 96(AX)
+	JZ   downend
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	ADDQ CX, R11
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  down
+
+downend:
 	VZEROUPPER
 	RET
 
 tail1:
-	MOVQ   R11, R11
-	MOVQ   R10, R10
+	MOVQ   (AX), CX
+	MOVQ   BX, R12
+	MOVQ   R11, R13
+	MOVQ   R8, R14
+	MOVQ   R10, R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 
 masked1k:
-	MOVQ         24(AX), R12
-	VMOVUPS      (R12), Y4
-	VMASKMOVPS   (R8), Y4, Y4
-	VBROADCASTSS (BX), Y5
+	MOVQ         24(AX), BP
+	VMOVUPS      (BP), Y4
+	VMASKMOVPS   (R14), Y4, Y4
+	VBROADCASTSS (R12), Y5
 	VFMADD231PS  Y5, Y4, Y0
-	VBROADCASTSS (BX)(SI*1), Y5
+	VBROADCASTSS (R12)(SI*1), Y5
 	VFMADD231PS  Y5, Y4, Y1
-	VBROADCASTSS (BX)(SI*2), Y5
+	VBROADCASTSS (R12)(SI*2), Y5
 	VFMADD231PS  Y5, Y4, Y2
-	VBROADCASTSS (R11), Y5
+	VBROADCASTSS (R13), Y5
 	VFMADD231PS  Y5, Y4, Y3
-	ADDQ         DI, BX
-	ADDQ         DI, R11
-	ADDQ         R9, R8
-	DECQ         R10
+	ADDQ         DI, R12
+	ADDQ         DI, R13
+	ADDQ         R9, R14
+	DECQ         R15
 	JNZ          masked1k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y4
+	MOVQ         CX, R12
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y4
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMASKMOVPS   (BX), Y4, Y5
+	VMASKMOVPS   (R12), Y4, Y5
 	VADDPS       Y5, Y0, Y0
-	VMASKMOVPS   Y0, Y4, (BX)
-	ADDQ         DX, BX
-	VMASKMOVPS   (BX), Y4, Y0
+	VMASKMOVPS   Y0, Y4, (R12)
+	ADDQ         DX, R12
+	VMASKMOVPS   (R12), Y4, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y4, (BX)
-	ADDQ         DX, BX
-	VMASKMOVPS   (BX), Y4, Y0
+	VMASKMOVPS   Y1, Y4, (R12)
+	ADDQ         DX, R12
+	VMASKMOVPS   (R12), Y4, Y0
 	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y4, (BX)
-	ADDQ         DX, BX
-	VMASKMOVPS   (BX), Y4, Y0
+	VMASKMOVPS   Y2, Y4, (R12)
+	ADDQ         DX, R12
+	VMASKMOVPS   (R12), Y4, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y4, (BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y3, Y4, (R12)
+	ADDQ         DX, R12
 	JMP          masked1done
 
 masked1store:
-	MOVQ       CX, BX
-	VMASKMOVPS Y0, Y4, (BX)
-	ADDQ       DX, BX
-	VMASKMOVPS Y1, Y4, (BX)
-	ADDQ       DX, BX
-	VMASKMOVPS Y2, Y4, (BX)
-	ADDQ       DX, BX
-	VMASKMOVPS Y3, Y4, (BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R12
+	VMASKMOVPS Y0, Y4, (R12)
+	ADDQ       DX, R12
+	VMASKMOVPS Y1, Y4, (R12)
+	ADDQ       DX, R12
+	VMASKMOVPS Y2, Y4, (R12)
+	ADDQ       DX, R12
+	VMASKMOVPS Y3, Y4, (R12)
+	ADDQ       DX, R12
 
 masked1done:
+	DECQ 96(AX)
+	JZ   tail1end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	ADDQ CX, R11
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail1
+
+tail1end:
 	VZEROUPPER
 	RET
 
 tail2:
-	MOVQ   R11, R11
-	MOVQ   R10, R10
+	MOVQ   (AX), CX
+	MOVQ   BX, R12
+	MOVQ   R11, R13
+	MOVQ   R8, R14
+	MOVQ   R10, R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1076,74 +1277,84 @@ tail2:
 	VXORPS Y7, Y7, Y7
 
 masked2k:
-	VMOVUPS      (R8), Y8
-	MOVQ         24(AX), R12
-	VMOVUPS      (R12), Y9
-	VMASKMOVPS   32(R8), Y9, Y9
-	VBROADCASTSS (BX), Y10
+	VMOVUPS      (R14), Y8
+	MOVQ         24(AX), BP
+	VMOVUPS      (BP), Y9
+	VMASKMOVPS   32(R14), Y9, Y9
+	VBROADCASTSS (R12), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
-	VBROADCASTSS (BX)(SI*1), Y10
+	VBROADCASTSS (R12)(SI*1), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y3
-	VBROADCASTSS (BX)(SI*2), Y10
+	VBROADCASTSS (R12)(SI*2), Y10
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
-	VBROADCASTSS (R11), Y10
+	VBROADCASTSS (R13), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
-	ADDQ         DI, BX
-	ADDQ         DI, R11
-	ADDQ         R9, R8
-	DECQ         R10
+	ADDQ         DI, R12
+	ADDQ         DI, R13
+	ADDQ         R9, R14
+	DECQ         R15
 	JNZ          masked2k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y8
+	MOVQ         CX, R12
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y8
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (BX), Y0, Y0
-	VMOVUPS      Y0, (BX)
-	VMASKMOVPS   32(BX), Y8, Y0
+	VADDPS       (R12), Y0, Y0
+	VMOVUPS      Y0, (R12)
+	VMASKMOVPS   32(R12), Y8, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y8, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y2, Y2
-	VMOVUPS      Y2, (BX)
-	VMASKMOVPS   32(BX), Y8, Y0
+	VMASKMOVPS   Y1, Y8, 32(R12)
+	ADDQ         DX, R12
+	VADDPS       (R12), Y2, Y2
+	VMOVUPS      Y2, (R12)
+	VMASKMOVPS   32(R12), Y8, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y8, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y4, Y4
-	VMOVUPS      Y4, (BX)
-	VMASKMOVPS   32(BX), Y8, Y0
+	VMASKMOVPS   Y3, Y8, 32(R12)
+	ADDQ         DX, R12
+	VADDPS       (R12), Y4, Y4
+	VMOVUPS      Y4, (R12)
+	VMASKMOVPS   32(R12), Y8, Y0
 	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y8, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y6, Y6
-	VMOVUPS      Y6, (BX)
-	VMASKMOVPS   32(BX), Y8, Y0
+	VMASKMOVPS   Y5, Y8, 32(R12)
+	ADDQ         DX, R12
+	VADDPS       (R12), Y6, Y6
+	VMOVUPS      Y6, (R12)
+	VMASKMOVPS   32(R12), Y8, Y0
 	VADDPS       Y0, Y7, Y7
-	VMASKMOVPS   Y7, Y8, 32(BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y7, Y8, 32(R12)
+	ADDQ         DX, R12
 	JMP          masked2done
 
 masked2store:
-	MOVQ       CX, BX
-	VMOVUPS    Y0, (BX)
-	VMASKMOVPS Y1, Y8, 32(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y2, (BX)
-	VMASKMOVPS Y3, Y8, 32(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y4, (BX)
-	VMASKMOVPS Y5, Y8, 32(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y6, (BX)
-	VMASKMOVPS Y7, Y8, 32(BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R12
+	VMOVUPS    Y0, (R12)
+	VMASKMOVPS Y1, Y8, 32(R12)
+	ADDQ       DX, R12
+	VMOVUPS    Y2, (R12)
+	VMASKMOVPS Y3, Y8, 32(R12)
+	ADDQ       DX, R12
+	VMOVUPS    Y4, (R12)
+	VMASKMOVPS Y5, Y8, 32(R12)
+	ADDQ       DX, R12
+	VMOVUPS    Y6, (R12)
+	VMASKMOVPS Y7, Y8, 32(R12)
+	ADDQ       DX, R12
 
 masked2done:
+	DECQ 96(AX)
+	JZ   tail2end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	ADDQ CX, R11
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail2
+
+tail2end:
 	VZEROUPPER
 	RET
 
@@ -1165,6 +1376,10 @@ TEXT ·product5(SB), NOSPLIT, $8-8
 	JE   tail1
 	CMPQ 80(AX), $+2
 	JE   tail2
+
+down:
+	MOVQ 16(AX), R8
+	MOVQ (AX), CX
 	MOVQ 72(AX), R12
 
 next:
@@ -1260,12 +1475,25 @@ fulldone:
 	ADDQ $+64, CX
 	DECQ R12
 	JNZ  next
+	DECQ 96(AX)
+	JZ   downend
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	ADDQ CX, R11
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  down
+
+downend:
 	VZEROUPPER
 	RET
 
 tail1:
-	MOVQ   R11, R11
-	MOVQ   R10, R10
+	MOVQ   (AX), CX
+	MOVQ   BX, R12
+	MOVQ   R11, R13
+	MOVQ   R8, R14
+	MOVQ   R10, R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1273,71 +1501,84 @@ tail1:
 	VXORPS Y4, Y4, Y4
 
 masked1k:
-	MOVQ         24(AX), R12
-	VMOVUPS      (R12), Y5
-	VMASKMOVPS   (R8), Y5, Y5
-	VBROADCASTSS (BX), Y6
+	MOVQ         24(AX), BP
+	VMOVUPS      (BP), Y5
+	VMASKMOVPS   (R14), Y5, Y5
+	VBROADCASTSS (R12), Y6
 	VFMADD231PS  Y6, Y5, Y0
-	VBROADCASTSS (BX)(SI*1), Y6
+	VBROADCASTSS (R12)(SI*1), Y6
 	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS (BX)(SI*2), Y6
+	VBROADCASTSS (R12)(SI*2), Y6
 	VFMADD231PS  Y6, Y5, Y2
-	VBROADCASTSS (R11), Y6
+	VBROADCASTSS (R13), Y6
 	VFMADD231PS  Y6, Y5, Y3
-	VBROADCASTSS (R11)(SI*1), Y6
+	VBROADCASTSS (R13)(SI*1), Y6
 	VFMADD231PS  Y6, Y5, Y4
-	ADDQ         DI, BX
-	ADDQ         DI, R11
-	ADDQ         R9, R8
-	DECQ         R10
+	ADDQ         DI, R12
+	ADDQ         DI, R13
+	ADDQ         R9, R14
+	DECQ         R15
 	JNZ          masked1k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y5
+	MOVQ         CX, R12
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y5
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMASKMOVPS   (BX), Y5, Y6
+	VMASKMOVPS   (R12), Y5, Y6
 	VADDPS       Y6, Y0, Y0
-	VMASKMOVPS   Y0, Y5, (BX)
-	ADDQ         DX, BX
-	VMASKMOVPS   (BX), Y5, Y0
+	VMASKMOVPS   Y0, Y5, (R12)
+	ADDQ         DX, R12
+	VMASKMOVPS   (R12), Y5, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y5, (BX)
-	ADDQ         DX, BX
-	VMASKMOVPS   (BX), Y5, Y0
+	VMASKMOVPS   Y1, Y5, (R12)
+	ADDQ         DX, R12
+	VMASKMOVPS   (R12), Y5, Y0
 	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y5, (BX)
-	ADDQ         DX, BX
-	VMASKMOVPS   (BX), Y5, Y0
+	VMASKMOVPS   Y2, Y5, (R12)
+	ADDQ         DX, R12
+	VMASKMOVPS   (R12), Y5, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y5, (BX)
-	ADDQ         DX, BX
-	VMASKMOVPS   (BX), Y5, Y0
+	VMASKMOVPS   Y3, Y5, (R12)
+	ADDQ         DX, R12
+	VMASKMOVPS   (R12), Y5, Y0
 	VADDPS       Y0, Y4, Y4
-	VMASKMOVPS   Y4, Y5, (BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y4, Y5, (R12)
+	ADDQ         DX, R12
 	JMP          masked1done
 
 masked1store:
-	MOVQ       CX, BX
-	VMASKMOVPS Y0, Y5, (BX)
-	ADDQ       DX, BX
-	VMASKMOVPS Y1, Y5, (BX)
-	ADDQ       DX, BX
-	VMASKMOVPS Y2, Y5, (BX)
-	ADDQ       DX, BX
-	VMASKMOVPS Y3, Y5, (BX)
-	ADDQ       DX, BX
-	VMASKMOVPS Y4, Y5, (BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R12
+	VMASKMOVPS Y0, Y5, (R12)
+	ADDQ       DX, R12
+	VMASKMOVPS Y1, Y5, (R12)
+	ADDQ       DX, R12
+	VMASKMOVPS Y2, Y5, (R12)
+	ADDQ       DX, R12
+	VMASKMOVPS Y3, Y5, (R12)
+	ADDQ       DX, R12
+	VMASKMOVPS Y4, Y5, (R12)
+	ADDQ       DX, R12
 
 masked1done:
+	DECQ 96(AX)
+	JZ   tail1end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	ADDQ CX, R11
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail1
+
+tail1end:
 	VZEROUPPER
 	RET
 
 tail2:
-	MOVQ   R11, R11
-	MOVQ   R10, R10
+	MOVQ   (AX), CX
+	MOVQ   BX, R12
+	MOVQ   R11, R13
+	MOVQ   R8, R14
+	MOVQ   R10, R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1350,86 +1591,96 @@ tail2:
 	VXORPS Y9, Y9, Y9
 
 masked2k:
-	VMOVUPS      (R8), Y10
-	MOVQ         24(AX), R12
-	VMOVUPS      (R12), Y11
-	VMASKMOVPS   32(R8), Y11, Y11
-	VBROADCASTSS (BX), Y12
+	VMOVUPS      (R14), Y10
+	MOVQ         24(AX), BP
+	VMOVUPS      (BP), Y11
+	VMASKMOVPS   32(R14), Y11, Y11
+	VBROADCASTSS (R12), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS (BX)(SI*1), Y12
+	VBROADCASTSS (R12)(SI*1), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS (BX)(SI*2), Y12
+	VBROADCASTSS (R12)(SI*2), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS (R11), Y12
+	VBROADCASTSS (R13), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS (R11)(SI*1), Y12
+	VBROADCASTSS (R13)(SI*1), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
-	ADDQ         DI, BX
-	ADDQ         DI, R11
-	ADDQ         R9, R8
-	DECQ         R10
+	ADDQ         DI, R12
+	ADDQ         DI, R13
+	ADDQ         R9, R14
+	DECQ         R15
 	JNZ          masked2k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y10
+	MOVQ         CX, R12
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y10
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (BX), Y0, Y0
-	VMOVUPS      Y0, (BX)
-	VMASKMOVPS   32(BX), Y10, Y0
+	VADDPS       (R12), Y0, Y0
+	VMOVUPS      Y0, (R12)
+	VMASKMOVPS   32(R12), Y10, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y10, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y2, Y2
-	VMOVUPS      Y2, (BX)
-	VMASKMOVPS   32(BX), Y10, Y0
+	VMASKMOVPS   Y1, Y10, 32(R12)
+	ADDQ         DX, R12
+	VADDPS       (R12), Y2, Y2
+	VMOVUPS      Y2, (R12)
+	VMASKMOVPS   32(R12), Y10, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y10, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y4, Y4
-	VMOVUPS      Y4, (BX)
-	VMASKMOVPS   32(BX), Y10, Y0
+	VMASKMOVPS   Y3, Y10, 32(R12)
+	ADDQ         DX, R12
+	VADDPS       (R12), Y4, Y4
+	VMOVUPS      Y4, (R12)
+	VMASKMOVPS   32(R12), Y10, Y0
 	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y10, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y6, Y6
-	VMOVUPS      Y6, (BX)
-	VMASKMOVPS   32(BX), Y10, Y0
+	VMASKMOVPS   Y5, Y10, 32(R12)
+	ADDQ         DX, R12
+	VADDPS       (R12), Y6, Y6
+	VMOVUPS      Y6, (R12)
+	VMASKMOVPS   32(R12), Y10, Y0
 	VADDPS       Y0, Y7, Y7
-	VMASKMOVPS   Y7, Y10, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y8, Y8
-	VMOVUPS      Y8, (BX)
-	VMASKMOVPS   32(BX), Y10, Y0
+	VMASKMOVPS   Y7, Y10, 32(R12)
+	ADDQ         DX, R12
+	VADDPS       (R12), Y8, Y8
+	VMOVUPS      Y8, (R12)
+	VMASKMOVPS   32(R12), Y10, Y0
 	VADDPS       Y0, Y9, Y9
-	VMASKMOVPS   Y9, Y10, 32(BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y9, Y10, 32(R12)
+	ADDQ         DX, R12
 	JMP          masked2done
 
 masked2store:
-	MOVQ       CX, BX
-	VMOVUPS    Y0, (BX)
-	VMASKMOVPS Y1, Y10, 32(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y2, (BX)
-	VMASKMOVPS Y3, Y10, 32(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y4, (BX)
-	VMASKMOVPS Y5, Y10, 32(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y6, (BX)
-	VMASKMOVPS Y7, Y10, 32(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y8, (BX)
-	VMASKMOVPS Y9, Y10, 32(BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R12
+	VMOVUPS    Y0, (R12)
+	VMASKMOVPS Y1, Y10, 32(R12)
+	ADDQ       DX, R12
+	VMOVUPS    Y2, (R12)
+	VMASKMOVPS Y3, Y10, 32(R12)
+	ADDQ       DX, R12
+	VMOVUPS    Y4, (R12)
+	VMASKMOVPS Y5, Y10, 32(R12)
+	ADDQ       DX, R12
+	VMOVUPS    Y6, (R12)
+	VMASKMOVPS Y7, Y10, 32(R12)
+	ADDQ       DX, R12
+	VMOVUPS    Y8, (R12)
+	VMASKMOVPS Y9, Y10, 32(R12)
+	ADDQ       DX, R12
 
 masked2done:
+	DECQ 96(AX)
+	JZ   tail2end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	ADDQ CX, R11
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail2
+
+tail2end:
 	VZEROUPPER
 	RET
 
@@ -1451,6 +1702,10 @@ TEXT ·product6(SB), NOSPLIT, $8-8
 	JE   tail1
 	CMPQ 80(AX), $+2
 	JE   tail2
+
+down:
+	MOVQ 16(AX), R8
+	MOVQ (AX), CX
 	MOVQ 72(AX), R12
 
 next:
@@ -1559,12 +1814,25 @@ fulldone:
 	ADDQ $+64, CX
 	DECQ R12
 	JNZ  next
+	DECQ 96(AX)
+	JZ   downend
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	ADDQ CX, R11
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  down
+
+downend:
 	VZEROUPPER
 	RET
 
 tail1:
-	MOVQ   R11, R11
-	MOVQ   R10, R10
+	MOVQ   (AX), CX
+	MOVQ   BX, R12
+	MOVQ   R11, R13
+	MOVQ   R8, R14
+	MOVQ   R10, R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1573,79 +1841,92 @@ tail1:
 	VXORPS Y5, Y5, Y5
 
 masked1k:
-	MOVQ         24(AX), R12
-	VMOVUPS      (R12), Y6
-	VMASKMOVPS   (R8), Y6, Y6
-	VBROADCASTSS (BX), Y7
+	MOVQ         24(AX), BP
+	VMOVUPS      (BP), Y6
+	VMASKMOVPS   (R14), Y6, Y6
+	VBROADCASTSS (R12), Y7
 	VFMADD231PS  Y7, Y6, Y0
-	VBROADCASTSS (BX)(SI*1), Y7
+	VBROADCASTSS (R12)(SI*1), Y7
 	VFMADD231PS  Y7, Y6, Y1
-	VBROADCASTSS (BX)(SI*2), Y7
+	VBROADCASTSS (R12)(SI*2), Y7
 	VFMADD231PS  Y7, Y6, Y2
-	VBROADCASTSS (R11), Y7
+	VBROADCASTSS (R13), Y7
 	VFMADD231PS  Y7, Y6, Y3
-	VBROADCASTSS (R11)(SI*1), Y7
+	VBROADCASTSS (R13)(SI*1), Y7
 	VFMADD231PS  Y7, Y6, Y4
-	VBROADCASTSS (R11)(SI*2), Y7
+	VBROADCASTSS (R13)(SI*2), Y7
 	VFMADD231PS  Y7, Y6, Y5
-	ADDQ         DI, BX
-	ADDQ         DI, R11
-	ADDQ         R9, R8
-	DECQ         R10
+	ADDQ         DI, R12
+	ADDQ         DI, R13
+	ADDQ         R9, R14
+	DECQ         R15
 	JNZ          masked1k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y6
+	MOVQ         CX, R12
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y6
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMASKMOVPS   (BX), Y6, Y7
+	VMASKMOVPS   (R12), Y6, Y7
 	VADDPS       Y7, Y0, Y0
-	VMASKMOVPS   Y0, Y6, (BX)
-	ADDQ         DX, BX
-	VMASKMOVPS   (BX), Y6, Y0
+	VMASKMOVPS   Y0, Y6, (R12)
+	ADDQ         DX, R12
+	VMASKMOVPS   (R12), Y6, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y6, (BX)
-	ADDQ         DX, BX
-	VMASKMOVPS   (BX), Y6, Y0
+	VMASKMOVPS   Y1, Y6, (R12)
+	ADDQ         DX, R12
+	VMASKMOVPS   (R12), Y6, Y0
 	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y6, (BX)
-	ADDQ         DX, BX
-	VMASKMOVPS   (BX), Y6, Y0
+	VMASKMOVPS   Y2, Y6, (R12)
+	ADDQ         DX, R12
+	VMASKMOVPS   (R12), Y6, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y6, (BX)
-	ADDQ         DX, BX
-	VMASKMOVPS   (BX), Y6, Y0
+	VMASKMOVPS   Y3, Y6, (R12)
+	ADDQ         DX, R12
+	VMASKMOVPS   (R12), Y6, Y0
 	VADDPS       Y0, Y4, Y4
-	VMASKMOVPS   Y4, Y6, (BX)
-	ADDQ         DX, BX
-	VMASKMOVPS   (BX), Y6, Y0
+	VMASKMOVPS   Y4, Y6, (R12)
+	ADDQ         DX, R12
+	VMASKMOVPS   (R12), Y6, Y0
 	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y6, (BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y5, Y6, (R12)
+	ADDQ         DX, R12
 	JMP          masked1done
 
 masked1store:
-	MOVQ       CX, BX
-	VMASKMOVPS Y0, Y6, (BX)
-	ADDQ       DX, BX
-	VMASKMOVPS Y1, Y6, (BX)
-	ADDQ       DX, BX
-	VMASKMOVPS Y2, Y6, (BX)
-	ADDQ       DX, BX
-	VMASKMOVPS Y3, Y6, (BX)
-	ADDQ       DX, BX
-	VMASKMOVPS Y4, Y6, (BX)
-	ADDQ       DX, BX
-	VMASKMOVPS Y5, Y6, (BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R12
+	VMASKMOVPS Y0, Y6, (R12)
+	ADDQ       DX, R12
+	VMASKMOVPS Y1, Y6, (R12)
+	ADDQ       DX, R12
+	VMASKMOVPS Y2, Y6, (R12)
+	ADDQ       DX, R12
+	VMASKMOVPS Y3, Y6, (R12)
+	ADDQ       DX, R12
+	VMASKMOVPS Y4, Y6, (R12)
+	ADDQ       DX, R12
+	VMASKMOVPS Y5, Y6, (R12)
+	ADDQ       DX, R12
 
 masked1done:
+	DECQ 96(AX)
+	JZ   tail1end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	ADDQ CX, R11
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail1
+
+tail1end:
 	VZEROUPPER
 	RET
 
 tail2:
-	MOVQ   R11, R11
-	MOVQ   R10, R10
+	MOVQ   (AX), CX
+	MOVQ   BX, R12
+	MOVQ   R11, R13
+	MOVQ   R8, R14
+	MOVQ   R10, R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1660,98 +1941,108 @@ tail2:
 	VXORPS Y11, Y11, Y11
 
 masked2k:
-	VMOVUPS      (R8), Y12
-	MOVQ         24(AX), R12
-	VMOVUPS      (R12), Y13
-	VMASKMOVPS   32(R8), Y13, Y13
-	VBROADCASTSS (BX), Y14
+	VMOVUPS      (R14), Y12
+	MOVQ         24(AX), BP
+	VMOVUPS      (BP), Y13
+	VMASKMOVPS   32(R14), Y13, Y13
+	VBROADCASTSS (R12), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS (BX)(SI*1), Y14
+	VBROADCASTSS (R12)(SI*1), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS (BX)(SI*2), Y14
+	VBROADCASTSS (R12)(SI*2), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS (R11), Y14
+	VBROADCASTSS (R13), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS (R11)(SI*1), Y14
+	VBROADCASTSS (R13)(SI*1), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS (R11)(SI*2), Y14
+	VBROADCASTSS (R13)(SI*2), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
-	ADDQ         DI, BX
-	ADDQ         DI, R11
-	ADDQ         R9, R8
-	DECQ         R10
+	ADDQ         DI, R12
+	ADDQ         DI, R13
+	ADDQ         R9, R14
+	DECQ         R15
 	JNZ          masked2k
-	MOVQ         CX, BX
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y12
+	MOVQ         CX, R12
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y12
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (BX), Y0, Y0
-	VMOVUPS      Y0, (BX)
-	VMASKMOVPS   32(BX), Y12, Y0
+	VADDPS       (R12), Y0, Y0
+	VMOVUPS      Y0, (R12)
+	VMASKMOVPS   32(R12), Y12, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y12, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y2, Y2
-	VMOVUPS      Y2, (BX)
-	VMASKMOVPS   32(BX), Y12, Y0
+	VMASKMOVPS   Y1, Y12, 32(R12)
+	ADDQ         DX, R12
+	VADDPS       (R12), Y2, Y2
+	VMOVUPS      Y2, (R12)
+	VMASKMOVPS   32(R12), Y12, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y12, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y4, Y4
-	VMOVUPS      Y4, (BX)
-	VMASKMOVPS   32(BX), Y12, Y0
+	VMASKMOVPS   Y3, Y12, 32(R12)
+	ADDQ         DX, R12
+	VADDPS       (R12), Y4, Y4
+	VMOVUPS      Y4, (R12)
+	VMASKMOVPS   32(R12), Y12, Y0
 	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y12, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y6, Y6
-	VMOVUPS      Y6, (BX)
-	VMASKMOVPS   32(BX), Y12, Y0
+	VMASKMOVPS   Y5, Y12, 32(R12)
+	ADDQ         DX, R12
+	VADDPS       (R12), Y6, Y6
+	VMOVUPS      Y6, (R12)
+	VMASKMOVPS   32(R12), Y12, Y0
 	VADDPS       Y0, Y7, Y7
-	VMASKMOVPS   Y7, Y12, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y8, Y8
-	VMOVUPS      Y8, (BX)
-	VMASKMOVPS   32(BX), Y12, Y0
+	VMASKMOVPS   Y7, Y12, 32(R12)
+	ADDQ         DX, R12
+	VADDPS       (R12), Y8, Y8
+	VMOVUPS      Y8, (R12)
+	VMASKMOVPS   32(R12), Y12, Y0
 	VADDPS       Y0, Y9, Y9
-	VMASKMOVPS   Y9, Y12, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y10, Y10
-	VMOVUPS      Y10, (BX)
-	VMASKMOVPS   32(BX), Y12, Y0
+	VMASKMOVPS   Y9, Y12, 32(R12)
+	ADDQ         DX, R12
+	VADDPS       (R12), Y10, Y10
+	VMOVUPS      Y10, (R12)
+	VMASKMOVPS   32(R12), Y12, Y0
 	VADDPS       Y0, Y11, Y11
-	VMASKMOVPS   Y11, Y12, 32(BX)
-	ADDQ         DX, BX
+	VMASKMOVPS   Y11, Y12, 32(R12)
+	ADDQ         DX, R12
 	JMP          masked2done
 
 masked2store:
-	MOVQ       CX, BX
-	VMOVUPS    Y0, (BX)
-	VMASKMOVPS Y1, Y12, 32(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y2, (BX)
-	VMASKMOVPS Y3, Y12, 32(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y4, (BX)
-	VMASKMOVPS Y5, Y12, 32(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y6, (BX)
-	VMASKMOVPS Y7, Y12, 32(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y8, (BX)
-	VMASKMOVPS Y9, Y12, 32(BX)
-	ADDQ       DX, BX
-	VMOVUPS    Y10, (BX)
-	VMASKMOVPS Y11, Y12, 32(BX)
-	ADDQ       DX, BX
+	MOVQ       CX, R12
+	VMOVUPS    Y0, (R12)
+	VMASKMOVPS Y1, Y12, 32(R12)
+	ADDQ       DX, R12
+	VMOVUPS    Y2, (R12)
+	VMASKMOVPS Y3, Y12, 32(R12)
+	ADDQ       DX, R12
+	VMOVUPS    Y4, (R12)
+	VMASKMOVPS Y5, Y12, 32(R12)
+	ADDQ       DX, R12
+	VMOVUPS    Y6, (R12)
+	VMASKMOVPS Y7, Y12, 32(R12)
+	ADDQ       DX, R12
+	VMOVUPS    Y8, (R12)
+	VMASKMOVPS Y9, Y12, 32(R12)
+	ADDQ       DX, R12
+	VMOVUPS    Y10, (R12)
+	VMASKMOVPS Y11, Y12, 32(R12)
+	ADDQ       DX, R12
 
 masked2done:
+	DECQ 96(AX)
+	JZ   tail2end
+	MOVQ 104(AX), CX
+	ADDQ CX, BX
+	ADDQ CX, R11
+	MOVQ 112(AX), CX
+	ADDQ CX, (AX)
+	JMP  tail2
+
+tail2end:
 	VZEROUPPER
 	RET
 

@@ -8,7 +8,7 @@ package kernel
 // So packing, the tiles' shapes and which operand lies in the vectors are free
 // to follow the sizes.
 const (
-	depth     = 256    // the most of k in a pass: a panel stays in L1
+	depth     = 320    // the most of k in a pass: a panel stays in L1
 	panelCols = 16     // of a packed panel
 	panels    = 8      // packed at a time
 	mostRows  = 6      // of a tile
@@ -18,16 +18,19 @@ const (
 	turned    = 8 * 6  // rows of a swapped product kept before they are transposed
 )
 
-// A product is one call of a tile kernel: rows fixed by the kernel, tiles whole
-// tiles of columns side by side, or one masked tile of tail vectors. Strides are
-// in bytes. The generator knows the offsets of these fields.
+// A product is one call of a tile kernel, which goes along a row of whole tiles,
+// or over one masked tile of tail vectors, and then down to the next row of
+// tiles. Strides are in bytes. The generator knows the offsets of these fields;
+// a call changes c and down.
 type product struct {
-	c, a, b     *float32
-	mask        *int32 // of the tail's last vector
-	ldc, ai, ap int    // C's row; A's row and column
-	ldb, k      int
-	tiles, tail int
-	add         int // 1: C += …
+	c, a, b      *float32
+	mask         *int32 // of the tail's last vector
+	ldc, ai, ap  int    // C's row; A's row and column
+	ldb, k       int
+	tiles, tail  int
+	add          int // 1: C += …
+	down         int // rows of tiles
+	aDown, cDown int // from one to the next
 }
 
 //go:noescape
@@ -77,45 +80,46 @@ func (p *product) call(rows int) {
 	}
 }
 
-// run computes rows×cols elements, rows ≤ mostRows.
-func (p *product) run(rows, cols int) {
-	p.tail = 0
-	if cols == panelCols && rows >= 4 {
-		p.tiles = 1
-		p.call(rows)
-		return
-	}
-	width := tileWidth[rows]
+// run computes down tiles of height rows, one below the other, and cols columns.
+func (p *product) run(height, cols, down int) {
+	p.tail, p.cDown = 0, height*p.ldc
+	c, b := p.c, p.b
+	width := tileWidth[height]
 	if p.tiles = cols / width; p.tiles > 0 {
-		p.call(rows)
+		p.down = down
+		p.call(height)
 	}
-	if w := cols % width; w > 0 {
-		c, b := p.c, p.b
+	if w := cols - p.tiles*width; w > 0 {
 		p.c, p.b = offset(c, 4*(cols-w)), offset(b, 4*(cols-w))
-		p.tail = (w + 7) / 8
+		p.tail, p.down = (w+7)/8, down
 		p.mask = &tailMask[7-(w-1)%8]
-		p.call(rows)
-		p.c, p.b = c, b
+		p.call(height)
+		p.b = b
 	}
+	p.c = c
 }
 
 // rows computes m×cols elements by tiles of nearly equal heights. A tile's A
 // begins aTile bytes, and aRow bytes a row, behind the last one's.
 func (p *product) rows(m, cols, aRow, aTile int) {
-	tiles := (m + mostRows - 1) / mostRows
-	height, taller := m/tiles, m%tiles
+	height, down, taller := split(m)
 	a, c := p.a, p.c
-	for t := range tiles {
-		h := height
-		if t < taller {
-			h++
-		}
-		p.run(h, cols)
-		if t < tiles-1 {
-			p.a, p.c = offset(p.a, h*aRow+aTile), offset(p.c, h*p.ldc)
-		}
+	if taller > 0 {
+		p.aDown = (height+1)*aRow + aTile
+		p.run(height+1, cols, taller)
+	}
+	if down > taller {
+		p.a, p.c = offset(a, taller*((height+1)*aRow+aTile)), offset(c, taller*(height+1)*p.ldc)
+		p.aDown = height*aRow + aTile
+		p.run(height, cols, down-taller)
 	}
 	p.a, p.c = a, c
+}
+
+// split cuts m rows into tiles, the first few of them one row taller.
+func split(m int) (height, tiles, taller int) {
+	tiles = (m + mostRows - 1) / mostRows
+	return m / tiles, tiles, m % tiles
 }
 
 func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb int, tb bool, k, i0, i1, j0, j1 int, acc bool) {
@@ -241,8 +245,7 @@ func packPanels(dst, b []float32, ldb int, tb bool, p, kc, j0, j1 int) {
 // packTiles lays rows [i, i+m) of op(A), A transposed, out as tiles of at most
 // mostRows of them, a tile as kc rows of mostRows.
 func packTiles(dst, a []float32, lda, p, kc, i, m int) {
-	tiles := (m + mostRows - 1) / mostRows
-	height, taller := m/tiles, m%tiles
+	height, tiles, taller := split(m)
 	for r := range kc {
 		src, at := a[(p+r)*lda+i:][:m], r*mostRows
 		for t := range tiles {

@@ -14,19 +14,21 @@ const (
 	offLdc, offAi, offAp      = 32, 40, 48
 	offLdb, offK, offTiles    = 56, 64, 72
 	offTail, offAdd           = 80, 88
+	offDown, offADown         = 96, 104
+	offCDown                  = 112
 )
 
 // vecs is the most vectors of 8 columns that a tile of so many rows has: enough
 // sums to hide the latency of the multiply-add, few enough for 16 registers.
 var vecs = [...]int{1: 4, 2: 4, 3: 3, 4: 2, 5: 2, 6: 2}
 
-// products writes product1 … product6: a tile of 1 … 6 rows of C, walked along
-// whole tiles of columns or once over a masked tail.
+// products writes product1 … product6: tiles of 1 … 6 rows of C, one below the
+// other, each walked along whole tiles of columns or once over a masked tail.
 func products() {
 	for rows := 1; rows < len(vecs); rows++ {
 		name := fmt.Sprintf("product%d", rows)
 		avo.TEXT(name, avo.NOSPLIT, "func(p *byte)")
-		avo.Doc(fmt.Sprintf("%s computes a tile of %d rows.", name, rows))
+		avo.Doc(fmt.Sprintf("%s computes tiles of %d rows.", name, rows))
 		p := avo.Load(avo.Param("p"), avo.GP64())
 		field := func(off int) reg.GPVirtual {
 			r := avo.GP64()
@@ -44,6 +46,9 @@ func products() {
 			avo.CMPQ(op.Mem{Base: p, Disp: offTail}, op.I32(int32(v)))
 			avo.JE(op.LabelRef(fmt.Sprintf("tail%d", v)))
 		}
+		avo.Label("down")
+		avo.MOVQ(op.Mem{Base: p, Disp: offB}, t.b)
+		avo.MOVQ(op.Mem{Base: p, Disp: offC}, t.c)
 		tiles := field(offTiles)
 		avo.Label("next")
 		t.body("full", vecs[rows], false)
@@ -51,13 +56,12 @@ func products() {
 		avo.ADDQ(op.I32(int32(32*vecs[rows])), t.c)
 		avo.DECQ(tiles)
 		avo.JNZ(op.LabelRef("next"))
-		avo.VZEROUPPER()
-		avo.RET()
+		t.down("down")
 		for v := 1; v <= vecs[rows]; v++ {
 			avo.Label(fmt.Sprintf("tail%d", v))
+			avo.MOVQ(op.Mem{Base: p, Disp: offC}, t.c)
 			t.body(fmt.Sprintf("masked%d", v), v, true)
-			avo.VZEROUPPER()
-			avo.RET()
+			t.down(fmt.Sprintf("tail%d", v))
 		}
 	}
 }
@@ -69,6 +73,25 @@ type tile struct {
 	c, a, a3, b reg.GPVirtual
 	ldc, ai, ap reg.GPVirtual
 	ldb, k      reg.GPVirtual
+}
+
+// down goes on with the tile below, if there is one. The field c must never point
+// beyond the matrix: the collector looks at it.
+func (t tile) down(label string) {
+	avo.DECQ(op.Mem{Base: t.p, Disp: offDown})
+	avo.JZ(op.LabelRef(label + "end"))
+	step := avo.GP64()
+	avo.MOVQ(op.Mem{Base: t.p, Disp: offADown}, step)
+	avo.ADDQ(step, t.a)
+	if t.rows > 3 {
+		avo.ADDQ(step, t.a3)
+	}
+	avo.MOVQ(op.Mem{Base: t.p, Disp: offCDown}, step)
+	avo.ADDQ(step, op.Mem{Base: t.p, Disp: offC})
+	avo.JMP(op.LabelRef(label))
+	avo.Label(label + "end")
+	avo.VZEROUPPER()
+	avo.RET()
 }
 
 // body is one tile of n vectors, the last masked: the sum over k, then its store
