@@ -35,27 +35,33 @@ func (f From) String() string {
 // is src and val is nil. It fails where n is negative or leaves nothing to
 // train on.
 func Split(src Source, n int, from From, seed uint64) (train, val Source, err error) {
-	total := src.Len()
-	switch {
-	case n == 0:
+	if n == 0 {
 		return src, nil, nil
-	case n < 0 || n >= total:
+	}
+	kept, held, err := SplitRows(src.Len(), n, from, seed)
+	if err != nil {
+		return nil, nil, err
+	}
+	return Subset(src, kept), Subset(src, held), nil
+}
+
+// SplitRows is Split of the row numbers 0 … total−1, both parts ascending.
+func SplitRows(total, n int, from From, seed uint64) (kept, held []int32, err error) {
+	if n < 0 || n > 0 && n >= total {
 		return nil, nil, &Error{Msg: fmt.Sprintf("%d of %d rows cannot be held out: want at least 0 and at most %d, so that some are left to train on", n, total, max(total-1, 0))}
 	}
-	var held, kept []int32
 	switch from {
 	case End:
-		kept, held = span(0, total-n), span(total-n, total)
+		return span(0, total-n), span(total-n, total), nil
 	case Start:
-		held, kept = span(0, n), span(n, total)
+		return span(n, total), span(0, n), nil
 	case Random:
 		p := make([]int32, total)
 		rng.New(rng.Key(seed, "data/split"), 0).Perm(p)
 		held, kept = p[:n:n], p[n:]
 		slices.Sort(held)
 		slices.Sort(kept)
-	default:
-		return nil, nil, fmt.Errorf("validation rows from %v: want end, start or random", from)
+		return kept, held, nil
 	}
-	return Subset(src, kept), Subset(src, held), nil
+	return nil, nil, fmt.Errorf("validation rows from %v: want end, start or random", from)
 }

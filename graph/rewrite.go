@@ -77,3 +77,30 @@ func (b *Builder) Live() []bool {
 	}
 	return live
 }
+
+// CopyLeaves puts a copy in the place of every input, parameter or constant, and
+// of every reshape of one, that is an output or the next value of a parameter.
+// A backend then may write parameters in place and hand out results that later
+// runs alone overwrite.
+func (b *Builder) CopyLeaves() {
+	own := func(x Node) Node {
+		root := x
+		for root.Op().Name == "reshape" {
+			root = root.In(0)
+		}
+		if root.NumIn() > 0 || root.Op().Name != "input" && root.Op().Name != "param" && root.Op().Name != "const" {
+			return x
+		}
+		axes := make([]int, x.Rank())
+		for i := range axes {
+			axes[i] = i
+		}
+		return x.Transpose(axes...)
+	}
+	for i, o := range b.outputs {
+		b.outputs[i].Node = own(o.Node)
+	}
+	for i, u := range b.updates {
+		b.updates[i].Next = own(u.Next)
+	}
+}

@@ -70,6 +70,7 @@ func lower[T float](g *graph.Builder, table map[string]*elementwise[T], singles 
 		}
 		g = next
 		if !changed {
+			g.CopyLeaves()
 			return g, nil
 		}
 	}

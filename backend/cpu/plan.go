@@ -19,16 +19,15 @@ type plan[T float] struct {
 	pool    *pool
 	source  *graph.Builder
 	options backend.Options
-	outputs []output[T]
+	outputs []output
 	guards  []*value[T]
 	arena   int
 	order   []namedValue[T]
 }
 
-type output[T float] struct {
+type output struct {
 	name string
-	v    *value[T]
-	t    *tensor.Tensor // nil where the value is an input's
+	t    *tensor.Tensor
 }
 
 type namedValue[T float] struct {
@@ -66,14 +65,11 @@ func finish[T float](c *compiler[T], b *Backend, pool *pool, g *graph.Builder, o
 	}
 	for _, out := range c.g.Outputs() {
 		v := c.of(out.Node)
-		res := output[T]{name: out.Name, v: v}
-		if v.t != nil {
-			res.t = v.t
-			if !v.t.Shape().Equal(out.Node.Shape()) {
-				res.t, _ = v.t.Reshape(out.Node.Shape()...)
-			}
+		t := v.t
+		if !t.Shape().Equal(out.Node.Shape()) {
+			t, _ = t.Reshape(out.Node.Shape()...)
 		}
-		p.outputs = append(p.outputs, res)
+		p.outputs = append(p.outputs, output{out.Name, t})
 	}
 	for _, x := range c.g.Guards() {
 		p.guards = append(p.guards, c.of(x))
@@ -152,14 +148,9 @@ func (p *plan[T]) finite() bool {
 // Output is the result of that name. See [backend.Plan].
 func (p *plan[T]) Output(name string) *tensor.Tensor {
 	for i := range p.outputs {
-		o := &p.outputs[i]
-		if o.name != name {
-			continue
+		if p.outputs[i].name == name {
+			return p.outputs[i].t
 		}
-		if o.t == nil {
-			return o.v.t
-		}
-		return o.t
 	}
 	return nil
 }
@@ -183,6 +174,7 @@ func (p *plan[T]) Steps(ctx context.Context, in backend.Inputs) iter.Seq2[backen
 				return
 			}
 			if k == q.updates && !q.finite() {
+				p.take(q)
 				return
 			}
 			q.pool.do(&i.job)
@@ -197,6 +189,14 @@ func (p *plan[T]) Steps(ctx context.Context, in backend.Inputs) iter.Seq2[backen
 		for _, c := range q.copies {
 			copy(c.to.t.Bytes(), c.from.t.Bytes())
 		}
+		p.take(q)
+	}
+}
+
+// take makes the outputs of q, a plan of the same graph, those of p.
+func (p *plan[T]) take(q *plan[T]) {
+	for i, o := range p.outputs {
+		copy(o.t.Bytes(), q.outputs[i].t.Bytes())
 	}
 }
 
