@@ -194,7 +194,15 @@ func crossEntropy[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	n := x.In(0).Dim(-1)
 	r := x.Shape().Len()
 	chunks, per := cut(r, 1, 12*n)
-	return chunks, func(_, k int) { kernel.CrossEntropyRow(y.f, nil, in.f, label.i, r, n, k*per, min(r, (k+1)*per)) }
+	scratch := make([][]T, c.threads) // a row for every worker
+	for w := range scratch {
+		scratch[w] = alignedSlice[T](n)
+	}
+	return chunks, func(worker, k int) {
+		for i := k * per; i < min(r, (k+1)*per); i++ {
+			kernel.CrossEntropyRow(y.f[i:i+1], scratch[worker], in.f[i*n:(i+1)*n], label.i[i:i+1], 1, n, 0, 1)
+		}
+	}
 }
 
 func argmax[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
