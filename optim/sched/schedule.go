@@ -23,13 +23,23 @@ type Point struct {
 	StepsPerEpoch int     // 0 counts as 1
 	Epochs        int     // planned
 	LR            float64 // η₀, the optimizer's own rate
+	State         State   // of an [Adaptive] schedule
+
+	before int // steps of a schedule that came first
 }
 
 // Epoch is the number of whole epochs before this step.
 func (p Point) Epoch() int { return p.Step / max(1, p.StepsPerEpoch) }
 
 // Steps is the number of steps planned.
-func (p Point) Steps() int { return p.Epochs * max(1, p.StepsPerEpoch) }
+func (p Point) Steps() int { return p.Epochs*max(1, p.StepsPerEpoch) - p.before }
+
+// after is the point as a schedule sees it that begins n steps later.
+func (p Point) after(n int) Point {
+	p.Step -= n
+	p.before += n
+	return p
+}
 
 // A Unit is what a schedule counts in.
 type Unit uint8
@@ -70,7 +80,7 @@ func (u Unit) at(p Point) float64 {
 // of is how many units there are in all, at least 1.
 func (u Unit) of(p Point) float64 {
 	if u == PerEpoch {
-		return math.Max(1, float64(p.Epochs))
+		return math.Max(1, float64(p.Steps())/float64(max(1, p.StepsPerEpoch)))
 	}
 	return math.Max(1, float64(p.Steps()))
 }
@@ -81,6 +91,14 @@ func (u Unit) length(n float64, p Point) float64 {
 		return u.of(p)
 	}
 	return n
+}
+
+// steps is n units in steps.
+func (u Unit) steps(n float64, p Point) int {
+	if u == PerEpoch {
+		n *= float64(max(1, p.StepsPerEpoch))
+	}
+	return int(math.Round(n))
 }
 
 // span writes a length for String methods.
