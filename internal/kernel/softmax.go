@@ -37,10 +37,9 @@ func LogSoftmaxRow[T Float](dst, x []T, rows, cols, i0, i1 int) {
 //	grad[i,j]  = softmax(x)[i,j] − (1 if j = label[i] else 0)
 //
 // A label outside 0 … cols−1 gives a loss of NaN and a gradient of NaN. grad may
-// be nil; it must not overlap x. cols is at least 1.
+// be nil, at the price of some memory; it must not overlap x. cols is at least 1.
 func CrossEntropyRow[T Float](loss, grad, x []T, label []int32, rows, cols, i0, i1 int) {
 	x = x[:rows*cols]
-	var buf [sumBlock]T
 	for i := i0; i < i1; i++ {
 		r, y := x[i*cols:(i+1)*cols], int(label[i])
 		if y < 0 || y >= cols {
@@ -60,6 +59,7 @@ func CrossEntropyRow[T Float](loss, grad, x []T, label []int32, rows, cols, i0, 
 			DivS(d, d, s)
 			d[y]--
 		} else {
+			var buf [sumBlock]T
 			s = sumExp(r, m, buf[:])
 		}
 		loss[i] = ln(s) - (r[y] - m)
