@@ -2046,6 +2046,321 @@ tail2end:
 	VZEROUPPER
 	RET
 
+// func pack4(p *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·pack4(SB), NOSPLIT, $0-8
+	MOVQ   p+0(FP), AX
+	MOVQ   8(AX), CX
+	MOVQ   40(AX), DX
+	MOVQ   48(AX), BX
+	MOVQ   16(AX), SI
+	MOVQ   56(AX), DI
+	MOVQ   64(AX), R8
+	MOVQ   120(AX), R10
+	LEAQ   (DX)(DX*2), R9
+	ADDQ   CX, R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+wholek:
+	VMOVUPS      (SI), Y8
+	VMOVUPS      Y8, (R10)
+	VMOVUPS      32(SI), Y9
+	VMOVUPS      Y9, 32(R10)
+	ADDQ         $+64, R10
+	PREFETCHT0   127(SI)
+	VBROADCASTSS (CX), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS (CX)(DX*1), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	VBROADCASTSS (CX)(DX*2), Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y5
+	VBROADCASTSS (R9), Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         BX, CX
+	ADDQ         BX, R9
+	ADDQ         DI, SI
+	DECQ         R8
+	JNZ          wholek
+	MOVQ         (AX), CX
+	MOVQ         32(AX), DX
+	MOVQ         CX, BX
+	CMPQ         88(AX), $0x00
+	JE           wholestore
+	VADDPS       (BX), Y0, Y0
+	VMOVUPS      Y0, (BX)
+	VADDPS       32(BX), Y1, Y1
+	VMOVUPS      Y1, 32(BX)
+	ADDQ         DX, BX
+	VADDPS       (BX), Y2, Y2
+	VMOVUPS      Y2, (BX)
+	VADDPS       32(BX), Y3, Y3
+	VMOVUPS      Y3, 32(BX)
+	ADDQ         DX, BX
+	VADDPS       (BX), Y4, Y4
+	VMOVUPS      Y4, (BX)
+	VADDPS       32(BX), Y5, Y5
+	VMOVUPS      Y5, 32(BX)
+	ADDQ         DX, BX
+	VADDPS       (BX), Y6, Y6
+	VMOVUPS      Y6, (BX)
+	VADDPS       32(BX), Y7, Y7
+	VMOVUPS      Y7, 32(BX)
+	ADDQ         DX, BX
+	JMP          wholedone
+
+wholestore:
+	MOVQ    CX, BX
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    DX, BX
+	VMOVUPS Y2, (BX)
+	VMOVUPS Y3, 32(BX)
+	ADDQ    DX, BX
+	VMOVUPS Y4, (BX)
+	VMOVUPS Y5, 32(BX)
+	ADDQ    DX, BX
+	VMOVUPS Y6, (BX)
+	VMOVUPS Y7, 32(BX)
+	ADDQ    DX, BX
+
+wholedone:
+	VZEROUPPER
+	RET
+
+// func pack5(p *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·pack5(SB), NOSPLIT, $0-8
+	MOVQ   p+0(FP), AX
+	MOVQ   8(AX), CX
+	MOVQ   40(AX), DX
+	MOVQ   48(AX), BX
+	MOVQ   16(AX), SI
+	MOVQ   56(AX), DI
+	MOVQ   64(AX), R8
+	MOVQ   120(AX), R10
+	LEAQ   (DX)(DX*2), R9
+	ADDQ   CX, R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+
+wholek:
+	VMOVUPS      (SI), Y10
+	VMOVUPS      Y10, (R10)
+	VMOVUPS      32(SI), Y11
+	VMOVUPS      Y11, 32(R10)
+	ADDQ         $+64, R10
+	PREFETCHT0   127(SI)
+	VBROADCASTSS (CX), Y12
+	VFMADD231PS  Y12, Y10, Y0
+	VFMADD231PS  Y12, Y11, Y1
+	VBROADCASTSS (CX)(DX*1), Y12
+	VFMADD231PS  Y12, Y10, Y2
+	VFMADD231PS  Y12, Y11, Y3
+	VBROADCASTSS (CX)(DX*2), Y12
+	VFMADD231PS  Y12, Y10, Y4
+	VFMADD231PS  Y12, Y11, Y5
+	VBROADCASTSS (R9), Y12
+	VFMADD231PS  Y12, Y10, Y6
+	VFMADD231PS  Y12, Y11, Y7
+	VBROADCASTSS (R9)(DX*1), Y12
+	VFMADD231PS  Y12, Y10, Y8
+	VFMADD231PS  Y12, Y11, Y9
+	ADDQ         BX, CX
+	ADDQ         BX, R9
+	ADDQ         DI, SI
+	DECQ         R8
+	JNZ          wholek
+	MOVQ         (AX), CX
+	MOVQ         32(AX), DX
+	MOVQ         CX, BX
+	CMPQ         88(AX), $0x00
+	JE           wholestore
+	VADDPS       (BX), Y0, Y0
+	VMOVUPS      Y0, (BX)
+	VADDPS       32(BX), Y1, Y1
+	VMOVUPS      Y1, 32(BX)
+	ADDQ         DX, BX
+	VADDPS       (BX), Y2, Y2
+	VMOVUPS      Y2, (BX)
+	VADDPS       32(BX), Y3, Y3
+	VMOVUPS      Y3, 32(BX)
+	ADDQ         DX, BX
+	VADDPS       (BX), Y4, Y4
+	VMOVUPS      Y4, (BX)
+	VADDPS       32(BX), Y5, Y5
+	VMOVUPS      Y5, 32(BX)
+	ADDQ         DX, BX
+	VADDPS       (BX), Y6, Y6
+	VMOVUPS      Y6, (BX)
+	VADDPS       32(BX), Y7, Y7
+	VMOVUPS      Y7, 32(BX)
+	ADDQ         DX, BX
+	VADDPS       (BX), Y8, Y8
+	VMOVUPS      Y8, (BX)
+	VADDPS       32(BX), Y9, Y9
+	VMOVUPS      Y9, 32(BX)
+	ADDQ         DX, BX
+	JMP          wholedone
+
+wholestore:
+	MOVQ    CX, BX
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    DX, BX
+	VMOVUPS Y2, (BX)
+	VMOVUPS Y3, 32(BX)
+	ADDQ    DX, BX
+	VMOVUPS Y4, (BX)
+	VMOVUPS Y5, 32(BX)
+	ADDQ    DX, BX
+	VMOVUPS Y6, (BX)
+	VMOVUPS Y7, 32(BX)
+	ADDQ    DX, BX
+	VMOVUPS Y8, (BX)
+	VMOVUPS Y9, 32(BX)
+	ADDQ    DX, BX
+
+wholedone:
+	VZEROUPPER
+	RET
+
+// func pack6(p *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·pack6(SB), NOSPLIT, $0-8
+	MOVQ   p+0(FP), AX
+	MOVQ   8(AX), CX
+	MOVQ   40(AX), DX
+	MOVQ   48(AX), BX
+	MOVQ   16(AX), SI
+	MOVQ   56(AX), DI
+	MOVQ   64(AX), R8
+	MOVQ   120(AX), R10
+	LEAQ   (DX)(DX*2), R9
+	ADDQ   CX, R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+
+wholek:
+	VMOVUPS      (SI), Y12
+	VMOVUPS      Y12, (R10)
+	VMOVUPS      32(SI), Y13
+	VMOVUPS      Y13, 32(R10)
+	ADDQ         $+64, R10
+	PREFETCHT0   127(SI)
+	VBROADCASTSS (CX), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS (CX)(DX*1), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS (CX)(DX*2), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
+	VBROADCASTSS (R9), Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VFMADD231PS  Y14, Y13, Y7
+	VBROADCASTSS (R9)(DX*1), Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VFMADD231PS  Y14, Y13, Y9
+	VBROADCASTSS (R9)(DX*2), Y14
+	VFMADD231PS  Y14, Y12, Y10
+	VFMADD231PS  Y14, Y13, Y11
+	ADDQ         BX, CX
+	ADDQ         BX, R9
+	ADDQ         DI, SI
+	DECQ         R8
+	JNZ          wholek
+	MOVQ         (AX), CX
+	MOVQ         32(AX), DX
+	MOVQ         CX, BX
+	CMPQ         88(AX), $0x00
+	JE           wholestore
+	VADDPS       (BX), Y0, Y0
+	VMOVUPS      Y0, (BX)
+	VADDPS       32(BX), Y1, Y1
+	VMOVUPS      Y1, 32(BX)
+	ADDQ         DX, BX
+	VADDPS       (BX), Y2, Y2
+	VMOVUPS      Y2, (BX)
+	VADDPS       32(BX), Y3, Y3
+	VMOVUPS      Y3, 32(BX)
+	ADDQ         DX, BX
+	VADDPS       (BX), Y4, Y4
+	VMOVUPS      Y4, (BX)
+	VADDPS       32(BX), Y5, Y5
+	VMOVUPS      Y5, 32(BX)
+	ADDQ         DX, BX
+	VADDPS       (BX), Y6, Y6
+	VMOVUPS      Y6, (BX)
+	VADDPS       32(BX), Y7, Y7
+	VMOVUPS      Y7, 32(BX)
+	ADDQ         DX, BX
+	VADDPS       (BX), Y8, Y8
+	VMOVUPS      Y8, (BX)
+	VADDPS       32(BX), Y9, Y9
+	VMOVUPS      Y9, 32(BX)
+	ADDQ         DX, BX
+	VADDPS       (BX), Y10, Y10
+	VMOVUPS      Y10, (BX)
+	VADDPS       32(BX), Y11, Y11
+	VMOVUPS      Y11, 32(BX)
+	ADDQ         DX, BX
+	JMP          wholedone
+
+wholestore:
+	MOVQ    CX, BX
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    DX, BX
+	VMOVUPS Y2, (BX)
+	VMOVUPS Y3, 32(BX)
+	ADDQ    DX, BX
+	VMOVUPS Y4, (BX)
+	VMOVUPS Y5, 32(BX)
+	ADDQ    DX, BX
+	VMOVUPS Y6, (BX)
+	VMOVUPS Y7, 32(BX)
+	ADDQ    DX, BX
+	VMOVUPS Y8, (BX)
+	VMOVUPS Y9, 32(BX)
+	ADDQ    DX, BX
+	VMOVUPS Y10, (BX)
+	VMOVUPS Y11, 32(BX)
+	ADDQ    DX, BX
+
+wholedone:
+	VZEROUPPER
+	RET
+
 // func transpose8(dst *float32, src *float32, dstStride int, srcStride int, blocks int, add int)
 // Requires: AVX
 TEXT ·transpose8(SB), NOSPLIT, $0-48

@@ -31,6 +31,7 @@ type product struct {
 	add          int // 1: C += …
 	down         int // rows of tiles
 	aDown, cDown int // from one to the next
+	packed       *float32
 }
 
 //go:noescape
@@ -50,6 +51,15 @@ func product5(p *product)
 
 //go:noescape
 func product6(p *product)
+
+//go:noescape
+func pack4(p *product)
+
+//go:noescape
+func pack5(p *product)
+
+//go:noescape
+func pack6(p *product)
 
 //go:noescape
 func transpose8(dst, src *float32, dstStride, srcStride, blocks, add int)
@@ -116,6 +126,30 @@ func (p *product) rows(m, cols, aRow, aTile int) {
 	p.a, p.c = a, c
 }
 
+// packRows is rows for one whole panel of B as it is stored, which the first tile
+// copies to packed and the others read there.
+func (p *product) packRows(m, aRow, aTile int) {
+	height, _, taller := split(m)
+	if taller > 0 {
+		height++
+	}
+	switch height {
+	case 4:
+		pack4(p)
+	case 5:
+		pack5(p)
+	default:
+		pack6(p)
+	}
+	if m -= height; m > 0 {
+		a, b, c, ldb := p.a, p.b, p.c, p.ldb
+		p.a, p.b, p.c = offset(a, height*aRow+aTile), p.packed, offset(c, height*p.ldc)
+		p.ldb = 4 * panelCols
+		p.rows(m, panelCols, aRow, aTile)
+		p.a, p.b, p.c, p.ldb = a, b, c, ldb
+	}
+}
+
 // split cuts m rows into tiles, the first few of them one row taller.
 func split(m int) (height, tiles, taller int) {
 	tiles = (m + mostRows - 1) / mostRows
@@ -136,7 +170,7 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 		p0 := s * k / passes
 		kc := (s+1)*k/passes - p0
 		switch {
-		case i1-i0 >= fewRows && (tb || kc > shallow):
+		case i1-i0 >= 16 && !tb && kc > shallow || i1-i0 >= fewRows && tb:
 			matMulPacked(c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, j1, add)
 		case tb:
 			matMulSwapped(c, ldc, a, lda, ta, b, ldb, p0, kc, i0, i1, j0, j1, add)
@@ -176,25 +210,41 @@ func matMulPacked(c []float32, ldc int, a []float32, lda int, ta bool, b []float
 	w := claim()
 	defer w.release()
 	p := product{ldc: 4 * ldc, ldb: 4 * panelCols, k: kc, add: add}
+	ai, ap := strides(lda, ta)
 	for i := i0; i < i1; i += blockRows {
 		m := min(blockRows, i1-i)
-		aRow, aTile := 4*kc, 0
-		if ta {
+		var block *float32
+		var aRow, aTile int
+		switch {
+		case ta:
 			packTiles(w.block[:], a, lda, p0, kc, i, m)
+			block, aTile = &w.block[0], 4*kc*mostRows
 			p.ai, p.ap = 4, 4*mostRows
-			aRow, aTile = 0, 4*kc*mostRows
-		} else {
+		case lda%256 == 0: // such rows share the sets of a cache
 			for r := range m {
 				copy(w.block[r*kc:][:kc], a[(i+r)*lda+p0:])
 			}
+			block, aRow = &w.block[0], 4*kc
 			p.ai, p.ap = 4*kc, 4
+		default:
+			block, aRow = &a[i*ai+p0*ap], 4*ai
+			p.ai, p.ap = 4*ai, 4*ap
 		}
-		for g := j0; g < j1; g += panels * panelCols {
-			end := min(g+panels*panelCols, j1)
-			packPanels(w.panels[:], b, ldb, tb, p0, kc, g, end)
+		j := j0
+		if !tb && ldb%256 != 0 && m >= 16 {
+			p.ldb, p.packed = 4*ldb, &w.panels[0]
+			for ; j+panelCols <= j1; j += panelCols {
+				p.a, p.b, p.c = block, &b[p0*ldb+j], &c[i*ldc+j]
+				p.packRows(m, aRow, aTile)
+			}
+			p.ldb = 4 * panelCols
+		}
+		for j < j1 {
+			end := min(j+panels*panelCols, j1)
+			packPanels(w.panels[:], b, ldb, tb, p0, kc, j, end)
 			p.b = &w.panels[0]
-			for j := g; j < end; j += panelCols {
-				p.a, p.c = &w.block[0], &c[i*ldc+j]
+			for ; j < end; j += panelCols {
+				p.a, p.c = block, &c[i*ldc+j]
 				p.rows(m, min(panelCols, end-j), aRow, aTile)
 				p.b = offset(p.b, 4*panelCols*kc)
 			}

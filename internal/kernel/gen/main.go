@@ -9,6 +9,7 @@ import avo "github.com/mmcloughlin/avo/build"
 func main() {
 	avo.ConstraintExpr("!noasm")
 	products()
+	packings()
 	moves()
 	elementwise()
 	reductions()

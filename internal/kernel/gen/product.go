@@ -15,7 +15,7 @@ const (
 	offLdb, offK, offTiles    = 56, 64, 72
 	offTail, offAdd           = 80, 88
 	offDown, offADown         = 96, 104
-	offCDown                  = 112
+	offCDown, offPacked       = 112, 120
 )
 
 // vecs is the most vectors of 8 columns that a tile of so many rows has: enough
@@ -66,6 +66,31 @@ func products() {
 	}
 }
 
+// packings writes pack4 … pack6: a product's first tile of whole vectors, which
+// copies its columns of B to a panel by the way.
+func packings() {
+	for rows := 4; rows < len(vecs); rows++ {
+		name := fmt.Sprintf("pack%d", rows)
+		avo.TEXT(name, avo.NOSPLIT, "func(p *byte)")
+		avo.Doc(fmt.Sprintf("%s computes a tile of %d rows and packs its columns of B.", name, rows))
+		p := avo.Load(avo.Param("p"), avo.GP64())
+		field := func(off int) reg.GPVirtual {
+			r := avo.GP64()
+			avo.MOVQ(op.Mem{Base: p, Disp: off}, r)
+			return r
+		}
+		t := tile{rows: rows, p: p, a: field(offA), ai: field(offAi), ap: field(offAp), b: field(offB),
+			ldb: field(offLdb), k: field(offK), a3: avo.GP64(), packed: field(offPacked)}
+		avo.LEAQ(op.Mem{Base: t.ai, Index: t.ai, Scale: 2}, t.a3)
+		avo.ADDQ(t.a, t.a3)
+		t.sum("whole", vecs[rows], false)
+		t.c, t.ldc = field(offC), field(offLdc)
+		t.store("whole", false)
+		avo.VZEROUPPER()
+		avo.RET()
+	}
+}
+
 // A tile is the registers that stay over the columns of a row of tiles.
 type tile struct {
 	rows        int
@@ -73,6 +98,8 @@ type tile struct {
 	c, a, a3, b reg.GPVirtual
 	ldc, ai, ap reg.GPVirtual
 	ldb, k      reg.GPVirtual
+	packed      reg.Register // where B's rows are copied to, or nil
+	sums        [][]vec
 }
 
 // down goes on with the tile below, if there is one. The field c must never point
@@ -97,15 +124,24 @@ func (t tile) down(label string) {
 // body is one tile of n vectors, the last masked: the sum over k, then its store
 // to C or its addition to C.
 func (t tile) body(name string, n int, masked bool) {
-	var mask reg.Register
-	a, a3, b, k := avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64()
-	avo.MOVQ(t.a, a)
+	u := t
+	u.a, u.a3, u.b, u.k = avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64()
+	avo.MOVQ(t.a, u.a)
 	if t.rows > 3 {
-		avo.MOVQ(t.a3, a3)
+		avo.MOVQ(t.a3, u.a3)
 	}
-	avo.MOVQ(t.b, b)
-	avo.MOVQ(t.k, k)
-	sums := make([][]reg.VecVirtual, t.rows)
+	avo.MOVQ(t.b, u.b)
+	avo.MOVQ(t.k, u.k)
+	u.sum(name, n, masked)
+	u.store(name, masked)
+}
+
+// sum runs over k; it spends a, b and k.
+func (t *tile) sum(name string, n int, masked bool) {
+	a, a3, b, k := t.a, t.a3, t.b, t.k
+	var mask reg.Register
+	sums := make([][]vec, t.rows)
+	t.sums = sums
 	for r := range sums {
 		for range n {
 			s := avo.YMM()
@@ -124,7 +160,7 @@ func (t tile) body(name string, n int, masked bool) {
 		return op.Mem{Base: base, Index: t.ai, Scale: uint8(r)}
 	}
 	avo.Label(name + "k")
-	row := make([]reg.VecVirtual, n)
+	row := make([]vec, n)
 	for v := range row {
 		row[v] = avo.YMM()
 		if masked && v == n-1 {
@@ -137,6 +173,12 @@ func (t tile) body(name string, n int, masked bool) {
 			continue
 		}
 		avo.VMOVUPS(op.Mem{Base: b, Disp: 32 * v}, row[v])
+		if t.packed != nil {
+			avo.VMOVUPS(row[v], op.Mem{Base: t.packed, Disp: 32 * v})
+		}
+	}
+	if t.packed != nil {
+		avo.ADDQ(op.I32(int32(32*n)), t.packed)
 	}
 	if !masked {
 		// The last byte of the next tile of columns: its line comes while this
@@ -157,7 +199,12 @@ func (t tile) body(name string, n int, masked bool) {
 	avo.ADDQ(t.ldb, b)
 	avo.DECQ(k)
 	avo.JNZ(op.LabelRef(name + "k"))
+}
 
+// store sets C to the sums or adds them.
+func (t *tile) store(name string, masked bool) {
+	sums, n := t.sums, len(t.sums[0])
+	var mask reg.Register
 	c := avo.GP64()
 	avo.MOVQ(t.c, c)
 	if masked {
