@@ -2468,6 +2468,58 @@ panel:
 	VZEROUPPER
 	RET
 
+// func tiles6(dst *float32, src *float32, srcStride int, rows int, tall int, tallStep int, tiles int, step int)
+// Requires: AVX
+TEXT ·tiles6(SB), NOSPLIT, $0-64
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   srcStride+16(FP), DX
+	MOVQ   rows+24(FP), BX
+	MOVQ   tallStep+40(FP), SI
+	MOVQ   step+56(FP), DI
+	IMUL3Q $0x18, BX, R8
+	MOVQ   BX, R11
+
+row:
+	MOVQ  AX, BX
+	MOVQ  CX, R9
+	MOVQ  tall+32(FP), R12
+	MOVQ  tiles+48(FP), R10
+	SUBQ  R12, R10
+	TESTQ R12, R12
+	JZ    low
+
+high:
+	VMOVUPS (R9), X0
+	VMOVSD  16(R9), X1
+	VMOVUPS X0, (BX)
+	VMOVSD  X1, 16(BX)
+	ADDQ    SI, R9
+	ADDQ    R8, BX
+	DECQ    R12
+	JNZ     high
+
+low:
+	TESTQ R10, R10
+	JZ    end
+
+next:
+	VMOVUPS (R9), X0
+	VMOVSD  16(R9), X1
+	VMOVUPS X0, (BX)
+	VMOVSD  X1, 16(BX)
+	ADDQ    DI, R9
+	ADDQ    R8, BX
+	DECQ    R10
+	JNZ     next
+
+end:
+	ADDQ DX, CX
+	ADDQ $0x18, AX
+	DECQ R11
+	JNZ  row
+	RET
+
 // func add8(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX
 TEXT ·add8(SB), NOSPLIT, $0-32

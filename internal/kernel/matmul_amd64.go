@@ -14,6 +14,7 @@ const (
 	mostRows  = 6      // of a tile
 	blockRows = 32 * 6 // of A packed at a time: depth·blockRows stay in L2
 	shallow   = 64     // up to this k, whole rows of tiles share a call
+	panelRows = 16     // below, a panel of B is used too seldom to be packed
 	fewRows   = 48     // below, packing does not pay
 	turned    = 8 * 6  // rows of a swapped product kept before they are transposed
 )
@@ -66,6 +67,9 @@ func transpose8(dst, src *float32, dstStride, srcStride, blocks, add int)
 
 //go:noescape
 func panels16(dst, src *float32, srcStride, rows, panels int)
+
+//go:noescape
+func tiles6(dst, src *float32, srcStride, rows, tall, tallStep, tiles, step int)
 
 // tailMask has the mask of the first w of 8 lanes at 8−w.
 var tailMask = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
@@ -170,7 +174,7 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 		p0 := s * k / passes
 		kc := (s+1)*k/passes - p0
 		switch {
-		case i1-i0 >= 16 && !tb && kc > shallow || i1-i0 >= fewRows && tb:
+		case tb && i1-i0 >= fewRows || !tb && kc > shallow && i1-i0 >= panelRows && j1-j0 >= panelCols:
 			matMulPacked(c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, j1, add)
 		case tb:
 			matMulSwapped(c, ldc, a, lda, ta, b, ldb, p0, kc, i0, i1, j0, j1, add)
@@ -231,15 +235,7 @@ func matMulPacked(c []float32, ldc int, a []float32, lda int, ta bool, b []float
 			p.ai, p.ap = 4*ai, 4*ap
 		}
 		j := j0
-		if !tb && ldb%256 != 0 && m >= 16 {
-			p.ldb, p.packed = 4*ldb, &w.panels[0]
-			for ; j+panelCols <= j1; j += panelCols {
-				p.a, p.b, p.c = block, &b[p0*ldb+j], &c[i*ldc+j]
-				p.packRows(m, aRow, aTile)
-			}
-			p.ldb = 4 * panelCols
-		}
-		for j < j1 {
+		for j < j1 && (tb || ldb%256 == 0) {
 			end := min(j+panels*panelCols, j1)
 			packPanels(w.panels[:], b, ldb, tb, p0, kc, j, end)
 			p.b = &w.panels[0]
@@ -249,6 +245,16 @@ func matMulPacked(c []float32, ldc int, a []float32, lda int, ta bool, b []float
 				p.b = offset(p.b, 4*panelCols*kc)
 			}
 		}
+		p.ldb, p.packed = 4*ldb, &w.panels[0]
+		for ; j+panelCols <= j1 && m >= panelRows; j += panelCols {
+			p.a, p.b, p.c = block, &b[p0*ldb+j], &c[i*ldc+j]
+			p.packRows(m, aRow, aTile)
+		}
+		if j < j1 {
+			p.a, p.b, p.c = block, &b[p0*ldb+j], &c[i*ldc+j]
+			p.rows(m, j1-j, aRow, aTile)
+		}
+		p.ldb = 4 * panelCols
 	}
 }
 
@@ -293,24 +299,21 @@ func packPanels(dst, b []float32, ldb int, tb bool, p, kc, j0, j1 int) {
 }
 
 // packTiles lays rows [i, i+m) of op(A), A transposed, out as tiles of at most
-// mostRows of them, a tile as kc rows of mostRows.
+// mostRows of them, a tile as kc rows of mostRows. What lies above a tile's height
+// is never read.
 func packTiles(dst, a []float32, lda, p, kc, i, m int) {
 	height, tiles, taller := split(m)
+	last := (tiles - 1) * kc * mostRows
+	src := a[p*lda+i:]
+	if tiles > 1 {
+		tiles6(&dst[0], &src[0], 4*lda, kc, min(taller, tiles-1), 4*(height+1), tiles-1, 4*height)
+	}
+	h := height
+	if taller == tiles {
+		h++
+	}
 	for r := range kc {
-		src, at := a[(p+r)*lda+i:][:m], r*mostRows
-		for t := range tiles {
-			if len(src) < mostRows {
-				copy(dst[at:], src)
-				break
-			}
-			// What is above the tile's height is never read.
-			*(*[mostRows]float32)(dst[at:]) = [mostRows]float32(src)
-			h := height
-			if t < taller {
-				h++
-			}
-			src, at = src[h:], at+kc*mostRows
-		}
+		copy(dst[last+r*mostRows:], src[r*lda+m-h:][:h])
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 func moves() {
 	transpose8()
 	panels16()
+	tiles6()
 }
 
 // transpose8 transposes 8 rows, block by block of 8 columns, in three rounds of
@@ -114,5 +115,52 @@ func panels16() {
 	avo.DECQ(rows)
 	avo.JNZ(op.LabelRef("row"))
 	avo.VZEROUPPER()
+	avo.RET()
+}
+
+// tiles6 copies six columns a tile, row by row; tiles are tallStep bytes apart in
+// the source for the first tall of them and step bytes then.
+func tiles6() {
+	avo.TEXT("tiles6", avo.NOSPLIT, "func(dst, src *float32, srcStride, rows, tall, tallStep, tiles, step int)")
+	avo.Doc("tiles6 copies tiles of 6 columns, srcStride bytes apart, to dst tile by tile.")
+	load := func(p string) reg.Register { return avo.Load(avo.Param(p), avo.GP64()) }
+	dst, src, ss, rows := load("dst"), load("src"), load("srcStride"), load("rows")
+	tallStep, step := load("tallStep"), load("step")
+	size, d, s, n, left := avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64()
+	avo.IMUL3Q(op.Imm(24), rows, size)
+	avo.MOVQ(rows, left)
+	x, y := avo.XMM(), avo.XMM()
+	move := func(by reg.Register) {
+		avo.VMOVUPS(op.Mem{Base: s}, x)
+		avo.VMOVSD(op.Mem{Base: s, Disp: 16}, y)
+		avo.VMOVUPS(x, op.Mem{Base: d})
+		avo.VMOVSD(y, op.Mem{Base: d, Disp: 16})
+		avo.ADDQ(by, s)
+		avo.ADDQ(size, d)
+	}
+	avo.Label("row")
+	avo.MOVQ(dst, d)
+	avo.MOVQ(src, s)
+	tall, tiles := load("tall"), load("tiles")
+	avo.MOVQ(tiles, n)
+	avo.SUBQ(tall, n)
+	avo.TESTQ(tall, tall)
+	avo.JZ(op.LabelRef("low"))
+	avo.Label("high")
+	move(tallStep)
+	avo.DECQ(tall)
+	avo.JNZ(op.LabelRef("high"))
+	avo.Label("low")
+	avo.TESTQ(n, n)
+	avo.JZ(op.LabelRef("end"))
+	avo.Label("next")
+	move(step)
+	avo.DECQ(n)
+	avo.JNZ(op.LabelRef("next"))
+	avo.Label("end")
+	avo.ADDQ(ss, src)
+	avo.ADDQ(op.Imm(24), dst)
+	avo.DECQ(left)
+	avo.JNZ(op.LabelRef("row"))
 	avo.RET()
 }
