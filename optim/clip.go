@@ -39,12 +39,28 @@ func (c ClipNorm) Apply(b *graph.Builder, _, grads []graph.Node) []graph.Node {
 // GlobalClipNorm scales all gradients by c/max(n, c), where n is the Euclidean
 // norm of all of them together (Pascanu, Mikolov and Bengio, "On the difficulty
 // of training recurrent neural networks", ICML 2013). The direction of the
-// whole stays.
+// whole stays. As in Keras a NaN or an infinity anywhere makes every gradient
+// NaN: no step is better than one into a direction that means nothing.
 type GlobalClipNorm float64
 
 // Apply adds the transform.
 func (c GlobalClipNorm) Apply(b *graph.Builder, _, grads []graph.Node) []graph.Node {
-	factor := shrink(b, Norm(b, grads...), float64(c))
+	n := Norm(b, grads...)
+	// n − n is 0, or NaN where n is not finite.
+	return scaleAll(grads, shrink(b, n, float64(c)).Add(n.Sub(n)))
+}
+
+// TorchClipNorm scales all gradients by min(1, c/(n + 1e-6)), n being their norm
+// together, as PyTorch's clip_grad_norm_ does: the norm of the result is a
+// little below c, and infinity anywhere makes all that is finite 0.
+type TorchClipNorm float64
+
+// Apply adds the transform.
+func (c TorchClipNorm) Apply(b *graph.Builder, _, grads []graph.Node) []graph.Node {
+	return scaleAll(grads, b.Const(float64(c)).Div(Norm(b, grads...).AddScalar(1e-6)).Min(b.Const(1)))
+}
+
+func scaleAll(grads []graph.Node, factor graph.Node) []graph.Node {
 	out := make([]graph.Node, len(grads))
 	for i, g := range grads {
 		out[i] = g.Mul(factor)

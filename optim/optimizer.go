@@ -3,6 +3,7 @@ package optim
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/param"
@@ -14,10 +15,12 @@ import (
 //
 //	{name: nadam, lr: 0.001, global_clipnorm: 1.0}
 type Optimizer struct {
-	Rule           Rule    `spec:"rule"` // nil: Nadam{}
-	ClipValue      float64 `spec:"clipvalue" default:"none" doc:"cut each element of the gradients to ± this"`
-	ClipNorm       float64 `spec:"clipnorm" default:"none" doc:"scale each gradient down to this norm"`
-	GlobalClipNorm float64 `spec:"global_clipnorm" default:"none" doc:"scale all gradients together down to this norm"`
+	Rule Rule `spec:"rule"` // nil: Nadam{}
+	// Transforms come before clipping. They have no text.
+	Transforms     []Transform `spec:"-"`
+	ClipValue      float64     `spec:"clipvalue" default:"none" doc:"cut each element of the gradients to ± this"`
+	ClipNorm       float64     `spec:"clipnorm" default:"none" doc:"scale each gradient down to this norm"`
+	GlobalClipNorm float64     `spec:"global_clipnorm" default:"none" doc:"scale all gradients together down to this norm"`
 	// WeightDecay λ moves θ to θ − ηλθ before the rule's step (decoupled, as in
 	// Keras).
 	WeightDecay float64 `spec:"weight_decay" default:"0" doc:"decoupled weight decay"`
@@ -114,9 +117,9 @@ func (o Optimizer) rule() Rule {
 // Rate is the rule's learning rate.
 func (o Optimizer) Rate() float64 { return o.rule().Rate() }
 
-// Transforms lists what happens to the gradients before the rule.
-func (o Optimizer) Transforms() []Transform {
-	var ts []Transform
+// transforms lists what happens to the gradients before the rule.
+func (o Optimizer) transforms() []Transform {
+	ts := slices.Clone(o.Transforms)
 	if o.ClipValue != 0 {
 		ts = append(ts, ClipValue(o.ClipValue))
 	}
@@ -153,7 +156,7 @@ func (o Optimizer) Build(b *graph.Builder, set *param.Set, params []string, grad
 	}
 	before := b.SetPath("optimizer")
 	defer b.SetPath(before)
-	for _, tr := range o.Transforms() {
+	for _, tr := range o.transforms() {
 		gs = tr.Apply(b, ps, gs)
 	}
 	decay, err := decays(set, o.NoDecay)
