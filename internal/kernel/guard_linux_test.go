@@ -1,0 +1,107 @@
+package kernel
+
+import (
+	"math/rand/v2"
+	"syscall"
+	"testing"
+	"unsafe"
+)
+
+// guarded is n elements between two pages that may not be touched, ending right
+// before the second one or starting right after the first.
+func guarded[E any](t *testing.T, n int, atEnd bool) []E {
+	t.Helper()
+	var z E
+	size := n * int(unsafe.Sizeof(z))
+	page := syscall.Getpagesize()
+	room := (size + page - 1) / page * page
+	m, err := syscall.Mmap(-1, 0, room+2*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Munmap(m); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, side := range [][]byte{m[:page], m[page+room:]} {
+		if err := syscall.Mprotect(side, syscall.PROT_NONE); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	at := page
+	if atEnd {
+		at += room - size
+	}
+	return unsafe.Slice((*E)(unsafe.Pointer(&m[at])), n)
+}
+
+// TestGuardElementwise reads and writes right beside pages that may not be: one
+// byte too far ends the test with a fault.
+func TestGuardElementwise(t *testing.T) {
+	t.Parallel()
+	for _, atEnd := range []bool{false, true} {
+		for _, n := range []int{1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 47, 63, 64, 100} {
+			dst, a, b, c := guarded[float32](t, n, atEnd), guarded[float32](t, n, atEnd), guarded[float32](t, n, atEnd), guarded[float32](t, n, atEnd)
+			for _, f := range []func(dst, a, b []float32){Add[float32], Sub[float32], Mul[float32], Div[float32], Max[float32], Min[float32], Pow[float32], Gt[float32], Ge[float32], Lt[float32], Le[float32], Eq[float32], Ne[float32]} {
+				f(dst, a, b)
+			}
+			for _, f := range []func(dst, a []float32, s float32){AddS[float32], SubS[float32], RSubS[float32], MulS[float32], DivS[float32], RDivS[float32], MaxS[float32], MinS[float32], PowS[float32], RPowS[float32], GtS[float32], GeS[float32], LtS[float32], LeS[float32], EqS[float32], NeS[float32]} {
+				f(dst, a, 0.5)
+			}
+			for _, f := range []func(dst, a []float32){Neg[float32], Abs[float32], Sign[float32], Square[float32], Sqrt[float32], Rsqrt[float32], Recip[float32], Floor[float32], Relu[float32], Exp[float32], Expm1[float32], Log[float32], Log1p[float32],
+				Tanh[float32], Sigmoid[float32], Softplus[float32], Erf[float32], Sin[float32], Cos[float32], Copy[float32]} {
+				f(dst, a)
+			}
+			Axpy(dst, a, 0.5, b)
+			Select(dst, a, b, c)
+			Fill(dst, 1)
+			BytesToFloat(dst, guarded[uint8](t, n, atEnd))
+			IntToFloat(dst, guarded[int32](t, n, atEnd))
+			Uniform(dst, [2]uint32{1, 2}, 3, 4, n%4)
+			Normal(dst, [2]uint32{1, 2}, 3, 4, n%4)
+			Sum(a)
+			for _, rows := range []int{1, 3} {
+				m, out := guarded[float32](t, rows*n, atEnd), guarded[float32](t, rows*n, atEnd)
+				sums, label := guarded[float32](t, rows, atEnd), guarded[int32](t, rows, atEnd)
+				RowSum(sums, m, rows, n, 0, rows)
+				RowMax(sums, m, rows, n, 0, rows)
+				ColSum(dst, m, rows, n, 0, n)
+				ColSum(dst, m, rows, n, n/2, n)
+				SoftmaxRow(out, m, rows, n, 0, rows)
+				LogSoftmaxRow(out, m, rows, n, 0, rows)
+				CrossEntropyRow(sums, out, m, label, rows, n, 0, rows)
+				CrossEntropyRow(sums, nil, m, label, rows, n, 0, rows)
+				Transpose2D(out, m, rows, n, 0, rows)
+			}
+		}
+	}
+}
+
+func TestGuardMatMul(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(8, 9))
+	sizes := []int{1, 2, 3, 4, 5, 6, 7, 8, 13, 16, 17, 20, 31, 33, 47, 50, 70}
+	for range 400 {
+		m, n, k := sizes[r.IntN(len(sizes))], sizes[r.IntN(len(sizes))], sizes[r.IntN(len(sizes))]
+		if r.IntN(3) == 0 {
+			k = 256 * (1 + r.IntN(2)) // strides of a power of two go their own way
+		}
+		ta, tb := r.IntN(2) == 1, r.IntN(2) == 1
+		atEnd := r.IntN(3) > 0
+		a, b, c := guarded[float32](t, m*k, atEnd), guarded[float32](t, k*n, atEnd), guarded[float32](t, m*n, atEnd)
+		lda, ldb := k, n
+		if ta {
+			lda = m
+		}
+		if tb {
+			ldb = k
+		}
+		MatMul(c, n, a, lda, ta, b, ldb, tb, m, n, k, 0, m, 0, n, r.IntN(2) == 1)
+		i0, j0 := r.IntN(m), r.IntN(n)
+		MatMul(c, n, a, lda, ta, b, ldb, tb, m, n, k, i0, m, j0, n, false)
+	}
+}
