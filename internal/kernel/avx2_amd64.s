@@ -4247,29 +4247,29 @@ next:
 	VSUBPS      all3f800000<>+0(SB), Y3, Y3
 	VCVTDQ2PS   Y2, Y2
 	VADDPS      Y1, Y2, Y2
-	VMOVUPS     all3d8ec753<>+0(SB), Y4
-	VFMADD213PS allbdeb1ade<>+0(SB), Y3, Y4
-	VFMADD213PS all3def5141<>+0(SB), Y3, Y4
-	VFMADD213PS allbdfe7a63<>+0(SB), Y3, Y4
-	VFMADD213PS all3e11e90d<>+0(SB), Y3, Y4
-	VFMADD213PS allbe2aada5<>+0(SB), Y3, Y4
-	VFMADD213PS all3e4ccead<>+0(SB), Y3, Y4
-	VFMADD213PS allbe7ffffe<>+0(SB), Y3, Y4
-	VFMADD213PS all3eaaaaaa<>+0(SB), Y3, Y4
-	VMULPS      Y3, Y3, Y5
-	VFMADD213PS allbf000000<>+0(SB), Y3, Y4
-	VMULPS      Y5, Y4, Y1
+	VXORPS      Y4, Y4, Y4
+	VMOVUPS     all3d8ec753<>+0(SB), Y5
+	VFMADD213PS allbdeb1ade<>+0(SB), Y3, Y5
+	VFMADD213PS all3def5141<>+0(SB), Y3, Y5
+	VFMADD213PS allbdfe7a63<>+0(SB), Y3, Y5
+	VFMADD213PS all3e11e90d<>+0(SB), Y3, Y5
+	VFMADD213PS allbe2aada5<>+0(SB), Y3, Y5
+	VFMADD213PS all3e4ccead<>+0(SB), Y3, Y5
+	VFMADD213PS allbe7ffffe<>+0(SB), Y3, Y5
+	VFMADD213PS all3eaaaaaa<>+0(SB), Y3, Y5
+	VFMADD213PS allbf000000<>+0(SB), Y3, Y5
+	VMULPS      Y3, Y3, Y1
+	VMULPS      Y1, Y5, Y1
 	VFMADD231PS allb95e8083<>+0(SB), Y2, Y1
 	VADDPS      Y3, Y1, Y1
 	VFMADD231PS all3f318000<>+0(SB), Y2, Y1
-	VXORPS      Y5, Y5, Y5
-	VCMPPS      $0x00, Y5, Y0, Y4
+	VCMPPS      $0x00, Y4, Y0, Y5
 	VMOVUPS     allff800000<>+0(SB), Y2
-	VBLENDVPS   Y4, Y2, Y1, Y1
-	VCMPPS      $0x19, Y5, Y0, Y4
-	VORPS       Y4, Y1, Y1
-	VCMPPS      $0x00, all7f800000<>+0(SB), Y0, Y4
-	VBLENDVPS   Y4, Y0, Y1, Y1
+	VBLENDVPS   Y5, Y2, Y1, Y1
+	VCMPPS      $0x19, Y4, Y0, Y5
+	VORPS       Y5, Y1, Y1
+	VCMPPS      $0x00, all7f800000<>+0(SB), Y0, Y5
+	VBLENDVPS   Y5, Y0, Y1, Y1
 	VMOVUPS     Y1, (AX)(BX*4)
 	ADDQ        $0x08, BX
 	CMPQ        BX, DX
@@ -4294,29 +4294,29 @@ rest:
 	VSUBPS      all3f800000<>+0(SB), Y4, Y4
 	VCVTDQ2PS   Y3, Y3
 	VADDPS      Y2, Y3, Y3
-	VMOVUPS     all3d8ec753<>+0(SB), Y5
-	VFMADD213PS allbdeb1ade<>+0(SB), Y4, Y5
-	VFMADD213PS all3def5141<>+0(SB), Y4, Y5
-	VFMADD213PS allbdfe7a63<>+0(SB), Y4, Y5
-	VFMADD213PS all3e11e90d<>+0(SB), Y4, Y5
-	VFMADD213PS allbe2aada5<>+0(SB), Y4, Y5
-	VFMADD213PS all3e4ccead<>+0(SB), Y4, Y5
-	VFMADD213PS allbe7ffffe<>+0(SB), Y4, Y5
-	VFMADD213PS all3eaaaaaa<>+0(SB), Y4, Y5
-	VMULPS      Y4, Y4, Y6
-	VFMADD213PS allbf000000<>+0(SB), Y4, Y5
-	VMULPS      Y6, Y5, Y2
+	VXORPS      Y5, Y5, Y5
+	VMOVUPS     all3d8ec753<>+0(SB), Y6
+	VFMADD213PS allbdeb1ade<>+0(SB), Y4, Y6
+	VFMADD213PS all3def5141<>+0(SB), Y4, Y6
+	VFMADD213PS allbdfe7a63<>+0(SB), Y4, Y6
+	VFMADD213PS all3e11e90d<>+0(SB), Y4, Y6
+	VFMADD213PS allbe2aada5<>+0(SB), Y4, Y6
+	VFMADD213PS all3e4ccead<>+0(SB), Y4, Y6
+	VFMADD213PS allbe7ffffe<>+0(SB), Y4, Y6
+	VFMADD213PS all3eaaaaaa<>+0(SB), Y4, Y6
+	VFMADD213PS allbf000000<>+0(SB), Y4, Y6
+	VMULPS      Y4, Y4, Y2
+	VMULPS      Y2, Y6, Y2
 	VFMADD231PS allb95e8083<>+0(SB), Y3, Y2
 	VADDPS      Y4, Y2, Y2
 	VFMADD231PS all3f318000<>+0(SB), Y3, Y2
-	VXORPS      Y6, Y6, Y6
-	VCMPPS      $0x00, Y6, Y1, Y5
+	VCMPPS      $0x00, Y5, Y1, Y6
 	VMOVUPS     allff800000<>+0(SB), Y3
-	VBLENDVPS   Y5, Y3, Y2, Y2
-	VCMPPS      $0x19, Y6, Y1, Y5
-	VORPS       Y5, Y2, Y2
-	VCMPPS      $0x00, all7f800000<>+0(SB), Y1, Y5
-	VBLENDVPS   Y5, Y1, Y2, Y2
+	VBLENDVPS   Y6, Y3, Y2, Y2
+	VCMPPS      $0x19, Y5, Y1, Y6
+	VORPS       Y6, Y2, Y2
+	VCMPPS      $0x00, all7f800000<>+0(SB), Y1, Y6
+	VBLENDVPS   Y6, Y1, Y2, Y2
 	VMASKMOVPS  Y2, Y0, (AX)(BX*4)
 
 done:
@@ -4669,6 +4669,732 @@ DATA all3f200000<>+20(SB)/4, $0x3f200000
 DATA all3f200000<>+24(SB)/4, $0x3f200000
 DATA all3f200000<>+28(SB)/4, $0x3f200000
 GLOBL all3f200000<>(SB), RODATA|NOPTR, $32
+
+// func log1p8(dst *float32, a *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·log1p8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS     (CX)(BX*4), Y0
+	VADDPS      all3f800000<>+0(SB), Y0, Y2
+	VSUBPS      all3f800000<>+0(SB), Y2, Y3
+	VSUBPS      Y3, Y0, Y3
+	VPSUBD      all3f3504f3<>+0(SB), Y2, Y4
+	VPSRAD      $0x17, Y4, Y4
+	VPSLLD      $0x17, Y4, Y5
+	VPSUBD      Y5, Y2, Y5
+	VSUBPS      all3f800000<>+0(SB), Y5, Y5
+	VPSLLD      $0x17, Y4, Y2
+	VMOVUPS     all3f800000<>+0(SB), Y1
+	VPSUBD      Y2, Y1, Y2
+	VPMAXSD     all00000000<>+0(SB), Y2, Y2
+	VFMADD231PS Y2, Y3, Y5
+	VCVTDQ2PS   Y4, Y4
+	VMOVUPS     allbf800000<>+0(SB), Y2
+	VMOVUPS     all3d8ec753<>+0(SB), Y3
+	VFMADD213PS allbdeb1ade<>+0(SB), Y5, Y3
+	VFMADD213PS all3def5141<>+0(SB), Y5, Y3
+	VFMADD213PS allbdfe7a63<>+0(SB), Y5, Y3
+	VFMADD213PS all3e11e90d<>+0(SB), Y5, Y3
+	VFMADD213PS allbe2aada5<>+0(SB), Y5, Y3
+	VFMADD213PS all3e4ccead<>+0(SB), Y5, Y3
+	VFMADD213PS allbe7ffffe<>+0(SB), Y5, Y3
+	VFMADD213PS all3eaaaaaa<>+0(SB), Y5, Y3
+	VFMADD213PS allbf000000<>+0(SB), Y5, Y3
+	VMULPS      Y5, Y5, Y1
+	VMULPS      Y1, Y3, Y1
+	VFMADD231PS allb95e8083<>+0(SB), Y4, Y1
+	VADDPS      Y5, Y1, Y1
+	VFMADD231PS all3f318000<>+0(SB), Y4, Y1
+	VCMPPS      $0x00, Y2, Y0, Y3
+	VMOVUPS     allff800000<>+0(SB), Y4
+	VBLENDVPS   Y3, Y4, Y1, Y1
+	VCMPPS      $0x19, Y2, Y0, Y3
+	VORPS       Y3, Y1, Y1
+	VCMPPS      $0x00, all7f800000<>+0(SB), Y0, Y3
+	VBLENDVPS   Y3, Y0, Y1, Y1
+	VANDPS      all80000000<>+0(SB), Y0, Y2
+	VORPS       Y2, Y1, Y1
+	VMOVUPS     Y1, (AX)(BX*4)
+	ADDQ        $0x08, BX
+	CMPQ        BX, DX
+	JLE         next
+
+rest:
+	SUBQ        BX, DX
+	ADDQ        $0x08, DX
+	JZ          done
+	NEGQ        DX
+	LEAQ        lanes<>+0(SB), SI
+	VMOVUPS     32(SI)(DX*4), Y0
+	VMASKMOVPS  (CX)(BX*4), Y0, Y1
+	VADDPS      all3f800000<>+0(SB), Y1, Y3
+	VSUBPS      all3f800000<>+0(SB), Y3, Y4
+	VSUBPS      Y4, Y1, Y4
+	VPSUBD      all3f3504f3<>+0(SB), Y3, Y5
+	VPSRAD      $0x17, Y5, Y5
+	VPSLLD      $0x17, Y5, Y6
+	VPSUBD      Y6, Y3, Y6
+	VSUBPS      all3f800000<>+0(SB), Y6, Y6
+	VPSLLD      $0x17, Y5, Y3
+	VMOVUPS     all3f800000<>+0(SB), Y2
+	VPSUBD      Y3, Y2, Y3
+	VPMAXSD     all00000000<>+0(SB), Y3, Y3
+	VFMADD231PS Y3, Y4, Y6
+	VCVTDQ2PS   Y5, Y5
+	VMOVUPS     allbf800000<>+0(SB), Y3
+	VMOVUPS     all3d8ec753<>+0(SB), Y4
+	VFMADD213PS allbdeb1ade<>+0(SB), Y6, Y4
+	VFMADD213PS all3def5141<>+0(SB), Y6, Y4
+	VFMADD213PS allbdfe7a63<>+0(SB), Y6, Y4
+	VFMADD213PS all3e11e90d<>+0(SB), Y6, Y4
+	VFMADD213PS allbe2aada5<>+0(SB), Y6, Y4
+	VFMADD213PS all3e4ccead<>+0(SB), Y6, Y4
+	VFMADD213PS allbe7ffffe<>+0(SB), Y6, Y4
+	VFMADD213PS all3eaaaaaa<>+0(SB), Y6, Y4
+	VFMADD213PS allbf000000<>+0(SB), Y6, Y4
+	VMULPS      Y6, Y6, Y2
+	VMULPS      Y2, Y4, Y2
+	VFMADD231PS allb95e8083<>+0(SB), Y5, Y2
+	VADDPS      Y6, Y2, Y2
+	VFMADD231PS all3f318000<>+0(SB), Y5, Y2
+	VCMPPS      $0x00, Y3, Y1, Y4
+	VMOVUPS     allff800000<>+0(SB), Y5
+	VBLENDVPS   Y4, Y5, Y2, Y2
+	VCMPPS      $0x19, Y3, Y1, Y4
+	VORPS       Y4, Y2, Y2
+	VCMPPS      $0x00, all7f800000<>+0(SB), Y1, Y4
+	VBLENDVPS   Y4, Y1, Y2, Y2
+	VANDPS      all80000000<>+0(SB), Y1, Y3
+	VORPS       Y3, Y2, Y2
+	VMASKMOVPS  Y2, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA allbf800000<>+0(SB)/4, $0xbf800000
+DATA allbf800000<>+4(SB)/4, $0xbf800000
+DATA allbf800000<>+8(SB)/4, $0xbf800000
+DATA allbf800000<>+12(SB)/4, $0xbf800000
+DATA allbf800000<>+16(SB)/4, $0xbf800000
+DATA allbf800000<>+20(SB)/4, $0xbf800000
+DATA allbf800000<>+24(SB)/4, $0xbf800000
+DATA allbf800000<>+28(SB)/4, $0xbf800000
+GLOBL allbf800000<>(SB), RODATA|NOPTR, $32
+
+// func softplus8(dst *float32, a *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softplus8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS      (CX)(BX*4), Y0
+	VORPS        all80000000<>+0(SB), Y0, Y1
+	VMOVUPS      all42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMOVUPS      allc2d20000<>+0(SB), Y1
+	VMAXPS       Y2, Y1, Y2
+	VMOVUPS      all4b400000<>+0(SB), Y1
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y2, Y1
+	VSUBPS       all4b400000<>+0(SB), Y1, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS all3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      all3ab688ff<>+0(SB), Y4
+	VFMADD213PS  all3c090631<>+0(SB), Y2, Y4
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y2, Y4
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y2, Y4
+	VFMADD213PS  all3f000000<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y3
+	VFMADD213PS  Y2, Y3, Y4
+	VADDPS       all3f800000<>+0(SB), Y4, Y3
+	VPSUBD       all4b400000<>+0(SB), Y1, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPADDD       all0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y3, Y3
+	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      all3b379bc1<>+0(SB), Y2
+	VFMADD213PS  allbc8cc605<>+0(SB), Y3, Y2
+	VFMADD213PS  all3d49f941<>+0(SB), Y3, Y2
+	VFMADD213PS  allbdbb2cda<>+0(SB), Y3, Y2
+	VFMADD213PS  all3e05762f<>+0(SB), Y3, Y2
+	VFMADD213PS  allbe279444<>+0(SB), Y3, Y2
+	VFMADD213PS  all3e4c5b50<>+0(SB), Y3, Y2
+	VFMADD213PS  allbe7ff782<>+0(SB), Y3, Y2
+	VFMADD213PS  all3eaaaa8a<>+0(SB), Y3, Y2
+	VFMADD213PS  allbf000000<>+0(SB), Y3, Y2
+	VMULPS       Y3, Y3, Y1
+	VFMADD213PS  Y3, Y1, Y2
+	VXORPS       Y1, Y1, Y1
+	VMAXPS       Y0, Y1, Y1
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y1, (AX)(BX*4)
+	ADDQ         $0x08, BX
+	CMPQ         BX, DX
+	JLE          next
+
+rest:
+	SUBQ         BX, DX
+	ADDQ         $0x08, DX
+	JZ           done
+	NEGQ         DX
+	LEAQ         lanes<>+0(SB), SI
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*4), Y0, Y1
+	VORPS        all80000000<>+0(SB), Y1, Y2
+	VMOVUPS      all42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y3
+	VMOVUPS      allc2d20000<>+0(SB), Y2
+	VMAXPS       Y3, Y2, Y3
+	VMOVUPS      all4b400000<>+0(SB), Y2
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y3, Y2
+	VSUBPS       all4b400000<>+0(SB), Y2, Y4
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS all3f318000<>+0(SB), Y4, Y3
+	VFNMADD231PS allb95e8083<>+0(SB), Y4, Y3
+	VMOVUPS      all3ab688ff<>+0(SB), Y5
+	VFMADD213PS  all3c090631<>+0(SB), Y3, Y5
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y3, Y5
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y3, Y5
+	VFMADD213PS  all3f000000<>+0(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y4
+	VFMADD213PS  Y3, Y4, Y5
+	VADDPS       all3f800000<>+0(SB), Y5, Y4
+	VPSUBD       all4b400000<>+0(SB), Y2, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VPADDD       all0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      all3b379bc1<>+0(SB), Y3
+	VFMADD213PS  allbc8cc605<>+0(SB), Y4, Y3
+	VFMADD213PS  all3d49f941<>+0(SB), Y4, Y3
+	VFMADD213PS  allbdbb2cda<>+0(SB), Y4, Y3
+	VFMADD213PS  all3e05762f<>+0(SB), Y4, Y3
+	VFMADD213PS  allbe279444<>+0(SB), Y4, Y3
+	VFMADD213PS  all3e4c5b50<>+0(SB), Y4, Y3
+	VFMADD213PS  allbe7ff782<>+0(SB), Y4, Y3
+	VFMADD213PS  all3eaaaa8a<>+0(SB), Y4, Y3
+	VFMADD213PS  allbf000000<>+0(SB), Y4, Y3
+	VMULPS       Y4, Y4, Y2
+	VFMADD213PS  Y4, Y2, Y3
+	VXORPS       Y2, Y2, Y2
+	VMAXPS       Y1, Y2, Y2
+	VADDPS       Y3, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all3b379bc1<>+0(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+4(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+8(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+12(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+16(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+20(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+24(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+28(SB)/4, $0x3b379bc1
+GLOBL all3b379bc1<>(SB), RODATA|NOPTR, $32
+
+DATA allbc8cc605<>+0(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+4(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+8(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+12(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+16(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+20(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+24(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+28(SB)/4, $0xbc8cc605
+GLOBL allbc8cc605<>(SB), RODATA|NOPTR, $32
+
+DATA all3d49f941<>+0(SB)/4, $0x3d49f941
+DATA all3d49f941<>+4(SB)/4, $0x3d49f941
+DATA all3d49f941<>+8(SB)/4, $0x3d49f941
+DATA all3d49f941<>+12(SB)/4, $0x3d49f941
+DATA all3d49f941<>+16(SB)/4, $0x3d49f941
+DATA all3d49f941<>+20(SB)/4, $0x3d49f941
+DATA all3d49f941<>+24(SB)/4, $0x3d49f941
+DATA all3d49f941<>+28(SB)/4, $0x3d49f941
+GLOBL all3d49f941<>(SB), RODATA|NOPTR, $32
+
+DATA allbdbb2cda<>+0(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+4(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+8(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+12(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+16(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+20(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+24(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+28(SB)/4, $0xbdbb2cda
+GLOBL allbdbb2cda<>(SB), RODATA|NOPTR, $32
+
+DATA all3e05762f<>+0(SB)/4, $0x3e05762f
+DATA all3e05762f<>+4(SB)/4, $0x3e05762f
+DATA all3e05762f<>+8(SB)/4, $0x3e05762f
+DATA all3e05762f<>+12(SB)/4, $0x3e05762f
+DATA all3e05762f<>+16(SB)/4, $0x3e05762f
+DATA all3e05762f<>+20(SB)/4, $0x3e05762f
+DATA all3e05762f<>+24(SB)/4, $0x3e05762f
+DATA all3e05762f<>+28(SB)/4, $0x3e05762f
+GLOBL all3e05762f<>(SB), RODATA|NOPTR, $32
+
+DATA allbe279444<>+0(SB)/4, $0xbe279444
+DATA allbe279444<>+4(SB)/4, $0xbe279444
+DATA allbe279444<>+8(SB)/4, $0xbe279444
+DATA allbe279444<>+12(SB)/4, $0xbe279444
+DATA allbe279444<>+16(SB)/4, $0xbe279444
+DATA allbe279444<>+20(SB)/4, $0xbe279444
+DATA allbe279444<>+24(SB)/4, $0xbe279444
+DATA allbe279444<>+28(SB)/4, $0xbe279444
+GLOBL allbe279444<>(SB), RODATA|NOPTR, $32
+
+DATA all3e4c5b50<>+0(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+4(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+8(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+12(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+16(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+20(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+24(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+28(SB)/4, $0x3e4c5b50
+GLOBL all3e4c5b50<>(SB), RODATA|NOPTR, $32
+
+DATA allbe7ff782<>+0(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+4(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+8(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+12(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+16(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+20(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+24(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+28(SB)/4, $0xbe7ff782
+GLOBL allbe7ff782<>(SB), RODATA|NOPTR, $32
+
+DATA all3eaaaa8a<>+0(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+4(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+8(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+12(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+16(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+20(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+24(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+28(SB)/4, $0x3eaaaa8a
+GLOBL all3eaaaa8a<>(SB), RODATA|NOPTR, $32
+
+// func erf8(dst *float32, a *float32, n int)
+// Requires: AVX, FMA3
+TEXT ·erf8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS     (CX)(BX*4), Y0
+	VANDPS      all7fffffff<>+0(SB), Y0, Y1
+	VMOVUPS     all40800000<>+0(SB), Y2
+	VMINPS      Y1, Y2, Y2
+	VSUBPS      all40200000<>+0(SB), Y2, Y2
+	VMULPS      all3f2aaaab<>+0(SB), Y2, Y2
+	VMOVUPS     all398744fe<>+0(SB), Y3
+	VFMADD213PS all38c72be9<>+0(SB), Y2, Y3
+	VFMADD213PS allbb0538b4<>+0(SB), Y2, Y3
+	VFMADD213PS all3aca3b81<>+0(SB), Y2, Y3
+	VFMADD213PS all3b98ede0<>+0(SB), Y2, Y3
+	VFMADD213PS allbc2a9672<>+0(SB), Y2, Y3
+	VFMADD213PS all3bd98271<>+0(SB), Y2, Y3
+	VFMADD213PS all3c1cf285<>+0(SB), Y2, Y3
+	VFMADD213PS allbd02887e<>+0(SB), Y2, Y3
+	VFMADD213PS all3d3e0301<>+0(SB), Y2, Y3
+	VFMADD213PS allbd32cbe5<>+0(SB), Y2, Y3
+	VFMADD213PS all3ce6e947<>+0(SB), Y2, Y3
+	VFMADD213PS allbc48c018<>+0(SB), Y2, Y3
+	VFMADD213PS all3b561fb3<>+0(SB), Y2, Y3
+	VFMADD213PS all3f7fe554<>+0(SB), Y2, Y3
+	VMULPS      Y0, Y0, Y2
+	VMOVUPS     allb72b6899<>+0(SB), Y4
+	VFMADD213PS all38f0290b<>+0(SB), Y2, Y4
+	VFMADD213PS allba5f0be1<>+0(SB), Y2, Y4
+	VFMADD213PS all3bab2270<>+0(SB), Y2, Y4
+	VFMADD213PS allbcdc15f9<>+0(SB), Y2, Y4
+	VFMADD213PS all3de7178f<>+0(SB), Y2, Y4
+	VFMADD213PS allbec093a3<>+0(SB), Y2, Y4
+	VFMADD213PS all3e0375d4<>+0(SB), Y2, Y4
+	VFMADD213PS Y0, Y0, Y4
+	VANDPS      all80000000<>+0(SB), Y0, Y2
+	VORPS       Y2, Y3, Y3
+	VCMPPS      $0x11, all3f800000<>+0(SB), Y1, Y1
+	VBLENDVPS   Y1, Y4, Y3, Y0
+	VMOVUPS     Y0, (AX)(BX*4)
+	ADDQ        $0x08, BX
+	CMPQ        BX, DX
+	JLE         next
+
+rest:
+	SUBQ        BX, DX
+	ADDQ        $0x08, DX
+	JZ          done
+	NEGQ        DX
+	LEAQ        lanes<>+0(SB), SI
+	VMOVUPS     32(SI)(DX*4), Y0
+	VMASKMOVPS  (CX)(BX*4), Y0, Y1
+	VANDPS      all7fffffff<>+0(SB), Y1, Y2
+	VMOVUPS     all40800000<>+0(SB), Y3
+	VMINPS      Y2, Y3, Y3
+	VSUBPS      all40200000<>+0(SB), Y3, Y3
+	VMULPS      all3f2aaaab<>+0(SB), Y3, Y3
+	VMOVUPS     all398744fe<>+0(SB), Y4
+	VFMADD213PS all38c72be9<>+0(SB), Y3, Y4
+	VFMADD213PS allbb0538b4<>+0(SB), Y3, Y4
+	VFMADD213PS all3aca3b81<>+0(SB), Y3, Y4
+	VFMADD213PS all3b98ede0<>+0(SB), Y3, Y4
+	VFMADD213PS allbc2a9672<>+0(SB), Y3, Y4
+	VFMADD213PS all3bd98271<>+0(SB), Y3, Y4
+	VFMADD213PS all3c1cf285<>+0(SB), Y3, Y4
+	VFMADD213PS allbd02887e<>+0(SB), Y3, Y4
+	VFMADD213PS all3d3e0301<>+0(SB), Y3, Y4
+	VFMADD213PS allbd32cbe5<>+0(SB), Y3, Y4
+	VFMADD213PS all3ce6e947<>+0(SB), Y3, Y4
+	VFMADD213PS allbc48c018<>+0(SB), Y3, Y4
+	VFMADD213PS all3b561fb3<>+0(SB), Y3, Y4
+	VFMADD213PS all3f7fe554<>+0(SB), Y3, Y4
+	VMULPS      Y1, Y1, Y3
+	VMOVUPS     allb72b6899<>+0(SB), Y5
+	VFMADD213PS all38f0290b<>+0(SB), Y3, Y5
+	VFMADD213PS allba5f0be1<>+0(SB), Y3, Y5
+	VFMADD213PS all3bab2270<>+0(SB), Y3, Y5
+	VFMADD213PS allbcdc15f9<>+0(SB), Y3, Y5
+	VFMADD213PS all3de7178f<>+0(SB), Y3, Y5
+	VFMADD213PS allbec093a3<>+0(SB), Y3, Y5
+	VFMADD213PS all3e0375d4<>+0(SB), Y3, Y5
+	VFMADD213PS Y1, Y1, Y5
+	VANDPS      all80000000<>+0(SB), Y1, Y3
+	VORPS       Y3, Y4, Y4
+	VCMPPS      $0x11, all3f800000<>+0(SB), Y2, Y2
+	VBLENDVPS   Y2, Y5, Y4, Y1
+	VMASKMOVPS  Y1, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all40800000<>+0(SB)/4, $0x40800000
+DATA all40800000<>+4(SB)/4, $0x40800000
+DATA all40800000<>+8(SB)/4, $0x40800000
+DATA all40800000<>+12(SB)/4, $0x40800000
+DATA all40800000<>+16(SB)/4, $0x40800000
+DATA all40800000<>+20(SB)/4, $0x40800000
+DATA all40800000<>+24(SB)/4, $0x40800000
+DATA all40800000<>+28(SB)/4, $0x40800000
+GLOBL all40800000<>(SB), RODATA|NOPTR, $32
+
+DATA all40200000<>+0(SB)/4, $0x40200000
+DATA all40200000<>+4(SB)/4, $0x40200000
+DATA all40200000<>+8(SB)/4, $0x40200000
+DATA all40200000<>+12(SB)/4, $0x40200000
+DATA all40200000<>+16(SB)/4, $0x40200000
+DATA all40200000<>+20(SB)/4, $0x40200000
+DATA all40200000<>+24(SB)/4, $0x40200000
+DATA all40200000<>+28(SB)/4, $0x40200000
+GLOBL all40200000<>(SB), RODATA|NOPTR, $32
+
+DATA all3f2aaaab<>+0(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+4(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+8(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+12(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+16(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+20(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+24(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+28(SB)/4, $0x3f2aaaab
+GLOBL all3f2aaaab<>(SB), RODATA|NOPTR, $32
+
+DATA all398744fe<>+0(SB)/4, $0x398744fe
+DATA all398744fe<>+4(SB)/4, $0x398744fe
+DATA all398744fe<>+8(SB)/4, $0x398744fe
+DATA all398744fe<>+12(SB)/4, $0x398744fe
+DATA all398744fe<>+16(SB)/4, $0x398744fe
+DATA all398744fe<>+20(SB)/4, $0x398744fe
+DATA all398744fe<>+24(SB)/4, $0x398744fe
+DATA all398744fe<>+28(SB)/4, $0x398744fe
+GLOBL all398744fe<>(SB), RODATA|NOPTR, $32
+
+DATA all38c72be9<>+0(SB)/4, $0x38c72be9
+DATA all38c72be9<>+4(SB)/4, $0x38c72be9
+DATA all38c72be9<>+8(SB)/4, $0x38c72be9
+DATA all38c72be9<>+12(SB)/4, $0x38c72be9
+DATA all38c72be9<>+16(SB)/4, $0x38c72be9
+DATA all38c72be9<>+20(SB)/4, $0x38c72be9
+DATA all38c72be9<>+24(SB)/4, $0x38c72be9
+DATA all38c72be9<>+28(SB)/4, $0x38c72be9
+GLOBL all38c72be9<>(SB), RODATA|NOPTR, $32
+
+DATA allbb0538b4<>+0(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+4(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+8(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+12(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+16(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+20(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+24(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+28(SB)/4, $0xbb0538b4
+GLOBL allbb0538b4<>(SB), RODATA|NOPTR, $32
+
+DATA all3aca3b81<>+0(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+4(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+8(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+12(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+16(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+20(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+24(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+28(SB)/4, $0x3aca3b81
+GLOBL all3aca3b81<>(SB), RODATA|NOPTR, $32
+
+DATA all3b98ede0<>+0(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+4(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+8(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+12(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+16(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+20(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+24(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+28(SB)/4, $0x3b98ede0
+GLOBL all3b98ede0<>(SB), RODATA|NOPTR, $32
+
+DATA allbc2a9672<>+0(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+4(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+8(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+12(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+16(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+20(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+24(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+28(SB)/4, $0xbc2a9672
+GLOBL allbc2a9672<>(SB), RODATA|NOPTR, $32
+
+DATA all3bd98271<>+0(SB)/4, $0x3bd98271
+DATA all3bd98271<>+4(SB)/4, $0x3bd98271
+DATA all3bd98271<>+8(SB)/4, $0x3bd98271
+DATA all3bd98271<>+12(SB)/4, $0x3bd98271
+DATA all3bd98271<>+16(SB)/4, $0x3bd98271
+DATA all3bd98271<>+20(SB)/4, $0x3bd98271
+DATA all3bd98271<>+24(SB)/4, $0x3bd98271
+DATA all3bd98271<>+28(SB)/4, $0x3bd98271
+GLOBL all3bd98271<>(SB), RODATA|NOPTR, $32
+
+DATA all3c1cf285<>+0(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+4(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+8(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+12(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+16(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+20(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+24(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+28(SB)/4, $0x3c1cf285
+GLOBL all3c1cf285<>(SB), RODATA|NOPTR, $32
+
+DATA allbd02887e<>+0(SB)/4, $0xbd02887e
+DATA allbd02887e<>+4(SB)/4, $0xbd02887e
+DATA allbd02887e<>+8(SB)/4, $0xbd02887e
+DATA allbd02887e<>+12(SB)/4, $0xbd02887e
+DATA allbd02887e<>+16(SB)/4, $0xbd02887e
+DATA allbd02887e<>+20(SB)/4, $0xbd02887e
+DATA allbd02887e<>+24(SB)/4, $0xbd02887e
+DATA allbd02887e<>+28(SB)/4, $0xbd02887e
+GLOBL allbd02887e<>(SB), RODATA|NOPTR, $32
+
+DATA all3d3e0301<>+0(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+4(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+8(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+12(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+16(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+20(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+24(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+28(SB)/4, $0x3d3e0301
+GLOBL all3d3e0301<>(SB), RODATA|NOPTR, $32
+
+DATA allbd32cbe5<>+0(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+4(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+8(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+12(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+16(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+20(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+24(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+28(SB)/4, $0xbd32cbe5
+GLOBL allbd32cbe5<>(SB), RODATA|NOPTR, $32
+
+DATA all3ce6e947<>+0(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+4(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+8(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+12(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+16(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+20(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+24(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+28(SB)/4, $0x3ce6e947
+GLOBL all3ce6e947<>(SB), RODATA|NOPTR, $32
+
+DATA allbc48c018<>+0(SB)/4, $0xbc48c018
+DATA allbc48c018<>+4(SB)/4, $0xbc48c018
+DATA allbc48c018<>+8(SB)/4, $0xbc48c018
+DATA allbc48c018<>+12(SB)/4, $0xbc48c018
+DATA allbc48c018<>+16(SB)/4, $0xbc48c018
+DATA allbc48c018<>+20(SB)/4, $0xbc48c018
+DATA allbc48c018<>+24(SB)/4, $0xbc48c018
+DATA allbc48c018<>+28(SB)/4, $0xbc48c018
+GLOBL allbc48c018<>(SB), RODATA|NOPTR, $32
+
+DATA all3b561fb3<>+0(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+4(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+8(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+12(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+16(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+20(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+24(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+28(SB)/4, $0x3b561fb3
+GLOBL all3b561fb3<>(SB), RODATA|NOPTR, $32
+
+DATA all3f7fe554<>+0(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+4(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+8(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+12(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+16(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+20(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+24(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+28(SB)/4, $0x3f7fe554
+GLOBL all3f7fe554<>(SB), RODATA|NOPTR, $32
+
+DATA allb72b6899<>+0(SB)/4, $0xb72b6899
+DATA allb72b6899<>+4(SB)/4, $0xb72b6899
+DATA allb72b6899<>+8(SB)/4, $0xb72b6899
+DATA allb72b6899<>+12(SB)/4, $0xb72b6899
+DATA allb72b6899<>+16(SB)/4, $0xb72b6899
+DATA allb72b6899<>+20(SB)/4, $0xb72b6899
+DATA allb72b6899<>+24(SB)/4, $0xb72b6899
+DATA allb72b6899<>+28(SB)/4, $0xb72b6899
+GLOBL allb72b6899<>(SB), RODATA|NOPTR, $32
+
+DATA all38f0290b<>+0(SB)/4, $0x38f0290b
+DATA all38f0290b<>+4(SB)/4, $0x38f0290b
+DATA all38f0290b<>+8(SB)/4, $0x38f0290b
+DATA all38f0290b<>+12(SB)/4, $0x38f0290b
+DATA all38f0290b<>+16(SB)/4, $0x38f0290b
+DATA all38f0290b<>+20(SB)/4, $0x38f0290b
+DATA all38f0290b<>+24(SB)/4, $0x38f0290b
+DATA all38f0290b<>+28(SB)/4, $0x38f0290b
+GLOBL all38f0290b<>(SB), RODATA|NOPTR, $32
+
+DATA allba5f0be1<>+0(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+4(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+8(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+12(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+16(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+20(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+24(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+28(SB)/4, $0xba5f0be1
+GLOBL allba5f0be1<>(SB), RODATA|NOPTR, $32
+
+DATA all3bab2270<>+0(SB)/4, $0x3bab2270
+DATA all3bab2270<>+4(SB)/4, $0x3bab2270
+DATA all3bab2270<>+8(SB)/4, $0x3bab2270
+DATA all3bab2270<>+12(SB)/4, $0x3bab2270
+DATA all3bab2270<>+16(SB)/4, $0x3bab2270
+DATA all3bab2270<>+20(SB)/4, $0x3bab2270
+DATA all3bab2270<>+24(SB)/4, $0x3bab2270
+DATA all3bab2270<>+28(SB)/4, $0x3bab2270
+GLOBL all3bab2270<>(SB), RODATA|NOPTR, $32
+
+DATA allbcdc15f9<>+0(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+4(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+8(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+12(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+16(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+20(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+24(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+28(SB)/4, $0xbcdc15f9
+GLOBL allbcdc15f9<>(SB), RODATA|NOPTR, $32
+
+DATA all3de7178f<>+0(SB)/4, $0x3de7178f
+DATA all3de7178f<>+4(SB)/4, $0x3de7178f
+DATA all3de7178f<>+8(SB)/4, $0x3de7178f
+DATA all3de7178f<>+12(SB)/4, $0x3de7178f
+DATA all3de7178f<>+16(SB)/4, $0x3de7178f
+DATA all3de7178f<>+20(SB)/4, $0x3de7178f
+DATA all3de7178f<>+24(SB)/4, $0x3de7178f
+DATA all3de7178f<>+28(SB)/4, $0x3de7178f
+GLOBL all3de7178f<>(SB), RODATA|NOPTR, $32
+
+DATA allbec093a3<>+0(SB)/4, $0xbec093a3
+DATA allbec093a3<>+4(SB)/4, $0xbec093a3
+DATA allbec093a3<>+8(SB)/4, $0xbec093a3
+DATA allbec093a3<>+12(SB)/4, $0xbec093a3
+DATA allbec093a3<>+16(SB)/4, $0xbec093a3
+DATA allbec093a3<>+20(SB)/4, $0xbec093a3
+DATA allbec093a3<>+24(SB)/4, $0xbec093a3
+DATA allbec093a3<>+28(SB)/4, $0xbec093a3
+GLOBL allbec093a3<>(SB), RODATA|NOPTR, $32
+
+DATA all3e0375d4<>+0(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+4(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+8(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+12(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+16(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+20(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+24(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+28(SB)/4, $0x3e0375d4
+GLOBL all3e0375d4<>(SB), RODATA|NOPTR, $32
+
+// func sign8(dst *float32, a *float32, n int)
+// Requires: AVX
+TEXT ·sign8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS   (CX)(BX*4), Y0
+	VXORPS    Y1, Y1, Y1
+	VCMPPS    $0x18, Y1, Y0, Y2
+	VANDPS    all80000000<>+0(SB), Y0, Y1
+	VORPS     all3f800000<>+0(SB), Y1, Y1
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, (AX)(BX*4)
+	ADDQ      $0x08, BX
+	CMPQ      BX, DX
+	JLE       next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(DX*4), Y0
+	VMASKMOVPS (CX)(BX*4), Y0, Y1
+	VXORPS     Y2, Y2, Y2
+	VCMPPS     $0x18, Y2, Y1, Y3
+	VANDPS     all80000000<>+0(SB), Y1, Y2
+	VORPS      all3f800000<>+0(SB), Y2, Y2
+	VBLENDVPS  Y3, Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
 
 // func sigmoid8(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2, FMA3

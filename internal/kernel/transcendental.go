@@ -58,6 +58,9 @@ func Log[T Float](dst, a []T) {
 
 // Log1p sets dst[i] = ln(1 + a[i]), accurate near 0.
 func Log1p[T Float](dst, a []T) {
+	if unary32(opLog1p, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	if single[T]() {
 		for i, x := range a {
@@ -109,6 +112,9 @@ func Sigmoid[T Float](dst, a []T) {
 
 // Softplus sets dst[i] = ln(1 + e^a[i]).
 func Softplus[T Float](dst, a []T) {
+	if unary32(opSoftplus, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	if single[T]() {
 		for i, x := range a {
@@ -124,6 +130,9 @@ func Softplus[T Float](dst, a []T) {
 
 // Erf sets dst[i] = the error function of a[i].
 func Erf[T Float](dst, a []T) {
+	if unary32(opErf, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	if single[T]() {
 		for i, x := range a {

@@ -26,6 +26,9 @@ func Abs[T Float](dst, a []T) {
 
 // Sign sets dst[i] = −1, 0 or 1 by the sign of a[i]; a zero and NaN stay as they are.
 func Sign[T Float](dst, a []T) {
+	if unary32(opSign, dst, a) {
+		return
+	}
 	dst = dst[:len(a)]
 	for i, x := range a {
 		dst[i] = sign(x)

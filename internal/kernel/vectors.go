@@ -66,6 +66,10 @@ const (
 	opLog
 	opTanh
 	opSigmoid
+	opLog1p
+	opSoftplus
+	opErf
+	opSign
 	unaries
 )
 

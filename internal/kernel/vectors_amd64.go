@@ -120,6 +120,18 @@ func tanh8(dst, a *float32, n int)
 func sigmoid8(dst, a *float32, n int)
 
 //go:noescape
+func log1p8(dst, a *float32, n int)
+
+//go:noescape
+func softplus8(dst, a *float32, n int)
+
+//go:noescape
+func erf8(dst, a *float32, n int)
+
+//go:noescape
+func sign8(dst, a *float32, n int)
+
+//go:noescape
 func axpy8(dst, a, b *float32, s float32, n int)
 
 //go:noescape
@@ -172,19 +184,23 @@ var vectorsAVX2 = vectors{
 		opNeS:   neS8,
 	},
 	unary: [...]func(dst, a *float32, n int){
-		opNeg:     neg8,
-		opAbs:     abs8,
-		opSquare:  square8,
-		opSqrt:    sqrt8,
-		opRsqrt:   rsqrt8,
-		opRecip:   recip8,
-		opFloor:   floor8,
-		opRelu:    relu8,
-		opExp:     exp8,
-		opExpm1:   expm18,
-		opLog:     log8,
-		opTanh:    tanh8,
-		opSigmoid: sigmoid8,
+		opNeg:      neg8,
+		opAbs:      abs8,
+		opSquare:   square8,
+		opSqrt:     sqrt8,
+		opRsqrt:    rsqrt8,
+		opRecip:    recip8,
+		opFloor:    floor8,
+		opRelu:     relu8,
+		opExp:      exp8,
+		opExpm1:    expm18,
+		opLog:      log8,
+		opTanh:     tanh8,
+		opSigmoid:  sigmoid8,
+		opLog1p:    log1p8,
+		opSoftplus: softplus8,
+		opErf:      erf8,
+		opSign:     sign8,
 	},
 	axpy:    axpy8,
 	choose:  select8,

@@ -243,6 +243,10 @@ func elementwise() {
 	one("expm1", "e^a[i] − 1", expm1Body)
 	one("log", "ln a[i]", logBody)
 	one("tanh", "tanh a[i]", tanhBody)
+	one("log1p", "ln(1 + a[i])", log1pBody)
+	one("softplus", "ln(1 + e^a[i])", softplusBody)
+	one("erf", "erf a[i]", erfBody)
+	one("sign", "the sign of a[i]", signBody)
 	one("sigmoid", "1 / (1 + e^−a[i])", sigmoidBody)
 
 	widen("bytes8", "uint8", 1, func(m op.Mem, y vec) {

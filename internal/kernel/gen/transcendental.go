@@ -81,40 +81,114 @@ func expm1Body(x, y vec) {
 	avo.VBLENDVPS(small, x, y, y)
 }
 
-// logBody is ln x by x = 2^k·(1+f), √½ ≤ 1+f < √2, and
-// ln(1+f) = f − f²/2 + f³·h(f), h a Chebyshev fit.
+// logParts is x = 2^k·(1+f), √½ ≤ 1+f < √2, for a normal x ≥ 0.
+func logParts(x vec) (k, f vec) {
+	k, f = avo.YMM(), avo.YMM()
+	avo.VPSUBD(bits(0x3F3504F3), x, k) // √½
+	avo.VPSRAD(op.Imm(23), k, k)
+	avo.VPSLLD(op.Imm(23), k, f)
+	avo.VPSUBD(f, x, f)
+	avo.VSUBPS(num(1), f, f)
+	return k, f
+}
+
+// logSum is k·ln 2 + ln(1+f) with ln(1+f) = f − f²/2 + f³·h(f), h a Chebyshev fit;
+// then, by x, −∞ at zero, NaN below and infinity at infinity.
+func logSum(k, f, x, zero vec, y vec) {
+	h := horner(f, 0.06971611471, -0.1147973385, 0.1168541992, -0.1242568733, 0.1424905765,
+		-0.1666780232, 0.2000071575, -0.2499999696, 0.3333333118)
+	avo.VFMADD213PS(num(-0.5), f, h)
+	avo.VMULPS(f, f, y)
+	avo.VMULPS(y, h, y)
+	avo.VFMADD231PS(num(ln2Lo), k, y)
+	avo.VADDPS(f, y, y)
+	avo.VFMADD231PS(num(ln2Hi), k, y)
+	avo.VCMPPS(op.Imm(0), zero, x, h)
+	avo.VBLENDVPS(h, ready(num(math.Inf(-1))), y, y)
+	avo.VCMPPS(op.Imm(25), zero, x, h) // not (x ≥ zero)
+	avo.VORPS(h, y, y)
+	avo.VCMPPS(op.Imm(0), num(math.Inf(1)), x, h)
+	avo.VBLENDVPS(h, x, y, y)
+}
+
+// logBody raises denormals to normal numbers first.
 func logBody(x, y vec) {
-	small, k, d := avo.YMM(), avo.YMM(), avo.YMM()
+	small, d := avo.YMM(), avo.YMM()
 	avo.VCMPPS(op.Imm(17), num(0x1p-126), x, small)
 	avo.VMULPS(num(0x1p23), x, d)
 	avo.VBLENDVPS(small, d, x, d)
 	avo.VANDPS(num(-23), small, small)
-	avo.VPSUBD(bits(0x3F3504F3), d, k) // √½
-	avo.VPSRAD(op.Imm(23), k, k)
-	f := avo.YMM()
-	avo.VPSLLD(op.Imm(23), k, f)
-	avo.VPSUBD(f, d, f)
-	avo.VSUBPS(num(1), f, f)
+	k, f := logParts(d)
 	avo.VCVTDQ2PS(k, k)
 	avo.VADDPS(small, k, k)
-	h := horner(f, 0.06971611471, -0.1147973385, 0.1168541992, -0.1242568733, 0.1424905765,
-		-0.1666780232, 0.2000071575, -0.2499999696, 0.3333333118)
-	z := avo.YMM()
-	avo.VMULPS(f, f, z)
-	avo.VFMADD213PS(num(-0.5), f, h)
-	avo.VMULPS(z, h, y)
-	avo.VFMADD231PS(num(ln2Lo), k, y)
-	avo.VADDPS(f, y, y)
-	avo.VFMADD231PS(num(ln2Hi), k, y)
+	zero := avo.YMM()
+	avo.VXORPS(zero, zero, zero)
+	logSum(k, f, x, zero, y)
+}
 
-	// x = 0, x < 0 or NaN, x = +∞.
-	avo.VXORPS(z, z, z)
-	avo.VCMPPS(op.Imm(0), z, x, h)
-	avo.VBLENDVPS(h, ready(num(math.Inf(-1))), y, y)
-	avo.VCMPPS(op.Imm(25), z, x, h) // not (x ≥ 0)
-	avo.VORPS(h, y, y)
-	avo.VCMPPS(op.Imm(0), num(math.Inf(1)), x, h)
-	avo.VBLENDVPS(h, x, y, y)
+// log1pBody takes u = 1+x apart and gives f back what the sum lost, x − (u−1), at
+// its scale. The result has the sign of x, that of a zero too.
+func log1pBody(x, y vec) {
+	u, lost, scale := avo.YMM(), avo.YMM(), avo.YMM()
+	avo.VADDPS(num(1), x, u)
+	avo.VSUBPS(num(1), u, lost)
+	avo.VSUBPS(lost, x, lost)
+	k, f := logParts(u)
+	avo.VPSLLD(op.Imm(23), k, scale)
+	avo.VMOVUPS(num(1), y)
+	avo.VPSUBD(scale, y, scale)
+	avo.VPMAXSD(bits(0), scale, scale) // 2^−k; near the largest x there is nothing lost
+	avo.VFMADD231PS(scale, lost, f)
+	avo.VCVTDQ2PS(k, k)
+	logSum(k, f, x, ready(num(-1)), y)
+	avo.VANDPS(bits(1<<31), x, u)
+	avo.VORPS(u, y, y)
+}
+
+// softplusBody is max(x, 0) + ln(1+z) with z = e^−|x|, and ln(1+z) = z + z²·q(z)
+// for 0 ≤ z ≤ 1, q a Chebyshev fit.
+func softplusBody(x, y vec) {
+	a, z := avo.YMM(), avo.YMM()
+	avo.VORPS(bits(1<<31), x, a)
+	expBody(a, z)
+	q := horner(z, 0.002801641993, -0.01718426698, 0.04930997343, -0.09139413774, 0.1303336424,
+		-0.1636515287, 0.1995670795, -0.2499675991, 0.3333323735, -0.4999999952)
+	avo.VMULPS(z, z, a)
+	avo.VFMADD213PS(z, a, q)
+	avo.VXORPS(y, y, y)
+	avo.VMAXPS(x, y, y)
+	avo.VADDPS(q, y, y)
+}
+
+// erfBody is x + x·p(x²) up to 1 and a fit around 5/2 from there to 4, where it
+// reaches 1.
+func erfBody(x, y vec) {
+	a, t, z := avo.YMM(), avo.YMM(), avo.YMM()
+	avo.VANDPS(bits(1<<31-1), x, a)
+	avo.VMINPS(a, ready(num(4)), t)
+	avo.VSUBPS(num(2.5), t, t)
+	avo.VMULPS(num(2./3), t, t)
+	far := horner(t, 0.0002580060988, 9.497238351e-5, -0.002032798774, 0.001542911075, 0.004667028807,
+		-0.01041184524, 0.006637864139, 0.009579305634, -0.03186845073, 0.04638958373, -0.04365147857,
+		0.02818740627, -0.01225283041, 0.003267270355, 0.999593048)
+	avo.VMULPS(x, x, z)
+	near := horner(z, -1.021674806e-5, 0.0001145173688, -0.0008508545287, 0.005222611128,
+		-0.02686594531, 0.1128379027, -0.3761263889, 2/math.SqrtPi-1)
+	avo.VFMADD213PS(x, x, near)
+	avo.VANDPS(bits(1<<31), x, z)
+	avo.VORPS(z, far, far)
+	avo.VCMPPS(op.Imm(17), num(1), a, a)
+	avo.VBLENDVPS(a, near, far, y)
+}
+
+// signBody is ±1 by comparison, and x where it is neither above nor below 0.
+func signBody(x, y vec) {
+	zero, not := avo.YMM(), avo.YMM()
+	avo.VXORPS(zero, zero, zero)
+	avo.VCMPPS(op.Imm(24), zero, x, not) // equal or unordered
+	avo.VANDPS(bits(1<<31), x, y)
+	avo.VORPS(num(1), y, y)
+	avo.VBLENDVPS(not, x, y, y)
 }
 
 // tanhBody is x + x³·g(x²) below 5/8, g a Chebyshev fit, and 1 − 2/(e^2|x| + 1)
