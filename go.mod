@@ -6,7 +6,12 @@ require pgregory.net/rapid v1.3.0
 
 require github.com/google/go-cmp v0.7.0
 
-require golang.org/x/term v0.47.0 // indirect
+require (
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/spf13/cobra v1.10.2 // indirect
+	github.com/spf13/pflag v1.0.9 // indirect
+	golang.org/x/term v0.47.0 // indirect
+)
 
 require (
 	github.com/goccy/go-yaml v1.19.2

@@ -119,13 +119,16 @@ func (t *tally) add(c *compiled, n int) {
 	}
 }
 
-// values turns a tally into the loss and the metrics.
-func (n *Net) values(t *tally) Values {
-	if t.N == 0 {
-		return nil
-	}
-	out := Values{{"loss", t.Loss / float64(t.N)}}
-	part, at := 0, 0
+// A column is one measured number: a metric of an output, or a loss.
+type column struct {
+	name   string
+	metric Metric // nil: the loss of one of several outputs
+	sums   int
+}
+
+// columns lists what is measured, in order, after the loss.
+func (n *Net) columns() []column {
+	var out []column
 	for i, p := range n.ports {
 		if n.out[i] < 0 {
 			continue
@@ -133,20 +136,39 @@ func (n *Net) values(t *tally) Values {
 		prefix := ""
 		if n.multi {
 			prefix = p.Name + "/"
-			out = append(out, Value{prefix + "loss", t.Parts[part] / float64(t.N)})
-			part++
+			out = append(out, column{name: prefix + "loss"})
 		}
 		for _, me := range n.metrics(i) {
-			k := sumsOf(me)
-			out = append(out, Value{prefix + me.Name(), me.Value(t.Sums[at:at+k], t.N)})
-			at += k
+			// A metric says how many sums it has for invalid nodes, too.
+			out = append(out, column{prefix + me.Name(), me, len(me.Sums(none, none))})
 		}
 	}
 	return out
 }
 
-// sumsOf is how many sums a metric has: it says so for invalid nodes, too.
-func sumsOf(me Metric) int { return len(me.Sums(none, none)) }
+// values appends the loss and the metrics of a tally to dst.
+func (n *Net) values(dst Values, t *tally) Values {
+	if t.N == 0 {
+		return nil
+	}
+	if n.cols == nil {
+		n.cols = n.columns()
+	}
+	dst = append(dst, Value{"loss", t.Loss / float64(t.N)})
+	part, at := 0, 0
+	for _, c := range n.cols {
+		v := Value{Name: c.name}
+		if c.metric == nil {
+			v.Value = t.Parts[part] / float64(t.N)
+			part++
+		} else {
+			v.Value = c.metric.Value(t.Sums[at:at+c.sums], t.N)
+			at += c.sums
+		}
+		dst = append(dst, v)
+	}
+	return dst
+}
 
 // A Result is what an evaluation measured.
 type Result struct {
@@ -210,7 +232,7 @@ func (n *Net) Evaluate(ctx context.Context, src data.Source) (*Result, error) {
 			res.count(c.class, batch.Y[n.out[0]].Int32s()[:batch.N], len(n.cfg.Data.Classes))
 		}
 	}
-	res.N, res.Values = sum.N, n.values(&sum)
+	res.N, res.Values = sum.N, n.values(nil, &sum)
 	return res, nil
 }
 

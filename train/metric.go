@@ -33,8 +33,8 @@ func init() {
 	Metrics.Register("r2", R2{}, spec.Alias("r2_score"), spec.Doc("share of the target's variance that is explained"))
 }
 
-// defaultMetrics are those that go with a loss.
-func defaultMetrics(l loss.Loss) []Metric {
+// DefaultMetrics are those that go with a loss.
+func DefaultMetrics(l loss.Loss) []Metric {
 	switch l.(type) {
 	case loss.CrossEntropy, loss.BinaryCrossEntropy:
 		return []Metric{Accuracy{}}

@@ -33,6 +33,7 @@ type Net struct {
 	multi  bool
 	prep   nn.Sequential
 	plans  map[planKey]*compiled
+	cols   []column
 }
 
 // A mode is what a plan does.
@@ -166,11 +167,10 @@ func (n *Net) connect() error {
 		if l.Loss == nil {
 			l.Loss = n.cfg.Loss
 		}
-		if l.Loss == nil {
+		if t := n.out[i]; l.Loss == nil && t >= 0 {
+			l.Loss = DefaultLoss(s.Targets[t])
+		} else if l.Loss == nil {
 			l.Loss = loss.MSE{}
-			if t := n.out[i]; t >= 0 && s.Targets[t].DType == tensor.Int32 {
-				l.Loss = loss.CrossEntropy{}
-			}
 		}
 		if l.Weight == 0 {
 			l.Weight = 1
@@ -180,12 +180,31 @@ func (n *Net) connect() error {
 	return errors.Join(errs...)
 }
 
+// DefaultLoss is the loss for a target: cross-entropy for labels, mean squared
+// error for numbers.
+func DefaultLoss(target data.Field) loss.Loss {
+	if target.DType == tensor.Int32 {
+		return loss.CrossEntropy{}
+	}
+	return loss.MSE{}
+}
+
 // metrics lists those of one output.
 func (n *Net) metrics(i int) []Metric {
 	if n.cfg.Metrics != nil {
 		return n.cfg.Metrics
 	}
-	return defaultMetrics(n.losses[i].Loss)
+	return DefaultMetrics(n.losses[i].Loss)
+}
+
+// Summary lists what the model is made of.
+func (n *Net) Summary() (*nn.Summary, error) {
+	var in []graph.Type
+	for _, f := range n.in {
+		field := n.cfg.Data.Inputs[f]
+		in = append(in, graph.Type{Kind: graph.KindOf(field.DType), Shape: field.Shape})
+	}
+	return nn.Summarize(n.Model, in, n.Params)
 }
 
 // traced is what a graph of the model yields.

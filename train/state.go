@@ -76,8 +76,9 @@ func (t *Trainer) Snapshot() ([]ckpt.File, error) {
 }
 
 // Restore puts the trainer into the state that a checkpoint holds. The model
-// and the optimizer must be those that it was saved with.
-func (t *Trainer) Restore(c *ckpt.Checkpoint) error {
+// must be the one that it was saved with, and the optimizer, too, unless
+// freshSlots says that its slots begin anew.
+func (t *Trainer) Restore(c *ckpt.Checkpoint, freshSlots bool) error {
 	text, err := c.ReadFile(stateFile)
 	if err != nil {
 		return err
@@ -93,7 +94,11 @@ func (t *Trainer) Restore(c *ckpt.Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	if err := t.Params.CopyFrom(saved); err != nil {
+	var skip []param.Kind
+	if freshSlots {
+		skip = append(skip, param.Slot)
+	}
+	if err := t.Params.CopyFrom(saved, skip...); err != nil {
 		return &ckpt.Damage{Path: c.Dir, Msg: "its parameters are not this model's", Err: err}
 	}
 	for p := range t.Params.All() {

@@ -21,8 +21,9 @@ type Step struct {
 	Index   int     // steps taken in this epoch
 	Of      int     // steps an epoch has
 	Step    int64   // steps taken in all
-	Rows    int     // rows seen in this epoch
+	Rows    int     // rows of the last batch
 	Loss    float64 // of the last batch
+	Train   Values  // the epoch's measurements so far; valid until the next step
 	LR      float64 // rate of this step
 	// GradNorm is the norm of all gradients together, before clipping.
 	GradNorm float64
@@ -208,13 +209,14 @@ func (t *Trainer) fill(run Run, of int) {
 	s := &t.step
 	s.Trainer, s.Epochs, s.Of, s.Done = t, run.Epochs, of, nil
 	s.LR = t.state.LR
-	s.Epoch, s.Step, s.Rows = t.state.Done+1, t.state.Step, t.state.Epoch.N
+	s.Epoch, s.Step = t.state.Done+1, t.state.Step
+	s.Train = t.values(s.Train[:0], &t.state.Epoch)
 	s.Index = (t.state.Batch + t.cfg.Accumulate - 1) / t.cfg.Accumulate
 }
 
 // endEpoch validates and moves the state to the next epoch.
 func (t *Trainer) endEpoch(ctx context.Context, run Run, before float64, started time.Time) error {
-	e := &Epoch{Epoch: t.state.Done + 1, Step: t.state.Step, Samples: t.state.Epoch.N, LR: t.state.LR, Train: t.values(&t.state.Epoch)}
+	e := &Epoch{Epoch: t.state.Done + 1, Step: t.state.Step, Samples: t.state.Epoch.N, LR: t.state.LR, Train: t.values(nil, &t.state.Epoch)}
 	if run.Val != nil {
 		res, err := t.Evaluate(ctx, run.Val)
 		if err != nil {
@@ -234,6 +236,9 @@ func (t *Trainer) endEpoch(ctx context.Context, run Run, before float64, started
 
 // History lists the epochs so far.
 func (t *Trainer) History() []Epoch { return t.state.History }
+
+// LR is the optimizer's own rate, before any schedule.
+func (t *Trainer) LR() float64 { return t.cfg.Optim.Rate() }
 
 // Taken is the number of steps taken in all.
 func (t *Trainer) Taken() int64 { return t.state.Step }

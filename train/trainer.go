@@ -221,7 +221,7 @@ func (t *Trainer) learn(ctx context.Context, batch *data.Batch, point sched.Poin
 	if err := c.plan.Run(ctx, in); err != nil {
 		return false, err
 	}
-	t.step.Loss = c.loss.Flat(0)
+	t.step.Loss, t.step.Rows = c.loss.Flat(0), batch.N
 	if !finite(t.step.Loss) || c.norm != nil && !finite(c.norm.Flat(0)) {
 		return false, t.diverged(c, in)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nadir-ml/nadir/backend"
 	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/internal/kernel"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -61,3 +62,17 @@ func (b *Backend) release(p *pool) {
 		p.stop()
 	}
 }
+
+// Family is the name of the kernels in use: generic, avx2, avx512 or neon.
+func Family() string { return kernel.Family() }
+
+// Cores is the number of threads that 0 stands for.
+func Cores() int { return runtime.GOMAXPROCS(0) }
+
+// Families lists the kernels that this processor and build have, the best
+// last.
+func Families() []string { return kernel.Families() }
+
+// Check says what is wrong with the family that NADIR_CPU asks for, if
+// anything.
+func Check() error { return kernel.Err() }

@@ -52,6 +52,7 @@ type Data struct {
 	Val     Part       `doc:"part kept for validation" default:"0.1"`
 	Test    Part       `doc:"part kept for testing, where the set has none of its own"`
 	Label   string     `doc:"name or position of the column to predict"`
+	Ignore  Words      `doc:"columns of a table that are not read"`
 	Batch   int        `doc:"rows a step" default:"32"`
 	Limit   int        `doc:"training rows to keep, before the split"`
 	Classes Classes    `doc:"classes to keep, such as 0-4,7-9, renumbered from 0"`

@@ -48,6 +48,14 @@ func (b *Bar) Add(n int64) {
 	}
 }
 
+// Set counts up to n in all.
+func (b *Bar) Set(n int64) {
+	b.mu.Lock()
+	more := n - b.meter.total
+	b.mu.Unlock()
+	b.Add(more)
+}
+
 // Write counts the bytes of p.
 func (b *Bar) Write(p []byte) (int, error) {
 	b.Add(int64(len(p)))

@@ -218,7 +218,7 @@ func (b *block) layout(room, most int, now time.Time) []*row {
 	table := b.table(line, room)
 	var best, rate, saved *row
 	if b.best != nil {
-		best = line().put(faint, "best  ").put(plain, fmt.Sprintf("epoch %d  ", b.best.Epoch)).put(yellow, b.best.Val.text("val_"))
+		best = line().put(faint, "best  ").put(plain, fmt.Sprintf("epoch %d  ", b.best.Epoch)).put(yellow, text(b.best.Val, "val_"))
 	}
 	if !math.IsNaN(b.now.LR) {
 		rate = line().put(faint, "rate  ").put(plain, "lr "+short(b.now.LR))
@@ -325,7 +325,7 @@ func (b *block) table(line func() *row, room int) []*row {
 	for _, m := range shown {
 		r := line().pad(plain, m.Name, name, false)
 		for side, values := range []Values{b.train, b.val}[:sides] {
-			v, color := values.at(m.Name), []style{cyan, yellow}[side]
+			v, color := at(values, m.Name), []style{cyan, yellow}[side]
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				color = red
 			}

@@ -47,7 +47,7 @@ func (l *lines) Step(p Progress) {
 	if left, ok := l.steps.left(l.start.Steps-p.Step, now); ok && l.start.Steps > 0 {
 		parts = append(parts, fmt.Sprintf("left %s (ends %s)", clock(left), ends(now, left)))
 	}
-	l.print(now, strings.Join(append(parts, "lr "+short(p.LR), p.Train.text("")), "  "))
+	l.print(now, strings.Join(append(parts, "lr "+short(p.LR), text(p.Train, "")), "  "))
 }
 
 func (l *lines) Epoch(e Epoch) {
@@ -57,9 +57,9 @@ func (l *lines) Epoch(e Epoch) {
 	if e.SamplesPerSec > 0 && !math.IsInf(e.SamplesPerSec, 0) {
 		parts = append(parts, Count(int64(e.SamplesPerSec))+" samples/s")
 	}
-	parts = append(parts, "lr "+short(e.LR), e.Train.text(""))
+	parts = append(parts, "lr "+short(e.LR), text(e.Train, ""))
 	if len(e.Val) > 0 {
-		parts = append(parts, e.Val.text("val_"))
+		parts = append(parts, text(e.Val, "val_"))
 	}
 	if e.Best != nil && e.Best.Epoch == e.Epoch {
 		parts = append(parts, "best")
@@ -142,10 +142,10 @@ func (s Start) step(n int64) string {
 func (d Done) parts() []string {
 	parts := []string{fmt.Sprintf("done: %s steps in %s", Count(d.Steps), seconds(d.Seconds))}
 	if d.Best != nil {
-		parts = append(parts, fmt.Sprintf("best: epoch %d  %s", d.Best.Epoch, d.Best.Val.text("val_")))
+		parts = append(parts, fmt.Sprintf("best: epoch %d  %s", d.Best.Epoch, text(d.Best.Val, "val_")))
 	}
 	if d.Test != nil {
-		parts = append(parts, fmt.Sprintf("test: %s  (%s rows)", d.Test.Values.text(""), Count(int64(d.Test.N))))
+		parts = append(parts, fmt.Sprintf("test: %s  (%s rows)", text(d.Test.Values, ""), Count(int64(d.Test.N))))
 	}
 	if d.Model != "" {
 		parts = append(parts, "model: "+d.Model)

@@ -81,7 +81,7 @@ type testObject struct{ Test }
 
 // MarshalJSON appends n to the values.
 func (t testObject) MarshalJSON() ([]byte, error) {
-	return append(t.Values[:len(t.Values):len(t.Values)], Value{"n", float64(t.N)}).MarshalJSON()
+	return append(t.Values[:len(t.Values):len(t.Values)], Value{Name: "n", Value: float64(t.N)}).MarshalJSON()
 }
 
 // print writes an object and its line end at once, so that a reader never sees

@@ -44,17 +44,17 @@ var digits = Start{Run: "runs/digits-1", Model: "chapter", Data: "digits", Param
 	Epochs: 5, Steps: 2815, EpochSteps: 563, Batch: 32, Threads: 2, Kernel: "avx2", Configuration: json.RawMessage(`{"seed":42}`)}
 
 var finished = Done{Run: "runs/digits-1", Model: "runs/digits-1/model.safetensors", Steps: 2815, Seconds: 31.25,
-	Best: &Best{5, Values{{"loss", 0.0833}, {"accuracy", 0.975}}}, Test: &Test{Values{{"loss", 0.0721}, {"accuracy", 0.9812}}, 5000}}
+	Best: &Best{5, Values{{Name: "loss", Value: 0.0833}, {Name: "accuracy", Value: 0.975}}}, Test: &Test{Values{{Name: "loss", Value: 0.0721}, {Name: "accuracy", Value: 0.9812}}, 5000}}
 
-// train plays n steps of a run of 563 steps an epoch.
-func train(r Reporter, n int, wait func(time.Duration)) {
+// play takes n steps of a run of 563 steps an epoch.
+func play(r Reporter, n int, wait func(time.Duration)) {
 	for i := 1; i <= n; i++ {
 		wait(11 * time.Millisecond)
 		l := 2.3*math.Exp(-float64(i)/300) + 0.05
-		values := Values{{"loss", l}, {"accuracy", 1 - l/2.5}}
+		values := Values{{Name: "loss", Value: l}, {Name: "accuracy", Value: 1 - l/2.5}}
 		r.Step(Progress{Epoch: (i-1)/563 + 1, Step: int64(i), Rows: 32, LR: 0.001, GradNorm: 0.512, Train: values})
 		if i%563 == 0 {
-			val := Values{{"loss", l * 1.1}, {"accuracy", 1 - l/2.4}}
+			val := Values{{Name: "loss", Value: l * 1.1}, {Name: "accuracy", Value: 1 - l/2.4}}
 			r.Epoch(Epoch{Epoch: i / 563, Step: int64(i), Seconds: 6.2, SamplesPerSec: 2903, LR: 0.001, Train: values, Val: val, Best: &Best{i / 563, val}})
 			r.Saved(fmt.Sprintf("ckpt/step-%d", i))
 		}
@@ -85,7 +85,7 @@ func TestBlockGolden(t *testing.T) {
 	for _, columns := range []int{40, 80, 400} {
 		d := newDesk(columns, 30)
 		d.Start(digits)
-		train(d, 2000, d.wait)
+		play(d, 2000, d.wait)
 		if err := d.Close(); err != nil || d.err != nil {
 			t.Fatal(err, d.err)
 		}
@@ -151,11 +151,11 @@ func TestBlockResize(t *testing.T) {
 	d := newDesk(120, 30)
 	io.WriteString(d.emulator, "above\r\n")
 	d.Start(digits)
-	train(d, 600, d.wait)
+	play(d, 600, d.wait)
 	for _, columns := range []int{50, 200, 40} {
 		d.resize(columns)
 		d.wait(time.Second)
-		d.Step(Progress{Epoch: 2, Step: 601, Rows: 32, LR: 0.001, Train: Values{{"loss", 0.5}, {"accuracy", 0.9}}})
+		d.Step(Progress{Epoch: 2, Step: 601, Rows: 32, LR: 0.001, Train: Values{{Name: "loss", Value: 0.5}, {Name: "accuracy", Value: 0.9}}})
 	}
 	d.Close()
 	text := d.text()
@@ -175,7 +175,7 @@ func TestBlockLow(t *testing.T) {
 	} {
 		d := newDesk(80, height)
 		d.Start(digits)
-		train(d, 2000, d.wait)
+		play(d, 2000, d.wait)
 		d.Close()
 		var got []string
 		for _, line := range strings.Split(d.text(), "\n") {
@@ -192,7 +192,7 @@ func TestBlockDone(t *testing.T) {
 	d := newDesk(80, 30)
 	d.Note("warning: a\nsecond line")
 	d.Start(digits)
-	train(d, 563, d.wait)
+	play(d, 563, d.wait)
 	d.Note("median put in 3 places")
 	d.Done(finished)
 	d.Note("kept: runs/digits-1")
@@ -215,7 +215,7 @@ func TestLinesGolden(t *testing.T) {
 	r := New(Options{Out: Screen{W: &out, Now: func() time.Time { return now }}, Err: Screen{W: &notes}})
 	r.Start(digits)
 	r.Note("3 values were missing")
-	train(r, 1200, func(d time.Duration) { now = now.Add(10 * d) })
+	play(r, 1200, func(d time.Duration) { now = now.Add(10 * d) })
 	r.Done(finished)
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
@@ -234,8 +234,8 @@ func TestObjects(t *testing.T) {
 	r.Note("a note")
 	r.Step(Progress{Step: 1})
 	r.Saved("ckpt/step-1")
-	r.Epoch(Epoch{Epoch: 1, Step: 563, Seconds: 6.25, SamplesPerSec: 2880, LR: 0.001, Train: Values{{"loss", 0.5}, {"accuracy", 0.9}}, Val: Values{{"loss", math.NaN()}, {"a<b\n", 1}}})
-	r.Epoch(Epoch{Epoch: 2, Step: 1126, Seconds: 6.25, SamplesPerSec: math.Inf(1), LR: 0.001, Train: Values{{"loss", math.Inf(1)}}})
+	r.Epoch(Epoch{Epoch: 1, Step: 563, Seconds: 6.25, SamplesPerSec: 2880, LR: 0.001, Train: Values{{Name: "loss", Value: 0.5}, {Name: "accuracy", Value: 0.9}}, Val: Values{{Name: "loss", Value: math.NaN()}, {Name: "a<b\n", Value: 1}}})
+	r.Epoch(Epoch{Epoch: 2, Step: 1126, Seconds: 6.25, SamplesPerSec: math.Inf(1), LR: 0.001, Train: Values{{Name: "loss", Value: math.Inf(1)}}})
 	r.Done(finished)
 	r.Done(Done{Run: "r", Model: "m", Steps: 1, Seconds: 2})
 	if err := r.Close(); err != nil {
@@ -286,7 +286,7 @@ func TestQuiet(t *testing.T) {
 	r := New(Options{Quiet: true, Out: s, Err: s})
 	r.Start(digits)
 	r.Note("note")
-	train(r, 600, func(time.Duration) {})
+	play(r, 600, func(time.Duration) {})
 	r.Done(finished)
 	if err := r.Close(); err != nil || out.Len() != 0 {
 		t.Errorf("%v, wrote %q", err, out.String())
@@ -346,7 +346,7 @@ func TestNoColor(t *testing.T) {
 	s.W, s.Color = &out, false
 	r := New(Options{Out: s})
 	r.Start(digits)
-	train(r, 600, func(time.Duration) {})
+	play(r, 600, func(time.Duration) {})
 	r.Close()
 	if strings.Contains(out.String(), "\x1b[0m") {
 		t.Errorf("colours in %q", out.String())
@@ -471,7 +471,7 @@ func ExampleReporter() {
 	out := Screen{W: os.Stdout, Now: func() time.Time { return clock }}
 	r := New(Options{Out: out, Err: out})
 	r.Start(Start{Run: "runs/first", Model: "mlp", Data: "digits", Epochs: 1})
-	r.Epoch(Epoch{Epoch: 1, Step: 563, Seconds: 6, LR: 0.001, Train: Values{{"loss", 0.31}}, Val: Values{{"loss", 0.35}}})
+	r.Epoch(Epoch{Epoch: 1, Step: 563, Seconds: 6, LR: 0.001, Train: Values{{Name: "loss", Value: 0.31}}, Val: Values{{Name: "loss", Value: 0.35}}})
 	r.Done(Done{Run: "runs/first", Model: "runs/first/model.safetensors", Steps: 563, Seconds: 6})
 	r.Close()
 	// Output:
@@ -495,7 +495,7 @@ func BenchmarkStep(b *testing.B) {
 		s := Screen{W: io.Discard, TTY: tty, Now: func() time.Time { return start.Add(time.Since(start) / 1e6) }, Size: func() (int, int) { return 80, 24 }}
 		r := New(Options{Out: s, Err: s})
 		r.Start(digits)
-		p := Progress{Epoch: 1, Step: 1, Rows: 32, LR: 0.001, Train: Values{{"loss", 0.5}, {"accuracy", 0.9}, {"top5", 0.99}}}
+		p := Progress{Epoch: 1, Step: 1, Rows: 32, LR: 0.001, Train: Values{{Name: "loss", Value: 0.5}, {Name: "accuracy", Value: 0.9}, {Name: "top5", Value: 0.99}}}
 		b.Run(fmt.Sprintf("tty=%v", tty), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -1,51 +1,21 @@
 package term
 
 import (
-	"bytes"
-	"encoding/json"
 	"math"
 	"strings"
+
+	"github.com/nadir-ml/nadir/train"
 )
 
 // A Value is a measurement and its name, such as loss or accuracy.
-type Value struct {
-	Name  string
-	Value float64
-}
+type Value = train.Value
 
 // Values is measurements in the order in which they are shown. As JSON it is an
 // object; a number that is not finite is null, since JSON has none.
-type Values []Value
-
-// MarshalJSON writes the object, or null for nil.
-func (vs Values) MarshalJSON() ([]byte, error) {
-	if vs == nil {
-		return []byte("null"), nil
-	}
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, v := range vs {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		name, err := json.Marshal(v.Name)
-		if err != nil {
-			return nil, err
-		}
-		value, err := json.Marshal(finite(v.Value))
-		if err != nil {
-			return nil, err
-		}
-		b.Write(name)
-		b.WriteByte(':')
-		b.Write(value)
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
-}
+type Values = train.Values
 
 // at is the value of a name, NaN where there is none.
-func (vs Values) at(name string) float64 {
+func at(vs Values, name string) float64 {
 	for _, v := range vs {
 		if v.Name == name {
 			return v.Value
@@ -55,7 +25,7 @@ func (vs Values) at(name string) float64 {
 }
 
 // text writes the values in a row, each name after the prefix.
-func (vs Values) text(prefix string) string {
+func text(vs Values, prefix string) string {
 	var parts []string
 	for _, v := range vs {
 		parts = append(parts, prefix+v.Name+" "+number(v.Value))

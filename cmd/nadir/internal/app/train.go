@@ -1,0 +1,435 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nadir-ml/nadir/backend/cpu"
+	"github.com/nadir-ml/nadir/ckpt"
+	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
+	"github.com/nadir-ml/nadir/cmd/nadir/internal/term"
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/internal/plot"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/train"
+)
+
+func trainVerb(c *command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "train [FILE] [key=value …]",
+		Short: "Train a model",
+		Long: `Train a model. Without a word, the chapter's network (BN–300–ELU–BN–100–ELU–BN–10)
+learns the built-in digits. FILE is a configuration or a list of layers; keys are
+laid over it. "nadir config" prints every key with its value.
+
+The run goes to a directory of its own, runs/NAME or out=, with checkpoints from
+which "nadir resume" goes on in the same bytes.`,
+		Example: `  nadir train
+  nadir train data=mnist epochs=10
+  nadir train data=flowers/ input.size=32x32 data.val=0.2
+  nadir train data=iris.csv model.hidden1.units=50 optim=adam optim.lr=3e-4
+  nadir train exp.yaml early_stop.patience=5 early_stop.restore_best=true`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, keys, err := oneTarget(cmd, args)
+			if err != nil {
+				return err
+			}
+			return c.train(cmd.Context(), file, keys)
+		},
+	}
+}
+
+// A session is a run as it goes on.
+type session struct {
+	*command
+	cfg      *config.Config
+	data     *dataset
+	trainer  *train.Trainer
+	dir      *runDir
+	report   term.Reporter
+	best     train.Best // early stopping's
+	started  time.Time
+	told     int // epochs that metrics.jsonl has
+	lastCkpt string
+}
+
+func (c *command) train(ctx context.Context, file string, keys []string) error {
+	cfg, err := c.load(file, os.Environ(), keys)
+	if err != nil {
+		return err
+	}
+	if cfg.Epochs.Add {
+		return usage("epochs=+%d goes on with a run that is there: nadir resume RUN epochs=+%d", cfg.Epochs.N, cfg.Epochs.N)
+	}
+	if err := later(cfg); err != nil {
+		return err
+	}
+	s := &session{command: c, cfg: cfg, started: time.Now()}
+	if s.data, err = c.openData(ctx, cfg, openOptions{}); err != nil {
+		return err
+	}
+	defer s.data.Close()
+	for _, n := range s.data.notes {
+		c.note(n)
+	}
+	if s.trainer, err = c.newTrainer(ctx, cfg, s.data); err != nil {
+		return err
+	}
+	defer s.trainer.Close()
+	if err := s.prepare(); err != nil {
+		return err
+	}
+	if cfg.ModelFile == "" || cfg.Init == "fresh" {
+		if err := s.trainer.Adapt(ctx, s.data.train); err != nil {
+			return err
+		}
+	}
+	if s.dir, err = makeRun(cfg, s.data.name); err != nil {
+		return err
+	}
+	defer s.dir.Close()
+	if err := s.dir.describe(cfg, s.data); err != nil {
+		return err
+	}
+	first, err := s.trainer.Save(s.dir.store(cfg.Ckpt.Keep))
+	if err != nil {
+		return err
+	}
+	s.lastCkpt = first.Dir
+	return s.run(ctx)
+}
+
+// later refuses keys whose meaning this program does not have.
+func later(cfg *config.Config) error {
+	for _, k := range []string{"pretrain", "transfer", "signal"} {
+		if v, ok := cfg.Tree.Get(k); ok && v.Pos.File != config.BuiltIn {
+			return &spec.Error{Pos: v.Pos, Path: k, Msg: fmt.Sprintf("%s: this version does not do that", k)}
+		}
+	}
+	if v := cfg.Data.Augment; v.Kind != spec.Null {
+		return &spec.Error{Pos: v.Pos, Path: "data.augment", Msg: "data.augment: this version does not do that"}
+	}
+	return nil
+}
+
+// prepare finds what is wrong before a directory is made.
+func (s *session) prepare() error {
+	if s.cfg.Data.Batch < 1 {
+		return usage("data.batch: want a whole number above 0, got %d", s.cfg.Data.Batch)
+	}
+	if err := s.trainer.Prepare(min(s.cfg.Data.Batch, s.data.train.Len())); err != nil {
+		return err
+	}
+	e := s.cfg.EarlyStop
+	if e == nil {
+		return nil
+	}
+	monitor := e.Monitor
+	if monitor == "" {
+		monitor = "val/loss"
+	}
+	if s.data.val == nil && len(monitor) > 4 && monitor[:4] == "val/" {
+		return usage("early_stop watches %s, but there are no validation rows; set data.val, or early_stop.monitor=train/loss", monitor)
+	}
+	return nil
+}
+
+// run trains from where the trainer is to the end, and finishes the run.
+func (s *session) run(ctx context.Context) error {
+	s.report = term.New(term.Options{Out: s.out, Err: s.err, JSON: s.json, Quiet: s.quiet})
+	defer s.report.Close()
+	start := s.startInfo()
+	s.report.Start(start)
+	if err := s.dir.event("start", stepEvent{Step: s.trainer.Taken()}); err != nil {
+		return err
+	}
+	err := s.fit(ctx)
+	switch {
+	case err == nil || errors.Is(err, train.ErrTime):
+		if errors.Is(err, train.ErrTime) {
+			s.report.Note(fmt.Sprintf("max_time=%v is up", s.cfg.MaxTime))
+		}
+		return s.finish(ctx)
+	case errors.Is(err, context.Canceled):
+		return s.interrupted(err)
+	case is[*train.Diverged](err):
+		return s.failed(err, fmt.Sprintf("the weights from before that step are kept; to go on from them with a lower rate: %s optim.lr=%g",
+			resumeLine(s.dir.path), s.trainer.LR()/10))
+	}
+	return s.failed(err, "")
+}
+
+func (s *session) fit(ctx context.Context) error {
+	run := train.Run{
+		Train: s.data.train, Val: s.data.val, Batch: s.cfg.Data.Batch, Epochs: s.cfg.Epochs.N, Steps: int64(s.cfg.Steps),
+		MaxTime: s.cfg.MaxTime, Note: s.report.Note,
+	}
+	var hooks []train.Hook
+	if e := s.cfg.EarlyStop; e != nil {
+		hooks = append(hooks, train.EarlyStopping{Monitor: e.Monitor, Patience: e.Patience, RestoreBest: e.RestoreBest}.Hook(s.trainer, &s.best))
+	}
+	hooks = append(hooks,
+		train.TerminateOnNaN(),
+		train.Checkpoints(s.dir.store(s.cfg.Ckpt.Keep), train.Every{Steps: int64(s.cfg.Ckpt.Every.Steps), Time: s.cfg.Ckpt.Every.Time}, func(cp *ckpt.Checkpoint) {
+			s.lastCkpt = cp.Dir
+			s.report.Saved(cp.Dir)
+		}),
+		train.Lambda(s.step),
+	)
+	return train.Fit(s.trainer.Steps(ctx, run), hooks...)
+}
+
+// step reports a step and, at its end, an epoch.
+func (s *session) step(st *train.Step) error {
+	s.report.Step(term.Progress{Epoch: st.Epoch, Step: st.Step, Rows: st.Rows, Train: st.Train, LR: st.LR, GradNorm: st.GradNorm})
+	if st.Done == nil {
+		return nil
+	}
+	return s.tell(*st.Done)
+}
+
+// tell reports an epoch and writes it down.
+func (s *session) tell(e train.Epoch) error {
+	s.report.Epoch(term.Epoch{Epoch: e.Epoch, Step: e.Step, Seconds: e.Seconds, SamplesPerSec: e.SamplesPerSecond(), LR: e.LR,
+		Train: e.Train, Val: e.Val, Best: s.bestSoFar()})
+	return s.record(e)
+}
+
+// record adds an epoch to metrics.jsonl.
+func (s *session) record(e train.Epoch) error {
+	s.told = e.Epoch
+	return s.dir.appendLine(metricsFile, struct {
+		Event   string       `json:"event"`
+		Epoch   int          `json:"epoch"`
+		Step    int64        `json:"step"`
+		Seconds float64      `json:"seconds"`
+		Speed   float64      `json:"samples_per_s"`
+		LR      float64      `json:"lr"`
+		Train   train.Values `json:"train"`
+		Val     train.Values `json:"val"`
+	}{"epoch", e.Epoch, e.Step, e.Seconds, e.SamplesPerSecond(), e.LR, e.Train, e.Val})
+}
+
+// bestIndex is the epoch of the history with the lowest validation loss, or
+// what early stopping holds for the best; -1 without validation.
+func (s *session) bestIndex() int {
+	h := s.trainer.History()
+	if s.best.Epoch > 0 {
+		for i, e := range h {
+			if e.Epoch == s.best.Epoch {
+				return i
+			}
+		}
+	}
+	best, low := -1, math.Inf(1)
+	for i, e := range h {
+		if v, ok := e.Val.Get("loss"); ok && v < low {
+			best, low = i, v
+		}
+	}
+	return best
+}
+
+func (s *session) bestSoFar() *term.Best {
+	i := s.bestIndex()
+	if i < 0 {
+		return nil
+	}
+	e := s.trainer.History()[i]
+	return &term.Best{Epoch: e.Epoch, Val: e.Val}
+}
+
+func (s *session) startInfo() term.Start {
+	total, _ := s.trainer.Params.Count()
+	n, batch := s.data.train.Len(), s.cfg.Data.Batch
+	batches := (n + batch - 1) / batch
+	k := max(1, s.cfg.Accumulate)
+	st := term.Start{
+		Run: s.dir.path, Model: s.modelName(), Data: s.data.name, Step: s.trainer.Taken(), Params: int64(total), Train: n,
+		Epochs: s.cfg.Epochs.N, EpochSteps: int64((batches + k - 1) / k), Batch: batch, Threads: s.cfg.Threads, Kernel: cpu.Family(), Configuration: s.cfg.Tree.JSON(),
+	}
+	if s.data.val != nil {
+		st.Val = s.data.val.Len()
+	}
+	st.Steps = st.EpochSteps * int64(st.Epochs)
+	if s.cfg.Steps > 0 {
+		st.Steps = int64(s.cfg.Steps)
+	}
+	if st.Threads == 0 {
+		st.Threads = cpu.Cores()
+	}
+	return st
+}
+
+func (s *session) modelName() string {
+	if s.cfg.ModelFile != "" {
+		return s.cfg.ModelFile
+	}
+	in, err := s.trainer.Summary()
+	if err != nil {
+		return "model"
+	}
+	return fmt.Sprintf("%d layers", len(in.Rows))
+}
+
+// interrupted saves where the run is and says how to go on.
+func (s *session) interrupted(err error) error {
+	cp, saveErr := s.trainer.Save(s.dir.store(s.cfg.Ckpt.Keep))
+	_ = s.report.Close()
+	if saveErr != nil {
+		return saveErr
+	}
+	_ = s.dir.event("interrupted", stepEvent{Step: cp.Step})
+	if !s.quiet {
+		fmt.Fprintf(s.err.W, "stopped at step %d, saved; to go on:\n%s\n", cp.Step, resumeLine(s.dir.path))
+	}
+	return err
+}
+
+// failed ends a run that cannot go on, with its last good state saved.
+func (s *session) failed(err error, mend string) error {
+	_ = s.report.Close()
+	if is[*train.Diverged](err) {
+		if _, saveErr := s.trainer.Save(s.dir.store(s.cfg.Ckpt.Keep)); saveErr != nil {
+			err = errors.Join(err, saveErr)
+		}
+	}
+	_ = s.dir.event("failed", stepEvent{s.trainer.Taken(), err.Error()})
+	if mend != "" {
+		return fmt.Errorf("%w\n%s", err, mend)
+	}
+	return err
+}
+
+// finish writes the model and the pictures, tests, and says that all is done.
+func (s *session) finish(ctx context.Context) error {
+	if e := s.cfg.EarlyStop; e != nil && e.RestoreBest {
+		s.trainer.RestoreBest()
+	}
+	done := term.Done{Run: s.dir.path, Model: s.dir.file(modelFile), Steps: s.trainer.Taken(), Best: s.bestSoFar()}
+	for _, e := range s.trainer.History() {
+		done.Seconds += e.Seconds
+	}
+	measured := s.data.test
+	if measured == nil {
+		measured = s.data.val
+	}
+	if measured != nil {
+		res, err := s.trainer.Evaluate(ctx, measured)
+		if errors.Is(err, context.Canceled) {
+			return s.interrupted(err)
+		}
+		if err != nil {
+			return err
+		}
+		if s.data.test != nil {
+			done.Test = &term.Test{Values: res.Values, N: res.N}
+		}
+		if res.Confusion != nil {
+			if err := s.picture(confusFile, plot.Confusion{Title: confusionTitle(res, s.data.test != nil), Classes: s.trainer.Data().Classes, Counts: res.Confusion}.SVG); err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.curves(); err != nil {
+		return err
+	}
+	if err := ckpt.WriteFile(ckpt.OS{}, done.Model, func(w io.Writer) error {
+		return format.Write(w, saved(s.trainer.Net, s.data.extra()))
+	}); err != nil {
+		return err
+	}
+	if err := s.dir.event("done", recordOf(done)); err != nil {
+		return err
+	}
+	s.report.Done(done)
+	return s.report.Close()
+}
+
+// stepEvent is what an event says of where the run is.
+type stepEvent struct {
+	Step  int64  `json:"step"`
+	Error string `json:"error,omitempty"`
+}
+
+// doneRecord is a term.Done as events.jsonl keeps it.
+type doneRecord struct {
+	Steps   int64        `json:"steps"`
+	Seconds float64      `json:"seconds"`
+	Best    *bestRecord  `json:"best"`
+	Test    train.Values `json:"test"`
+	N       int          `json:"n,omitempty"`
+}
+
+type bestRecord struct {
+	Epoch int          `json:"epoch"`
+	Val   train.Values `json:"val"`
+}
+
+func recordOf(d term.Done) doneRecord {
+	r := doneRecord{Steps: d.Steps, Seconds: d.Seconds}
+	if d.Best != nil {
+		r.Best = &bestRecord{d.Best.Epoch, d.Best.Val}
+	}
+	if d.Test != nil {
+		r.Test, r.N = d.Test.Values, d.Test.N
+	}
+	return r
+}
+
+func (r doneRecord) done() term.Done {
+	d := term.Done{Steps: r.Steps, Seconds: r.Seconds}
+	if r.Best != nil {
+		d.Best = &term.Best{Epoch: r.Best.Epoch, Val: r.Best.Val}
+	}
+	if r.Test != nil {
+		d.Test = &term.Test{Values: r.Test, N: r.N}
+	}
+	return d
+}
+
+func confusionTitle(res *train.Result, test bool) string {
+	part := "validation"
+	if test {
+		part = "test"
+	}
+	acc, _ := res.Values.Get("accuracy")
+	return fmt.Sprintf("Confusion on %d %s rows, accuracy %.2f %%", res.N, part, 100*acc)
+}
+
+// curves draws the history.
+func (s *session) curves() error {
+	h := s.trainer.History()
+	if len(h) == 0 {
+		return nil
+	}
+	p := plot.Curves{Title: s.dir.path, Best: s.bestIndex()}
+	for _, v := range h[0].Train {
+		m := plot.Metric{Name: v.Name, Loss: v.Name == "loss" || v.Name == "mae" || v.Name == "rmse" || v.Name == "mse"}
+		for _, e := range h {
+			t, _ := e.Train.Get(v.Name)
+			m.Train = append(m.Train, t)
+			if e.Val != nil {
+				x, _ := e.Val.Get(v.Name)
+				m.Val = append(m.Val, x)
+			}
+		}
+		p.Metrics = append(p.Metrics, m)
+	}
+	for _, e := range h {
+		p.X = append(p.X, float64(e.Epoch))
+		p.LR = append(p.LR, e.LR)
+	}
+	return s.picture(curvesFile, p.SVG)
+}
+
+func (s *session) picture(name string, draw func(io.Writer) error) error {
+	return ckpt.WriteFile(ckpt.OS{}, s.dir.file(name), draw)
+}
