@@ -60,5 +60,5 @@ func (e Cyclic) String() string {
 	if e.Up != 0 {
 		up = e.Per.span(e.Up)
 	}
-	return fmt.Sprintf("between %s and %s, %s up and as long down, each cycle %s times as high", top, base, up, num(spec.Or(e.Shrink, 1)))
+	return fmt.Sprintf("up to %s from %s in %s and as long down, each cycle %s times as high", top, base, up, num(spec.Or(e.Shrink, 1)))
 }

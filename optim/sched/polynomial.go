@@ -47,5 +47,5 @@ func (e Polynomial) String() string {
 	if e.Cycle {
 		again = ", again and again"
 	}
-	return fmt.Sprintf("(η₀ − %s)·(1 − t/s)^%s + %[1]s, s = %s%s", num(e.End), num(spec.Or(e.Power, 1)), e.Per.span(e.Length), again)
+	return fmt.Sprintf("(η₀ − %[1]s)·(1 − t/s)^%[2]s + %[1]s, s = %[3]s%[4]s", num(e.End), num(spec.Or(e.Power, 1)), e.Per.span(e.Length), again)
 }
