@@ -4801,49 +4801,59 @@ TEXT ·softplus8(SB), NOSPLIT, $0-24
 
 next:
 	VMOVUPS      (CX)(BX*4), Y0
-	VORPS        all80000000<>+0(SB), Y0, Y1
-	VMOVUPS      all42b20000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y2
-	VMOVUPS      allc2d20000<>+0(SB), Y1
-	VMAXPS       Y2, Y1, Y2
-	VMOVUPS      all4b400000<>+0(SB), Y1
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y2, Y1
-	VSUBPS       all4b400000<>+0(SB), Y1, Y3
-	VMOVAPS      Y2, Y2
-	VFNMADD231PS all3f318000<>+0(SB), Y3, Y2
-	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y2
+	VORPS        all80000000<>+0(SB), Y0, Y2
+	VMOVUPS      all42b20000<>+0(SB), Y1
+	VMINPS       Y2, Y1, Y1
+	VMOVUPS      allc2d20000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      all4b400000<>+0(SB), Y2
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       all4b400000<>+0(SB), Y2, Y3
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS all3f318000<>+0(SB), Y3, Y1
+	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y1
 	VMOVUPS      all3ab688ff<>+0(SB), Y4
-	VFMADD213PS  all3c090631<>+0(SB), Y2, Y4
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y2, Y4
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y2, Y4
-	VFMADD213PS  all3f000000<>+0(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y3
-	VFMADD213PS  Y2, Y3, Y4
-	VADDPS       all3f800000<>+0(SB), Y4, Y3
-	VPSUBD       all4b400000<>+0(SB), Y1, Y1
-	VPSRAD       $0x01, Y1, Y2
-	VPSUBD       Y2, Y1, Y1
-	VPADDD       all0000007f<>+0(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y3, Y3
+	VFMADD213PS  all3c090631<>+0(SB), Y1, Y4
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y1, Y4
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y1, Y4
+	VFMADD213PS  all3f000000<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VADDPS       all3f800000<>+0(SB), Y4, Y1
+	VPSUBD       all4b400000<>+0(SB), Y2, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
 	VPADDD       all0000007f<>+0(SB), Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VMOVUPS      all3b379bc1<>+0(SB), Y2
-	VFMADD213PS  allbc8cc605<>+0(SB), Y3, Y2
-	VFMADD213PS  all3d49f941<>+0(SB), Y3, Y2
-	VFMADD213PS  allbdbb2cda<>+0(SB), Y3, Y2
-	VFMADD213PS  all3e05762f<>+0(SB), Y3, Y2
-	VFMADD213PS  allbe279444<>+0(SB), Y3, Y2
-	VFMADD213PS  all3e4c5b50<>+0(SB), Y3, Y2
-	VFMADD213PS  allbe7ff782<>+0(SB), Y3, Y2
-	VFMADD213PS  all3eaaaa8a<>+0(SB), Y3, Y2
-	VFMADD213PS  allbf000000<>+0(SB), Y3, Y2
-	VMULPS       Y3, Y3, Y1
-	VFMADD213PS  Y3, Y1, Y2
+	VMULPS       Y2, Y1, Y1
+	VPADDD       all0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      all3b379bc1<>+0(SB), Y3
+	VFMADD213PS  allbc8cc605<>+0(SB), Y1, Y3
+	VFMADD213PS  all3d49f941<>+0(SB), Y1, Y3
+	VFMADD213PS  allbdbb2cda<>+0(SB), Y1, Y3
+	VFMADD213PS  all3e05762f<>+0(SB), Y1, Y3
+	VFMADD213PS  allbe279444<>+0(SB), Y1, Y3
+	VFMADD213PS  all3e4c5b50<>+0(SB), Y1, Y3
+	VFMADD213PS  allbe7ff782<>+0(SB), Y1, Y3
+	VFMADD213PS  all3eaaaa8a<>+0(SB), Y1, Y3
+	VFMADD213PS  allbf000000<>+0(SB), Y1, Y3
+	VMULPS       Y1, Y1, Y2
+	VFMADD213PS  Y1, Y2, Y3
 	VXORPS       Y1, Y1, Y1
 	VMAXPS       Y0, Y1, Y1
-	VADDPS       Y2, Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      allb7ca24a8<>+0(SB), Y3
+	VFMADD213PS  all39b5a31d<>+0(SB), Y2, Y3
+	VFMADD213PS  allbbaaa9f0<>+0(SB), Y2, Y3
+	VFMADD213PS  all3e000000<>+0(SB), Y2, Y3
+	VMOVUPS      all3f317218<>+0(SB), Y4
+	VFMADD231PS  all3f000000<>+0(SB), Y0, Y4
+	VFMADD213PS  Y4, Y2, Y3
+	VCMPPS       $0x11, all3f100000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y3, Y1, Y1
 	VMOVUPS      Y1, (AX)(BX*4)
 	ADDQ         $0x08, BX
 	CMPQ         BX, DX
@@ -4857,49 +4867,59 @@ rest:
 	LEAQ         lanes<>+0(SB), SI
 	VMOVUPS      32(SI)(DX*4), Y0
 	VMASKMOVPS   (CX)(BX*4), Y0, Y1
-	VORPS        all80000000<>+0(SB), Y1, Y2
-	VMOVUPS      all42b20000<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y3
-	VMOVUPS      allc2d20000<>+0(SB), Y2
-	VMAXPS       Y3, Y2, Y3
-	VMOVUPS      all4b400000<>+0(SB), Y2
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y3, Y2
-	VSUBPS       all4b400000<>+0(SB), Y2, Y4
-	VMOVAPS      Y3, Y3
-	VFNMADD231PS all3f318000<>+0(SB), Y4, Y3
-	VFNMADD231PS allb95e8083<>+0(SB), Y4, Y3
+	VORPS        all80000000<>+0(SB), Y1, Y3
+	VMOVUPS      all42b20000<>+0(SB), Y2
+	VMINPS       Y3, Y2, Y2
+	VMOVUPS      allc2d20000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      all4b400000<>+0(SB), Y3
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y2, Y3
+	VSUBPS       all4b400000<>+0(SB), Y3, Y4
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS all3f318000<>+0(SB), Y4, Y2
+	VFNMADD231PS allb95e8083<>+0(SB), Y4, Y2
 	VMOVUPS      all3ab688ff<>+0(SB), Y5
-	VFMADD213PS  all3c090631<>+0(SB), Y3, Y5
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y3, Y5
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y3, Y5
-	VFMADD213PS  all3f000000<>+0(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y4
-	VFMADD213PS  Y3, Y4, Y5
-	VADDPS       all3f800000<>+0(SB), Y5, Y4
-	VPSUBD       all4b400000<>+0(SB), Y2, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
-	VPADDD       all0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y4, Y4
+	VFMADD213PS  all3c090631<>+0(SB), Y2, Y5
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y2, Y5
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y2, Y5
+	VFMADD213PS  all3f000000<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VADDPS       all3f800000<>+0(SB), Y5, Y2
+	VPSUBD       all4b400000<>+0(SB), Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
 	VPADDD       all0000007f<>+0(SB), Y3, Y3
 	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y4, Y4
-	VMOVUPS      all3b379bc1<>+0(SB), Y3
-	VFMADD213PS  allbc8cc605<>+0(SB), Y4, Y3
-	VFMADD213PS  all3d49f941<>+0(SB), Y4, Y3
-	VFMADD213PS  allbdbb2cda<>+0(SB), Y4, Y3
-	VFMADD213PS  all3e05762f<>+0(SB), Y4, Y3
-	VFMADD213PS  allbe279444<>+0(SB), Y4, Y3
-	VFMADD213PS  all3e4c5b50<>+0(SB), Y4, Y3
-	VFMADD213PS  allbe7ff782<>+0(SB), Y4, Y3
-	VFMADD213PS  all3eaaaa8a<>+0(SB), Y4, Y3
-	VFMADD213PS  allbf000000<>+0(SB), Y4, Y3
-	VMULPS       Y4, Y4, Y2
-	VFMADD213PS  Y4, Y2, Y3
+	VMULPS       Y3, Y2, Y2
+	VPADDD       all0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VMOVUPS      all3b379bc1<>+0(SB), Y4
+	VFMADD213PS  allbc8cc605<>+0(SB), Y2, Y4
+	VFMADD213PS  all3d49f941<>+0(SB), Y2, Y4
+	VFMADD213PS  allbdbb2cda<>+0(SB), Y2, Y4
+	VFMADD213PS  all3e05762f<>+0(SB), Y2, Y4
+	VFMADD213PS  allbe279444<>+0(SB), Y2, Y4
+	VFMADD213PS  all3e4c5b50<>+0(SB), Y2, Y4
+	VFMADD213PS  allbe7ff782<>+0(SB), Y2, Y4
+	VFMADD213PS  all3eaaaa8a<>+0(SB), Y2, Y4
+	VFMADD213PS  allbf000000<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y3
+	VFMADD213PS  Y2, Y3, Y4
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y1, Y2, Y2
-	VADDPS       Y3, Y2, Y2
+	VADDPS       Y4, Y2, Y2
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      allb7ca24a8<>+0(SB), Y4
+	VFMADD213PS  all39b5a31d<>+0(SB), Y3, Y4
+	VFMADD213PS  allbbaaa9f0<>+0(SB), Y3, Y4
+	VFMADD213PS  all3e000000<>+0(SB), Y3, Y4
+	VMOVUPS      all3f317218<>+0(SB), Y5
+	VFMADD231PS  all3f000000<>+0(SB), Y1, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VCMPPS       $0x11, all3f100000<>+0(SB), Y3, Y3
+	VBLENDVPS    Y3, Y4, Y2, Y2
 	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
 
 done:
@@ -4995,6 +5015,66 @@ DATA all3eaaaa8a<>+20(SB)/4, $0x3eaaaa8a
 DATA all3eaaaa8a<>+24(SB)/4, $0x3eaaaa8a
 DATA all3eaaaa8a<>+28(SB)/4, $0x3eaaaa8a
 GLOBL all3eaaaa8a<>(SB), RODATA|NOPTR, $32
+
+DATA allb7ca24a8<>+0(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+4(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+8(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+12(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+16(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+20(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+24(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+28(SB)/4, $0xb7ca24a8
+GLOBL allb7ca24a8<>(SB), RODATA|NOPTR, $32
+
+DATA all39b5a31d<>+0(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+4(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+8(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+12(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+16(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+20(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+24(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+28(SB)/4, $0x39b5a31d
+GLOBL all39b5a31d<>(SB), RODATA|NOPTR, $32
+
+DATA allbbaaa9f0<>+0(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+4(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+8(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+12(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+16(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+20(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+24(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+28(SB)/4, $0xbbaaa9f0
+GLOBL allbbaaa9f0<>(SB), RODATA|NOPTR, $32
+
+DATA all3e000000<>+0(SB)/4, $0x3e000000
+DATA all3e000000<>+4(SB)/4, $0x3e000000
+DATA all3e000000<>+8(SB)/4, $0x3e000000
+DATA all3e000000<>+12(SB)/4, $0x3e000000
+DATA all3e000000<>+16(SB)/4, $0x3e000000
+DATA all3e000000<>+20(SB)/4, $0x3e000000
+DATA all3e000000<>+24(SB)/4, $0x3e000000
+DATA all3e000000<>+28(SB)/4, $0x3e000000
+GLOBL all3e000000<>(SB), RODATA|NOPTR, $32
+
+DATA all3f317218<>+0(SB)/4, $0x3f317218
+DATA all3f317218<>+4(SB)/4, $0x3f317218
+DATA all3f317218<>+8(SB)/4, $0x3f317218
+DATA all3f317218<>+12(SB)/4, $0x3f317218
+DATA all3f317218<>+16(SB)/4, $0x3f317218
+DATA all3f317218<>+20(SB)/4, $0x3f317218
+DATA all3f317218<>+24(SB)/4, $0x3f317218
+DATA all3f317218<>+28(SB)/4, $0x3f317218
+GLOBL all3f317218<>(SB), RODATA|NOPTR, $32
+
+DATA all3f100000<>+0(SB)/4, $0x3f100000
+DATA all3f100000<>+4(SB)/4, $0x3f100000
+DATA all3f100000<>+8(SB)/4, $0x3f100000
+DATA all3f100000<>+12(SB)/4, $0x3f100000
+DATA all3f100000<>+16(SB)/4, $0x3f100000
+DATA all3f100000<>+20(SB)/4, $0x3f100000
+DATA all3f100000<>+24(SB)/4, $0x3f100000
+DATA all3f100000<>+28(SB)/4, $0x3f100000
+GLOBL all3f100000<>(SB), RODATA|NOPTR, $32
 
 // func erf8(dst *float32, a *float32, n int)
 // Requires: AVX, FMA3

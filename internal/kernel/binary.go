@@ -77,8 +77,8 @@ func Pow[T Float](dst, a, b []T) {
 // Axpy sets dst[i] = a[i] + s·b[i], the product rounded before the sum.
 func Axpy[T Float](dst, a []T, s T, b []T) {
 	dst, b = dst[:len(a)], b[:len(a)]
-	if single[T]() && vector != nil && len(a) > 0 {
-		vector.axpy(first(dst), first(a), first(b), float32(s), len(a))
+	if vectorized[T]() && len(a) > 0 {
+		axpy8(first(dst), first(a), first(b), float32(s), len(a))
 		return
 	}
 	for i, x := range a {

@@ -135,8 +135,8 @@ func NeS[T Float](dst, a []T, s T) {
 // Select sets dst[i] = a[i] where cond[i] is not 0, else b[i].
 func Select[T Float](dst, cond, a, b []T) {
 	dst, a, b = dst[:len(cond)], a[:len(cond)], b[:len(cond)]
-	if single[T]() && vector != nil && len(cond) > 0 {
-		vector.choose(first(dst), first(cond), first(a), first(b), len(cond))
+	if vectorized[T]() && len(cond) > 0 {
+		select8(first(dst), first(cond), first(a), first(b), len(cond))
 		return
 	}
 	for i, c := range cond {

@@ -24,12 +24,8 @@ const (
 
 var familyNames = [...]string{generic: "generic", neon: "neon", avx2: "avx2", avx512: "avx512"}
 
-// active is chosen once, when the program starts, and never while kernels run;
-// vector is its elementwise kernels, nil where it has none.
-var (
-	active, forcedErr = choose(os.Getenv(Forced))
-	vector            = active.vectors()
-)
+// active is chosen once, when the program starts, and never while kernels run.
+var active, forcedErr = choose(os.Getenv(Forced))
 
 // choose is the named family, or the best one this CPU has for "". With an error
 // it is the best one too.
@@ -63,7 +59,7 @@ func Families() []string {
 func Use(name string) error {
 	f, err := choose(name)
 	if err == nil {
-		active, forcedErr, vector = f, nil, f.vectors()
+		active, forcedErr = f, nil
 	}
 	return err
 }

@@ -13,10 +13,3 @@ func available() []family {
 	}
 	return f
 }
-
-func (f family) vectors() *vectors {
-	if f == avx2 {
-		return &vectorsAVX2
-	}
-	return nil
-}

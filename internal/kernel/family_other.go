@@ -2,13 +2,26 @@
 
 package kernel
 
-func available() []family { return []family{generic} }
-
 // assembly reports whether a family other than generic can be in use.
 const assembly = false
 
+func available() []family { return []family{generic} }
+
+// What follows is never called: assembly is false.
+
+const missing = "kernel: no assembly in this build"
+
 func matMul32([]float32, int, []float32, int, bool, []float32, int, bool, int, int, int, int, int, bool) {
-	panic("kernel: no assembly in this build")
+	panic(missing)
 }
 
-func (f family) vectors() *vectors { return nil }
+func binary8(int, *float32, *float32, *float32, int)  { panic(missing) }
+func scalar8(int, *float32, *float32, float32, int)   { panic(missing) }
+func unary8(int, *float32, *float32, int)             { panic(missing) }
+func axpy8(_, _, _ *float32, _ float32, _ int)        { panic(missing) }
+func select8(_, _, _, _ *float32, _ int)              { panic(missing) }
+func rowMax8(*float32, int) float32                   { panic(missing) }
+func colSum8(_, _ *float32, _, _, _, _ int)           { panic(missing) }
+func bytes8(*float32, *uint8, int)                    { panic(missing) }
+func ints8(*float32, *int32, int)                     { panic(missing) }
+func uniform16(*float32, uint32, uint32, uint64, int) { panic(missing) }

@@ -3,7 +3,11 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // specials are the values at which elementwise kernels go wrong first.
@@ -107,11 +111,11 @@ func TestMatMul(t *testing.T) {
 
 func testMatMul[T Float](t *testing.T, eps float64) {
 	r := rand.New(rand.NewPCG(3, 4))
-	sizes := []int{0, 1, 2, 3, 5, 8, 13, 17, 31, 67, 131, 300}
+	sizes := []int{0, 1, 2, 3, 5, 8, 13, 17, 31, 67, 131, 256, 300, 700}
 	for _, m := range sizes {
 		for _, n := range sizes {
 			for _, k := range sizes {
-				if m*n*k > 131*131*67 {
+				if m*n*k > 131*131*67 || m*n > 40000 {
 					continue
 				}
 				ta, tb, acc := r.IntN(2) == 1, r.IntN(2) == 1, r.IntN(2) == 1
@@ -121,7 +125,120 @@ func testMatMul[T Float](t *testing.T, eps float64) {
 	}
 }
 
-func checkProduct[T Float](t *testing.T, r *rand.Rand, m, n, k int, ta, tb, acc bool, eps float64) {
+// TestMatMulProperty draws sizes that a table does not think of.
+func TestMatMulProperty(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		m, n, k := rapid.IntRange(0, 90).Draw(t, "m"), rapid.IntRange(0, 90).Draw(t, "n"), rapid.IntRange(0, 400).Draw(t, "k")
+		ta, tb, acc := rapid.Bool().Draw(t, "ta"), rapid.Bool().Draw(t, "tb"), rapid.Bool().Draw(t, "acc")
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		checkProduct[float32](t, r, m, n, k, ta, tb, acc, 1e-6)
+	})
+}
+
+// TestMatMulSpecial tells that NaN and infinities reach all they should and
+// nothing else, from masked edges too.
+func TestMatMulSpecial(t *testing.T) {
+	t.Parallel()
+	const m, n, k = 37, 45, 70
+	for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1))} {
+		a, b, c := make([]float32, m*k), make([]float32, k*n), make([]float32, m*n)
+		Fill(a, 1)
+		Fill(b, 1)
+		a[36*k+69] = bad
+		for i, v := range b[69*n:] {
+			b[69*n+i] = v + 1
+		}
+		MatMul(c, n, a, k, false, b, n, false, m, n, k, 0, m, 0, n, false)
+		for i := range m {
+			for j := range n {
+				want := float32(k + 1)
+				if i == 36 {
+					want = bad
+				}
+				if !same(c[i*n+j], want) {
+					t.Fatalf("C[%d,%d] = %g, want %g", i, j, c[i*n+j], want)
+				}
+			}
+		}
+	}
+}
+
+func TestMatMulRefuses(t *testing.T) {
+	t.Parallel()
+	x := make([]float32, 6)
+	for name, f := range map[string]func(){
+		"rows beyond C":  func() { MatMul(x, 2, x, 2, false, x, 2, false, 4, 2, 1, 0, 4, 0, 2, false) },
+		"range beyond C": func() { MatMul(x, 2, x, 1, false, x, 2, false, 3, 2, 1, 0, 4, 0, 2, false) },
+		"A too short":    func() { MatMul(x, 2, x, 3, false, x, 2, false, 3, 2, 3, 0, 3, 0, 2, false) },
+		"B too short":    func() { MatMul(x, 1, x, 7, true, x, 1, false, 1, 1, 7, 0, 1, 0, 1, false) },
+		"stride too low": func() { MatMul(x, 1, x, 1, false, x, 2, false, 3, 2, 1, 0, 3, 0, 2, false) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			f()
+		})
+	}
+}
+
+// TestMatMulConcurrent gives more products at once than there are workspaces.
+func TestMatMulConcurrent(t *testing.T) {
+	t.Parallel()
+	const n = 100
+	a, b, want := make([]float32, n*n), make([]float32, n*n), make([]float32, n*n)
+	r := rand.New(rand.NewPCG(1, 1))
+	for i := range a {
+		a[i], b[i] = float32(r.NormFloat64()), float32(r.NormFloat64())
+	}
+	MatMul(want, n, a, n, true, b, n, true, n, n, n, 0, n, 0, n, false)
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			c := make([]float32, n*n)
+			for range 4 {
+				MatMul(c, n, a, n, true, b, n, true, n, n, n, 0, n, 0, n, false)
+				if !slices.Equal(c, want) {
+					t.Error("products that run together disturb each other")
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestNoAllocation(t *testing.T) {
+	const rows, cols = 64, 300
+	x, y, z := ramp(rows*cols), ramp(cols*cols), make([]float32, rows*cols)
+	loss, label := make([]float32, rows), make([]int32, rows)
+	for name, f := range map[string]func(){
+		"MatMul NN":            func() { MatMul(z, cols, x, cols, false, y, cols, false, rows, cols, cols, 0, rows, 0, cols, false) },
+		"MatMul NT":            func() { MatMul(z, cols, x, cols, false, y, cols, true, rows, cols, cols, 0, rows, 0, cols, false) },
+		"MatMul NT, few rows":  func() { MatMul(z, cols, x, cols, false, y, cols, true, rows, cols, cols, 0, 7, 0, cols, false) },
+		"MatMul TN":            func() { MatMul(y, cols, x, cols, true, z, cols, false, cols, cols, rows, 0, cols, 0, cols, false) },
+		"Add":                  func() { Add(z, x, x) },
+		"Exp":                  func() { Exp(z, x) },
+		"Uniform":              func() { Uniform(z, [2]uint32{}, 1, 2, 3) },
+		"Normal":               func() { Normal(z[:100], [2]uint32{}, 1, 2, 3) },
+		"ColSum":               func() { ColSum(loss, x, cols, rows, 0, rows) },
+		"SoftmaxRow":           func() { SoftmaxRow(z, x, rows, cols, 0, rows) },
+		"CrossEntropyRow":      func() { CrossEntropyRow(loss, z, x, label, rows, cols, 0, rows) },
+		"CrossEntropyRow, nil": func() { CrossEntropyRow(loss, nil, x, label, rows, cols, 0, rows) },
+	} {
+		if n := testing.AllocsPerRun(10, f); n > 0 {
+			t.Errorf("%s allocates %g times a run", name, n)
+		}
+	}
+}
+
+func checkProduct[T Float](t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, r *rand.Rand, m, n, k int, ta, tb, acc bool, eps float64) {
 	t.Helper()
 	matrix := func(rows, cols int) ([]T, int) {
 		ld := cols + r.IntN(3)

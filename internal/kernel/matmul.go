@@ -20,7 +20,7 @@ func MatMul[T Float](c []T, ldc int, a []T, lda int, ta bool, b []T, ldb int, tb
 	if i0 >= i1 || j0 >= j1 {
 		return
 	}
-	if assembly && single[T]() && active != generic {
+	if vectorized[T]() {
 		matMul32(as32(c), ldc, as32(a), lda, ta, as32(b), ldb, tb, k, i0, i1, j0, j1, acc)
 		return
 	}

@@ -17,8 +17,8 @@ func Fill[T Float](dst []T, v T) {
 // BytesToFloat sets dst[i] to the number src[i], 0 … 255.
 func BytesToFloat[T Float](dst []T, src []uint8) {
 	dst = dst[:len(src)]
-	if n := len(src) / 8; n > 0 && single[T]() && vector != nil {
-		vector.bytes(first(dst), &src[0], n)
+	if n := len(src) / 8; n > 0 && vectorized[T]() {
+		bytes8(first(dst), &src[0], n)
 		dst, src = dst[8*n:], src[8*n:]
 	}
 	for i, v := range src {
@@ -29,8 +29,8 @@ func BytesToFloat[T Float](dst []T, src []uint8) {
 // IntToFloat sets dst[i] to the number src[i], rounded to nearest.
 func IntToFloat[T Float](dst []T, src []int32) {
 	dst = dst[:len(src)]
-	if n := len(src) / 8; n > 0 && single[T]() && vector != nil {
-		vector.ints(first(dst), &src[0], n)
+	if n := len(src) / 8; n > 0 && vectorized[T]() {
+		ints8(first(dst), &src[0], n)
 		dst, src = dst[8*n:], src[8*n:]
 	}
 	for i, v := range src {

@@ -25,8 +25,8 @@ func block(key [2]uint32, n int) [4]uint32 {
 func Uniform[T Float](dst []T, key [2]uint32, stream, step uint64, first int) {
 	key = streamKey(key, stream, step)
 	for len(dst) > 0 {
-		if n := len(dst) / 16; n > 0 && first%4 == 0 && single[T]() && vector != nil {
-			vector.uniform((*float32)(unsafe.Pointer(&dst[0])), key[0], key[1], uint64(first/4), n)
+		if n := len(dst) / 16; n > 0 && first%4 == 0 && vectorized[T]() {
+			uniform16((*float32)(unsafe.Pointer(&dst[0])), key[0], key[1], uint64(first/4), n)
 			dst, first = dst[16*n:], first+16*n
 			continue
 		}

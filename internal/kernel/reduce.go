@@ -52,8 +52,8 @@ func RowMax[T Float](dst, x []T, rows, cols, i0, i1 int) {
 }
 
 func maxOf[T Float](x []T) T {
-	if single[T]() && vector != nil {
-		return T(vector.rowMax(first(x), len(x)))
+	if vectorized[T]() {
+		return T(rowMax8(first(x), len(x)))
 	}
 	m := x[0]
 	for _, v := range x[1:] {
@@ -66,10 +66,10 @@ func maxOf[T Float](x []T) T {
 // are added in order within blocks of sumBlock, then the blocks in order.
 func ColSum[T Float](dst, x []T, rows, cols, j0, j1 int) {
 	x = x[:rows*cols]
-	if single[T]() && vector != nil && rows > 0 && j0 < j1 {
+	if vectorized[T]() && rows > 0 && j0 < j1 {
 		dst = dst[j0:j1]
 		for i := 0; i < rows; i += sumBlock {
-			vector.colSum(first(dst), first(x[i*cols+j0:]), 4*cols, min(sumBlock, rows-i), j1-j0, i)
+			colSum8(first(dst), first(x[i*cols+j0:]), 4*cols, min(sumBlock, rows-i), j1-j0, i)
 		}
 		return
 	}

@@ -152,61 +152,103 @@ func ints8(dst *float32, src *int32, eights int)
 //go:noescape
 func uniform16(dst *float32, k0, k1 uint32, block uint64, fours int)
 
-var vectorsAVX2 = vectors{
-	binary: [...]func(dst, a, b *float32, n int){
-		opAdd: add8,
-		opSub: sub8,
-		opMul: mul8,
-		opDiv: div8,
-		opMax: max8,
-		opMin: min8,
-		opGt:  gt8,
-		opGe:  ge8,
-		opLt:  lt8,
-		opLe:  le8,
-		opEq:  eq8,
-		opNe:  ne8,
-	},
-	scalar: [...]func(dst, a *float32, s float32, n int){
-		opAddS:  addS8,
-		opSubS:  subS8,
-		opRSubS: rsubS8,
-		opMulS:  mulS8,
-		opDivS:  divS8,
-		opRDivS: rdivS8,
-		opMaxS:  maxS8,
-		opMinS:  minS8,
-		opGtS:   gtS8,
-		opGeS:   geS8,
-		opLtS:   ltS8,
-		opLeS:   leS8,
-		opEqS:   eqS8,
-		opNeS:   neS8,
-	},
-	unary: [...]func(dst, a *float32, n int){
-		opNeg:      neg8,
-		opAbs:      abs8,
-		opSquare:   square8,
-		opSqrt:     sqrt8,
-		opRsqrt:    rsqrt8,
-		opRecip:    recip8,
-		opFloor:    floor8,
-		opRelu:     relu8,
-		opExp:      exp8,
-		opExpm1:    expm18,
-		opLog:      log8,
-		opTanh:     tanh8,
-		opSigmoid:  sigmoid8,
-		opLog1p:    log1p8,
-		opSoftplus: softplus8,
-		opErf:      erf8,
-		opSign:     sign8,
-	},
-	axpy:    axpy8,
-	choose:  select8,
-	rowMax:  rowMax8,
-	colSum:  colSum8,
-	bytes:   bytes8,
-	ints:    ints8,
-	uniform: uniform16,
+func binary8(op int, dst, a, b *float32, n int) {
+	switch op {
+	case opAdd:
+		add8(dst, a, b, n)
+	case opSub:
+		sub8(dst, a, b, n)
+	case opMul:
+		mul8(dst, a, b, n)
+	case opDiv:
+		div8(dst, a, b, n)
+	case opMax:
+		max8(dst, a, b, n)
+	case opMin:
+		min8(dst, a, b, n)
+	case opGt:
+		gt8(dst, a, b, n)
+	case opGe:
+		ge8(dst, a, b, n)
+	case opLt:
+		lt8(dst, a, b, n)
+	case opLe:
+		le8(dst, a, b, n)
+	case opEq:
+		eq8(dst, a, b, n)
+	case opNe:
+		ne8(dst, a, b, n)
+	}
+}
+
+func scalar8(op int, dst, a *float32, s float32, n int) {
+	switch op {
+	case opAddS:
+		addS8(dst, a, s, n)
+	case opSubS:
+		subS8(dst, a, s, n)
+	case opRSubS:
+		rsubS8(dst, a, s, n)
+	case opMulS:
+		mulS8(dst, a, s, n)
+	case opDivS:
+		divS8(dst, a, s, n)
+	case opRDivS:
+		rdivS8(dst, a, s, n)
+	case opMaxS:
+		maxS8(dst, a, s, n)
+	case opMinS:
+		minS8(dst, a, s, n)
+	case opGtS:
+		gtS8(dst, a, s, n)
+	case opGeS:
+		geS8(dst, a, s, n)
+	case opLtS:
+		ltS8(dst, a, s, n)
+	case opLeS:
+		leS8(dst, a, s, n)
+	case opEqS:
+		eqS8(dst, a, s, n)
+	case opNeS:
+		neS8(dst, a, s, n)
+	}
+}
+
+func unary8(op int, dst, a *float32, n int) {
+	switch op {
+	case opNeg:
+		neg8(dst, a, n)
+	case opAbs:
+		abs8(dst, a, n)
+	case opSquare:
+		square8(dst, a, n)
+	case opSqrt:
+		sqrt8(dst, a, n)
+	case opRsqrt:
+		rsqrt8(dst, a, n)
+	case opRecip:
+		recip8(dst, a, n)
+	case opFloor:
+		floor8(dst, a, n)
+	case opRelu:
+		relu8(dst, a, n)
+	case opExp:
+		exp8(dst, a, n)
+	case opExpm1:
+		expm18(dst, a, n)
+	case opLog:
+		log8(dst, a, n)
+	case opTanh:
+		tanh8(dst, a, n)
+	case opSigmoid:
+		sigmoid8(dst, a, n)
+	case opLog1p:
+		log1p8(dst, a, n)
+	case opSoftplus:
+		softplus8(dst, a, n)
+	case opErf:
+		erf8(dst, a, n)
+	case opSign:
+		sign8(dst, a, n)
+	}
 }

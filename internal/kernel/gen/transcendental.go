@@ -146,7 +146,8 @@ func log1pBody(x, y vec) {
 }
 
 // softplusBody is max(x, 0) + ln(1+z) with z = e^−|x|, and ln(1+z) = z + z²·q(z)
-// for 0 ≤ z ≤ 1, q a Chebyshev fit.
+// for 0 ≤ z ≤ 1, q a Chebyshev fit. Below ¾, where both terms' errors would add,
+// it is x/2 + ln 2 + x²·c(x²), the last term ln cosh ½x.
 func softplusBody(x, y vec) {
 	a, z := avo.YMM(), avo.YMM()
 	avo.VORPS(bits(1<<31), x, a)
@@ -158,6 +159,14 @@ func softplusBody(x, y vec) {
 	avo.VXORPS(y, y, y)
 	avo.VMAXPS(x, y, y)
 	avo.VADDPS(q, y, y)
+
+	avo.VMULPS(x, x, a)
+	near := horner(a, -2.40973456e-5, 0.0003464453836, -0.005208246632, 0.1249999985)
+	half := ready(num(math.Ln2))
+	avo.VFMADD231PS(num(0.5), x, half)
+	avo.VFMADD213PS(half, a, near)
+	avo.VCMPPS(op.Imm(17), num(0.5625), a, a)
+	avo.VBLENDVPS(a, near, y, y)
 }
 
 // erfBody is x + x·p(x²) up to 1 and a fit around 5/2 from there to 4, where it

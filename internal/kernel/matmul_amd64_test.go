@@ -1,0 +1,24 @@
+//go:build !noasm
+
+package kernel
+
+import (
+	"testing"
+	"unsafe"
+)
+
+// TestProductLayout tells that the generator still knows the fields.
+func TestProductLayout(t *testing.T) {
+	t.Parallel()
+	var p product
+	for i, at := range []uintptr{
+		unsafe.Offsetof(p.c), unsafe.Offsetof(p.a), unsafe.Offsetof(p.b), unsafe.Offsetof(p.mask),
+		unsafe.Offsetof(p.ldc), unsafe.Offsetof(p.ai), unsafe.Offsetof(p.ap), unsafe.Offsetof(p.ldb),
+		unsafe.Offsetof(p.k), unsafe.Offsetof(p.tiles), unsafe.Offsetof(p.tail), unsafe.Offsetof(p.add),
+		unsafe.Offsetof(p.down), unsafe.Offsetof(p.aDown), unsafe.Offsetof(p.cDown), unsafe.Offsetof(p.packed),
+	} {
+		if want := uintptr(8 * i); at != want {
+			t.Errorf("field %d lies at %d, want %d", i, at, want)
+		}
+	}
+}
