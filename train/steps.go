@@ -103,6 +103,7 @@ var ErrTime = errors.New("the time for training is up")
 func (t *Trainer) Steps(ctx context.Context, run Run) Steps {
 	return func(yield func(*Step, error) bool) {
 		if err := t.train(ctx, run, yield); err != nil {
+			t.rewind()
 			yield(nil, err)
 		}
 	}
@@ -150,9 +151,6 @@ func (t *Trainer) train(ctx context.Context, run Run, yield func(*Step, error) b
 			if err != nil {
 				return err
 			}
-			if t.state.Batch == batches {
-				break
-			}
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -167,23 +165,23 @@ func (t *Trainer) train(ctx context.Context, run Run, yield func(*Step, error) b
 			t.state.seconds = before + time.Since(epochStart).Seconds()
 			t.fill(run, of)
 			last := run.Steps > 0 && t.state.Step >= run.Steps
-			if t.state.Batch < batches && !last {
-				if !yield(&t.step, nil) {
-					return nil
-				}
-			} else {
+			over := last || t.state.Batch == batches
+			if over {
 				if err := t.endEpoch(ctx, run, before, epochStart); err != nil {
 					return err
 				}
-				if !yield(&t.step, nil) {
-					return nil
-				}
+			}
+			if !yield(&t.step, nil) {
+				return nil
 			}
 			if run.MaxTime > 0 && time.Since(started) > run.MaxTime {
 				return ErrTime
 			}
 			if last {
 				return nil
+			}
+			if over { // what is left is a row that was left out
+				break
 			}
 		}
 	}

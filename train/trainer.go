@@ -23,12 +23,13 @@ var none graph.Node
 // concurrently.
 type Trainer struct {
 	*Net
-	grads *param.Set // sums of gradients between batches, where they accumulate
-	state state
-	kept  map[string]any
-	best  *param.Set
-	runs  uint64 // key of all random numbers of a step
-	step  Step
+	grads  *param.Set // sums of gradients between batches, where they accumulate
+	state  state
+	before boundary // where steps are over several batches
+	kept   map[string]any
+	best   *param.Set
+	runs   uint64 // key of all random numbers of a step
+	step   Step
 }
 
 // New makes a trainer for a model with fresh parameters. All mistakes of the
@@ -117,6 +118,7 @@ func (t *Trainer) build(m mode, rows int, weighted bool) (*graph.Builder, []stri
 			acc := t.accumulator(b, names[i])
 			b.Update(acc, acc.Add(g.Scale(float64(rows))))
 		}
+		norm(b, grads)
 		return b, names, nil
 	}
 	t.update(b, names, grads)
@@ -125,12 +127,18 @@ func (t *Trainer) build(m mode, rows int, weighted bool) (*graph.Builder, []stri
 
 // update adds the gradients' norm and the optimizer.
 func (t *Trainer) update(b *graph.Builder, names []string, grads []graph.Node) {
-	before := b.SetPath("gradients")
-	norm := optim.Norm(b, grads...)
-	b.Output("norm", norm)
-	b.Guard(norm)
-	b.SetPath(before)
+	norm(b, grads)
 	t.cfg.Optim.Build(b, t.Params, names, grads, b.Input("lr", graph.Float), b.Input("t", graph.Float))
+}
+
+// norm adds the gradients' norm and lets updates happen only where it is
+// finite.
+func norm(b *graph.Builder, grads []graph.Node) {
+	before := b.SetPath("gradients")
+	n := optim.Norm(b, grads...)
+	b.Output("norm", n)
+	b.Guard(n)
+	b.SetPath(before)
 }
 
 const accumulated = "#accumulated"
@@ -157,7 +165,6 @@ func (t *Trainer) apply(b *graph.Builder) {
 		acc := t.accumulator(b, p.Name)
 		names = append(names, p.Name)
 		grads = append(grads, acc.Mul(scale))
-		b.Update(acc, b.Full(0, acc.Shape()...))
 	}
 	t.update(b, names, grads)
 }
@@ -215,6 +222,9 @@ func (t *Trainer) learn(ctx context.Context, batch *data.Batch, point sched.Poin
 		point.LR = lr
 		lr = t.cfg.Schedule.At(point)
 	}
+	if m == accumulating && t.state.pending == 0 {
+		t.begin()
+	}
 	in := backend.Inputs{Values: c.feed, Seed: t.runs, Step: uint64(t.state.Batches)}
 	c.set("lr", lr)
 	c.set("t", float64(t.state.Step+1))
@@ -222,7 +232,7 @@ func (t *Trainer) learn(ctx context.Context, batch *data.Batch, point sched.Poin
 		return false, err
 	}
 	t.step.Loss, t.step.Rows = c.loss.Flat(0), batch.N
-	if !finite(t.step.Loss) || c.norm != nil && !finite(c.norm.Flat(0)) {
+	if !finite(t.step.Loss) || !finite(c.norm.Flat(0)) {
 		return false, t.diverged(c, in)
 	}
 	t.state.Batches++
