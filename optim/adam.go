@@ -55,15 +55,22 @@ func checkAdam(lr, beta1, beta2, epsilon float64) error {
 // Rate is the learning rate.
 func (r Adam) Rate() float64 { return spec.Or(r.LR, 0.001) }
 
+// Cycles is true: β₁ can be moved.
+func (r Adam) Cycles() bool { return true }
+
 // Update adds one step.
 func (r Adam) Update(s *Step) graph.Node {
 	b1, b2 := spec.Or(r.Beta1, 0.9), spec.Or(r.Beta2, 0.999)
 	m, v := moments(s, b1, b2)
+	c1 := oneMinusPower(b1, s.T)
+	if s.Momentum.Valid() {
+		c1 = s.T.Mul(s.Momentum.Log()).Expm1().Neg()
+	}
 	if r.AMSGrad {
 		v = s.Slot("velocity_hat").Max(v)
 		s.Save("velocity_hat", v)
 	}
-	c1, root2 := oneMinusPower(b1, s.T), oneMinusPower(b2, s.T).Sqrt()
+	root2 := oneMinusPower(b2, s.T).Sqrt()
 	if r.Convention == PyTorch {
 		return s.P.Sub(m.Mul(s.LR.Div(c1)).Div(v.Sqrt().Div(root2).AddScalar(spec.Or(r.Epsilon, 1e-8))))
 	}
@@ -72,7 +79,12 @@ func (r Adam) Update(s *Step) graph.Node {
 
 // moments updates the running means of the gradient and of its square.
 func moments(s *Step, b1, b2 float64) (m, v graph.Node) {
-	m = s.average("momentum", b1, s.G)
+	if s.Momentum.Valid() {
+		m = s.Slot("momentum").Mul(s.Momentum).Add(s.G.Mul(s.Const(1).Sub(s.Momentum)))
+		s.Save("momentum", m)
+	} else {
+		m = s.average("momentum", b1, s.G)
+	}
 	v = s.average("velocity", b2, s.G.Square())
 	return m, v
 }

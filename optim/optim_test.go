@@ -357,3 +357,41 @@ func TestBuildRefuses(t *testing.T) {
 		t.Errorf("a slot of another shape: %v", b.Err())
 	}
 }
+
+// A momentum from outside that equals the rule's own changes nothing, and
+// another one does.
+func TestCycled(t *testing.T) {
+	t.Parallel()
+	final := func(o Optimizer, momentum float64) []float64 {
+		b, set := graph.New(), param.NewSet(tensor.Float64)
+		if _, err := set.Add("w", param.Weight, tensor.Shape{1}); err != nil {
+			t.Fatal(err)
+		}
+		m := b.Input("m", graph.Float)
+		if momentum == 0 {
+			m = graph.Node{}
+		}
+		w := b.Param("w", 1)
+		grads := graph.Grad(w.AddScalar(-1).Square().Sum(), []graph.Node{w})
+		o.BuildCycled(b, set, []string{"w"}, grads, b.Const(0.1), b.Input("t", graph.Float), m)
+		r, err := graphtest.Compile(b, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for step := range 10 {
+			r.Set("m", momentum)
+			r.Set("t", float64(step+1))
+			if err := r.Step(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return graphtest.Floats(set.Value("w"))
+	}
+	for _, r := range []Rule{SGD{Momentum: 0.9}, SGD{Momentum: 0.9, Nesterov: true}, SGD{Momentum: 0.9, Nesterov: true, Convention: PyTorch}, Adam{}, AdamW{}, SGD{}, Nadam{}} {
+		o := Optimizer{Rule: r}
+		own, equal, other := final(o, 0)[0], final(o, 0.9)[0], final(o, 0.8)[0]
+		if math.Abs(own-equal) > 1e-12 || (math.Abs(own-other) > 1e-6) != o.Cycles() {
+			t.Errorf("%#v: %g of its own, %g with the same momentum, %g with another", r, own, equal, other)
+		}
+	}
+}

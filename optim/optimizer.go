@@ -137,6 +137,21 @@ func (o Optimizer) transforms() []Transform {
 // this step and its number, from 1, as a float. A parameter whose gradient is
 // the zero Node, because the loss does not depend on it, stays as it is.
 func (o Optimizer) Build(b *graph.Builder, set *param.Set, params []string, grads []graph.Node, lr, t graph.Node) {
+	o.BuildCycled(b, set, params, grads, lr, t, graph.Node{})
+}
+
+// Cycles reports whether a schedule can move the rule's momentum.
+func (o Optimizer) Cycles() bool {
+	c, ok := o.rule().(Cycling)
+	return ok && c.Cycles()
+}
+
+// BuildCycled is Build with a momentum, a scalar, in place of the rule's own or
+// of its β₁. A rule that is not [Cycling] keeps its own.
+func (o Optimizer) BuildCycled(b *graph.Builder, set *param.Set, params []string, grads []graph.Node, lr, t, momentum graph.Node) {
+	if !o.Cycles() {
+		momentum = graph.Node{}
+	}
 	if err := o.Validate(); err != nil {
 		b.Fail("optimizer: %w", err)
 		return
@@ -167,7 +182,7 @@ func (o Optimizer) Build(b *graph.Builder, set *param.Set, params []string, grad
 	}
 	c := &build{b, set, map[string]graph.Node{}}
 	for i, name := range names {
-		s := &Step{P: ps[i], G: gs[i], LR: lr, T: t, Decays: decay(name), name: name, build: c}
+		s := &Step{P: ps[i], G: gs[i], LR: lr, T: t, Momentum: momentum, Decays: decay(name), name: name, build: c}
 		if scale, ok := scales[name]; ok {
 			s.LR = lr.Scale(scale)
 		}

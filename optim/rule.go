@@ -15,6 +15,14 @@ type Rule interface {
 	Update(s *Step) graph.Node
 }
 
+// A Cycling rule can have its momentum, or β₁, moved by a schedule, as 1cycle
+// does.
+type Cycling interface {
+	Rule
+	// Cycles reports whether this one has a momentum to be moved.
+	Cycles() bool
+}
+
 // Registry holds every rule by name.
 var Registry = spec.NewRegistry[Rule]("optimizer")
 
@@ -24,6 +32,9 @@ type Step struct {
 	G  graph.Node // its gradient
 	LR graph.Node // learning rate, a scalar
 	T  graph.Node // number of this update as a float scalar, from 1
+	// Momentum, where it is valid, takes the place of the rule's momentum or β₁: a
+	// scalar that a schedule moves.
+	Momentum graph.Node
 	// Decays reports whether weight decay applies to the parameter.
 	Decays bool
 
@@ -62,6 +73,14 @@ func (s *Step) Save(name string, next graph.Node) { s.build.save(s.name+"#"+name
 // SaveShared makes a shared scalar hold next after the step. Every parameter
 // has to save the same node.
 func (s *Step) SaveShared(name string, next graph.Node) { s.build.save("#"+name, next) }
+
+// momentum is the scalar that stands for the rule's own momentum, or β₁.
+func (s *Step) momentum(own float64) graph.Node {
+	if s.Momentum.Valid() {
+		return s.Momentum
+	}
+	return s.Const(own)
+}
 
 // Const is a scalar.
 func (s *Step) Const(v float64) graph.Node { return s.build.b.Const(v) }

@@ -61,6 +61,9 @@ func (r SGD) Validate() error {
 // Rate is the learning rate.
 func (r SGD) Rate() float64 { return spec.Or(r.LR, 0.01) }
 
+// Cycles reports whether there is a momentum.
+func (r SGD) Cycles() bool { return spec.Or(r.Momentum, 0) > 0 }
+
 // Update adds one step.
 func (r SGD) Update(s *Step) graph.Node {
 	mu := spec.Or(r.Momentum, 0)
@@ -70,25 +73,25 @@ func (r SGD) Update(s *Step) graph.Node {
 	if r.Convention == PyTorch {
 		return r.torch(s, mu)
 	}
-	step := s.G.Mul(s.LR)
-	m := s.Slot("momentum").Scale(mu).Sub(step)
+	step, beta := s.G.Mul(s.LR), s.momentum(mu)
+	m := s.Slot("momentum").Mul(beta).Sub(step)
 	s.Save("momentum", m)
 	if r.Nesterov {
-		m = m.Scale(mu).Sub(step)
+		m = m.Mul(beta).Sub(step)
 	}
 	return s.P.Add(m)
 }
 
 func (r SGD) torch(s *Step, mu float64) graph.Node {
-	g := s.G
+	g, beta := s.G, s.momentum(mu)
 	if d := spec.Or(r.Dampening, 0); d != 0 {
 		first := s.T.Equal(s.Const(1))
 		g = g.Mul(first.Select(s.Const(1), s.Const(1-d)))
 	}
-	m := s.Slot("momentum").Scale(mu).Add(g)
+	m := s.Slot("momentum").Mul(beta).Add(g)
 	s.Save("momentum", m)
 	if r.Nesterov {
-		m = s.G.Add(m.Scale(mu))
+		m = s.G.Add(m.Mul(beta))
 	}
 	return s.P.Sub(m.Mul(s.LR))
 }

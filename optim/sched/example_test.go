@@ -138,3 +138,11 @@ func ExampleState() {
 	fmt.Println(s.LR, s.Best, s.Wait)
 	// Output: 0.1 2.5 0
 }
+
+func ExampleCycled() {
+	var s sched.Schedule = sched.OneCycle{}
+	if c, ok := s.(sched.Cycled); ok {
+		fmt.Println(c.Momentum(sched.Point{Epochs: 10}))
+	}
+	// Output: 0.95
+}

@@ -11,6 +11,13 @@ func init() {
 	Registry.Register("1cycle", OneCycle{}, spec.Alias("onecycle", "one_cycle"), spec.Doc("up to a high rate and far down, momentum the other way"))
 }
 
+// A Cycled schedule moves the momentum too.
+type Cycled interface {
+	Schedule
+	// Momentum is the optimizer's momentum, or β₁, at the point.
+	Momentum(p Point) float64
+}
+
 // OneCycle rises from max/div to max and then falls to a ten-thousandth of where
 // it began, once over the whole run, while the momentum falls from 0.95 to 0.85
 // and rises again (Smith, "A disciplined approach to neural network
