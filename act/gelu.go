@@ -23,7 +23,12 @@ type GELU struct {
 
 // Apply adds the ops.
 func (g GELU) Apply(_ *param.Scope, x graph.Node) graph.Node {
-	half := x.Scale(0.5)
+	if !x.Valid() {
+		return x
+	}
+	// Φ(−8) is below 1e-15: further down, x would only magnify the last digit of
+	// the error function.
+	half := x.Max(x.Builder().Const(-8)).Scale(0.5)
 	if g.Approximate {
 		inner := x.Add(x.Mul(x.Square()).Scale(0.044715)).Scale(math.Sqrt(2 / math.Pi))
 		return half.Mul(inner.Tanh().AddScalar(1))
