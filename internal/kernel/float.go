@@ -13,8 +13,3 @@ func single[T Float]() bool {
 
 // as32 views a []T whose T is float32 as what it is.
 func as32[T Float](x []T) []float32 { return *(*[]float32)(unsafe.Pointer(&x)) }
-
-// offset is the address n bytes behind p.
-func offset(p *float32, n int) *float32 {
-	return (*float32)(unsafe.Add(unsafe.Pointer(p), n))
-}

@@ -2,6 +2,8 @@
 
 package kernel
 
+import "unsafe"
+
 // The products of this file add in one order whatever path they take: k is cut
 // into passes, evenly and by k alone; in a pass every element of C is one chain
 // of fused multiply-adds from 0 in the order of k; the passes are added in turn.
@@ -339,4 +341,9 @@ func turnRest(dst []float32, ldd int, src []float32, lds, rows, from, to, add in
 			dst[j*ldd+i] = v
 		}
 	}
+}
+
+// offset is the address n bytes behind p.
+func offset(p *float32, n int) *float32 {
+	return (*float32)(unsafe.Add(unsafe.Pointer(p), n))
 }
