@@ -1,6 +1,8 @@
 package train
 
 import (
+	"slices"
+
 	"github.com/nadir-ml/nadir/param"
 	"github.com/nadir-ml/nadir/tensor"
 )
@@ -39,8 +41,8 @@ func (t *Trainer) rewind() {
 		return
 	}
 	t.state = t.before.state
-	t.state.Epoch.Sums = append([]float64(nil), t.state.Epoch.Sums...)
-	t.state.Epoch.Parts = append([]float64(nil), t.state.Epoch.Parts...)
+	t.state.Epoch.Sums = slices.Clone(t.state.Epoch.Sums)
+	t.state.Epoch.Parts = slices.Clone(t.state.Epoch.Parts)
 	i := 0
 	for p := range t.Params.Of(param.Stat) {
 		copy(p.Value.Bytes(), t.before.stats[i].Bytes())

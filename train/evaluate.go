@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 
 	"github.com/nadir-ml/nadir/backend"
 	"github.com/nadir-ml/nadir/data"
@@ -96,10 +97,40 @@ func (v *Values) UnmarshalJSON(text []byte) error {
 // tally sums a loss and metrics over batches. It can be saved between two of
 // them.
 type tally struct {
-	N     int       `json:"n"`
-	Loss  float64   `json:"loss"`
-	Parts []float64 `json:"parts,omitempty"`
-	Sums  []float64 `json:"sums,omitempty"`
+	N     int     `json:"n"`
+	Loss  float64 `json:"loss"`
+	Parts sums    `json:"parts,omitempty"`
+	Sums  sums    `json:"sums,omitempty"`
+}
+
+// sums are numbers that JSON keeps to the bit. A metric's may overflow without
+// the loss doing so, and JSON has no number for that.
+type sums []float64
+
+// MarshalJSON writes texts.
+func (s sums) MarshalJSON() ([]byte, error) {
+	texts := make([]string, len(s))
+	for i, v := range s {
+		texts[i] = strconv.FormatFloat(v, 'g', -1, 64)
+	}
+	return json.Marshal(texts)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (s *sums) UnmarshalJSON(text []byte) error {
+	var texts []string
+	if err := json.Unmarshal(text, &texts); err != nil {
+		return err
+	}
+	*s = make(sums, len(texts))
+	for i, t := range texts {
+		v, err := strconv.ParseFloat(t, 64)
+		if err != nil {
+			return err
+		}
+		(*s)[i] = v
+	}
+	return nil
 }
 
 func (t *tally) add(c *compiled, n int) {
@@ -254,8 +285,14 @@ func (r *Result) count(class *tensor.Tensor, labels []int32, k int) {
 // input field of the schema: for each output a tensor (N, …) that is valid
 // until the next call, probabilities where the loss makes them so.
 func (n *Net) Predict(ctx context.Context, x ...*tensor.Tensor) ([]*tensor.Tensor, error) {
-	if len(x) != len(n.cfg.Data.Inputs) || len(x[0].Shape()) == 0 {
-		return nil, fmt.Errorf("the model takes %d inputs, got %d", len(n.cfg.Data.Inputs), len(x))
+	fields := n.cfg.Data.Inputs
+	if len(x) != len(fields) {
+		return nil, fmt.Errorf("the data has %d inputs, got %d", len(fields), len(x))
+	}
+	for i, f := range fields {
+		if s := x[i].Shape(); len(s) == 0 || s[0] == 0 || s[0] != x[0].Shape()[0] || !s[1:].Equal(f.Shape) {
+			return nil, fmt.Errorf("input %q: got shape %v, want at least one row of %v, and as many of every input", f.Name, s, f.Shape)
+		}
 	}
 	batch := &data.Batch{N: x[0].Shape()[0], X: x}
 	c, err := n.planFor(planKey{predicting, batch.N, false})

@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 	"time"
 
@@ -160,7 +159,7 @@ func (e EarlyStopping) Hook(t *Trainer, best *Best) Hook {
 	t.Keep("early_stop", best)
 	return func(next Steps) Steps {
 		return func(yield func(*Step, error) bool) {
-			if best.Epoch > 0 && e.over(best) {
+			if e.over(best) {
 				return
 			}
 			for s, err := range next {
@@ -178,7 +177,7 @@ func (e EarlyStopping) Hook(t *Trainer, best *Best) Hook {
 					if !lowIsGood(monitor) {
 						d = -d
 					}
-					if best.Epoch == 0 || d > e.MinDelta || math.IsNaN(best.Value) && !math.IsNaN(v) {
+					if finite(v) && (best.Epoch == 0 || d > e.MinDelta) {
 						*best = Best{Epoch: s.Done.Epoch, Value: v}
 						if e.RestoreBest {
 							t.best = t.weights()

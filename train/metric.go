@@ -25,7 +25,8 @@ type Metric interface {
 var Metrics = spec.NewRegistry[Metric]("metric")
 
 func init() {
-	Metrics.Register("accuracy", Accuracy{}, spec.Alias("acc", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy"), spec.Doc("share of rows whose class is right"))
+	Metrics.Register("accuracy", Accuracy{}, spec.Alias("acc", "categorical_accuracy", "sparse_categorical_accuracy"), spec.Doc("share of rows whose class is right"))
+	Metrics.Register("binary_accuracy", BinaryAccuracy{}, spec.Doc("share of yes or no that is right, over rows and their elements"))
 	Metrics.Register("top_k", TopK{}, spec.Alias("top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"), spec.Doc("share of rows whose class is among the k most likely"))
 	Metrics.Register("mae", MAE{}, spec.Alias("mean_absolute_error"), spec.Doc("mean absolute error"))
 	Metrics.Register("rmse", RMSE{}, spec.Alias("root_mean_squared_error"), spec.Doc("root of the mean squared error"))
@@ -79,6 +80,27 @@ func hits(pred, target graph.Node) graph.Node {
 
 // Value is hits by rows.
 func (Accuracy) Value(sums []float64, n int) float64 { return sums[0] / float64(n) }
+
+// BinaryAccuracy is the share of elements for which a probability above one
+// half, or not, is the target's 1, or 0. It is what Accuracy means beside a loss
+// on yes or no.
+type BinaryAccuracy struct{}
+
+// Name is accuracy.
+func (BinaryAccuracy) Name() string { return "accuracy" }
+
+// Sums counts the hits, averaged over a row's elements.
+func (BinaryAccuracy) Sums(pred, target graph.Node) []graph.Node {
+	if !pred.Valid() || !target.Valid() {
+		return []graph.Node{{}}
+	}
+	yes := pred.Greater(pred.Builder().Const(0.5))
+	hit := yes.Equal(target.ToFloat().Reshape(pred.Shape()...))
+	return []graph.Node{hit.Reshape(pred.Dim(0), -1).Mean(1).Sum()}
+}
+
+// Value is hits by rows.
+func (BinaryAccuracy) Value(sums []float64, n int) float64 { return sums[0] / float64(n) }
 
 // TopK is the share of rows whose class is among the K most likely.
 type TopK struct {

@@ -29,7 +29,7 @@ type Net struct {
 	ports  []nn.Port // outputs
 	feeds  []string  // what plans call the inputs
 	wants  []string  // what plans call the targets
-	widths []int     // classes that each output tells apart
+	labels []int     // classes that each output's target may name; 0 where it names none
 	multi  bool
 	prep   nn.Sequential
 	plans  map[planKey]*compiled
@@ -64,7 +64,8 @@ type compiled struct {
 	pred   []*tensor.Tensor
 	class  *tensor.Tensor
 	weight *tensor.Tensor
-	wide   map[string]*tensor.Tensor // float inputs in another precision than the data's
+	float  tensor.DType
+	cast   map[string]*tensor.Tensor // inputs whose data has another precision
 }
 
 // NewNet ties a model to a schema. Parameters are looked up in params; those
@@ -86,10 +87,9 @@ func NewNet(m nn.Model, params *param.Set, cfg Config) (*Net, error) {
 	}
 	n.prep = cfg.Preprocess
 	if n.prep == nil {
-		for _, i := range n.in {
-			if cfg.Data.Inputs[i].DType == tensor.Uint8 && !rescales(m) {
-				n.prep = nn.Sequential{nn.Rescale{Scale: 1.0 / 255}}
-			}
+		var err error
+		if n.prep, err = n.defaultPreprocess(); err != nil {
+			return nil, err
 		}
 	}
 	// Two rows stand for any number: a batch of one has no variance.
@@ -98,12 +98,49 @@ func NewNet(m nn.Model, params *param.Set, cfg Config) (*Net, error) {
 		return nil, err
 	}
 	for i, y := range t.outs {
-		n.widths = append(n.widths, y.Dim(-1))
-		if _, ok := n.losses[i].Loss.(loss.BinaryCrossEntropy); ok {
-			n.widths[i] = max(2, n.widths[i])
-		}
+		n.labels = append(n.labels, n.classesOf(i, y))
 	}
 	return n, nil
+}
+
+// defaultPreprocess puts bytes into [0, 1] where the model does not rescale
+// them itself.
+func (n *Net) defaultPreprocess() (nn.Sequential, error) {
+	bytes := 0
+	for _, i := range n.in {
+		if n.cfg.Data.Inputs[i].DType == tensor.Uint8 {
+			bytes++
+		}
+	}
+	switch {
+	case bytes == 0 || rescales(n.Model):
+		return nil, nil
+	case bytes < len(n.in):
+		return nil, errors.New("some inputs are bytes and some are not: put a rescaling layer behind those of bytes, and say that there is no other preprocessing")
+	}
+	return nn.Sequential{nn.Rescale{Scale: 1.0 / 255}}, nil
+}
+
+// classesOf is how many classes the target of output i may name, 0 where it
+// names none.
+func (n *Net) classesOf(i int, y graph.Node) int {
+	if n.out[i] < 0 {
+		return 0
+	}
+	target := n.cfg.Data.Targets[n.out[i]]
+	if target.DType != tensor.Int32 {
+		return 0
+	}
+	switch n.losses[i].Loss.(type) {
+	case loss.BinaryCrossEntropy, loss.BinaryFocal:
+		return 2
+	case loss.CrossEntropy:
+		return y.Dim(-1)
+	}
+	if target.Shape.Len() < y.Shape()[1:].Len() {
+		return y.Dim(-1)
+	}
+	return 0 // whole numbers, such as counts
 }
 
 // rescales reports whether a model begins with preprocessing of its own.
@@ -189,12 +226,22 @@ func DefaultLoss(target data.Field) loss.Loss {
 	return loss.MSE{}
 }
 
-// metrics lists those of one output.
+// metrics lists those of one output. Accuracy is that which goes with the loss.
 func (n *Net) metrics(i int) []Metric {
-	if n.cfg.Metrics != nil {
-		return n.cfg.Metrics
+	ms := n.cfg.Metrics
+	if ms == nil {
+		ms = DefaultMetrics(n.losses[i].Loss)
 	}
-	return DefaultMetrics(n.losses[i].Loss)
+	switch n.losses[i].Loss.(type) {
+	case loss.BinaryCrossEntropy, loss.BinaryFocal:
+		ms = slices.Clone(ms)
+		for k, me := range ms {
+			if me == (Accuracy{}) {
+				ms[k] = BinaryAccuracy{}
+			}
+		}
+	}
+	return ms
 }
 
 // Summary lists what the model is made of.
@@ -293,7 +340,7 @@ func (n *Net) compile(b *graph.Builder, state func(string) *tensor.Tensor) (*com
 	if err != nil {
 		return nil, err
 	}
-	c := &compiled{plan: p, feed: map[string]*tensor.Tensor{}, wide: map[string]*tensor.Tensor{}}
+	c := &compiled{plan: p, feed: map[string]*tensor.Tensor{}, float: n.cfg.Float, cast: map[string]*tensor.Tensor{}}
 	for _, x := range b.Inputs() {
 		switch name := x.Name(); {
 		case name == "weight":
@@ -301,8 +348,6 @@ func (n *Net) compile(b *graph.Builder, state func(string) *tensor.Tensor) (*com
 			c.feed[name] = c.weight
 		case len(x.Shape()) == 0: // lr, t, scale
 			c.feed[name] = tensor.New(n.cfg.Float)
-		case x.Type().Kind == graph.Float && n.cfg.Float != tensor.Float32:
-			c.wide[name] = tensor.New(n.cfg.Float, x.Shape()...)
 		}
 	}
 	for _, o := range b.Outputs() {
@@ -341,11 +386,16 @@ func (n *Net) planFor(k planKey) (*compiled, error) {
 
 // give hands the batch's tensors to a plan.
 func (c *compiled) give(name string, t *tensor.Tensor) error {
-	if w := c.wide[name]; w != nil && t.DType() != w.DType() {
-		if err := w.CopyFrom(t); err != nil {
+	if t.DType().IsFloat() && t.DType() != c.float {
+		to := c.cast[name]
+		if to == nil {
+			to = tensor.New(c.float, t.Shape()...)
+			c.cast[name] = to
+		}
+		if err := to.CopyFrom(t); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		t = w
+		t = to
 	}
 	c.feed[name] = t
 	return nil
@@ -391,14 +441,15 @@ func (n *Net) load(c *compiled, batch *data.Batch, m mode, classWeight []float64
 
 // checkLabels refuses a class number that the model has no output for.
 func (n *Net) checkLabels(batch *data.Batch, y []*tensor.Tensor) error {
-	for i, t := range n.out {
-		if t < 0 || y[t].DType() != tensor.Int32 {
+	for i, k := range n.labels {
+		if k == 0 {
 			continue
 		}
-		k := n.widths[i]
-		for r, l := range y[t].Int32s()[:batch.N] {
+		labels := y[n.out[i]].Int32s()
+		for at, l := range labels {
 			if l < 0 || int(l) >= k {
-				return &data.Error{Msg: fmt.Sprintf("row %d has label %d, but output %q has %d classes; widen the last layer or mend the label", batch.Index[r], l, n.ports[i].Name, k)}
+				return &data.Error{Msg: fmt.Sprintf("row %d has label %d, but output %q has %d classes, numbered from 0; widen the last layer or mend the label",
+					batch.Index[at*batch.N/len(labels)], l, n.ports[i].Name, k)}
 			}
 		}
 	}

@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/nadir-ml/nadir/ckpt"
 	"github.com/nadir-ml/nadir/format/safetensors"
+	"github.com/nadir-ml/nadir/optim/sched"
 	"github.com/nadir-ml/nadir/param"
 )
 
@@ -20,6 +23,8 @@ type state struct {
 	LR      float64 `json:"lr"`      // of the last step
 	Epoch   tally   `json:"epoch"`   // what the current epoch has measured
 	History []Epoch `json:"history"`
+	// Schedule is what an adaptive one remembers.
+	Schedule sched.State `json:"schedule"`
 
 	pending int     // rows in accumulated gradients: 0 at every step's end
 	seconds float64 // of the current epoch
@@ -97,6 +102,8 @@ func (t *Trainer) Restore(c *ckpt.Checkpoint, freshSlots bool) error {
 	var skip []param.Kind
 	if freshSlots {
 		skip = append(skip, param.Slot)
+	} else if err := t.adopt(saved); err != nil {
+		return &ckpt.Damage{Path: c.Dir, Msg: "its slots are not this optimizer's", Err: err}
 	}
 	if err := t.Params.CopyFrom(saved, skip...); err != nil {
 		return &ckpt.Damage{Path: c.Dir, Msg: "its parameters are not this model's", Err: err}
@@ -119,6 +126,43 @@ func (t *Trainer) Restore(c *ckpt.Checkpoint, freshSlots bool) error {
 	}
 	t.state = s.State
 	return t.Changed()
+}
+
+// adopt makes the trainer's slots those that were saved. Where weights were
+// frozen or freed after the trainer was made, they are others than its own.
+func (t *Trainer) adopt(saved *param.Set) error {
+	own, theirs := slotNames(t.Params), slotNames(saved)
+	if !maps.Equal(own, theirs) {
+		return fmt.Errorf("it has %q, the optimizer wants %q", slices.Sorted(maps.Keys(theirs)), slices.Sorted(maps.Keys(own)))
+	}
+	for _, p := range slices.Collect(t.Params.Of(param.Slot)) {
+		if saved.Get(p.Name) == nil {
+			t.Params.Remove(p.Name)
+		}
+	}
+	for q := range saved.Of(param.Slot) {
+		if t.Params.Get(q.Name) != nil {
+			continue
+		}
+		weight, _, _ := strings.Cut(q.Name, "#")
+		if t.Params.Get(weight) == nil {
+			return fmt.Errorf("slot %q belongs to no weight", q.Name)
+		}
+		if _, err := t.Params.Add(q.Name, param.Slot, q.Value.Shape()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slotNames is the set of slots that weights have, without the weights' names.
+func slotNames(s *param.Set) map[string]bool {
+	out := map[string]bool{}
+	for p := range s.Of(param.Slot) {
+		_, name, _ := strings.Cut(p.Name, "#")
+		out[name] = true
+	}
+	return out
 }
 
 func writeSet(w io.Writer, s *param.Set) error {
@@ -146,9 +190,11 @@ func readSet(c *ckpt.Checkpoint, name string, like *param.Set) (*param.Set, erro
 	}
 	out := param.NewSet(like.Float())
 	for _, n := range all {
-		kind := param.Slot
+		kind := param.Weight
 		if p := like.Get(n.Name); p != nil {
 			kind = p.Kind
+		} else if strings.Contains(n.Name, "#") {
+			kind = param.Slot
 		}
 		p, err := out.Add(n.Name, kind, n.Tensor.Shape())
 		if err == nil {

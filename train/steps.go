@@ -138,7 +138,7 @@ func (t *Trainer) train(ctx context.Context, run Run, yield func(*Step, error) b
 		epochStart = time.Now()
 		if t.state.Batch >= batches { // stopped between the last batch and validation
 			t.fill(run, of)
-			if err := t.endEpoch(ctx, run, before, epochStart); err != nil {
+			if err := t.endEpoch(ctx, run, of, before, epochStart); err != nil {
 				return err
 			}
 			if !yield(&t.step, nil) {
@@ -154,8 +154,7 @@ func (t *Trainer) train(ctx context.Context, run Run, yield func(*Step, error) b
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			point := sched.Point{Step: int(t.state.Step), StepsPerEpoch: of, Epochs: run.Epochs}
-			stepped, err := t.learn(ctx, batch, point, t.state.Batch+1 == batches)
+			stepped, err := t.learn(ctx, batch, t.point(run, of), t.state.Batch+1 == batches)
 			if err != nil {
 				return err
 			}
@@ -167,7 +166,7 @@ func (t *Trainer) train(ctx context.Context, run Run, yield func(*Step, error) b
 			last := run.Steps > 0 && t.state.Step >= run.Steps
 			over := last || t.state.Batch == batches
 			if over {
-				if err := t.endEpoch(ctx, run, before, epochStart); err != nil {
+				if err := t.endEpoch(ctx, run, of, before, epochStart); err != nil {
 					return err
 				}
 			}
@@ -203,6 +202,11 @@ func (t *Trainer) leftOver(n int, run Run) (bool, error) {
 	return true, nil
 }
 
+// point is where the schedule is at the next step.
+func (t *Trainer) point(run Run, of int) sched.Point {
+	return sched.Point{Step: int(t.state.Step), StepsPerEpoch: of, Epochs: run.Epochs, LR: t.LR(), State: t.state.Schedule}
+}
+
 func (t *Trainer) fill(run Run, of int) {
 	s := &t.step
 	s.Trainer, s.Epochs, s.Of, s.Done = t, run.Epochs, of, nil
@@ -213,7 +217,7 @@ func (t *Trainer) fill(run Run, of int) {
 }
 
 // endEpoch validates and moves the state to the next epoch.
-func (t *Trainer) endEpoch(ctx context.Context, run Run, before float64, started time.Time) error {
+func (t *Trainer) endEpoch(ctx context.Context, run Run, of int, before float64, started time.Time) error {
 	e := &Epoch{Epoch: t.state.Done + 1, Step: t.state.Step, Samples: t.state.Epoch.N, LR: t.state.LR, Train: t.values(nil, &t.state.Epoch)}
 	if run.Val != nil {
 		res, err := t.Evaluate(ctx, run.Val)
@@ -221,6 +225,13 @@ func (t *Trainer) endEpoch(ctx context.Context, run Run, before float64, started
 			return err
 		}
 		e.Val = res.Values
+	}
+	if a, ok := t.cfg.Schedule.(sched.Adaptive); ok {
+		v, ok := e.Get(a.Monitored())
+		if !ok {
+			return fmt.Errorf("schedule.monitor: %q is not measured; there are %s", a.Monitored(), measured(e))
+		}
+		t.state.Schedule = a.Observe(t.point(run, of), v)
 	}
 	e.Seconds = before + time.Since(started).Seconds()
 	t.state.History = append(t.state.History, *e)

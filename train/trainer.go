@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -54,6 +55,9 @@ func From(m nn.Model, params *param.Set, cfg Config) (*Trainer, error) {
 			return nil, fmt.Errorf("output %q has no target in the data", p.Name)
 		}
 	}
+	if err := n.checkClassWeight(); err != nil {
+		return nil, err
+	}
 	t := &Trainer{Net: n, grads: param.NewSet(n.cfg.Float), kept: map[string]any{}, runs: rng.Key(cfg.Seed, "train/step")}
 	// A training graph can be wrong where the one for evaluation is not.
 	b, _, err := t.build(training, 2, false)
@@ -64,6 +68,23 @@ func From(m nn.Model, params *param.Set, cfg Config) (*Trainer, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// checkClassWeight refuses weights of classes where a row has no class.
+func (n *Net) checkClassWeight() error {
+	w := n.cfg.ClassWeight
+	if w == nil {
+		return nil
+	}
+	if n.multi || n.labels[0] == 0 || len(n.cfg.Data.Targets[n.out[0]].Shape) > 0 {
+		return errors.New("class_weight: the rows have no class; it takes one output whose target is a class")
+	}
+	for c, v := range w {
+		if !(v >= 0) || !finite(v) {
+			return fmt.Errorf("class_weight: class %d has weight %v; want a number, 0 or more", c, v)
+		}
+	}
+	return nil
 }
 
 // Freeze keeps what the patterns choose as it is; see [param.Set.Match].
@@ -219,7 +240,6 @@ func (t *Trainer) learn(ctx context.Context, batch *data.Batch, point sched.Poin
 	}
 	lr := t.cfg.Optim.Rate()
 	if t.cfg.Schedule != nil {
-		point.LR = lr
 		lr = t.cfg.Schedule.At(point)
 	}
 	if m == accumulating && t.state.pending == 0 {
