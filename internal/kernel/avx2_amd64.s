@@ -5685,6 +5685,102 @@ fold:
 	VZEROUPPER
 	RET
 
+// func sum8(x *float32, n int) float32
+// Requires: AVX
+TEXT ·sum8(SB), NOSPLIT, $0-20
+	MOVQ   x+0(FP), AX
+	MOVQ   n+8(FP), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+next:
+	CMPQ   CX, $0x20
+	JL     rest0
+	VADDPS (AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+	ADDQ   $+128, AX
+	SUBQ   $0x20, CX
+	JMP    next
+
+rest0:
+	CMPQ   CX, $0x08
+	JL     mask0
+	VADDPS (AX), Y0, Y0
+	ADDQ   $0x20, AX
+	SUBQ   $0x08, CX
+	CMPQ   CX, $0x08
+	JL     mask1
+	VADDPS (AX), Y1, Y1
+	ADDQ   $0x20, AX
+	SUBQ   $0x08, CX
+	CMPQ   CX, $0x08
+	JL     mask2
+	VADDPS (AX), Y2, Y2
+	ADDQ   $0x20, AX
+	SUBQ   $0x08, CX
+	JMP    mask3
+
+mask0:
+	TESTQ      CX, CX
+	JZ         fold
+	MOVQ       CX, DX
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), CX
+	VMOVUPS    32(CX)(DX*4), Y4
+	VMASKMOVPS (AX), Y4, Y4
+	VADDPS     Y4, Y0, Y0
+	JMP        fold
+
+mask1:
+	TESTQ      CX, CX
+	JZ         fold
+	MOVQ       CX, DX
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), CX
+	VMOVUPS    32(CX)(DX*4), Y4
+	VMASKMOVPS (AX), Y4, Y4
+	VADDPS     Y4, Y1, Y1
+	JMP        fold
+
+mask2:
+	TESTQ      CX, CX
+	JZ         fold
+	MOVQ       CX, DX
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), CX
+	VMOVUPS    32(CX)(DX*4), Y4
+	VMASKMOVPS (AX), Y4, Y4
+	VADDPS     Y4, Y2, Y2
+	JMP        fold
+
+mask3:
+	TESTQ      CX, CX
+	JZ         fold
+	MOVQ       CX, DX
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), CX
+	VMOVUPS    32(CX)(DX*4), Y4
+	VMASKMOVPS (AX), Y4, Y4
+	VADDPS     Y4, Y3, Y3
+
+fold:
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSHDUP    X0, X1
+	VADDSS       X1, X0, X0
+	VMOVSS       X0, ret+16(FP)
+	VZEROUPPER
+	RET
+
 // func colSum8(dst *float32, x *float32, stride int, rows int, cols int, add int)
 // Requires: AVX
 TEXT ·colSum8(SB), NOSPLIT, $0-48

@@ -176,7 +176,7 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 		p0 := s * k / passes
 		kc := (s+1)*k/passes - p0
 		switch {
-		case tb && i1-i0 >= fewRows || !tb && kc > shallow && i1-i0 >= panelRows && j1-j0 >= panelCols:
+		case tb && i1-i0 >= min(fewRows, j1-j0) || !tb && kc > shallow && i1-i0 >= panelRows && j1-j0 >= panelCols:
 			matMulPacked(c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, j1, add)
 		case tb:
 			matMulSwapped(c, ldc, a, lda, ta, b, ldb, p0, kc, i0, i1, j0, j1, add)

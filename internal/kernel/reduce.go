@@ -1,9 +1,13 @@
 package kernel
 
-// Sums are taken in blocks of sumBlock elements, eight running sums a block
-// (element i goes to sum i mod 8), and the blocks' sums are added in a balanced
-// tree: the error grows with the logarithm of the length.
-const sumBlock = 256
+// Sums are taken in blocks of sumBlock elements, lanes running sums a block
+// (element i goes to sum i mod lanes, then the upper half of the sums to the lower
+// until one is left), and the blocks' sums are added in a balanced tree: the error
+// grows with the logarithm of the length.
+const (
+	sumBlock = 256
+	lanes    = 32
+)
 
 // Sum is Σ x[i] in one order that depends only on len(x).
 func Sum[T Float](x []T) T {
@@ -15,22 +19,24 @@ func Sum[T Float](x []T) T {
 }
 
 func sumLeaf[T Float](x []T) T {
-	var s0, s1, s2, s3, s4, s5, s6, s7 T
-	for ; len(x) >= 8; x = x[8:] {
-		s0 += x[0]
-		s1 += x[1]
-		s2 += x[2]
-		s3 += x[3]
-		s4 += x[4]
-		s5 += x[5]
-		s6 += x[6]
-		s7 += x[7]
+	if vectorized[T]() && len(x) > 0 {
+		return T(sum8(first(x), len(x)))
 	}
-	s := [8]T{s0, s1, s2, s3, s4, s5, s6, s7}
+	var s [lanes]T
+	for ; len(x) >= lanes; x = x[lanes:] {
+		for i, v := range (*[lanes]T)(x) {
+			s[i] += v
+		}
+	}
 	for i, v := range x {
 		s[i] += v
 	}
-	return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))
+	for half := lanes / 2; half > 0; half /= 2 {
+		for i := range half {
+			s[i] += s[i+half]
+		}
+	}
+	return s[0]
 }
 
 // RowSum sets dst[i] = Σ_j x[i,j] for rows i0 ≤ i < i1 of x (rows×cols), each

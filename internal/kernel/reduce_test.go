@@ -82,6 +82,35 @@ func testReductions[T Float](t *testing.T, eps float64) {
 	})
 }
 
+// TestSumOrder tells that every family adds a block in the same order.
+func TestSumOrder(t *testing.T) {
+	t.Parallel()
+	x := numbersWithin(sumBlock)
+	for n := range sumBlock + 1 {
+		var s [32]float32
+		for i, v := range x[:n] {
+			s[i%32] += v
+		}
+		for half := 16; half > 0; half /= 2 {
+			for i := range half {
+				s[i] += s[i+half]
+			}
+		}
+		if got := Sum(x[:n]); got != s[0] {
+			t.Fatalf("sum of %d numbers is %g, want %g", n, got, s[0])
+		}
+	}
+}
+
+func numbersWithin(n int) []float32 {
+	r := rand.New(rand.NewPCG(3, 3))
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	return x
+}
+
 func TestSumIsAccurate(t *testing.T) {
 	t.Parallel()
 	x := make([]float32, 1<<20)

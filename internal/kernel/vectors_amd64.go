@@ -138,6 +138,9 @@ func axpy8(dst, a, b *float32, s float32, n int)
 func select8(dst, a, b, c *float32, n int)
 
 //go:noescape
+func sum8(x *float32, n int) float32
+
+//go:noescape
 func rowMax8(x *float32, n int) float32
 
 //go:noescape

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	avo "github.com/mmcloughlin/avo/build"
 	op "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -18,6 +20,7 @@ func restMask(n reg.Register) vec {
 
 func reductions() {
 	rowMax()
+	sum()
 	colSum()
 }
 
@@ -137,6 +140,65 @@ func colSum() {
 	avo.JZ(op.LabelRef("done"))
 	body("masked", 1, restMask(cols))
 	avo.Label("done")
+	avo.VZEROUPPER()
+	avo.RET()
+}
+
+// sum keeps 32 running sums in four vectors; a vector of the rest goes where its
+// place in 32 is.
+func sum() {
+	avo.TEXT("sum8", avo.NOSPLIT, "func(x *float32, n int) float32")
+	avo.Doc("sum8 is the sum of n numbers in the order of plain Go's sumLeaf.")
+	x := avo.Load(avo.Param("x"), avo.GP64())
+	n := avo.Load(avo.Param("n"), avo.GP64())
+	var s [4]vec
+	for i := range s {
+		s[i] = avo.YMM()
+		avo.VXORPS(s[i], s[i], s[i])
+	}
+	avo.Label("next")
+	avo.CMPQ(n, op.Imm(32))
+	avo.JL(op.LabelRef("rest0"))
+	for i := range s {
+		avo.VADDPS(op.Mem{Base: x, Disp: 32 * i}, s[i], s[i])
+	}
+	avo.ADDQ(op.I32(128), x)
+	avo.SUBQ(op.Imm(32), n)
+	avo.JMP(op.LabelRef("next"))
+	for i := range s[:3] {
+		avo.Label(fmt.Sprintf("rest%d", i))
+		avo.CMPQ(n, op.Imm(8))
+		avo.JL(op.LabelRef(fmt.Sprintf("mask%d", i)))
+		avo.VADDPS(op.Mem{Base: x}, s[i], s[i])
+		avo.ADDQ(op.Imm(32), x)
+		avo.SUBQ(op.Imm(8), n)
+	}
+	avo.JMP(op.LabelRef("mask3"))
+	for i := range s {
+		avo.Label(fmt.Sprintf("mask%d", i))
+		avo.TESTQ(n, n)
+		avo.JZ(op.LabelRef("fold"))
+		y := avo.YMM()
+		avo.VMASKMOVPS(op.Mem{Base: x}, restMask(n), y)
+		avo.VADDPS(y, s[i], s[i])
+		avo.JMP(op.LabelRef("fold"))
+	}
+	avo.Label("fold")
+	avo.VADDPS(s[2], s[0], s[0])
+	avo.VADDPS(s[3], s[1], s[1])
+	avo.VADDPS(s[1], s[0], s[0])
+	low, high := s[0].AsX(), s[1].AsX()
+	avo.VEXTRACTF128(op.Imm(1), s[0], high)
+	avo.VADDPS(high, low, low)
+	avo.VPERMILPS(op.Imm(0x4E), low, high)
+	avo.VADDPS(high, low, low)
+	avo.VMOVSHDUP(low, high)
+	avo.VADDSS(high, low, low)
+	ret, err := avo.ReturnIndex(0).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	avo.VMOVSS(low, ret.Addr)
 	avo.VZEROUPPER()
 	avo.RET()
 }
