@@ -11,8 +11,7 @@ import "unsafe"
 // to follow the sizes.
 const (
 	depth     = 320    // the most of k in a pass: a panel stays in L1
-	panelCols = 16     // of a packed panel
-	panels    = 8      // packed at a time
+	groupCols = 128    // of the panels that are packed at a time
 	mostRows  = 6      // of a tile
 	blockRows = 32 * 6 // of A packed at a time: depth·blockRows stay in L2
 	shallow   = 64     // up to this k, whole rows of tiles share a call
@@ -20,6 +19,18 @@ const (
 	fewRows   = 48     // below, packing does not pay
 	turned    = 8 * 6  // rows of a swapped product kept before they are transposed
 )
+
+// A tiling is what depends on the vectors' width.
+type tiling struct {
+	lanes     int    // of a vector
+	panelCols int    // columns of a packed panel, and of a tile of 4 … 6 rows
+	width     [7]int // columns of a whole tile of so many rows
+}
+
+var tilings = [...]tiling{
+	avx2:   {8, 16, [...]int{1: 32, 2: 32, 3: 24, 4: 16, 5: 16, 6: 16}},
+	avx512: {16, 64, [...]int{1: 64, 2: 64, 3: 64, 4: 64, 5: 64, 6: 64}},
+}
 
 // A product is one call of a tile kernel, which goes along a row of whole tiles,
 // or over one masked tile of tail vectors, and then down to the next row of
@@ -35,6 +46,7 @@ type product struct {
 	down         int // rows of tiles
 	aDown, cDown int // from one to the next
 	packed       *float32
+	*tiling
 }
 
 //go:noescape
@@ -65,6 +77,36 @@ func pack5(p *product)
 func pack6(p *product)
 
 //go:noescape
+func product1Wide(p *product)
+
+//go:noescape
+func product2Wide(p *product)
+
+//go:noescape
+func product3Wide(p *product)
+
+//go:noescape
+func product4Wide(p *product)
+
+//go:noescape
+func product5Wide(p *product)
+
+//go:noescape
+func product6Wide(p *product)
+
+//go:noescape
+func pack4Wide(p *product)
+
+//go:noescape
+func pack5Wide(p *product)
+
+//go:noescape
+func pack6Wide(p *product)
+
+//go:noescape
+func panels64(dst, src *float32, srcStride, rows, panels int)
+
+//go:noescape
 func transpose8(dst, src *float32, dstStride, srcStride, blocks, add int)
 
 //go:noescape
@@ -73,13 +115,31 @@ func panels16(dst, src *float32, srcStride, rows, panels int)
 //go:noescape
 func tiles6(dst, src *float32, srcStride, rows, tall, tallStep, tiles, step int)
 
-// tailMask has the mask of the first w of 8 lanes at 8−w.
-var tailMask = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
-
-// tileWidth is the columns of a whole tile of so many rows.
-var tileWidth = [...]int{1: 32, 2: 32, 3: 24, 4: 16, 5: 16, 6: 16}
+// tailMask has the mask of the first w of 8 lanes at 8−w, tailBits that of the
+// first w of 16 at w.
+var (
+	tailMask = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
+	tailBits = [17]int32{0, 1, 3, 7, 0xF, 0x1F, 0x3F, 0x7F, 0xFF, 0x1FF, 0x3FF, 0x7FF, 0xFFF, 0x1FFF, 0x3FFF, 0x7FFF, 0xFFFF}
+)
 
 func (p *product) call(rows int) {
+	if p.lanes == 16 {
+		switch rows {
+		case 1:
+			product1Wide(p)
+		case 2:
+			product2Wide(p)
+		case 3:
+			product3Wide(p)
+		case 4:
+			product4Wide(p)
+		case 5:
+			product5Wide(p)
+		default:
+			product6Wide(p)
+		}
+		return
+	}
 	switch rows {
 	case 1:
 		product1(p)
@@ -100,15 +160,20 @@ func (p *product) call(rows int) {
 func (p *product) run(height, cols, down int) {
 	p.tail, p.cDown = 0, height*p.ldc
 	c, b := p.c, p.b
-	width := tileWidth[height]
+	width := p.width[height]
 	if p.tiles = cols / width; p.tiles > 0 {
 		p.down = down
 		p.call(height)
 	}
 	if w := cols - p.tiles*width; w > 0 {
 		p.c, p.b = offset(c, 4*(cols-w)), offset(b, 4*(cols-w))
-		p.tail, p.down = (w+7)/8, down
-		p.mask = &tailMask[7-(w-1)%8]
+		p.tail, p.down = (w+p.lanes-1)/p.lanes, down
+		last := (w-1)%p.lanes + 1
+		if p.lanes == 16 {
+			p.mask = &tailBits[last]
+		} else {
+			p.mask = &tailMask[8-last]
+		}
 		p.call(height)
 		p.b = b
 	}
@@ -139,10 +204,16 @@ func (p *product) packRows(m, aRow, aTile int) {
 	if taller > 0 {
 		height++
 	}
-	switch height {
-	case 4:
+	switch {
+	case p.lanes == 16 && height == 4:
+		pack4Wide(p)
+	case p.lanes == 16 && height == 5:
+		pack5Wide(p)
+	case p.lanes == 16:
+		pack6Wide(p)
+	case height == 4:
 		pack4(p)
-	case 5:
+	case height == 5:
 		pack5(p)
 	default:
 		pack6(p)
@@ -150,8 +221,8 @@ func (p *product) packRows(m, aRow, aTile int) {
 	if m -= height; m > 0 {
 		a, b, c, ldb := p.a, p.b, p.c, p.ldb
 		p.a, p.b, p.c = offset(a, height*aRow+aTile), p.packed, offset(c, height*p.ldc)
-		p.ldb = 4 * panelCols
-		p.rows(m, panelCols, aRow, aTile)
+		p.ldb = 4 * p.panelCols
+		p.rows(m, p.panelCols, aRow, aTile)
 		p.a, p.b, p.c, p.ldb = a, b, c, ldb
 	}
 }
@@ -171,30 +242,31 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 	if acc {
 		add = 1
 	}
+	t := &tilings[active]
 	passes := (k + depth - 1) / depth
 	for s := range passes {
 		p0 := s * k / passes
 		kc := (s+1)*k/passes - p0
 		switch {
-		case tb && i1-i0 >= min(fewRows, j1-j0) || !tb && kc > shallow && i1-i0 >= panelRows && j1-j0 >= panelCols:
-			matMulPacked(c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, j1, add)
+		case tb && i1-i0 >= min(fewRows, j1-j0) || !tb && kc > shallow && i1-i0 >= panelRows && j1-j0 >= t.panelCols:
+			matMulPacked(t, c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, j1, add)
 		case tb:
-			matMulSwapped(c, ldc, a, lda, ta, b, ldb, p0, kc, i0, i1, j0, j1, add)
+			matMulSwapped(t, c, ldc, a, lda, ta, b, ldb, p0, kc, i0, i1, j0, j1, add)
 		default:
-			matMulDirect(c, ldc, a, lda, ta, b, ldb, p0, kc, i0, i1, j0, j1, add)
+			matMulDirect(t, c, ldc, a, lda, ta, b, ldb, p0, kc, i0, i1, j0, j1, add)
 		}
 		add = 1
 	}
 }
 
 // matMulDirect is a pass with A and B as they are stored, B not transposed.
-func matMulDirect(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb, p0, kc, i0, i1, j0, j1, add int) {
+func matMulDirect(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb, p0, kc, i0, i1, j0, j1, add int) {
 	ai, ap := strides(lda, ta)
-	p := product{ldc: 4 * ldc, ai: 4 * ai, ap: 4 * ap, ldb: 4 * ldb, k: kc, add: add}
+	p := product{tiling: t, ldc: 4 * ldc, ai: 4 * ai, ap: 4 * ap, ldb: 4 * ldb, k: kc, add: add}
 	p.a = &a[i0*ai+p0*ap]
 	width := j1 - j0
 	if i1-i0 > mostRows && kc > shallow {
-		width = panelCols
+		width = t.panelCols
 	}
 	for j := j0; j < j1; j += width {
 		p.b, p.c = &b[p0*ldb+j], &c[i0*ldc+j]
@@ -212,10 +284,10 @@ func strides(ld int, t bool) (row, col int) {
 
 // matMulPacked is a pass in which blocks of A and panels of B are copied to
 // where they lie close together.
-func matMulPacked(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb int, tb bool, p0, kc, i0, i1, j0, j1, add int) {
+func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb int, tb bool, p0, kc, i0, i1, j0, j1, add int) {
 	w := claim()
 	defer w.release()
-	p := product{ldc: 4 * ldc, ldb: 4 * panelCols, k: kc, add: add}
+	p := product{tiling: t, ldc: 4 * ldc, ldb: 4 * t.panelCols, k: kc, add: add}
 	ai, ap := strides(lda, ta)
 	for i := i0; i < i1; i += blockRows {
 		m := min(blockRows, i1-i)
@@ -238,17 +310,17 @@ func matMulPacked(c []float32, ldc int, a []float32, lda int, ta bool, b []float
 		}
 		j := j0
 		for j < j1 && (tb || ldb%256 == 0) {
-			end := min(j+panels*panelCols, j1)
-			packPanels(w.panels[:], b, ldb, tb, p0, kc, j, end)
+			end := min(j+groupCols, j1)
+			packPanels(t, w.panels[:], b, ldb, tb, p0, kc, j, end)
 			p.b = &w.panels[0]
-			for ; j < end; j += panelCols {
+			for ; j < end; j += t.panelCols {
 				p.a, p.c = block, &c[i*ldc+j]
-				p.rows(m, min(panelCols, end-j), aRow, aTile)
-				p.b = offset(p.b, 4*panelCols*kc)
+				p.rows(m, min(t.panelCols, end-j), aRow, aTile)
+				p.b = offset(p.b, 4*t.panelCols*kc)
 			}
 		}
 		p.ldb, p.packed = 4*ldb, &w.panels[0]
-		for ; j+panelCols <= j1 && m >= panelRows; j += panelCols {
+		for ; j+t.panelCols <= j1 && m >= panelRows; j += t.panelCols {
 			p.a, p.b, p.c = block, &b[p0*ldb+j], &c[i*ldc+j]
 			p.packRows(m, aRow, aTile)
 		}
@@ -256,46 +328,48 @@ func matMulPacked(c []float32, ldc int, a []float32, lda int, ta bool, b []float
 			p.a, p.b, p.c = block, &b[p0*ldb+j], &c[i*ldc+j]
 			p.rows(m, j1-j, aRow, aTile)
 		}
-		p.ldb = 4 * panelCols
+		p.ldb = 4 * t.panelCols
 	}
 }
 
 // matMulSwapped is a pass of C' = op(B)'·op(A)' with B stored transposed and few
 // rows of A: it is A that is packed, and B is read as it is stored.
-func matMulSwapped(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb, p0, kc, i0, i1, j0, j1, add int) {
+func matMulSwapped(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb, p0, kc, i0, i1, j0, j1, add int) {
 	w := claim()
 	defer w.release()
-	p := product{ldc: 4 * panelCols, ai: 4 * ldb, ap: 4, ldb: 4 * panelCols, k: kc}
-	for i := i0; i < i1; i += panelCols {
-		m := min(panelCols, i1-i)
-		packPanels(w.panels[:], a, lda, !ta, p0, kc, i, i+m)
+	p := product{tiling: t, ldc: 4 * t.panelCols, ai: 4 * ldb, ap: 4, ldb: 4 * t.panelCols, k: kc}
+	for i := i0; i < i1; i += t.panelCols {
+		m := min(t.panelCols, i1-i)
+		packPanels(t, w.panels[:], a, lda, !ta, p0, kc, i, i+m)
 		for j := j0; j < j1; j += turned {
 			n := min(turned, j1-j)
 			p.a, p.b, p.c = &b[j*ldb+p0], &w.panels[0], &w.block[0]
 			p.rows(n, m, p.ai, 0)
-			turn2D(c[i*ldc+j:], ldc, w.block[:], panelCols, n, m, add)
+			turn2D(c[i*ldc+j:], ldc, w.block[:], t.panelCols, n, m, add)
 		}
 	}
 }
 
 // packPanels lays rows [p, p+kc) and columns [j0, j1) of op(B) out as panels of
-// kc rows of panelCols.
-func packPanels(dst, b []float32, ldb int, tb bool, p, kc, j0, j1 int) {
-	whole := (j1 - j0) / panelCols
+// kc rows of t.panelCols.
+func packPanels(t *tiling, dst, b []float32, ldb int, tb bool, p, kc, j0, j1 int) {
+	whole := (j1 - j0) / t.panelCols
 	switch {
 	case tb:
-		for j := j0; j < j1; j += panelCols {
-			turn2D(dst, panelCols, b[j*ldb+p:], ldb, min(panelCols, j1-j), kc, 0)
-			dst = dst[kc*panelCols:]
+		for j := j0; j < j1; j += t.panelCols {
+			turn2D(dst, t.panelCols, b[j*ldb+p:], ldb, min(t.panelCols, j1-j), kc, 0)
+			dst = dst[kc*t.panelCols:]
 		}
 		return
+	case whole > 0 && t.panelCols == 64:
+		panels64(&dst[0], &b[p*ldb+j0], 4*ldb, kc, whole)
 	case whole > 0:
 		panels16(&dst[0], &b[p*ldb+j0], 4*ldb, kc, whole)
 	}
-	if rest := (j1 - j0) % panelCols; rest > 0 {
-		dst = dst[whole*kc*panelCols:]
+	if rest := (j1 - j0) % t.panelCols; rest > 0 {
+		dst = dst[whole*kc*t.panelCols:]
 		for r := range kc {
-			copy(dst[r*panelCols:], b[(p+r)*ldb+j1-rest:][:rest])
+			copy(dst[r*t.panelCols:], b[(p+r)*ldb+j1-rest:][:rest])
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 type workspace struct {
 	busy   atomic.Bool
 	block  [depth * blockRows]float32
-	panels [depth * panels * panelCols]float32
+	panels [depth * groupCols]float32
 }
 
 var workspaces [32]workspace

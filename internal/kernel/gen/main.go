@@ -1,18 +1,36 @@
 // Command gen writes the amd64 assembly of package kernel. It is a module of its
 // own, so that users of the library never download what it needs.
 //
-//	go run . -out ../avx2_amd64.s
+//	go run . -family avx2 -out ../avx2_amd64.s
+//	go run . -family avx512 -out ../avx512_amd64.s
 package main
 
-import avo "github.com/mmcloughlin/avo/build"
+import (
+	"flag"
+	"fmt"
+	"os"
+
+	avo "github.com/mmcloughlin/avo/build"
+)
 
 func main() {
+	family := flag.String("family", "avx2", "avx2, or avx512 for what it adds to avx2")
+	flag.Parse()
 	avo.ConstraintExpr("!noasm")
-	products()
-	packings()
-	moves()
-	elementwise()
-	reductions()
-	uniform()
+	switch *family {
+	case "avx2":
+		avx2.products()
+		avx2.packings()
+		moves()
+		elementwise()
+		reductions()
+		uniform()
+	case "avx512":
+		avx512.products()
+		avx512.packings()
+	default:
+		fmt.Fprintf(os.Stderr, "gen: no family %q; there are avx2 and avx512\n", *family)
+		os.Exit(2)
+	}
 	avo.Generate()
 }

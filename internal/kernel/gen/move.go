@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	avo "github.com/mmcloughlin/avo/build"
 	op "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -9,7 +11,8 @@ import (
 // moves writes what lays matrices out anew.
 func moves() {
 	transpose8()
-	panels16()
+	panelsOf(16)
+	panelsOf(64)
 	tiles6()
 }
 
@@ -83,35 +86,38 @@ func transpose8() {
 	avo.RET()
 }
 
-// panels16 copies rows of 16 columns a panel to where a panel's rows lie side by
-// side, one panel behind the other.
-func panels16() {
-	avo.TEXT("panels16", avo.NOSPLIT, "func(dst, src *float32, srcStride, rows, panels int)")
-	avo.Doc("panels16 copies rows of 16·panels columns, srcStride bytes apart, to dst panel by panel.")
+// panelsOf copies rows of so many columns a panel to where a panel's rows lie side
+// by side, one panel behind the other.
+func panelsOf(cols int) {
+	name := fmt.Sprintf("panels%d", cols)
+	avo.TEXT(name, avo.NOSPLIT, "func(dst, src *float32, srcStride, rows, panels int)")
+	avo.Doc(fmt.Sprintf("%s copies rows of %d·panels columns, srcStride bytes apart, to dst panel by panel.", name, cols))
 	dst := avo.Load(avo.Param("dst"), avo.GP64())
 	src := avo.Load(avo.Param("src"), avo.GP64())
 	ss := avo.Load(avo.Param("srcStride"), avo.GP64())
 	rows := avo.Load(avo.Param("rows"), avo.GP64())
 	panels := avo.Load(avo.Param("panels"), avo.GP64())
 	size, d, s, n := avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64()
-	avo.MOVQ(rows, size)
-	avo.SHLQ(op.Imm(6), size)
-	x, y := avo.YMM(), avo.YMM()
+	avo.IMUL3Q(op.I32(int32(4*cols)), rows, size)
 	avo.Label("row")
 	avo.MOVQ(dst, d)
 	avo.MOVQ(src, s)
 	avo.MOVQ(panels, n)
 	avo.Label("panel")
-	avo.VMOVUPS(op.Mem{Base: s}, x)
-	avo.VMOVUPS(op.Mem{Base: s, Disp: 32}, y)
-	avo.VMOVUPS(x, op.Mem{Base: d})
-	avo.VMOVUPS(y, op.Mem{Base: d, Disp: 32})
-	avo.ADDQ(op.Imm(64), s)
+	row := make([]vec, cols/8)
+	for v := range row {
+		row[v] = avo.YMM()
+		avo.VMOVUPS(op.Mem{Base: s, Disp: 32 * v}, row[v])
+	}
+	for v := range row {
+		avo.VMOVUPS(row[v], op.Mem{Base: d, Disp: 32 * v})
+	}
+	avo.ADDQ(op.I32(int32(4*cols)), s)
 	avo.ADDQ(size, d)
 	avo.DECQ(n)
 	avo.JNZ(op.LabelRef("panel"))
 	avo.ADDQ(ss, src)
-	avo.ADDQ(op.Imm(64), dst)
+	avo.ADDQ(op.I32(int32(4*cols)), dst)
 	avo.DECQ(rows)
 	avo.JNZ(op.LabelRef("row"))
 	avo.VZEROUPPER()
