@@ -4148,6 +4148,94 @@ DATA all0000007f<>+24(SB)/4, $0x0000007f
 DATA all0000007f<>+28(SB)/4, $0x0000007f
 GLOBL all0000007f<>(SB), RODATA|NOPTR, $32
 
+// func expS8(dst *float32, a *float32, s float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·expS8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS      (CX)(BX*4), Y1
+	VSUBPS       Y0, Y1, Y1
+	VMOVUPS      all42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      allc2d20000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      all4b400000<>+0(SB), Y2
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       all4b400000<>+0(SB), Y2, Y3
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS all3f318000<>+0(SB), Y3, Y1
+	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y1
+	VMOVUPS      all3ab688ff<>+0(SB), Y4
+	VFMADD213PS  all3c090631<>+0(SB), Y1, Y4
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y1, Y4
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y1, Y4
+	VFMADD213PS  all3f000000<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VADDPS       all3f800000<>+0(SB), Y4, Y1
+	VPSUBD       all4b400000<>+0(SB), Y2, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VPADDD       all0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      Y1, (AX)(BX*4)
+	ADDQ         $0x08, BX
+	CMPQ         BX, DX
+	JLE          next
+
+rest:
+	SUBQ         BX, DX
+	ADDQ         $0x08, DX
+	JZ           done
+	NEGQ         DX
+	LEAQ         lanes<>+0(SB), SI
+	VMOVUPS      32(SI)(DX*4), Y1
+	VMASKMOVPS   (CX)(BX*4), Y1, Y2
+	VSUBPS       Y0, Y2, Y0
+	VMOVUPS      all42b20000<>+0(SB), Y2
+	VMINPS       Y0, Y2, Y0
+	VMOVUPS      allc2d20000<>+0(SB), Y2
+	VMAXPS       Y0, Y2, Y0
+	VMOVUPS      all4b400000<>+0(SB), Y2
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y0, Y2
+	VSUBPS       all4b400000<>+0(SB), Y2, Y3
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS all3f318000<>+0(SB), Y3, Y0
+	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y0
+	VMOVUPS      all3ab688ff<>+0(SB), Y4
+	VFMADD213PS  all3c090631<>+0(SB), Y0, Y4
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y0, Y4
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y0, Y4
+	VFMADD213PS  all3f000000<>+0(SB), Y0, Y4
+	VMULPS       Y0, Y0, Y3
+	VFMADD213PS  Y0, Y3, Y4
+	VADDPS       all3f800000<>+0(SB), Y4, Y0
+	VPSUBD       all4b400000<>+0(SB), Y2, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y0, Y0
+	VPADDD       all0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VMASKMOVPS   Y0, Y1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
 // func expm18(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·expm18(SB), NOSPLIT, $0-24

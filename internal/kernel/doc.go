@@ -8,10 +8,30 @@
 // elementwise kernel, and must not overlap one in any other way. Slices that
 // belong together must have the length of the first operand at least.
 //
+// # Families
+//
+// float32 has a second set of kernels for each level of a processor's
+// instructions, a family; [Family] names the one in use. It is chosen when the
+// program starts: the best one there is, or that which the environment variable
+// NADIR_CPU names. float64 always runs in plain Go. The build tag noasm leaves
+// plain Go, the family generic, alone.
+//
+// Arithmetic, comparisons, sums and uniform numbers have the same bits in every
+// family. Products have not: generic rounds every product before its sum, the
+// others fuse the two. Nor have the transcendental functions. In one family
+// results depend on nothing but the arguments.
+//
 // The plain Go code rounds every product explicitly, T(x*y) + z, so that no
 // compiler contracts it to a fused multiply-add and the bytes are the same on
-// every architecture. The float32 versions of the transcendental functions
+// every architecture. Its float32 versions of the transcendental functions
 // evaluate in float64 with the package's own polynomials and round once: at most
-// 0.51 units in the last place from the exact value. The float64 versions call
-// package math, whose last bit depends on the architecture.
+// 0.51 units in the last place from the exact value. Those of the other families
+// evaluate in float32 and stay within 2 units; denormals, infinities, NaN and the
+// sign of zero come out right in all. The float64 versions call package math,
+// whose last bit depends on the architecture.
+//
+// The assembly is written by the generator in directory gen.
 package kernel
+
+//go:generate go run -C gen . -family avx2 -out ../avx2_amd64.s
+//go:generate go run -C gen . -family avx512 -out ../avx512_amd64.s

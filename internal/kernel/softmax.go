@@ -9,8 +9,7 @@ func SoftmaxRow[T Float](dst, x []T, rows, cols, i0, i1 int) {
 	dst, x = dst[:rows*cols], x[:rows*cols]
 	for i := i0; i < i1; i++ {
 		d, r := dst[i*cols:(i+1)*cols], x[i*cols:(i+1)*cols]
-		SubS(d, r, maxOf(r))
-		Exp(d, d)
+		expS(d, r, maxOf(r))
 		DivS(d, d, Sum(d))
 	}
 }
@@ -22,8 +21,7 @@ func LogSoftmaxRow[T Float](dst, x []T, rows, cols, i0, i1 int) {
 	for i := i0; i < i1; i++ {
 		d, r := dst[i*cols:(i+1)*cols], x[i*cols:(i+1)*cols]
 		m := maxOf(r)
-		SubS(d, r, m)
-		Exp(d, d)
+		expS(d, r, m)
 		l := ln(Sum(d))
 		SubS(d, r, m)
 		SubS(d, d, l)
@@ -53,8 +51,7 @@ func CrossEntropyRow[T Float](loss, grad, x []T, label []int32, rows, cols, i0, 
 		var s T
 		if grad != nil {
 			d := grad[i*cols : (i+1)*cols]
-			SubS(d, r, m)
-			Exp(d, d)
+			expS(d, r, m)
 			s = Sum(d)
 			DivS(d, d, s)
 			d[y]--
@@ -66,12 +63,20 @@ func CrossEntropyRow[T Float](loss, grad, x []T, label []int32, rows, cols, i0, 
 	}
 }
 
+// expS sets dst[i] = e^(a[i] − s).
+func expS[T Float](dst, a []T, s T) {
+	if scalar32(opExpS, dst, a, s) {
+		return
+	}
+	SubS(dst, a, s)
+	Exp(dst, dst)
+}
+
 // sumExp is Σ e^(x[j]−m), added as [Sum] adds.
 func sumExp[T Float](x []T, m T, buf []T) T {
 	if len(x) <= sumBlock {
 		d := buf[:len(x)]
-		SubS(d, x, m)
-		Exp(d, d)
+		expS(d, x, m)
 		return sumLeaf(d)
 	}
 	half := (len(x)/sumBlock + 1) / 2 * sumBlock

@@ -34,6 +34,7 @@ const (
 	opLeS
 	opEqS
 	opNeS
+	opExpS
 )
 
 const (

@@ -81,6 +81,9 @@ func eqS8(dst, a *float32, s float32, n int)
 func neS8(dst, a *float32, s float32, n int)
 
 //go:noescape
+func expS8(dst, a *float32, s float32, n int)
+
+//go:noescape
 func neg8(dst, a *float32, n int)
 
 //go:noescape
@@ -214,6 +217,8 @@ func scalar8(op int, dst, a *float32, s float32, n int) {
 		eqS8(dst, a, s, n)
 	case opNeS:
 		neS8(dst, a, s, n)
+	case opExpS:
+		expS8(dst, a, s, n)
 	}
 }
 

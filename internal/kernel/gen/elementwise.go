@@ -240,6 +240,12 @@ func elementwise() {
 		avo.VADDPS(num(0), y, y) // −0 becomes +0
 	})
 	one("exp", "e^a[i]", expBody)
+	over("expS8", "e^(a[i] − s)", 1, true, func(x []vec) vec {
+		y := avo.YMM()
+		avo.VSUBPS(x[1], x[0], y)
+		expBody(y, y)
+		return y
+	})
 	one("expm1", "e^a[i] − 1", expm1Body)
 	one("log", "ln a[i]", logBody)
 	one("tanh", "tanh a[i]", tanhBody)
