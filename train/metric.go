@@ -46,6 +46,9 @@ func DefaultMetrics(l loss.Loss) []Metric {
 // classes is the class that is predicted for each row (N): the most likely one,
 // or for a single probability whether it is above one half.
 func classes(pred graph.Node) graph.Node {
+	if !pred.Valid() {
+		return pred
+	}
 	if pred.Rank() >= 2 && pred.Dim(-1) > 1 {
 		return pred.ArgMax()
 	}

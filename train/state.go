@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -82,73 +83,89 @@ func (t *Trainer) Snapshot() ([]ckpt.File, error) {
 
 // Restore puts the trainer into the state that a checkpoint holds. The model
 // must be the one that it was saved with, and the optimizer, too, unless
-// freshSlots says that its slots begin anew.
+// freshSlots says that its slots begin anew. Where it fails nothing has changed.
 func (t *Trainer) Restore(c *ckpt.Checkpoint, freshSlots bool) error {
+	damage := func(err error, format string, args ...any) error {
+		return &ckpt.Damage{Path: c.Dir, Msg: fmt.Sprintf(format, args...), Err: err}
+	}
 	text, err := c.ReadFile(stateFile)
 	if err != nil {
 		return err
 	}
 	var s savedState
 	if err := json.Unmarshal(text, &s); err != nil {
-		return &ckpt.Damage{Path: c.Dir, Msg: stateFile + " is not what a run writes", Err: err}
+		return damage(err, "%s is not what a run writes", stateFile)
 	}
 	if s.Version != stateVersion {
-		return &ckpt.Damage{Path: c.Dir, Msg: fmt.Sprintf("%s is of version %d, this program reads %d", stateFile, s.Version, stateVersion)}
+		return damage(nil, "%s is of version %d, this program reads %d", stateFile, s.Version, stateVersion)
+	}
+	kept := map[string]reflect.Value{}
+	for name, raw := range s.Kept {
+		if v := t.kept[name]; v != nil {
+			kept[name] = reflect.New(reflect.TypeOf(v).Elem())
+			if err := json.Unmarshal(raw, kept[name].Interface()); err != nil {
+				return damage(err, "the state of %s cannot be read", name)
+			}
+		}
 	}
 	saved, err := readSet(c, paramsFile, t.Params)
 	if err != nil {
 		return err
 	}
-	var skip []param.Kind
-	if freshSlots {
-		skip = append(skip, param.Slot)
-	} else if err := t.adopt(saved); err != nil {
-		return &ckpt.Damage{Path: c.Dir, Msg: "its slots are not this optimizer's", Err: err}
+	take := func(set *param.Set) error {
+		if freshSlots {
+			return set.CopyFrom(saved, param.Slot)
+		}
+		if err := adopt(set, saved); err != nil {
+			return err
+		}
+		return set.CopyFrom(saved)
 	}
-	if err := t.Params.CopyFrom(saved, skip...); err != nil {
-		return &ckpt.Damage{Path: c.Dir, Msg: "its parameters are not this model's", Err: err}
+	if err := take(t.Params.Clone()); err != nil {
+		return damage(err, "its parameters are not this trainer's: %v", err)
+	}
+	var best *param.Set
+	if slices.Contains(c.Names(), bestFile) {
+		if best, err = readSet(c, bestFile, t.Params); err != nil {
+			return err
+		}
+		if err := t.weights().CopyFrom(best); err != nil {
+			return damage(err, "%s is not of this model: %v", bestFile, err)
+		}
+	}
+	if err := take(t.Params); err != nil {
+		return err
 	}
 	for p := range t.Params.All() {
 		p.Frozen = slices.Contains(s.Frozen, p.Name)
 	}
-	t.best = nil
-	if slices.Contains(c.Names(), bestFile) {
-		if t.best, err = readSet(c, bestFile, t.Params); err != nil {
-			return err
-		}
+	for name, v := range kept {
+		reflect.ValueOf(t.kept[name]).Elem().Set(v.Elem())
 	}
-	for name, raw := range s.Kept {
-		if v := t.kept[name]; v != nil {
-			if err := json.Unmarshal(raw, v); err != nil {
-				return &ckpt.Damage{Path: c.Dir, Msg: "the state of " + name + " cannot be read", Err: err}
-			}
-		}
-	}
-	t.state = s.State
+	t.state, t.best = s.State, best
 	return t.Changed()
 }
 
-// adopt makes the trainer's slots those that were saved. Where weights were
-// frozen or freed after the trainer was made, they are others than its own.
-func (t *Trainer) adopt(saved *param.Set) error {
-	own, theirs := slotNames(t.Params), slotNames(saved)
+// adopt makes the slots of a trainer's parameters those that were saved. Where
+// weights were frozen or freed after the trainer was made, they are others.
+func adopt(set, saved *param.Set) error {
+	own, theirs := slotNames(set), slotNames(saved)
 	if !maps.Equal(own, theirs) {
-		return fmt.Errorf("it has %q, the optimizer wants %q", slices.Sorted(maps.Keys(theirs)), slices.Sorted(maps.Keys(own)))
+		return fmt.Errorf("the slots are those of another optimizer: %q in place of %q", slices.Sorted(maps.Keys(theirs)), slices.Sorted(maps.Keys(own)))
 	}
-	for _, p := range slices.Collect(t.Params.Of(param.Slot)) {
+	for _, p := range slices.Collect(set.Of(param.Slot)) {
 		if saved.Get(p.Name) == nil {
-			t.Params.Remove(p.Name)
+			set.Remove(p.Name)
 		}
 	}
 	for q := range saved.Of(param.Slot) {
-		if t.Params.Get(q.Name) != nil {
+		if set.Get(q.Name) != nil {
 			continue
 		}
-		weight, _, _ := strings.Cut(q.Name, "#")
-		if t.Params.Get(weight) == nil {
+		if weight, _, _ := strings.Cut(q.Name, "#"); set.Get(weight) == nil {
 			return fmt.Errorf("slot %q belongs to no weight", q.Name)
 		}
-		if _, err := t.Params.Add(q.Name, param.Slot, q.Value.Shape()); err != nil {
+		if _, err := set.Add(q.Name, param.Slot, q.Value.Shape()); err != nil {
 			return err
 		}
 	}

@@ -113,3 +113,17 @@ func run(t testing.TB, tr *Trainer, c *compiled, m mode, batch *data.Batch) {
 		t.Fatal(err)
 	}
 }
+
+// read is the first input of all rows.
+func read(t testing.TB, src data.Source) *tensor.Tensor {
+	t.Helper()
+	b := data.NewBatch(src.Schema(), src.Len())
+	index := make([]int32, src.Len())
+	for i := range index {
+		index[i] = int32(i)
+	}
+	if err := src.Read(b, index); err != nil {
+		t.Fatal(err)
+	}
+	return b.X[0]
+}
