@@ -97,7 +97,7 @@ func testElementwise[T Float](t *testing.T) {
 				k.run(out[at:at+n], x, y)
 				copy(in, a)
 				k.run(in[at:at+n], in[at:at+n], y)
-				for i := range out {
+				for i := range min(room, at+n+40) { // what is written far off, guard pages catch
 					inside := at <= i && i < at+n
 					want, kept := T(77), a[i]
 					if inside {

@@ -263,14 +263,17 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 func matMulDirect(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb, p0, kc, i0, i1, j0, j1, add int) {
 	ai, ap := strides(lda, ta)
 	p := product{tiling: t, ldc: 4 * ldc, ai: 4 * ai, ap: 4 * ap, ldb: 4 * ldb, k: kc, add: add}
-	p.a = &a[i0*ai+p0*ap]
 	width := j1 - j0
 	if i1-i0 > mostRows && kc > shallow {
 		width = t.panelCols
 	}
-	for j := j0; j < j1; j += width {
-		p.b, p.c = &b[p0*ldb+j], &c[i0*ldc+j]
-		p.rows(i1-i0, min(width, j1-j), p.ai, 0)
+	// In blocks, because the scheduler cannot interrupt a call.
+	for i := i0; i < i1; i += blockRows {
+		p.a = &a[i*ai+p0*ap]
+		for j := j0; j < j1; j += width {
+			p.b, p.c = &b[p0*ldb+j], &c[i*ldc+j]
+			p.rows(min(blockRows, i1-i), min(width, j1-j), p.ai, 0)
+		}
 	}
 }
 
