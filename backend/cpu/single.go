@@ -47,7 +47,7 @@ func singleOps[T float]() map[string]single[T] {
 
 // macsPerChunk is how many multiply-adds of a matrix product are worth handing
 // to another core.
-const macsPerChunk = 256 * 1024
+const macsPerChunk = 1024 * 1024
 
 func matmul[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	a, b, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x)
