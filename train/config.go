@@ -24,8 +24,9 @@ type Config struct {
 	Optim optim.Optimizer
 	// Schedule is the learning rate of each step; nil keeps the optimizer's.
 	Schedule sched.Schedule
-	// Metrics are measured beside the loss. Nil means those that go with the
-	// loss: accuracy, or mae, rmse and r2.
+	// Metrics are measured beside the loss, where there are several outputs on
+	// those that they suit. Nil means those that go with the loss: accuracy, or
+	// mae, rmse and r2.
 	Metrics []Metric
 	// ClassWeight multiplies the loss of the rows of each class in training.
 	ClassWeight []float64

@@ -157,6 +157,15 @@ type column struct {
 	sums   int
 }
 
+// Measures names what training and evaluation measure, the loss first.
+func (n *Net) Measures() []string {
+	names := []string{"loss"}
+	for _, c := range n.columns() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
 // columns lists what is measured, in order, after the loss.
 func (n *Net) columns() []column {
 	var out []column

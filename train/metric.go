@@ -36,16 +36,39 @@ func init() {
 
 // DefaultMetrics are those that go with a loss.
 func DefaultMetrics(l loss.Loss) []Metric {
-	switch l.(type) {
-	case loss.CrossEntropy, loss.BinaryCrossEntropy:
+	if Classifies(l) {
 		return []Metric{Accuracy{}}
 	}
 	return []Metric{MAE{}, RMSE{}, R2{}}
 }
 
+// Classifies reports whether a loss is one of classes, not of numbers.
+func Classifies(l loss.Loss) bool {
+	switch l.(type) {
+	case loss.CrossEntropy, loss.BinaryCrossEntropy, loss.CategoricalFocal, loss.BinaryFocal, loss.CategoricalHinge, loss.MultiMargin, loss.NLL:
+		return true
+	}
+	return false
+}
+
+// Suits reports whether a metric measures what a loss predicts: classes or
+// numbers.
+func Suits(m Metric, l loss.Loss) bool {
+	switch m.(type) {
+	case Accuracy, BinaryAccuracy, TopK:
+		return Classifies(l)
+	case MAE, MSE, RMSE, R2:
+		return !Classifies(l)
+	}
+	return true
+}
+
 // classes is the class that is predicted for each row (N): the most likely one,
 // or for a single probability whether it is above one half.
 func classes(pred graph.Node) graph.Node {
+	if !pred.Valid() {
+		return graph.Node{}
+	}
 	if !pred.Valid() {
 		return pred
 	}

@@ -231,6 +231,8 @@ func (n *Net) metrics(i int) []Metric {
 	ms := n.cfg.Metrics
 	if ms == nil {
 		ms = DefaultMetrics(n.losses[i].Loss)
+	} else if n.multi {
+		ms = slices.DeleteFunc(slices.Clone(ms), func(me Metric) bool { return !Suits(me, n.losses[i].Loss) })
 	}
 	switch n.losses[i].Loss.(type) {
 	case loss.BinaryCrossEntropy, loss.BinaryFocal:
@@ -292,6 +294,9 @@ func (n *Net) trace(m mode, rows int, weighted bool) (*graph.Builder, *traced) {
 		each := n.losses[i].Loss.Apply(y, target)
 		if each.Valid() && !each.Shape().Equal(tensor.Shape{rows}) {
 			b.Fail("the loss gives %v, want one value for each of %d rows", each.Type(), rows)
+		}
+		if !each.Valid() { // what is wrong with the loss is wrong with the metrics
+			continue
 		}
 		if weighted {
 			each = each.Mul(t.weight)

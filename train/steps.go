@@ -173,11 +173,11 @@ func (t *Trainer) train(ctx context.Context, run Run, yield func(*Step, error) b
 			if !yield(&t.step, nil) {
 				return nil
 			}
+			if last || run.Epochs > 0 && t.state.Done >= run.Epochs {
+				return nil
+			}
 			if run.MaxTime > 0 && time.Since(started) > run.MaxTime {
 				return ErrTime
-			}
-			if last {
-				return nil
 			}
 			if over { // what is left is a row that was left out
 				break

@@ -54,6 +54,9 @@ func From(m nn.Model, params *param.Set, cfg Config) (*Trainer, error) {
 		if n.out[i] < 0 {
 			return nil, fmt.Errorf("output %q has no target in the data", p.Name)
 		}
+		if has, k := len(n.cfg.Data.Classes), n.labels[i]; i == 0 && k > 0 && has > k {
+			return nil, fmt.Errorf("output %q tells %d classes apart, but the data has %d; widen the last layer, or leave classes out", p.Name, k, has)
+		}
 	}
 	if err := n.checkClassWeight(); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -24,6 +25,7 @@ type command struct {
 	json     bool
 	quiet    bool
 	signal   atomic.Int32 // that asked for an end, or 0
+	orderly  atomic.Bool  // the first signal ends the context, not the process
 }
 
 // Main runs the command with the words after its name and gives the exit code.
@@ -45,8 +47,8 @@ func Main(args []string) int {
 	return code
 }
 
-// signals makes the first Ctrl-C or SIGTERM end the context, and the second
-// the process.
+// signals makes Ctrl-C or SIGTERM end the process, but where something is to be
+// put in order the first one ends the context alone.
 func (c *command) signals() (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ch := make(chan os.Signal, 2)
@@ -57,11 +59,17 @@ func (c *command) signals() (context.Context, func()) {
 			if s == syscall.SIGTERM {
 				n = 15
 			}
-			if c.signal.Swap(n) != 0 {
+			again := c.signal.Swap(n) != 0
+			switch {
+			case !c.orderly.Load():
+				fmt.Fprintln(os.Stderr, "\nnadir: stopped before anything was changed")
+			case again:
 				fmt.Fprintln(os.Stderr, "\nnadir: stopped at once; the last checkpoint is whole")
-				os.Exit(128 + int(n))
+			default:
+				cancel()
+				continue
 			}
-			cancel()
+			os.Exit(128 + int(n))
 		}
 	}()
 	return ctx, func() { signal.Stop(ch); close(ch); cancel() }
@@ -161,4 +169,22 @@ func didYouMean(word string, names []string) string {
 		near[i] = fmt.Sprintf("%q", n)
 	}
 	return "did you mean " + strings.Join(near, ", ") + "?"
+}
+
+// nearFiles says which files beside a path that is not there are called nearly
+// so.
+func nearFiles(path string) string {
+	dir := filepath.Dir(path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, filepath.Join(dir, e.Name()))
+	}
+	if len(spec.Nearest(path, names)) == 0 {
+		return ""
+	}
+	return "; " + didYouMean(path, names)
 }

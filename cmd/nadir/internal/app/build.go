@@ -1,14 +1,20 @@
 package app
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/loss"
 	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/optim/sched"
@@ -20,6 +26,9 @@ import (
 
 // load reads the configuration of a verb that trains.
 func (c *command) load(file string, environ, keys []string) (*config.Config, error) {
+	if err := readable(file); err != nil {
+		return nil, err
+	}
 	cfg, err := config.Load(config.Sources{File: file, Env: environ, Keys: keys, Model: func(path string) (spec.Value, error) {
 		m, err := format.Open(path, tensor.Float32)
 		if err != nil {
@@ -34,6 +43,30 @@ func (c *command) load(file string, environ, keys []string) (*config.Config, err
 		c.note(n)
 	}
 	return cfg, nil
+}
+
+// readable says what is wrong with the name of a configuration file.
+func readable(file string) error {
+	if file == "" {
+		return nil
+	}
+	info, err := os.Stat(file)
+	ext := strings.ToLower(filepath.Ext(file))
+	switch {
+	case err == nil && (info.IsDir() || isTable(file) || ext == ".npz"):
+		return usage("%s is no configuration; to train on it: nadir train data=%s", file, shellWord(file))
+	case err == nil && ext == ".safetensors":
+		return usage("%s is no configuration; to go on from its weights: nadir train model=%s", file, shellWord(file))
+	case err == nil:
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	case contains(config.Presets(), file):
+		return usage("no file is called %q; there is a preset of that name: nadir train preset=%s", file, file)
+	case contains(setNames(), file):
+		return usage("no file is called %q; to train on the data set: nadir train data=%s", file, file)
+	}
+	return usage("no file is called %q%s", file, nearFiles(file))
 }
 
 // floatOf is the type that a precision works in.
@@ -57,6 +90,10 @@ func modelOf(cfg *config.Config, schema *data.Schema) (m nn.Model, fitted string
 	want := max(1, schema.Targets[0].Shape.Len())
 	if n := len(schema.Classes); n > 0 {
 		want = n
+	}
+	switch l, _, _ := lossesOf(cfg.Loss); l.(type) {
+	case loss.BinaryCrossEntropy, loss.BinaryFocal:
+		want = 1
 	}
 	head, ok := layers[len(layers)-1].(nn.Dense)
 	if !ok || head.Units == want {
@@ -102,9 +139,8 @@ func settings(cfg *config.Config, d *dataset) (train.Config, error) {
 		out.Schedule = s
 	}
 	if len(cfg.Metrics) > 0 {
-		ms, err := metricsOf(cfg, out)
+		out.Metrics, err = metricsOf(cfg, out)
 		add(err)
-		out.Metrics = ms
 	}
 	if err := errors.Join(errs...); err != nil {
 		return out, err
@@ -145,13 +181,31 @@ func lossesOf(v spec.Value) (one loss.Loss, each map[string]train.OutputLoss, er
 	return nil, each, errors.Join(errs...)
 }
 
-// metricsOf adds the named metrics to those that go with the loss.
+// metricsOf adds the named metrics to those that go with the losses.
 func metricsOf(cfg *config.Config, set train.Config) ([]train.Metric, error) {
-	l := set.Loss
-	if l == nil && len(set.Data.Targets) > 0 {
-		l = train.DefaultLoss(set.Data.Targets[0])
+	var losses []loss.Loss
+	for _, name := range slices.Sorted(maps.Keys(set.Losses)) {
+		losses = append(losses, set.Losses[name].Loss)
 	}
-	ms := train.DefaultMetrics(l)
+	if losses == nil && set.Loss != nil {
+		losses = []loss.Loss{set.Loss}
+	}
+	if losses == nil {
+		for _, t := range set.Data.Targets {
+			losses = append(losses, train.DefaultLoss(t))
+		}
+	}
+	var ms []train.Metric
+	add := func(m train.Metric) {
+		if !slices.ContainsFunc(ms, func(k train.Metric) bool { return k.Name() == m.Name() }) {
+			ms = append(ms, m)
+		}
+	}
+	for _, l := range losses {
+		for _, m := range train.DefaultMetrics(l) {
+			add(m)
+		}
+	}
 	at, _ := cfg.Tree.Get("metrics")
 	var errs []error
 	for i, word := range cfg.Metrics {
@@ -163,14 +217,10 @@ func metricsOf(cfg *config.Config, set train.Config) ([]train.Metric, error) {
 		var m train.Metric
 		if err := spec.Decode(v, &m); err != nil {
 			errs = append(errs, err)
-			continue
-		}
-		known := false
-		for _, k := range ms {
-			known = known || k.Name() == m.Name()
-		}
-		if !known {
-			ms = append(ms, m)
+		} else if !slices.ContainsFunc(losses, func(l loss.Loss) bool { return train.Suits(m, l) }) {
+			errs = append(errs, &spec.Error{Pos: v.Pos, Path: "metrics", Msg: fmt.Sprintf("metrics: %s does not go with the loss: accuracy and top_k measure classes, mae, mse, rmse and r2 numbers", word)})
+		} else {
+			add(m)
 		}
 	}
 	return ms, errors.Join(errs...)
@@ -264,38 +314,102 @@ func inputLayers(cfg *config.Config, s data.Schema) (nn.Sequential, error) {
 	return out, nil
 }
 
-// newTrainer builds the trainer of a configuration for its data.
-func (c *command) newTrainer(ctx context.Context, cfg *config.Config, d *dataset) (*train.Trainer, error) {
+// built is a trainer and where its beginning came from.
+type built struct {
+	trainer *train.Trainer
+	from    *nn.Sequential // preprocessing of the saved model that it goes on from
+	fresh   bool           // what is fitted to the data is not fitted yet
+}
+
+// newTrainer builds the trainer of a configuration for its data. from is the
+// preprocessing of the saved model that an earlier part of the run went on from.
+func (c *command) newTrainer(cfg *config.Config, d *dataset, from *nn.Sequential) (*built, error) {
 	schema := d.schema()
 	m, fitted, err := modelOf(cfg, &schema)
 	if err != nil {
 		return nil, err
 	}
-	if fitted != "" {
-		c.note(fitted)
-	}
 	set, err := settings(cfg, d)
 	if err != nil {
 		return nil, err
 	}
-	var from *param.Set
+	b := &built{from: from, fresh: true}
+	var params *param.Set
 	if cfg.ModelFile != "" {
 		saved, err := format.Open(cfg.ModelFile, set.Float)
 		if err != nil {
 			return nil, err
 		}
-		if set.Preprocess == nil {
-			set.Preprocess = saved.Preprocess
-		}
+		b.from = &saved.Preprocess
 		if cfg.Init != "fresh" {
-			from = saved.Params
+			params, b.fresh = saved.Params, set.Preprocess != nil
 		}
 	}
-	t, err := train.From(m, from, set)
+	if set.Preprocess == nil && b.from != nil {
+		set.Preprocess = *b.from
+	}
+	declared, err := declare(m, set)
 	if err != nil {
 		return nil, err
 	}
-	return t, nil
+	if params != nil && declared != nil {
+		prune(params, declared)
+	}
+	if b.trainer, err = train.From(m, params, set); err != nil {
+		return nil, err
+	}
+	if fitted != "" {
+		c.note(fitted)
+	}
+	return b, nil
+}
+
+// declare lists the parameters of a model without making them, and refuses
+// those that this machine has no memory for. Those of a model that is wrong are
+// nil: the trainer says what is wrong with it.
+func declare(m nn.Model, set train.Config) (map[string]bool, error) {
+	names := map[string]bool{}
+	var total float64
+	largest, most := "", 0.0
+	b := graph.New()
+	s := param.NewScope(b, nil, param.Options{Declare: func(name string, _ param.Kind, _ param.Init, shape tensor.Shape) error {
+		names[name] = true
+		bytes := float64(set.Float.Size())
+		for _, n := range shape {
+			bytes *= float64(n)
+		}
+		total += bytes
+		if bytes > most {
+			largest, most = fmt.Sprintf("%s %v", name, shape), bytes
+		}
+		return nil
+	}})
+	prep := set.Preprocess
+	if prep == nil {
+		prep = nn.Sequential{nn.Rescale{}} // bytes become numbers
+	}
+	format.Trace(s, m, prep, set.Data, 2)
+	// Every weight has a gradient beside it.
+	if have := memory(); 2*total > have {
+		return nil, usage("the model's parameters and their gradients take %s, more than the %s of memory here; the largest is %s, of %s",
+			gib(2*total), gib(have), largest, gib(most))
+	}
+	if b.Err() != nil {
+		return nil, nil
+	}
+	return names, nil
+}
+
+// gib is a number of bytes that may be beyond any machine's.
+func gib(bytes float64) string { return fmt.Sprintf("%.3g GiB", bytes/(1<<30)) }
+
+// prune takes away the parameters that a model does not have.
+func prune(s *param.Set, names map[string]bool) {
+	for _, p := range slices.Collect(s.All()) {
+		if !names[p.Name] {
+			s.Remove(p.Name)
+		}
+	}
 }
 
 // saved is what a trained net is written to a file as.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
@@ -17,6 +18,8 @@ import (
 	"github.com/nadir-ml/nadir/data/images"
 	"github.com/nadir-ml/nadir/data/sets"
 	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
+	"github.com/nadir-ml/nadir/train"
 )
 
 // A dataset is the data of a run, cut into its parts.
@@ -24,7 +27,8 @@ type dataset struct {
 	name        string
 	train       data.Source
 	val, test   data.Source // nil where there is none
-	table       *csv.Table  // of a table
+	table       *csv.Source // where it is one
+	fixed       bool        // the rows stand in a published order
 	notes       []string
 	fingerprint string
 	close       []func() error
@@ -51,7 +55,7 @@ func (c *command) openData(ctx context.Context, cfg *config.Config, o openOption
 	if err != nil {
 		return nil, asData(err)
 	}
-	if err := d.cut(ctx, c, cfg, o); err != nil {
+	if err := d.cut(c, cfg, o); err != nil {
 		d.Close()
 		return nil, asData(err)
 	}
@@ -101,12 +105,17 @@ func (c *command) setOptions(cfg *config.Config) (o sets.Options, done func()) {
 	}
 }
 
+// setNames lists the sets known by name.
+func setNames() []string {
+	names := []string{"digits"}
+	for _, k := range sets.List([]string{}) {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
 func (c *command) openSet(ctx context.Context, cfg *config.Config, o openOptions) (*dataset, error) {
 	name := cfg.Data.Name
-	var known []string
-	for _, k := range sets.List(nil) {
-		known = append(known, k.Name)
-	}
 	switch {
 	case name == "digits":
 		n := digits.DefaultTrain
@@ -114,42 +123,31 @@ func (c *command) openSet(ctx context.Context, cfg *config.Config, o openOptions
 			n = cfg.Data.Limit
 		}
 		tr, te := digits.New(cfg.Seed, n, digits.DefaultTest)
-		return &dataset{name: name, train: tr, test: te, fingerprint: fmt.Sprintf("digits:%d:%d", cfg.Seed, n)}, nil
-	case contains(known, name):
+		d := &dataset{name: name, train: tr, test: te, fixed: true, fingerprint: fmt.Sprintf("digits:%d:%d", cfg.Seed, n)}
+		return d, d.only(cfg, "")
+	case contains(setNames(), name):
 		so, done := c.setOptions(cfg)
 		defer done()
+		c.orderly.Store(true) // a download is ended in good order
 		s, err := sets.Open(ctx, name, so)
+		c.orderly.Store(false)
 		if err != nil {
 			return nil, err
 		}
-		return &dataset{name: name, train: s.Train, test: s.Test, notes: s.Notes, fingerprint: s.Fingerprint}, nil
+		d := setOf(name, s)
+		return d, d.only(cfg, "data.url")
 	}
-	path := name
-	if _, err := os.Stat(path); err != nil && o.within != "" && !filepath.IsAbs(path) {
-		if in := filepath.Join(o.within, path); exists(in) {
-			path = in
-		}
+	path, err := find(cfg, o.within)
+	if err != nil {
+		return nil, err
 	}
-	if _, err := os.Stat(path); err != nil {
-		if !strings.ContainsAny(name, `/\.`) {
-			at, _ := cfg.Tree.Get("data")
-			if n, ok := at.Get("name"); ok {
-				at = n
-			}
-			known = append(known, "digits")
-			return nil, &spec.Error{Pos: at.Pos, Path: "data", Word: name, Nearest: spec.Nearest(name, known),
-				Msg: fmt.Sprintf("unknown data set %q: neither a set known by name nor a file or folder here", name)}
-		}
-		return nil, &data.Error{Path: name, Msg: "there is no such file or folder; name one that is there, or a set that \"nadir data list\" knows"}
-	}
-	base := strings.TrimSuffix(filepath.Base(filepath.Clean(path)), filepath.Ext(path))
 	if isTable(path) {
 		s, err := c.openTable(path, cfg, o.table)
 		if err != nil {
 			return nil, err
 		}
-		d := &dataset{name: base, train: s, table: s.Table(), fingerprint: s.Fingerprint(), close: []func() error{s.Close}}
-		return d, nil
+		d := &dataset{name: baseOf(path), train: s, table: s, fingerprint: s.Fingerprint(), close: []func() error{s.Close}}
+		return d, d.only(cfg, "data.label", "data.ignore", "sample_weight")
 	}
 	so, done := c.setOptions(cfg)
 	defer done()
@@ -157,36 +155,112 @@ func (c *command) openSet(ctx context.Context, cfg *config.Config, o openOptions
 	if err != nil {
 		return nil, err
 	}
-	return &dataset{name: base, train: s.Train, test: s.Test, notes: s.Notes, fingerprint: s.Fingerprint}, nil
+	d := setOf(baseOf(path), s)
+	if info, err := os.Stat(path); err == nil && info.IsDir() && !d.fixed {
+		return d, d.only(cfg, "input.size")
+	}
+	return d, d.only(cfg, "")
 }
 
+func setOf(name string, s *sets.Set) *dataset {
+	return &dataset{name: name, train: s.Train, test: s.Test, fixed: s.FixedOrder, notes: s.Notes, fingerprint: s.Fingerprint}
+}
+
+// only refuses the keys that mean nothing for this kind of data: all but those
+// that are listed.
+func (d *dataset) only(cfg *config.Config, keys ...string) error {
+	for _, k := range []struct{ key, of string }{
+		{"data.label", "tables"},
+		{"data.ignore", "tables"},
+		{"sample_weight", "tables"},
+		{"data.url", "sets that are downloaded"},
+		{"input.size", "folders of pictures"},
+	} {
+		if v, ok := given(cfg, k.key); ok && !contains(keys, k.key) {
+			d.Close()
+			return &spec.Error{Pos: v.Pos, Path: k.key, Msg: fmt.Sprintf("%s is for %s, which %s is not", k.key, k.of, cfg.Data.Name)}
+		}
+	}
+	shape := d.schema().Inputs[0].Shape
+	v, ok := given(cfg, "input.shape")
+	if x, scalar := given(cfg, "input"); scalar && x.Kind != spec.Map {
+		v, ok = x, true
+	}
+	if ok && !tensor.Shape(cfg.Input.Shape).Equal(shape) {
+		d.Close()
+		return &spec.Error{Pos: v.Pos, Path: "input", Msg: fmt.Sprintf("input: the rows of %s have shape %s; leave the key out, it is for models without data", cfg.Data.Name, shape.Times())}
+	}
+	return nil
+}
+
+// find is the path that data= names, looked for in a second folder, too.
+func find(cfg *config.Config, within string) (string, error) {
+	name := cfg.Data.Name
+	path := resolve(name, within)
+	if exists(path) {
+		return path, nil
+	}
+	if strings.ContainsAny(name, `/\.`) {
+		return "", &data.Error{Path: name, Msg: "there is no such file or folder; name one that is there, or a set that \"nadir data list\" knows"}
+	}
+	at, _ := cfg.Tree.Get("data")
+	if n, ok := at.Get("name"); ok {
+		at = n
+	}
+	return "", &spec.Error{Pos: at.Pos, Path: "data", Word: name, Nearest: spec.Nearest(name, setNames()),
+		Msg: fmt.Sprintf("unknown data set %q: neither a set known by name nor a file or folder here", name)}
+}
+
+// resolve is the path itself where it is there, else the one in another folder.
+func resolve(path, within string) string {
+	if in := filepath.Join(within, path); within != "" && !filepath.IsAbs(path) && !exists(path) && exists(in) {
+		return in
+	}
+	return path
+}
+
+// baseOf is what a run on a file or folder is called.
+func baseOf(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	base := filepath.Base(path)
+	if name := strings.TrimSuffix(base, filepath.Ext(base)); name != "" {
+		return name
+	}
+	return base
+}
+
+// openTable opens a table, whose label is taken for what the loss is about.
 func (c *command) openTable(path string, cfg *config.Config, table *csv.Table) (*csv.Source, error) {
 	o := csv.Options{Label: cfg.Data.Label, Ignore: cfg.Data.Ignore, Weight: cfg.SampleWeight, Table: table}
-	switch cfg.Loss.Kind {
-	case spec.String:
-		o.Task = taskOf(cfg.Loss.Text)
-	case spec.Map:
-		if n, ok := cfg.Loss.Get("name"); ok {
-			o.Task = taskOf(n.Text)
-		}
+	l, _, err := lossesOf(cfg.Loss)
+	switch {
+	case err != nil:
+		return nil, err
+	case l != nil && train.Classifies(l):
+		o.Task = csv.Classification
+	case l != nil:
+		o.Task = csv.Regression
 	}
 	return csv.Open(path, o)
 }
 
-// taskOf is what a loss takes a label column for.
-func taskOf(loss string) csv.Task {
-	switch {
-	case strings.Contains(loss, "cross"):
-		return csv.Classification
-	case loss == "mse" || loss == "mae" || loss == "huber" || strings.HasPrefix(loss, "mean_"):
-		return csv.Regression
-	}
-	return csv.Detect
-}
-
 // cut applies limit and classes and splits off validation and test rows.
-func (d *dataset) cut(ctx context.Context, c *command, cfg *config.Config, o openOptions) error {
+func (d *dataset) cut(c *command, cfg *config.Config, o openOptions) error {
+	var chosen []int32 // rows of the table that are of the classes kept
 	if keep := cfg.Data.Classes; len(keep) > 0 {
+		if d.table != nil {
+			labels, err := data.Labels(d.train)
+			if err != nil {
+				return err
+			}
+			for i, l := range labels {
+				if slices.Contains(keep, int(l)) {
+					chosen = append(chosen, int32(i))
+				}
+			}
+		}
 		var err error
 		if d.train, err = data.Classes(d.train, keep); err != nil {
 			return err
@@ -200,38 +274,30 @@ func (d *dataset) cut(ctx context.Context, c *command, cfg *config.Config, o ope
 	if o.whole {
 		return nil
 	}
-	table, _ := d.train.(*csv.Source)
-	random := table != nil || d.test == nil
-	rows := func(n int) []int32 {
-		all := make([]int32, n)
-		for i := range all {
-			all[i] = int32(i)
-		}
-		return all
-	}
 	// Rows are tracked by number so that a table can be fitted to what is left
 	// for training.
 	whole := d.train
-	left := rows(whole.Len())
+	left := make([]int32, whole.Len())
+	for i := range left {
+		left[i] = int32(i)
+	}
 	if n := cfg.Data.Limit; n > 0 && n < len(left) {
-		if random {
+		if !d.fixed {
 			// The first rows of a sorted file are of one class.
-			a, _, err := splitRows(left, len(left)-n, data.Random, cfg.Seed)
-			if err != nil {
+			var err error
+			if left, _, err = splitRows(left, len(left)-n, data.Random, cfg.Seed); err != nil {
 				return err
 			}
-			left = a
 		} else {
 			left = left[:n]
 		}
 	}
-	take := func(p config.Part, def float64, key string) (data.Source, []int32, error) {
+	take := func(p config.Part, def float64, key string) (data.Source, error) {
 		switch {
 		case p.Size.None, p.Size == config.Size{} && def == 0:
-			return nil, nil, nil
+			return nil, nil
 		case p.Size.File != "":
-			s, err := c.openPart(ctx, cfg, p.Size.File, d)
-			return s, nil, err
+			return c.openPart(cfg, key, resolve(p.Size.File, o.within), d)
 		}
 		n := p.Size.Count
 		if n == 0 {
@@ -241,9 +307,9 @@ func (d *dataset) cut(ctx context.Context, c *command, cfg *config.Config, o ope
 			}
 			n = int(f * float64(len(left)))
 		}
-		from := data.End
-		if random {
-			from = data.Random
+		from := data.Random
+		if d.fixed {
+			from = data.End
 		}
 		switch p.From {
 		case "end":
@@ -255,40 +321,40 @@ func (d *dataset) cut(ctx context.Context, c *command, cfg *config.Config, o ope
 		}
 		a, b, err := splitRows(left, n, from, cfg.Seed)
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", key, err)
+			return nil, usage("%s: %v", key, err)
 		}
 		left = a
 		if n == 0 {
-			return nil, nil, nil
+			return nil, nil
 		}
-		return data.Subset(whole, b), b, nil
+		return data.Subset(whole, b), nil
 	}
+	var err error
 	if d.test == nil || cfg.Data.Test.Size != (config.Size{}) {
-		test, _, err := take(cfg.Data.Test, 0, "data.test")
-		if err != nil {
+		if d.test, err = take(cfg.Data.Test, 0, "data.test"); err != nil {
 			return err
 		}
-		if test != nil || cfg.Data.Test.Size.None {
-			d.test = test
-		}
 	}
-	val, _, err := take(cfg.Data.Val, 0.1, "data.val")
-	if err != nil {
+	if d.val, err = take(cfg.Data.Val, 0.1, "data.val"); err != nil {
 		return err
 	}
-	d.val = val
-	d.train = whole
 	if len(left) < whole.Len() {
 		d.train = data.Subset(whole, left)
 	}
-	if table != nil {
-		if o.table == nil {
-			if err := table.Fit(left); err != nil {
-				return err
+	if d.table == nil {
+		return nil
+	}
+	if o.table == nil {
+		if chosen != nil {
+			for i, r := range left {
+				left[i] = chosen[r]
 			}
 		}
-		d.notes = append(d.notes, table.Notes()...)
+		if err := d.table.Fit(left); err != nil {
+			return err
+		}
 	}
+	d.notes = append(d.notes, d.table.Notes()...)
 	return nil
 }
 
@@ -307,23 +373,56 @@ func splitRows(rows []int32, n int, from data.From, seed uint64) (kept, held []i
 }
 
 // openPart opens a validation or test file, encoded as the training file is.
-func (c *command) openPart(ctx context.Context, cfg *config.Config, path string, d *dataset) (data.Source, error) {
+func (c *command) openPart(cfg *config.Config, key, path string, d *dataset) (data.Source, error) {
+	var src data.Source
 	if d.table != nil {
-		s, err := c.openTable(path, cfg, d.table)
+		s, err := c.openTable(path, cfg, d.table.Table())
 		if err != nil {
 			return nil, err
 		}
 		d.close = append(d.close, s.Close)
-		return s, nil
-	}
-	s, err := sets.OpenPath(path, sets.Options{})
-	if err != nil {
-		return nil, err
+		d.fingerprint += ":" + s.Fingerprint()
+		src = s
+	} else {
+		o, _ := c.setOptions(cfg)
+		s, err := sets.OpenPath(path, o)
+		if err != nil {
+			return nil, err
+		}
+		d.fingerprint += ":" + s.Fingerprint
+		src = s.Train
 	}
 	if len(cfg.Data.Classes) > 0 {
-		return data.Classes(s.Train, cfg.Data.Classes)
+		var err error
+		if src, err = data.Classes(src, cfg.Data.Classes); err != nil {
+			return nil, err
+		}
 	}
-	return s.Train, nil
+	return src, alike(key, path, src.Schema(), d.schema())
+}
+
+// alike refuses a part whose rows are others than the training rows.
+func alike(key, path string, part, train data.Schema) error {
+	fault := func(format string, args ...any) error {
+		return &data.Error{Path: path, Msg: key + ": " + fmt.Sprintf(format, args...)}
+	}
+	for _, f := range []struct {
+		what        string
+		part, train []data.Field
+	}{{"inputs", part.Inputs, train.Inputs}, {"targets", part.Targets, train.Targets}} {
+		if len(f.part) != len(f.train) {
+			return fault("it has %d %s, the training rows have %d", len(f.part), f.what, len(f.train))
+		}
+		for i, x := range f.part {
+			if y := f.train[i]; x.DType != y.DType || !x.Shape.Equal(y.Shape) {
+				return fault("its %s are %v%v, those of the training rows %v%v", f.what, x.DType, x.Shape, y.DType, y.Shape)
+			}
+		}
+	}
+	if n := len(part.Classes); n > len(train.Classes) || !slices.Equal(part.Classes, train.Classes[:n]) {
+		return fault("its classes are %q, those of the training rows %q", part.Classes, train.Classes)
+	}
+	return nil
 }
 
 // extra is what of the data is saved with a model.
@@ -331,7 +430,7 @@ func (d *dataset) extra() map[string]string {
 	if d.table == nil {
 		return nil
 	}
-	text, err := json.Marshal(d.table)
+	text, err := json.Marshal(d.table.Table())
 	if err != nil {
 		return nil
 	}

@@ -5,17 +5,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nadir-ml/nadir/backend/cpu"
 	"github.com/nadir-ml/nadir/ckpt"
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/term"
 	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/optim/sched"
 	"github.com/nadir-ml/nadir/spec"
 )
 
@@ -43,29 +47,17 @@ it, and those after which it is no longer the same run are named.`,
 }
 
 // steering are the keys that change no byte of the result.
-var steering = []string{"threads", "out", "ckpt", "max_time"}
+var steering = []string{"threads", "out", "ckpt", "max_time", "epochs", "metrics"}
 
 func (c *command) resume(ctx context.Context, path string, keys []string) error {
 	path = strings.TrimRight(path, "/")
-	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		return usage("%s is not the directory of a run", path)
-	}
-	if !exists(path + "/" + lockFile) {
-		return usage("%s is not the directory of a run: it has no %s", path, lockFile)
-	}
-	dir, err := lockRun(path)
+	dir, err := openRun(path)
 	if err != nil {
 		return err
 	}
 	defer dir.Close()
-	s := &session{command: c, dir: dir, started: time.Now()}
-	latest, damaged, err := dir.store(0).Latest()
-	for _, d := range damaged {
-		c.note(fmt.Sprintf("%v; the one before it is used", d))
-	}
-	if errors.Is(err, ckpt.ErrNone) && len(damaged) == 0 {
-		return usage("%s: nothing was saved; start again with %s", path, startAgain(dir))
-	}
+	s := &session{command: c, dir: dir}
+	latest, err := s.latest()
 	if err != nil {
 		return err
 	}
@@ -73,14 +65,18 @@ func (c *command) resume(ctx context.Context, path string, keys []string) error 
 	if err != nil {
 		return err
 	}
-	keys, err = s.extend(keys)
+	before, err := config.Load(config.Sources{File: dir.file(configFile)})
 	if err != nil {
 		return err
 	}
-	if s.cfg, err = c.load(dir.file(configFile), nil, keys); err != nil {
+	if s.cfg, err = c.load(dir.file(configFile), nil, extend(keys, before)); err != nil {
 		return err
 	}
-	if len(keys) == 0 {
+	if err := later(s.cfg); err != nil {
+		return err
+	}
+	changed := changes(before, s.cfg, latest.Step)
+	if len(changed) == 0 && s.cfg.Epochs == before.Epochs {
 		if printed, err := s.finished(latest.Step); printed || err != nil {
 			return err
 		}
@@ -89,16 +85,14 @@ func (c *command) resume(ctx context.Context, path string, keys []string) error 
 		return err
 	}
 	defer s.data.Close()
-	changed := changes(keys)
-	if s.data.fingerprint != info.Data && !contains(changed, "data") {
+	if s.data.fingerprint != info.Data && !changedIn(changed, "data") && !changedIn(changed, "seed") {
 		return &data.Error{Path: s.cfg.Data.Name, Msg: "the data is no longer what the run began with; put it back, or say data=… to go on with other data"}
 	}
-	if len(changed) > 0 {
-		c.note(fmt.Sprintf("changed: %s; from here on the run is no longer the one that was begun, bit by bit", strings.Join(changed, ", ")))
-	}
-	if s.trainer, err = c.newTrainer(ctx, s.cfg, s.data); err != nil {
+	b, err := c.newTrainer(s.cfg, s.data, info.preprocess)
+	if err != nil {
 		return err
 	}
+	s.trainer = b.trainer
 	defer s.trainer.Close()
 	if err := s.prepare(); err != nil {
 		return err
@@ -106,17 +100,74 @@ func (c *command) resume(ctx context.Context, path string, keys []string) error 
 	if e := s.cfg.EarlyStop; e != nil {
 		s.trainer.Keep("early_stop", &s.best)
 	}
-	if err := s.trainer.Restore(latest, contains(changed, "optim") || contains(changed, "optim.name")); err != nil {
+	if err := s.restore(latest, changed); err != nil {
 		return err
 	}
-	s.lastCkpt = latest.Dir
+	if info.Kernel != cpu.Family() {
+		changed = append(changed, fmt.Sprintf("kernel family (%s, was %s)", cpu.Family(), info.Kernel))
+	}
+	if len(changed) > 0 {
+		c.note(fmt.Sprintf("changed: %s; from here on the run is no longer the one that was begun, bit by bit", strings.Join(changed, ", ")))
+	}
+	c.orderly.Store(true)
 	if len(keys) > 0 {
 		if err := dir.write(configFile, config.YAML(s.cfg.Tree)); err != nil {
 			return err
 		}
 	}
-	// What a killed process did not get to write down.
-	written, err := dir.lines(metricsFile)
+	if err := s.catchUp(); err != nil {
+		return err
+	}
+	return s.run(ctx)
+}
+
+// openRun locks the directory of a run.
+func openRun(path string) (*runDir, error) {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return nil, usage("%s is not the directory of a run%s", path, nearFiles(path))
+	}
+	if exists(filepath.Join(path, lockFile)) || exists(filepath.Join(path, runFile)) {
+		return lockRun(path)
+	}
+	if list, err := os.ReadDir(path); err == nil && len(list) == 0 {
+		return nil, usage("%s: nothing was saved; start again with nadir train", path)
+	}
+	return nil, usage("%s is not the directory of a run: it has no %s", path, runFile)
+}
+
+// latest is the newest checkpoint that is whole.
+func (s *session) latest() (*ckpt.Checkpoint, error) {
+	latest, damaged, err := s.dir.store(0).Latest()
+	switch {
+	case errors.Is(err, ckpt.ErrNone):
+		return nil, usage("%s: nothing was saved; start again with %s", s.dir.path, startAgain(s.dir))
+	case err != nil:
+		return nil, fmt.Errorf("%w; nothing can be gone on from: start again with %s", err, startAgain(s.dir))
+	}
+	for _, d := range damaged {
+		s.note(fmt.Sprintf("%v; %s is used", d, latest.Dir))
+	}
+	return latest, nil
+}
+
+// restore puts the trainer where the checkpoint is, as far as what was changed
+// lets it.
+func (s *session) restore(c *ckpt.Checkpoint, changed []string) error {
+	optim := changedIn(changed, "optim")
+	err := s.trainer.Restore(c, contains(changed, "optim.name"))
+	if err != nil && optim && s.trainer.Restore(c, true) == nil {
+		s.note("the optimizer begins with fresh slots: those that were saved are another's")
+		return nil
+	}
+	if err != nil && changedIn(changed, "model") {
+		return usage("the parameters of the run are not those of the changed model; to go on from its weights in a new run: nadir train model=%s", s.dir.file(modelFile))
+	}
+	return err
+}
+
+// catchUp writes down the epochs that a killed process did not get to.
+func (s *session) catchUp() error {
+	written, err := s.dir.lines(metricsFile)
 	if err != nil {
 		return err
 	}
@@ -127,53 +178,81 @@ func (c *command) resume(ctx context.Context, path string, keys []string) error 
 		}
 	}
 	for _, e := range s.trainer.History() {
-		if e.Epoch > s.told {
-			if err := s.record(e); err != nil {
-				return err
-			}
+		if err := s.record(e); err != nil {
+			return err
 		}
 	}
-	return s.run(ctx)
+	return nil
 }
 
 // extend turns epochs=+10 into the number in all.
-func (s *session) extend(keys []string) (out []string, err error) {
-	for _, k := range keys {
-		name, text, _ := strings.Cut(k, "=")
-		if name != "epochs" || !strings.HasPrefix(text, "+") {
-			out = append(out, k)
-			continue
-		}
-		old, err := s.load(s.dir.file(configFile), nil, nil)
-		if err != nil {
-			return nil, err
-		}
-		var more config.Epochs
-		if err := spec.Decode(spec.Value{Kind: spec.Number, Text: text}, &more); err != nil {
-			return nil, usage("%s: want a whole number above 0 after +", k)
-		}
-		out = append(out, fmt.Sprintf("epochs=%d", old.Epochs.N+more.N))
-	}
-	return out, nil
-}
-
-// changes names the keys after which a run is another one.
-func changes(keys []string) []string {
+func extend(keys []string, before *config.Config) []string {
 	var out []string
 	for _, k := range keys {
-		name, _, _ := strings.Cut(k, "=")
-		top, _, _ := strings.Cut(name, ".")
-		if contains(steering, top) || name == "epochs" {
-			continue
+		if text, ok := strings.CutPrefix(k, "epochs=+"); ok {
+			if n, err := strconv.Atoi(text); err == nil && n > 0 {
+				k = fmt.Sprintf("epochs=%d", before.Epochs.N+n)
+			}
 		}
-		if top == "data" {
-			name = "data"
-		}
-		if !contains(out, name) {
-			out = append(out, name)
-		}
+		out = append(out, k)
 	}
 	return out
+}
+
+// changes names the keys after which a run that is at a step is another one.
+func changes(before, after *config.Config, step int64) []string {
+	old := map[string]string{}
+	for path, v := range config.Leaves(before.Tree) {
+		old[path] = v.Kind.String() + " " + v.Text
+	}
+	var out []string
+	differs := func(path string) {
+		if top, _, _ := strings.Cut(path, "."); !contains(steering, top) && path != "steps" {
+			out = append(out, path)
+		}
+	}
+	for path, v := range config.Leaves(after.Tree) {
+		if path == "optim" || path == "data" || path == "loss" || path == "schedule" {
+			path += ".name"
+		}
+		if was, ok := old[path]; !ok || was != v.Kind.String()+" "+v.Text {
+			differs(path)
+		}
+		delete(old, path)
+	}
+	for _, path := range slices.Sorted(maps.Keys(old)) {
+		differs(path)
+	}
+	if before.Steps > 0 && before.Steps != after.Steps && step >= int64(before.Steps) {
+		out = append(out, "steps") // the last epoch ended short
+	}
+	if before.Epochs != after.Epochs && planned(after) {
+		out = append(out, "epochs")
+	}
+	return out
+}
+
+// changedIn reports whether a key or one below it was changed.
+func changedIn(changed []string, key string) bool {
+	return slices.ContainsFunc(changed, func(c string) bool { return c == key || strings.HasPrefix(c, key+".") })
+}
+
+// planned reports whether the learning rate depends on how long the run is to
+// be.
+func planned(cfg *config.Config) bool {
+	var s sched.Schedule
+	if cfg.Schedule.Kind == spec.Null || spec.Decode(cfg.Schedule, &s) != nil {
+		return false
+	}
+	for i := range 100 {
+		p := sched.Point{Step: i, StepsPerEpoch: 10, Epochs: 10, LR: 1}
+		q := p
+		q.Epochs = 20
+		if s.At(p) != s.At(q) {
+			return true
+		}
+	}
+	return false
 }
 
 // finished prints the end of a run that is done, and reports whether it is.
@@ -186,7 +265,7 @@ func (s *session) finished(step int64) (bool, error) {
 		Event string
 		doneRecord
 	}
-	if json.Unmarshal(events[len(events)-1], &e) != nil || e.Event != "done" || !exists(s.dir.file(modelFile)) {
+	if json.Unmarshal(events[len(events)-1], &e) != nil || e.Event != doneEvent || !exists(s.dir.file(modelFile)) {
 		return false, nil
 	}
 	if e.Steps != step {
@@ -202,12 +281,16 @@ func (s *session) finished(step int64) (bool, error) {
 // startAgain is the command that a run was begun with.
 func startAgain(dir *runDir) string {
 	info, err := dir.info()
-	if errors.Is(err, fs.ErrNotExist) || len(info.Argv) < 2 {
+	if err != nil || len(info.Argv) < 2 {
 		return "nadir train"
 	}
 	var words []string
+	again := ""
 	for _, w := range info.Argv[1:] {
 		words = append(words, shellWord(w))
+		if strings.HasPrefix(w, "out=") {
+			again = fmt.Sprintf(" when %s is removed", dir.path)
+		}
 	}
-	return "nadir " + strings.Join(words, " ")
+	return "nadir " + strings.Join(words, " ") + again
 }

@@ -18,6 +18,8 @@ import (
 	"github.com/nadir-ml/nadir/backend/cpu"
 	"github.com/nadir-ml/nadir/ckpt"
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/spec"
 )
 
 // A runDir is the folder of a run, locked by this process.
@@ -52,6 +54,10 @@ type runInfo struct {
 	Kernel   string    `json:"kernel"`
 	Seed     uint64    `json:"seed"`
 	Data     string    `json:"data"` // fingerprint
+	// Preprocess is that of the saved model that the run went on from, null
+	// where there was none.
+	Preprocess json.RawMessage `json:"preprocess,omitempty"`
+	preprocess *nn.Sequential
 }
 
 // makeRun makes the folder, which must not be there yet.
@@ -63,7 +69,7 @@ func makeRun(cfg *config.Config, name string) (*runDir, error) {
 			err = os.Mkdir(path, 0o755)
 		}
 		if errors.Is(err, fs.ErrExist) {
-			return nil, usage("%s exists already, and nothing is ever overwritten; give another out=, or go on with: nadir resume %s", path, shellWord(path))
+			return nil, usage("%s exists already, and nothing is ever overwritten; give another out=, or go on with: %s", path, resumeLine(path))
 		}
 	} else {
 		if err = os.MkdirAll("runs", 0o755); err == nil {
@@ -99,7 +105,7 @@ func (r *runDir) Close() { _ = r.lock.Release() }
 func (r *runDir) store(keep int) ckpt.Store { return ckpt.Store{Dir: r.file(ckptDir), Keep: keep} }
 
 // describe writes run.json and config.yaml.
-func (r *runDir) describe(cfg *config.Config, d *dataset) error {
+func (r *runDir) describe(cfg *config.Config, d *dataset, from *nn.Sequential) error {
 	dir, err := os.Getwd()
 	if err != nil {
 		return err
@@ -107,6 +113,13 @@ func (r *runDir) describe(cfg *config.Config, d *dataset) error {
 	info := runInfo{
 		ID: filepath.Base(r.path), Argv: os.Args, Dir: dir, Started: time.Now().UTC(), Version: version(), Go: runtime.Version(),
 		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpu.Families(), Kernel: cpu.Family(), Seed: cfg.Seed, Data: d.fingerprint,
+	}
+	if from != nil {
+		v, err := nn.Encode(*from)
+		if err != nil {
+			return err
+		}
+		info.Preprocess = v.JSON()
 	}
 	text, err := json.MarshalIndent(info, "", "  ")
 	if err != nil {
@@ -132,7 +145,15 @@ func (r *runDir) info() (runInfo, error) {
 	if err != nil {
 		return info, err
 	}
-	if err := json.Unmarshal(text, &info); err != nil {
+	err = json.Unmarshal(text, &info)
+	if err == nil && info.Preprocess != nil {
+		info.preprocess = new(nn.Sequential)
+		var v spec.Value
+		if v, err = spec.ParseJSON(runFile, info.Preprocess); err == nil {
+			err = spec.Decode(v, info.preprocess)
+		}
+	}
+	if err != nil {
 		return info, &ckpt.Damage{Path: r.file(runFile), Msg: "not what a run writes", Err: err}
 	}
 	return info, nil

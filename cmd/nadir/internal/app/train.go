@@ -7,7 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
-	"time"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -49,15 +49,13 @@ which "nadir resume" goes on in the same bytes.`,
 // A session is a run as it goes on.
 type session struct {
 	*command
-	cfg      *config.Config
-	data     *dataset
-	trainer  *train.Trainer
-	dir      *runDir
-	report   term.Reporter
-	best     train.Best // early stopping's
-	started  time.Time
-	told     int // epochs that metrics.jsonl has
-	lastCkpt string
+	cfg     *config.Config
+	data    *dataset
+	trainer *train.Trainer
+	dir     *runDir
+	report  term.Reporter
+	best    train.Best // early stopping's
+	told    int        // epochs that metrics.jsonl has
 }
 
 func (c *command) train(ctx context.Context, file string, keys []string) error {
@@ -71,7 +69,10 @@ func (c *command) train(ctx context.Context, file string, keys []string) error {
 	if err := later(cfg); err != nil {
 		return err
 	}
-	s := &session{command: c, cfg: cfg, started: time.Now()}
+	if v, ok := given(cfg, "init"); ok && cfg.ModelFile == "" {
+		return &spec.Error{Pos: v.Pos, Path: "init", Msg: "init: keeps the architecture of a saved model, but model= names none"}
+	}
+	s := &session{command: c, cfg: cfg}
 	if s.data, err = c.openData(ctx, cfg, openOptions{}); err != nil {
 		return err
 	}
@@ -79,44 +80,65 @@ func (c *command) train(ctx context.Context, file string, keys []string) error {
 	for _, n := range s.data.notes {
 		c.note(n)
 	}
-	if s.trainer, err = c.newTrainer(ctx, cfg, s.data); err != nil {
+	b, err := c.newTrainer(cfg, s.data, nil)
+	if err != nil {
 		return err
 	}
+	s.trainer = b.trainer
 	defer s.trainer.Close()
 	if err := s.prepare(); err != nil {
 		return err
 	}
-	if cfg.ModelFile == "" || cfg.Init == "fresh" {
+	if b.fresh {
 		if err := s.trainer.Adapt(ctx, s.data.train); err != nil {
 			return err
 		}
 	}
+	c.orderly.Store(true)
 	if s.dir, err = makeRun(cfg, s.data.name); err != nil {
 		return err
 	}
 	defer s.dir.Close()
-	if err := s.dir.describe(cfg, s.data); err != nil {
+	if err := s.begin(b); err != nil {
+		_ = os.RemoveAll(s.dir.path) // nothing in it can be gone on from
 		return err
 	}
-	first, err := s.trainer.Save(s.dir.store(cfg.Ckpt.Keep))
-	if err != nil {
-		return err
-	}
-	s.lastCkpt = first.Dir
 	return s.run(ctx)
+}
+
+// begin writes what a run can be gone on from.
+func (s *session) begin(b *built) error {
+	if err := s.dir.describe(s.cfg, s.data, b.from); err != nil {
+		return err
+	}
+	_, err := s.trainer.Save(s.dir.store(s.cfg.Ckpt.Keep))
+	return err
 }
 
 // later refuses keys whose meaning this program does not have.
 func later(cfg *config.Config) error {
-	for _, k := range []string{"pretrain", "transfer", "signal"} {
-		if v, ok := cfg.Tree.Get(k); ok && v.Pos.File != config.BuiltIn {
-			return &spec.Error{Pos: v.Pos, Path: k, Msg: fmt.Sprintf("%s: this version does not do that", k)}
+	for _, k := range []string{"pretrain", "transfer", "signal", "data.augment"} {
+		if v, ok := given(cfg, k); ok {
+			return &spec.Error{Pos: v.Pos, Path: k, Msg: k + ": this version does not do that"}
 		}
 	}
-	if v := cfg.Data.Augment; v.Kind != spec.Null {
-		return &spec.Error{Pos: v.Pos, Path: "data.augment", Msg: "data.augment: this version does not do that"}
+	for _, k := range []string{"input.layout", "input.node", "output.node"} {
+		if v, ok := given(cfg, k); ok {
+			return &spec.Error{Pos: v.Pos, Path: k, Msg: k + " is about models that come from elsewhere; it has no meaning in training"}
+		}
 	}
 	return nil
+}
+
+// given is the value of a dotted key where the user wrote it.
+func given(cfg *config.Config, key string) (v spec.Value, ok bool) {
+	v = cfg.Tree
+	for part := range strings.SplitSeq(key, ".") {
+		if v, ok = v.Get(part); !ok {
+			return v, false
+		}
+	}
+	return v, v.Pos.File != config.BuiltIn
 }
 
 // prepare finds what is wrong before a directory is made.
@@ -135,10 +157,23 @@ func (s *session) prepare() error {
 	if monitor == "" {
 		monitor = "val/loss"
 	}
-	if s.data.val == nil && len(monitor) > 4 && monitor[:4] == "val/" {
+	if s.data.val == nil && strings.HasPrefix(monitor, "val/") {
 		return usage("early_stop watches %s, but there are no validation rows; set data.val, or early_stop.monitor=train/loss", monitor)
 	}
-	return nil
+	var names []string
+	for _, part := range []string{"val/", "train/"} {
+		for _, n := range s.trainer.Measures() {
+			if part == "train/" || s.data.val != nil {
+				names = append(names, part+n)
+			}
+		}
+	}
+	if contains(names, monitor) {
+		return nil
+	}
+	v, _ := given(s.cfg, "early_stop.monitor")
+	return &spec.Error{Pos: v.Pos, Path: "early_stop.monitor", Word: monitor, Nearest: spec.Nearest(monitor, names),
+		Msg: fmt.Sprintf("early_stop.monitor: nothing called %q is measured", monitor)}
 }
 
 // run trains from where the trainer is to the end, and finishes the run.
@@ -152,15 +187,19 @@ func (s *session) run(ctx context.Context) error {
 	}
 	err := s.fit(ctx)
 	switch {
-	case err == nil || errors.Is(err, train.ErrTime):
-		if errors.Is(err, train.ErrTime) {
-			s.report.Note(fmt.Sprintf("max_time=%v is up", s.cfg.MaxTime))
+	case err == nil:
+		return s.finish(ctx, doneEvent)
+	case errors.Is(err, train.ErrTime):
+		cp, err := s.trainer.Save(s.dir.store(s.cfg.Ckpt.Keep))
+		if err != nil {
+			return s.failed(err, "")
 		}
-		return s.finish(ctx)
+		s.report.Note(fmt.Sprintf("max_time=%v is up at step %d; to go on: %s", s.cfg.MaxTime, cp.Step, resumeLine(s.dir.path)))
+		return s.finish(ctx, "stopped")
 	case errors.Is(err, context.Canceled):
 		return s.interrupted(err)
 	case is[*train.Diverged](err):
-		return s.failed(err, fmt.Sprintf("the weights from before that step are kept; to go on from them with a lower rate: %s optim.lr=%g",
+		return s.failed(err, fmt.Sprintf("the weights from before that step are kept; to go on from them with a lower rate: %s optim.lr=%g\nwhere they are spoilt already, begin anew with that rate",
 			resumeLine(s.dir.path), s.trainer.LR()/10))
 	}
 	return s.failed(err, "")
@@ -178,7 +217,6 @@ func (s *session) fit(ctx context.Context) error {
 	hooks = append(hooks,
 		train.TerminateOnNaN(),
 		train.Checkpoints(s.dir.store(s.cfg.Ckpt.Keep), train.Every{Steps: int64(s.cfg.Ckpt.Every.Steps), Time: s.cfg.Ckpt.Every.Time}, func(cp *ckpt.Checkpoint) {
-			s.lastCkpt = cp.Dir
 			s.report.Saved(cp.Dir)
 		}),
 		train.Lambda(s.step),
@@ -202,8 +240,12 @@ func (s *session) tell(e train.Epoch) error {
 	return s.record(e)
 }
 
-// record adds an epoch to metrics.jsonl.
+// record adds an epoch to metrics.jsonl. One that is there from before a resumed
+// run went back to an older checkpoint is the same.
 func (s *session) record(e train.Epoch) error {
+	if e.Epoch <= s.told {
+		return nil
+	}
 	s.told = e.Epoch
 	return s.dir.appendLine(metricsFile, struct {
 		Event   string       `json:"event"`
@@ -287,9 +329,13 @@ func (s *session) interrupted(err error) error {
 		return saveErr
 	}
 	_ = s.dir.event("interrupted", stepEvent{Step: cp.Step})
-	if !s.quiet {
-		fmt.Fprintf(s.err.W, "stopped at step %d, saved; to go on:\n%s\n", cp.Step, resumeLine(s.dir.path))
-	}
+	return s.sayStopped(cp.Step, err)
+}
+
+// sayStopped prints how to go on, whatever else is not to be said.
+func (s *session) sayStopped(step int64, err error) error {
+	_ = s.report.Close()
+	fmt.Fprintf(s.err.W, "stopped at step %d, saved; to go on:\n%s\n", step, resumeLine(s.dir.path))
 	return err
 }
 
@@ -308,8 +354,11 @@ func (s *session) failed(err error, mend string) error {
 	return err
 }
 
+// doneEvent is the last event of a run that came to its end.
+const doneEvent = "done"
+
 // finish writes the model and the pictures, tests, and says that all is done.
-func (s *session) finish(ctx context.Context) error {
+func (s *session) finish(ctx context.Context, event string) error {
 	if e := s.cfg.EarlyStop; e != nil && e.RestoreBest {
 		s.trainer.RestoreBest()
 	}
@@ -323,8 +372,8 @@ func (s *session) finish(ctx context.Context) error {
 	}
 	if measured != nil {
 		res, err := s.trainer.Evaluate(ctx, measured)
-		if errors.Is(err, context.Canceled) {
-			return s.interrupted(err)
+		if errors.Is(err, context.Canceled) { // the last step is saved, with weights that may not be the best ones
+			return s.sayStopped(done.Steps, err)
 		}
 		if err != nil {
 			return err
@@ -346,7 +395,7 @@ func (s *session) finish(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	if err := s.dir.event("done", recordOf(done)); err != nil {
+	if err := s.dir.event(event, recordOf(done)); err != nil {
 		return err
 	}
 	s.report.Done(done)

@@ -209,11 +209,18 @@ func (l *loader) savedModel(tree, m spec.Value) (spec.Value, error) {
 	if l.Model == nil {
 		return tree, &spec.Error{Pos: m.Pos, Path: "model", Msg: fmt.Sprintf("%s: a saved model has no place here; want a list of layers", m.Text)}
 	}
-	v, err := l.Model(m.Text)
+	path := m.Text
+	if info, err := os.Stat(path); err == nil && info.IsDir() { // of a run
+		path = filepath.Join(path, "model.safetensors")
+		if _, err := os.Stat(path); err != nil {
+			return tree, &spec.Error{Pos: m.Pos, Path: "model", Msg: fmt.Sprintf("the folder %s holds no model.safetensors", m.Text)}
+		}
+	}
+	v, err := l.Model(path)
 	if err != nil {
 		return tree, err
 	}
-	l.modelFile = m.Text
+	l.modelFile = path
 	return tree.With("model", v), nil
 }
 
