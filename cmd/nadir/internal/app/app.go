@@ -126,7 +126,7 @@ came from.`,
 }
 
 // verbs lists the constructors of all verbs.
-var verbs = []func(*command) *cobra.Command{trainVerb, resumeVerb}
+var verbs = []func(*command) *cobra.Command{trainVerb, resumeVerb, evalVerb, predictVerb, summaryVerb}
 
 // words takes a verb's words apart.
 func words(cmd *cobra.Command, args []string) (targets, keys []string, err error) {

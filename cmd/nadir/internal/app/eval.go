@@ -1,0 +1,356 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nadir-ml/nadir/cmd/nadir/internal/term"
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/data/csv"
+	"github.com/nadir-ml/nadir/internal/plot"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/train"
+)
+
+func evalVerb(c *command) *cobra.Command {
+	var confusion string
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "eval MODEL [key=value …]",
+		Short: "Measure a model: metrics, per class, confusion",
+		Long: `Measure a model on data that has labels: loss and metrics, each class by itself,
+and which class was taken for which. MODEL is a saved model or the directory of a
+run.
+
+Without data= a run is measured on its own data: the test part, or the validation
+part where there is no test. With data= it is the test part of that set, or all
+rows of a file or folder without one, of which data.limit=N takes N. Rows of a
+table are encoded as those that the model was trained on.`,
+		Example: `  nadir eval runs/digits
+  nadir eval runs/mnist data=fashion-mnist
+  nadir eval model.safetensors data=holdout.csv --json
+  nadir eval model.safetensors data=mnist data.classes=0-4 --confusion confusion.svg`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			target, keys, err := oneTarget(cmd, args)
+			if err != nil {
+				return err
+			}
+			return c.eval(cmd.Context(), target, keys, confusion, force)
+		},
+	}
+	cmd.Flags().StringVar(&confusion, "confusion", "", "draw the confusion matrix to this SVG `file`")
+	cmd.Flags().BoolVar(&force, "force", false, "overwrite the picture if it is there")
+	return cmd
+}
+
+// An evaluation is what eval measured.
+type evaluation struct {
+	*train.Result
+	model, data, part string
+	classes           []string
+}
+
+func (c *command) eval(ctx context.Context, target string, keys []string, confusion string, force bool) error {
+	s, err := c.openSubject("eval", target, keys)
+	if err != nil {
+		return err
+	}
+	in, err := c.newIntake(s)
+	if err != nil {
+		return err
+	}
+	d, src, part, err := c.measured(ctx, s, in)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	net, err := s.measuring(src)
+	if err != nil {
+		return err
+	}
+	defer net.Close()
+	watched := c.watch(src, "evaluating")
+	res, err := net.Evaluate(ctx, watched)
+	watched.Close()
+	if err != nil {
+		return asData(err)
+	}
+	e := &evaluation{Result: res, model: s.path, data: s.cfg.Data.Name, part: part, classes: net.Data().Classes}
+	if confusion != "" {
+		if err := e.draw(confusion, force); err != nil {
+			return err
+		}
+		c.note("confusion matrix: " + confusion)
+	}
+	if c.json {
+		return c.printJSON(e.object())
+	}
+	return c.print(e.text)
+}
+
+// measured opens the rows that a model is evaluated on, as it takes them.
+func (c *command) measured(ctx context.Context, s *subject, in *intake) (d *dataset, src data.Source, part string, err error) {
+	_, given := s.said("data", "name")
+	if s.run == "" && !given {
+		return nil, nil, "", usage("%s belongs to no run, so eval needs to be told what to measure it on: data=mnist, data=FILE or data=FOLDER", s.path)
+	}
+	if s.cfg.Input.Size == nil {
+		s.cfg.Input.Size = in.picture()
+	}
+	o := openOptions{table: s.table, whole: given}
+	if !given {
+		info, err := (&runDir{path: s.run}).info()
+		if err != nil {
+			return nil, nil, "", err
+		}
+		o.within = info.Dir
+	}
+	if d, err = c.openData(ctx, s.cfg, o); err != nil {
+		return nil, nil, "", err
+	}
+	defer func() {
+		if err != nil {
+			d.Close()
+		}
+	}()
+	if given {
+		if t, ok := d.train.(*csv.Source); ok {
+			d.notes = append(d.notes, t.Notes()...)
+		}
+	}
+	for _, n := range d.notes {
+		c.note(n)
+	}
+	src, part = d.test, "test"
+	switch {
+	case src != nil:
+	case !given && d.val != nil:
+		src, part = d.val, "validation"
+	case !given:
+		src, part = d.train, "training"
+		c.note("the run kept no rows for testing or validation: these are the rows that it was trained on")
+	default:
+		src, part = d.train, "all"
+		_, limited := s.said("data", "limit")
+		if n := s.cfg.Data.Limit; limited && n > 0 && n < src.Len() {
+			// The first rows of a sorted file are of one class.
+			if src, _, err = data.Split(src, src.Len()-n, data.Random, s.cfg.Seed); err != nil {
+				return nil, nil, "", err
+			}
+		}
+	}
+	if len(src.Schema().Targets) == 0 {
+		return nil, nil, "", &data.Error{Path: s.cfg.Data.Name, Msg: "has no labels to compare with; nadir predict gives predictions without"}
+	}
+	if s.cfg.Input.Standardize == "train" {
+		if _, now := s.said("input", "standardize"); now {
+			rows, err := in.fit(d.train, nil)
+			if err == nil {
+				err = in.standardize(ctx, rows)
+			}
+			if err != nil {
+				return nil, nil, "", s.about(err)
+			}
+		}
+	}
+	src, err = in.fit(src, s.Data.Classes)
+	return d, src, part, s.about(err)
+}
+
+// about makes an error one of the data that is measured.
+func (s *subject) about(err error) error {
+	if err == nil || is[*data.Error](err) || is[*usageError](err) || is[*spec.Error](err) {
+		return err
+	}
+	return &data.Error{Path: s.cfg.Data.Name, Msg: err.Error()}
+}
+
+// measuring ties the model to the rows it is measured on.
+func (s *subject) measuring(src data.Source) (*train.Net, error) {
+	set := train.Config{Data: src.Schema()}
+	labels, classes := set.Data.Classification(), s.Data.Classification()
+	switch {
+	case labels && !classes && len(s.Data.Targets) > 0:
+		return nil, s.about(fmt.Errorf("the data has classes, but the model predicts numbers"))
+	case !labels && classes:
+		return nil, s.about(fmt.Errorf("the data has numbers to predict, but the model tells classes apart"))
+	}
+	if v, ok := s.said("loss"); ok {
+		var err error
+		if set.Loss, set.Losses, err = lossesOf(v); err != nil {
+			return nil, err
+		}
+	}
+	if len(s.cfg.Metrics) > 0 {
+		with := set
+		if with.Loss == nil {
+			with.Loss = s.loss()
+		}
+		var err error
+		if set.Metrics, err = metricsOf(s.cfg, with); err != nil {
+			return nil, err
+		}
+	}
+	return s.net(set)
+}
+
+func (e *evaluation) draw(path string, force bool) error {
+	if e.Confusion == nil {
+		return usage("--confusion: the model predicts no classes")
+	}
+	title := fmt.Sprintf("%s on %s", e.model, e.data)
+	return create(path, force, func(w io.Writer) error {
+		return plot.Confusion{Title: title, Classes: e.classes, Counts: e.Confusion}.SVG(w)
+	})
+}
+
+// A score is what was measured of one class.
+type score struct {
+	rows, right, taken int
+}
+
+func (e *evaluation) scores() []score {
+	out := make([]score, len(e.Confusion))
+	for t, row := range e.Confusion {
+		for p, n := range row {
+			out[t].rows += n
+			out[p].taken += n
+			if t == p {
+				out[t].right = n
+			}
+		}
+	}
+	return out
+}
+
+func ratio(a, b int) any { return finite(float64(a) / float64(b)) }
+
+func (e *evaluation) object() object {
+	out := object{{"model", e.model}, {"data", e.data}, {"part", e.part}, {"n", e.N}}
+	for _, v := range e.Values {
+		out = append(out, member{v.Name, finite(v.Value)})
+		if v.Name == "accuracy" && e.Confusion != nil {
+			out = append(out, member{"correct", e.Correct()})
+		}
+	}
+	if e.Confusion == nil {
+		return out
+	}
+	var classes []object
+	for i, s := range e.scores() {
+		classes = append(classes, object{{"class", e.classes[i]}, {"n", s.rows}, {"correct", s.right},
+			{"accuracy", ratio(s.right, s.rows)}, {"precision", ratio(s.right, s.taken)}})
+	}
+	return append(out, member{"per_class", classes}, member{"confusion", e.Confusion})
+}
+
+// The most classes of which each gets a line, and a column of the matrix.
+const shownClasses = 20
+
+func (e *evaluation) text(w *bufio.Writer) {
+	part := e.part + " "
+	if e.part == "all" {
+		part = ""
+	}
+	fmt.Fprintf(w, "%s on %s, %s %srows\n", e.model, e.data, nn.Thousands(e.N), part)
+	g := grid{align: "lr"}
+	for _, v := range e.Values {
+		g.add(v.Name, measure(v.Value))
+	}
+	if e.Confusion != nil {
+		g.add("correct", nn.Thousands(e.Correct()))
+	}
+	g.write(w, "")
+	if e.Confusion == nil {
+		return
+	}
+	scores := e.scores()
+	order := make([]int, len(scores))
+	for i := range order {
+		order[i] = i
+	}
+	if len(order) > shownClasses {
+		slices.SortStableFunc(order, func(a, b int) int {
+			return scores[a].right*max(1, scores[b].rows) - scores[b].right*max(1, scores[a].rows)
+		})
+		order = order[:shownClasses]
+		fmt.Fprintf(w, "\nthe %d of %d classes with the lowest recall\n", shownClasses, len(scores))
+	} else {
+		fmt.Fprintln(w)
+	}
+	g = grid{align: "lrrrr"}
+	g.add("class", "rows", "right", "recall", "precision")
+	for _, i := range order {
+		s := scores[i]
+		g.add(short(e.classes[i], 24), nn.Thousands(s.rows), nn.Thousands(s.right), share(s.right, s.rows), share(s.right, s.taken))
+	}
+	g.write(w, "")
+	if len(scores) <= shownClasses {
+		fmt.Fprintln(w, "\nconfusion: a row is a true class, a column what it was taken for")
+		e.matrix(w)
+	}
+}
+
+func (e *evaluation) matrix(w io.Writer) {
+	g := grid{align: "l" + strings.Repeat("r", len(e.classes))}
+	head := []string{""}
+	for _, name := range e.classes {
+		head = append(head, short(name, max(4, min(12, 80/len(e.classes)))))
+	}
+	g.add(head...)
+	for t, row := range e.Confusion {
+		cells := []string{short(e.classes[t], 16)}
+		for _, n := range row {
+			text := "."
+			if n > 0 {
+				text = strconv.Itoa(n)
+			}
+			cells = append(cells, text)
+		}
+		g.add(cells...)
+	}
+	g.write(w, "")
+}
+
+// A watched source shows how far the reading of it is, once that has taken a
+// second.
+type watched struct {
+	data.Source
+	c     *command
+	label string
+	began time.Time
+	rows  atomic.Int64
+	bar   *term.Bar
+}
+
+func (c *command) watch(src data.Source, label string) *watched {
+	return &watched{Source: src, c: c, label: label, began: time.Now()}
+}
+
+// Read reads and counts. It is for one goroutine.
+func (w *watched) Read(dst *data.Batch, idx []int32) error {
+	n := w.rows.Add(int64(len(idx)))
+	if w.bar == nil && !w.c.quiet && time.Since(w.began) > time.Second {
+		w.bar = term.NewBar(w.c.err, w.label, int64(w.Len()), term.Count)
+	}
+	if w.bar != nil {
+		w.bar.Set(n)
+	}
+	return w.Source.Read(dst, idx)
+}
+
+func (w *watched) Close() {
+	if w.bar != nil {
+		w.bar.Close()
+	}
+}

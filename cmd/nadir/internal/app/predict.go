@@ -1,0 +1,541 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/data/csv"
+	"github.com/nadir-ml/nadir/data/images"
+	"github.com/nadir-ml/nadir/data/sets"
+	"github.com/nadir-ml/nadir/loss"
+	"github.com/nadir-ml/nadir/tensor"
+	"github.com/nadir-ml/nadir/train"
+)
+
+func predictVerb(c *command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "predict MODEL INPUT… [key=value …]",
+		Short: "Predict for pictures, rows of a table, arrays, stdin",
+		Long: `Predict for each INPUT: a PNG or JPEG picture, a folder of them, a table (CSV),
+an array (.npy, .npz), or - for a table, an array or a picture from stdin. MODEL is
+a saved model or the directory of a run.
+
+Inputs are raw: pictures of another size are brought to the model's, and rows of a
+table are encoded as those that the model was trained on, with or without the
+label's column. A line is printed for each row; rows count from 0.`,
+		Example: `  nadir predict runs/digits digit.png
+  nadir predict runs/iris flowers.csv --json
+  nadir predict model.safetensors x.npy
+  echo '5.1,3.5,1.4,0.2' | nadir predict runs/iris -
+  nadir predict model.safetensors photo.jpg input.mean=[0.485,0.456,0.406] input.std=[0.229,0.224,0.225]`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			targets, keys, err := words(cmd, args)
+			if err != nil {
+				return err
+			}
+			if len(targets) == 1 {
+				return usage("predict wants an input beside the model: pictures, CSV or npy files, or - for stdin")
+			}
+			model := ""
+			if len(targets) > 0 {
+				model = targets[0]
+			}
+			return c.predict(cmd.Context(), model, targets[min(1, len(targets)):], keys)
+		},
+	}
+}
+
+func (c *command) predict(ctx context.Context, model string, inputs, keys []string) error {
+	s, err := c.openSubject("predict", model, keys)
+	if err != nil {
+		return err
+	}
+	in, err := c.newIntake(s)
+	if err != nil {
+		return err
+	}
+	if inputs, err = expand(inputs); err != nil {
+		return err
+	}
+	if err := c.fitStandard(ctx, s, in); err != nil {
+		return err
+	}
+	p := &predictor{command: c, subject: s, intake: in, nets: map[string]*train.Net{}, w: bufio.NewWriter(c.out.W)}
+	defer p.Close()
+	for _, input := range inputs {
+		p.width = max(p.width, len([]rune(input)))
+	}
+	for _, input := range inputs {
+		if err := p.input(ctx, input); err != nil {
+			_ = p.w.Flush()
+			return err
+		}
+	}
+	return p.w.Flush()
+}
+
+// expand checks that all inputs are there and replaces folders by the pictures
+// in them.
+func expand(inputs []string) ([]string, error) {
+	var out []string
+	for _, path := range inputs {
+		if path == "-" {
+			if slices.Contains(out, "-") {
+				return nil, usage("- stands for stdin, which can be read once")
+			}
+			out = append(out, path)
+			continue
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, &data.Error{Path: path, Msg: "there is no such file or folder" + beside(path)}
+		}
+		if !info.IsDir() {
+			out = append(out, path)
+			continue
+		}
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return nil, asData(err)
+		}
+		before := len(out)
+		for _, e := range entries {
+			switch strings.ToLower(filepath.Ext(e.Name())) {
+			case ".png", ".jpg", ".jpeg":
+				if !e.IsDir() {
+					out = append(out, filepath.Join(path, e.Name()))
+				}
+			}
+		}
+		if len(out) == before {
+			return nil, &data.Error{Path: path, Msg: "no .png or .jpg files stand in this folder; a folder with a folder a class is for nadir eval data=" + path}
+		}
+	}
+	return out, nil
+}
+
+// fitStandard does what input.standardize=train asks for.
+func (c *command) fitStandard(ctx context.Context, s *subject, in *intake) error {
+	v, now := s.said("input", "standardize")
+	if !now {
+		return nil
+	}
+	if _, ok := s.said("data", "name"); !ok && s.run == "" {
+		return usage("input.standardize=%s wants the data whose training part it is: data=", v.Text)
+	}
+	d, err := c.openData(ctx, s.cfg, openOptions{table: s.table})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	rows, err := in.fit(d.train, nil)
+	if err != nil {
+		return s.about(err)
+	}
+	return in.standardize(ctx, rows)
+}
+
+// A predictor prints what a model makes of inputs.
+type predictor struct {
+	*command
+	*subject
+	*intake
+	nets  map[string]*train.Net // by the types of their inputs
+	w     *bufio.Writer
+	width int // of the inputs' names
+}
+
+func (p *predictor) Close() {
+	for _, n := range p.nets {
+		_ = n.Close()
+	}
+}
+
+// input predicts for all rows of one input.
+func (p *predictor) input(ctx context.Context, input string) error {
+	src, single, done, err := p.open(input)
+	if err != nil {
+		return named(input, err)
+	}
+	defer done()
+	if src, err = p.intake.fit(src, nil); err != nil {
+		return named(input, err)
+	}
+	net, err := p.netFor(src)
+	if err != nil {
+		return err
+	}
+	if !single {
+		p.width = max(p.width, len([]rune(stdinName(input)))+len(strconv.Itoa(src.Len()-1))+2)
+	}
+	rows := p.watch(src, "predicting")
+	defer rows.Close()
+	at := 0
+	for b, err := range data.Batches(rows, 256, data.Order{}) {
+		if err != nil {
+			return named(input, err)
+		}
+		x, _ := b.View()
+		out, err := net.Predict(ctx, x...)
+		if err != nil {
+			return err
+		}
+		for i := range b.N {
+			name := stdinName(input)
+			if !single {
+				name += "[" + strconv.Itoa(at) + "]"
+			}
+			at++
+			if err := p.row(name, out, i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func stdinName(input string) string {
+	if input == "-" {
+		return "stdin"
+	}
+	return input
+}
+
+// named makes an error one of an input.
+func named(input string, err error) error {
+	if e, ok := err.(*data.Error); ok && (e.Path == "" || input == "-") {
+		e.Path = stdinName(input)
+		return e
+	}
+	if is[*data.Error](err) || is[*usageError](err) || is[*fs.PathError](err) {
+		return asData(err)
+	}
+	return &data.Error{Path: stdinName(input), Msg: err.Error()}
+}
+
+// netFor ties the model to rows of that schema.
+func (p *predictor) netFor(src data.Source) (*train.Net, error) {
+	schema := src.Schema()
+	schema.Targets, schema.Classes = p.Data.Targets, p.Data.Classes
+	key := fmt.Sprint(schema.Inputs)
+	if n := p.nets[key]; n != nil {
+		return n, nil
+	}
+	n, err := p.net(train.Config{Data: schema})
+	if err == nil {
+		p.nets[key] = n
+	}
+	return n, err
+}
+
+// open opens an input as rows; single says that it is one sample by itself.
+func (p *predictor) open(input string) (src data.Source, single bool, done func(), err error) {
+	path, head, remove, err := spool(input)
+	if err != nil {
+		return nil, false, nil, err
+	}
+	defer func() {
+		if err != nil {
+			remove()
+		}
+	}()
+	switch {
+	case bytes.HasPrefix(head, []byte("\x89PNG")), bytes.HasPrefix(head, []byte("\xff\xd8")):
+		src, err = p.picture(path, stdinName(input))
+		return src, true, remove, err
+	case bytes.HasPrefix(head, []byte("\x93NUMPY")), bytes.HasPrefix(head, []byte("PK")):
+		src, single, err = p.array(path)
+		return src, single, remove, err
+	case len(head) == 0:
+		return nil, false, nil, &data.Error{Msg: "it is empty"}
+	case bytes.ContainsRune(head, 0):
+		return nil, false, nil, &data.Error{Msg: "neither a PNG or JPEG picture, nor a CSV file, nor a .npy or .npz array"}
+	}
+	if p.table == nil {
+		src, err = p.numbers(path)
+		return src, false, remove, err
+	}
+	t, err := csv.Open(path, csv.Options{Table: p.table})
+	if err != nil {
+		return nil, false, nil, err
+	}
+	for _, n := range t.Notes() {
+		p.say("%s: %s", stdinName(input), n)
+	}
+	return t, false, func() { _ = t.Close(); remove() }, nil
+}
+
+// spool is the path of an input and how it begins. Stdin becomes a file, whose
+// ending says what is in it.
+func spool(input string) (path string, head []byte, done func(), err error) {
+	nothing := func() {}
+	if input != "-" {
+		f, err := os.Open(input)
+		if err != nil {
+			return "", nil, nil, err
+		}
+		defer f.Close()
+		head = make([]byte, 512)
+		n, err := io.ReadFull(f, head)
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			err = nil
+		}
+		return input, head[:n], nothing, err
+	}
+	r := bufio.NewReader(os.Stdin)
+	head, err = r.Peek(512)
+	if err != nil && err != io.EOF {
+		return "", nil, nil, err
+	}
+	head = bytes.Clone(head)
+	ending := ".csv"
+	switch {
+	case bytes.HasPrefix(head, []byte("\x93NUMPY")):
+		ending = ".npy"
+	case bytes.HasPrefix(head, []byte("PK")):
+		ending = ".npz"
+	}
+	f, err := os.CreateTemp("", "nadir-*"+ending)
+	if err != nil {
+		return "", nil, nil, err
+	}
+	done = func() { _ = os.Remove(f.Name()) }
+	_, err = io.Copy(f, r)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		done()
+		return "", nil, nil, err
+	}
+	return f.Name(), head, done, nil
+}
+
+// picture is a source of one row.
+func (p *predictor) picture(path, name string) (data.Source, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	x, err := images.Decode(f)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.own) == 1 {
+		if g, ok := p.geometry(p.own[0].Shape); ok && (g.h != x.Shape()[0] || g.w != x.Shape()[1]) {
+			p.say("%s: %d×%d pixels are brought to the model's %d×%d", name, x.Shape()[1], x.Shape()[0], g.w, g.h)
+		}
+	}
+	field := data.Field{Name: "x", DType: tensor.Uint8, Shape: x.Shape()}
+	if x, err = x.Reshape(append([]int{1}, x.Shape()...)...); err != nil {
+		return nil, err
+	}
+	return data.FromTensors(data.Schema{Inputs: []data.Field{field}}, []*tensor.Tensor{x}, nil)
+}
+
+// array is the rows of a .npy or .npz file, or one sample that has the shape of
+// the model's input.
+func (p *predictor) array(path string) (data.Source, bool, error) {
+	s, err := sets.OpenPath(path, sets.Options{})
+	if err != nil {
+		return nil, false, err
+	}
+	for _, n := range s.Notes {
+		p.say("%s", n)
+	}
+	src := s.Train
+	if s.Test != nil {
+		p.say("%s: the test part is taken", path)
+		src = s.Test
+	}
+	schema := src.Schema()
+	if len(schema.Inputs) != 1 || len(p.own) != 1 {
+		return src, false, nil
+	}
+	f, want := schema.Inputs[0], p.own[0].Shape
+	whole := append(tensor.Shape{src.Len()}, f.Shape...)
+	if !whole.Equal(want) && !(len(want) == 1 && whole.Equal(tensor.Shape{want[0], 1})) || f.Shape.Equal(want) {
+		return src, false, nil
+	}
+	b := data.NewBatch(schema, src.Len())
+	rows := make([]int32, src.Len())
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	if err := src.Read(b, rows); err != nil {
+		return nil, false, err
+	}
+	x, err := b.X[0].Reshape(append([]int{1}, want...)...)
+	if err != nil {
+		return nil, false, err
+	}
+	f.Shape = want
+	src, err = data.FromTensors(data.Schema{Inputs: []data.Field{f}}, []*tensor.Tensor{x}, nil)
+	return src, true, err
+}
+
+// numbers reads rows of numbers for a model that was not trained on a table,
+// each as long as a sample.
+func (p *predictor) numbers(path string) (data.Source, error) {
+	if len(p.own) != 1 {
+		return nil, fmt.Errorf("the model takes %d inputs, %s; give them as a .npz archive of arrays with these names", len(p.own), fieldNames(p.own))
+	}
+	n := p.own[0].Shape.Len()
+	t := &csv.Table{}
+	for i := range n {
+		t.Columns = append(t.Columns, csv.Column{Name: strconv.Itoa(i), Kind: csv.Number})
+	}
+	return csv.Open(path, csv.Options{Table: t})
+}
+
+// row prints what is predicted for one row.
+func (p *predictor) row(name string, out []*tensor.Tensor, i int) error {
+	var results []result
+	for k, o := range out {
+		results = append(results, p.result(k, o.Rows(i, i+1)))
+	}
+	if p.json {
+		line := object{{"input", name}}
+		if len(results) == 1 {
+			line = append(line, results[0].object()...)
+		} else {
+			each := object{}
+			_, ports := p.Net.Ports()
+			for k, r := range results {
+				each = append(each, member{ports[k].Name, r.object()})
+			}
+			line = append(line, member{"outputs", each})
+		}
+		text, err := encode(line)
+		if err == nil {
+			_, err = p.w.Write(append(text, '\n'))
+		}
+		return err
+	}
+	fmt.Fprintf(p.w, "%-*s", p.width, printable(name))
+	_, ports := p.Net.Ports()
+	for k, r := range results {
+		fmt.Fprint(p.w, "  ")
+		if len(results) > 1 {
+			fmt.Fprintf(p.w, "%s: ", ports[k].Name)
+		}
+		fmt.Fprint(p.w, r.text())
+	}
+	_, err := fmt.Fprintln(p.w)
+	return err
+}
+
+// A result is one output for one row.
+type result struct {
+	classes []string // nil: numbers
+	p       []float32
+	probs   bool // p adds up to 1
+}
+
+// result reads output k.
+func (p *predictor) result(k int, t *tensor.Tensor) result {
+	r := result{p: make([]float32, t.Len())}
+	for i := range r.p {
+		r.p[i] = float32(t.Flat(i))
+	}
+	if k >= len(p.Losses) {
+		return r
+	}
+	l := p.Losses[k].Loss
+	if _, ok := l.(loss.Predictor); !ok {
+		if !p.Data.Classification() || len(r.p) != len(p.Data.Classes) {
+			return r
+		}
+	} else {
+		r.probs = true
+	}
+	r.classes = p.Data.Classes
+	if r.probs && len(r.p) == 1 {
+		r.p = []float32{1 - r.p[0], r.p[0]}
+	}
+	if len(r.classes) != len(r.p) {
+		r.classes = make([]string, len(r.p))
+		for i := range r.classes {
+			r.classes[i] = strconv.Itoa(i)
+		}
+	}
+	return r
+}
+
+// order is the two likeliest classes.
+func (r result) order() (best, second int) {
+	second = -1
+	for i, v := range r.p {
+		switch {
+		case i == 0:
+		case v > r.p[best]:
+			best, second = i, best
+		case second < 0 || v > r.p[second]:
+			second = i
+		}
+	}
+	return best, second
+}
+
+func (r result) object() object {
+	values := make([]any, len(r.p))
+	for i, v := range r.p {
+		if values[i] = v; v-v != 0 {
+			values[i] = nil
+		}
+	}
+	if r.classes == nil {
+		return object{{"output", values}}
+	}
+	best, _ := r.order()
+	if !r.probs {
+		return object{{"label", r.classes[best]}, {"output", values}}
+	}
+	return object{{"label", r.classes[best]}, {"p", values}}
+}
+
+// The most numbers of a row that are printed for people.
+const shownNumbers = 12
+
+func (r result) text() string {
+	if r.classes == nil {
+		var words []string
+		for i, v := range r.p {
+			if i == shownNumbers {
+				words = append(words, fmt.Sprintf("… (%d)", len(r.p)))
+				break
+			}
+			words = append(words, measure(float64(v)))
+		}
+		return strings.Join(words, " ")
+	}
+	width := 0
+	for _, name := range r.classes {
+		width = max(width, len([]rune(short(name, 24))))
+	}
+	best, second := r.order()
+	show := func(i int) string {
+		v := measure(float64(r.p[i]))
+		if r.probs {
+			v = fmt.Sprintf("%5.1f %%", 100*r.p[i])
+		}
+		return fmt.Sprintf("%-*s  %s", width, printable(short(r.classes[i], 24)), v)
+	}
+	if second < 0 {
+		return show(best)
+	}
+	return show(best) + "   then " + show(second)
+}

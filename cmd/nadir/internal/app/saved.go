@@ -1,0 +1,164 @@
+package app
+
+import (
+	"cmp"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
+	"github.com/nadir-ml/nadir/data/csv"
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/loss"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/train"
+)
+
+// A subject is the saved model that a verb is about, and what it is told beside.
+type subject struct {
+	*format.Model
+	path  string // of the file
+	run   string // directory of the run that it belongs to, or ""
+	cfg   *config.Config
+	table *csv.Table // how rows of a table are encoded, or nil
+}
+
+// openSubject opens a model file or the model of a run. The configuration of
+// the run is what keys are laid over.
+func (c *command) openSubject(verb, target string, keys []string) (*subject, error) {
+	s := &subject{}
+	var err error
+	if s.path, s.run, err = locate(verb, target); err != nil {
+		return nil, err
+	}
+	file := ""
+	if s.run != "" {
+		file = filepath.Join(s.run, configFile)
+	}
+	if s.cfg, err = c.load(file, os.Environ(), keys); err != nil {
+		return nil, err
+	}
+	if s.Model, err = format.Open(s.path, floatOf(s.cfg.Precision)); err != nil {
+		return nil, err
+	}
+	if text := s.Extra["table"]; text != "" {
+		s.table = &csv.Table{}
+		if err := json.Unmarshal([]byte(text), s.table); err != nil {
+			return nil, &format.Corrupt{Err: err}
+		}
+	}
+	return s, nil
+}
+
+// locate finds the file of a model and the run that it belongs to.
+func locate(verb, target string) (path, run string, err error) {
+	if target == "" {
+		return "", "", usage("%s wants a model: a file such as runs/digits/%s, or the directory of a run", verb, modelFile)
+	}
+	info, err := os.Stat(target)
+	if err != nil {
+		return "", "", usage("no file or folder is called %q%s", target, beside(target))
+	}
+	dir := filepath.Clean(target)
+	if !info.IsDir() {
+		if dir = filepath.Dir(target); filepath.Base(target) != modelFile || !isRun(dir) {
+			dir = ""
+		}
+		return target, dir, nil
+	}
+	path = filepath.Join(dir, modelFile)
+	switch {
+	case !isRun(dir):
+		return "", "", usage("%s is neither a model file nor the directory of a run", target)
+	case !exists(path):
+		return "", "", usage("%s has no %s yet: the run is not done; go on with: %s", target, modelFile, resumeLine(dir))
+	}
+	return path, dir, nil
+}
+
+func isRun(dir string) bool {
+	return exists(filepath.Join(dir, runFile)) && exists(filepath.Join(dir, configFile))
+}
+
+// beside says what is called nearly as path is.
+func beside(path string) string {
+	dir, base := filepath.Split(path)
+	entries, err := os.ReadDir(cmp.Or(dir, "."))
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, e := range entries {
+		if n := min(3, len(base), len(e.Name())); strings.EqualFold(e.Name()[:n], base[:n]) {
+			names = append(names, e.Name())
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	near := spec.Nearest(base, names)
+	for i := range near {
+		near[i] = filepath.Join(dir, near[i])
+	}
+	return "; " + didYouMean(path, near)
+}
+
+// said is the value of a key where the user gave it now: not in the run's
+// configuration, and not as a default.
+func (s *subject) said(path ...string) (spec.Value, bool) {
+	v := s.cfg.Tree
+	for i, key := range path {
+		x, ok := v.Get(key)
+		if !ok && i == len(path)-1 && key == "name" && v.Kind == spec.String {
+			x, ok = v, true // data=NAME
+		}
+		if !ok {
+			return x, false
+		}
+		v = x
+	}
+	own := s.run != "" && v.Pos.File == filepath.Join(s.run, configFile)
+	return v, !own && v.Pos.File != config.BuiltIn
+}
+
+// net ties the model to rows of a schema, for evaluation and prediction.
+func (s *subject) net(set train.Config) (*train.Net, error) {
+	set.Preprocess = s.Preprocess
+	set.Float, set.Threads, set.Seed = floatOf(s.cfg.Precision), s.cfg.Threads, s.cfg.Seed
+	if set.Loss == nil && set.Losses == nil && len(s.Losses) > 0 {
+		set.Losses = map[string]train.OutputLoss{}
+		for _, o := range s.Losses {
+			set.Losses[o.Name] = train.OutputLoss{Loss: o.Loss, Weight: o.Weight}
+		}
+	}
+	return train.NewNet(s.Net, s.Params, set)
+}
+
+// loss is that of the first output, nil where it is not known.
+func (s *subject) loss() loss.Loss {
+	if len(s.Losses) == 0 {
+		return nil
+	}
+	return s.Losses[0].Loss
+}
+
+// prepared reports whether the model has preprocessing, before it or as its
+// first layers.
+func (s *subject) prepared() bool {
+	if len(s.Preprocess) > 0 {
+		return true
+	}
+	layers, _ := s.Net.(nn.Sequential)
+	for _, l := range layers {
+		switch l.(type) {
+		case nn.Rescale, nn.Standardize:
+			return true
+		case nn.Input, nn.Flatten, nn.Reshape:
+		default:
+			return false
+		}
+	}
+	return false
+}
