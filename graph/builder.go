@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/nadir-ml/nadir/tensor"
@@ -17,6 +18,7 @@ type Builder struct {
 	nodes   []entry
 	memo    map[memoKey]int32
 	path    string
+	origin  string
 	errs    []error
 	inputs  []Node
 	params  []Node
@@ -76,6 +78,22 @@ func (b *Builder) Fail(format string, args ...any) Node {
 	return Node{}
 }
 
+// Misfit is [Builder.Fail] for shapes that do not go together: it adds where
+// they come from.
+func (b *Builder) Misfit(format string, args ...any) Node {
+	if b.origin != "" {
+		format, args = format+"; what goes in comes from %s", append(slices.Clone(args), b.origin)
+	}
+	return b.Fail(format, args...)
+}
+
+// SetOrigin says in words what the inputs of the layer that is being built come
+// from, and gives what was said before.
+func (b *Builder) SetOrigin(origin string) (before string) {
+	before, b.origin = b.origin, origin
+	return before
+}
+
 // Err is every error recorded, joined, or nil.
 func (b *Builder) Err() error { return errors.Join(b.errs...) }
 
@@ -129,7 +147,7 @@ func (b *Builder) Apply(name string, attr any, in ...Node) Node {
 		_, err = typ.Shape.Elems()
 	}
 	if err != nil {
-		return b.Fail("%s: %w", name, err)
+		return b.Misfit("%s: %w", name, err)
 	}
 	return b.add(op, attr, typ, in)
 }

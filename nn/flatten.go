@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"slices"
+
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
@@ -32,9 +34,13 @@ type Reshape struct {
 }
 
 // Apply reshapes.
-func (r Reshape) Apply(_ *Scope, x graph.Node) graph.Node {
+func (r Reshape) Apply(s *Scope, x graph.Node) graph.Node {
 	if !x.Valid() {
 		return x
 	}
-	return x.Reshape(append(tensor.Shape{x.Dim(0)}, r.Shape...)...)
+	y := x.Reshape(append(tensor.Shape{x.Dim(0)}, r.Shape...)...)
+	if !y.Valid() && !slices.ContainsFunc(r.Shape, func(n int) bool { return n < 1 }) {
+		return standIn(s, x, r.Shape)
+	}
+	return y
 }

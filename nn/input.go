@@ -16,10 +16,17 @@ type Input struct {
 	Name  string       `spec:"name" doc:"name of the layer"`
 }
 
+// standIn stands for samples of a shape that a layer says and did not get, so
+// that the layers behind it are checked as well.
+func standIn(s *Scope, x graph.Node, shape tensor.Shape) graph.Node {
+	return s.B.Input(s.Path()+" as declared", x.Type().Kind, append(tensor.Shape{x.Dim(0)}, shape...)...)
+}
+
 // Apply checks the shape.
 func (i Input) Apply(s *Scope, x graph.Node) graph.Node {
 	if x.Valid() && !x.Shape()[1:].Equal(i.Shape) {
-		return s.B.Fail("input: the data has samples of shape %v, the model wants %v", x.Shape()[1:], i.Shape)
+		s.B.Misfit("samples have shape %v, the model wants %v", x.Shape()[1:], i.Shape)
+		return standIn(s, x, i.Shape)
 	}
 	return x
 }

@@ -40,7 +40,9 @@ func (Multiply) Join(_ *Scope, xs []graph.Node) graph.Node {
 func fold(xs []graph.Node, f func(a, b graph.Node) graph.Node) graph.Node {
 	y := xs[0].ToFloat()
 	for _, x := range xs[1:] {
-		y = f(y, x.ToFloat())
+		if z := f(y, x.ToFloat()); z.Valid() { // else the layers behind are checked with the shape so far
+			y = z
+		}
 	}
 	return y
 }

@@ -136,7 +136,7 @@ func (s *Scope) declare(name string, kind Kind, init Init, shape []int) graph.No
 		init.Fill(p.Value, rng.New(rng.Key(s.trace.opt.Seed, full), 0))
 	}
 	if !p.Value.Shape().Equal(shape) {
-		return s.B.Fail("%s has shape %v, but the layer wants %v", full, p.Value.Shape(), shape)
+		return s.B.Misfit("%s has shape %v, but the layer wants %v", full, p.Value.Shape(), shape)
 	}
 	return s.B.Param(full, shape...)
 }
@@ -196,6 +196,25 @@ func (s *Scope) Again(name string, l Layer, in []graph.Node, apply func(*Scope) 
 	return s.sub(name, l, in, true, apply)
 }
 
+// origin names the layers that nodes come from, with their shapes.
+func (s *Scope) origin(in []graph.Node) string {
+	var parts []string
+	for _, x := range in {
+		if !x.Valid() {
+			continue
+		}
+		from := "the data"
+		for i := len(s.trace.layers) - 1; i >= 0; i-- {
+			if s.trace.layers[i].Out == x {
+				from = s.trace.layers[i].Path
+				break
+			}
+		}
+		parts = append(parts, fmt.Sprintf("%s %v", from, x.Shape()))
+	}
+	return strings.Join(parts, " and ")
+}
+
 func (s *Scope) sub(name string, l Layer, in []graph.Node, shared bool, apply func(*Scope) graph.Node) graph.Node {
 	if name == "" || strings.ContainsAny(name, "/#,!*?[]{}") {
 		return s.B.Fail("layer name %q: want letters, digits, _, -, . and the like, without / # , ! * ? [ ] { }", name)
@@ -210,9 +229,10 @@ func (s *Scope) sub(name string, l Layer, in []graph.Node, shared bool, apply fu
 	s.used[name] = true
 	i := len(s.trace.layers)
 	s.trace.layers = append(s.trace.layers, Applied{Path: c.path, Layer: l, In: slices.Clone(in), Shared: shared, Depth: strings.Count(c.path, "/")})
-	before := s.B.SetPath(c.path)
+	before, origin := s.B.SetPath(c.path), s.B.SetOrigin(s.origin(in))
 	out := apply(c)
 	s.B.SetPath(before)
+	s.B.SetOrigin(origin)
 	s.trace.layers[i].Out = out
 	return out
 }
