@@ -20,7 +20,8 @@ import (
 // OpenPath opens a file or a folder:
 //
 //   - .npz: arrays by name. y, label, labels, target and targets are the
-//     target, every other array is an input. With x_train and x_test, or
+//     target, as are those that Options.Targets names; every other array is an
+//     input. With x_train and x_test, or
 //     train_images and test_images, the set has a test part.
 //   - .npy: one array of inputs, without a target.
 //   - IDX, compressed or not: the images' or the labels' file; the other one
@@ -38,7 +39,7 @@ func OpenPath(path string, o Options) (*Set, error) {
 	case info.IsDir():
 		s, err = openDir(path, o)
 	case ext == ".npz":
-		s, err = openNPZ(path)
+		s, err = openNPZ(path, o.Targets)
 	case ext == ".npy":
 		s, err = openNPY(path)
 	default:
@@ -223,7 +224,7 @@ func openNPY(path string) (*Set, error) {
 	return &Set{Train: src, Fingerprint: c.hash()}, nil
 }
 
-func openNPZ(path string) (*Set, error) {
+func openNPZ(path string, targets []string) (*Set, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -240,11 +241,11 @@ func openNPZ(path string) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fromArchive(a, path)
+	return fromArchive(a, path, targets)
 }
 
 // fromArchive sorts an archive's arrays into parts, inputs and targets.
-func fromArchive(a *npy.Archive, path string) (*Set, error) {
+func fromArchive(a *npy.Archive, path string, targets []string) (*Set, error) {
 	s := &Set{}
 	names := make(map[string][]string) // by part: train, test, or empty
 	for _, n := range a.Names() {
@@ -279,7 +280,7 @@ func fromArchive(a *npy.Archive, path string) (*Set, error) {
 			}
 			fmt.Fprintf(sum, "%q %v %v\n", n, t.DType(), t.Shape())
 			sum.Write(t.Bytes())
-			if base := baseOf(n); isTarget(base) {
+			if base := baseOf(n); isTarget(base) || slices.Contains(targets, base) {
 				p.targets = append(p.targets, column{base, t})
 			} else {
 				p.inputs = append(p.inputs, column{base, t})
@@ -294,6 +295,9 @@ func fromArchive(a *npy.Archive, path string) (*Set, error) {
 	te, err := read(test)
 	if err != nil {
 		return nil, err
+	}
+	if len(tr.targets) > max(1, len(targets)) {
+		return nil, fmt.Errorf("two targets, %q and %q: an archive has one, or one for each output of the model, by its name", tr.targets[0].name, tr.targets[1].name)
 	}
 	classes, err := label(&tr, &te)
 	if err != nil {
@@ -351,11 +355,9 @@ func isTarget(name string) bool {
 }
 
 // label turns the targets into class numbers where they are integers or bools,
-// one a row, and into Float32 otherwise. It returns the names of the classes.
+// one a row, and into Float32 otherwise. It returns the names of the classes of
+// the first one.
 func label(parts ...*part) (classes []string, err error) {
-	if len(parts[0].targets) > 1 {
-		return nil, fmt.Errorf("two targets, %q and %q: an archive has one", parts[0].targets[0].name, parts[0].targets[1].name)
-	}
 	top := -1
 	for _, p := range parts {
 		for i := range p.targets {
@@ -377,7 +379,9 @@ func label(parts ...*part) (classes []string, err error) {
 			if err != nil {
 				return nil, fmt.Errorf("%q: %w; numbers to predict are saved as float32", c.name, err)
 			}
-			c.t, top = t, max(top, high)
+			if c.t = t; i == 0 {
+				top = max(top, high)
+			}
 		}
 	}
 	if top < 0 {

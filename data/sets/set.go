@@ -44,6 +44,9 @@ type Options struct {
 	Client *http.Client
 	// Progress is told how many bytes of the total are downloaded.
 	Progress func(done, total int64)
+	// Targets names arrays of an .npz file that are targets, beside those that
+	// are called so: the outputs of a model that has several.
+	Targets []string
 	// Images are the options of a folder of pictures.
 	Images images.Options
 }

@@ -805,7 +805,7 @@ func FuzzNPZ(f *testing.F) {
 		if err != nil {
 			return
 		}
-		s, err := fromArchive(a, "fuzz.npz")
+		s, err := fromArchive(a, "fuzz.npz", nil)
 		if err != nil {
 			return
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/nadir-ml/nadir/data/digits"
 	"github.com/nadir-ml/nadir/data/images"
 	"github.com/nadir-ml/nadir/data/sets"
+	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
 	"github.com/nadir-ml/nadir/train"
@@ -90,6 +91,12 @@ func (c *command) setOptions(cfg *config.Config) (o sets.Options, done func()) {
 		}
 		if bar != nil {
 			bar.Set(got)
+		}
+	}
+	if m, err := nn.Decode(cfg.Model); err == nil { // else it is said when the model is built
+		_, outs := m.Ports()
+		for _, p := range outs {
+			o.Targets = append(o.Targets, p.Name)
 		}
 	}
 	if s := cfg.Input.Size; len(s) > 0 {
@@ -345,12 +352,14 @@ func (d *dataset) cut(c *command, cfg *config.Config, o openOptions) error {
 		return nil
 	}
 	if o.table == nil {
+		rows := left
 		if chosen != nil {
+			rows = make([]int32, len(left))
 			for i, r := range left {
-				left[i] = chosen[r]
+				rows[i] = chosen[r]
 			}
 		}
-		if err := d.table.Fit(left); err != nil {
+		if err := d.table.Fit(rows); err != nil {
 			return err
 		}
 	}

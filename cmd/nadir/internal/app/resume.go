@@ -110,6 +110,12 @@ func (c *command) resume(ctx context.Context, path string, keys []string) error 
 		c.note(fmt.Sprintf("changed: %s; from here on the run is no longer the one that was begun, bit by bit", strings.Join(changed, ", ")))
 	}
 	c.orderly.Store(true)
+	if s.data.fingerprint != info.Data {
+		info.Data = s.data.fingerprint
+		if err := dir.writeInfo(info); err != nil {
+			return err
+		}
+	}
 	if len(keys) > 0 {
 		if err := dir.write(configFile, config.YAML(s.cfg.Tree)); err != nil {
 			return err
@@ -201,9 +207,15 @@ func extend(keys []string, before *config.Config) []string {
 
 // changes names the keys after which a run that is at a step is another one.
 func changes(before, after *config.Config, step int64) []string {
+	full := func(path string) string { // optim=sgd is optim.name=sgd
+		if contains([]string{"data", "loss", "optim", "schedule"}, path) {
+			path += ".name"
+		}
+		return path
+	}
 	old := map[string]string{}
 	for path, v := range config.Leaves(before.Tree) {
-		old[path] = v.Kind.String() + " " + v.Text
+		old[full(path)] = v.Kind.String() + " " + v.Text
 	}
 	var out []string
 	differs := func(path string) {
@@ -212,9 +224,7 @@ func changes(before, after *config.Config, step int64) []string {
 		}
 	}
 	for path, v := range config.Leaves(after.Tree) {
-		if path == "optim" || path == "data" || path == "loss" || path == "schedule" {
-			path += ".name"
-		}
+		path = full(path)
 		if was, ok := old[path]; !ok || was != v.Kind.String()+" "+v.Text {
 			differs(path)
 		}

@@ -121,14 +121,18 @@ func (r *runDir) describe(cfg *config.Config, d *dataset, from *nn.Sequential) e
 		}
 		info.Preprocess = v.JSON()
 	}
+	if err := r.writeInfo(info); err != nil {
+		return err
+	}
+	return r.write(configFile, config.YAML(cfg.Tree))
+}
+
+func (r *runDir) writeInfo(info runInfo) error {
 	text, err := json.MarshalIndent(info, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := r.write(runFile, append(text, '\n')); err != nil {
-		return err
-	}
-	return r.write(configFile, config.YAML(cfg.Tree))
+	return r.write(runFile, append(text, '\n'))
 }
 
 func (r *runDir) write(name string, text []byte) error {

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/nadir-ml/nadir/ckpt"
+	"github.com/nadir-ml/nadir/format/npy"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// commands are what scripts can do beside what testscript has.
+var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	// exits CODE COMMAND … runs a command that ends with that code, and without
+	// the marks of a crash.
+	"exits": func(ts *testscript.TestScript, _ bool, args []string) {
+		code := 0
+		if err := ts.Exec(args[1], args[2:]...); err != nil {
+			exit, ok := errors.AsType[*exec.ExitError](err)
+			if !ok {
+				ts.Fatalf("%v", err)
+			}
+			code = exit.ExitCode()
+		}
+		if strconv.Itoa(code) != args[0] {
+			ts.Fatalf("exit code %d, want %s", code, args[0])
+		}
+		for _, mark := range []string{"panic:", "goroutine ", "runtime error"} {
+			if strings.Contains(ts.ReadFile("stderr"), mark) {
+				ts.Fatalf("stderr has %q", mark)
+			}
+		}
+	},
+	// make KIND PATH makes a file or folder that a script cannot hold as text.
+	"make": func(ts *testscript.TestScript, _ bool, args []string) {
+		if len(args) < 2 || makers[args[0]] == nil {
+			ts.Fatalf("usage: make KIND PATH")
+		}
+		ts.Check(makers[args[0]](ts.MkAbs(args[1])))
+	},
+	// cut PATH N leaves the first N bytes, or all but the last −N.
+	"cut": func(ts *testscript.TestScript, _ bool, args []string) {
+		text := ts.ReadFile(args[0])
+		n, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		if n < 0 {
+			n += len(text)
+		}
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text[:n]), 0o644))
+	},
+	// flip PATH changes the last byte.
+	"flip": func(ts *testscript.TestScript, _ bool, args []string) {
+		text := []byte(ts.ReadFile(args[0]))
+		text[len(text)-1] ^= 1
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o644))
+	},
+	// replace PATH OLD NEW replaces all of OLD.
+	"replace": func(ts *testscript.TestScript, _ bool, args []string) {
+		text := ts.ReadFile(args[0])
+		if !strings.Contains(text, args[1]) {
+			ts.Fatalf("%s holds no %q", args[0], args[1])
+		}
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o644))
+	},
+	// lock PATH holds the lock on a file until the script's end.
+	"lock": func(ts *testscript.TestScript, _ bool, args []string) {
+		l, err := ckpt.Acquire(ts.MkAbs(args[0]))
+		ts.Check(err)
+		ts.Defer(func() { _ = l.Release() })
+	},
+}
+
+var makers = map[string]func(path string) error{
+	"empty": func(path string) error { return os.WriteFile(path, nil, 0o644) },
+	// a table of 60 rows in three classes, and one of numbers
+	"csv": func(path string) error {
+		var b bytes.Buffer
+		b.WriteString("x,y,w,label\n")
+		for i := range 60 {
+			fmt.Fprintf(&b, "%g,%g,%d,%c\n", float64(i*37%60)/60, float64(i*i%23)/23, 1+i%2, 'a'+rune(i%3))
+		}
+		return os.WriteFile(path, b.Bytes(), 0o644)
+	},
+	"numbers": func(path string) error {
+		var b bytes.Buffer
+		b.WriteString("x,y,z\n")
+		for i := range 60 {
+			x, y := float64(i*37%60)/60, float64(i*i%23)/23
+			fmt.Fprintf(&b, "%g,%g,%g\n", x, y, 3*x-y+0.5)
+		}
+		return os.WriteFile(path, b.Bytes(), 0o644)
+	},
+	// 30 images of 4×4, with labels 0 to 2 beside them
+	"idx": func(path string) error {
+		x := binary.BigEndian.AppendUint32(nil, 0x803)
+		y := binary.BigEndian.AppendUint32(nil, 0x801)
+		for _, n := range []uint32{30, 4, 4} {
+			x = binary.BigEndian.AppendUint32(x, n)
+		}
+		y = binary.BigEndian.AppendUint32(y, 30)
+		for i := range 30 {
+			y = append(y, byte(i%3))
+			for j := range 16 {
+				x = append(x, byte(80*(i%3)+j))
+			}
+		}
+		if err := os.WriteFile(path, x, 0o644); err != nil {
+			return err
+		}
+		return os.WriteFile(strings.NewReplacer("images", "labels", "idx3", "idx1").Replace(path), y, 0o644)
+	},
+	// folders of pictures: two classes, one of them, or two sizes
+	"pictures":       func(path string) error { return pictures(path, []string{"cat", "dog"}, 8, 8) },
+	"one-class":      func(path string) error { return pictures(path, []string{"cat"}, 8, 8) },
+	"mixed-pictures": func(path string) error { return pictures(path, []string{"cat", "dog"}, 8, 9) },
+	// two inputs and two targets
+	"npz": func(path string) error {
+		a, b := tensor.New(tensor.Float32, 40, 3), tensor.New(tensor.Float32, 40, 2)
+		z, v := tensor.New(tensor.Float32, 40, 2), tensor.New(tensor.Int32, 40)
+		for i := range 40 {
+			for j := range 3 {
+				a.SetFlat(3*i+j, float64(i*(j+3)%17)/17)
+			}
+			for j := range 2 {
+				b.SetFlat(2*i+j, float64(i*(j+5)%13)/13)
+				z.SetFlat(2*i+j, a.Flat(3*i+j)-b.Flat(2*i+j))
+			}
+			v.SetFlat(i, float64(i%3))
+		}
+		var out bytes.Buffer
+		if err := npy.WriteArchive(&out, func(yield func(string, *tensor.Tensor) bool) {
+			_ = yield("a", a) && yield("b", b) && yield("z", z) && yield("v", v)
+		}); err != nil {
+			return err
+		}
+		return os.WriteFile(path, out.Bytes(), 0o644)
+	},
+	// a model file whose header says that it is longer than any memory
+	"huge-header": func(path string) error {
+		return os.WriteFile(path, append(binary.LittleEndian.AppendUint64(nil, 1<<62), "{}"...), 0o644)
+	},
+	"overlap": func(path string) error {
+		return safetensors(path, `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}`, 12)
+	},
+	"overflow": func(path string) error {
+		return safetensors(path, `{"a":{"dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,0]}}`, 0)
+	},
+	"bare": func(path string) error {
+		return safetensors(path, `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8)
+	},
+	"gz": func(path string) error {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		if _, err := w.Write(text); err != nil {
+			return err
+		}
+		if err := w.Close(); err != nil {
+			return err
+		}
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+		return os.WriteFile(path+".gz", b.Bytes(), 0o644)
+	},
+}
+
+func safetensors(path, header string, size int) error {
+	out := append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...)
+	return os.WriteFile(path, append(out, make([]byte, size)...), 0o644)
+}
+
+func pictures(path string, classes []string, size, last int) error {
+	for c, class := range classes {
+		dir := filepath.Join(path, class)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		for i := range 10 {
+			n := size
+			if c == len(classes)-1 && i == 9 {
+				n = last
+			}
+			m := image.NewGray(image.Rect(0, 0, n, n))
+			for p := range m.Pix {
+				m.Pix[p] = color.Gray{Y: uint8(100*c + 7*i + p%9)}.Y
+			}
+			var b bytes.Buffer
+			if err := png.Encode(&b, m); err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.png", i)), b.Bytes(), 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
