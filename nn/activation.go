@@ -17,7 +17,18 @@ type Activation struct {
 	Name string         `spec:"name" doc:"name of the layer"`
 }
 
+// Validate refuses a layer without an activation.
+func (a Activation) Validate() error {
+	if a.Act == nil {
+		return spec.Field("activation", "there is none; say linear for x itself")
+	}
+	return nil
+}
+
 // Apply applies the activation.
 func (a Activation) Apply(s *Scope, x graph.Node) graph.Node {
-	return activate(s, a.Act, x.ToFloat())
+	if !check(s, a.Validate()) {
+		return graph.Node{}
+	}
+	return a.Act.Apply(s, x.ToFloat())
 }

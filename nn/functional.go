@@ -82,8 +82,8 @@ func (m Functional) Trace(s *Scope, in []graph.Node) []graph.Node {
 	}
 	for i, p := range ins {
 		x := in[i]
-		if p.Shape != nil && x.Valid() && !x.Shape()[1:].Equal(p.Shape) {
-			x = s.B.Fail("input %q: the data has samples of shape %v, the model wants %v", p.Name, x.Shape()[1:], p.Shape)
+		if p.Shape != nil && x.Valid() && (x.Rank() == 0 || !x.Shape()[1:].Equal(p.Shape)) {
+			x = s.B.Fail("input %q: the data is %v, the model wants samples of shape %v", p.Name, x.Type(), p.Shape)
 		}
 		put(p.Name, x)
 	}
@@ -171,7 +171,7 @@ func (m Functional) apply(s *Scope, e Entry, l Layer, name string, xs []graph.No
 		return j.Join(c, xs)
 	}
 	if e.Share != "" {
-		return s.Again(e.Share, l, xs, run)
+		return s.Again(e.Share, name, l, xs, run)
 	}
 	return s.SubFunc(name, l, xs, run)
 }

@@ -24,9 +24,12 @@ func standIn(s *Scope, x graph.Node, shape tensor.Shape) graph.Node {
 
 // Apply checks the shape.
 func (i Input) Apply(s *Scope, x graph.Node) graph.Node {
-	if x.Valid() && !x.Shape()[1:].Equal(i.Shape) {
-		s.B.Misfit("samples have shape %v, the model wants %v", x.Shape()[1:], i.Shape)
-		return standIn(s, x, i.Shape)
+	switch {
+	case !x.Valid() || x.Rank() > 0 && x.Shape()[1:].Equal(i.Shape):
+		return x
+	case x.Rank() == 0:
+		return s.B.Fail("wants a batch of samples, got %v", x.Type())
 	}
-	return x
+	s.B.Misfit("samples have shape %v, the model wants %v", x.Shape()[1:], i.Shape)
+	return standIn(s, x, i.Shape)
 }

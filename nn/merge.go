@@ -3,6 +3,7 @@ package nn
 import (
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
 )
 
 func init() {
@@ -11,7 +12,7 @@ func init() {
 	Layers.Register("concatenate", Concatenate{}, spec.Alias("concat"), spec.Doc("the inputs side by side"))
 }
 
-// Add is the sum of its inputs, whose shapes broadcast.
+// Add is the sum of its inputs. The shapes of their samples broadcast.
 type Add struct {
 	Name string `spec:"name" doc:"name of the layer"`
 }
@@ -24,7 +25,8 @@ func (Add) Join(_ *Scope, xs []graph.Node) graph.Node {
 	return fold(xs, graph.Node.Add)
 }
 
-// Multiply is the product of its inputs, whose shapes broadcast.
+// Multiply is the product of its inputs, element by element. The shapes of
+// their samples broadcast.
 type Multiply struct {
 	Name string `spec:"name" doc:"name of the layer"`
 }
@@ -37,10 +39,29 @@ func (Multiply) Join(_ *Scope, xs []graph.Node) graph.Node {
 	return fold(xs, graph.Node.Mul)
 }
 
+// fold joins inputs. Where samples have fewer axes than others, axes of length 1
+// are put in front of theirs, behind the batch's.
 func fold(xs []graph.Node, f func(a, b graph.Node) graph.Node) graph.Node {
-	y := xs[0].ToFloat()
-	for _, x := range xs[1:] {
-		if z := f(y, x.ToFloat()); z.Valid() { // else the layers behind are checked with the shape so far
+	rank := 0
+	for _, x := range xs {
+		rank = max(rank, x.Rank())
+	}
+	var y graph.Node
+	for i, x := range xs {
+		if x = x.ToFloat(); x.Valid() && x.Rank() > 0 && x.Rank() < rank {
+			shape := make(tensor.Shape, rank)
+			for a := range shape {
+				shape[a] = 1
+			}
+			shape[0] = x.Dim(0)
+			copy(shape[rank-x.Rank()+1:], x.Shape()[1:])
+			x = x.Reshape(shape...)
+		}
+		if i == 0 {
+			y = x
+			continue
+		}
+		if z := f(y, x); z.Valid() { // else the layers behind are checked with the shape so far
 			y = z
 		}
 	}

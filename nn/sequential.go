@@ -2,6 +2,7 @@ package nn
 
 import (
 	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/spec"
 )
 
 // Sequential applies layers one after the other. m[:4] is a model's lower
@@ -19,6 +20,9 @@ func (m Sequential) Apply(s *Scope, x graph.Node) graph.Node {
 	}
 	return x
 }
+
+// MarshalSpec writes a list of layers.
+func (m Sequential) MarshalSpec() (spec.Value, error) { return encodeLayers(m) }
 
 // Ports is one input, whose shape is that of an Input layer in front, and one
 // output.

@@ -33,6 +33,9 @@ func (l Standardize) Apply(s *Scope, x graph.Node) graph.Node {
 	if !x.Valid() {
 		return x
 	}
+	if x.Rank() == 0 {
+		return s.B.Fail("wants a batch of samples, got %v", x.Type())
+	}
 	shape := x.Shape()[1:]
 	mean, variance := s.Stat("mean", initial.Zeros{}, shape...), s.Stat("variance", initial.Ones{}, shape...)
 	return x.ToFloat().Sub(mean).Div(variance.Sqrt().AddScalar(1e-10))

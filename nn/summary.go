@@ -88,7 +88,7 @@ func Summarize(m Model, in []graph.Type, set *param.Set) (*Summary, error) {
 			continue
 		}
 		top = append(top, a.Path)
-		r := Row{Name: a.Path, Kind: KindOf(a.Layer), Layer: a.Layer, Shared: a.Shared}
+		r := Row{Name: a.Name, Kind: KindOf(a.Layer), Layer: a.Layer, Shared: a.Shared}
 		if a.Out.Valid() && a.Out.Rank() > 0 {
 			r.Output = a.Out.Shape()[1:].Clone()
 		}
@@ -98,7 +98,7 @@ func Summarize(m Model, in []graph.Type, set *param.Set) (*Summary, error) {
 			}
 		}
 		if label[a.Out] == "" {
-			label[a.Out] = a.Path
+			label[a.Out] = a.Name
 		}
 		if !a.Shared {
 			r.add(params, a)

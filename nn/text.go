@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/nadir-ml/nadir/spec"
-	"github.com/nadir-ml/nadir/tensor"
 )
 
 // Decode reads a model: a list of layers, or a mapping with layers and
@@ -72,9 +71,8 @@ type functional struct {
 }
 
 type share struct {
-	Of     string   `spec:"of,required,scalar"`
-	Name   string   `spec:"name"`
-	Inputs []string `spec:"inputs"`
+	Of   string `spec:"of,required,scalar"`
+	Name string `spec:"name"`
 }
 
 func decodeFunctional(v spec.Value) (Model, error) {
@@ -96,6 +94,9 @@ func decodeFunctional(v spec.Value) (Model, error) {
 		}
 	case spec.List:
 		for _, e := range f.Inputs.Items {
+			if e.Kind != spec.String {
+				errs = append(errs, at(e, "inputs: want names, or a mapping of names to shapes, such as {a: 28x28}"))
+			}
 			m.In = append(m.In, Port{Name: e.Text})
 		}
 	default:
@@ -117,27 +118,25 @@ func decodeFunctional(v spec.Value) (Model, error) {
 
 func decodeEntry(v spec.Value) (e Entry, err error) {
 	if v.Kind == spec.Map && len(v.Entries) == 1 {
-		body := v.Entries[0].Value
-		if v.Entries[0].Key == "share" {
-			var s share
-			err := spec.Decode(body, &s)
-			return Entry{Share: s.Of, Name: s.Name, Inputs: s.Inputs}, err
-		}
-		if body.Kind == spec.Map {
-			if in, ok := body.Get("inputs"); ok {
-				if in.Kind == spec.String {
-					in = spec.Value{Kind: spec.List, Pos: in.Pos, Items: []spec.Value{in}}
-				}
-				if err := spec.Decode(in, &e.Inputs); err != nil {
-					return e, err
-				}
-				entry := v.Entries[0]
-				if entry.Value = body.Without("inputs"); len(entry.Value.Entries) == 0 {
-					v = spec.Value{Kind: spec.String, Pos: entry.Pos, Text: entry.Key}
-				} else {
-					v.Entries = []spec.Entry{entry}
-				}
+		entry := v.Entries[0]
+		if in, ok := entry.Value.Get("inputs"); ok {
+			if in.Kind == spec.String {
+				in = spec.Value{Kind: spec.List, Pos: in.Pos, Items: []spec.Value{in}}
 			}
+			if err := spec.Decode(in, &e.Inputs); err != nil {
+				return e, err
+			}
+			if entry.Value = entry.Value.Without("inputs"); len(entry.Value.Entries) == 0 {
+				v = spec.Value{Kind: spec.String, Pos: entry.Pos, Text: entry.Key}
+			} else {
+				v.Entries = []spec.Entry{entry}
+			}
+		}
+		if entry.Key == "share" {
+			var s share
+			err := spec.Decode(entry.Value, &s)
+			e.Share, e.Name = s.Of, s.Name
+			return e, err
 		}
 	}
 	err = spec.Decode(v, &e.Layer)
@@ -153,9 +152,9 @@ func encodeFunctional(m Functional) (spec.Value, error) {
 	if len(m.In) > 0 {
 		ins := spec.Value{Kind: spec.Map}
 		for _, p := range m.In {
-			v := spec.Value{}
-			if p.Shape != nil {
-				v = spec.Str(tensor.Shape(p.Shape).Times())
+			v, err := spec.Encode(p.Shape)
+			if err != nil {
+				return out, err
 			}
 			ins.Entries = append(ins.Entries, spec.Entry{Key: p.Name, Value: v})
 		}

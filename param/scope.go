@@ -33,6 +33,7 @@ type Scope struct {
 	trace  *trace
 	counts map[string]int
 	used   map[string]bool // names of layers here
+	again  bool            // within a layer that is applied once more
 }
 
 type trace struct {
@@ -46,7 +47,8 @@ type trace struct {
 // Applied is one layer's place in a trace: what summaries, probes and pictures
 // go by.
 type Applied struct {
-	Path   string
+	Path   string // of the parameters
+	Name   string // Path, or what the result of a layer applied again is called
 	Layer  Layer
 	In     []graph.Node
 	Out    graph.Node
@@ -171,13 +173,13 @@ func (s *Scope) AutoName(kind string) string {
 // Sub applies a layer under a name of its own: the boundary that parameters'
 // paths, errors and probes go by.
 func (s *Scope) Sub(name string, l Layer, x graph.Node) graph.Node {
-	return s.sub(name, l, []graph.Node{x}, false, func(c *Scope) graph.Node { return l.Apply(c, x) })
+	return s.sub(name, name, l, []graph.Node{x}, false, func(c *Scope) graph.Node { return l.Apply(c, x) })
 }
 
 // SubFunc is Sub for a layer that takes several inputs: apply is called with
 // the layer's scope.
 func (s *Scope) SubFunc(name string, l Layer, in []graph.Node, apply func(*Scope) graph.Node) graph.Node {
-	return s.sub(name, l, in, false, apply)
+	return s.sub(name, name, l, in, false, apply)
 }
 
 // Share makes a layer that can be applied to several inputs with the same
@@ -187,13 +189,14 @@ func (s *Scope) Share(name string, l Layer) func(graph.Node) graph.Node {
 	return func(x graph.Node) graph.Node {
 		shared := again
 		again = true
-		return s.sub(name, l, []graph.Node{x}, shared, func(c *Scope) graph.Node { return l.Apply(c, x) })
+		return s.sub(name, name, l, []graph.Node{x}, shared, func(c *Scope) graph.Node { return l.Apply(c, x) })
 	}
 }
 
-// Again applies a layer of that path once more, with the parameters it has.
-func (s *Scope) Again(name string, l Layer, in []graph.Node, apply func(*Scope) graph.Node) graph.Node {
-	return s.sub(name, l, in, true, apply)
+// Again applies the layer of that name once more, with the parameters it has.
+// as is what the result is called.
+func (s *Scope) Again(name, as string, l Layer, in []graph.Node, apply func(*Scope) graph.Node) graph.Node {
+	return s.sub(name, as, l, in, true, apply)
 }
 
 // origin names the layers that nodes come from, with their shapes.
@@ -206,7 +209,7 @@ func (s *Scope) origin(in []graph.Node) string {
 		from := "the data"
 		for i := len(s.trace.layers) - 1; i >= 0; i-- {
 			if s.trace.layers[i].Out == x {
-				from = s.trace.layers[i].Path
+				from = s.trace.layers[i].Name
 				break
 			}
 		}
@@ -215,11 +218,11 @@ func (s *Scope) origin(in []graph.Node) string {
 	return strings.Join(parts, " and ")
 }
 
-func (s *Scope) sub(name string, l Layer, in []graph.Node, shared bool, apply func(*Scope) graph.Node) graph.Node {
+func (s *Scope) sub(name, as string, l Layer, in []graph.Node, shared bool, apply func(*Scope) graph.Node) graph.Node {
 	if name == "" || strings.ContainsAny(name, "/#,!*?[]{}") {
 		return s.B.Fail("layer name %q: want letters, digits, _, -, . and the like, without / # , ! * ? [ ] { }", name)
 	}
-	c := &Scope{B: s.B, path: s.join(name), trace: s.trace, counts: map[string]int{}, used: map[string]bool{}}
+	c := &Scope{B: s.B, path: s.join(name), trace: s.trace, counts: map[string]int{}, used: map[string]bool{}, again: shared || s.again}
 	switch {
 	case shared:
 		c.trace.forget(c.path)
@@ -228,7 +231,7 @@ func (s *Scope) sub(name string, l Layer, in []graph.Node, shared bool, apply fu
 	}
 	s.used[name] = true
 	i := len(s.trace.layers)
-	s.trace.layers = append(s.trace.layers, Applied{Path: c.path, Layer: l, In: slices.Clone(in), Shared: shared, Depth: strings.Count(c.path, "/")})
+	s.trace.layers = append(s.trace.layers, Applied{Path: c.path, Name: s.join(as), Layer: l, In: slices.Clone(in), Shared: c.again, Depth: strings.Count(c.path, "/")})
 	before, origin := s.B.SetPath(c.path), s.B.SetOrigin(s.origin(in))
 	out := apply(c)
 	s.B.SetPath(before)

@@ -230,10 +230,24 @@ func encodeInterface(v reflect.Value, path string) (Value, error) {
 	return Value{Kind: Map, Entries: append([]Entry{{Key: "name", Value: Str(e.name)}}, body.Entries...)}, nil
 }
 
+// lacks reports whether a required field is zero: then the name alone cannot be
+// read back.
+func lacks(x reflect.Value) bool {
+	if x.Kind() != reflect.Struct {
+		return false
+	}
+	for _, f := range fieldsOf(x.Type()) {
+		if f.required && x.FieldByIndex(f.index).IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
 // encode writes what the name alone does not say: null where it says all.
 func (e *entry) encode(v reflect.Value, path string) (Value, error) {
 	p, x := indirect(e.proto), indirect(v)
-	if !x.IsValid() || reflect.DeepEqual(p.Interface(), x.Interface()) {
+	if !x.IsValid() || reflect.DeepEqual(p.Interface(), x.Interface()) && !lacks(x) {
 		return Value{}, nil
 	}
 	if out, ok, err := encodeCustom(x, path); ok {
