@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -460,13 +461,14 @@ func (s *session) curves() error {
 		return nil
 	}
 	p := plot.Curves{Title: s.dir.path, Best: s.bestIndex()}
-	for _, v := range h[0].Train {
+	validated := slices.ContainsFunc(h, func(e train.Epoch) bool { return e.Val != nil })
+	for _, v := range h[len(h)-1].Train {
 		m := plot.Metric{Name: v.Name, Loss: v.Name == "loss" || v.Name == "mae" || v.Name == "rmse" || v.Name == "mse"}
 		for _, e := range h {
 			t, _ := e.Train.Get(v.Name)
 			m.Train = append(m.Train, t)
-			if e.Val != nil {
-				x, _ := e.Val.Get(v.Name)
+			if validated {
+				x, _ := e.Val.Get(v.Name) // NaN in an epoch without
 				m.Val = append(m.Val, x)
 			}
 		}
