@@ -21,8 +21,8 @@ type Add struct {
 func (Add) Apply(_ *Scope, x graph.Node) graph.Node { return x.ToFloat() }
 
 // Join adds the inputs.
-func (Add) Join(_ *Scope, xs []graph.Node) graph.Node {
-	return fold(xs, graph.Node.Add)
+func (Add) Join(s *Scope, xs []graph.Node) graph.Node {
+	return fold(s, xs, graph.Node.Add)
 }
 
 // Multiply is the product of its inputs, element by element. The shapes of
@@ -35,13 +35,13 @@ type Multiply struct {
 func (Multiply) Apply(_ *Scope, x graph.Node) graph.Node { return x.ToFloat() }
 
 // Join multiplies the inputs.
-func (Multiply) Join(_ *Scope, xs []graph.Node) graph.Node {
-	return fold(xs, graph.Node.Mul)
+func (Multiply) Join(s *Scope, xs []graph.Node) graph.Node {
+	return fold(s, xs, graph.Node.Mul)
 }
 
 // fold joins inputs. Where samples have fewer axes than others, axes of length 1
 // are put in front of theirs, behind the batch's.
-func fold(xs []graph.Node, f func(a, b graph.Node) graph.Node) graph.Node {
+func fold(s *Scope, xs []graph.Node, f func(a, b graph.Node) graph.Node) graph.Node {
 	rank := 0
 	for _, x := range xs {
 		rank = max(rank, x.Rank())
@@ -61,9 +61,11 @@ func fold(xs []graph.Node, f func(a, b graph.Node) graph.Node) graph.Node {
 			y = x
 			continue
 		}
-		if z := f(y, x); z.Valid() { // else the layers behind are checked with the shape so far
-			y = z
+		z := f(y, x)
+		if !z.Valid() && y.Valid() {
+			return standIn(s, y, y.Shape()[min(1, y.Rank()):])
 		}
+		y = z
 	}
 	return y
 }
