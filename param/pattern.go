@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Match lists the weights and statistics that the patterns choose, in order.
@@ -118,6 +119,9 @@ func expand(pat string) ([]string, error) {
 		if end < 0 {
 			return nil, fmt.Errorf("pattern %q: { is never closed", pat)
 		}
+		if strings.IndexByte(g[open+1:open+end], '{') >= 0 {
+			return nil, fmt.Errorf("pattern %q: { within { }", pat)
+		}
 		var alts []string
 		for _, alt := range strings.Split(g[open+1:open+end], ",") {
 			alts = append(alts, g[:open]+alt+g[open+end+1:])
@@ -135,12 +139,15 @@ func checkGlob(g string) error {
 		return fmt.Errorf("is empty")
 	}
 	for i := 0; i < len(g); i++ {
-		if g[i] == '[' {
+		switch g[i] {
+		case '[':
 			end := strings.IndexByte(g[i:], ']')
 			if end < 2 {
 				return fmt.Errorf("[ is never closed, or holds nothing")
 			}
 			i += end
+		case ']', '}':
+			return fmt.Errorf("%c closes nothing", g[i])
 		}
 	}
 	return nil
@@ -164,36 +171,57 @@ func matchesAny(globs []string, name string) bool {
 	return false
 }
 
-// glob matches the whole of name. * and ? stop at a slash.
+// glob matches the whole of name. * and ? stop at a slash, so that where a *
+// took too little only the last one needs to take more.
 func glob(g, name string) bool {
-	for g != "" {
-		switch g[0] {
-		case '*':
-			for i := 0; ; i++ {
-				if glob(g[1:], name[i:]) {
-					return true
-				}
-				if i == len(name) || name[i] == '/' {
-					return false
-				}
+	var star, rest string // what follows the last *, and what was left when it took as little as it could
+	starred := false
+	for {
+		switch {
+		case g != "" && g[0] == '*':
+			star, rest, starred = g[1:], name, true
+			g = g[1:]
+			continue
+		case g == "" && name == "":
+			return true
+		case g != "" && name != "":
+			if n, m := step(g, name); n > 0 {
+				g, name = g[n:], name[m:]
+				continue
 			}
-		case '[':
-			end := strings.IndexByte(g, ']')
-			if name == "" || name[0] == '/' || !inClass(g[1:end], name[0]) {
-				return false
-			}
-			g, name = g[end+1:], name[1:]
-		default:
-			if name == "" || g[0] != name[0] && (g[0] != '?' || name[0] == '/') {
-				return false
-			}
-			g, name = g[1:], name[1:]
 		}
+		_, m := utf8.DecodeRuneInString(rest)
+		if !starred || m == 0 || rest[0] == '/' {
+			return false
+		}
+		rest = rest[m:]
+		g, name = star, rest
 	}
-	return name == ""
 }
 
-func inClass(class string, c byte) bool {
+// step matches one character of name with the beginning of g, which is not a *,
+// and gives the lengths of both, 0 where they differ.
+func step(g, name string) (n, m int) {
+	c, m := utf8.DecodeRuneInString(name)
+	switch g[0] {
+	case '?':
+		if c != '/' {
+			return 1, m
+		}
+	case '[':
+		end := strings.IndexByte(g, ']')
+		if c != '/' && inClass([]rune(g[1:end]), c) {
+			return end + 1, m
+		}
+	default:
+		if d, n := utf8.DecodeRuneInString(g); c == d {
+			return n, m
+		}
+	}
+	return 0, 0
+}
+
+func inClass(class []rune, c rune) bool {
 	for i := 0; i < len(class); i++ {
 		if i+2 < len(class) && class[i+1] == '-' {
 			if class[i] <= c && c <= class[i+2] {

@@ -173,7 +173,7 @@ func (s *Set) CopyFrom(src *Set, skip ...Kind) error {
 // Graft copies weights and statistics from another set into those of the same
 // name here, or of the name that rename gives for it ("" leaves one out), and
 // lists what was copied and what of this set got nothing. A shape that differs
-// is an error, and then nothing was changed.
+// and a name that two would get are errors, and then nothing was changed.
 func (s *Set) Graft(from *Set, rename func(name string) string) (copied, missing []string, err error) {
 	pairs := map[*Param]*Param{}
 	for _, q := range from.list {
@@ -187,6 +187,9 @@ func (s *Set) Graft(from *Set, rename func(name string) string) (copied, missing
 		}
 		if !p.Value.Shape().Equal(q.Value.Shape()) {
 			return nil, nil, fmt.Errorf("graft: %q has shape %v, but %q wants %v", q.Name, q.Value.Shape(), p.Name, p.Value.Shape())
+		}
+		if twin := pairs[p]; twin != nil {
+			return nil, nil, fmt.Errorf("graft: %q and %q would both go to %q", twin.Name, q.Name, p.Name)
 		}
 		pairs[p] = q
 	}
