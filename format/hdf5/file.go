@@ -121,7 +121,7 @@ func sizes(c *cursor) error {
 }
 
 func (f *File) superblock0(c *cursor, version int) error {
-	if c.u8() != 0 || c.u8() != 0 || c.u8() != 0 || c.u8() != 0 {
+	if c.u32() != 0 {
 		return c.unsupported("a version of its parts is not known")
 	}
 	if err := sizes(c); err != nil {
