@@ -85,6 +85,12 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 
 var makers = map[string]func(path string) error{
 	"empty": func(path string) error { return os.WriteFile(path, nil, 0o644) },
+	// configurations beyond the limits
+	"deep.yaml": func(path string) error {
+		return write(path, "model: ", strings.Repeat("[", 100), strings.Repeat("]", 100))
+	},
+	"big.yaml":   func(path string) error { return write(path, "# ", strings.Repeat("x", 1<<20), "\n") },
+	"alias.yaml": func(path string) error { return write(path, "a: &a 1\nmodel: [", strings.Repeat("*a, ", 1200), "1]\n") },
 	// a table of 60 rows in three classes, and one of numbers
 	"csv": func(path string) error {
 		var b bytes.Buffer
@@ -179,6 +185,10 @@ var makers = map[string]func(path string) error{
 		}
 		return os.WriteFile(path+".gz", b.Bytes(), 0o644)
 	},
+}
+
+func write(path string, parts ...string) error {
+	return os.WriteFile(path, []byte(strings.Join(parts, "")), 0o644)
 }
 
 func safetensors(path, header string, size int) error {

@@ -181,9 +181,11 @@ func nearFiles(path string) string {
 	}
 	var names []string
 	for _, e := range entries {
-		names = append(names, filepath.Join(dir, e.Name()))
+		if !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, filepath.Join(dir, e.Name()))
+		}
 	}
-	if len(spec.Nearest(path, names)) == 0 {
+	if len(names) == 0 {
 		return ""
 	}
 	return "; " + didYouMean(path, names)

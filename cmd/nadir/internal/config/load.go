@@ -324,7 +324,7 @@ func hint(err error) error {
 			continue
 		}
 		for _, k := range keys {
-			if strings.HasSuffix(k, "."+e.Word) {
+			if strings.HasSuffix(k, "."+e.Word) || k == "optim.lr" && e.Word == "learning_rate" {
 				c := *e
 				c.Msg += fmt.Sprintf("; it is written %s", k)
 				c.Word, c.Nearest = "", nil
