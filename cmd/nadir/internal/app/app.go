@@ -104,17 +104,12 @@ came from.`,
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			var names []string
-			for _, v := range cmd.Commands() {
-				names = append(names, v.Name())
-			}
 			if strings.Contains(args[0], "=") {
 				return usage("no verb: to train with %s, write nadir train %s", args[0], strings.Join(args, " "))
 			}
-			return usage("unknown verb %q; %s", args[0], didYouMean(args[0], names))
+			return unknownVerb(cmd, args[0])
 		},
 	}
-	root.CompletionOptions.HiddenDefaultCmd = false
 	flags := root.PersistentFlags()
 	flags.BoolVar(&c.json, "json", false, "print JSON on stdout and nothing else there")
 	flags.BoolVar(&c.quiet, "quiet", false, "say nothing but errors")
@@ -122,11 +117,13 @@ came from.`,
 	for _, verb := range verbs {
 		root.AddCommand(verb(c))
 	}
+	c.dress(root)
 	return root
 }
 
 // verbs lists the constructors of all verbs.
-var verbs = []func(*command) *cobra.Command{trainVerb, resumeVerb, evalVerb, predictVerb, summaryVerb}
+var verbs = []func(*command) *cobra.Command{trainVerb, resumeVerb, evalVerb, predictVerb, summaryVerb, dataVerb,
+	configVerb, versionVerb, completionVerb}
 
 // words takes a verb's words apart.
 func words(cmd *cobra.Command, args []string) (targets, keys []string, err error) {

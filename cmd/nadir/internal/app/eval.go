@@ -15,7 +15,6 @@ import (
 
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/term"
 	"github.com/nadir-ml/nadir/data"
-	"github.com/nadir-ml/nadir/data/csv"
 	"github.com/nadir-ml/nadir/internal/plot"
 	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/spec"
@@ -61,6 +60,9 @@ type evaluation struct {
 }
 
 func (c *command) eval(ctx context.Context, target string, keys []string, confusion string, force bool) error {
+	if err := meant("eval", keys, "data", "input", "output", "loss", "metrics", "sample_weight", "precision", "seed", "threads"); err != nil {
+		return err
+	}
 	s, err := c.openSubject("eval", target, keys)
 	if err != nil {
 		return err
@@ -104,18 +106,20 @@ func (c *command) measured(ctx context.Context, s *subject, in *intake) (d *data
 	if s.run == "" && !given {
 		return nil, nil, "", usage("%s belongs to no run, so eval needs to be told what to measure it on: data=mnist, data=FILE or data=FOLDER", s.path)
 	}
-	if s.cfg.Input.Size == nil {
-		s.cfg.Input.Size = in.picture()
+	cfg, err := s.reading(given)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	if cfg.Input.Size == nil {
+		cfg.Input.Size = in.picture()
 	}
 	o := openOptions{table: s.table, whole: given}
 	if !given {
-		info, err := (&runDir{path: s.run}).info()
-		if err != nil {
+		if o.within, err = s.home(); err != nil {
 			return nil, nil, "", err
 		}
-		o.within = info.Dir
 	}
-	if d, err = c.openData(ctx, s.cfg, o); err != nil {
+	if d, err = c.openData(ctx, cfg, o); err != nil {
 		return nil, nil, "", err
 	}
 	defer func() {
@@ -123,10 +127,8 @@ func (c *command) measured(ctx context.Context, s *subject, in *intake) (d *data
 			d.Close()
 		}
 	}()
-	if given {
-		if t, ok := d.train.(*csv.Source); ok {
-			d.notes = append(d.notes, t.Notes()...)
-		}
+	if given && d.table != nil {
+		d.notes = append(d.notes, d.table.Notes()...)
 	}
 	for _, n := range d.notes {
 		c.note(n)

@@ -75,6 +75,10 @@ func (c *command) newIntake(s *subject) (*intake, error) {
 			return nil, &spec.Error{Pos: v.Pos, Path: "input." + f.key, Msg: "input." + f.key + ": want a number other than 0, or a list of them, one a channel"}
 		}
 	}
+	_, standard := s.said("input", "standardize")
+	if in.scaled && (in.scale != 0 || in.mean != nil || in.std != nil || standard) {
+		c.note("input.* is applied before the preprocessing that the model has of its own")
+	}
 	return in, nil
 }
 
@@ -208,7 +212,7 @@ func (in *intake) turn(i int, have data.Field, sample *tensor.Tensor) (*turn, er
 			channels = own.Shape[n-1]
 		}
 		if n := len(f.v); n > 1 && n != channels && n != own.Shape.Len() {
-			return nil, usage("input.%s: %d numbers for %d channels", f.key, n, channels)
+			return nil, usage("input.%s: want one number, one a channel (%d) or one an element (%d), found %d", f.key, channels, own.Shape.Len(), n)
 		}
 	}
 	return t, nil

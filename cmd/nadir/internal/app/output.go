@@ -139,6 +139,8 @@ func short(text string, n int) string {
 // measure writes a measured number with four significant digits or so.
 func measure(v float64) string {
 	switch a := math.Abs(v); {
+	case v == 0:
+		return "0"
 	case v != v:
 		return "–"
 	case a != 0 && (a < 1e-3 || a >= 1e6):

@@ -58,6 +58,9 @@ label's column. A line is printed for each row; rows count from 0.`,
 }
 
 func (c *command) predict(ctx context.Context, model string, inputs, keys []string) error {
+	if err := meant("predict", keys, "data", "input", "output", "precision", "seed", "threads"); err != nil {
+		return err
+	}
 	s, err := c.openSubject("predict", model, keys)
 	if err != nil {
 		return err
@@ -100,7 +103,7 @@ func expand(inputs []string) ([]string, error) {
 		}
 		info, err := os.Stat(path)
 		if err != nil {
-			return nil, &data.Error{Path: path, Msg: "there is no such file or folder" + beside(path)}
+			return nil, &data.Error{Path: path, Msg: "there is no such file or folder" + nearFiles(path)}
 		}
 		if !info.IsDir() {
 			out = append(out, path)
@@ -132,10 +135,21 @@ func (c *command) fitStandard(ctx context.Context, s *subject, in *intake) error
 	if !now {
 		return nil
 	}
-	if _, ok := s.said("data", "name"); !ok && s.run == "" {
+	_, other := s.said("data", "name")
+	if !other && s.run == "" {
 		return usage("input.standardize=%s wants the data whose training part it is: data=", v.Text)
 	}
-	d, err := c.openData(ctx, s.cfg, openOptions{table: s.table})
+	cfg, err := s.reading(other)
+	if err != nil {
+		return err
+	}
+	o := openOptions{table: s.table}
+	if !other {
+		if o.within, err = s.home(); err != nil {
+			return err
+		}
+	}
+	d, err := c.openData(ctx, cfg, o)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -59,7 +58,7 @@ func locate(verb, target string) (path, run string, err error) {
 	}
 	info, err := os.Stat(target)
 	if err != nil {
-		return "", "", usage("no file or folder is called %q%s", target, beside(target))
+		return "", "", usage("no file or folder is called %q%s", target, nearFiles(target))
 	}
 	dir := filepath.Clean(target)
 	if !info.IsDir() {
@@ -82,29 +81,6 @@ func isRun(dir string) bool {
 	return exists(filepath.Join(dir, runFile)) && exists(filepath.Join(dir, configFile))
 }
 
-// beside says what is called nearly as path is.
-func beside(path string) string {
-	dir, base := filepath.Split(path)
-	entries, err := os.ReadDir(cmp.Or(dir, "."))
-	if err != nil {
-		return ""
-	}
-	var names []string
-	for _, e := range entries {
-		if n := min(3, len(base), len(e.Name())); strings.EqualFold(e.Name()[:n], base[:n]) {
-			names = append(names, e.Name())
-		}
-	}
-	if len(names) == 0 {
-		return ""
-	}
-	near := spec.Nearest(base, names)
-	for i := range near {
-		near[i] = filepath.Join(dir, near[i])
-	}
-	return "; " + didYouMean(path, near)
-}
-
 // said is the value of a key where the user gave it now: not in the run's
 // configuration, and not as a default.
 func (s *subject) said(path ...string) (spec.Value, bool) {
@@ -121,6 +97,58 @@ func (s *subject) said(path ...string) (spec.Value, bool) {
 	}
 	own := s.run != "" && v.Pos.File == filepath.Join(s.run, configFile)
 	return v, !own && v.Pos.File != config.BuiltIn
+}
+
+// meant refuses keys that a verb makes nothing of. The words are of the command
+// line: the environment is for all verbs.
+func meant(verb string, keys []string, tops ...string) error {
+	for _, word := range keys {
+		key, _, _ := strings.Cut(word, "=")
+		if top, _, _ := strings.Cut(key, "."); !contains(tops, top) && contains(config.Keys(), top) {
+			return usage("%s: %s has no meaning here; %s takes %s", word, top, verb, strings.Join(tops, ", "))
+		}
+	}
+	return nil
+}
+
+// reading is the configuration that data is opened with. What input.* asks for
+// is done behind it. Where the data is not the run's own, what the run said of
+// its columns does not hold.
+func (s *subject) reading(other bool) (*config.Config, error) {
+	cfg := *s.cfg
+	cfg.Tree = cfg.Tree.Without("input")
+	d, _ := cfg.Tree.Get("data")
+	for _, key := range []string{"label", "ignore", "url"} {
+		v, now := s.said("data", key)
+		if now && s.table != nil && key != "url" {
+			return nil, &spec.Error{Pos: v.Pos, Path: "data." + key, Msg: "data." + key + ": the model was saved with the columns that it takes"}
+		}
+		if other && !now && d.Kind == spec.Map {
+			d = d.Without(key)
+			switch key {
+			case "label":
+				cfg.Data.Label = ""
+			case "ignore":
+				cfg.Data.Ignore = nil
+			case "url":
+				cfg.Data.URL = ""
+			}
+		}
+	}
+	cfg.Tree = cfg.Tree.With("data", d)
+	if _, now := s.said("sample_weight"); other && !now {
+		cfg.SampleWeight, cfg.Tree = "", cfg.Tree.Without("sample_weight")
+	}
+	return &cfg, nil
+}
+
+// home is the folder that the run was begun in, from which its paths go.
+func (s *subject) home() (string, error) {
+	if s.run == "" {
+		return "", nil
+	}
+	info, err := (&runDir{path: s.run}).info()
+	return info.Dir, err
 }
 
 // net ties the model to rows of a schema, for evaluation and prediction.

@@ -2,9 +2,9 @@ package app
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nadir-ml/nadir/act"
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/term"
 	"github.com/nadir-ml/nadir/data"
@@ -22,7 +23,6 @@ import (
 	"github.com/nadir-ml/nadir/internal/plot"
 	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/param"
-	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -79,8 +79,8 @@ func (c *command) summary(ctx context.Context, target string, keys []string, sty
 	if err != nil {
 		return err
 	}
-	cost := costs(a.model, a.types(), sum)
-	name(a.model, sum)
+	cost := costs(a.model, a.types())
+	link(a.model, sum)
 	switch {
 	case svg == "-" && !c.json:
 		return a.picture(sum).SVG(c.out.W)
@@ -104,26 +104,22 @@ func (c *command) summary(ctx context.Context, target string, keys []string, sty
 	return c.print(func(w *bufio.Writer) { a.text(w, sum, cost) })
 }
 
-// name gives the rows of a functional model the names that its entries have:
-// those that share a layer have its path otherwise.
-func name(m nn.Model, sum *nn.Summary) {
-	f, ok := m.(nn.Functional)
-	if !ok || len(f.Layers) != len(sum.Rows) {
+// link sets what the rows take their input from to what the model says: a
+// layer that changes nothing, such as dropout at prediction, leaves no trace in
+// the graph that a summary goes by.
+func link(m nn.Model, sum *nn.Summary) {
+	ins, _ := m.Ports()
+	before := []string{ins[0].Name}
+	f, functional := m.(nn.Functional)
+	if _, ok := m.(nn.Sequential); !ok && (!functional || len(f.Layers) != len(sum.Rows)) {
 		return
 	}
-	ins, _ := f.Ports()
-	before := ins[0].Name
-	times := map[string]int{}
-	for i, e := range f.Layers {
+	for i := range sum.Rows {
 		r := &sum.Rows[i]
-		if e.Share != "" {
-			times[e.Share]++
-			r.Name = cmp.Or(e.Name, fmt.Sprintf("%s_%d", e.Share, times[e.Share]))
+		if r.Inputs = before; functional && len(f.Layers[i].Inputs) > 0 {
+			r.Inputs = f.Layers[i].Inputs
 		}
-		if r.Inputs = e.Inputs; len(e.Inputs) == 0 {
-			r.Inputs = []string{before}
-		}
-		before = r.Name
+		before = []string{r.Name}
 	}
 }
 
@@ -163,19 +159,17 @@ func (c *command) architecture(ctx context.Context, target string, keys []string
 		return c.written(ctx, "nadir train", "", keys)
 	}
 	if _, err := os.Stat(target); err != nil {
-		return nil, usage("%q is no file, run or preset; the presets are %s%s", target, strings.Join(config.Presets(), ", "), beside(target))
+		return nil, usage("%q is no file, run or preset; the presets are %s%s", target, strings.Join(config.Presets(), ", "), nearFiles(target))
 	}
 	if isRun(target) && !exists(filepath.Join(target, modelFile)) {
 		return c.written(ctx, target, filepath.Join(target, configFile), keys)
 	}
-	s, err := c.openSubject("summary", target, keys)
+	for _, word := range keys {
+		return nil, usage("%s: a saved model is what it is; summarize a file or a preset to try another", word)
+	}
+	s, err := c.openSubject("summary", target, nil)
 	if err != nil {
 		return nil, err
-	}
-	for _, key := range []string{"input", "model"} {
-		if v, ok := s.said(key); ok {
-			return nil, &spec.Error{Pos: v.Pos, Path: key, Msg: key + ": a saved model is what it is; summarize a file or a preset to try another"}
-		}
 	}
 	fields, _, err := format.Fields(s.Net, s.Data)
 	if err != nil {
@@ -257,7 +251,7 @@ func (c *command) schemaOf(ctx context.Context, cfg *config.Config) (*data.Schem
 // two for each multiply and add of a matrix product, one for each element that
 // any other operation makes or sums up. What does not depend on the sample,
 // such as a variance's root, is not counted. They are in the order of the rows.
-func costs(m nn.Model, in []graph.Type, sum *nn.Summary) []int {
+func costs(m nn.Model, in []graph.Type) []int {
 	const rows = 2
 	b := graph.New()
 	s := param.NewScope(b, nil, param.Options{Declare: func(string, param.Kind, param.Init, tensor.Shape) error { return nil }})
@@ -287,13 +281,17 @@ func costs(m nn.Model, in []graph.Type, sum *nn.Summary) []int {
 			of[layer] += largest
 		}
 	}
+	var paths []string
 	times := map[string]int{} // that a layer is applied
-	for _, r := range sum.Rows {
-		times[r.Name]++
+	for _, a := range s.Layers() {
+		if a.Depth == 0 {
+			paths = append(paths, a.Path)
+			times[a.Path]++
+		}
 	}
-	out := make([]int, len(sum.Rows))
-	for i, r := range sum.Rows {
-		out[i] = of[r.Name] / rows / times[r.Name]
+	out := make([]int, len(paths))
+	for i, p := range paths {
+		out[i] = of[p] / rows / times[p]
 	}
 	return out
 }
@@ -388,28 +386,25 @@ func (a *architecture) text(w *bufio.Writer, sum *nn.Summary, cost []int) {
 // kindText is a layer's kind and its activation.
 func kindText(r nn.Row) string {
 	if d, ok := r.Layer.(nn.Dense); ok && d.Act != nil {
-		if v, err := nn.Encode(nn.Sequential{nn.Activation{Act: d.Act}}); err == nil && len(v.Items) == 1 {
-			return r.Kind + " " + kindOf(v.Items[0])
-		}
+		return strings.TrimSpace(r.Kind + " " + act.Registry.NameOf(d.Act))
 	}
 	return r.Kind
 }
 
-// kindOf is the first word of a layer as text.
-func kindOf(v spec.Value) string {
-	if len(v.Entries) > 0 {
-		return v.Entries[0].Key
-	}
-	return v.Text
-}
-
-// describe is a layer as it is written.
+// describe is what a preprocessing layer does.
 func describe(l nn.Layer) string {
-	v, err := nn.Encode(nn.Sequential{l})
-	if err != nil || len(v.Items) != 1 {
+	r, ok := l.(nn.Rescale)
+	if !ok {
 		return nn.KindOf(l)
 	}
-	return strings.TrimSpace(string(config.YAML(v.Items[0])))
+	text := fmt.Sprintf("x·%.4g", float64(r.Scale))
+	if per := 1 / float64(r.Scale); math.Abs(per-math.Round(per)) < 1e-9*math.Abs(per) {
+		text = fmt.Sprintf("x/%g", math.Round(per))
+	}
+	if r.Offset != 0 {
+		text += fmt.Sprintf(" %+.4g", r.Offset)
+	}
+	return text
 }
 
 func mega(flops int) string { return fmt.Sprintf("%.4f", float64(flops)/1e6) }
@@ -428,7 +423,7 @@ func (a *architecture) picture(sum *nn.Summary) plot.Net {
 			n.Note, n.Role = "shared", plot.Weights
 		case r.Params > 0:
 			n.Note, n.Role = nn.Thousands(r.Params), plot.Statistics
-			if _, ok := r.Layer.(interface{ KernelInit() param.Init }); ok {
+			if r.Init != "" {
 				n.Role = plot.Weights
 			}
 		}
@@ -436,4 +431,3 @@ func (a *architecture) picture(sum *nn.Summary) plot.Net {
 	}
 	return p
 }
-
