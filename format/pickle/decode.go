@@ -20,6 +20,9 @@ type Decoder struct {
 	// Persistent makes the value of an identifier of something that lies outside the
 	// pickle. Where it is nil, such identifiers are refused.
 	Persistent func(id any) (any, error)
+	// Extra is memory, in bytes, that values may take beyond 32 MiB and the input's size:
+	// for a pickle that describes much more than itself.
+	Extra int64
 
 	r      *bufio.Reader
 	at     int64 // bytes consumed
@@ -49,10 +52,7 @@ const (
 // decodes: see Offset.
 func NewDecoder(r io.Reader, size int64) *Decoder {
 	size = max(0, size)
-	budget := int64(math.MaxInt64)
-	if size < math.MaxInt64-freeMemory {
-		budget = size + freeMemory
-	}
+	budget := freeMemory + min(size, math.MaxInt64-freeMemory)
 	return &Decoder{r: bufio.NewReaderSize(io.LimitReader(r, size), 16<<10), size: size, budget: budget}
 }
 
@@ -585,10 +585,9 @@ func (d *Decoder) persistent(id any) error {
 
 // charge takes n bytes from the budget.
 func (d *Decoder) charge(n int64) error {
-	if n > d.budget {
-		return d.errorf("its values take more memory than %d MiB and its size; it is made to exhaust memory", freeMemory>>20)
+	if d.budget -= n; d.budget < -max(0, d.Extra) {
+		return d.errorf("its values take far more memory than its size; it is made to exhaust memory")
 	}
-	d.budget -= n
 	return nil
 }
 

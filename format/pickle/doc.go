@@ -22,7 +22,8 @@
 //
 // Values may share parts and may contain themselves, as in Python: who walks them
 // has to remember where it has been. Reading takes time in proportion to the input, and
-// memory of at most 32 MiB and the input's size, whatever the input claims.
+// memory of at most 32 MiB, the input's size and what Extra grants, whatever the input
+// claims.
 //
 // Format: Python's Lib/pickletools.py; PEP 307 (2003), PEP 3154 (2011), PEP 574 (2018).
 package pickle

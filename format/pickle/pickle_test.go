@@ -277,6 +277,14 @@ func TestBombs(t *testing.T) {
 			}
 		})
 	}
+	t.Run("with memory to spare", func(t *testing.T) {
+		t.Parallel()
+		d := NewDecoder(strings.NewReader(strings.Repeat("}", n)+"."), n+1)
+		d.Extra = 256 * n
+		if _, err := d.Decode(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Nesting as deep as the input allows costs no recursion, and a value may hold itself.

@@ -175,6 +175,7 @@ func (f *File) readZip() (any, error) {
 	}
 	d := pickle.NewDecoder(bytes.NewReader(text), int64(len(text)))
 	d.Find, d.Persistent = f.find, f.zipStorage
+	d.Extra = f.size - int64(len(text))
 	root, err := d.Decode()
 	if err != nil {
 		base, dataErr := a.data(found)

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -528,6 +529,64 @@ func TestArchives(t *testing.T) {
 			t.Error(got)
 		}
 	})
+}
+
+// Archives of any size may have the records of large ones: PyTorch writes them always.
+func TestZip64(t *testing.T) {
+	t.Parallel()
+	const size = 8
+	wide := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64([]byte("\x01\x00\x10\x00"), size), size)
+	build := func(edit func(record, locator, entry []byte)) []byte {
+		b := archiveOf(t, part{name: "m/data.pkl", data: "\x80\x02" + dict("w", vector(2)) + "."},
+			part{name: "m/data/0", data: floats(1, 2), edit: func(h *zip.FileHeader) { h.Extra = wide }})
+		end := b[len(b)-sizeEnd:]
+		record := make([]byte, sizeEnd64)
+		binary.LittleEndian.PutUint32(record, sigEnd64)
+		binary.LittleEndian.PutUint64(record[4:], sizeEnd64-12)
+		binary.LittleEndian.PutUint64(record[24:], 2)
+		binary.LittleEndian.PutUint64(record[32:], 2)
+		binary.LittleEndian.PutUint64(record[40:], uint64(binary.LittleEndian.Uint32(end[12:])))
+		binary.LittleEndian.PutUint64(record[48:], uint64(binary.LittleEndian.Uint32(end[16:])))
+		locator := make([]byte, sizeLocator)
+		binary.LittleEndian.PutUint32(locator, sigLocator)
+		binary.LittleEndian.PutUint64(locator[8:], uint64(len(b)-sizeEnd))
+		locator[16] = 1
+		copy(end[8:], "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")
+		entry := b[bytes.LastIndex(b, []byte("PK\x01\x02")):]
+		copy(entry[20:], "\xff\xff\xff\xff\xff\xff\xff\xff")
+		edit(record, locator, entry)
+		return slices.Concat(b[:len(b)-sizeEnd], record, locator, end)
+	}
+	f, err := open(build(func(_, _, _ []byte) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := show(t, f); got != "w float32[2]{1 2}" {
+		t.Error(got)
+	}
+	extra := sizeEntry + len("m/data/0")
+	for _, tc := range []struct {
+		name, want string
+		edit       func(record, locator, entry []byte)
+	}{
+		{"locator beyond", "outside the file", func(_, locator, _ []byte) { locator[15] = 0x7f }},
+		{"locator of 2^64-1", "outside the file", func(_, locator, _ []byte) { copy(locator[8:], "\xff\xff\xff\xff\xff\xff\xff\xff") }},
+		{"locator elsewhere", "differ", func(_, locator, _ []byte) { locator[8]-- }},
+		{"no record", "differ", func(record, _, _ []byte) { record[0] = 0 }},
+		{"disks", "differ", func(record, _, _ []byte) { record[16] = 1 }},
+		{"entries", "does not fit", func(record, _, _ []byte) { record[39] = 0x7f }},
+		{"size", "does not fit", func(record, _, _ []byte) { record[47] = 0x7f }},
+		{"start", "does not fit", func(record, _, _ []byte) { record[55] = 0xff }},
+		{"sizes of an entry", "damaged", func(_, _, entry []byte) { entry[extra+11] = 0xff }},
+		{"another size of an entry", "differ", func(_, _, entry []byte) { entry[extra+4]++ }},
+		{"extra field of another kind", "damaged", func(_, _, entry []byte) { entry[extra] = 2 }},
+		{"extra field cut", "damaged", func(_, _, entry []byte) { entry[extra+2] = 0xff }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			refuses(t, build(tc.edit), tc.want)
+		})
+	}
 }
 
 // small is a file of each format with a view that is not contiguous.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -96,42 +97,72 @@ func (v *view) contiguous() bool {
 	return true
 }
 
+// An axis is one of a copy's: its elements, and the bytes between two of them in the
+// source and in the copy.
+type axis struct{ n, from, to int64 }
+
 // gather copies elements of the view, whose span is src, to dst in row-major order.
 func (v *view) gather(dst, src []byte) {
 	size := int64(v.dtype.Size())
-	// Axes of one element go, and axes that lie as one axis would are joined.
-	var dims, strides []int64
-	for i, d := range v.shape {
-		n, s := int64(d), v.strides[i]*size
-		if d == 1 {
-			continue
+	// From the last axis on. Axes of one element go, and axes that lie as one axis would
+	// are joined.
+	var axes []axis
+	to := size
+	for i := len(v.shape) - 1; i >= 0; i-- {
+		a := axis{int64(v.shape[i]), v.strides[i] * size, to}
+		to *= a.n
+		if k := len(axes) - 1; k >= 0 && a.from == axes[k].from*axes[k].n {
+			axes[k].n *= a.n
+		} else if a.n > 1 {
+			axes = append(axes, a)
 		}
-		if k := len(dims) - 1; k >= 0 && strides[k] == n*s {
-			dims[k], strides[k] = dims[k]*n, s
-			continue
+	}
+	if len(axes) > 0 && axes[0].from == size {
+		size *= axes[0].n
+		axes = axes[1:]
+	}
+	inner, outer := axis{n: 1}, axis{n: 1}
+	if len(axes) > 0 {
+		inner, axes = axes[0], axes[1:]
+	}
+	// The axis along which the source is closest together goes beside the inner one, so
+	// that a transpose is done in blocks that stay in cache.
+	near := 0
+	for i := range axes {
+		if axes[i].from < axes[near].from {
+			near = i
 		}
-		dims, strides = append(dims, n), append(strides, s)
 	}
-	if k := len(dims) - 1; k >= 0 && strides[k] == size {
-		size *= dims[k]
-		dims, strides = dims[:k], strides[:k]
+	if len(axes) > 0 {
+		outer = axes[near]
+		axes = slices.Delete(axes, near, near+1)
 	}
-	if len(dims) == 0 {
-		copy(dst, src[:size])
-		return
-	}
-	k := len(dims) - 1
-	index := make([]int64, k)
-	for at := int64(0); len(dst) > 0; {
-		run(dst, src[at:], dims[k], size, strides[k])
-		dst = dst[dims[k]*size:]
-		for a := k - 1; a >= 0; a-- {
-			at += strides[a]
-			if index[a]++; index[a] < dims[a] {
+	index := make([]int64, len(axes))
+	for from, to := int64(0), int64(0); ; {
+		block(dst[to:], src[from:], outer, inner, size)
+		i := 0
+		for ; i < len(axes); i++ {
+			a := axes[i]
+			from, to, index[i] = from+a.from, to+a.to, index[i]+1
+			if index[i] < a.n {
 				break
 			}
-			at -= strides[a] * dims[a]
-			index[a] = 0
+			from, to, index[i] = from-a.n*a.from, to-a.n*a.to, 0
+		}
+		if i == len(axes) {
+			return
+		}
+	}
+}
+
+// block copies pieces of size bytes along two axes.
+func block(dst, src []byte, outer, inner axis, size int64) {
+	const side = 32
+	for i := int64(0); i < outer.n; i += side {
+		for j := int64(0); j < inner.n; j += side {
+			for k := i; k < min(i+side, outer.n); k++ {
+				run(dst[k*outer.to+j*inner.to:], src[k*outer.from+j*inner.from:], min(side, inner.n-j), size, inner.from)
+			}
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/nadir-ml/nadir/tensor"
@@ -88,8 +89,10 @@ func (c *countWriter) Write(b []byte) (int, error) {
 
 // encode makes the pickle, in protocol 2 as torch.save does.
 func encode(tensors []Named) ([]byte, error) {
-	p := &pickler{}
-	p.WriteString("\x80\x02ccollections\nOrderedDict\n)R(")
+	p := &pickler{memo: map[string]byte{}}
+	p.WriteString("\x80\x02")
+	p.once(orderedDict)
+	p.WriteString(")R(")
 	seen := map[string]bool{}
 	for i, t := range tensors {
 		name, dt, shape := t.Name, t.Tensor.DType(), t.Tensor.Shape()
@@ -106,11 +109,12 @@ func encode(tensors []Named) ([]byte, error) {
 		}
 		seen[name] = true
 		p.str(name)
-		p.WriteString("ctorch._utils\n_rebuild_tensor_v2\n((")
-		p.str("storage")
-		p.WriteString("ctorch\n" + e.storage + "Storage\n")
-		p.str(fmt.Sprint(i))
-		p.str("cpu")
+		p.once("ctorch._utils\n_rebuild_tensor_v2\n")
+		p.WriteString("((")
+		p.once("X\x07\x00\x00\x00storage")
+		p.once("ctorch\n" + e.storage + "Storage\n")
+		p.str(strconv.Itoa(i))
+		p.once("X\x03\x00\x00\x00cpu")
 		p.int(int64(t.Tensor.Len()))
 		p.WriteString("tQK\x00(")
 		for _, d := range shape {
@@ -120,7 +124,9 @@ func encode(tensors []Named) ([]byte, error) {
 		for _, s := range rowMajor(shape) {
 			p.int(s)
 		}
-		p.WriteString("t\x89ccollections\nOrderedDict\n)RtR")
+		p.WriteString("t\x89")
+		p.once(orderedDict)
+		p.WriteString(")RtR")
 	}
 	p.WriteString("u.")
 	return p.Bytes(), nil
@@ -138,7 +144,25 @@ func rowMajor(shape tensor.Shape) []int64 {
 	return strides
 }
 
-type pickler struct{ bytes.Buffer }
+const orderedDict = "ccollections\nOrderedDict\n"
+
+// A pickler writes what every tensor has but once.
+type pickler struct {
+	bytes.Buffer
+	memo map[string]byte
+}
+
+// once writes the opcodes of a value, or refers to it where they have been written before.
+func (p *pickler) once(opcodes string) {
+	if i, ok := p.memo[opcodes]; ok {
+		p.Write([]byte{'h', i})
+		return
+	}
+	i := byte(len(p.memo))
+	p.memo[opcodes] = i
+	p.WriteString(opcodes)
+	p.Write([]byte{'q', i})
+}
 
 func (p *pickler) str(s string) {
 	p.WriteByte('X')
