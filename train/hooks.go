@@ -46,7 +46,7 @@ func TerminateOnNaN() Hook {
 		}
 		for _, v := range s.Done.Val {
 			if v.Name == "loss" && !finite(v.Value) {
-				return &Diverged{Step: s.Step, Loss: v.Value}
+				return s.Trainer.divergedOn(s.val, v.Value)
 			}
 		}
 		return nil

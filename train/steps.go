@@ -29,6 +29,8 @@ type Step struct {
 	GradNorm float64
 	// Done is set at the last step of an epoch, after validation.
 	Done *Epoch
+
+	val data.Source // that validation was on
 }
 
 // An Epoch is what one pass over the training rows measured.
@@ -239,7 +241,7 @@ func (t *Trainer) endEpoch(ctx context.Context, run Run, of int, before float64,
 	t.state.Batch = 0
 	t.state.Epoch = tally{}
 	t.state.seconds = 0
-	t.step.Done = e
+	t.step.Done, t.step.val = e, run.Val
 	return nil
 }
 

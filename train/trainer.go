@@ -297,15 +297,17 @@ func (c *compiled) set(name string, v float64) {
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-// Diverged says where a training step first left the finite numbers. The
-// parameters are those from before the step.
+// Diverged says where a training step first left the finite numbers, or a
+// validation after it. The parameters are those from before the step, and those
+// that were validated.
 type Diverged struct {
-	Step  int64   // the step that was tried, from 1
-	Op    string  // the op that made the first value that is not finite
-	Path  string  // its layer
-	Index int     // where in its result, in row-major order
-	Value float64 // NaN or ±Inf
-	Loss  float64
+	Step       int64   // the step that was tried, from 1; or validated after
+	Validation bool    // it was the validation
+	Op         string  // the op that made the first value that is not finite
+	Path       string  // its layer
+	Index      int     // where in its result, in row-major order
+	Value      float64 // NaN or ±Inf
+	Loss       float64
 }
 
 func (d *Diverged) Error() string {
@@ -313,19 +315,57 @@ func (d *Diverged) Error() string {
 	if where == "" {
 		where = "the input"
 	}
-	if d.Op == "" {
-		return fmt.Sprintf("step %d diverged: the loss is %v; lower optim.lr, or set optim.global_clipnorm=1", d.Step, d.Loss)
+	what := fmt.Sprintf("step %d diverged", d.Step)
+	if d.Validation {
+		what = fmt.Sprintf("step %d led to weights that diverge in validation", d.Step)
 	}
-	return fmt.Sprintf("step %d diverged: %s: op %s gave %v at index %d; lower optim.lr, or set optim.global_clipnorm=1", d.Step, where, d.Op, d.Value, d.Index)
+	if d.Op == "" {
+		return fmt.Sprintf("%s: the loss is %v; lower optim.lr, or set optim.global_clipnorm=1", what, d.Loss)
+	}
+	return fmt.Sprintf("%s: %s: op %s gave %v at index %d; lower optim.lr, or set optim.global_clipnorm=1", what, where, d.Op, d.Value, d.Index)
 }
 
 // diverged runs the step again op by op and stops at the first value that is
 // not finite.
 func (t *Trainer) diverged(c *compiled, in backend.Inputs) error {
 	d := &Diverged{Step: t.state.Step + 1, Loss: t.step.Loss}
-	for ev, err := range c.plan.Steps(background, in) {
+	if _, err := d.find(c, in); err != nil {
+		return err
+	}
+	return d
+}
+
+// divergedOn finds the first batch of src on which the loss is not finite, and
+// in it the first value that is not.
+func (t *Trainer) divergedOn(src data.Source, l float64) error {
+	d := &Diverged{Step: t.state.Step, Validation: true, Loss: l}
+	for batch, err := range data.Batches(src, evalBatch, data.Order{}) {
 		if err != nil {
 			return err
+		}
+		c, err := t.planFor(planKey{evaluating, batch.N, batch.Weight != nil})
+		if err != nil {
+			return err
+		}
+		if err := t.load(c, batch, evaluating, nil); err != nil {
+			return err
+		}
+		found, err := d.find(c, backend.Inputs{Values: c.feed})
+		if err != nil {
+			return err
+		}
+		if found {
+			break
+		}
+	}
+	return d
+}
+
+// find runs a plan op by op to the first value that is not finite.
+func (d *Diverged) find(c *compiled, in backend.Inputs) (bool, error) {
+	for ev, err := range c.plan.Steps(background, in) {
+		if err != nil {
+			return false, err
 		}
 		if !ev.Value.DType().IsFloat() {
 			continue
@@ -333,11 +373,11 @@ func (t *Trainer) diverged(c *compiled, in backend.Inputs) error {
 		for i := range ev.Value.Len() {
 			if v := ev.Value.Flat(i); !finite(v) {
 				d.Op, d.Path, d.Index, d.Value = ev.Op, ev.Path, i, v
-				return d
+				return true, nil
 			}
 		}
 	}
-	return d
+	return false, nil
 }
 
 var background = context.Background()

@@ -200,7 +200,7 @@ func (s *session) run(ctx context.Context) error {
 	case errors.Is(err, context.Canceled):
 		return s.interrupted(err)
 	case is[*train.Diverged](err):
-		return s.failed(err, fmt.Sprintf("the weights from before that step are kept; to go on from them with a lower rate: %s optim.lr=%g\nwhere they are spoilt already, begin anew with that rate",
+		return s.failed(err, fmt.Sprintf("the weights from before are kept; to go on from them with a lower rate: %s optim.lr=%.3g\nwhere they are spoilt already, begin anew with that rate",
 			resumeLine(s.dir.path), s.trainer.LR()/10))
 	}
 	return s.failed(err, "")
@@ -343,7 +343,7 @@ func (s *session) sayStopped(step int64, err error) error {
 // failed ends a run that cannot go on, with its last good state saved.
 func (s *session) failed(err error, mend string) error {
 	_ = s.report.Close()
-	if is[*train.Diverged](err) {
+	if d, ok := errors.AsType[*train.Diverged](err); ok && !d.Validation {
 		if _, saveErr := s.trainer.Save(s.dir.store(s.cfg.Ckpt.Keep)); saveErr != nil {
 			err = errors.Join(err, saveErr)
 		}
