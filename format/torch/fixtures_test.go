@@ -138,7 +138,7 @@ func TestFixtures(t *testing.T) {
 }
 
 // script makes files in the folder that is its first argument, and prints what PyTorch
-// finds in them and in its other arguments: path, name, type, shape and bytes.
+// finds in them and in its other arguments, the first of which it reads with weights_only: path, name, type, shape and bytes.
 const script = `
 import sys, json, warnings, argparse
 try: import torch
@@ -183,10 +183,9 @@ torch.jit.script(net[:4]).save(d + '/script.pt')
 put(d + '/script.pt', dict(torch.jit.load(d + '/script.pt').state_dict()))
 torch.jit.trace(net[:4], torch.randn(2, 1, 4, 4)).save(d + '/trace.pt')
 put(d + '/trace.pt', dict(torch.jit.load(d + '/trace.pt').state_dict()))
-for path in sys.argv[2:]:
-    try: o = torch.load(path, map_location='cpu', weights_only=True)
-    except TypeError: o = torch.load(path, map_location='cpu')
-    except Exception: o = torch.load(path, map_location='cpu')
+put(sys.argv[2], torch.load(sys.argv[2], weights_only=True))
+for path in sys.argv[3:]:
+    o = torch.load(path, map_location='cpu')
     put(path, o)
 `
 

@@ -204,6 +204,13 @@ func TestReads(t *testing.T) {
 		{"checkpoint in a checkpoint", dict("model", dict("state_dict", dict("w", vector(1)), "cfg", "N")), floats(3), "w float32[1]{3}", `entry "model.state_dict"`},
 		{"two nets", dict("G", dict("w", vector(1)), "D", dict("w", vector(1))), floats(3), "G.w float32[1]{3}\nD.w float32[1]{3}", ""},
 		{"not only tensors", dict("w", vector(1), "n", "K\x01", "s", "N"), floats(3), "w float32[1]{3}", `"n" (int), "s" (None)`},
+		{"much that is no tensor", dict("w", vector(1), "a", "("+strings.Repeat("N", 30)+"t") + "(" + strings.Join(slices.Collect(func(yield func(string) bool) {
+			for i := range 30 {
+				if !yield("K" + string([]byte{byte(i)}) + "N") {
+					return
+				}
+			}
+		}), "") + "u", floats(3), "w float32[1]{3}", `"18" (None) and 11 more`},
 		{"keys that are ints", "}(K\x01" + vector(1) + "u", floats(3), "1 float32[1]{3}", ""},
 		{"keys that are no names", "}(N" + vector(1) + str("w") + vector(1) + "u", floats(3), "w float32[1]{3}", "a key of type None"},
 		{"list", "](" + vector(1) + "(" + vector(1) + "te", floats(3), "0 float32[1]{3}\n1.0 float32[1]{3}", ""},
