@@ -47,15 +47,19 @@ const (
 	version    = "1"
 )
 
+// own reports whether a key of the metadata is the format's own.
+func own(key string) bool {
+	return slices.Contains([]string{keyVersion, keyModel, keyPrep, keyData, keyLoss}, key)
+}
+
 // ErrBare is the error for a safetensors file that holds weights and no model.
 var ErrBare = errors.New("it holds weights without a model: say which with model=FILE or model=NAME")
 
 // field and schema are how a data.Schema is written.
 type field struct {
-	Name  string       `spec:"name"`
-	DType string       `spec:"dtype"`
-	Shape []int        `spec:"shape"`
-	shape tensor.Shape // set on reading
+	Name  string `spec:"name"`
+	DType string `spec:"dtype"`
+	Shape []int  `spec:"shape"`
 }
 
 type schema struct {
@@ -71,7 +75,7 @@ type output struct {
 }
 
 // Write writes the model as one safetensors file. Equal models give equal
-// bytes.
+// bytes. Parameters that the model does not declare are no part of it.
 func Write(w io.Writer, m *Model) error {
 	meta := map[string]string{keyVersion: version}
 	put := func(key string, v spec.Value, err error) error {
@@ -108,13 +112,25 @@ func Write(w io.Writer, m *Model) error {
 		return err
 	}
 	for k, v := range m.Extra {
+		if own(prefix + k) {
+			return fmt.Errorf("saving the model: the text %q would take the place of what the format itself writes; call it otherwise", k)
+		}
 		meta[prefix+k] = v
 	}
+	declared, err := m.declared()
+	if err != nil {
+		return fmt.Errorf("saving the model: %w", err)
+	}
 	var ts []safetensors.Named
-	for p := range m.Params.All() {
-		if p.Kind != param.Slot {
-			ts = append(ts, safetensors.Named{Name: p.Name, Tensor: p.Value})
+	for _, d := range declared {
+		v := m.Params.Value(d.name)
+		if v == nil {
+			return fmt.Errorf("saving the model: parameter %q is missing", d.name)
 		}
+		if !v.Shape().Equal(d.shape) {
+			return fmt.Errorf("saving the model: parameter %q has shape %v, the model wants %v", d.name, v.Shape(), d.shape)
+		}
+		ts = append(ts, safetensors.Named{Name: d.name, Tensor: v})
 	}
 	return safetensors.Write(w, ts, meta)
 }
@@ -156,28 +172,31 @@ func read(f *safetensors.File, float tensor.DType) (*Model, error) {
 		return nil, ErrBare
 	}
 	if v := meta[keyVersion]; v != version {
-		return nil, fmt.Errorf("it is of version %q, this program reads %q", v, version)
+		return nil, &Corrupt{fmt.Errorf("it is of version %q, this program reads %q", v, version)}
 	}
 	m := &Model{Extra: map[string]string{}}
 	if err := m.describe(meta); err != nil {
 		return nil, &Corrupt{err}
 	}
 	for k, v := range meta {
-		if rest, ok := strings.CutPrefix(k, prefix); ok && !slices.Contains([]string{keyVersion, keyModel, keyPrep, keyData, keyLoss}, k) {
+		if rest, ok := strings.CutPrefix(k, prefix); ok && !own(k) {
 			m.Extra[rest] = v
 		}
 	}
-	m.Params = param.NewSet(float)
-	kinds, err := m.check(f)
+	declared, err := m.declared()
+	if err == nil {
+		err = check(f, declared)
+	}
 	if err != nil {
 		return nil, &Corrupt{err}
 	}
-	for _, info := range f.Infos() {
-		t, err := f.Tensor(info.Name)
+	m.Params = param.NewSet(float)
+	for _, d := range declared {
+		t, err := f.Tensor(d.name)
 		if err != nil {
 			return nil, err
 		}
-		p, err := m.Params.Add(info.Name, kinds[info.Name], t.Shape())
+		p, err := m.Params.Add(d.name, d.kind, d.shape)
 		if err == nil {
 			err = p.Value.CopyFrom(t)
 		}
@@ -188,33 +207,50 @@ func read(f *safetensors.File, float tensor.DType) (*Model, error) {
 	return m, nil
 }
 
-// check holds what the file has against what the model declares, before any
-// tensor is read, and gives the kind of each.
-func (m *Model) check(f *safetensors.File) (map[string]param.Kind, error) {
-	var errs []error
-	kinds := map[string]param.Kind{}
+// A declaration is a parameter as the model declares it.
+type declaration struct {
+	name  string
+	kind  param.Kind
+	shape tensor.Shape
+}
+
+// declared lists the parameters of the model, taking no memory for them.
+func (m *Model) declared() ([]declaration, error) {
+	var out []declaration
+	known := map[string]bool{} // a shared layer declares once more
 	b := graph.New()
 	s := param.NewScope(b, nil, param.Options{Declare: func(name string, kind param.Kind, _ param.Init, shape tensor.Shape) error {
-		kinds[name] = kind
-		info, ok := f.Lookup(name)
-		switch {
-		case !ok:
-			errs = append(errs, fmt.Errorf("tensor %q is missing", name))
-		case !info.DType.IsFloat() || !tensor.Shape(info.Shape).Equal(shape):
-			errs = append(errs, fmt.Errorf("tensor %q is %v%v, the model wants floats of shape %v", name, info.DType, tensor.Shape(info.Shape), shape))
+		if !known[name] {
+			known[name] = true
+			out = append(out, declaration{name, kind, shape})
 		}
 		return nil
 	}})
 	Trace(s, m.Net, m.Preprocess, m.Data, 2)
-	if err := b.Err(); err != nil {
-		return nil, err
+	return out, b.Err()
+}
+
+// check holds what the file has against what the model declares, before any
+// tensor is read.
+func check(f *safetensors.File, declared []declaration) error {
+	var errs []error
+	known := map[string]bool{}
+	for _, d := range declared {
+		known[d.name] = true
+		info, ok := f.Lookup(d.name)
+		switch {
+		case !ok:
+			errs = append(errs, fmt.Errorf("tensor %q is missing", d.name))
+		case !info.DType.IsFloat() || !info.Shape.Equal(d.shape):
+			errs = append(errs, fmt.Errorf("tensor %q is %v%v, the model wants floats of shape %v", d.name, info.DType, info.Shape, d.shape))
+		}
 	}
 	for _, info := range f.Infos() {
-		if _, ok := kinds[info.Name]; !ok {
+		if !known[info.Name] {
 			errs = append(errs, fmt.Errorf("tensor %q has no place in the model", info.Name))
 		}
 	}
-	return kinds, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // describe reads the metadata.

@@ -2,7 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/nadir-ml/nadir/graph"
@@ -74,7 +73,7 @@ func (m Functional) Trace(s *Scope, in []graph.Node) []graph.Node {
 	at := map[string]graph.Node{}
 	var names []string
 	put := func(name string, x graph.Node) {
-		if slices.Contains(names, name) {
+		if _, twice := at[name]; twice {
 			s.B.Fail("%q names two things; names must differ", name)
 		}
 		names = append(names, name)
