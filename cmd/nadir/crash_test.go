@@ -113,7 +113,7 @@ func TestKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		if killed < kills {
-			after, s := time.Duration(random.Int64N(int64(took))), os.Kill
+			after, s := time.Duration(random.Int64N(2*int64(took)/int64(kills))), os.Kill
 			if runtime.GOOS != "windows" && random.IntN(3) == 0 {
 				s = os.Interrupt
 			}
@@ -150,6 +150,7 @@ func TestKill(t *testing.T) {
 	if a, b := len(epochs(t, dir, "whole")), len(epochs(t, dir, "killed")); a != b {
 		t.Errorf("%d epochs, want %d", b, a)
 	}
+	t.Logf("ended %d times", killed)
 	left, _ := filepath.Glob(filepath.Join(dir, "killed", "ckpt", ".tmp*"))
 	if len(left) > 0 {
 		t.Errorf("left over: %v", left)
