@@ -203,7 +203,7 @@ func (s *session) run(ctx context.Context) error {
 		return s.failed(err, fmt.Sprintf("the weights from before are kept; to go on from them with a lower rate: %s optim.lr=%.3g\nwhere they are spoilt already, begin anew with that rate",
 			resumeLine(s.dir.path), s.trainer.LR()/10))
 	}
-	return s.failed(err, "")
+	return s.failed(err, "when that is mended, go on with: "+resumeLine(s.dir.path))
 }
 
 func (s *session) fit(ctx context.Context) error {
