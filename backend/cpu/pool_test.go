@@ -1,0 +1,153 @@
+package cpu
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestPool gives pools jobs of all sizes: every chunk is run once, by a worker
+// that has no other at the time, and is done when do returns.
+func TestPool(t *testing.T) {
+	t.Parallel()
+	for _, threads := range []int{1, 2, 3, 8} {
+		p := newPool(threads)
+		busy := make([]atomic.Bool, threads)
+		for n := range 300 {
+			chunks := 1 + n%17
+			if n%100 == 0 {
+				chunks = 5000
+			}
+			ran := make([]int, chunks)
+			p.do(&job{chunks: chunks, run: func(worker, chunk int) {
+				if !busy[worker].CompareAndSwap(false, true) {
+					t.Errorf("worker %d of %d has two chunks at once", worker, threads)
+				}
+				ran[chunk]++
+				busy[worker].Store(false)
+			}})
+			for c, times := range ran {
+				if times != 1 {
+					t.Fatalf("%d threads: chunk %d of %d ran %d times", threads, c, chunks, times)
+				}
+			}
+		}
+		p.stop()
+	}
+}
+
+// TestPoolShared lets several callers use one pool: those that do not get the
+// helpers do their work alone.
+func TestPoolShared(t *testing.T) {
+	t.Parallel()
+	p := newPool(3)
+	defer p.stop()
+	var wg sync.WaitGroup
+	for caller := range 4 {
+		wg.Go(func() {
+			for n := range 200 {
+				chunks := 1 + (n+caller)%9
+				ran := make([]int, chunks)
+				p.do(&job{chunks: chunks, run: func(_, chunk int) { ran[chunk]++ }})
+				for c, times := range ran {
+					if times != 1 {
+						t.Errorf("caller %d: chunk %d of %d ran %d times", caller, c, chunks, times)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestPlansTogether runs plans of one backend at the same time, made and closed
+// meanwhile.
+func TestPlansTogether(t *testing.T) {
+	t.Parallel()
+	b := New()
+	var wg sync.WaitGroup
+	for caller := range 4 {
+		wg.Go(func() {
+			for n := range 5 {
+				if err := square(b, 1+(caller+n)%3, float64(caller+2)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if len(b.pools) != 0 {
+		t.Errorf("%d pools are left", len(b.pools))
+	}
+}
+
+// square multiplies a matrix of a number with itself and checks the result.
+func square(b *Backend, threads int, v float64) error {
+	const n = 150
+	g := graph.New()
+	x := g.Input("x", graph.Float, n, n)
+	g.Output("y", x.MatMul(x).Sum())
+	p, err := b.Compile(g, backend.Options{Threads: threads})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	in := tensor.New(tensor.Float32, n, n)
+	for i := range in.Len() {
+		in.SetFlat(i, v)
+	}
+	for range 3 {
+		if err := p.Run(context.Background(), backend.Inputs{Values: map[string]*tensor.Tensor{"x": in}}); err != nil {
+			return err
+		}
+		if got, want := p.Output("y").Flat(0), n*n*n*v*v; got != want {
+			return fmt.Errorf("%d threads: %v, want %v", threads, got, want)
+		}
+	}
+	return nil
+}
+
+// TestClose takes a plan back twice, and one while another goes on.
+func TestClose(t *testing.T) {
+	t.Parallel()
+	b := New()
+	g := graph.New()
+	g.Output("y", g.Input("x", graph.Float, 3).Square())
+	var plans []backend.Plan
+	for range 2 {
+		p, err := b.Compile(g, backend.Options{Threads: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plans = append(plans, p)
+	}
+	for range 2 {
+		if err := plans[0].Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	in := backend.Inputs{Values: map[string]*tensor.Tensor{"x": tensor.Of([]float32{1, 2, 3}, 3)}}
+	if err := plans[1].Run(context.Background(), in); err != nil || plans[1].Output("y").Flat(2) != 9 {
+		t.Errorf("%v, %v", plans[1].Output("y"), err)
+	}
+	if err := plans[1].Close(); err != nil || len(b.pools) != 0 {
+		t.Errorf("%v, %d pools", err, len(b.pools))
+	}
+	if _, err := b.Compile(g, backend.Options{Float: tensor.Int32}); err == nil || len(b.pools) != 0 {
+		t.Errorf("a plan of ints is %v, %d pools", err, len(b.pools))
+	}
+	g.Fail("broken")
+	if _, err := b.Compile(g, backend.Options{Threads: 2}); err == nil || len(b.pools) != 0 {
+		t.Errorf("a plan of a broken graph is %v, %d pools", err, len(b.pools))
+	}
+}
