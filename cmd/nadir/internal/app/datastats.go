@@ -150,7 +150,16 @@ func (p *profile) object() object {
 		mean[i], std[i] = finite(p.channels[i].mean), finite(p.channels[i].std())
 	}
 	return object{{"name", p.field.Name}, {"dtype", p.field.DType.String()}, {"shape", append([]int{}, p.field.Shape...)},
-		{"mean", mean}, {"std", std}, {"min", finite(p.total.min)}, {"max", finite(p.total.max)}, {"constant", p.constant}, {"not_finite", p.total.bad}}
+		{"mean", mean}, {"std", std}, {"min", single(p.total.min)}, {"max", single(p.total.max)}, {"constant", p.constant}, {"not_finite", p.total.bad}}
+}
+
+// single is a value of the data as JSON has it, with the digits of a float32
+// where it is one.
+func single(v float64) any {
+	if float64(float32(v)) == v {
+		return float32(v)
+	}
+	return finite(v)
 }
 
 // statistics are those of a data set.
@@ -289,7 +298,7 @@ func (st *statistics) object() object {
 			switch col.Kind {
 			case csv.Number:
 				o = append(o, member{"median", col.Median}, member{"mean", finite(col.mean)}, member{"std", finite(col.std())},
-					member{"min", finite(col.min)}, member{"max", finite(col.max)})
+					member{"min", single(col.min)}, member{"max", single(col.max)})
 			case csv.Category:
 				var cats []object
 				for i, name := range col.Categories {
@@ -413,4 +422,7 @@ func (st *statistics) table(w io.Writer) {
 		g.add(cells...)
 	}
 	g.write(w, "")
+	if slices.ContainsFunc(st.columns, func(c columnStats) bool { return c.Kind == csv.Number && c.Missing > 0 }) {
+		fmt.Fprintln(w, "a missing number counts as its column's median")
+	}
 }

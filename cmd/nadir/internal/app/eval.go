@@ -122,9 +122,10 @@ func (c *command) measured(ctx context.Context, s *subject, in *intake) (d *data
 	if d, err = c.openData(ctx, cfg, o); err != nil {
 		return nil, nil, "", err
 	}
+	opened := d
 	defer func() {
 		if err != nil {
-			d.Close()
+			opened.Close()
 		}
 	}()
 	if given && d.table != nil {

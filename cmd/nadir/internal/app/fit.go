@@ -181,7 +181,7 @@ func (in *intake) turn(i int, have data.Field, sample *tensor.Tensor) (*turn, er
 		}
 	case have.Shape.Len() != own.Shape.Len():
 		hint := ""
-		if pictureIn && len(own.Shape) == 1 {
+		if pictureIn && len(own.Shape) == 1 && !in.tabular {
 			hint = "; input.size=HxW says what picture that is"
 		}
 		return nil, fmt.Errorf("samples of shape %s, but the model takes %s%s", shapeText(have.Shape), shapeText(own.Shape), hint)
