@@ -1,0 +1,63 @@
+package diag_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nadir-ml/nadir/act"
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/diag"
+	"github.com/nadir-ml/nadir/initial"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/tensor"
+	"github.com/nadir-ml/nadir/train"
+)
+
+// A deep net of logistic units, as the field built them, and what is wrong with
+// it.
+func ExampleMeasure() {
+	var m nn.Sequential
+	for range 10 {
+		m = append(m, nn.Dense{Units: 100, Act: act.Sigmoid{}})
+	}
+	n, err := train.NewNet(m, nil, train.Config{Data: data.Schema{
+		Inputs: []data.Field{{Name: "input", DType: tensor.Float32, Shape: tensor.Shape{100}}},
+	}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	r, err := diag.Measure(context.Background(), n, diag.Options{SkipJacobian: true})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%s: each layer multiplies the gradient by %.1f\n", r.Verdict(), r.GradFactor)
+	// Output:
+	// vanishing: each layer multiplies the gradient by 0.2
+}
+
+// What an initializer that was made for another activation does.
+func ExampleMismatches() {
+	m := nn.Sequential{
+		nn.Dense{Units: 100, Act: act.SELU{}, Init: initial.He},
+		nn.Dense{Units: 10},
+	}
+	n, err := train.NewNet(m, nil, train.Config{Data: data.Schema{
+		Inputs: []data.Field{{Name: "input", DType: tensor.Float32, Shape: tensor.Shape{100}}},
+	}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	found, err := diag.Mismatches(context.Background(), n)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, f := range found {
+		fmt.Println(f.Layers, f.Activation, "with", f.Init, "wants", f.Want)
+	}
+	// Output:
+	// [dense] selu with he_normal wants lecun_normal
+}
