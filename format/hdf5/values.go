@@ -11,10 +11,8 @@ import (
 
 // numbers makes raw elements a tensor's: little-endian, and booleans 0 or 1.
 func (f *File) numbers(t *datatype, addr uint64, b []byte) error {
-	if t.big && t.size > 1 {
-		for e := range slices.Chunk(b, t.size) {
-			slices.Reverse(e)
-		}
+	if t.big {
+		swap(b, t.size)
 	}
 	if t.dtype == tensor.Bool {
 		for _, v := range b {
@@ -24,6 +22,25 @@ func (f *File) numbers(t *datatype, addr uint64, b []byte) error {
 		}
 	}
 	return nil
+}
+
+// swap turns the bytes of each element around.
+func swap(b []byte, size int) {
+	le, be := binary.LittleEndian, binary.BigEndian
+	switch size {
+	case 2:
+		for ; len(b) >= 2; b = b[2:] {
+			le.PutUint16(b, be.Uint16(b))
+		}
+	case 4:
+		for ; len(b) >= 4; b = b[4:] {
+			le.PutUint32(b, be.Uint32(b))
+		}
+	case 8:
+		for ; len(b) >= 8; b = b[8:] {
+			le.PutUint64(b, be.Uint64(b))
+		}
+	}
 }
 
 // texts makes raw elements strings. The lock is held.
