@@ -14,6 +14,21 @@ func init() {
 	makers["rows.npy"] = func(path string) error { return array(path, tensor.Uint8, 1, 3, 4, 4) }
 	makers["unit.npy"] = func(path string) error { return array(path, tensor.Float32, 255, 3, 4, 4) }
 	makers["one.npy"] = func(path string) error { return array(path, tensor.Uint8, 1, 4, 4) }
+	// those pictures as numbers, with labels
+	makers["unit.npz"] = func(path string) error {
+		x, y := tensor.New(tensor.Float32, 30, 4, 4), tensor.New(tensor.Int32, 30)
+		for i := range 30 {
+			y.SetFlat(i, float64(i%3))
+			for j := range 16 {
+				x.SetFlat(16*i+j, float64(80*(i%3)+j)/255)
+			}
+		}
+		var b bytes.Buffer
+		if err := npy.WriteArchive(&b, func(yield func(string, *tensor.Tensor) bool) { _ = yield("x", x) && yield("y", y) }); err != nil {
+			return err
+		}
+		return os.WriteFile(path, b.Bytes(), 0o644)
+	}
 	makers["long.npy"] = func(path string) error { return array(path, tensor.Float32, 1, 3, 5) }
 }
 

@@ -108,7 +108,7 @@ func take(keys []string, key string) (value string, rest []string) {
 
 // openWhole opens the data that a target names, whole.
 func (c *command) openWhole(ctx context.Context, verb, target string, keys []string) (*config.Config, *dataset, error) {
-	if err := meant(verb, keys, "data", "input", "loss", "sample_weight", "seed"); err != nil {
+	if err := meant(verb, keys, sourceKeys("input.size", "loss", "loss.*")...); err != nil {
 		return nil, nil, err
 	}
 	if target != "" {
@@ -119,9 +119,6 @@ func (c *command) openWhole(ctx context.Context, verb, target string, keys []str
 		keys = append([]string{"data=" + name}, keys...)
 	}
 	cfg, err := c.load("", os.Environ(), keys)
-	if err == nil {
-		err = later(cfg)
-	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -33,8 +33,9 @@ run.
 
 Without data= a run is measured on its own data: the test part, or the validation
 part where there is no test. With data= it is the test part of that set, or all
-rows of a file or folder without one, of which data.limit=N takes N. Rows of a
-table are encoded as those that the model was trained on.`,
+rows of a file or folder without one, of which data.limit=N takes N, and
+data.test=0.2 a part. Rows of a table are encoded as those that the model was
+trained on.`,
 		Example: `  nadir eval runs/digits
   nadir eval runs/mnist data=fashion-mnist
   nadir eval model.safetensors data=holdout.csv --json
@@ -60,7 +61,7 @@ type evaluation struct {
 }
 
 func (c *command) eval(ctx context.Context, target string, keys []string, confusion string, force bool) error {
-	if err := meant("eval", keys, "data", "input", "output", "loss", "metrics", "sample_weight", "precision", "seed", "threads"); err != nil {
+	if err := meant("eval", keys, sourceKeys("data.val", "data.test", "input.*", "output.node", "loss", "loss.*", "metrics", "precision", "threads")...); err != nil {
 		return err
 	}
 	s, err := c.openSubject("eval", target, keys)
@@ -113,7 +114,11 @@ func (c *command) measured(ctx context.Context, s *subject, in *intake) (d *data
 	if cfg.Input.Size == nil {
 		cfg.Input.Size = in.picture()
 	}
-	o := openOptions{table: s.table, whole: given}
+	_, cut := s.said("data", "test")
+	if v, ok := s.said("data", "val"); ok && given {
+		return nil, nil, "", &spec.Error{Pos: v.Pos, Path: "data.val", Msg: "data.val: it is the test part that is measured; data.test= cuts one off"}
+	}
+	o := openOptions{table: s.table, whole: given && !cut}
 	if !given {
 		if o.within, err = s.home(); err != nil {
 			return nil, nil, "", err
@@ -128,7 +133,7 @@ func (c *command) measured(ctx context.Context, s *subject, in *intake) (d *data
 			opened.Close()
 		}
 	}()
-	if given && d.table != nil {
+	if o.whole && d.table != nil {
 		d.notes = append(d.notes, d.table.Notes()...)
 	}
 	for _, n := range d.notes {

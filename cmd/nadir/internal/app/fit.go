@@ -376,7 +376,7 @@ func (in *intake) fit(src data.Source, classes []string) (data.Source, error) {
 	}
 	for i, own := range in.own {
 		at := slices.IndexFunc(have.Inputs, func(f data.Field) bool { return f.Name == own.Name })
-		if at < 0 && len(have.Inputs) == 1 {
+		if at < 0 && len(have.Inputs) == 1 && len(in.own) == 1 {
 			at = 0
 		}
 		if at < 0 {

@@ -20,6 +20,7 @@ import (
 	"github.com/nadir-ml/nadir/data/images"
 	"github.com/nadir-ml/nadir/data/sets"
 	"github.com/nadir-ml/nadir/loss"
+	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
 	"github.com/nadir-ml/nadir/train"
 )
@@ -58,7 +59,7 @@ label's column. A line is printed for each row; rows count from 0.`,
 }
 
 func (c *command) predict(ctx context.Context, model string, inputs, keys []string) error {
-	if err := meant("predict", keys, "data", "input", "output", "precision", "seed", "threads"); err != nil {
+	if err := meant("predict", keys, sourceKeys("data.val", "data.test", "input.*", "output.node", "precision", "threads")...); err != nil {
 		return err
 	}
 	s, err := c.openSubject("predict", model, keys)
@@ -132,10 +133,13 @@ func expand(inputs []string) ([]string, error) {
 // fitStandard does what input.standardize=train asks for.
 func (c *command) fitStandard(ctx context.Context, s *subject, in *intake) error {
 	v, now := s.said("input", "standardize")
+	at, other := s.said("data", "name")
+	if !now && other {
+		return &spec.Error{Pos: at.Pos, Path: "data", Msg: "data: predict takes its inputs as words; data= says what input.standardize=train is fitted to"}
+	}
 	if !now {
 		return nil
 	}
-	_, other := s.said("data", "name")
 	if !other && s.run == "" {
 		return usage("input.standardize=%s wants the data whose training part it is: data=", v.Text)
 	}

@@ -99,16 +99,26 @@ func (s *subject) said(path ...string) (spec.Value, bool) {
 	return v, !own && v.Pos.File != config.BuiltIn
 }
 
-// meant refuses keys that a verb makes nothing of. The words are of the command
-// line: the environment is for all verbs.
-func meant(verb string, keys []string, tops ...string) error {
-	for _, word := range keys {
+// meant refuses keys that a verb makes nothing of; one that ends in .* stands
+// for all below it. The words are of the command line: the environment is for
+// all verbs.
+func meant(verb string, words []string, keys ...string) error {
+	known := config.Keys()
+	for _, word := range words {
 		key, _, _ := strings.Cut(word, "=")
-		if top, _, _ := strings.Cut(key, "."); !contains(tops, top) && contains(config.Keys(), top) {
-			return usage("%s: %s has no meaning here; %s takes %s", word, top, verb, strings.Join(tops, ", "))
+		top, _, _ := strings.Cut(key, ".")
+		switch {
+		case contains(keys, key), contains(keys, top+".*"):
+		case contains(known, key), contains(known, top+".*"):
+			return usage("%s: %s has no meaning for %s; it takes %s", word, key, verb, strings.Join(keys, ", "))
 		}
 	}
 	return nil
+}
+
+// sourceKeys say what rows there are.
+func sourceKeys(more ...string) []string {
+	return append([]string{"data", "data.name", "data.url", "data.label", "data.ignore", "data.classes", "data.limit", "sample_weight", "seed"}, more...)
 }
 
 // reading is the configuration that data is opened with. What input.* asks for
