@@ -5,6 +5,7 @@ import (
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/initial"
 	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/regular"
 	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
 )
@@ -15,14 +16,20 @@ func init() {
 
 // Dense is y = act(x·kernel + bias): x (N, …, in), kernel (in, units), bias
 // (units), y (N, …, units). A nil activation is linear. A nil kernel
-// initializer is what the activation wants; the bias starts at 0.
+// initializer is what the activation wants; the bias starts at 0. Regularizers
+// add to the loss, and the constraint holds after every step.
 type Dense struct {
 	Units    int            `spec:"units,required" doc:"width of the output"`
 	Act      act.Activation `spec:"activation" doc:"activation, linear without"`
 	Init     param.Init     `spec:"kernel_initializer" doc:"initializer of the kernel, what the activation wants without"`
 	BiasInit param.Init     `spec:"bias_initializer" doc:"initializer of the bias, zeros without"`
 	NoBias   bool           `spec:"use_bias,not" doc:"add a bias"`
-	Name     string         `spec:"name" doc:"name of the layer"`
+
+	Regularizer     regular.Regularizer `spec:"kernel_regularizer" doc:"penalty on the kernel, none without"`
+	BiasRegularizer regular.Regularizer `spec:"bias_regularizer" doc:"penalty on the bias, none without"`
+	Constraint      regular.Constraint  `spec:"kernel_constraint" doc:"what the kernel must be after each step, anything without"`
+
+	Name string `spec:"name" doc:"name of the layer"`
 }
 
 // Validate refuses a width below 1.
@@ -46,13 +53,18 @@ func (d Dense) Apply(s *Scope, x graph.Node) graph.Node {
 		return s.B.Fail("wants samples with features, (N, …, in), got %v", x.Type())
 	}
 	in := x.Dim(-1)
-	y := x.Reshape(-1, in).MatMul(s.Weight("kernel", d.KernelInit(), in, d.Units)) // (N·…, units)
+	kernel := s.Weight("kernel", d.KernelInit(), in, d.Units)
+	s.Constrain(kernel, d.Constraint)
+	penalize(s, d.Regularizer, kernel)
+	y := x.Reshape(-1, in).MatMul(kernel) // (N·…, units)
 	if !d.NoBias {
 		init := d.BiasInit
 		if init == nil {
 			init = initial.Zeros{}
 		}
-		y = y.Add(s.Weight("bias", init, d.Units))
+		bias := s.Weight("bias", init, d.Units)
+		penalize(s, d.BiasRegularizer, bias)
+		y = y.Add(bias)
 	}
 	shape := append(tensor.Shape{}, x.Shape()[:x.Rank()-1]...)
 	return activate(s, d.Act, y.Reshape(append(shape, d.Units)...))

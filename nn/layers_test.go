@@ -7,6 +7,7 @@ import (
 	"github.com/nadir-ml/nadir/initial"
 	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/nn/nntest"
+	"github.com/nadir-ml/nadir/regular"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -29,6 +30,7 @@ func TestLayers(t *testing.T) {
 		"dense of a sequence":       {nn.Dense{Units: 3, Act: act.ELU{}}, []tensor.Shape{{2, 4}}},
 		"dense with everything":     {nn.Dense{Units: 3, Act: act.PReLU{}, Init: initial.RandomNormal{Stddev: 0.2}, BiasInit: initial.Ones{}}, []tensor.Shape{vector}},
 		"dense without bias":        {nn.Dense{Units: 3, Act: act.SELU{}, NoBias: true}, []tensor.Shape{vector}},
+		"dense that is kept small":  {nn.Dense{Units: 3, Regularizer: regular.L2{Amount: 0.1}, BiasRegularizer: regular.L1{}, Constraint: regular.MaxNorm{Max: 1}}, []tensor.Shape{vector}},
 		"batch normalization":       {nn.BatchNorm{}, []tensor.Shape{vector}},
 		"batch normalization 4-D":   {nn.BatchNorm{Momentum: 0.9, Epsilon: 1e-5}, []tensor.Shape{image}},
 		"without center":            {nn.BatchNorm{NoCenter: true, GammaInit: initial.Constant{Value: 2}}, []tensor.Shape{vector}},

@@ -7,6 +7,7 @@ import (
 	"github.com/nadir-ml/nadir/act"
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/regular"
 	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
 )
@@ -104,6 +105,13 @@ func activate(s *Scope, a act.Activation, x graph.Node) graph.Node {
 		return x
 	}
 	return a.Apply(s, x)
+}
+
+// penalize adds what a regularizer that may be nil makes of a weight.
+func penalize(s *Scope, r regular.Regularizer, w graph.Node) {
+	if r != nil {
+		s.AddLoss(r.Penalty(w))
+	}
 }
 
 // positive records an error where a count that a person gave is below 1.

@@ -135,7 +135,8 @@ func (o Optimizer) transforms() []Transform {
 // Build adds the update of every named parameter of set to the graph. Slots
 // that are not there yet are declared in set. lr and t are scalars: the rate of
 // this step and its number, from 1, as a float. A parameter whose gradient is
-// the zero Node, because the loss does not depend on it, stays as it is.
+// the zero Node, because the loss does not depend on it, stays as it is. A
+// parameter's constraint is applied to what the rule makes of it.
 func (o Optimizer) Build(b *graph.Builder, set *param.Set, params []string, grads []graph.Node, lr, t graph.Node) {
 	o.BuildCycled(b, set, params, grads, lr, t, graph.Node{})
 }
@@ -186,7 +187,11 @@ func (o Optimizer) BuildCycled(b *graph.Builder, set *param.Set, params []string
 		if scale, ok := scales[name]; ok {
 			s.LR = lr.Scale(scale)
 		}
-		b.Update(ps[i], o.step(s))
+		next := o.step(s)
+		if c := set.Get(name).Constraint; c != nil {
+			next = c.Project(next)
+		}
+		b.Update(ps[i], next)
 	}
 }
 

@@ -77,9 +77,10 @@ func (s *Scope) Params() *Set { return s.trace.set }
 func (s *Scope) Layers() []Applied { return s.trace.layers }
 
 // AddLoss adds a scalar to the loss of the model: a penalty on weights or
-// activations.
+// activations. The same node counts once: a layer that is applied again does
+// not pay for its weights again.
 func (s *Scope) AddLoss(x graph.Node) {
-	if x.Valid() {
+	if x.Valid() && !slices.Contains(s.trace.losses, x) {
 		s.trace.losses = append(s.trace.losses, x)
 	}
 }
@@ -137,6 +138,7 @@ func (s *Scope) declare(name string, kind Kind, init Init, shape []int) graph.No
 		p.Init = init
 		init.Fill(p.Value, rng.New(rng.Key(s.trace.opt.Seed, full), 0))
 	}
+	p.Constraint = nil
 	if !p.Value.Shape().Equal(shape) {
 		return s.B.Misfit("%s has shape %v, but the layer wants %v", full, p.Value.Shape(), shape)
 	}

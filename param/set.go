@@ -33,8 +33,11 @@ type Param struct {
 	Frozen bool
 	// Init is what filled the value when it was declared; nil where it was
 	// loaded.
-	Init  Init
-	Value *tensor.Tensor
+	Init Init
+	// Constraint is what every step of the optimizer ends with; nil where the
+	// weight may be anything.
+	Constraint Constraint
+	Value      *tensor.Tensor
 }
 
 // Trainable reports whether the optimizer may change the parameter.

@@ -153,7 +153,7 @@ func (t *tally) add(c *compiled, n int) {
 // A column is one measured number: a metric of an output, or a loss.
 type column struct {
 	name   string
-	metric Metric // nil: the loss of one of several outputs
+	metric Metric // nil: the loss of one of several outputs, or the layers' penalty
 	sums   int
 }
 
@@ -182,6 +182,9 @@ func (n *Net) columns() []column {
 			// A metric says how many sums it has for invalid nodes, too.
 			out = append(out, column{prefix + me.Name(), me, len(me.Sums(none, none))})
 		}
+	}
+	if n.taxed {
+		out = append(out, column{name: "penalty"})
 	}
 	return out
 }

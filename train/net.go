@@ -33,6 +33,7 @@ type Net struct {
 	multi  bool
 	prep   nn.Sequential
 	plans  map[planKey]*compiled
+	taxed  bool // layers add to the loss
 	cols   []column
 }
 
@@ -59,7 +60,7 @@ type compiled struct {
 	feed   map[string]*tensor.Tensor
 	loss   *tensor.Tensor
 	norm   *tensor.Tensor
-	parts  []*tensor.Tensor // loss of each output, where there are several
+	parts  []*tensor.Tensor // loss of each output, where there are several, and the layers' penalty
 	sums   []*tensor.Tensor // of the metrics, in order
 	pred   []*tensor.Tensor
 	class  *tensor.Tensor
@@ -97,6 +98,7 @@ func NewNet(m nn.Model, params *param.Set, cfg Config) (*Net, error) {
 	if err := b.Err(); err != nil {
 		return nil, err
 	}
+	n.taxed = len(t.scope.Losses()) > 0
 	for i, y := range t.outs {
 		n.labels = append(n.labels, n.classesOf(i, y))
 	}
@@ -320,8 +322,15 @@ func (n *Net) trace(m mode, rows int, weighted bool) (*graph.Builder, *traced) {
 			b.Output("class", classes(pred))
 		}
 	}
-	for _, x := range s.Losses() {
-		t.loss = t.loss.Add(x)
+	if extra := s.Losses(); len(extra) > 0 {
+		penalty := extra[0]
+		for _, x := range extra[1:] {
+			penalty = penalty.Add(x)
+		}
+		if n.taxed {
+			b.Output("part:penalty", penalty)
+		}
+		t.loss = t.loss.Add(penalty)
 	}
 	b.Output("loss", t.loss)
 	return b, t
