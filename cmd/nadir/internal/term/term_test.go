@@ -107,7 +107,7 @@ func TestBlockAny(t *testing.T) {
 	value := rapid.OneOf(rapid.Float64(), rapid.Just(math.NaN()), rapid.Just(math.Inf(-1)))
 	rapid.Check(t, func(t *rapid.T) {
 		d := newDesk(rapid.IntRange(40, 400).Draw(t, "columns"), rapid.IntRange(2, 40).Draw(t, "height"))
-		values := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Value { return Value{name.Draw(t, "name"), value.Draw(t, "value")} }), 0, 8)
+		values := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Value { return Value{Name: name.Draw(t, "name"), Value: value.Draw(t, "value")} }), 0, 8)
 		io.WriteString(d.emulator, "$ nadir train\r\n")
 		s := digits
 		s.Run, s.Model, s.Data = name.Draw(t, "run"), name.Draw(t, "model"), name.Draw(t, "data")
@@ -261,7 +261,7 @@ func TestObjectsAny(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var out bytes.Buffer
 		values := rapid.SliceOf(rapid.Custom(func(t *rapid.T) Value {
-			return Value{rapid.String().Draw(t, "name"), rapid.OneOf(rapid.Float64(), rapid.Just(math.NaN()), rapid.Just(math.Inf(1))).Draw(t, "value")}
+			return Value{Name: rapid.String().Draw(t, "name"), Value: rapid.OneOf(rapid.Float64(), rapid.Just(math.NaN()), rapid.Just(math.Inf(1))).Draw(t, "value")}
 		}))
 		r := New(Options{JSON: true, Out: Screen{W: &out}, Err: Screen{W: io.Discard}})
 		r.Start(Start{Run: rapid.String().Draw(t, "run")})
