@@ -182,3 +182,51 @@ func TestCheckpointsHook(t *testing.T) {
 		t.Errorf("told %v, saved %v, %v, want %v", told, steps, err, want)
 	}
 }
+
+// TestPatience shows early stopping losses of epochs: by how much they have to
+// fall, and for how long it waits.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	inf := math.Inf(1)
+	for _, tc := range []struct {
+		stop   EarlyStopping
+		losses []float64
+		epochs int // that are seen
+		best   int
+	}{
+		{EarlyStopping{}, []float64{3, 2, 2, 1}, 3, 2}, // equal is no improvement
+		{EarlyStopping{Patience: 1}, []float64{3, 2, 2, 1}, 3, 2},
+		{EarlyStopping{Patience: 2}, []float64{3, 2, 2.5, 1, 4, 5, 0}, 6, 4},
+		{EarlyStopping{Patience: 2, MinDelta: 0.5}, []float64{3, 2.6, 2.5, 1}, 3, 1},
+		{EarlyStopping{Patience: 2, MinDelta: 0.4}, []float64{3, 2.5, 2.2, 2}, 4, 4},
+		{EarlyStopping{Patience: 2}, []float64{inf, math.NaN(), 1}, 2, 0},
+		{EarlyStopping{Patience: 3}, []float64{inf, math.NaN(), 1, math.NaN(), 0.5}, 5, 5},
+		{EarlyStopping{Patience: 1, Monitor: "val/accuracy"}, []float64{0.1, 0.2, 0.2, 0.3}, 3, 2},
+		{EarlyStopping{Patience: 1, Monitor: "val/r2", MinDelta: 0.1}, []float64{-5, 0.1, 0.15, 0.3}, 3, 2},
+	} {
+		src := labelled(t, 8)
+		tr := trainer(t, small(), Config{Data: src.Schema()})
+		var best Best
+		name := strings.TrimPrefix(tc.stop.Monitor, "val/")
+		if name == "" {
+			name = "loss"
+		}
+		epochs := func(yield func(*Step, error) bool) {
+			for i, v := range tc.losses {
+				if !yield(&Step{Trainer: tr, Done: &Epoch{Epoch: i + 1, Val: Values{{name, v}}}}, nil) {
+					return
+				}
+			}
+		}
+		seen := 0
+		for _, err := range tc.stop.Hook(tr, &best)(epochs) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen++
+		}
+		if seen != tc.epochs || best.Epoch != tc.best {
+			t.Errorf("%+v of %v: %d epochs, best %d, want %d and %d", tc.stop, tc.losses, seen, best.Epoch, tc.epochs, tc.best)
+		}
+	}
+}
