@@ -27,6 +27,11 @@ func (d Dropout) Apply(s *Scope, x graph.Node) graph.Node {
 	if !check(s, d.Validate()) || !x.Valid() || !s.Training() || d.Rate == 0 {
 		return x
 	}
-	keep := s.B.Uniform(x.Shape()...).GreaterEqual(s.B.Const(d.Rate))
-	return keep.Select(x.Scale(1/(1-d.Rate)), s.B.Const(0))
+	return d.masked(x, s.B.Uniform(x.Shape()...))
+}
+
+// masked is the result for uniform draws in [0, 1) of x's shape.
+func (d Dropout) masked(x, uniform graph.Node) graph.Node {
+	keep := uniform.GreaterEqual(x.Builder().Const(d.Rate))
+	return keep.Select(x.Scale(1/(1-d.Rate)), x.Builder().Const(0))
 }

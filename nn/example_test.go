@@ -6,6 +6,7 @@ import (
 	"github.com/nadir-ml/nadir/act"
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/initial"
+	"github.com/nadir-ml/nadir/internal/graphtest"
 	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/param"
 	"github.com/nadir-ml/nadir/spec"
@@ -132,4 +133,34 @@ func ExampleSummarize() {
 	// batch_normalization [784] 3136 ""
 	// dense [10] 7850 "he_normal"
 	// 10,986 parameters, 9,418 trainable
+}
+
+// Each row is normalized by itself.
+func ExampleLayerNorm() {
+	b := graph.New()
+	s := param.NewScope(b, param.NewSet(tensor.Float64), param.Options{})
+	b.Output("y", nn.LayerNorm{Epsilon: nn.Zero}.Apply(s, b.Input("x", graph.Float, 2, 4)))
+	r, err := graphtest.Compile(b, s.Params())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	r.Set("x", 1, 1, 3, 3, 100, 300, 100, 300)
+	if err := r.Step(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(r.Output("y"))
+	// Output: [-1 -1 1 1 -1 1 -1 1]
+}
+
+// The noise has the variance of dropout's factors.
+func ExampleGaussianDropout_Deviation() {
+	for _, rate := range []float64{0.1, 0.2, 0.5} {
+		fmt.Printf("%.3f\n", nn.GaussianDropout{Rate: rate}.Deviation())
+	}
+	// Output:
+	// 0.333
+	// 0.500
+	// 1.000
 }
