@@ -164,12 +164,20 @@ func share(part, whole int) string {
 }
 
 // create writes a new file as a whole or not at all. One that is there stays,
-// unless force is set.
+// unless force is set; a device or a pipe is written to.
 func create(path string, force bool, write func(io.Writer) error) error {
-	if info, err := os.Stat(path); err == nil && !force {
-		if info.IsDir() {
-			return usage("%s is a folder; name a file", path)
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return usage("%s is a folder; name a file", path)
+	case err == nil && !info.Mode().IsRegular():
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
 		}
+		err = write(f)
+		return errors.Join(err, f.Close())
+	case err == nil && !force:
 		return usage("%s exists already; name another file, or add --force to overwrite it", path)
 	}
 	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {

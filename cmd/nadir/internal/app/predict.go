@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -183,7 +184,11 @@ func (p *predictor) Close() {
 
 // input predicts for all rows of one input.
 func (p *predictor) input(ctx context.Context, input string) error {
-	src, single, done, err := p.open(input)
+	if input == "-" { // the file that it is put into goes even if the user stops this
+		p.orderly.Store(true)
+		defer p.orderly.Store(false)
+	}
+	src, single, done, err := p.open(ctx, input)
 	if err != nil {
 		return named(input, err)
 	}
@@ -233,6 +238,9 @@ func stdinName(input string) string {
 
 // named makes an error one of an input.
 func named(input string, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
 	if e, ok := err.(*data.Error); ok && (e.Path == "" || input == "-") {
 		e.Path = stdinName(input)
 		return e
@@ -259,8 +267,8 @@ func (p *predictor) netFor(src data.Source) (*train.Net, error) {
 }
 
 // open opens an input as rows; single says that it is one sample by itself.
-func (p *predictor) open(input string) (src data.Source, single bool, done func(), err error) {
-	path, head, remove, err := spool(input)
+func (p *predictor) open(ctx context.Context, input string) (src data.Source, single bool, done func(), err error) {
+	path, head, remove, err := spool(ctx, input)
 	if err != nil {
 		return nil, false, nil, err
 	}
@@ -297,27 +305,55 @@ func (p *predictor) open(input string) (src data.Source, single bool, done func(
 
 // spool is the path of an input and how it begins. Stdin becomes a file, whose
 // ending says what is in it.
-func spool(input string) (path string, head []byte, done func(), err error) {
-	nothing := func() {}
+func spool(ctx context.Context, input string) (path string, head []byte, done func(), err error) {
 	if input != "-" {
 		f, err := os.Open(input)
 		if err != nil {
 			return "", nil, nil, err
 		}
 		defer f.Close()
-		head = make([]byte, 512)
-		n, err := io.ReadFull(f, head)
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			err = nil
-		}
-		return input, head[:n], nothing, err
+		head, err = beginning(f)
+		return input, head, func() {}, err
 	}
-	r := bufio.NewReader(os.Stdin)
-	head, err = r.Peek(512)
-	if err != nil && err != io.EOF {
+	dir, err := os.MkdirTemp("", "nadir-")
+	if err != nil {
 		return "", nil, nil, err
 	}
-	head = bytes.Clone(head)
+	done = func() { _ = os.RemoveAll(dir) }
+	ended := make(chan struct{})
+	var copyErr error
+	go func() { // a terminal may say nothing for long
+		defer close(ended)
+		path, head, copyErr = keep(dir, os.Stdin)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		done()
+		return "", nil, nil, ctx.Err()
+	}
+	if copyErr != nil {
+		done()
+		return "", nil, nil, copyErr
+	}
+	return path, head, done, nil
+}
+
+// beginning is the first bytes of r.
+func beginning(r io.Reader) ([]byte, error) {
+	head := make([]byte, 512)
+	n, err := io.ReadFull(r, head)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = nil
+	}
+	return head[:n], err
+}
+
+// keep writes what r has to a file in dir.
+func keep(dir string, r io.Reader) (path string, head []byte, err error) {
+	if head, err = beginning(r); err != nil {
+		return "", nil, err
+	}
 	ending := ".csv"
 	switch {
 	case bytes.HasPrefix(head, []byte("\x93NUMPY")):
@@ -325,20 +361,13 @@ func spool(input string) (path string, head []byte, done func(), err error) {
 	case bytes.HasPrefix(head, []byte("PK")):
 		ending = ".npz"
 	}
-	f, err := os.CreateTemp("", "nadir-*"+ending)
+	path = filepath.Join(dir, "stdin"+ending)
+	f, err := os.Create(path)
 	if err != nil {
-		return "", nil, nil, err
+		return "", nil, err
 	}
-	done = func() { _ = os.Remove(f.Name()) }
-	_, err = io.Copy(f, r)
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		done()
-		return "", nil, nil, err
-	}
-	return f.Name(), head, done, nil
+	_, err = io.Copy(f, io.MultiReader(bytes.NewReader(head), r))
+	return path, head, errors.Join(err, f.Close())
 }
 
 // picture is a source of one row.
