@@ -277,37 +277,35 @@ func classWeights(cw config.ClassWeight, d *dataset) ([]float64, error) {
 // for none.
 func inputLayers(cfg *config.Config, s data.Schema) (nn.Sequential, error) {
 	in := cfg.Input
+	bytes := len(s.Inputs) > 0 && s.Inputs[0].DType == tensor.Uint8
+	scale, mean, std := nn.Ratio(1), nn.Ratio(0), nn.Ratio(1)
+	if bytes {
+		scale = 1.0 / 255
+	}
 	var out nn.Sequential
-	if in.Mean.Kind != spec.Null || in.Std.Kind != spec.Null || in.Scale.Kind != spec.Null {
-		scale, mean, std := nn.Ratio(1), 0.0, 1.0
-		if in.Scale.Kind != spec.Null {
-			if err := spec.Decode(in.Scale, &scale); err != nil {
-				return nil, err
-			}
+	for _, f := range []struct {
+		key string
+		v   spec.Value
+		dst *nn.Ratio
+	}{{"input.scale", in.Scale, &scale}, {"input.mean", in.Mean, &mean}, {"input.std", in.Std, &std}} {
+		if f.v.Kind == spec.Null {
+			continue
 		}
-		for _, f := range []struct {
-			v   spec.Value
-			dst *float64
-		}{{in.Mean, &mean}, {in.Std, &std}} {
-			if f.v.Kind == spec.Null {
-				continue
-			}
-			if f.v.Kind == spec.List {
-				return nil, &spec.Error{Pos: f.v.Pos, Path: "input", Msg: "one number a channel is not read for a model that is trained here; want a single number"}
-			}
-			if err := spec.Decode(f.v, f.dst); err != nil {
-				return nil, err
-			}
-			*f.dst = spec.Or(*f.dst, 0)
+		if err := spec.Decode(f.v, f.dst); err != nil {
+			return nil, &spec.Error{Pos: f.v.Pos, Path: f.key, Msg: f.key + ": want a number or a fraction such as 1/255; numbers a channel are for models that come from elsewhere"}
 		}
-		if std == 0 {
-			return nil, usage("input.std: want a number other than 0")
+		*f.dst = nn.Ratio(spec.Or(float64(*f.dst), 0))
+		if *f.dst == 0 && f.dst != &mean {
+			return nil, &spec.Error{Pos: f.v.Pos, Path: f.key, Msg: f.key + ": want a number other than 0"}
 		}
-		out = append(out, nn.Rescale{Scale: scale / nn.Ratio(std), Offset: -mean / std})
+		out = nn.Sequential{nil}
+	}
+	if out != nil {
+		out[0] = nn.Rescale{Scale: scale / std, Offset: float64(-mean / std)}
 	}
 	if in.Standardize == "train" {
-		if len(out) == 0 && len(s.Inputs) > 0 && s.Inputs[0].DType == tensor.Uint8 {
-			out = append(out, nn.Rescale{Scale: 1.0 / 255})
+		if out == nil && bytes {
+			out = nn.Sequential{nn.Rescale{Scale: scale}}
 		}
 		out = append(out, nn.Standardize{})
 	}

@@ -219,9 +219,16 @@ func changes(before, after *config.Config, step int64) []string {
 	}
 	var out []string
 	differs := func(path string) {
-		if top, _, _ := strings.Cut(path, "."); !contains(steering, top) && path != "steps" {
-			out = append(out, path)
+		parts := strings.Split(path, ".")
+		if contains(steering, parts[0]) || path == "steps" {
+			return
 		}
+		if parts[0] == "model" && len(parts) > 2 { // as it is written: model.2.units, whatever the layer's kind
+			if parts = slices.Delete(parts, 2, 3); len(parts) == 2 && contains(out, strings.Join(parts, ".")) {
+				return
+			}
+		}
+		out = append(out, strings.Join(parts, "."))
 	}
 	for path, v := range config.Leaves(after.Tree) {
 		path = full(path)

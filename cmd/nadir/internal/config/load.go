@@ -295,7 +295,7 @@ func complete(tree, base spec.Value) spec.Value {
 		tree = tree.With("epochs", builtIn(spec.Num(epochs)))
 	}
 	ckpt, _ := tree.Get("ckpt")
-	if _, ok := ckpt.Get("keep"); !ok {
+	if _, ok := ckpt.Get("keep"); !ok && (ckpt.Kind == spec.Map || ckpt.Kind == spec.Null) {
 		tree = tree.With("ckpt", ckpt.With("keep", builtIn(spec.Num(3))))
 	}
 	if _, ok := tree.Get("precision"); !ok {
