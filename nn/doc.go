@@ -8,5 +8,5 @@
 //
 // A literal is also a file: [Encode] writes a model as the text that [Decode]
 // reads. [Layers] holds every layer by its name there. [Summarize] lists what a
-// model is made of.
+// model is made of. [Fold] makes one with fewer layers for prediction.
 package nn

@@ -164,3 +164,21 @@ func ExampleGaussianDropout_Deviation() {
 	// 0.500
 	// 1.000
 }
+
+// For prediction, batch normalization becomes part of the dense layers beside it.
+func ExampleFold() {
+	m := nn.Sequential{
+		nn.Flatten{}, nn.BatchNorm{}, nn.Dense{Units: 8, Act: act.ELU{}}, nn.BatchNorm{}, nn.Dense{Units: 3},
+	}
+	params := param.NewSet(tensor.Float32)
+	b := graph.New()
+	m.Apply(param.NewScope(b, params, param.Options{}), b.Input("x", graph.Float, 1, 2, 2))
+	folded, _, err := nn.Fold(m, params)
+	fmt.Println(len(m), "layers become", len(folded), err)
+	outline(folded, tensor.Shape{2, 2})
+	// Output:
+	// 5 layers become 3 <nil>
+	// flatten [input] [4] 0
+	// dense [flatten] [8] 40
+	// dense_1 [dense] [3] 27
+}

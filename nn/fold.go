@@ -1,0 +1,248 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/nadir-ml/nadir/act"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/spec"
+)
+
+// Fold is a model for prediction that computes what m does with fewer layers:
+// each batch normalization that stands beside a [Dense] becomes part of its
+// kernel and bias (Jacob et al., "Quantization and Training of Neural Networks
+// for Efficient Integer-Arithmetic-Only Inference", CVPR 2018, section 3.2).
+// With s = γ/√(σ² + ε) and t = β − μ·s of the moving statistics,
+//
+//	behind a linear Dense:  kernel′ = kernel·s (columns)   bias′ = bias·s + t
+//	before a Dense:         kernel′ = s·kernel (rows)      bias′ = bias + t·kernel
+//
+// Layers that change nothing at prediction may stand between, and before a Dense
+// a [Flatten]. A normalization beside anything else stays, as do those within
+// nested models. The parameters are a copy without slots; m and params stay as
+// they are.
+func Fold(m Sequential, params *param.Set) (Sequential, *param.Set, error) {
+	names, err := namesOf(m)
+	if err != nil {
+		return nil, nil, err
+	}
+	f := &folding{layers: slices.Clone(m), names: names, set: params.Clone()}
+	for p := range params.Of(param.Slot) {
+		f.set.Remove(p.Name)
+	}
+	for i := len(f.layers) - 1; i >= 0; i-- {
+		if err := f.fold(i); err != nil {
+			return nil, nil, err
+		}
+	}
+	return f.layers, f.set, f.rename()
+}
+
+// namesOf are the names that layers get one after the other.
+func namesOf(m Sequential) ([]string, error) {
+	s := param.NewScope(graph.New(), nil, param.Options{})
+	var names []string
+	for _, l := range m {
+		names = append(names, nameIn(s, l))
+		s.SubFunc(names[len(names)-1], l, nil, func(*Scope) graph.Node { return graph.Node{} })
+	}
+	return names, s.B.Err()
+}
+
+// rename lets the layers that are left be called what they were. Automatic names
+// count the layers of a kind without a name of their own, of which there are
+// fewer now, and fewer still with each that gets one.
+func (f *folding) rename() error {
+	for range f.layers {
+		names, err := namesOf(f.layers)
+		if err != nil {
+			return err
+		}
+		i := 0
+		for i < len(names) && names[i] == f.names[i] {
+			i++
+		}
+		if i == len(names) {
+			return nil
+		}
+		f.layers[i] = named(f.layers[i], f.names[i])
+		if NameOf(f.layers[i]) != f.names[i] {
+			return fmt.Errorf("fold: layer %q would be called %q, and %T has no field Name to keep its own", f.names[i], names[i], f.layers[i])
+		}
+	}
+	return nil
+}
+
+// named is the layer with a name of its own, where it can have one.
+func named(l Layer, name string) Layer {
+	v := reflect.New(reflect.TypeOf(wrap(l))).Elem()
+	v.Set(reflect.ValueOf(wrap(l)))
+	if v.Kind() == reflect.Struct {
+		if f := v.FieldByName("Name"); f.IsValid() && f.CanSet() && f.Kind() == reflect.String {
+			f.SetString(name)
+		}
+	}
+	return v.Interface().(Layer)
+}
+
+// folding is a model on its way: names go with layers.
+type folding struct {
+	layers Sequential
+	names  []string
+	set    *param.Set
+}
+
+// fold makes layer i part of a neighbour, if it is a normalization that can be.
+func (f *folding) fold(i int) error {
+	bn, ok := f.layers[i].(BatchNorm)
+	if !ok {
+		return nil
+	}
+	into := -1
+	if j := f.beside(i, -1); j >= 0 {
+		if d, ok := f.layers[j].(Dense); ok && (d.Act == nil || d.Act == act.Activation(act.Linear{})) {
+			into = j
+		}
+	}
+	if j := f.beside(i, +1); into < 0 && j >= 0 {
+		if _, ok := f.layers[j].(Dense); ok {
+			into = j
+		}
+	}
+	if into < 0 {
+		return nil
+	}
+	scale, shift, err := f.affine(bn, f.names[i])
+	if err != nil {
+		return err
+	}
+	if err := f.absorb(into, scale, shift, into > i); err != nil {
+		return err
+	}
+	var gone []string
+	for p := range f.set.All() {
+		if strings.HasPrefix(p.Name, f.names[i]+"/") {
+			gone = append(gone, p.Name)
+		}
+	}
+	for _, name := range gone {
+		f.set.Remove(name)
+	}
+	f.layers = slices.Delete(f.layers, i, i+1)
+	f.names = slices.Delete(f.names, i, i+1)
+	return nil
+}
+
+// beside is the next layer in a direction that changes something at prediction,
+// or −1.
+func (f *folding) beside(i, step int) int {
+	for i += step; i >= 0 && i < len(f.layers); i += step {
+		switch f.layers[i].(type) {
+		case Dropout, AlphaDropout, GaussianDropout, GaussianNoise:
+		case Flatten:
+			if step < 0 {
+				return -1
+			}
+		default:
+			return i
+		}
+	}
+	return -1
+}
+
+// values is a parameter as numbers.
+func (f *folding) values(name string) ([]float64, error) {
+	p := f.set.Get(name)
+	if p == nil {
+		return nil, fmt.Errorf("fold: parameter %q is missing", name)
+	}
+	out := make([]float64, p.Value.Len())
+	for i := range out {
+		out[i] = p.Value.Flat(i)
+	}
+	return out, nil
+}
+
+// affine is what a normalization does at prediction: y = scale·x + shift.
+func (f *folding) affine(l BatchNorm, name string) (scale, shift []float64, err error) {
+	mean, err := f.values(name + "/moving_mean")
+	if err != nil {
+		return nil, nil, err
+	}
+	variance, err := f.values(name + "/moving_variance")
+	if err != nil {
+		return nil, nil, err
+	}
+	scale, shift = make([]float64, len(mean)), make([]float64, len(mean))
+	for i := range scale {
+		scale[i] = 1 / math.Sqrt(variance[i]+spec.Or(l.Epsilon, 1e-3))
+	}
+	if !l.NoScale {
+		gamma, err := f.values(name + "/gamma")
+		if err != nil {
+			return nil, nil, err
+		}
+		for i := range scale {
+			scale[i] *= gamma[i]
+		}
+	}
+	if !l.NoCenter {
+		if shift, err = f.values(name + "/beta"); err != nil {
+			return nil, nil, err
+		}
+	}
+	for i := range shift {
+		shift[i] -= mean[i] * scale[i]
+	}
+	return scale, shift, nil
+}
+
+// absorb puts y = scale·x + shift before or behind dense layer j.
+func (f *folding) absorb(j int, scale, shift []float64, before bool) error {
+	d, name := f.layers[j].(Dense), f.names[j]
+	kernel, err := f.values(name + "/kernel")
+	if err != nil {
+		return err
+	}
+	bias := make([]float64, d.Units)
+	if d.NoBias {
+		if _, err := f.set.Add(name+"/bias", param.Weight, []int{d.Units}); err != nil {
+			return err
+		}
+	} else if bias, err = f.values(name + "/bias"); err != nil {
+		return err
+	}
+	n := len(scale)
+	if in := len(kernel) / d.Units; before && in%n != 0 || !before && n != d.Units {
+		return fmt.Errorf("fold: %s has a kernel (%d, %d), which does not go with a normalization of %d features", name, in, d.Units, n)
+	}
+	for i, k := range kernel {
+		row, unit := i/d.Units, i%d.Units
+		if before { // flattened features repeat
+			kernel[i] = scale[row%n] * k
+			bias[unit] += shift[row%n] * k
+		} else {
+			kernel[i] = k * scale[unit]
+		}
+	}
+	for unit := range bias {
+		if !before {
+			bias[unit] = bias[unit]*scale[unit] + shift[unit]
+		}
+	}
+	for i, v := range kernel {
+		f.set.Value(name+"/kernel").SetFlat(i, v)
+	}
+	for i, v := range bias {
+		f.set.Value(name+"/bias").SetFlat(i, v)
+	}
+	// What kept the kernel small has no say over what it is now.
+	d.NoBias, d.Regularizer, d.BiasRegularizer, d.Constraint = false, nil, nil, nil
+	f.layers[j] = d
+	return nil
+}

@@ -1,0 +1,177 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/nadir-ml/nadir/act"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/internal/golden"
+	"github.com/nadir-ml/nadir/internal/graphtest"
+	"github.com/nadir-ml/nadir/internal/rng"
+	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// predicted is what a model predicts for x (shape).
+func predicted(t testing.TB, m Sequential, set *param.Set, x []float64, shape ...int) []float64 {
+	t.Helper()
+	b := graph.New()
+	b.Output("y", m.Apply(param.NewScope(b, set, param.Options{Seed: 3}), b.Input("x", graph.Float, shape...)))
+	r, err := graphtest.Compile(b, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Set("x", x...)
+	if err := r.Step(); err != nil {
+		t.Fatal(err)
+	}
+	return slices.Clone(r.Output("y"))
+}
+
+// stir gives every parameter values as after training.
+func stir(set *param.Set, seed uint64) {
+	for p := range set.All() {
+		r := rng.New(rng.Key(seed, p.Name), 0)
+		for i := range p.Value.Len() {
+			p.Value.SetFlat(i, p.Value.Flat(i)+0.3*r.Float64())
+		}
+	}
+}
+
+func TestFoldGolden(t *testing.T) {
+	t.Parallel()
+	held := 0
+	for _, c := range golden.Load(t, "batchnorm").Of("batchnorm_fold") {
+		layers := Sequential{Dense{Units: 3, Name: "d"}, BatchNorm{Epsilon: c.Number(0, "eps"), Name: "bn"}}
+		switch c.Text("order") {
+		case "bn_then_dense":
+			slices.Reverse(layers)
+		case "dense_then_bn":
+		default:
+			continue // of convolutions
+		}
+		for _, precision := range []int{64, 32} {
+			set := param.NewSet(graphtest.DType(precision))
+			x := c.Input(t, "x")
+			predicted(t, layers, set, x.Data, x.Shape...)
+			for name, from := range map[string]string{
+				"d/kernel": "kernel", "d/bias": "bias", "bn/gamma": "gamma", "bn/beta": "beta", "bn/moving_mean": "mean", "bn/moving_variance": "var",
+			} {
+				for i, v := range c.Input(t, from).Data {
+					set.Value(name).SetFlat(i, v)
+				}
+			}
+			m, folded, err := Fold(layers, set)
+			if err != nil || len(m) != 1 || folded.Len() != 2 {
+				t.Fatalf("%s: %v, %d parameters, %v", c.Name, m, folded.Len(), err)
+			}
+			c.Check(t, precision, graphtest.Floats(folded.Value("d/kernel")), "folded_kernel")
+			c.Check(t, precision, graphtest.Floats(folded.Value("d/bias")), "folded_bias")
+			c.Check(t, precision, predicted(t, m, folded, x.Data, x.Shape...), "y")
+			c.Check(t, precision, predicted(t, layers, set, x.Data, x.Shape...), "y")
+		}
+		held++
+	}
+	if held != 2 {
+		t.Errorf("%d cases held, want 2", held)
+	}
+}
+
+// A stack of 300 and 100 units with a normalization before each dense layer
+// loses all three, and predicts the same.
+func TestFoldClassifier(t *testing.T) {
+	t.Parallel()
+	m := Sequential{
+		Flatten{}, BatchNorm{}, Dense{Units: 300, Act: act.ELU{}}, BatchNorm{}, Dense{Units: 100, Act: act.ELU{}}, BatchNorm{}, Dense{Units: 10},
+	}
+	set := param.NewSet(tensor.Float32)
+	r := rng.New(5, 0)
+	const rows = 50
+	x := make([]float64, rows*28*28)
+	for i := range x {
+		x[i] = r.Float64()
+	}
+	predicted(t, m, set, x, rows, 28, 28)
+	stir(set, 1)
+	want := predicted(t, m, set, x, rows, 28, 28)
+	folded, params, err := Fold(m, set)
+	if err != nil || len(folded) != 4 || params.Len() != 6 {
+		t.Fatalf("%v, %d parameters, %v", folded, params.Len(), err)
+	}
+	got := predicted(t, folded, params, x, rows, 28, 28)
+	size := 0.0
+	for _, v := range want {
+		size = max(size, math.Abs(v))
+	}
+	for row := range rows {
+		a, b := want[row*10:row*10+10], got[row*10:row*10+10]
+		for i := range a {
+			if d := math.Abs(a[i] - b[i]); d > 1e-5*max(1, size) {
+				t.Fatalf("row %d: %g apart, of at most %g", row, d, size)
+			}
+		}
+		if slices.Index(a, slices.Max(a)) != slices.Index(b, slices.Max(b)) {
+			t.Errorf("row %d has another class", row)
+		}
+	}
+}
+
+// Whatever the layers are, the folded model predicts the same in float64, its
+// layers keep their names, and the model that was folded stays as it was.
+func TestFoldAnything(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		var m Sequential
+		for range rapid.IntRange(1, 8).Draw(rt, "layers") {
+			m = append(m, rapid.SampledFrom([]Layer{
+				BatchNorm{}, BatchNorm{NoScale: true}, BatchNorm{NoCenter: true, Epsilon: 0.1}, BatchNorm{Name: "dense_1"},
+				Dense{Units: 3}, Dense{Units: 2, NoBias: true}, Dense{Units: 4, Act: act.Tanh{}}, Dropout{Rate: 0.5}, Flatten{}, act.Sigmoid{},
+			}).Draw(rt, "layer"))
+		}
+		if named := slices.IndexFunc(m, func(l Layer) bool { return NameOf(l) != "" }); named >= 0 {
+			seen := false // the name is free once, and before the automatic ones
+			for i, l := range m {
+				if NameOf(l) != "" && (seen || i > 0) {
+					m[i] = BatchNorm{}
+				}
+				seen = true
+			}
+		}
+		x := []float64{0.1, -0.5, 2, 1, 0.3, -1, 0.7, 0.2, -0.4, 1.5, 0.9, -2}
+		set := param.NewSet(tensor.Float64)
+		predicted(t, m, set, x, 2, 3, 2)
+		stir(set, 2)
+		want := predicted(t, m, set, x, 2, 3, 2)
+		before := fmt.Sprint(m)
+		folded, params, err := Fold(m, set)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		n := params.Len()
+		got := predicted(t, folded, params, x, 2, 3, 2)
+		if params.Len() != n {
+			rt.Fatalf("%v becomes %v, which does not find its parameters", m, folded)
+		}
+		for i := range want {
+			if math.Abs(want[i]-got[i]) > 1e-9*(1+math.Abs(want[i])) {
+				rt.Fatalf("%v becomes %v, which predicts %g for %g", m, folded, got[i], want[i])
+			}
+		}
+		if fmt.Sprint(m) != before {
+			rt.Fatalf("%s became %v", before, m)
+		}
+	})
+}
+
+func TestFoldRefuses(t *testing.T) {
+	t.Parallel()
+	m := Sequential{BatchNorm{}, Dense{Units: 2}}
+	if _, _, err := Fold(m, param.NewSet(tensor.Float64)); err == nil {
+		t.Error("a model without parameters is folded")
+	}
+}
