@@ -2,6 +2,7 @@ package train
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -92,12 +93,9 @@ func (t *Trainer) Restore(c *ckpt.Checkpoint, freshSlots bool) error {
 	if err != nil {
 		return err
 	}
-	var s savedState
-	if err := json.Unmarshal(text, &s); err != nil {
-		return damage(err, "%s is not what a run writes", stateFile)
-	}
-	if s.Version != stateVersion {
-		return damage(nil, "%s is of version %d, this program reads %d", stateFile, s.Version, stateVersion)
+	s, err := parseState(text)
+	if err != nil {
+		return damage(err, "%s %v", stateFile, err)
 	}
 	kept := map[string]reflect.Value{}
 	for name, raw := range s.Kept {
@@ -142,8 +140,40 @@ func (t *Trainer) Restore(c *ckpt.Checkpoint, freshSlots bool) error {
 	for name, v := range kept {
 		reflect.ValueOf(t.kept[name]).Elem().Set(v.Elem())
 	}
-	t.state, t.best = s.State, best
+	t.resume(s.State)
+	t.best = best
 	return t.Changed()
+}
+
+// parseState reads the file that Snapshot calls state.json.
+func parseState(text []byte) (savedState, error) {
+	var s savedState
+	if err := json.Unmarshal(text, &s); err != nil {
+		return s, fmt.Errorf("is not what a run writes: %w", err)
+	}
+	if s.Version != stateVersion {
+		return s, fmt.Errorf("is of version %d, this program reads %d", s.Version, stateVersion)
+	}
+	if st := s.State; st.Step < 0 || st.Batches < 0 || st.Done < 0 || st.Batch < 0 || st.Epoch.N < 0 {
+		return s, errors.New("is not what a run writes: a count is below 0")
+	}
+	return s, nil
+}
+
+// resume goes on from a state. Where other metrics were measured in its epoch,
+// the measurement begins anew.
+func (t *Trainer) resume(s state) {
+	t.state = s
+	parts, sums := 0, 0
+	for _, c := range t.columns() {
+		sums += c.sums
+		if c.metric == nil {
+			parts++
+		}
+	}
+	if len(s.Epoch.Parts) != parts || len(s.Epoch.Sums) != sums {
+		t.state.Epoch = tally{}
+	}
 }
 
 // adopt makes the slots of a trainer's parameters those that were saved. Where

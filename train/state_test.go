@@ -57,6 +57,7 @@ func TestRestoreRefuses(t *testing.T) {
 		"more layers":           {snapshot(deeper, optim.Adam{}), `"dense_2/kernel#momentum" belongs to no weight`},
 		"fewer layers":          {snapshot(small()[3:], optim.Adam{}), `"dense/kernel" has shape [6 3], want [6 8]`},
 		"another version":       {with(stateFile, `{"version":7}`), "of version 7, this program reads 1"},
+		"counts":                {with(stateFile, `{"version":1,"state":{"batch":-1}}`), "a count is below 0"},
 		"no JSON":               {with(stateFile, "{"), "state.json is not what a run writes"},
 		"state of hooks":        {with(stateFile, `{"version":1,"kept":{"early_stop":[]}}`), "state of early_stop cannot be read"},
 		"sums":                  {with(stateFile, `{"version":1,"state":{"epoch":{"sums":["x"]}}}`), "state.json is not what a run writes"},
@@ -93,6 +94,58 @@ func TestRestoreRefuses(t *testing.T) {
 
 // emptySafetensors is a file with no tensors.
 const emptySafetensors = "\x08\x00\x00\x00\x00\x00\x00\x00{}      "
+
+// TestOtherMetrics goes on with other metrics from every step of an epoch.
+func TestOtherMetrics(t *testing.T) {
+	t.Parallel()
+	src := labelled(t, 20)
+	store := ckpt.Store{Dir: t.TempDir(), Keep: -1, FS: unsynced{}}
+	run := Run{Train: src, Batch: 4, Epochs: 2}
+	old := trainer(t, small(), Config{Data: src.Schema()})
+	fit(t, old, run, Checkpoints(store, Every{Steps: 1}, nil))
+	for k := int64(1); k <= 10; k++ {
+		c, err := store.Open(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr := trainer(t, small(), Config{Data: src.Schema(), Metrics: []Metric{TopK{K: 2}, Accuracy{}}})
+		if err := tr.Restore(c, false); err != nil {
+			t.Fatal(err)
+		}
+		left := (10 - int(k)) % 5
+		fit(t, tr, run)
+		if e := tr.History()[min(int(k)/5, 1)]; k < 10 && k != 5 && (e.Samples != 4*left || len(e.Train) != 3) {
+			t.Errorf("from step %d: %+v, want %d rows", k, e, 4*left)
+		}
+		if parameters(tr) != parameters(old) {
+			t.Errorf("from step %d the weights differ", k)
+		}
+	}
+}
+
+// FuzzState reads any text as the state of a run and trains on from there.
+func FuzzState(f *testing.F) {
+	f.Add([]byte(`{"version":1,"seed":3,"state":{"step":3,"batches":3,"done":0,"batch":3,"lr":0.1,"epoch":{"n":12,"loss":9,"sums":["4"]},"history":null,"schedule":{}}}`))
+	f.Add([]byte(`{"version":1,"state":{"step":9e15,"batches":-1,"batch":5,"epoch":{"sums":["NaN","1"]},"history":[{"train":{"loss":null},"val":null}]}}`))
+	src := labelled(f, 20)
+	tr := trainer(f, small(), Config{Data: src.Schema()})
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := parseState(text)
+		if err != nil {
+			return
+		}
+		tr.resume(s.State)
+		steps := 0
+		for _, err := range tr.Steps(t.Context(), Run{Train: src, Batch: 4, Epochs: tr.state.Done + 1}) {
+			if steps++; err != nil || steps > 6 {
+				t.Fatalf("step %d: %v", steps, err)
+			}
+		}
+		if _, err := tr.Snapshot(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
 
 // TestFreshSlots restores weights under another optimizer.
 func TestFreshSlots(t *testing.T) {
