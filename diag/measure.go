@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/nadir-ml/nadir/backend"
-	"github.com/nadir-ml/nadir/backend/cpu"
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/graph"
@@ -61,7 +60,7 @@ func (o Options) rows() (int, error) {
 
 func (o Options) backend() backend.Backend {
 	if o.Backend == nil {
-		return cpu.New()
+		return train.DefaultBackend()
 	}
 	return o.Backend
 }

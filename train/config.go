@@ -2,6 +2,7 @@ package train
 
 import (
 	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/backend/cpu"
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/loss"
 	"github.com/nadir-ml/nadir/nn"
@@ -51,3 +52,6 @@ type OutputLoss struct {
 	Loss   loss.Loss
 	Weight float64 // 0 means 1
 }
+
+// DefaultBackend is the backend of a Config that names none: the processor.
+func DefaultBackend() backend.Backend { return cpu.New() }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/nadir-ml/nadir/backend"
-	"github.com/nadir-ml/nadir/backend/cpu"
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/graph"
@@ -77,7 +76,7 @@ func NewNet(m nn.Model, params *param.Set, cfg Config) (*Net, error) {
 		cfg.Float = tensor.Float32
 	}
 	if cfg.Backend == nil {
-		cfg.Backend = cpu.New()
+		cfg.Backend = DefaultBackend()
 	}
 	if params == nil {
 		params = param.NewSet(cfg.Float)
