@@ -12,14 +12,14 @@ var groups = []struct {
 	verbs     []string
 }{
 	{"train", "Train:", []string{"train", "resume"}},
-	{"use", "Use and understand a model:", []string{"eval", "predict", "summary"}},
+	{"use", "Use and understand a model:", []string{"eval", "predict", "summary", "signal", "init-table"}},
 	{"look", "Data and configuration:", []string{"data", "config"}},
 	{"other", "Other:", []string{"version", "completion", "help"}},
 }
 
 // reserved are the names of verbs that this version does not have.
 var reserved = []string{
-	"inspect", "signal", "init-table", "pretrain", "transfer", "cv", "compare", "lr-find", "import", "export", "zoo", "bench",
+	"inspect", "pretrain", "transfer", "cv", "compare", "lr-find", "import", "export", "zoo", "bench",
 	"doctor", "watch", "board", "report", "serve", "runs", "tune",
 }
 

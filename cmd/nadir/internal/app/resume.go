@@ -47,7 +47,7 @@ it, and those after which it is no longer the same run are named.`,
 }
 
 // steering are the keys that change no byte of the result.
-var steering = []string{"threads", "out", "ckpt", "max_time", "epochs", "metrics"}
+var steering = []string{"threads", "out", "ckpt", "max_time", "epochs", "metrics", "signal"}
 
 func (c *command) resume(ctx context.Context, path string, keys []string) error {
 	path = strings.TrimRight(path, "/")

@@ -34,6 +34,7 @@ const (
 	configFile  = "config.yaml"
 	metricsFile = "metrics.jsonl"
 	eventsFile  = "events.jsonl"
+	signalFile  = "signal.jsonl"
 	modelFile   = "model.safetensors"
 	curvesFile  = "curves.svg"
 	confusFile  = "confusion.svg"

@@ -182,13 +182,19 @@ func (c *command) architecture(ctx context.Context, target string, keys []string
 	return a, nil
 }
 
-// written is the model of a configuration.
+// written is the model of a configuration, which is read.
 func (c *command) written(ctx context.Context, name, file string, keys []string) (*architecture, error) {
 	cfg, err := c.load(file, os.Environ(), keys)
 	if err != nil {
 		return nil, err
 	}
+	return c.described(ctx, name, cfg)
+}
+
+// described is the model that a configuration describes.
+func (c *command) described(ctx context.Context, name string, cfg *config.Config) (*architecture, error) {
 	var schema *data.Schema
+	var err error
 	if len(cfg.Input.Shape) == 0 {
 		if schema, err = c.schemaOf(ctx, cfg); err != nil {
 			return nil, err

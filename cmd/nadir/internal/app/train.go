@@ -118,7 +118,7 @@ func (s *session) begin(b *built) error {
 
 // later refuses keys whose meaning this program does not have.
 func later(cfg *config.Config) error {
-	for _, k := range []string{"pretrain", "transfer", "signal", "data.augment"} {
+	for _, k := range []string{"pretrain", "transfer", "data.augment"} {
 		if v, ok := given(cfg, k); ok {
 			return &spec.Error{Pos: v.Pos, Path: k, Msg: k + ": this version does not do that"}
 		}
@@ -215,6 +215,11 @@ func (s *session) fit(ctx context.Context) error {
 	if e := s.cfg.EarlyStop; e != nil {
 		hooks = append(hooks, train.EarlyStopping{Monitor: e.Monitor, Patience: e.Patience, RestoreBest: e.RestoreBest}.Hook(s.trainer, &s.best))
 	}
+	watch, err := s.watchSignal()
+	if err != nil {
+		return err
+	}
+	hooks = append(hooks, watch...)
 	hooks = append(hooks,
 		train.TerminateOnNaN(),
 		train.Checkpoints(s.dir.store(s.cfg.Ckpt.Keep), train.Every{Steps: int64(s.cfg.Ckpt.Every.Steps), Time: s.cfg.Ckpt.Every.Time}, func(cp *ckpt.Checkpoint) {
