@@ -16,6 +16,7 @@
 //   - [github.com/nadir-ml/nadir/train] trains and measures a model, with the
 //     rules of [github.com/nadir-ml/nadir/optim] and the schedules of
 //     [github.com/nadir-ml/nadir/optim/sched].
+//   - [github.com/nadir-ml/nadir/diag] says why a model does not learn.
 //   - [github.com/nadir-ml/nadir/format] reads and writes trained models.
 //   - [github.com/nadir-ml/nadir/graph] is what a new layer, loss or rule is
 //     written in.
