@@ -11,6 +11,7 @@ import (
 
 	"github.com/nadir-ml/nadir/act"
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
+	"github.com/nadir-ml/nadir/data/augment"
 	"github.com/nadir-ml/nadir/initial"
 	"github.com/nadir-ml/nadir/loss"
 	"github.com/nadir-ml/nadir/nn"
@@ -75,6 +76,8 @@ func decodes(cfg *config.Config) error {
 		errs = append(errs, spec.Decode(cfg.Schedule, &s))
 	}
 	_, _, err = lossesOf(cfg.Loss)
+	errs = append(errs, err)
+	_, err = transformsOf(cfg)
 	return errors.Join(append(errs, err)...)
 }
 
@@ -88,6 +91,7 @@ func vocabulary() []struct {
 		names []string
 	}{
 		{"data", setNames()},
+		{"augment", augment.Transforms.Names()},
 		{"model", config.Presets()},
 		{"layer", nn.Layers.Names()},
 		{"activation", act.Registry.Names()},

@@ -107,8 +107,8 @@ func take(keys []string, key string) (value string, rest []string) {
 }
 
 // openWhole opens the data that a target names, whole.
-func (c *command) openWhole(ctx context.Context, verb, target string, keys []string) (*config.Config, *dataset, error) {
-	if err := meant(verb, keys, sourceKeys("input.size", "loss", "loss.*")...); err != nil {
+func (c *command) openWhole(ctx context.Context, verb, target string, keys []string, more ...string) (*config.Config, *dataset, error) {
+	if err := meant(verb, keys, sourceKeys(append(more, "input.size", "loss", "loss.*")...)...); err != nil {
 		return nil, nil, err
 	}
 	if target != "" {
@@ -145,10 +145,12 @@ func dataShowVerb(c *command) *cobra.Command {
 		Use:   "show NAME|PATH [n=64] [key=value …]",
 		Short: "Draw a sheet of samples to a PNG",
 		Long: `Draw samples of the training part, as training sees them and with their classes, to
-a PNG file: NAME.png here, unless -o says another. seed= draws others.`,
+a PNG file: NAME.png here, unless -o says another. seed= draws others. data.augment=
+changes them as it does in training, epoch=2 as in the second epoch.`,
 		Example: `  nadir data show digits
   nadir data show mnist n=100 data.classes=3,8 -o threes.png
-  nadir data show flowers/ input.size=64x64`,
+  nadir data show flowers/ input.size=64x64
+  nadir data show mnist 'data.augment=[{shift: 0.1}, {rotate: 0.05}, noise]'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, keys, err := oneTarget(cmd, args)
 			if err != nil {
@@ -182,7 +184,15 @@ func (c *command) dataShow(ctx context.Context, target string, keys []string, ou
 			return usage("input=%s: %v", shape, err)
 		}
 	}
-	cfg, d, err := c.openWhole(ctx, "data show", target, keys)
+	of, keys := take(keys, "epoch")
+	epoch := 1
+	if of != "" {
+		var err error
+		if epoch, err = strconv.Atoi(of); err != nil || epoch < 1 {
+			return usage("epoch=%s: want a whole number above 0", of)
+		}
+	}
+	cfg, d, err := c.openWhole(ctx, "data show", target, keys, "data.augment", "data.augment.*")
 	if err != nil {
 		return err
 	}
@@ -192,7 +202,11 @@ func (c *command) dataShow(ctx context.Context, target string, keys []string, ou
 	}
 	schema := d.schema()
 	n = min(n, d.train.Len())
-	for b, err := range data.Batches(d.train, n, data.Order{Seed: cfg.Seed, Shuffle: true}) {
+	rows, err := augmented(cfg, d.train)
+	if err != nil {
+		return err
+	}
+	for b, err := range data.Batches(rows, n, data.Order{Seed: cfg.Seed, Epoch: epoch - 1, Shuffle: true}) {
 		if err != nil {
 			return asData(err)
 		}

@@ -118,7 +118,7 @@ func (s *session) begin(b *built) error {
 
 // later refuses keys whose meaning this program does not have.
 func later(cfg *config.Config) error {
-	for _, k := range []string{"pretrain", "transfer", "data.augment"} {
+	for _, k := range []string{"pretrain", "transfer"} {
 		if v, ok := given(cfg, k); ok {
 			return &spec.Error{Pos: v.Pos, Path: k, Msg: k + ": this version does not do that"}
 		}
@@ -148,6 +148,9 @@ func (s *session) prepare() error {
 		return usage("data.batch: want a whole number above 0, got %d", s.cfg.Data.Batch)
 	}
 	if err := s.trainer.Prepare(min(s.cfg.Data.Batch, s.data.train.Len())); err != nil {
+		return err
+	}
+	if _, err := augmented(s.cfg, s.data.train); err != nil {
 		return err
 	}
 	e := s.cfg.EarlyStop
@@ -207,8 +210,12 @@ func (s *session) run(ctx context.Context) error {
 }
 
 func (s *session) fit(ctx context.Context) error {
+	rows, err := augmented(s.cfg, s.data.train)
+	if err != nil {
+		return err
+	}
 	run := train.Run{
-		Train: s.data.train, Val: s.data.val, Batch: s.cfg.Data.Batch, Epochs: s.cfg.Epochs.N, Steps: int64(s.cfg.Steps),
+		Train: rows, Val: s.data.val, Batch: s.cfg.Data.Batch, Epochs: s.cfg.Epochs.N, Steps: int64(s.cfg.Steps),
 		MaxTime: s.cfg.MaxTime, Note: s.report.Note,
 	}
 	var hooks []train.Hook

@@ -56,7 +56,14 @@ type Data struct {
 	Batch   int        `doc:"rows a step" default:"32"`
 	Limit   int        `doc:"training rows to keep, before the split"`
 	Classes Classes    `doc:"classes to keep, such as 0-4,7-9, renumbered from 0"`
-	Augment spec.Value `doc:"random changes to training rows"`
+	Augment spec.Value `doc:"random changes to training rows, a list such as [shift, {rotate: 0.05}]"`
+}
+
+// Augmented reports whether training rows are changed at random, so that no two
+// epochs see the same ones and nothing made of them can be kept.
+func (c *Config) Augmented() bool {
+	a := c.Data.Augment
+	return a.Kind != spec.Null && len(a.Items)+len(a.Entries)+len(a.Text) > 0
 }
 
 // A Part of the data is a fraction, a count or a file.
