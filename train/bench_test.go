@@ -30,6 +30,9 @@ func BenchmarkStep(b *testing.B) {
 			for i := range batch.X[0].Len() {
 				batch.X[0].SetFlat(i, float64(i%255)/255)
 			}
+			if err := tr.Prepare(32); err != nil {
+				b.Fatal(err)
+			}
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := tr.learn(context.Background(), batch, sched.Point{}, false); err != nil {

@@ -51,7 +51,7 @@ func Read(r io.Reader, size int64) (*tensor.Tensor, error) {
 	}
 	room := max(size-int64(4+4*rank), 0)
 	if int64(n) > room/int64(dt.Size()) {
-		return nil, fmt.Errorf("IDX header declares %v of shape %v, more than the file's %d bytes can hold: it is truncated or damaged", dt, shape, size)
+		return nil, fmt.Errorf("IDX header declares %v of shape %v, more than a file of this size can hold: it is truncated or damaged", dt, shape)
 	}
 	t, err := tensor.TryNew(dt, shape...)
 	if err != nil {

@@ -94,11 +94,11 @@ func TestReadRefuses(t *testing.T) {
 		"no axes":      {[]byte{0, 0, 8, 0, 1}, "0 axes"},
 		"many axes":    {[]byte{0, 0, 8, 9}, "9 axes"},
 		"header":       {[]byte{0, 0, 8, 2, 0, 0, 0}, "truncated"},
-		"huge":         {file(8, []uint32{60000, 28, 28}, []uint8{1}), "more than the file's"},
+		"huge":         {file(8, []uint32{60000, 28, 28}, []uint8{1}), "more than a file of this size"},
 		"overflow":     {file(8, []uint32{1 << 31, 1 << 31, 1 << 31}, []uint8{1}), "more elements"},
 		"goes on":      {file(8, []uint32{1}, []uint8{1, 2}), "goes on"},
-		"short":        {file(8, []uint32{3}, []uint8{1, 2}), "more than the file's"},
-		"short stream": {file(0x0C, []uint32{1}, []uint8{1, 2, 3, 4})[:11], "more than the file's"},
+		"short":        {file(8, []uint32{3}, []uint8{1, 2}), "more than a file of this size"},
+		"short stream": {file(0x0C, []uint32{1}, []uint8{1, 2, 3, 4})[:11], "more than a file of this size"},
 	} {
 		if _, err := read(c.b); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want …%s…", name, err, c.want)
