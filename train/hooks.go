@@ -136,8 +136,8 @@ type Best struct {
 	Wait  int     `json:"wait"` // epochs since
 }
 
-// lowIsGood reports whether less of what is monitored is better.
-func lowIsGood(name string) bool {
+// LowIsGood reports whether less of a measured number is better, as of a loss.
+func LowIsGood(name string) bool {
 	for _, high := range []string{"accuracy", "r2"} {
 		if len(name) >= len(high) && name[len(name)-len(high):] == high {
 			return false
@@ -174,7 +174,7 @@ func (e EarlyStopping) Hook(t *Trainer, best *Best) Hook {
 						return
 					}
 					d := best.Value - v
-					if !lowIsGood(monitor) {
+					if !LowIsGood(monitor) {
 						d = -d
 					}
 					if finite(v) && (best.Epoch == 0 || d > e.MinDelta) {
