@@ -117,6 +117,18 @@ var gradcases = map[string][]gradcase{
 		matmul(graph.MatMulAttr{TransA: true, TransB: true}, spread(-1, 1, 3, 2), spread(-1, 1, 4, 3)),
 		{func(_ *graph.Builder, x []graph.Node) graph.Node { return x[0].MatMulT(x[0]) }, []*tensor.Tensor{spread(-1, 1, 2, 3)}},
 	},
+	"conv":        convolution("conv", 0, 1),
+	"conv_input":  convolution("conv_input", 2, 1),
+	"conv_kernel": convolution("conv_kernel", 0, 2),
+	"max_pool":    pools(graph.Node.MaxPool),
+	"plane_take": {
+		{func(b *graph.Builder, x []graph.Node) graph.Node { return b.Apply("plane_take", nil, x...) },
+			[]*tensor.Tensor{spread(-1, 1, 2, 2, 3, 2), tensor.Of([]int32{0, 5, 5, -1, 2, 6, 3, 3}, 2, 2, 2)}},
+	},
+	"plane_put": pools(func(x graph.Node, w graph.Window) graph.Node {
+		y := x.MaxPool(w)
+		return graph.VJP(y, y.Square(), []graph.Node{x})[0]
+	}),
 	"softmax":     of1(graph.Node.Softmax, spread(-2, 2, 5), spread(-2, 2, 2, 3), spread(-2, 2, 1), spread(-2, 2, 2, 2, 2)),
 	"log_softmax": of1(graph.Node.LogSoftmax, spread(-2, 2, 5), spread(-2, 2, 2, 3), spread(-2, 2, 1), spread(-2, 2, 2, 2, 2)),
 	"cross_entropy": {

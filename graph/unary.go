@@ -55,6 +55,13 @@ func init() {
 			}
 			return Type{Float, in[0].Shape}, nil
 		}})
+	Register(Op{Name: "to_int", Arity: 1,
+		Type: func(in []Type, _ any) (Type, error) {
+			if in[0].Kind == Int {
+				return Type{}, fmt.Errorf("%v is an int already", in[0])
+			}
+			return Type{Int, in[0].Shape}, nil
+		}})
 }
 
 // Neg is −x.
@@ -120,4 +127,13 @@ func (x Node) ToFloat() Node {
 		return x
 	}
 	return x.apply("to_float", nil)
+}
+
+// ToInt reads floats and bytes as ints: what is behind the point is cut off, and
+// what an int32 does not hold, or is no number, is −1. No gradient flows through.
+func (x Node) ToInt() Node {
+	if x.Valid() && x.Type().Kind == Int {
+		return x
+	}
+	return x.apply("to_int", nil)
 }

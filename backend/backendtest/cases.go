@@ -168,6 +168,13 @@ var cases = map[string][]testcase{
 		scatter(3, span(-1, 1, 6, 2), tensor.Of([]int32{-1, 0, 2, 3, math.MaxInt32, math.MinInt32}, 6)), scatter(3, span(-1, 1, 0, 2), labels(3, 0)),
 	},
 
+	"conv": forward(), "conv_input": backward(), "conv_kernel": ofKernel(),
+	"max_pool": pools(maxPool), "max_pool_index": pools(index), "plane_take": taken(), "plane_put": put(),
+	"to_int": {
+		one(values(special...), graph.Node.ToInt), one(span(-5, 5, 1000, 3), graph.Node.ToInt), one(pixels(513), graph.Node.ToInt), one(pixels(), graph.Node.ToInt),
+		one(values(0x1p31, 0x1p31-1, -0x1p31, -0x1p31-1, 1e300, 2.999, -2.999), graph.Node.ToInt), one(span(-5, 5, 0), graph.Node.ToInt),
+	},
+
 	"random_uniform": {
 		{f: func(b *graph.Builder, _ []graph.Node) graph.Node { return b.Uniform(1000, 3) }},
 		{f: func(b *graph.Builder, _ []graph.Node) graph.Node { return b.Uniform() }},

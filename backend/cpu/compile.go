@@ -30,6 +30,7 @@ type compiler[T float] struct {
 	table   map[string]*elementwise[T]
 	singles map[string]single[T]
 	key     *runKey
+	work    workspace[T]
 
 	root    []int        // the node whose memory a node shares: itself but for reshapes
 	at      []int        // the instruction that makes it; -1 of leaves
@@ -110,6 +111,7 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 			return nil, fmt.Errorf("cpu: %s: %s needs %d chunks, more than %d", in.path, in.op, in.chunks, maxChunks)
 		}
 	}
+	c.work.allocate(threads)
 	return c, nil
 }
 

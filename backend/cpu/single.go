@@ -26,6 +26,14 @@ func cut(n, granule, cost int) (chunks, per int) {
 func singleOps[T float]() map[string]single[T] {
 	return map[string]single[T]{
 		"matmul":         matmul[T],
+		"conv":           conv[T],
+		"conv_input":     convInput[T],
+		"conv_kernel":    convKernel[T],
+		"max_pool":       maxPool[T],
+		"max_pool_index": maxPoolIndex[T],
+		"plane_take":     planeTake[T],
+		"plane_put":      planePut[T],
+		"to_int":         toInt[T],
 		"sum":            reduction(kernel.Sum[T], kernel.RowSum[T], kernel.ColSum[T], T(0), func(a, b T) T { return a + b }),
 		"reduce_max":     reduction[T](nil, kernel.RowMax[T], nil, T(math.Inf(-1)), func(a, b T) T { return max(a, b) }),
 		"transpose":      transpose[T],

@@ -46,6 +46,7 @@ var kernels = map[string]func(call) []float64{
 	"softplus":      unary(func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }),
 	"stop_gradient": unary(func(x float64) float64 { return x }),
 	"to_float":      unary(func(x float64) float64 { return x }),
+	"to_int":        unary(toInt),
 
 	"add":           binary(func(a, b float64) float64 { return a + b }),
 	"sub":           binary(func(a, b float64) float64 { return a - b }),
@@ -69,7 +70,15 @@ var kernels = map[string]func(call) []float64{
 	"pad":       pad,
 	"concat":    concat,
 
-	"matmul": matmul,
+	"matmul":      matmul,
+	"conv":        conv,
+	"conv_input":  convInput,
+	"conv_kernel": convKernel,
+
+	"max_pool":       maxPool,
+	"max_pool_index": maxPoolIndex,
+	"plane_take":     planeTake,
+	"plane_put":      planePut,
 
 	"softmax":       rows(softmax),
 	"log_softmax":   rows(logSoftmax),
@@ -116,6 +125,14 @@ func sign(x float64) float64 {
 		return -1
 	}
 	return x // 0 and NaN
+}
+
+// toInt cuts off what is behind the point; what an int32 does not hold is −1.
+func toInt(x float64) float64 {
+	if x = math.Trunc(x); x >= math.MinInt32 && x <= math.MaxInt32 {
+		return x + 0
+	}
+	return -1
 }
 
 func sigmoid(x float64) float64 {

@@ -1,0 +1,472 @@
+package cpu
+
+import (
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/internal/kernel"
+)
+
+// A convolution is a matrix product: row r of the unfolded input holds what the
+// window sees at place r of the result, tap by tap, and the kernel's rows are the
+// taps. It is unfolded a block of rows at a time, into memory of the worker's own,
+// where the product finds it in cache.
+const blockElems = 64 * 1024
+
+// geometry is what the loops of a convolution go by. A place is a number within
+// the spatial shape, a row one within all samples and places of the result.
+type geometry struct {
+	span           [graph.MaxSpatial]graph.Span
+	from, to       [graph.MaxSpatial]int
+	taps           int
+	n, in, out     int // samples; places of x and of y
+	c, f           int // channels of x and of y
+	groups, cg, fg int // and those of a group
+	k              int // columns of a group's unfolded rows
+	direct         bool
+}
+
+func geometryOf(a graph.ConvAttr, n, c, f int) geometry {
+	g := geometry{taps: a.Window.Taps(), n: n, c: c, f: f, groups: a.Groups, cg: c / a.Groups, fg: f / a.Groups}
+	g.span, g.from, g.to = a.Window.Volume(a.In)
+	g.in, g.out = g.from[0]*g.from[1]*g.from[2], g.to[0]*g.to[1]*g.to[2]
+	g.k = g.taps * g.cg
+	g.direct = g.taps == 1
+	for _, s := range g.span {
+		g.direct = g.direct && s.Stride == 1 && s.Before == 0 && s.After == 0
+	}
+	return g
+}
+
+// depthwise convolutions have filters that see one channel each: there is no
+// product of matrices in them.
+func (g *geometry) depthwise() bool { return g.cg == 1 && g.groups > 1 }
+
+func (g *geometry) rows() int { return g.n * g.out }
+
+// origin is where tap 0 of the window of a row lies along each axis, and the
+// row's sample.
+func (g *geometry) origin(row int) (sample int, at [3]int) {
+	sample, row = row/g.out, row%g.out
+	at[2] = row%g.to[2]*g.span[2].Stride - g.span[2].Before
+	row /= g.to[2]
+	at[1] = row%g.to[1]*g.span[1].Stride - g.span[1].Before
+	at[0] = row/g.to[1]*g.span[0].Stride - g.span[0].Before
+	return sample, at
+}
+
+// line is the place where the taps of one line of the window begin, the line
+// being taps with the same numbers on the first two axes, and whether it lies
+// within those axes. The place is that of tap 0 of the line, which may itself lie
+// outside along the last axis.
+func (g *geometry) line(at [3]int, t0, t1 int) (place int, ok bool) {
+	p0, p1 := at[0]+t0*g.span[0].Dilation, at[1]+t1*g.span[1].Dilation
+	ok = p0 >= 0 && p0 < g.from[0] && p1 >= 0 && p1 < g.from[1]
+	return (p0*g.from[1]+p1)*g.from[2] + at[2], ok
+}
+
+// inside is the range of the taps of a line that lie within the last axis.
+func (g *geometry) inside(at int) (lo, hi int) {
+	s := g.span[2]
+	if at < 0 {
+		lo = min((-at+s.Dilation-1)/s.Dilation, s.Size)
+	}
+	hi = s.Size
+	if last := at + (s.Size-1)*s.Dilation; last >= g.from[2] {
+		hi = max(lo, s.Size-(last-g.from[2]+s.Dilation)/s.Dilation)
+	}
+	return lo, hi
+}
+
+// unfold writes columns [k0, k1) of rows [r0, r1) of the unfolded input of a
+// group.
+func unfold[T float](g *geometry, dst, x []T, group, r0, r1, k0, k1 int) {
+	w := k1 - k0
+	for r := r0; r < r1; r++ {
+		row := dst[(r-r0)*w:][:w]
+		sample, at := g.origin(r)
+		lo, hi := g.inside(at[2])
+		k := 0 // column of the line's first tap
+		for t0 := range g.span[0].Size {
+			for t1 := range g.span[1].Size {
+				place, ok := g.line(at, t0, t1)
+				first := (sample*g.in + place) * g.c
+				line := g.span[2].Size * g.cg
+				switch {
+				case k+line <= k0 || k >= k1:
+				case k >= k0 && k+line <= k1 && (!ok || g.cg == g.c && g.span[2].Dilation == 1):
+					// All taps of the line lie side by side.
+					part := row[k-k0:][:line]
+					if !ok || lo == hi {
+						clear(part)
+						break
+					}
+					clear(part[:lo*g.cg])
+					copy(part[lo*g.cg:hi*g.cg], x[first+lo*g.c:])
+					clear(part[hi*g.cg:])
+				default:
+					for t := range g.span[2].Size {
+						a, b := max(k+t*g.cg, k0), min(k+(t+1)*g.cg, k1)
+						if a >= b {
+							continue
+						}
+						part := row[a-k0 : b-k0]
+						if !ok || t < lo || t >= hi {
+							clear(part)
+							continue
+						}
+						copy(part, x[first+t*g.span[2].Dilation*g.c+group*g.cg+a-k-t*g.cg:])
+					}
+				}
+				k += line
+			}
+		}
+	}
+}
+
+// fold is the reverse: it adds each column of unfolded rows to the place it came
+// from, as far as that lies in lines [h0, h1) of the second axis.
+func fold[T float](g *geometry, dx, src []T, group, r0, r1, h0, h1 int) {
+	for r := r0; r < r1; r++ {
+		row := src[(r-r0)*g.k:][:g.k]
+		sample, at := g.origin(r)
+		lo, hi := g.inside(at[2])
+		for t0 := range g.span[0].Size {
+			for t1 := range g.span[1].Size {
+				line := row[:g.span[2].Size*g.cg]
+				row = row[len(line):]
+				place, ok := g.line(at, t0, t1)
+				if p1 := at[1] + t1*g.span[1].Dilation; !ok || p1 < h0 || p1 >= h1 || lo == hi {
+					continue
+				}
+				first := (sample*g.in + place) * g.c
+				if g.cg == g.c && g.span[2].Dilation == 1 {
+					d := dx[first+lo*g.c : first+hi*g.c]
+					kernel.Add(d, d, line[lo*g.cg:hi*g.cg])
+					continue
+				}
+				for t := lo; t < hi; t++ {
+					d := dx[first+t*g.span[2].Dilation*g.c+group*g.cg:][:g.cg]
+					kernel.Add(d, d, line[t*g.cg:(t+1)*g.cg])
+				}
+			}
+		}
+	}
+}
+
+// block is how many rows are unfolded at a time.
+func (g *geometry) block() int { return max(16, blockElems/max(1, g.k)) }
+
+// share cuts n rows of so many multiply-adds into chunks of whole granules.
+func share(n, macs int) (chunks, per int) {
+	const granule = 16
+	per = max(1, macsPerChunk/max(1, macs)/granule) * granule
+	for (n+per-1)/per > maxChunks {
+		per *= 2
+	}
+	return max(1, (n+per-1)/per), per
+}
+
+func conv[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
+	x, w, y := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
+	g := geometryOf(node.Attr().(graph.ConvAttr), node.Dim(0), node.In(0).Dim(-1), node.Dim(-1))
+	if g.depthwise() {
+		return convDepthwise(c, node, &g)
+	}
+	chunks, per := share(g.rows(), g.k*g.f)
+	block := min(per, g.block())
+	if !g.direct {
+		c.work.need(block*g.k, 0)
+	}
+	return chunks, func(worker, chunk int) {
+		end := min(g.rows(), (chunk+1)*per)
+		for r := chunk * per; r < end; r += block {
+			m := min(block, end-r)
+			for q := range g.groups {
+				var a []T
+				lda := g.c
+				if g.direct {
+					a = x.f[r*g.c+q*g.cg:]
+				} else {
+					a, lda = c.work.worker[worker], g.k
+					unfold(&g, a, x.f, q, r, r+m, 0, g.k)
+				}
+				kernel.MatMul(y.f[r*g.f+q*g.fg:], g.f, a, lda, false, w.f[q*g.fg:], g.f, false, m, g.fg, g.k, 0, m, 0, g.fg, false)
+			}
+		}
+	}
+}
+
+// A band is a chunk of the gradient of the input: some samples, and some lines of
+// the second axis of each. What is added to a place comes in the order of the
+// rows, whatever the bands.
+type bands struct{ samples, lines, perSample int }
+
+func (g *geometry) bands() (chunks int, b bands) {
+	macs := max(1, g.out*g.k*g.fg*g.groups)
+	b = bands{samples: max(1, macsPerChunk/macs), lines: g.from[1], perSample: 1}
+	if macs > 2*macsPerChunk {
+		// Bands overlap by the window: they should be well above it.
+		b.lines = max(2*g.span[1].Extent(), (g.from[1]*macsPerChunk+macs-1)/macs)
+		b.perSample = (g.from[1] + b.lines - 1) / b.lines
+	}
+	for (g.n+b.samples-1)/b.samples*b.perSample > maxChunks {
+		b.samples *= 2
+	}
+	return (g.n + b.samples - 1) / b.samples * b.perSample, b
+}
+
+// of calls f for every sample of a chunk and its lines.
+func (b bands) of(g *geometry, chunk int, f func(sample, h0, h1 int)) {
+	h0 := chunk % b.perSample * b.lines
+	h1 := min(g.from[1], h0+b.lines)
+	s0 := chunk / b.perSample * b.samples
+	for s := s0; s < min(g.n, s0+b.samples); s++ {
+		f(s, h0, h1)
+	}
+}
+
+// touching is the range of results along the second axis whose window reaches
+// into lines [h0, h1).
+func (g *geometry) touching(h0, h1 int) (lo, hi int) {
+	s := g.span[1]
+	if first := h0 + s.Before - s.Extent() + 1; first > 0 {
+		lo = (first + s.Stride - 1) / s.Stride
+	}
+	return lo, min(g.to[1], (h1-1+s.Before)/s.Stride+1)
+}
+
+func convInput[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
+	dy, w, dx := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
+	g := geometryOf(node.Attr().(graph.ConvAttr), node.Dim(0), node.Dim(-1), node.In(0).Dim(-1))
+	if g.depthwise() {
+		return convInputDepthwise(c, node, &g)
+	}
+	if g.direct {
+		chunks, per := share(g.rows(), g.k*g.f)
+		return chunks, func(_, chunk int) {
+			r := chunk * per
+			m := min(per, g.rows()-r)
+			for q := range g.groups {
+				kernel.MatMul(dx.f[r*g.c+q*g.cg:], g.c, dy.f[r*g.f+q*g.fg:], g.f, false, w.f[q*g.fg:], g.f, true, m, g.cg, g.fg, 0, m, 0, g.cg, false)
+			}
+		}
+	}
+	chunks, b := g.bands()
+	block := min(g.block(), g.rows())
+	c.work.need(block*g.k, 0)
+	return chunks, func(worker, chunk int) {
+		cols := c.work.worker[worker]
+		b.of(&g, chunk, func(s, h0, h1 int) {
+			clearLines(&g, dx.f, s, h0, h1)
+			lo, hi := g.touching(h0, h1)
+			for o0 := range g.to[0] {
+				first := s*g.out + o0*g.to[1]*g.to[2]
+				end := first + hi*g.to[2]
+				for r := first + lo*g.to[2]; r < end; r += block {
+					m := min(block, end-r)
+					for q := range g.groups {
+						kernel.MatMul(cols, g.k, dy.f[r*g.f+q*g.fg:], g.f, false, w.f[q*g.fg:], g.f, true, m, g.k, g.fg, 0, m, 0, g.k, false)
+						fold(&g, dx.f, cols, q, r, r+m, h0, h1)
+					}
+				}
+			}
+		})
+	}
+}
+
+func clearLines[T float](g *geometry, dx []T, s, h0, h1 int) {
+	width := g.from[2] * g.c
+	for d := range g.from[0] {
+		at := (s*g.in + d*g.from[1]*g.from[2]) * g.c
+		clear(dx[at+h0*width : at+h1*width])
+	}
+}
+
+// partials is how the gradient of the kernel, a sum over all rows, is cut: into
+// ranges of rows, whose sums are added up in their order by the last that is
+// done, and of the kernel's own rows.
+type partials struct {
+	rows, perRows int // ranges of rows, and the rows of each
+	cols, perCols int
+}
+
+// mostPartial is how many numbers the sums of all ranges may have.
+const mostPartial = 512 * 1024
+
+func (g *geometry) partials() partials {
+	size := max(1, g.k*g.f)
+	chunks := max(1, g.rows()/max(1, macsPerChunk/max(1, g.k*g.f)))
+	rows := max(1, min(chunks, g.rows()/64, mostPartial/size, 64))
+	cols := max(1, min(chunks/rows, g.k/32, 64))
+	p := partials{perRows: max(1, (g.rows()+rows-1)/rows), perCols: max(1, (g.k+cols-1)/cols)}
+	p.rows, p.cols = max(1, (g.rows()+p.perRows-1)/p.perRows), (g.k+p.perCols-1)/p.perCols
+	return p
+}
+
+func convKernel[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
+	x, dy, dw := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
+	g := geometryOf(node.Attr().(graph.ConvAttr), node.In(0).Dim(0), node.In(0).Dim(-1), node.Dim(-1))
+	if g.depthwise() {
+		return convKernelDepthwise(c, node, &g)
+	}
+	p := g.partials()
+	size := g.k * g.f
+	block := max(16, blockElems/max(1, p.perCols))
+	block = min(block, p.perRows)
+	each, all := 0, 0
+	if !g.direct {
+		each = block * p.perCols
+	}
+	if p.rows > 1 {
+		all = p.rows * size
+	}
+	c.work.need(each, all)
+	left := new(counter)
+	chunks := p.rows * p.cols
+	return chunks, func(worker, chunk int) {
+		part := dw.f
+		i := chunk / p.cols
+		if p.rows > 1 {
+			part = c.work.shared[i*size : (i+1)*size]
+		}
+		k0 := chunk % p.cols * p.perCols
+		k1 := min(g.k, k0+p.perCols)
+		end := min(g.rows(), (i+1)*p.perRows)
+		if g.rows() == 0 {
+			clear(part)
+		}
+		for r := i * p.perRows; r < end; r += block {
+			m := min(block, end-r)
+			for q := range g.groups {
+				var a []T
+				lda := g.c
+				if g.direct {
+					a = x.f[r*g.c+q*g.cg+k0:]
+				} else {
+					a, lda = c.work.worker[worker], k1-k0
+					unfold(&g, a, x.f, q, r, r+m, k0, k1)
+				}
+				kernel.MatMul(part[k0*g.f+q*g.fg:], g.f, a, lda, true, dy.f[r*g.f+q*g.fg:], g.f, false, k1-k0, g.fg, m, 0, k1-k0, 0, g.fg, r > i*p.perRows)
+			}
+		}
+		if p.rows > 1 && left.last(chunks) {
+			gatherPartials(dw.f, c.work.shared, p.rows)
+		}
+	}
+}
+
+// gatherPartials adds up sums that lie one behind the other.
+func gatherPartials[T float](dst, parts []T, n int) {
+	size := len(dst)
+	copy(dst, parts[:size])
+	for i := 1; i < n; i++ {
+		kernel.Add(dst, dst, parts[i*size:(i+1)*size])
+	}
+}
+
+// mulAdd adds products: of vectors of one length, or where each number of x goes
+// with the same count of neighbours in w and y. tmp has the length of y.
+func mulAdd[T float](y, x, w, tmp []T) {
+	if len(x) == len(w) && len(x) >= 16 {
+		tmp = tmp[:len(x)]
+		kernel.Mul(tmp, x, w)
+		kernel.Add(y, y, tmp)
+		return
+	}
+	m := len(w) / max(1, len(x))
+	for i, v := range x {
+		for j := i * m; j < (i+1)*m; j++ {
+			y[j] += T(v * w[j])
+		}
+	}
+}
+
+// eachTap calls f for the taps of a row that lie on the input, with the place of
+// each among all samples.
+func (g *geometry) eachTap(row int, f func(tap, place int)) {
+	sample, at := g.origin(row)
+	lo, hi := g.inside(at[2])
+	s := g.span
+	for t0 := range s[0].Size {
+		for t1 := range s[1].Size {
+			if place, ok := g.line(at, t0, t1); ok {
+				for t := lo; t < hi; t++ {
+					f((t0*s[1].Size+t1)*s[2].Size+t, sample*g.in+place+t*s[2].Dilation)
+				}
+			}
+		}
+	}
+}
+
+func convDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) (int, func(int, int)) {
+	x, w, y := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
+	c.work.need(g.f, 0)
+	chunks, per := cut(g.rows(), 1, 2*g.taps*g.f)
+	return chunks, func(worker, chunk int) {
+		tmp := c.work.worker[worker]
+		for r := chunk * per; r < min(g.rows(), (chunk+1)*per); r++ {
+			row := y.f[r*g.f : (r+1)*g.f]
+			clear(row)
+			g.eachTap(r, func(tap, place int) {
+				mulAdd(row, x.f[place*g.c:(place+1)*g.c], w.f[tap*g.f:(tap+1)*g.f], tmp)
+			})
+		}
+	}
+}
+
+func convInputDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) (int, func(int, int)) {
+	dy, w, dx := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
+	c.work.need(g.f, 0)
+	chunks, b := g.bands()
+	return chunks, func(worker, chunk int) {
+		tmp := c.work.worker[worker]
+		b.of(g, chunk, func(s, h0, h1 int) {
+			clearLines(g, dx.f, s, h0, h1)
+			lo, hi := g.touching(h0, h1)
+			for o := range g.to[0] {
+				first := s*g.out + o*g.to[1]*g.to[2]
+				for r := first + lo*g.to[2]; r < first+hi*g.to[2]; r++ {
+					row := dy.f[r*g.f : (r+1)*g.f]
+					g.eachTap(r, func(tap, place int) {
+						if h := place / g.from[2] % g.from[1]; h < h0 || h >= h1 {
+							return
+						}
+						d, k := dx.f[place*g.c:(place+1)*g.c], w.f[tap*g.f:(tap+1)*g.f]
+						if g.fg == 1 {
+							mulAdd(d, row, k, tmp)
+							return
+						}
+						for i := range d {
+							for j := i * g.fg; j < (i+1)*g.fg; j++ {
+								d[i] += T(row[j] * k[j])
+							}
+						}
+					})
+				}
+			}
+		})
+	}
+}
+
+func convKernelDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) (int, func(int, int)) {
+	x, dy, dw := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
+	size := g.k * g.f
+	rows := max(1, min(g.rows()*g.taps*g.f/(costPerChunk/2), g.rows()/64, mostPartial/max(1, size), 64))
+	per := max(1, (g.rows()+rows-1)/rows)
+	rows = max(1, (g.rows()+per-1)/per)
+	c.work.need(g.f, rows*size)
+	left := new(counter)
+	return rows, func(worker, chunk int) {
+		tmp := c.work.worker[worker]
+		part := c.work.shared[chunk*size : (chunk+1)*size]
+		clear(part)
+		for r := chunk * per; r < min(g.rows(), (chunk+1)*per); r++ {
+			row := dy.f[r*g.f : (r+1)*g.f]
+			g.eachTap(r, func(tap, place int) {
+				mulAdd(part[tap*g.f:(tap+1)*g.f], x.f[place*g.c:(place+1)*g.c], row, tmp)
+			})
+		}
+		if left.last(rows) {
+			gatherPartials(dw.f, c.work.shared, rows)
+		}
+	}
+}
