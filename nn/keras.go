@@ -77,6 +77,12 @@ func kerasClass(r Row) string {
 	}
 	var b strings.Builder
 	for _, w := range strings.Split(r.Kind, "_") {
+		switch n := len(w); {
+		case w == "lstm" || w == "gru" || w == "rnn":
+			w = strings.ToUpper(w)
+		case n > 2 && w[n-1] == 'd' && w[n-2] >= '1' && w[n-2] <= '3':
+			w = w[:n-1] + "D"
+		}
 		if w != "" {
 			b.WriteString(strings.ToUpper(w[:1]) + w[1:])
 		}

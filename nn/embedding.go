@@ -1,0 +1,54 @@
+package nn
+
+import (
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/initial"
+	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/regular"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+func init() {
+	Layers.Register("embedding", Embedding{}, spec.Doc("a learned vector for each word"))
+}
+
+// Embedding gives each word, a whole number from 0 to below Words, a vector that
+// is learned (Bengio, Ducharme, Vincent and Jauvin, "A Neural Probabilistic
+// Language Model", JMLR 2003): x (N, …), table (words, units), y (N, …, units). A
+// number outside has a vector of zeros. What comes as floats is cut to whole
+// numbers.
+type Embedding struct {
+	Words       int                 `spec:"input_dim,required" doc:"how many words there are, numbered from 0"`
+	Units       int                 `spec:"output_dim,required" doc:"length of a word's vector"`
+	Init        param.Init          `spec:"embeddings_initializer" default:"random_uniform" doc:"initializer of the vectors"`
+	Regularizer regular.Regularizer `spec:"embeddings_regularizer" doc:"penalty on the vectors, none without"`
+	Constraint  regular.Constraint  `spec:"embeddings_constraint" doc:"what the table must be after each step, anything without"`
+	Name        string              `spec:"name" doc:"name of the layer"`
+}
+
+// Validate refuses sizes below 1.
+func (l Embedding) Validate() error {
+	if err := positive("input_dim", l.Words); err != nil {
+		return err
+	}
+	return positive("output_dim", l.Units)
+}
+
+// Apply declares the table, embeddings, and looks up.
+func (l Embedding) Apply(s *Scope, x graph.Node) graph.Node {
+	if !check(s, l.Validate()) || !x.Valid() {
+		return graph.Node{}
+	}
+	if x.Rank() < 1 || x.Rank() >= tensor.MaxRank {
+		return s.B.Misfit("wants a batch of words, (N, …), got %v", x.Type())
+	}
+	init := l.Init
+	if init == nil {
+		init = initial.RandomUniform{}
+	}
+	table := s.Weight("embeddings", init, l.Words, l.Units)
+	s.Constrain(table, l.Constraint)
+	penalize(s, l.Regularizer, table)
+	return table.Gather(x.ToInt()) // (N, …, units)
+}
