@@ -10,17 +10,33 @@ type Transform interface {
 	Apply(b *graph.Builder, params, grads []graph.Node) []graph.Node
 }
 
+// A Clipper is a Transform that cuts what is too large.
+type Clipper interface {
+	Transform
+	// Clip is Apply, and a scalar that is 1 in a step that is cut, else 0.
+	Clip(b *graph.Builder, grads []graph.Node) (out []graph.Node, cut graph.Node)
+}
+
 // ClipValue cuts every element of every gradient to [−c, c]. The direction of
 // the whole may change. NaN stays NaN.
 type ClipValue float64
 
 // Apply adds the transform.
 func (c ClipValue) Apply(b *graph.Builder, _, grads []graph.Node) []graph.Node {
-	out := make([]graph.Node, len(grads))
-	for i, g := range grads {
-		out[i] = g.Max(b.Const(-float64(c))).Min(b.Const(float64(c)))
-	}
+	out, _ := c.Clip(b, grads)
 	return out
+}
+
+// Clip adds the transform.
+func (c ClipValue) Clip(b *graph.Builder, grads []graph.Node) (out []graph.Node, cut graph.Node) {
+	top := b.Const(0)
+	for _, g := range grads {
+		out = append(out, g.Max(b.Const(-float64(c))).Min(b.Const(float64(c))))
+		if g.Valid() {
+			top = top.Max(g.Abs().ReduceMax())
+		}
+	}
+	return out, top.Greater(b.Const(float64(c)))
 }
 
 // ClipNorm scales each gradient whose Euclidean norm is above c to norm c:
@@ -29,11 +45,19 @@ type ClipNorm float64
 
 // Apply adds the transform.
 func (c ClipNorm) Apply(b *graph.Builder, _, grads []graph.Node) []graph.Node {
-	out := make([]graph.Node, len(grads))
-	for i, g := range grads {
-		out[i] = g.Mul(shrink(b, Norm(b, g), float64(c)))
-	}
+	out, _ := c.Clip(b, grads)
 	return out
+}
+
+// Clip adds the transform.
+func (c ClipNorm) Clip(b *graph.Builder, grads []graph.Node) (out []graph.Node, cut graph.Node) {
+	top := b.Const(0)
+	for _, g := range grads {
+		n := Norm(b, g)
+		top = top.Max(n)
+		out = append(out, g.Mul(shrink(n, b.Const(float64(c)))))
+	}
+	return out, top.Greater(b.Const(float64(c)))
 }
 
 // GlobalClipNorm scales all gradients by c/max(n, c), where n is the Euclidean
@@ -45,9 +69,19 @@ type GlobalClipNorm float64
 
 // Apply adds the transform.
 func (c GlobalClipNorm) Apply(b *graph.Builder, _, grads []graph.Node) []graph.Node {
-	n := Norm(b, grads...)
+	out, _ := c.Clip(b, grads)
+	return out
+}
+
+// Clip adds the transform.
+func (c GlobalClipNorm) Clip(b *graph.Builder, grads []graph.Node) (out []graph.Node, cut graph.Node) {
+	return clipTogether(grads, Norm(b, grads...), b.Const(float64(c)))
+}
+
+// clipTogether scales gradients whose norm together is n down to norm c.
+func clipTogether(grads []graph.Node, n, c graph.Node) (out []graph.Node, cut graph.Node) {
 	// n − n is 0, or NaN where n is not finite.
-	return scaleAll(grads, shrink(b, n, float64(c)).Add(n.Sub(n)))
+	return scaleAll(grads, shrink(n, c).Add(n.Sub(n))), n.Greater(c)
 }
 
 // TorchClipNorm scales all gradients by min(1, c/(n + 1e-6)), n being their norm
@@ -57,7 +91,14 @@ type TorchClipNorm float64
 
 // Apply adds the transform.
 func (c TorchClipNorm) Apply(b *graph.Builder, _, grads []graph.Node) []graph.Node {
-	return scaleAll(grads, b.Const(float64(c)).Div(Norm(b, grads...).AddScalar(1e-6)).Min(b.Const(1)))
+	out, _ := c.Clip(b, grads)
+	return out
+}
+
+// Clip adds the transform.
+func (c TorchClipNorm) Clip(b *graph.Builder, grads []graph.Node) (out []graph.Node, cut graph.Node) {
+	factor := b.Const(float64(c)).Div(Norm(b, grads...).AddScalar(1e-6))
+	return scaleAll(grads, factor.Min(b.Const(1))), b.Const(1).Greater(factor)
 }
 
 func scaleAll(grads []graph.Node, factor graph.Node) []graph.Node {
@@ -68,9 +109,8 @@ func scaleAll(grads []graph.Node, factor graph.Node) []graph.Node {
 	return out
 }
 
-func shrink(b *graph.Builder, norm graph.Node, c float64) graph.Node {
-	return b.Const(c).Div(norm.Max(b.Const(c)))
-}
+// shrink is the factor that brings a norm down to c.
+func shrink(norm, c graph.Node) graph.Node { return c.Div(norm.Max(c)) }
 
 // Norm is the Euclidean norm of several nodes together, a scalar; 0 of none.
 func Norm(b *graph.Builder, xs ...graph.Node) graph.Node {

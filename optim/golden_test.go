@@ -138,7 +138,7 @@ func optimizer(t *testing.T, c *golden.Case) Optimizer {
 		t.Fatalf("no rule stands for %s", c.Op)
 	}
 	o := Optimizer{Rule: make(c), ClipValue: c.Number(0, "clipvalue"), ClipNorm: c.Number(0, "clipnorm"),
-		GlobalClipNorm: c.Number(0, "global_clipnorm"), EMA: c.Number(0, "use_ema") == 1, EMAMomentum: zero(c, "ema_momentum")}
+		GlobalClipNorm: Threshold(c.Number(0, "global_clipnorm")), EMA: c.Number(0, "use_ema") == 1, EMAMomentum: zero(c, "ema_momentum")}
 	switch c.Op {
 	case "sgd_l2", "adam_l2":
 		o.CoupledDecay = c.Number(0, "weight_decay")

@@ -20,7 +20,7 @@ type Optimizer struct {
 	Transforms     []Transform `spec:"-"`
 	ClipValue      float64     `spec:"clipvalue" default:"none" doc:"cut each element of the gradients to ± this"`
 	ClipNorm       float64     `spec:"clipnorm" default:"none" doc:"scale each gradient down to this norm"`
-	GlobalClipNorm float64     `spec:"global_clipnorm" default:"none" doc:"scale all gradients together down to this norm"`
+	GlobalClipNorm Threshold   `spec:"global_clipnorm" default:"none" doc:"scale all gradients together down to this norm; auto: the 90th percentile of those seen"`
 	// WeightDecay λ moves θ to θ − ηλθ before the rule's step (decoupled, as in
 	// Keras).
 	WeightDecay float64 `spec:"weight_decay" default:"0" doc:"decoupled weight decay"`
@@ -30,10 +30,11 @@ type Optimizer struct {
 	NoDecay      string  `spec:"no_decay" default:"bias, gamma, beta and alpha" doc:"pattern of the weights that do not decay, or none"`
 	// Groups give some weights rates of their own.
 	Groups []Group `spec:"groups" doc:"rates of their own"`
-	// EMA keeps a running mean of each weight in the slot average: a ← ma + (1−m)θ,
-	// beginning with the first step's θ.
-	EMA         bool    `spec:"use_ema" default:"false" doc:"keep running means of the weights"`
+	// EMA and SWA keep a mean of each weight: see average.go.
+	EMA         bool    `spec:"use_ema" default:"false" doc:"keep running means of the weights, to evaluate and end with"`
 	EMAMomentum float64 `spec:"ema_momentum" default:"0.99" doc:"decay of the running means"`
+	SWA         bool    `spec:"use_swa" default:"false" doc:"keep the mean of the weights of all steps after swa_start, to evaluate and end with"`
+	SWAStart    int     `spec:"swa_start" default:"0" doc:"steps before the mean begins"`
 }
 
 // A Group is the weights that a pattern names, with their share of the learning
@@ -42,9 +43,6 @@ type Group struct {
 	Params  string  `spec:"params,required" doc:"pattern of weights or layers"`
 	LRScale float64 `spec:"lr_scale,plain,required" doc:"factor of the learning rate, 0 to hold still"`
 }
-
-// Average is the slot that holds a weight's running mean.
-const Average = "average"
 
 // whole is the interface that an Optimizer is read and written as: what no
 // rule knows is the optimizer's.
@@ -80,11 +78,13 @@ func (o Optimizer) Validate() error {
 	for _, f := range []struct {
 		key string
 		v   float64
-	}{{"clipvalue", o.ClipValue}, {"clipnorm", o.ClipNorm}, {"global_clipnorm", o.GlobalClipNorm}} {
+	}{{"clipvalue", o.ClipValue}, {"clipnorm", o.ClipNorm}, {"global_clipnorm", float64(o.GlobalClipNorm)}} {
 		if f.v == 0 {
 			continue
 		}
-		errs = append(errs, checkPositive(f.key, spec.Or(f.v, 0)))
+		if f.v != float64(Auto) || f.key != "global_clipnorm" {
+			errs = append(errs, checkPositive(f.key, spec.Or(f.v, 0)))
+		}
 		if n++; n > 1 {
 			errs = append(errs, spec.Field(f.key, "only one of clipvalue, clipnorm and global_clipnorm can be set"))
 		}
@@ -93,6 +93,12 @@ func (o Optimizer) Validate() error {
 		checkNotNegative("weight_decay", spec.Or(o.WeightDecay, 0)),
 		checkNotNegative("coupled_weight_decay", spec.Or(o.CoupledDecay, 0)),
 		checkRange("ema_momentum", spec.Or(o.EMAMomentum, 0.99), 0, 1))
+	if o.SWA && o.EMA {
+		errs = append(errs, spec.Field("use_swa", "only one of use_ema and use_swa can be set"))
+	}
+	if o.SWAStart < 0 || o.SWAStart > 0 && !o.SWA {
+		errs = append(errs, spec.Field("swa_start", "want a number of steps, 0 or more, beside use_swa, got %d", o.SWAStart))
+	}
 	for _, g := range o.Groups {
 		if err := checkNotNegative("lr_scale", g.LRScale); err != nil {
 			errs = append(errs, spec.Field("groups", "%s: %v", g.Params, err))
@@ -126,10 +132,36 @@ func (o Optimizer) transforms() []Transform {
 	if o.ClipNorm != 0 {
 		ts = append(ts, ClipNorm(o.ClipNorm))
 	}
-	if o.GlobalClipNorm != 0 {
+	if o.GlobalClipNorm != 0 && o.GlobalClipNorm != Auto {
 		ts = append(ts, GlobalClipNorm(o.GlobalClipNorm))
 	}
 	return ts
+}
+
+// clip applies the transforms. cut is 1 in a step in which one of them cut
+// something, the zero Node where none can.
+func (o Optimizer) clip(c *build, params, grads []graph.Node) (out []graph.Node, cut graph.Node) {
+	also := func(more graph.Node) {
+		if cut.Valid() {
+			more = cut.Max(more)
+		}
+		cut = more
+	}
+	for _, tr := range o.transforms() {
+		if clipper, ok := tr.(Clipper); ok {
+			var more graph.Node
+			grads, more = clipper.Clip(c.b, grads)
+			also(more)
+			continue
+		}
+		grads = tr.Apply(c.b, params, grads)
+	}
+	if o.GlobalClipNorm == Auto && len(grads) > 0 {
+		var more graph.Node
+		grads, more = c.autoClip(grads)
+		also(more)
+	}
+	return grads, cut
 }
 
 // Build adds the update of every named parameter of set to the graph. Slots
@@ -137,8 +169,11 @@ func (o Optimizer) transforms() []Transform {
 // this step and its number, from 1, as a float. A parameter whose gradient is
 // the zero Node, because the loss does not depend on it, stays as it is. A
 // parameter's constraint is applied to what the rule makes of it.
-func (o Optimizer) Build(b *graph.Builder, set *param.Set, params []string, grads []graph.Node, lr, t graph.Node) {
-	o.BuildCycled(b, set, params, grads, lr, t, graph.Node{})
+//
+// What it returns is a scalar that is 1 in a step in which gradients are
+// clipped, else 0; the zero Node where nothing clips them.
+func (o Optimizer) Build(b *graph.Builder, set *param.Set, params []string, grads []graph.Node, lr, t graph.Node) (clipped graph.Node) {
+	return o.BuildCycled(b, set, params, grads, lr, t, graph.Node{})
 }
 
 // Cycles reports whether a schedule can move the rule's momentum.
@@ -149,13 +184,12 @@ func (o Optimizer) Cycles() bool {
 
 // BuildCycled is Build with a momentum, a scalar, in place of the rule's own or
 // of its β₁. A rule that is not [Cycling] keeps its own.
-func (o Optimizer) BuildCycled(b *graph.Builder, set *param.Set, params []string, grads []graph.Node, lr, t, momentum graph.Node) {
+func (o Optimizer) BuildCycled(b *graph.Builder, set *param.Set, params []string, grads []graph.Node, lr, t, momentum graph.Node) (clipped graph.Node) {
 	if !o.Cycles() {
 		momentum = graph.Node{}
 	}
 	if err := o.Validate(); err != nil {
-		b.Fail("optimizer: %w", err)
-		return
+		return b.Fail("optimizer: %w", err)
 	}
 	var names []string
 	var ps, gs []graph.Node
@@ -172,16 +206,13 @@ func (o Optimizer) BuildCycled(b *graph.Builder, set *param.Set, params []string
 	}
 	before := b.SetPath("optimizer")
 	defer b.SetPath(before)
-	for _, tr := range o.transforms() {
-		gs = tr.Apply(b, ps, gs)
-	}
+	c := &build{b, set, map[string]graph.Node{}}
+	gs, clipped = o.clip(c, ps, gs)
 	decay, err := decays(set, o.NoDecay)
 	scales, err2 := o.scales(set)
 	if err := errors.Join(err, err2); err != nil {
-		b.Fail("%w", err)
-		return
+		return b.Fail("%w", err)
 	}
-	c := &build{b, set, map[string]graph.Node{}}
 	for i, name := range names {
 		s := &Step{P: ps[i], G: gs[i], LR: lr, T: t, Momentum: momentum, Decays: decay(name), name: name, build: c}
 		if scale, ok := scales[name]; ok {
@@ -193,6 +224,7 @@ func (o Optimizer) BuildCycled(b *graph.Builder, set *param.Set, params []string
 		}
 		b.Update(ps[i], next)
 	}
+	return clipped
 }
 
 // step is the next value of one parameter.
@@ -204,11 +236,7 @@ func (o Optimizer) step(s *Step) graph.Node {
 		s.decay(spec.Or(o.WeightDecay, 0))
 	}
 	next := o.rule().Update(s)
-	if o.EMA {
-		m := spec.Or(o.EMAMomentum, 0.99)
-		mean := s.Slot(Average).Scale(m).Add(next.Scale(1 - m))
-		s.Save(Average, s.T.Greater(s.Const(1)).Select(mean, next))
-	}
+	o.average(s, next)
 	return next
 }
 

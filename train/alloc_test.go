@@ -43,6 +43,7 @@ func TestNoAllocs(t *testing.T) {
 		{"classes weighed", dense, points, Config{ClassWeight: []float64{1, 2, 3}}},
 		{"rows weighed", dense, weighted{points}, Config{}},
 		{"several batches a step", small(), points, Config{Accumulate: 2}},
+		{"momentum cycled, clipped by what was seen", dense, points, Config{Schedule: sched.OneCycle{}, Optim: optim.Optimizer{Rule: optim.SGD{Momentum: 0.9}, GlobalClipNorm: optim.Auto, SWA: true}}},
 		{"regression", nn.Sequential{nn.Dense{Units: 8, Act: act.GELU{}}, nn.Dense{Units: 1}}, values, Config{Loss: loss.Huber{}}},
 		{"two outputs", nn.Functional{
 			In: []nn.Port{{Name: "x"}},

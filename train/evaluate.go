@@ -101,6 +101,10 @@ type tally struct {
 	Loss  float64 `json:"loss"`
 	Parts sums    `json:"parts,omitempty"`
 	Sums  sums    `json:"sums,omitempty"`
+	// Steps are the optimizer's where gradients are clipped, Clipped those in
+	// which they were.
+	Steps   int `json:"steps,omitempty"`
+	Clipped int `json:"clipped,omitempty"`
 }
 
 // sums are numbers that JSON keeps to the bit. A metric's may overflow without
@@ -210,8 +214,15 @@ func (n *Net) values(dst Values, t *tally) Values {
 		}
 		dst = append(dst, v)
 	}
+	if t.Steps > 0 {
+		dst = append(dst, Value{ClippedShare, float64(t.Clipped) / float64(t.Steps)})
+	}
 	return dst
 }
+
+// ClippedShare is the name of the share of an epoch's steps in which gradients
+// were clipped. It is measured in training alone, where something clips them.
+const ClippedShare = "clipped"
 
 // A Result is what an evaluation measured.
 type Result struct {

@@ -179,7 +179,7 @@ func first(t *testing.T, c *golden.Case, precision int, tr *Trainer, batch *data
 func traceOptim(t *testing.T, c *golden.Case) optim.Optimizer {
 	h := c.Hyper["optimizer"].(map[string]any)
 	num := func(key string) float64 { f, _ := h[key].(float64); return f }
-	o := optim.Optimizer{GlobalClipNorm: c.Number(0, "global_clipnorm")}
+	o := optim.Optimizer{GlobalClipNorm: optim.Threshold(c.Number(0, "global_clipnorm"))}
 	if d := num("weight_decay"); d != 0 {
 		o.WeightDecay, o.NoDecay = d, "none"
 	}

@@ -205,6 +205,7 @@ func (t *Trainer) RestoreBest() bool {
 	for p := range t.best.All() {
 		_ = t.Params.Get(p.Name).Value.CopyFrom(p.Value)
 	}
+	t.ended = true
 	return true
 }
 

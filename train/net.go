@@ -55,17 +55,20 @@ type planKey struct {
 
 // compiled is a plan with the places that its inputs and outputs are found in.
 type compiled struct {
-	plan   backend.Plan
-	feed   map[string]*tensor.Tensor
-	loss   *tensor.Tensor
-	norm   *tensor.Tensor
-	parts  []*tensor.Tensor // loss of each output, where there are several, and the layers' penalty
-	sums   []*tensor.Tensor // of the metrics, in order
-	pred   []*tensor.Tensor
-	class  *tensor.Tensor
-	weight *tensor.Tensor
-	float  tensor.DType
-	cast   map[string]*tensor.Tensor // inputs whose data has another precision
+	plan backend.Plan
+	feed map[string]*tensor.Tensor
+	loss *tensor.Tensor
+	norm *tensor.Tensor
+	// clipped is 1 in a step whose gradients were clipped, nil where nothing
+	// clips them.
+	clipped *tensor.Tensor
+	parts   []*tensor.Tensor // loss of each output, where there are several, and the layers' penalty
+	sums    []*tensor.Tensor // of the metrics, in order
+	pred    []*tensor.Tensor
+	class   *tensor.Tensor
+	weight  *tensor.Tensor
+	float   tensor.DType
+	cast    map[string]*tensor.Tensor // inputs whose data has another precision
 }
 
 // NewNet ties a model to a schema. Parameters are looked up in params; those
@@ -359,7 +362,7 @@ func (n *Net) compile(b *graph.Builder, state func(string) *tensor.Tensor) (*com
 		case name == "weight":
 			c.weight = tensor.New(n.cfg.Float, x.Shape()...)
 			c.feed[name] = c.weight
-		case len(x.Shape()) == 0: // lr, t, scale
+		case len(x.Shape()) == 0: // lr, momentum, t, scale
 			c.feed[name] = tensor.New(n.cfg.Float)
 		}
 	}
@@ -370,6 +373,8 @@ func (n *Net) compile(b *graph.Builder, state func(string) *tensor.Tensor) (*com
 			c.loss = t
 		case o.Name == "norm":
 			c.norm = t
+		case o.Name == "clipped":
+			c.clipped = t
 		case o.Name == "class":
 			c.class = t
 		case strings.HasPrefix(o.Name, "part:"):

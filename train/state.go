@@ -141,6 +141,7 @@ func (t *Trainer) Restore(c *ckpt.Checkpoint, freshSlots bool) error {
 		reflect.ValueOf(t.kept[name]).Elem().Set(v.Elem())
 	}
 	t.resume(s.State)
+	t.ended = false
 	t.best = best
 	return t.Changed()
 }
@@ -254,8 +255,10 @@ func readSet(c *ckpt.Checkpoint, name string, like *param.Set) (*param.Set, erro
 	return out, nil
 }
 
-// weights is a copy of what RestoreBest puts back.
+// weights is a copy of what RestoreBest puts back: what was validated.
 func (t *Trainer) weights() *param.Set {
+	t.swapMeans()
+	defer t.swapMeans()
 	c := t.Params.Clone()
 	var slots []string
 	for p := range c.Of(param.Slot) {

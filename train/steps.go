@@ -27,6 +27,8 @@ type Step struct {
 	LR      float64 // rate of this step
 	// GradNorm is the norm of all gradients together, before clipping.
 	GradNorm float64
+	// Clipped reports whether the gradients were clipped.
+	Clipped bool
 	// Done is set at the last step of an epoch, after validation.
 	Done *Epoch
 

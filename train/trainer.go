@@ -29,6 +29,7 @@ type Trainer struct {
 	before boundary // where steps are over several batches
 	kept   map[string]any
 	best   *param.Set
+	ended  bool   // the weights are those to end with
 	runs   uint64 // key of all random numbers of a step
 	step   Step
 }
@@ -152,7 +153,19 @@ func (t *Trainer) build(m mode, rows int, weighted bool) (*graph.Builder, []stri
 // update adds the gradients' norm and the optimizer.
 func (t *Trainer) update(b *graph.Builder, names []string, grads []graph.Node) {
 	norm(b, grads)
-	t.cfg.Optim.Build(b, t.Params, names, grads, b.Input("lr", graph.Float), b.Input("t", graph.Float))
+	lr, step, momentum := b.Input("lr", graph.Float), b.Input("t", graph.Float), none
+	if t.cycles() {
+		momentum = b.Input("momentum", graph.Float)
+	}
+	if clipped := t.cfg.Optim.BuildCycled(b, t.Params, names, grads, lr, step, momentum); clipped.Valid() {
+		b.Output("clipped", clipped)
+	}
+}
+
+// cycles reports whether the schedule moves the rule's momentum.
+func (t *Trainer) cycles() bool {
+	_, ok := t.cfg.Schedule.(sched.Cycled)
+	return ok && t.cfg.Optim.Cycles()
 }
 
 // norm adds the gradients' norm and lets updates happen only where it is
@@ -241,15 +254,19 @@ func (t *Trainer) learn(ctx context.Context, batch *data.Batch, point sched.Poin
 	if err := t.load(c, batch, m, t.cfg.ClassWeight); err != nil {
 		return false, err
 	}
-	lr := t.cfg.Optim.Rate()
+	lr, momentum := t.cfg.Optim.Rate(), 0.0
 	if t.cfg.Schedule != nil {
 		lr = t.cfg.Schedule.At(point)
+	}
+	if t.cycles() {
+		momentum = t.cfg.Schedule.(sched.Cycled).Momentum(point)
 	}
 	if m == accumulating && t.state.pending == 0 {
 		t.begin()
 	}
 	in := backend.Inputs{Values: c.feed, Seed: t.runs, Step: uint64(t.state.Batches)}
 	c.set("lr", lr)
+	c.set("momentum", momentum)
 	c.set("t", float64(t.state.Step+1))
 	if err := c.plan.Run(ctx, in); err != nil {
 		return false, err
@@ -264,7 +281,7 @@ func (t *Trainer) learn(ctx context.Context, batch *data.Batch, point sched.Poin
 	t.state.Epoch.add(c, batch.N)
 	if m == training {
 		t.step.GradNorm = c.norm.Flat(0)
-		t.state.Step++
+		t.stepped(c)
 		return true, nil
 	}
 	t.state.pending += batch.N
@@ -275,6 +292,7 @@ func (t *Trainer) learn(ctx context.Context, batch *data.Batch, point sched.Poin
 		return false, err
 	}
 	c.set("lr", lr)
+	c.set("momentum", momentum)
 	c.set("t", float64(t.state.Step+1))
 	c.set("scale", 1/float64(t.state.pending))
 	in.Values = c.feed
@@ -285,8 +303,21 @@ func (t *Trainer) learn(ctx context.Context, batch *data.Batch, point sched.Poin
 		return false, t.diverged(c, in)
 	}
 	t.state.pending = 0
-	t.state.Step++
+	t.stepped(c)
 	return true, nil
+}
+
+// stepped counts a step of the optimizer.
+func (t *Trainer) stepped(c *compiled) {
+	t.state.Step++
+	t.ended = false
+	t.step.Clipped = c.clipped != nil && c.clipped.Flat(0) > 0
+	if c.clipped != nil {
+		t.state.Epoch.Steps++
+	}
+	if t.step.Clipped {
+		t.state.Epoch.Clipped++
+	}
 }
 
 func (c *compiled) set(name string, v float64) {

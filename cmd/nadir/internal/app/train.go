@@ -57,6 +57,7 @@ type session struct {
 	report  term.Reporter
 	best    train.Best // early stopping's
 	told    int        // epochs that metrics.jsonl has
+	alarmed bool       // it was said that most steps are clipped
 }
 
 func (c *command) train(ctx context.Context, file string, keys []string) error {
@@ -250,8 +251,16 @@ func (s *session) step(st *train.Step) error {
 func (s *session) tell(e train.Epoch) error {
 	s.report.Epoch(term.Epoch{Epoch: e.Epoch, Step: e.Step, Seconds: e.Seconds, SamplesPerSec: e.SamplesPerSecond(), LR: e.LR,
 		Train: e.Train, Val: e.Val, Best: s.bestSoFar()})
+	if share, ok := e.Train.Get(train.ClippedShare); ok && share > mostClipped && !s.alarmed {
+		s.alarmed = true
+		s.report.Note(fmt.Sprintf("gradients were clipped in %.0f %% of the steps of epoch %d: the threshold sets the size of the steps, not the gradients; raise it, lower optim.lr, or leave it to optim.global_clipnorm=auto", 100*share, e.Epoch))
+	}
 	return s.record(e)
 }
+
+// mostClipped is the share of an epoch's steps above which clipping is no
+// longer for the exceptions.
+const mostClipped = 0.5
 
 // record adds an epoch to metrics.jsonl. One that is there from before a resumed
 // run went back to an older checkpoint is the same.
@@ -372,8 +381,8 @@ const doneEvent = "done"
 
 // finish writes the model and the pictures, tests, and says that all is done.
 func (s *session) finish(ctx context.Context, event string) error {
-	if e := s.cfg.EarlyStop; e != nil && e.RestoreBest {
-		s.trainer.RestoreBest()
+	if e := s.cfg.EarlyStop; e == nil || !e.RestoreBest || !s.trainer.RestoreBest() {
+		s.trainer.Average()
 	}
 	done := term.Done{Run: s.dir.path, Model: s.dir.file(modelFile), Steps: s.trainer.Taken(), Best: s.bestSoFar()}
 	for _, e := range s.trainer.History() {
