@@ -203,7 +203,7 @@ func Number(v float64) string {
 	case a == 0:
 		return "0"
 	case a >= 9.9995e8 || a < 9.9995e-4:
-		mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'g', 4, 64), "e")
+		mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(round4(v), 'e', -1, 64), "e")
 		e, _ := strconv.Atoi(exponent)
 		return minus(mantissa) + "e" + strconv.Itoa(e)
 	case a >= 999950:

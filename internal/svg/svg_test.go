@@ -157,7 +157,7 @@ func TestNumber(t *testing.T) {
 	t.Parallel()
 	for v, want := range map[float64]string{
 		0: "0", 0.5: "0.5", 0.12345: "0.1235", -0.25: "−0.25", 12.5: "12.5", 9999: "9999", 9999.7: "10k", 12345: "12.35k",
-		999949: "999.9k", 999999: "1M", 1.5e6: "1.5M", 2e9: "2e9", 2e-5: "2e-5", math.Inf(1): "Inf", math.Inf(-1): "−Inf",
+		999949: "999.9k", 999999: "1M", 1.5e6: "1.5M", 2e9: "2e9", 2e-5: "2e-5", 1e-4: "1e-4", 1.23456e-4: "1.235e-4", math.Inf(1): "Inf", math.Inf(-1): "−Inf",
 	} {
 		if got := svg.Number(v); got != want {
 			t.Errorf("Number(%v) = %q, want %q", v, got, want)

@@ -122,7 +122,7 @@ came from.`,
 }
 
 // verbs lists the constructors of all verbs.
-var verbs = []func(*command) *cobra.Command{trainVerb, resumeVerb, evalVerb, predictVerb, summaryVerb, signalVerb, initTableVerb, dataVerb,
+var verbs = []func(*command) *cobra.Command{trainVerb, resumeVerb, evalVerb, predictVerb, summaryVerb, signalVerb, lrFindVerb, initTableVerb, dataVerb,
 	configVerb, versionVerb, completionVerb}
 
 // words takes a verb's words apart.

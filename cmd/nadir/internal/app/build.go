@@ -317,6 +317,7 @@ type built struct {
 	trainer *train.Trainer
 	from    *nn.Sequential // preprocessing of the saved model that it goes on from
 	fresh   bool           // what is fitted to the data is not fitted yet
+	drawn   bool           // the weights were drawn, not loaded
 }
 
 // newTrainer builds the trainer of a configuration for its data. from is the
@@ -331,7 +332,7 @@ func (c *command) newTrainer(cfg *config.Config, d *dataset, from *nn.Sequential
 	if err != nil {
 		return nil, err
 	}
-	b := &built{from: from, fresh: true}
+	b := &built{from: from, fresh: true, drawn: true}
 	var params *param.Set
 	if cfg.ModelFile != "" {
 		saved, err := format.Open(cfg.ModelFile, set.Float)
@@ -339,8 +340,8 @@ func (c *command) newTrainer(cfg *config.Config, d *dataset, from *nn.Sequential
 			return nil, err
 		}
 		b.from = &saved.Preprocess
-		if cfg.Init != "fresh" {
-			params, b.fresh = saved.Params, set.Preprocess != nil
+		if cfg.Init == "" {
+			params, b.fresh, b.drawn = saved.Params, set.Preprocess != nil, false
 		}
 	}
 	if set.Preprocess == nil && b.from != nil {

@@ -22,23 +22,36 @@ import (
 )
 
 func configVerb(c *command) *cobra.Command {
-	var keys bool
+	var keys, force bool
+	var what, svg string
 	cmd := &cobra.Command{
 		Use:   "config [FILE] [key=value …]",
 		Short: "The resolved configuration, and where each value came from",
 		Long: `Print what "nadir train" with the same words would do, each value with its origin:
 built-in, a file's line, an environment variable NADIR_…, or the command line.
 Later ones win in this order. --keys lists every key there is, and the names that
-models, optimizers, schedules, losses and so on go by.`,
+models, optimizers, schedules, losses and so on go by.
+
+--plot schedule draws the learning rate of every step of that run, and the momentum
+where the schedule moves it, in the terminal and to an SVG file.`,
 		Example: `  nadir config
   nadir config exp.yaml optim.lr=3e-4
   nadir config --keys
+  nadir config schedule=1cycle optim=sgd optim.momentum=0.9 --plot schedule
   nadir config exp.yaml --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, words, err := oneTarget(cmd, args)
 			switch {
 			case err != nil:
 				return err
+			case what != "" && keys:
+				return usage("--keys and --plot are two things; ask for one")
+			case what != "" && what != "schedule":
+				return usage("--plot %s: there is one picture to draw, schedule", what)
+			case what != "":
+				return c.plotSchedule(cmd.Context(), file, words, svg, force)
+			case cmd.Flags().Changed("svg"):
+				return usage("--svg goes with --plot schedule")
 			case !keys:
 				return c.config(file, words)
 			case file != "" || len(words) > 0:
@@ -48,6 +61,9 @@ models, optimizers, schedules, losses and so on go by.`,
 		},
 	}
 	cmd.Flags().BoolVar(&keys, "keys", false, "list all keys and names")
+	cmd.Flags().StringVar(&what, "plot", "", "draw a `picture`: schedule")
+	cmd.Flags().StringVar(&svg, "svg", "schedule.svg", "SVG `file` that it is drawn to")
+	cmd.Flags().BoolVar(&force, "force", false, "overwrite the picture if it is there")
 	return cmd
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/term"
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/internal/plot"
+	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/train"
 )
@@ -55,9 +56,10 @@ type session struct {
 	trainer *train.Trainer
 	dir     *runDir
 	report  term.Reporter
-	best    train.Best // early stopping's
-	told    int        // epochs that metrics.jsonl has
-	alarmed bool       // it was said that most steps are clipped
+	best    train.Best     // early stopping's
+	told    int            // epochs that metrics.jsonl has
+	from    *nn.Sequential // preprocessing of the saved model that it began with
+	alarmed bool           // it was said that most steps are clipped
 }
 
 func (c *command) train(ctx context.Context, file string, keys []string) error {
@@ -68,26 +70,53 @@ func (c *command) train(ctx context.Context, file string, keys []string) error {
 	if cfg.Epochs.Add {
 		return usage("epochs=+%d goes on with a run that is there: nadir resume RUN epochs=+%d", cfg.Epochs.N, cfg.Epochs.N)
 	}
-	if err := later(cfg); err != nil {
-		return err
-	}
-	if v, ok := given(cfg, "init"); ok && cfg.ModelFile == "" {
-		return &spec.Error{Pos: v.Pos, Path: "init", Msg: "init: keeps the architecture of a saved model, but model= names none"}
-	}
-	s := &session{command: c, cfg: cfg}
-	if s.data, err = c.openData(ctx, cfg, openOptions{}); err != nil {
-		return err
-	}
-	defer s.data.Close()
-	for _, n := range s.data.notes {
-		c.note(n)
-	}
-	b, err := c.newTrainer(cfg, s.data, nil)
+	s, err := c.ready(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	s.trainer = b.trainer
-	defer s.trainer.Close()
+	defer s.Close()
+	c.orderly.Store(true)
+	if s.dir, err = makeRun(cfg, s.data.name); err != nil {
+		return err
+	}
+	defer s.dir.Close()
+	if err := s.begin(s.from); err != nil {
+		_ = os.RemoveAll(s.dir.path) // nothing in it can be gone on from
+		return err
+	}
+	return s.run(ctx)
+}
+
+// ready opens the data of a configuration and makes its trainer, up to the
+// first step.
+func (c *command) ready(ctx context.Context, cfg *config.Config) (*session, error) {
+	if err := later(cfg); err != nil {
+		return nil, err
+	}
+	if v, ok := given(cfg, "init"); ok && cfg.ModelFile == "" && cfg.Init == "fresh" {
+		return nil, &spec.Error{Pos: v.Pos, Path: "init", Msg: "init: keeps the architecture of a saved model, but model= names none"}
+	}
+	s := &session{command: c, cfg: cfg}
+	err := s.open(ctx)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) open(ctx context.Context) (err error) {
+	if s.data, err = s.openData(ctx, s.cfg, openOptions{}); err != nil {
+		return err
+	}
+	for _, n := range s.data.notes {
+		s.note(n)
+	}
+	b, err := s.newTrainer(s.cfg, s.data, nil)
+	if err != nil {
+		return err
+	}
+	s.trainer, s.from = b.trainer, b.from
 	if err := s.prepare(); err != nil {
 		return err
 	}
@@ -96,21 +125,22 @@ func (c *command) train(ctx context.Context, file string, keys []string) error {
 			return err
 		}
 	}
-	c.orderly.Store(true)
-	if s.dir, err = makeRun(cfg, s.data.name); err != nil {
-		return err
+	return s.initialize(ctx, b.drawn)
+}
+
+// Close lets go of data and trainer.
+func (s *session) Close() {
+	if s.trainer != nil {
+		_ = s.trainer.Close()
 	}
-	defer s.dir.Close()
-	if err := s.begin(b); err != nil {
-		_ = os.RemoveAll(s.dir.path) // nothing in it can be gone on from
-		return err
+	if s.data != nil {
+		s.data.Close()
 	}
-	return s.run(ctx)
 }
 
 // begin writes what a run can be gone on from.
-func (s *session) begin(b *built) error {
-	if err := s.dir.describe(s.cfg, s.data, b.from); err != nil {
+func (s *session) begin(from *nn.Sequential) error {
+	if err := s.dir.describe(s.cfg, s.data, from); err != nil {
 		return err
 	}
 	_, err := s.trainer.Save(s.dir.store(s.cfg.Ckpt.Keep))
