@@ -52,9 +52,6 @@ func own(key string) bool {
 	return slices.Contains([]string{keyVersion, keyModel, keyPrep, keyData, keyLoss}, key)
 }
 
-// ErrBare is the error for a safetensors file that holds weights and no model.
-var ErrBare = errors.New("it holds weights without a model: say which with model=FILE or model=NAME")
-
 // field and schema are how a data.Schema is written.
 type field struct {
 	Name  string `spec:"name"`
@@ -143,29 +140,7 @@ func fields(fs []data.Field) []field {
 	return out
 }
 
-// Open reads a model that Write wrote. Values of another float type than asked
-// for are converted. A file of bare weights gives [ErrBare].
-func Open(path string, float tensor.DType) (*Model, error) {
-	f, err := safetensors.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	m, err := read(f, float)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return m, nil
-}
-
-// A Corrupt file is one whose parts do not belong together.
-type Corrupt struct{ Err error }
-
-func (c *Corrupt) Error() string { return c.Err.Error() }
-
-// Unwrap is the cause.
-func (c *Corrupt) Unwrap() error { return c.Err }
-
+// read reads a model that Write wrote.
 func read(f *safetensors.File, float tensor.DType) (*Model, error) {
 	meta := f.Metadata()
 	if meta[keyModel] == "" {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/nadir-ml/nadir/ckpt"
 	"github.com/nadir-ml/nadir/format/npy"
+	st "github.com/nadir-ml/nadir/format/safetensors"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -166,6 +167,21 @@ var makers = map[string]func(path string) error{
 	},
 	"bare": func(path string) error {
 		return safetensors(path, `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8)
+	},
+	// A net of two dense layers, 2-3-1, as PyTorch has it, and a counter.
+	"torch-weights": func(path string) error {
+		f, err := os.Create(path)
+		if err != nil {
+			return err
+		}
+		err = st.Write(f, []st.Named{
+			{Name: "fc1.weight", Tensor: tensor.Of([]float32{1, 2, 3, 4, 5, 6}, 3, 2)},
+			{Name: "fc1.bias", Tensor: tensor.Of([]float32{1, 1, 1}, 3)},
+			{Name: "fc2.weight", Tensor: tensor.Of([]float32{1, 1, 1}, 1, 3)},
+			{Name: "fc2.bias", Tensor: tensor.Of([]float32{0}, 1)},
+			{Name: "steps", Tensor: tensor.Of([]int64{7})},
+		}, nil)
+		return errors.Join(err, f.Close())
 	},
 	"gz": func(path string) error {
 		text, err := os.ReadFile(path)

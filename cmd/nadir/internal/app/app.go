@@ -24,8 +24,9 @@ type command struct {
 	out, err term.Screen
 	json     bool
 	quiet    bool
-	signal   atomic.Int32 // that asked for an end, or 0
-	orderly  atomic.Bool  // the first signal ends the context, not the process
+	ctx      context.Context // ends with the command
+	signal   atomic.Int32    // that asked for an end, or 0
+	orderly  atomic.Bool     // the first signal ends the context, not the process
 }
 
 // Main runs the command with the words after its name and gives the exit code.
@@ -33,6 +34,7 @@ func Main(args []string) int {
 	c := &command{out: term.Open(os.Stdout, os.Getenv), err: term.Open(os.Stderr, os.Getenv)}
 	ctx, stop := c.signals()
 	defer stop()
+	c.ctx = ctx
 	root := c.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -122,7 +124,7 @@ came from.`,
 }
 
 // verbs lists the constructors of all verbs.
-var verbs = []func(*command) *cobra.Command{trainVerb, resumeVerb, evalVerb, predictVerb, summaryVerb, signalVerb, lrFindVerb, initTableVerb, dataVerb,
+var verbs = []func(*command) *cobra.Command{trainVerb, resumeVerb, evalVerb, predictVerb, summaryVerb, inspectVerb, signalVerb, lrFindVerb, initTableVerb, importVerb, dataVerb,
 	configVerb, versionVerb, completionVerb}
 
 // words takes a verb's words apart.

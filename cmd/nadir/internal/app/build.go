@@ -29,8 +29,8 @@ func (c *command) load(file string, environ, keys []string) (*config.Config, err
 	if err := readable(file); err != nil {
 		return nil, err
 	}
-	cfg, err := config.Load(config.Sources{File: file, Env: environ, Keys: keys, Model: func(path string) (spec.Value, error) {
-		m, err := format.Open(path, tensor.Float32)
+	cfg, err := config.Load(config.Sources{File: file, Env: environ, Keys: keys, Known: format.Known, Model: func(path, input, output string) (spec.Value, error) {
+		m, _, err := format.Import(path, format.Options{Input: input, Output: output})
 		if err != nil {
 			return spec.Value{}, err
 		}
@@ -335,11 +335,14 @@ func (c *command) newTrainer(cfg *config.Config, d *dataset, from *nn.Sequential
 	b := &built{from: from, fresh: true, drawn: true}
 	var params *param.Set
 	if cfg.ModelFile != "" {
-		saved, err := format.Open(cfg.ModelFile, set.Float)
+		saved, report, err := format.Import(cfg.ModelFile, format.Options{Float: set.Float, Input: cfg.Input.Node, Output: cfg.Output.Node})
 		if err != nil {
 			return nil, err
 		}
-		b.from = &saved.Preprocess
+		c.noteReport(cfg.ModelFile, report)
+		if b.from, err = fronted(saved, report, schema); err != nil {
+			return nil, err
+		}
 		if cfg.Init == "" {
 			params, b.fresh, b.drawn = saved.Params, set.Preprocess != nil, false
 		}

@@ -28,8 +28,8 @@ func evalVerb(c *command) *cobra.Command {
 		Use:   "eval MODEL [key=value …]",
 		Short: "Measure a model: metrics, per class, confusion",
 		Long: `Measure a model on data that has labels: loss and metrics, each class by itself,
-and which class was taken for which. MODEL is a saved model or the directory of a
-run.
+and which class was taken for which. MODEL is a saved model, the directory of a run, or
+a model of another framework; bare weights want model=, the net that they are for.
 
 Without data= a run is measured on its own data: the test part, or the validation
 part where there is no test. With data= it is the test part of that set, or all
@@ -39,7 +39,8 @@ trained on.`,
 		Example: `  nadir eval runs/digits
   nadir eval runs/mnist data=fashion-mnist
   nadir eval model.safetensors data=holdout.csv --json
-  nadir eval model.safetensors data=mnist data.classes=0-4 --confusion confusion.svg`,
+  nadir eval model.safetensors data=mnist data.classes=0-4 --confusion confusion.svg
+  nadir eval my_model.ckpt data=mnist input.scale=1/255`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, keys, err := oneTarget(cmd, args)
 			if err != nil {
@@ -61,7 +62,7 @@ type evaluation struct {
 }
 
 func (c *command) eval(ctx context.Context, target string, keys []string, confusion string, force bool) error {
-	if err := meant("eval", keys, sourceKeys("data.val", "data.test", "input.*", "output.node", "loss", "loss.*", "metrics", "precision", "threads")...); err != nil {
+	if err := meant("eval", keys, sourceKeys("data.val", "data.test", "model", "model.*", "input", "input.*", "output.node", "loss", "loss.*", "metrics", "precision", "threads")...); err != nil {
 		return err
 	}
 	s, err := c.openSubject("eval", target, keys)

@@ -42,7 +42,9 @@ func exitCode(err error) int {
 		return codeDiverged
 	case errors.Is(err, ckpt.ErrLocked):
 		return codeLocked
-	case is[*safetensors.Error](err), is[*format.Corrupt](err), is[*ckpt.Damage](err):
+	case is[*format.Choice](err), is[*format.Misfit](err):
+		return codeUsage
+	case is[*safetensors.Error](err), is[*format.Corrupt](err), is[*format.Unsupported](err), is[*ckpt.Damage](err):
 		return codeCorrupt
 	case is[*data.Error](err):
 		return codeData

@@ -31,11 +31,6 @@ type intake struct {
 
 // newIntake reads the input.* keys.
 func (c *command) newIntake(s *subject) (*intake, error) {
-	for _, key := range []string{"input", "output"} {
-		if v, ok := s.said(key, "node"); ok {
-			return nil, &spec.Error{Pos: v.Pos, Path: key + ".node", Msg: key + ".node: the models that this version reads leave nothing to choose"}
-		}
-	}
 	in := &intake{own: s.Data.Inputs, tabular: s.table != nil, scaled: s.prepared(), note: c.note, noted: map[string]bool{}}
 	if _, ok := s.said("input", "layout"); ok {
 		in.layout = s.cfg.Input.Layout

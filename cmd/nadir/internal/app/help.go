@@ -12,14 +12,15 @@ var groups = []struct {
 	verbs     []string
 }{
 	{"train", "Train:", []string{"train", "resume"}},
-	{"use", "Use and understand a model:", []string{"eval", "predict", "summary", "signal", "init-table"}},
+	{"use", "Use and understand a model:", []string{"eval", "predict", "summary", "inspect", "signal", "init-table"}},
+	{"share", "From and to other frameworks:", []string{"import"}},
 	{"look", "Data and configuration:", []string{"data", "config"}},
 	{"other", "Other:", []string{"version", "completion", "help"}},
 }
 
 // reserved are the names of verbs that this version does not have.
 var reserved = []string{
-	"inspect", "pretrain", "transfer", "cv", "compare", "lr-find", "import", "export", "zoo", "bench",
+	"pretrain", "transfer", "cv", "compare", "lr-find", "export", "zoo", "bench",
 	"doctor", "watch", "board", "report", "serve", "runs", "tune",
 }
 

@@ -32,7 +32,8 @@ func predictVerb(c *command) *cobra.Command {
 		Short: "Predict for pictures, rows of a table, arrays, stdin",
 		Long: `Predict for each INPUT: a PNG or JPEG picture, a folder of them, a table (CSV),
 an array (.npy, .npz), or - for a table, an array or a picture from stdin. MODEL is
-a saved model or the directory of a run.
+a saved model, the directory of a run, or a model of another framework; bare
+weights want model=, the net that they are for.
 
 Inputs are raw: pictures of another size are brought to the model's, and rows of a
 table are encoded as those that the model was trained on, with or without the
@@ -60,7 +61,7 @@ label's column. A line is printed for each row; rows count from 0.`,
 }
 
 func (c *command) predict(ctx context.Context, model string, inputs, keys []string) error {
-	if err := meant("predict", keys, sourceKeys("data.val", "data.test", "input.*", "output.node", "precision", "threads")...); err != nil {
+	if err := meant("predict", keys, sourceKeys("data.val", "data.test", "model", "model.*", "input", "input.*", "output.node", "precision", "threads")...); err != nil {
 		return err
 	}
 	s, err := c.openSubject("predict", model, keys)

@@ -18,8 +18,9 @@ import (
 // A subject is the saved model that a verb is about, and what it is told beside.
 type subject struct {
 	*format.Model
-	path  string // of the file
-	run   string // directory of the run that it belongs to, or ""
+	path  string         // of the file
+	made  *format.Report // what became what
+	run   string         // directory of the run that it belongs to, or ""
 	cfg   *config.Config
 	table *csv.Table // how rows of a table are encoded, or nil
 }
@@ -39,7 +40,7 @@ func (c *command) openSubject(verb, target string, keys []string) (*subject, err
 	if s.cfg, err = c.load(file, os.Environ(), keys); err != nil {
 		return nil, err
 	}
-	if s.Model, err = format.Open(s.path, floatOf(s.cfg.Precision)); err != nil {
+	if err := c.bring(verb, s, keys); err != nil {
 		return nil, err
 	}
 	if text := s.Extra["table"]; text != "" {
@@ -57,6 +58,9 @@ func locate(verb, target string) (path, run string, err error) {
 		return "", "", usage("%s wants a model: a file such as runs/digits/%s, or the directory of a run", verb, modelFile)
 	}
 	info, err := os.Stat(target)
+	if err != nil && format.Known(target) { // what the files of a checkpoint are called by
+		return target, "", nil
+	}
 	if err != nil {
 		return "", "", usage("no file or folder is called %q%s", target, nearFiles(target))
 	}
@@ -69,6 +73,8 @@ func locate(verb, target string) (path, run string, err error) {
 	}
 	path = filepath.Join(dir, modelFile)
 	switch {
+	case !isRun(dir) && format.Known(target):
+		return target, "", nil
 	case !isRun(dir):
 		return "", "", usage("%s is neither a model file nor the directory of a run", target)
 	case !exists(path):

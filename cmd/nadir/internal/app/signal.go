@@ -192,7 +192,7 @@ func namesData(at spec.Value) bool {
 
 // examineSaved takes a saved model, as it is.
 func (c *command) examineSaved(ctx context.Context, target string, keys []string) (*examination, error) {
-	if err := meant("signal", keys, sourceKeys("data.val", "data.test", "input.*", "loss", "loss.*", "optim", "optim.*", "precision", "threads")...); err != nil {
+	if err := meant("signal", keys, sourceKeys("data.val", "data.test", "model", "model.*", "input", "input.*", "output.node", "loss", "loss.*", "optim", "optim.*", "precision", "threads")...); err != nil {
 		return nil, err
 	}
 	s, err := c.openSubject("signal", target, keys)

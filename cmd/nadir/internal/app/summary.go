@@ -158,16 +158,20 @@ func (c *command) architecture(ctx context.Context, target string, keys []string
 	if target == "" {
 		return c.written(ctx, "nadir train", "", keys)
 	}
-	if _, err := os.Stat(target); err != nil {
+	if _, err := os.Stat(target); err != nil && !format.Known(target) {
 		return nil, usage("%q is no file, run or preset; the presets are %s%s", target, strings.Join(config.Presets(), ", "), nearFiles(target))
 	}
 	if isRun(target) && !exists(filepath.Join(target, modelFile)) {
 		return c.written(ctx, target, filepath.Join(target, configFile), keys)
 	}
 	for _, word := range keys {
-		return nil, usage("%s: a saved model is what it is; summarize a file or a preset to try another", word)
+		switch key, _, _ := strings.Cut(word, "="); key {
+		case "model", "input", "input.node", "output.node":
+		default:
+			return nil, usage("%s: a saved model is what it is; summarize a file or a preset to try another", word)
+		}
 	}
-	s, err := c.openSubject("summary", target, nil)
+	s, err := c.openSubject("summary", target, keys)
 	if err != nil {
 		return nil, err
 	}

@@ -199,7 +199,7 @@ func TestModelFile(t *testing.T) {
 		t.Errorf("%s %q", c.Tree.JSON(), c.Notes)
 	}
 	saved := write(t, "model.safetensors", "")
-	c, err := config.Load(config.Sources{Keys: []string{"model=" + saved}, Model: func(path string) (spec.Value, error) {
+	c, err := config.Load(config.Sources{Keys: []string{"model=" + saved}, Model: func(path, _, _ string) (spec.Value, error) {
 		return spec.Value{Kind: spec.List, Items: []spec.Value{spec.Str("flatten")}}, nil
 	}})
 	if err != nil || c.ModelFile != saved || len(c.Model.Items) != 1 {

@@ -18,8 +18,11 @@ type Sources struct {
 	File string   // a configuration or model file, or none
 	Env  []string // as os.Environ gives it
 	Keys []string // key=value words
-	// Model reads the architecture of a saved model, as a list of layers.
-	Model func(path string) (spec.Value, error)
+	// Model reads the architecture of a saved model, as nn.Encode writes it.
+	// input and output name the nodes of a graph to begin and end with.
+	Model func(path, input, output string) (spec.Value, error)
+	// Known reports whether a model lies at a path that is no file.
+	Known func(path string) bool
 }
 
 // Reserved are the NADIR_ variables that set no key.
@@ -197,7 +200,8 @@ func (l *loader) model(tree spec.Value) (spec.Value, error) {
 }
 
 func (l *loader) savedModel(tree, m spec.Value) (spec.Value, error) {
-	if _, err := os.Stat(m.Text); err != nil {
+	known := l.Known != nil && l.Known(m.Text)
+	if _, err := os.Stat(m.Text); err != nil && !known {
 		if !errors.Is(err, fs.ErrNotExist) {
 			return tree, at(err, m, "model")
 		}
@@ -210,13 +214,18 @@ func (l *loader) savedModel(tree, m spec.Value) (spec.Value, error) {
 		return tree, &spec.Error{Pos: m.Pos, Path: "model", Msg: fmt.Sprintf("%s: a saved model has no place here; want a list of layers", m.Text)}
 	}
 	path := m.Text
-	if info, err := os.Stat(path); err == nil && info.IsDir() { // of a run
+	if info, err := os.Stat(path); err == nil && info.IsDir() && !known { // of a run
 		path = filepath.Join(path, "model.safetensors")
 		if _, err := os.Stat(path); err != nil {
 			return tree, &spec.Error{Pos: m.Pos, Path: "model", Msg: fmt.Sprintf("the folder %s holds no model.safetensors", m.Text)}
 		}
 	}
-	v, err := l.Model(path)
+	node := func(key string) string {
+		v, _ := tree.Get(key)
+		v, _ = v.Get("node")
+		return v.Text
+	}
+	v, err := l.Model(path, node("input"), node("output"))
 	if err != nil {
 		return tree, err
 	}

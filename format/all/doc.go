@@ -1,0 +1,10 @@
+// Package all registers every format of other frameworks with package format. It
+// is imported for that alone:
+//
+//	import _ "github.com/nadir-ml/nadir/format/all"
+package all
+
+import (
+	_ "github.com/nadir-ml/nadir/format/keras" // Keras' .h5, .weights.h5 and .keras
+	_ "github.com/nadir-ml/nadir/format/torch" // PyTorch's .pt and .pth
+)

@@ -1,0 +1,303 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/format/safetensors"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A Tensor is one that a file holds.
+type Tensor struct {
+	Name  string
+	DType tensor.DType // Invalid where its elements are no numbers that are read
+	Type  string       // what the file calls the type, where DType is Invalid
+	Shape tensor.Shape
+	Slot  bool // an optimizer's memory, or its count of steps
+	// Read reads it. It may be called concurrently.
+	Read func() (*tensor.Tensor, error)
+}
+
+// TypeName is the type of the elements.
+func (t Tensor) TypeName() string {
+	if t.DType == tensor.Invalid && t.Type != "" {
+		return t.Type
+	}
+	return t.DType.String()
+}
+
+// A Node is an input or output of a graph, by the name that a user chooses it
+// with.
+type Node struct {
+	Name  string
+	Shape tensor.Shape // of one sample; -1 stands for what is not known, nil for nothing known
+	Note  string       // such as the signature that it belongs to
+}
+
+// An Entry is a text that a file carries.
+type Entry struct{ Key, Value string }
+
+// A File is an opened file of some format and what it holds.
+type File struct {
+	Path     string
+	Format   string
+	Tensors  []Tensor
+	Metadata []Entry
+	// Inputs and Outputs may be chosen where the file holds a graph.
+	Inputs, Outputs []Node
+	Warnings        []string
+	// Blueprint describes the network. It is nil where the file holds weights alone.
+	Blueprint func(o Options) (*Blueprint, error)
+	// Ordered says that the tensors stand in the order of the model's layers.
+	Ordered bool
+	// Fit says how a tensor becomes a parameter of that name and shape, if it
+	// can, where a file of bare weights has a layout of its own. Without it
+	// it is the function [Fit].
+	Fit func(t Tensor, name string, shape tensor.Shape) (turn Turn, ok bool)
+	// Release is called by Close.
+	Release func() error
+
+	own *safetensors.File // a model that Write wrote
+}
+
+// Close closes the file.
+func (f *File) Close() error {
+	if f.Release == nil {
+		return nil
+	}
+	return f.Release()
+}
+
+// Lookup is the tensor of that name.
+func (f *File) Lookup(name string) (Tensor, bool) {
+	for _, t := range f.Tensors {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return Tensor{}, false
+}
+
+// Options say what is taken from a file.
+type Options struct {
+	Float tensor.DType // type of the parameters; Float32 without
+	// Input and Output are the nodes of a graph to begin and end with.
+	Input, Output string
+	// Net is what bare weights are for, and Inputs what it takes. Of a file that
+	// describes its own network they replace it.
+	Net    nn.Model
+	Inputs []data.Field
+}
+
+// A Turn makes a parameter of the tensors that it is kept in.
+type Turn func(from []*tensor.Tensor) (*tensor.Tensor, error)
+
+// A Place is where the numbers of a parameter are.
+type Place struct {
+	To   string   // the parameter
+	From []string // the tensors
+	// Make makes the parameter of the tensors; nil where it is the one, as it is.
+	Make Turn
+}
+
+// A Blueprint is a model whose numbers are still in the file.
+type Blueprint struct {
+	Model    *Model // without Params
+	Places   []Place
+	Warnings []string
+}
+
+// A Link says which tensor went into which parameter.
+type Link struct{ From, To string }
+
+// A Report says what was made of a file.
+type Report struct {
+	Format   string
+	Tensors  []Link
+	Skipped  []string // tensors that no parameter is made of
+	Warnings []string
+}
+
+// ErrBare is the error for a file that holds weights and no model.
+var ErrBare = errors.New("it holds weights without a model: say which with model=FILE or model=NAME")
+
+// Open reads a model from a file of any format that is registered. Values of
+// another float type than asked for are converted. A file of bare weights gives
+// [ErrBare], one with several graphs or outputs to choose from a [*Choice].
+func Open(path string, float tensor.DType) (*Model, error) {
+	m, _, err := Import(path, Options{Float: float})
+	return m, err
+}
+
+// Import is Open with options, and says what it made of the file.
+func Import(path string, o Options) (*Model, *Report, error) {
+	f, err := OpenFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	return f.Import(o)
+}
+
+// Import reads the model that the file holds, or those weights of it that the
+// given model has.
+func (f *File) Import(o Options) (*Model, *Report, error) {
+	if o.Float == tensor.Invalid {
+		o.Float = tensor.Float32
+	}
+	r := &Report{Format: f.Format, Warnings: f.Warnings[:len(f.Warnings):len(f.Warnings)]}
+	m, err := f.load(o, r)
+	if err != nil {
+		return nil, nil, blame(f.Path, err)
+	}
+	return m, r, nil
+}
+
+func (f *File) load(o Options, r *Report) (*Model, error) {
+	if f.own != nil && o.Net == nil {
+		if o.Input != "" || o.Output != "" {
+			return nil, &Choice{Key: "output.node", Msg: "input.node and output.node choose in graphs of other frameworks; the models that are saved here leave nothing to choose"}
+		}
+		m, err := read(f.own, o.Float)
+		if err == nil {
+			for p := range m.Params.All() {
+				r.Tensors = append(r.Tensors, Link{p.Name, p.Name})
+			}
+		}
+		return m, err
+	}
+	var b *Blueprint
+	var err error
+	switch {
+	case o.Net != nil:
+		b, err = f.match(o)
+	case f.Blueprint == nil:
+		err = ErrBare
+	default:
+		b, err = f.Blueprint(o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.Warnings = append(r.Warnings, b.Warnings...)
+	return f.fill(b, o, r)
+}
+
+// spare is how many elements a parameter may have beyond those of the tensors
+// that it is made of: a scalar may stand for a vector.
+const spare = 1 << 16
+
+// fill reads the numbers.
+func (f *File) fill(b *Blueprint, o Options, r *Report) (*Model, error) {
+	m := b.Model
+	if m.Preprocess == nil {
+		m.Preprocess = nn.Sequential{}
+	}
+	declared, err := m.declared()
+	if err != nil {
+		return nil, err
+	}
+	tensors := make(map[string]Tensor, len(f.Tensors))
+	for _, t := range f.Tensors {
+		tensors[t.Name] = t
+	}
+	places := make(map[string]Place, len(b.Places))
+	for _, p := range b.Places {
+		if _, twice := places[p.To]; twice {
+			return nil, fmt.Errorf("parameter %q: two tensors claim it, %v and %v", p.To, places[p.To].From, p.From)
+		}
+		places[p.To] = p
+	}
+	var errs []error
+	for _, d := range declared {
+		p, ok := places[d.name]
+		if !ok {
+			errs = append(errs, fmt.Errorf("parameter %q of shape %v: the file holds no tensor for it", d.name, d.shape))
+			continue
+		}
+		errs = append(errs, p.check(d, tensors))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	m.Params = param.NewSet(o.Float)
+	used := map[string]bool{}
+	for _, d := range declared {
+		p := places[d.name]
+		t, err := p.read(tensors)
+		if err != nil {
+			return nil, err
+		}
+		if !t.Shape().Equal(d.shape) {
+			return nil, fmt.Errorf("parameter %q: the file gives it the shape %v, the model wants %v", d.name, t.Shape(), d.shape)
+		}
+		v, err := m.Params.Add(d.name, d.kind, d.shape)
+		if err == nil {
+			err = v.Value.CopyFrom(t)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, from := range p.From {
+			used[from] = true
+			r.Tensors = append(r.Tensors, Link{from, d.name})
+		}
+	}
+	for _, t := range f.Tensors {
+		if !used[t.Name] {
+			r.Skipped = append(r.Skipped, t.Name)
+		}
+	}
+	return m, nil
+}
+
+// check holds a place against the parameter before anything is read.
+func (p Place) check(d declaration, tensors map[string]Tensor) error {
+	room := 0
+	for _, name := range p.From {
+		t, ok := tensors[name]
+		switch {
+		case !ok:
+			return fmt.Errorf("parameter %q: the file holds no tensor %q", d.name, name)
+		case t.DType == tensor.Invalid || t.Read == nil:
+			return fmt.Errorf("parameter %q: tensor %q holds %s, want numbers", d.name, name, t.TypeName())
+		}
+		n, err := t.Shape.Elems()
+		if err != nil {
+			return fmt.Errorf("tensor %q: %w", name, err)
+		}
+		room += n
+		if p.Make == nil && !t.Shape.Equal(d.shape) {
+			return fmt.Errorf("tensor %q has shape %v, but parameter %q of the model has %v", name, t.Shape, d.name, d.shape)
+		}
+	}
+	if n, err := d.shape.Elems(); err != nil || n > room+spare {
+		return fmt.Errorf("parameter %q has shape %v, but its tensors hold %d numbers", d.name, d.shape, room)
+	}
+	if p.Make == nil && len(p.From) != 1 {
+		return fmt.Errorf("parameter %q: want one tensor, got %d", d.name, len(p.From))
+	}
+	return nil
+}
+
+func (p Place) read(tensors map[string]Tensor) (*tensor.Tensor, error) {
+	from := make([]*tensor.Tensor, len(p.From))
+	for i, name := range p.From {
+		var err error
+		if from[i], err = tensors[name].Read(); err != nil {
+			return nil, err
+		}
+	}
+	if p.Make == nil {
+		return from[0], nil
+	}
+	t, err := p.Make(from)
+	if err != nil {
+		return nil, fmt.Errorf("parameter %q: %w", p.To, err)
+	}
+	return t, nil
+}

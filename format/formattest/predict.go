@@ -1,0 +1,175 @@
+package formattest
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/format/idx"
+	"github.com/nadir-ml/nadir/internal/shared"
+	"github.com/nadir-ml/nadir/tensor"
+	"github.com/nadir-ml/nadir/train"
+)
+
+// Import opens a model, which the test fails without.
+func Import(t testing.TB, path string, o format.Options) (*format.Model, *format.Report) {
+	t.Helper()
+	m, r, err := format.Import(path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, r
+}
+
+// Predict is what the first output of a model predicts for rows of its input,
+// which are brought to its shape.
+func Predict(t testing.TB, m *format.Model, x *tensor.Tensor) *tensor.Tensor {
+	t.Helper()
+	y, err := Try(m, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return y
+}
+
+// Try is Predict with an error.
+func Try(m *format.Model, x *tensor.Tensor) (*tensor.Tensor, error) {
+	set := train.Config{Data: m.Data, Preprocess: m.Preprocess, Threads: 1, Losses: map[string]train.OutputLoss{}}
+	for _, o := range m.Losses {
+		set.Losses[o.Name] = train.OutputLoss{Loss: o.Loss, Weight: o.Weight}
+	}
+	n, err := train.NewNet(m.Net, m.Params, set)
+	if err != nil {
+		return nil, err
+	}
+	defer n.Close()
+	if x, err = x.Reshape(append([]int{x.Shape()[0]}, m.Data.Inputs[0].Shape...)...); err != nil {
+		return nil, err
+	}
+	out, err := n.Predict(context(), x)
+	if err != nil {
+		return nil, err
+	}
+	return out[0].Clone(), nil
+}
+
+// Rows are the test inputs that are recorded as lcg: n numbers of
+// ((i·7919 + 13) mod 1009)/1008·scale + offset.
+func Rows(scale, offset float64, shape ...int) *tensor.Tensor {
+	x := tensor.New(tensor.Float32, shape...)
+	for i := range x.Len() {
+		x.SetFlat(i, float64((i*7919+13)%1009)/1008*scale+offset)
+	}
+	return x
+}
+
+// Images are the pictures of a set's test part, as numbers from 0 to 1, and their
+// labels.
+func Images(t testing.TB, set, part string) (x *tensor.Tensor, labels []uint8) {
+	t.Helper()
+	raw := read(t, set, part+"-images-idx3-ubyte.gz")
+	x = tensor.New(tensor.Float32, raw.Shape()...)
+	for i, b := range raw.Uint8s() {
+		x.Float32s()[i] = float32(b) * (1.0 / 255)
+	}
+	return x, read(t, set, part+"-labels-idx1-ubyte.gz").Uint8s()
+}
+
+func read(t testing.TB, set, name string) *tensor.Tensor {
+	t.Helper()
+	file, err := os.Open(shared.File(t, "data", set, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	z, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := idx.Read(bytesOf(text), int64(len(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// Accuracy is the share of rows whose class the model finds. Of the classes, keep
+// are taken, renumbered from 0; all without.
+func Accuracy(t testing.TB, m *format.Model, x *tensor.Tensor, labels []uint8, keep ...uint8) float64 {
+	t.Helper()
+	const batch = 500
+	right, rows := 0, 0
+	set := tensor.New(tensor.Float32, append([]int{batch}, x.Shape()[1:]...)...)
+	var want []int
+	flush := func() {
+		if len(want) == 0 {
+			return
+		}
+		y := Predict(t, m, set.Rows(0, len(want)))
+		k := y.Len() / len(want)
+		for i, w := range want {
+			best := 0
+			for c := range k {
+				if y.Flat(i*k+c) > y.Flat(i*k+best) {
+					best = c
+				}
+			}
+			if best == w {
+				right++
+			}
+			rows++
+		}
+		want = want[:0]
+	}
+	for i, l := range labels {
+		w := int(l)
+		if len(keep) > 0 {
+			if w = slices.Index(keep, l); w < 0 {
+				continue
+			}
+		}
+		if err := set.Rows(len(want), len(want)+1).CopyFrom(x.Rows(i, i+1)); err != nil {
+			t.Fatal(err)
+		}
+		if want = append(want, w); len(want) == batch {
+			flush()
+		}
+	}
+	flush()
+	return float64(right) / float64(rows)
+}
+
+// Expected reads the recorded results beside a fixture into a struct.
+func Expected(t testing.TB, dir string, into any) {
+	t.Helper()
+	raw, err := os.ReadFile(shared.File(t, "models", dir, "expected.json"))
+	if err == nil {
+		err = json.Unmarshal(raw, into)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Near holds a tensor against recorded numbers, within 1e-4 + 1e-3·|want|.
+func Near(t testing.TB, got *tensor.Tensor, want ...float64) {
+	t.Helper()
+	if got.Len() != len(want) {
+		t.Fatalf("%d numbers of shape %v, want %d", got.Len(), got.Shape(), len(want))
+	}
+	for i, w := range want {
+		if g := got.Flat(i); !(math.Abs(g-w) <= 1e-4+1e-3*math.Abs(w)) {
+			t.Errorf("element %d: %g, want %g", i, g, w)
+			return
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package keras
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+func init() {
+	format.Register(format.Format{Name: "keras", Detect: detect, Open: openFormat})
+}
+
+// detect knows HDF5 by its signature, and the archive by what is in it.
+func detect(p *format.Probe) bool {
+	return p.Begins("\x89HDF\r\n\x1a\n") || slices.Contains(p.Entries(), weightsName)
+}
+
+// named is what inspect and import call the formats.
+var named = map[Format]string{H5: "keras-h5", H5Weights: "keras-h5-weights", Weights: "keras-weights-h5", Archive: "keras"}
+
+func openFormat(path string) (*format.File, error) {
+	k, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &format.File{Format: named[k.Format()], Ordered: k.Format() != Weights && k.Format() != Archive, Release: k.Close}
+	add := func(name string, w Weight, slot bool) {
+		f.Tensors = append(f.Tensors, format.Tensor{Name: name, DType: w.DType, Shape: w.Shape, Slot: slot,
+			Read: func() (*tensor.Tensor, error) { return w.Read() }})
+	}
+	for _, l := range k.Layers() {
+		for _, w := range l.Weights {
+			add(l.tensor(w), w, strings.HasSuffix(l.Path, "seed_generator"))
+		}
+	}
+	for _, w := range k.Optimizer() {
+		add("optimizer/"+w.Name, w, true)
+	}
+	for _, e := range []format.Entry{{Key: "keras_version", Value: k.Version()}, {Key: "backend", Value: k.Backend()}, {Key: "config", Value: k.Config()},
+		{Key: "training_config", Value: k.TrainingConfig()}} {
+		if e.Value != "" {
+			f.Metadata = append(f.Metadata, e)
+		}
+	}
+	if k.Config() != "" {
+		f.Blueprint = func(o format.Options) (*format.Blueprint, error) { return blueprint(k, o) }
+	}
+	return f, nil
+}
+
+// tensor is what a weight of the layer is called among all of the file. Several
+// layers may give theirs the same name.
+func (l Layer) tensor(w Weight) string {
+	name := strings.TrimSuffix(w.Name, ":0")
+	if strings.HasPrefix(name, l.Path+"/") {
+		return name
+	}
+	return l.Path + "/" + name
+}

@@ -1,0 +1,707 @@
+package keras
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/loss"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A net is a Keras configuration that becomes one of our models.
+type net struct {
+	file     *File
+	v1       bool // Keras 1 spelled many things otherwise
+	keras3   bool
+	warnings []string
+	parts    []part
+	used     map[string]bool   // names of layers
+	axes     map[string]string // of normalizations, counted from the front
+}
+
+// A part is a layer that may have weights: what it is called here, and where the
+// file keeps them.
+type part struct {
+	path string // of its parameters in our model
+	name string // of the layer in Keras, for the formats that go by names
+	tree string // its place in the object graph, for those that go by paths
+}
+
+// blueprint makes a model of the file's configuration.
+func blueprint(k *File, o format.Options) (*format.Blueprint, error) {
+	v, err := spec.ParseJSON("config", []byte(k.Config()))
+	if err != nil {
+		return nil, err
+	}
+	n := &net{file: k, v1: strings.HasPrefix(k.Version(), "1."), keras3: strings.HasPrefix(k.Version(), "3."), used: map[string]bool{}}
+	class, config := classOf(v)
+	var text spec.Value
+	var inputs []data.Field
+	switch class {
+	case "Sequential":
+		text, inputs, err = n.sequential(v, config, o)
+	case "Model", "Functional":
+		text, inputs, err = n.functional(config, o)
+	default:
+		return nil, custom(v, "the model")
+	}
+	if err != nil {
+		return nil, err
+	}
+	m := &format.Model{Extra: map[string]string{}}
+	m.Data.Inputs = inputs
+	if m.Net, err = format.Network(text); err != nil {
+		return nil, err
+	}
+	if m.Losses, err = n.losses(v, m.Net); err != nil {
+		return nil, err
+	}
+	b := &format.Blueprint{Model: m}
+	if b.Places, err = n.places(m); err != nil {
+		return nil, err
+	}
+	b.Warnings = n.warnings
+	return b, nil
+}
+
+func (n *net) warn(format string, args ...any) {
+	n.warnings = append(n.warnings, fmt.Sprintf(format, args...))
+}
+
+// classOf is the class of a serialized object and its configuration.
+func classOf(v spec.Value) (class string, config spec.Value) {
+	c, _ := v.Get("class_name")
+	config, _ = v.Get("config")
+	class = c.Text
+	// registered_name tells apart a user's class from Keras' own.
+	if r, _ := v.Get("registered_name"); r.Kind == spec.String && strings.Contains(r.Text, ">") {
+		class = r.Text
+	}
+	return class, config
+}
+
+// custom says that a class is the user's own.
+func custom(v spec.Value, what string) error {
+	class, config := classOf(v)
+	name, _ := config.Get("name")
+	if what == "" {
+		what = fmt.Sprintf("layer %q", name.Text)
+	}
+	msg := fmt.Sprintf("no class of Keras that is known here is called %q. Its code is not in the file; register a layer of that kind with nn.Layers.Register(%q, …), or save the weights alone and name a net for them with model=", class, kindOf(class))
+	if class == "Lambda" {
+		msg = "a Lambda layer holds Python code, which is never run; replace it by a layer of Keras and save the model again"
+	}
+	return &format.Unsupported{What: fmt.Sprintf("%s (class %s)", what, class), Msg: msg}
+}
+
+// Words of a class's name, as Keras' own rule takes them apart.
+var (
+	wordStart = regexp.MustCompile(`(.)([A-Z][a-z]+)`)
+	wordEnd   = regexp.MustCompile(`([a-z])([A-Z])`)
+	notWord   = regexp.MustCompile(`\W+`)
+)
+
+// snake is the name of a class as Keras writes it in a path.
+func snake(class string) string {
+	s := notWord.ReplaceAllString(class, "")
+	s = wordStart.ReplaceAllString(s, "${1}_${2}")
+	return strings.ToLower(wordEnd.ReplaceAllString(s, "${1}_${2}"))
+}
+
+// kindOf is the kind of our layer that a class stands for: its name in snake case
+// but for these.
+func kindOf(class string) string {
+	if _, own, ok := strings.Cut(class, ">"); ok {
+		class = own
+	}
+	switch class {
+	case "ReLU":
+		return "relu"
+	case "LeakyReLU":
+		return "leaky_relu"
+	case "PReLU":
+		return "prelu"
+	case "ThresholdedReLU":
+		return "thresholded_relu"
+	case "InputLayer":
+		return "input"
+	case "Merge":
+		return "concatenate"
+	case "Normalization":
+		return "standardize"
+	case "Convolution1D", "Convolution2D", "Convolution3D":
+		return "conv" + strings.ToLower(class[len(class)-2:])
+	case "Deconvolution2D", "Convolution2DTranspose":
+		return "conv2d_transpose"
+	case "SeparableConvolution2D":
+		return "separable_conv2d"
+	case "CuDNNLSTM":
+		return "lstm"
+	case "CuDNNGRU":
+		return "gru"
+	case "BatchNormalizationV1", "BatchNormalizationV2":
+		return "batch_normalization"
+	}
+	return snake(class)
+}
+
+// name makes a layer's name one that our models take, once.
+func (n *net) name(want string) string {
+	name := strings.NewReplacer("/", ".", "#", "_", ",", "_", "!", "_", "*", "_", "?", "_", "[", "_", "]", "_", "{", "_", "}", "_").Replace(want)
+	if name == "" {
+		name = "layer"
+	}
+	for base, i := name, 1; n.used[name]; i++ {
+		name = base + "_" + strconv.Itoa(i)
+	}
+	n.used[name] = true
+	return name
+}
+
+// A tree numbers the layers of a container by their class, as Keras names their
+// places in a file.
+type tree struct {
+	path  string
+	count map[string]int
+}
+
+func (t *tree) next(class string) string {
+	if _, own, ok := strings.Cut(class, ">"); ok {
+		class = own
+	}
+	name := snake(class)
+	i := t.count[name]
+	t.count[name]++
+	if i > 0 {
+		name += "_" + strconv.Itoa(i)
+	}
+	return t.path + "layers/" + name
+}
+
+// layersOf lists the layers of a model's configuration. That of Keras 1's
+// Sequential is the list itself.
+func layersOf(config spec.Value) []spec.Value {
+	if config.Kind == spec.List {
+		return config.Items
+	}
+	l, _ := config.Get("layers")
+	return l.Items
+}
+
+// sequential is a list of layers.
+func (n *net) sequential(v, config spec.Value, o format.Options) (spec.Value, []data.Field, error) {
+	out := spec.Value{Kind: spec.List}
+	layers := layersOf(config)
+	if len(layers) == 0 {
+		return out, nil, fmt.Errorf("the configuration has no layers")
+	}
+	items, err := n.list(layers, "", &tree{count: map[string]int{}})
+	if err != nil {
+		return out, nil, err
+	}
+	out.Items = items
+	_, first := classOf(layers[0])
+	field := data.Field{Name: "input", DType: typeOf(layers, 0)}
+	var known bool
+	for _, from := range []func() spec.Value{
+		func() spec.Value { return inputShape(first) },
+		func() spec.Value { x, _ := config.Get("build_input_shape"); return x },
+		func() spec.Value {
+			b, _ := v.Get("build_config")
+			x, _ := b.Get("input_shape")
+			return x
+		},
+	} {
+		if s := from(); s.Kind == spec.List {
+			if field.Shape, known = sample(s); known {
+				break
+			}
+		}
+	}
+	if len(o.Inputs) == 1 && !known {
+		field.Shape, known = o.Inputs[0].Shape, true
+	}
+	if !known {
+		return out, nil, &format.Choice{Key: "input", Msg: "the file does not say what shape a sample has: say it with input=, such as input=28x28"}
+	}
+	return out, []data.Field{field}, nil
+}
+
+// list is the layers of a sequence.
+func (n *net) list(layers []spec.Value, prefix string, t *tree) ([]spec.Value, error) {
+	var out []spec.Value
+	for _, l := range layers {
+		class, config := classOf(l)
+		place := t.next(class)
+		switch class {
+		case "InputLayer":
+			if s, ok := sample(inputShape(config)); ok {
+				out = append(out, one("input", format.Map("shape", s)))
+			}
+			continue
+		case "Sequential", "Model", "Functional":
+			inner, err := n.inner(l, prefix, place)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, inner)
+			continue
+		}
+		x, err := n.layer(l, prefix, place)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+// inner is a model within a sequence: a layer of layers. One with branches has no
+// place there.
+func (n *net) inner(l spec.Value, prefix, place string) (spec.Value, error) {
+	class, config := classOf(l)
+	layers := layersOf(config)
+	name := n.name(nameOf(l))
+	if class != "Sequential" {
+		for i, x := range layers {
+			calls, err := n.calls(x)
+			if err != nil {
+				return spec.Value{}, err
+			}
+			if i > 0 && (len(calls) != 1 || len(calls[0]) != 1 || calls[0][0].name != nameOf(layers[i-1])) {
+				return spec.Value{}, &format.Unsupported{What: fmt.Sprintf("model %q within a sequence", name), Msg: "it has branches, and in a sequence a layer has none; make the outer model a functional one"}
+			}
+		}
+	}
+	before := n.used
+	n.used = map[string]bool{}
+	at := len(n.parts)
+	items, err := n.list(layers, prefix+name+"/", &tree{path: place + "/", count: map[string]int{}})
+	n.used = before
+	if err != nil {
+		return spec.Value{}, err
+	}
+	n.nest(at, nameOf(l))
+	return one("sequential", format.Map("layers", spec.Value{Kind: spec.List, Items: items}, "name", name)), nil
+}
+
+// nest says that the parts from index at on lie in a model of that name: the
+// formats that go by names keep them under it.
+func (n *net) nest(at int, outer string) {
+	for i := range n.parts[at:] {
+		n.parts[at+i].name = outer
+	}
+}
+
+// one is an entry of a list of layers.
+func one(kind string, fields spec.Value) spec.Value {
+	if len(fields.Entries) == 0 {
+		return spec.Str(kind)
+	}
+	return spec.Value{Kind: spec.Map, Entries: []spec.Entry{{Key: kind, Value: fields}}}
+}
+
+func nameOf(l spec.Value) string {
+	if v, ok := l.Get("name"); ok {
+		return v.Text
+	}
+	_, config := classOf(l)
+	v, _ := config.Get("name")
+	return v.Text
+}
+
+// inputShape is the shape with the batch's axis that a layer's configuration
+// gives.
+func inputShape(config spec.Value) spec.Value {
+	for _, key := range []string{"batch_input_shape", "batch_shape"} {
+		if v, ok := config.Get(key); ok && v.Kind == spec.List {
+			return v
+		}
+	}
+	if v, ok := config.Get("input_dim"); ok && v.Kind == spec.Number {
+		return spec.Value{Kind: spec.List, Items: []spec.Value{{}, v}}
+	}
+	return spec.Value{}
+}
+
+// sample is a shape without the batch's axis, and whether all of it is known.
+func sample(v spec.Value) (tensor.Shape, bool) {
+	if v.Kind != spec.List || len(v.Items) == 0 {
+		return nil, false
+	}
+	s := tensor.Shape{}
+	for _, d := range v.Items[1:] {
+		k, err := strconv.ParseFloat(d.Text, 64)
+		if d.Kind != spec.Number || err != nil || !(k >= 1 && k < 1<<31) {
+			return nil, false
+		}
+		s = append(s, int(k))
+	}
+	return s, true
+}
+
+// typeOf is the type of what layer i is given: numbers, or indices.
+func typeOf(layers []spec.Value, i int) tensor.DType {
+	for _, l := range layers[i:min(i+2, len(layers))] {
+		class, config := classOf(l)
+		if class == "Embedding" {
+			return tensor.Int32
+		}
+		if class != "InputLayer" {
+			break
+		}
+		if d, _ := config.Get("dtype"); strings.HasPrefix(d.Text, "int") {
+			return tensor.Int32
+		}
+	}
+	return tensor.Float32
+}
+
+// A call names a tensor in a functional model: an output of one use of a layer.
+type call struct {
+	name string
+	node int
+}
+
+// calls lists, for each use of a layer, the tensors that it is applied to.
+func (n *net) calls(l spec.Value) ([][]call, error) {
+	nodes, _ := l.Get("inbound_nodes")
+	var out [][]call
+	for _, node := range nodes.Items {
+		var in []call
+		var err error
+		if node.Kind == spec.Map { // Keras 3
+			args, _ := node.Get("args")
+			if err = history(args, &in); err == nil {
+				kw, _ := node.Get("kwargs")
+				err = history(kw, &in)
+			}
+		} else {
+			err = legacy(node, &in)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("layer %q: %w", nameOf(l), err)
+		}
+		out = append(out, in)
+	}
+	return out, nil
+}
+
+// legacy reads [name, node, tensor, …] lists.
+func legacy(node spec.Value, in *[]call) error {
+	if len(node.Items) >= 3 && node.Items[0].Kind == spec.String && node.Items[1].Kind == spec.Number {
+		if node.Items[2].Text != "0" {
+			return fmt.Errorf("it is given output %s of %q; only the first is there", node.Items[2].Text, node.Items[0].Text)
+		}
+		i, err := strconv.Atoi(node.Items[1].Text)
+		*in = append(*in, call{node.Items[0].Text, i})
+		return err
+	}
+	for _, x := range node.Items {
+		if x.Kind != spec.List {
+			return fmt.Errorf("inbound_nodes: want lists of a layer's name and numbers")
+		}
+		if err := legacy(x, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// history finds the tensors among the arguments of a call.
+func history(v spec.Value, in *[]call) error {
+	switch v.Kind {
+	case spec.List:
+		for _, x := range v.Items {
+			if err := history(x, in); err != nil {
+				return err
+			}
+		}
+	case spec.Map:
+		class, config := classOf(v)
+		if class == "__keras_tensor__" {
+			h, _ := config.Get("keras_history")
+			return legacy(h, in)
+		}
+		for _, e := range v.Entries {
+			if err := history(e.Value, in); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// functional is a mapping of inputs, layers and outputs.
+func (n *net) functional(config spec.Value, o format.Options) (spec.Value, []data.Field, error) {
+	g := &graphOf{net: n, at: map[call]string{}, of: map[string]string{}, ins: spec.Value{Kind: spec.Map}, entries: spec.Value{Kind: spec.List}, options: o}
+	if err := g.layers(config, "", &tree{count: map[string]int{}}, nil); err != nil {
+		return spec.Value{}, nil, err
+	}
+	outs, err := ends(config, "output_layers")
+	if err != nil {
+		return spec.Value{}, nil, err
+	}
+	names := spec.Value{Kind: spec.List}
+	for _, c := range outs {
+		name, ok := g.at[c]
+		if !ok {
+			return spec.Value{}, nil, fmt.Errorf("output %q: no layer is called so", c.name)
+		}
+		names.Items = append(names.Items, spec.Str(name))
+	}
+	text := format.Map("inputs", g.ins, "layers", g.entries, "outputs", names)
+	if name, ok := config.Get("name"); ok {
+		text = format.Map("name", name).With("inputs", g.ins).With("layers", g.entries).With("outputs", names)
+	}
+	return text, g.fields, nil
+}
+
+// ends lists the inputs or outputs of a functional model.
+func ends(config spec.Value, key string) ([]call, error) {
+	v, _ := config.Get(key)
+	var out []call
+	if err := legacy(v, &out); err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s: the configuration names none", key)
+	}
+	return out, nil
+}
+
+// A graphOf collects the entries of a functional model, those of models within
+// it, too.
+type graphOf struct {
+	*net
+	at      map[call]string   // what a tensor is called in our model
+	of      map[string]string // what a layer that was applied is called there
+	ins     spec.Value
+	entries spec.Value
+	fields  []data.Field
+	options format.Options
+	depth   int
+}
+
+// layers adds those of a model. Each is applied as soon as what it is applied to
+// is there. given are the tensors that a model within another is applied to.
+func (g *graphOf) layers(config spec.Value, prefix string, t *tree, given []string) error {
+	if g.depth++; g.depth > 16 {
+		return fmt.Errorf("models lie in models, deeper than 16")
+	}
+	defer func() { g.depth-- }()
+	ends, err := ends(config, "input_layers")
+	if err != nil {
+		return err
+	}
+	type pending struct {
+		layer spec.Value
+		place string
+		calls [][]call
+		done  int
+	}
+	var wait []*pending
+	list := layersOf(config)
+	for i, l := range list {
+		class, lc := classOf(l)
+		place := t.next(class)
+		name := nameOf(l)
+		if class == "InputLayer" {
+			k := slices.IndexFunc(ends, func(c call) bool { return c.name == name })
+			switch {
+			case given != nil && k >= 0 && k < len(given):
+				g.at[call{prefix + name, 0}] = given[k]
+				continue
+			case given != nil:
+				return fmt.Errorf("input %q of a model within the model is given nothing", name)
+			}
+			if err := g.input(lc, name, typeOf(list, i)); err != nil {
+				return err
+			}
+			continue
+		}
+		calls, err := g.calls(l)
+		if err != nil {
+			return err
+		}
+		wait = append(wait, &pending{layer: l, place: place, calls: calls})
+	}
+	if given == nil { // in the order in which the model takes them
+		slices.SortStableFunc(g.fields, func(a, b data.Field) int {
+			at := func(f data.Field) int {
+				return slices.IndexFunc(ends, func(c call) bool { return g.at[call{c.name, 0}] == f.Name })
+			}
+			return at(a) - at(b)
+		})
+		sorted := spec.Value{Kind: spec.Map}
+		for _, f := range g.fields {
+			x, _ := g.ins.Get(f.Name)
+			sorted = sorted.With(f.Name, x)
+		}
+		g.ins = sorted
+	}
+	for moved := true; moved; {
+		moved = false
+		for _, p := range wait {
+			for p.done < len(p.calls) {
+				var from []string
+				for _, c := range p.calls[p.done] {
+					if name, ok := g.at[call{prefix + c.name, c.node}]; ok {
+						from = append(from, name)
+					}
+				}
+				if len(from) < len(p.calls[p.done]) {
+					break
+				}
+				if err := g.apply(p.layer, prefix, p.place, p.done, from); err != nil {
+					return err
+				}
+				p.done++
+				moved = true
+			}
+		}
+	}
+	for _, p := range wait {
+		if p.done < len(p.calls) {
+			return fmt.Errorf("layer %q: what it is applied to is not there, or depends on it", nameOf(p.layer))
+		}
+	}
+	return nil
+}
+
+func (g *graphOf) input(config spec.Value, name string, dt tensor.DType) error {
+	s, ok := sample(inputShape(config))
+	if !ok && len(g.options.Inputs) == 1 {
+		s, ok = g.options.Inputs[0].Shape, true
+	}
+	if !ok {
+		return &format.Choice{Key: "input", Msg: fmt.Sprintf("input %q has no fixed shape: say it with input=, such as input=28x28", name)}
+	}
+	as := g.name(name)
+	g.at[call{name, 0}] = as
+	g.ins = g.ins.With(as, format.List(s...))
+	g.fields = append(g.fields, data.Field{Name: as, DType: dt, Shape: s})
+	return nil
+}
+
+// apply adds use i of a layer.
+func (g *graphOf) apply(l spec.Value, prefix, place string, i int, from []string) error {
+	class, config := classOf(l)
+	id := prefix + nameOf(l)
+	inputs := spec.Value{Kind: spec.List}
+	for _, f := range from {
+		inputs.Items = append(inputs.Items, spec.Str(f))
+	}
+	switch class {
+	case "Model", "Functional":
+		if i > 0 {
+			return &format.Unsupported{What: fmt.Sprintf("model %q", id), Msg: "a model within the model is applied more than once"}
+		}
+		at := len(g.parts)
+		if err := g.layers(config, id+"/", &tree{path: place + "/", count: map[string]int{}}, from); err != nil {
+			return err
+		}
+		g.nest(at, strings.SplitN(id, "/", 2)[0])
+		outs, err := ends(config, "output_layers")
+		if err != nil {
+			return err
+		}
+		if len(outs) != 1 {
+			return &format.Unsupported{What: fmt.Sprintf("model %q", id), Msg: fmt.Sprintf("a model within the model has %d outputs", len(outs))}
+		}
+		g.at[call{id, i}] = g.at[call{id + "/" + outs[0].name, outs[0].node}]
+		return nil
+	}
+	if i > 0 { // the same layer once more
+		as := g.name(nameOf(l))
+		fields := format.Map("of", g.of[id], "name", as).With("inputs", inputs)
+		g.entries.Items = append(g.entries.Items, one("share", fields))
+		g.at[call{id, i}] = as
+		return nil
+	}
+	var x spec.Value
+	var err error
+	at := len(g.parts)
+	if class == "Sequential" {
+		x, err = g.inner(l, "", place)
+	} else {
+		x, err = g.layer(l, "", place)
+	}
+	if err != nil {
+		return err
+	}
+	if prefix != "" {
+		g.nest(at, strings.SplitN(prefix, "/", 2)[0])
+	}
+	if x.Kind == spec.String {
+		x = spec.Value{Kind: spec.Map, Entries: []spec.Entry{{Key: x.Text, Value: spec.Value{Kind: spec.Map}}}}
+	}
+	fields := x.Entries[0].Value
+	name, _ := fields.Get("name")
+	x.Entries[0].Value = fields.With("inputs", inputs)
+	g.entries.Items = append(g.entries.Items, x)
+	g.at[call{id, i}], g.of[id] = name.Text, name.Text
+	return nil
+}
+
+// losses are what the model was compiled with.
+func (n *net) losses(v spec.Value, m nn.Model) ([]format.Output, error) {
+	_, outs := m.Ports()
+	var given, weights spec.Value
+	if c, ok := v.Get("compile_config"); ok {
+		given, _ = c.Get("loss")
+		weights, _ = c.Get("loss_weights")
+	} else if t := n.file.TrainingConfig(); t != "" {
+		c, err := spec.ParseJSON("training_config", []byte(t))
+		if err != nil {
+			return nil, err
+		}
+		given, _ = c.Get("loss")
+		weights, _ = c.Get("loss_weights")
+	}
+	var list []format.Output
+	for i, p := range outs {
+		at := func(v spec.Value) spec.Value {
+			switch {
+			case v.Kind == spec.List && i < len(v.Items):
+				return v.Items[i]
+			case v.Kind == spec.Map:
+				if _, serialized := v.Get("class_name"); !serialized {
+					x, _ := v.Get(p.Name)
+					return x
+				}
+			}
+			return v
+		}
+		l := at(given)
+		if l.Kind == spec.Null {
+			return nil, nil
+		}
+		lv, ok := named3(l, describeLosses)
+		out := format.Output{Name: p.Name, Weight: 1}
+		if !ok || spec.Decode(lv, &out.Loss) != nil {
+			class, _ := classOf(l)
+			if class == "" {
+				class = l.Text
+			}
+			n.warn("the loss %q is no loss of Keras; say another with loss=", class)
+			return nil, nil
+		}
+		if w := at(weights); w.Kind == spec.Number {
+			if f, err := strconv.ParseFloat(w.Text, 64); err == nil {
+				out.Weight = f
+			}
+		}
+		list = append(list, out)
+	}
+	return list, nil
+}
+
+func describeLosses() []spec.NameDoc { return loss.Registry.Describe() }

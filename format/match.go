@@ -1,0 +1,341 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// match finds the tensor for each parameter of a model that is given: by name
+// and shape where the file calls things as the model does, else layer by layer
+// in the order of both.
+func (f *File) match(o Options) (*Blueprint, error) {
+	m := &Model{Net: o.Net, Extra: map[string]string{}}
+	m.Data.Inputs = o.Inputs
+	declared, err := m.declared()
+	if err != nil {
+		return nil, err
+	}
+	w := &matcher{file: f, taken: map[string]bool{}, b: &Blueprint{Model: m}}
+	for _, t := range f.Tensors {
+		if !t.Slot && t.DType.IsFloat() {
+			w.tensors = append(w.tensors, t)
+		}
+	}
+	var rest []declaration
+	for _, d := range declared {
+		if !w.byName(d) {
+			rest = append(rest, d)
+		}
+	}
+	if len(rest) < len(declared) && len(rest) > 0 && f.Fit == nil {
+		// Names that agree for some are no accident: what is left has none.
+		return nil, w.missing(rest)
+	}
+	if len(rest) > 0 {
+		if left := w.byOrder(rest); len(left) > 0 {
+			return nil, w.missing(left)
+		}
+		w.b.Warnings = append(w.b.Warnings, "the names do not say which tensor belongs to which parameter: layers were matched in their order, by shape")
+	}
+	return w.b, nil
+}
+
+type matcher struct {
+	file    *File
+	tensors []Tensor // those that may be weights
+	taken   map[string]bool
+	b       *Blueprint
+}
+
+func (w *matcher) take(t Tensor, d declaration, turn Turn) {
+	w.taken[t.Name] = true
+	w.b.Places = append(w.b.Places, Place{To: d.name, From: []string{t.Name}, Make: turn})
+}
+
+// byName takes the tensor that is called as the parameter is.
+func (w *matcher) byName(d declaration) bool {
+	for _, t := range w.tensors {
+		layer, leaf := nameOf(t.Name)
+		at := strings.LastIndex(d.name, "/")
+		if w.taken[t.Name] || at < 0 || layer != strings.ReplaceAll(d.name[:at], "/", ".") || !leafFits(leaf, d.name[at+1:]) {
+			continue
+		}
+		if turn, ok := w.fit(t, d); ok {
+			w.take(t, d, turn)
+			return true
+		}
+	}
+	return false
+}
+
+// A group is what belongs to one layer, by the names' common part.
+type group struct {
+	layer   string
+	tensors []Tensor
+}
+
+// byOrder matches layer by layer: a layer of the model gets the first layer of
+// the file that is left and has a tensor for each of its parameters. It gives the
+// parameters that nothing fits.
+func (w *matcher) byOrder(rest []declaration) []declaration {
+	var groups []group
+	for _, t := range w.tensors {
+		if w.taken[t.Name] {
+			continue
+		}
+		layer, _ := nameOf(t.Name)
+		i := slices.IndexFunc(groups, func(g group) bool { return g.layer == layer })
+		if i < 0 {
+			i = len(groups)
+			groups = append(groups, group{layer: layer})
+		}
+		groups[i].tensors = append(groups[i].tensors, t)
+	}
+	if !w.file.Ordered {
+		slices.SortStableFunc(groups, func(a, b group) int { return natural(a.layer, b.layer) })
+	}
+	var layers [][]declaration
+	for _, d := range rest {
+		layer, _ := cutLast(d.name)
+		if n := len(layers); n > 0 {
+			if last, _ := cutLast(layers[n-1][0].name); last == layer {
+				layers[n-1] = append(layers[n-1], d)
+				continue
+			}
+		}
+		layers = append(layers, []declaration{d})
+	}
+	var left []declaration
+	for _, ds := range layers {
+		i := slices.IndexFunc(groups, func(g group) bool { return w.layer(ds, g.tensors) })
+		if i < 0 {
+			left = append(left, ds...)
+			continue
+		}
+		groups = slices.Delete(groups, i, i+1)
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	// Variables without a layer in their names, such as Variable and Variable_1:
+	// one after the other.
+	if len(left) == len(rest) {
+		var loose []Tensor
+		for _, g := range groups {
+			loose = append(loose, g.tensors...)
+		}
+		if w.loose(rest, loose) {
+			return nil
+		}
+	}
+	return left
+}
+
+// layer matches one layer's parameters with tensors, all or none.
+func (w *matcher) layer(ds []declaration, ts []Tensor) bool {
+	used := map[string]bool{}
+	var picks []int
+	var turns []Turn
+	for _, d := range ds {
+		_, leaf := cutLast(d.name)
+		pick := -1
+		var with Turn
+		for _, named := range []bool{true, false} {
+			for i, t := range ts {
+				_, l := nameOf(t.Name)
+				if used[t.Name] || named && !leafFits(l, leaf) || !named && telling(l) {
+					continue
+				}
+				if turn, ok := w.fit(t, d); ok && pick < 0 {
+					pick, with = i, turn
+				}
+			}
+		}
+		if pick < 0 {
+			return false
+		}
+		used[ts[pick].Name] = true
+		picks, turns = append(picks, pick), append(turns, with)
+	}
+	for i, d := range ds {
+		w.take(ts[picks[i]], d, turns[i])
+	}
+	return true
+}
+
+// loose matches parameters with tensors in their order, by shape, all or none.
+func (w *matcher) loose(ds []declaration, ts []Tensor) bool {
+	used := map[string]bool{}
+	var places []Place
+	for _, d := range ds {
+		found := false
+		for _, t := range ts {
+			if used[t.Name] {
+				continue
+			}
+			if turn, ok := w.fit(t, d); ok {
+				used[t.Name], found = true, true
+				places = append(places, Place{To: d.name, From: []string{t.Name}, Make: turn})
+				break
+			}
+		}
+		if !found {
+			return false
+		}
+	}
+	w.b.Places = append(w.b.Places, places...)
+	return true
+}
+
+// fit is how a tensor becomes a parameter, if its shape allows it.
+func (w *matcher) fit(t Tensor, d declaration) (Turn, bool) {
+	if w.file.Fit != nil {
+		return w.file.Fit(t, d.name, d.shape)
+	}
+	return Fit(t, d.name, d.shape)
+}
+
+// Fit is how a tensor of that name becomes a parameter of that name and shape,
+// if it can. A weight as PyTorch calls it has the output first: [out, in] and
+// [out, in, height, width]; anything else is taken as it is.
+func Fit(t Tensor, name string, shape tensor.Shape) (turn Turn, ok bool) {
+	_, leaf := nameOf(t.Name)
+	if leaf == "weight" {
+		var order []int
+		switch len(t.Shape) {
+		case 2:
+			order = []int{1, 0}
+		case 3:
+			order = []int{2, 1, 0}
+		case 4:
+			order = []int{2, 3, 1, 0}
+		}
+		if order != nil && strings.HasSuffix(name, "kernel") {
+			turned := make(tensor.Shape, len(order))
+			for i, a := range order {
+				turned[i] = t.Shape[a]
+			}
+			if turned.Equal(shape) {
+				return Permute(order...), true
+			}
+		}
+	}
+	return nil, t.Shape.Equal(shape)
+}
+
+func (w *matcher) missing(ds []declaration) error {
+	var errs []error
+	for i, d := range ds {
+		if i == 8 {
+			errs = append(errs, fmt.Errorf("and %d more", len(ds)-i))
+			break
+		}
+		errs = append(errs, fmt.Errorf("parameter %q of shape %v: no tensor of the file fits it by name and shape", d.name, d.shape))
+	}
+	have := "the file holds"
+	for i, t := range w.tensors {
+		if i == 16 {
+			have += fmt.Sprintf(" … (%d)", len(w.tensors))
+			break
+		}
+		have += fmt.Sprintf(" %s%v", t.Name, t.Shape)
+	}
+	return &Misfit{errors.Join(append(errs, errors.New(have))...)}
+}
+
+// A Misfit says that weights do not belong to the model that was named for
+// them.
+type Misfit struct{ Err error }
+
+func (m *Misfit) Error() string { return m.Err.Error() }
+
+// Unwrap is the cause.
+func (m *Misfit) Unwrap() error { return m.Err }
+
+// nameOf takes the name of a tensor apart as frameworks write it: the layer,
+// with dots, and what the layer calls it.
+func nameOf(name string) (layer, leaf string) {
+	name = strings.TrimSuffix(name, ":0")
+	name = strings.NewReplacer("/", ".", `\`, ".").Replace(name)
+	for _, prefix := range []string{"module.", "model.", "_orig_mod."} {
+		name = strings.TrimPrefix(name, prefix)
+	}
+	name = strings.TrimPrefix(name, "_layers.")
+	layer, leaf = "", name
+	if i := strings.LastIndex(name, "."); i >= 0 {
+		layer, leaf = name[:i], name[i+1:]
+	}
+	// vars holds the numbered weights of Keras 3.
+	return strings.TrimSuffix(layer, ".vars"), leaf
+}
+
+func cutLast(name string) (layer, leaf string) {
+	i := strings.LastIndex(name, "/")
+	if i < 0 {
+		return "", name
+	}
+	return name[:i], name[i+1:]
+}
+
+// synonyms are what frameworks call a layer's parameters.
+var synonyms = map[string][]string{
+	"kernel":           {"kernel", "weight", "weights", "W", "w"},
+	"bias":             {"bias", "biases", "b"},
+	"gamma":            {"gamma", "weight", "scale"},
+	"beta":             {"beta", "bias", "offset"},
+	"moving_mean":      {"moving_mean", "running_mean", "mean"},
+	"moving_variance":  {"moving_variance", "running_var", "running_variance", "variance", "var"},
+	"embeddings":       {"embeddings", "weight"},
+	"alpha":            {"alpha", "weight"},
+	"recurrent_kernel": {"recurrent_kernel", "U"},
+}
+
+// leafFits reports whether a tensor of that name may be the parameter.
+func leafFits(leaf, want string) bool {
+	return leaf == want || slices.Contains(synonyms[want], leaf)
+}
+
+// telling reports whether a tensor's name says what it is.
+func telling(leaf string) bool {
+	for _, names := range synonyms {
+		if slices.Contains(names, leaf) {
+			return true
+		}
+	}
+	return false
+}
+
+// natural orders names so that conv2 stands before conv10.
+func natural(a, b string) int {
+	for a != "" && b != "" {
+		da, db := digits(a), digits(b)
+		if da > 0 && db > 0 {
+			x, y := strings.TrimLeft(a[:da], "0"), strings.TrimLeft(b[:db], "0")
+			if len(x) != len(y) {
+				return len(x) - len(y)
+			}
+			if c := strings.Compare(x, y); c != 0 {
+				return c
+			}
+			a, b = a[da:], b[db:]
+			continue
+		}
+		if a[0] != b[0] {
+			return int(a[0]) - int(b[0])
+		}
+		a, b = a[1:], b[1:]
+	}
+	return len(a) - len(b)
+}
+
+func digits(s string) int {
+	n := 0
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	return n
+}

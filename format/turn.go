@@ -1,0 +1,93 @@
+package format
+
+import (
+	"fmt"
+
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// Transpose is the Turn of a matrix [out, in] into a kernel [in, out].
+func Transpose(from []*tensor.Tensor) (*tensor.Tensor, error) { return Permute(1, 0)(from) }
+
+// Permute is the Turn that puts the axes of one tensor into another order: axis i
+// of the result is axis order[i] of the tensor.
+func Permute(order ...int) Turn {
+	return func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+		if len(from) != 1 || len(from[0].Shape()) != len(order) {
+			return nil, fmt.Errorf("want one tensor of %d axes", len(order))
+		}
+		t := from[0]
+		in := t.Shape()
+		stride := make([]int, len(in))
+		for a, step := len(in)-1, t.DType().Size(); a >= 0; a-- {
+			stride[a] = step
+			step *= in[a]
+		}
+		shape, by := make(tensor.Shape, len(in)), make([]int, len(in))
+		seen := make([]bool, len(in))
+		for i, a := range order {
+			if a < 0 || a >= len(in) || seen[a] {
+				return nil, fmt.Errorf("%v is no order of %d axes", order, len(in))
+			}
+			seen[a] = true
+			shape[i], by[i] = in[a], stride[a]
+		}
+		out, err := tensor.TryNew(t.DType(), shape...)
+		if err != nil {
+			return nil, err
+		}
+		src, dst, w := t.Bytes(), out.Bytes(), t.DType().Size()
+		index := make([]int, len(shape))
+		at := 0
+		for to := 0; to < len(dst); to += w {
+			copy(dst[to:to+w], src[at:])
+			for a := len(shape) - 1; a >= 0; a-- {
+				index[a]++
+				at += by[a]
+				if index[a] < shape[a] {
+					break
+				}
+				at -= by[a] * shape[a]
+				index[a] = 0
+			}
+		}
+		return out, nil
+	}
+}
+
+// Reshape is the Turn that gives one tensor another shape of as many elements.
+func Reshape(shape ...int) Turn {
+	return func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+		if len(from) != 1 {
+			return nil, fmt.Errorf("want one tensor, got %d", len(from))
+		}
+		return from[0].Reshape(shape...)
+	}
+}
+
+// Cut is the Turn that takes rows lo to hi, hi excluded, of one tensor's first axis.
+func Cut(lo, hi int) Turn {
+	return func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+		if len(from) != 1 || len(from[0].Shape()) == 0 || lo < 0 || hi < lo || hi > from[0].Shape()[0] {
+			return nil, fmt.Errorf("rows %d to %d do not lie in the tensor", lo, hi)
+		}
+		return from[0].Rows(lo, hi), nil
+	}
+}
+
+// Then is the Turn that does one after the other.
+func (t Turn) Then(next Turn) Turn {
+	switch {
+	case t == nil:
+		return next
+	case next == nil:
+		return t
+	}
+	return func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+		x, err := t(from)
+		if err != nil {
+			return nil, err
+		}
+		return next([]*tensor.Tensor{x})
+	}
+}
