@@ -140,8 +140,12 @@ func (s *sums) UnmarshalJSON(text []byte) error {
 func (t *tally) add(c *compiled, n int) {
 	t.N += n
 	t.Loss += c.loss.Flat(0) * float64(n)
-	if len(t.Sums) != len(c.sums) {
-		t.Sums = make([]float64, len(c.sums))
+	want := 0
+	for _, s := range c.sums {
+		want += s.Len()
+	}
+	if len(t.Sums) != want {
+		t.Sums = make([]float64, want)
 	}
 	if len(t.Parts) != len(c.parts) {
 		t.Parts = make([]float64, len(c.parts))
@@ -149,8 +153,12 @@ func (t *tally) add(c *compiled, n int) {
 	for i, p := range c.parts {
 		t.Parts[i] += p.Flat(0) * float64(n)
 	}
-	for i, s := range c.sums {
-		t.Sums[i] += s.Flat(0)
+	at := 0
+	for _, s := range c.sums {
+		for i := range s.Len() {
+			t.Sums[at] += s.Flat(i)
+			at++
+		}
 	}
 }
 
@@ -159,13 +167,22 @@ type column struct {
 	name   string
 	metric Metric // nil: the loss of one of several outputs, or the layers' penalty
 	sums   int
+	rows   bool // it needs every row, and so is of evaluation alone
 }
 
-// Measures names what training and evaluation measure, the loss first.
-func (n *Net) Measures() []string {
+// Measures names what evaluation measures, the loss first.
+func (n *Net) Measures() []string { return n.measures(true) }
+
+// TrainingMeasures names what is measured during a training epoch, the loss
+// first.
+func (n *Net) TrainingMeasures() []string { return n.measures(false) }
+
+func (n *Net) measures(rows bool) []string {
 	names := []string{"loss"}
 	for _, c := range n.columns() {
-		names = append(names, c.name)
+		if rows || !c.rows {
+			names = append(names, c.name)
+		}
 	}
 	return names
 }
@@ -173,6 +190,7 @@ func (n *Net) Measures() []string {
 // columns lists what is measured, in order, after the loss.
 func (n *Net) columns() []column {
 	var out []column
+	at := 0
 	for i, p := range n.ports {
 		if n.out[i] < 0 {
 			continue
@@ -183,8 +201,12 @@ func (n *Net) columns() []column {
 			out = append(out, column{name: prefix + "loss"})
 		}
 		for _, me := range n.metrics(i) {
-			// A metric says how many sums it has for invalid nodes, too.
-			out = append(out, column{prefix + me.Name(), me, len(me.Sums(none, none))})
+			c := column{name: prefix + me.Name(), metric: me}
+			if _, c.rows = me.(Collector); !c.rows {
+				c.sums = n.sums[at]
+				at++
+			}
+			out = append(out, c)
 		}
 	}
 	if n.taxed {
@@ -193,8 +215,22 @@ func (n *Net) columns() []column {
 	return out
 }
 
-// values appends the loss and the metrics of a tally to dst.
-func (n *Net) values(dst Values, t *tally) Values {
+// gathered is the rows of a metric that needs them all.
+type gathered struct {
+	values []float64
+	n      int
+}
+
+func (g *gathered) add(t *tensor.Tensor) {
+	g.n += t.Shape()[0]
+	for i := range t.Len() {
+		g.values = append(g.values, t.Flat(i))
+	}
+}
+
+// values appends the loss and the metrics of a tally to dst. rows are those of
+// metrics that need them all, nil in training.
+func (n *Net) values(dst Values, t *tally, rows []gathered) Values {
 	if t.N == 0 {
 		return nil
 	}
@@ -202,13 +238,19 @@ func (n *Net) values(dst Values, t *tally) Values {
 		n.cols = n.columns()
 	}
 	dst = append(dst, Value{"loss", t.Loss / float64(t.N)})
-	part, at := 0, 0
+	part, at, row := 0, 0, 0
 	for _, c := range n.cols {
 		v := Value{Name: c.name}
-		if c.metric == nil {
+		switch {
+		case c.metric == nil:
 			v.Value = t.Parts[part] / float64(t.N)
 			part++
-		} else {
+		case c.rows && rows == nil:
+			continue
+		case c.rows:
+			v.Value = c.metric.Value(rows[row].values, rows[row].n)
+			row++
+		default:
 			v.Value = c.metric.Value(t.Sums[at:at+c.sums], t.N)
 			at += c.sums
 		}
@@ -267,6 +309,7 @@ func (n *Net) Evaluate(ctx context.Context, src data.Source) (*Result, error) {
 	}
 	res := &Result{}
 	var sum tally
+	rows := []gathered{}
 	for batch, err := range data.Batches(src, evalBatch, data.Order{}) {
 		if err != nil {
 			return nil, err
@@ -282,11 +325,17 @@ func (n *Net) Evaluate(ctx context.Context, src data.Source) (*Result, error) {
 			return nil, err
 		}
 		sum.add(c, batch.N)
+		for len(rows) < len(c.rows) {
+			rows = append(rows, gathered{})
+		}
+		for i, t := range c.rows {
+			rows[i].add(t)
+		}
 		if c.class != nil {
 			res.count(c.class, batch.Y[n.out[0]].Int32s()[:batch.N], len(n.cfg.Data.Classes))
 		}
 	}
-	res.N, res.Values = sum.N, n.values(nil, &sum)
+	res.N, res.Values = sum.N, n.values(nil, &sum, rows)
 	return res, nil
 }
 

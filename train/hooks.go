@@ -136,16 +136,6 @@ type Best struct {
 	Wait  int     `json:"wait"` // epochs since
 }
 
-// LowIsGood reports whether less of a measured number is better, as of a loss.
-func LowIsGood(name string) bool {
-	for _, high := range []string{"accuracy", "r2"} {
-		if len(name) >= len(high) && name[len(name)-len(high):] == high {
-			return false
-		}
-	}
-	return true
-}
-
 // Hook makes the hook for a trainer. best, which may be nil, receives the
 // state.
 func (e EarlyStopping) Hook(t *Trainer, best *Best) Hook {

@@ -2,7 +2,7 @@ package train
 
 import (
 	"fmt"
-	"math"
+	"strings"
 
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/loss"
@@ -14,12 +14,40 @@ import (
 type Metric interface {
 	// Name is what the metric is called in results.
 	Name() string
-	// Sums adds the scalar sums over a batch. pred is what the model predicts,
-	// probabilities where the loss makes them so.
+	// Sums adds the sums over a batch, each a scalar or a number a class. pred is
+	// what the model predicts, probabilities where the loss makes them so. There
+	// are as many for invalid nodes.
 	Sums(pred, target graph.Node) []graph.Node
-	// Value is the metric for the sums over n rows.
+	// Value is the metric for the sums over n rows, one after the other.
 	Value(sums []float64, n int) float64
 }
+
+// A Collector is a metric that no sums over batches can tell, such as one of
+// ranks. It is measured in evaluation, not during a training epoch.
+type Collector interface {
+	Metric
+	// Rows gives the numbers of each row that are needed, (M, k), where M is most
+	// often N. Value is given those of all rows, one after the other, and how many
+	// such rows there are; Sums is not called.
+	Rows(pred, target graph.Node) graph.Node
+}
+
+// A subject is what a metric is about.
+type subject uint8
+
+const (
+	anything subject = iota
+	classified
+	probable // classes of which there are probabilities
+	numeric
+)
+
+// An elementwise metric has another form for losses on yes or no, where each
+// element of a row is a label of its own.
+type elementwise interface{ perElement() Metric }
+
+// about is implemented by the metrics of this package.
+type about interface{ about() subject }
 
 // Metrics holds every metric by name.
 var Metrics = spec.NewRegistry[Metric]("metric")
@@ -28,10 +56,6 @@ func init() {
 	Metrics.Register("accuracy", Accuracy{}, spec.Alias("acc", "categorical_accuracy", "sparse_categorical_accuracy"), spec.Doc("share of rows whose class is right"))
 	Metrics.Register("binary_accuracy", BinaryAccuracy{}, spec.Doc("share of yes or no that is right, over rows and their elements"))
 	Metrics.Register("top_k", TopK{}, spec.Alias("top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"), spec.Doc("share of rows whose class is among the k most likely"))
-	Metrics.Register("mae", MAE{}, spec.Alias("mean_absolute_error"), spec.Doc("mean absolute error"))
-	Metrics.Register("rmse", RMSE{}, spec.Alias("root_mean_squared_error"), spec.Doc("root of the mean squared error"))
-	Metrics.Register("mse", MSE{}, spec.Alias("mean_squared_error"), spec.Doc("mean squared error"))
-	Metrics.Register("r2", R2{}, spec.Alias("r2_score"), spec.Doc("share of the target's variance that is explained"))
 }
 
 // DefaultMetrics are those that go with a loss.
@@ -54,11 +78,30 @@ func Classifies(l loss.Loss) bool {
 // Suits reports whether a metric measures what a loss predicts: classes or
 // numbers.
 func Suits(m Metric, l loss.Loss) bool {
-	switch m.(type) {
-	case Accuracy, BinaryAccuracy, TopK:
+	a, ok := m.(about)
+	if !ok {
+		return true
+	}
+	switch a.about() {
+	case classified:
 		return Classifies(l)
-	case MAE, MSE, RMSE, R2:
+	case probable:
+		_, ok := l.(loss.Predictor)
+		return ok && Classifies(l)
+	case numeric:
 		return !Classifies(l)
+	}
+	return true
+}
+
+// LowIsGood reports whether less of a measured number is better, as of a loss. The
+// name may stand behind those of a part and an output.
+func LowIsGood(name string) bool {
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	for _, high := range []string{"accuracy", "r2", "precision", "recall", "f1", "roc_auc", "average_precision", "kappa", "matthews", "explained_variance", "cosine_similarity"} {
+		if strings.HasPrefix(name, high) || strings.HasSuffix(name, high) {
+			return false
+		}
 	}
 	return true
 }
@@ -68,9 +111,6 @@ func Suits(m Metric, l loss.Loss) bool {
 func classes(pred graph.Node) graph.Node {
 	if !pred.Valid() {
 		return graph.Node{}
-	}
-	if !pred.Valid() {
-		return pred
 	}
 	if pred.Rank() >= 2 && pred.Dim(-1) > 1 {
 		return pred.ArgMax()
@@ -104,6 +144,10 @@ func hits(pred, target graph.Node) graph.Node {
 	return c.Equal(target.Reshape(c.Shape()...))
 }
 
+func (Accuracy) about() subject { return classified }
+
+func (Accuracy) perElement() Metric { return BinaryAccuracy{} }
+
 // Value is hits by rows.
 func (Accuracy) Value(sums []float64, n int) float64 { return sums[0] / float64(n) }
 
@@ -124,6 +168,8 @@ func (BinaryAccuracy) Sums(pred, target graph.Node) []graph.Node {
 	hit := yes.Equal(target.ToFloat().Reshape(pred.Shape()...))
 	return []graph.Node{hit.Reshape(pred.Dim(0), -1).Mean(1).Sum()}
 }
+
+func (BinaryAccuracy) about() subject { return classified }
 
 // Value is hits by rows.
 func (BinaryAccuracy) Value(sums []float64, n int) float64 { return sums[0] / float64(n) }
@@ -165,80 +211,7 @@ func (t TopK) Sums(pred, target graph.Node) []graph.Node {
 	return []graph.Node{pred.Builder().Const(float64(t.k())).Greater(above).Sum()}
 }
 
+func (TopK) about() subject { return classified }
+
 // Value is hits by rows.
 func (TopK) Value(sums []float64, n int) float64 { return sums[0] / float64(n) }
-
-// difference is pred − target (N, elements).
-func difference(pred, target graph.Node) graph.Node {
-	if !pred.Valid() || !target.Valid() {
-		return graph.Node{}
-	}
-	return pred.Sub(target.ToFloat().Reshape(pred.Shape()...)).Reshape(pred.Dim(0), -1)
-}
-
-// MAE is the mean absolute error over rows and their elements.
-type MAE struct{}
-
-// Name is mae.
-func (MAE) Name() string { return "mae" }
-
-// Sums adds |pred − target|, averaged over a row's elements.
-func (MAE) Sums(pred, target graph.Node) []graph.Node {
-	return []graph.Node{difference(pred, target).Abs().Mean(1).Sum()}
-}
-
-// Value is the mean over rows.
-func (MAE) Value(sums []float64, n int) float64 { return sums[0] / float64(n) }
-
-// MSE is the mean squared error over rows and their elements.
-type MSE struct{}
-
-// Name is mse.
-func (MSE) Name() string { return "mse" }
-
-// Sums adds (pred − target)², averaged over a row's elements.
-func (MSE) Sums(pred, target graph.Node) []graph.Node {
-	return []graph.Node{difference(pred, target).Square().Mean(1).Sum()}
-}
-
-// Value is the mean over rows.
-func (MSE) Value(sums []float64, n int) float64 { return sums[0] / float64(n) }
-
-// RMSE is the root of the mean squared error.
-type RMSE struct{}
-
-// Name is rmse.
-func (RMSE) Name() string { return "rmse" }
-
-// Sums are those of MSE.
-func (RMSE) Sums(pred, target graph.Node) []graph.Node { return MSE{}.Sums(pred, target) }
-
-// Value is the root of the mean over rows.
-func (RMSE) Value(sums []float64, n int) float64 { return math.Sqrt(sums[0] / float64(n)) }
-
-// R2 is 1 − Σ(target − pred)²/Σ(target − mean)², the share of the target's
-// variance that is explained, over rows and their elements together.
-type R2 struct{}
-
-// Name is r2.
-func (R2) Name() string { return "r2" }
-
-// Sums adds the squared error, the target and its square, each averaged over a
-// row's elements.
-func (R2) Sums(pred, target graph.Node) []graph.Node {
-	if !pred.Valid() || !target.Valid() {
-		return []graph.Node{{}, {}, {}}
-	}
-	t := target.ToFloat().Reshape(pred.Dim(0), -1)
-	return []graph.Node{
-		MSE{}.Sums(pred, target)[0],
-		t.Mean(1).Sum(),
-		t.Square().Mean(1).Sum(),
-	}
-}
-
-// Value is NaN where the target does not vary.
-func (R2) Value(sums []float64, n int) float64 {
-	mean := sums[1] / float64(n)
-	return 1 - sums[0]/float64(n)/(sums[2]/float64(n)-mean*mean)
-}

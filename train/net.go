@@ -32,7 +32,8 @@ type Net struct {
 	multi  bool
 	prep   nn.Sequential
 	plans  map[planKey]*compiled
-	taxed  bool // layers add to the loss
+	taxed  bool  // layers add to the loss
+	sums   []int // how many numbers each metric sums up, in the order of columns
 	cols   []column
 }
 
@@ -64,6 +65,7 @@ type compiled struct {
 	clipped *tensor.Tensor
 	parts   []*tensor.Tensor // loss of each output, where there are several, and the layers' penalty
 	sums    []*tensor.Tensor // of the metrics, in order
+	rows    []*tensor.Tensor // of those that need every row
 	pred    []*tensor.Tensor
 	class   *tensor.Tensor
 	weight  *tensor.Tensor
@@ -101,10 +103,30 @@ func NewNet(m nn.Model, params *param.Set, cfg Config) (*Net, error) {
 		return nil, err
 	}
 	n.taxed = len(t.scope.Losses()) > 0
+	n.sums = sumsOf(b)
 	for i, y := range t.outs {
 		n.labels = append(n.labels, n.classesOf(i, y))
 	}
 	return n, nil
+}
+
+// sumsOf counts the numbers that a graph's metrics sum up, one metric after the
+// other.
+func sumsOf(b *graph.Builder) []int {
+	var out []int
+	last := ""
+	for _, o := range b.Outputs() {
+		name, ok := strings.CutPrefix(o.Name, "sum:")
+		if !ok {
+			continue
+		}
+		metric := name[:strings.LastIndexByte(name, ':')]
+		if metric != last {
+			last, out = metric, append(out, 0)
+		}
+		out[len(out)-1] += o.Node.Shape().Len()
+	}
+	return out
 }
 
 // defaultPreprocess puts bytes into [0, 1] where the model does not rescale
@@ -242,8 +264,8 @@ func (n *Net) metrics(i int) []Metric {
 	case loss.BinaryCrossEntropy, loss.BinaryFocal:
 		ms = slices.Clone(ms)
 		for k, me := range ms {
-			if me == (Accuracy{}) {
-				ms[k] = BinaryAccuracy{}
+			if e, ok := me.(elementwise); ok {
+				ms[k] = e.perElement()
 			}
 		}
 	}
@@ -316,6 +338,12 @@ func (n *Net) trace(m mode, rows int, weighted bool) (*graph.Builder, *traced) {
 		t.loss = mean
 		pred := loss.Predict(n.losses[i].Loss, y)
 		for k, me := range n.metrics(i) {
+			if c, ok := me.(Collector); ok {
+				if m == evaluating {
+					b.Output(fmt.Sprint("rows:", i, ":", k), c.Rows(pred, target))
+				}
+				continue
+			}
 			for j, sum := range me.Sums(pred, target) {
 				b.Output(fmt.Sprint("sum:", i, ":", k, ":", j), sum)
 			}
@@ -381,6 +409,8 @@ func (n *Net) compile(b *graph.Builder, state func(string) *tensor.Tensor) (*com
 			c.parts = append(c.parts, t)
 		case strings.HasPrefix(o.Name, "sum:"):
 			c.sums = append(c.sums, t)
+		case strings.HasPrefix(o.Name, "rows:"):
+			c.rows = append(c.rows, t)
 		case strings.HasPrefix(o.Name, "pred:"):
 			c.pred = append(c.pred, t)
 		}

@@ -216,13 +216,13 @@ func (t *Trainer) fill(run Run, of int) {
 	s.Trainer, s.Epochs, s.Of, s.Done = t, run.Epochs, of, nil
 	s.LR = t.state.LR
 	s.Epoch, s.Step = t.state.Done+1, t.state.Step
-	s.Train = t.values(s.Train[:0], &t.state.Epoch)
+	s.Train = t.values(s.Train[:0], &t.state.Epoch, nil)
 	s.Index = (t.state.Batch + t.cfg.Accumulate - 1) / t.cfg.Accumulate
 }
 
 // endEpoch validates and moves the state to the next epoch.
 func (t *Trainer) endEpoch(ctx context.Context, run Run, of int, before float64, started time.Time) error {
-	e := &Epoch{Epoch: t.state.Done + 1, Step: t.state.Step, Samples: t.state.Epoch.N, LR: t.state.LR, Train: t.values(nil, &t.state.Epoch)}
+	e := &Epoch{Epoch: t.state.Done + 1, Step: t.state.Step, Samples: t.state.Epoch.N, LR: t.state.LR, Train: t.values(nil, &t.state.Epoch, nil)}
 	if run.Val != nil {
 		res, err := t.Evaluate(ctx, run.Val)
 		if err != nil {

@@ -206,24 +206,29 @@ func metricsOf(cfg *config.Config, set train.Config) ([]train.Metric, error) {
 			add(m)
 		}
 	}
-	at, _ := cfg.Tree.Get("metrics")
 	var errs []error
-	for i, word := range cfg.Metrics {
-		v := at
-		if i < len(at.Items) {
-			v = at.Items[i]
-		}
-		v.Kind, v.Text, v.Items = spec.String, word, nil
+	for _, v := range cfg.Metrics {
 		var m train.Metric
 		if err := spec.Decode(v, &m); err != nil {
 			errs = append(errs, err)
 		} else if !slices.ContainsFunc(losses, func(l loss.Loss) bool { return train.Suits(m, l) }) {
-			errs = append(errs, &spec.Error{Pos: v.Pos, Path: "metrics", Msg: fmt.Sprintf("metrics: %s does not go with the loss: accuracy and top_k measure classes, mae, mse, rmse and r2 numbers", word)})
+			errs = append(errs, &spec.Error{Pos: v.Pos, Path: "metrics", Msg: fmt.Sprintf("metrics: %s does not go with the loss: %s", m.Name(), unsuited(m, losses))})
 		} else {
 			add(m)
 		}
 	}
 	return ms, errors.Join(errs...)
+}
+
+// unsuited says why a metric goes with none of the losses.
+func unsuited(m train.Metric, losses []loss.Loss) string {
+	switch {
+	case train.Suits(m, loss.MSE{}):
+		return "it measures numbers, and the loss tells classes apart"
+	case slices.ContainsFunc(losses, train.Classifies):
+		return "it measures probabilities, which the loss makes none of"
+	}
+	return "it measures classes, and the loss is one of numbers"
 }
 
 // classWeights is the weight of each class by number. Balanced weighs classes

@@ -27,9 +27,11 @@ func evalVerb(c *command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "eval MODEL [key=value …]",
 		Short: "Measure a model: metrics, per class, confusion",
-		Long: `Measure a model on data that has labels: loss and metrics, each class by itself,
-and which class was taken for which. MODEL is a saved model, the directory of a run, or
-a model of another framework; bare weights want model=, the net that they are for.
+		Long: `Measure a model on data that has labels: loss and metrics, precision, recall and F1
+of each class, and which class was taken for which. metrics= names further ones,
+such as f1, roc_auc or ece; "nadir config --keys" lists them all. MODEL is a saved
+model, the directory of a run, or a model of another framework; bare weights want
+model=, the net that they are for.
 
 Without data= a run is measured on its own data: the test part, or the validation
 part where there is no test. With data= it is the test part of that set, or all
@@ -244,6 +246,19 @@ func (e *evaluation) scores() []score {
 
 func ratio(a, b int) any { return finite(float64(a) / float64(b)) }
 
+// macro is the mean over the classes of their precision, recall and F1, what is
+// nothing of nothing counting 0.
+func (e *evaluation) macro() (precision, recall, f1 float64) {
+	scores := e.scores()
+	for _, s := range scores {
+		precision += float64(s.right) / float64(max(1, s.taken))
+		recall += float64(s.right) / float64(max(1, s.rows))
+		f1 += 2 * float64(s.right) / float64(max(1, s.rows+s.taken))
+	}
+	n := float64(len(scores))
+	return precision / n, recall / n, f1 / n
+}
+
 func (e *evaluation) object() object {
 	out := object{{"model", e.model}, {"data", e.data}, {"part", e.part}, {"n", e.N}}
 	for _, v := range e.Values {
@@ -258,9 +273,10 @@ func (e *evaluation) object() object {
 	var classes []object
 	for i, s := range e.scores() {
 		classes = append(classes, object{{"class", e.classes[i]}, {"n", s.rows}, {"correct", s.right},
-			{"accuracy", ratio(s.right, s.rows)}, {"precision", ratio(s.right, s.taken)}})
+			{"accuracy", ratio(s.right, s.rows)}, {"precision", ratio(s.right, s.taken)}, {"recall", ratio(s.right, s.rows)}, {"f1", ratio(2*s.right, s.rows+s.taken)}})
 	}
-	return append(out, member{"per_class", classes}, member{"confusion", e.Confusion})
+	precision, recall, f1 := e.macro()
+	return append(out, member{"per_class", classes}, member{"macro", object{{"precision", precision}, {"recall", recall}, {"f1", f1}}}, member{"confusion", e.Confusion})
 }
 
 // The most classes of which each gets a line, and a column of the matrix.
@@ -297,12 +313,14 @@ func (e *evaluation) text(w *bufio.Writer) {
 	} else {
 		fmt.Fprintln(w)
 	}
-	g = grid{align: "lrrrr"}
-	g.add("class", "rows", "right", "recall", "precision")
+	g = grid{align: "lrrrrr"}
+	g.add("class", "rows", "right", "precision", "recall", "F1")
 	for _, i := range order {
 		s := scores[i]
-		g.add(short(e.classes[i], 24), nn.Thousands(s.rows), nn.Thousands(s.right), share(s.right, s.rows), share(s.right, s.taken))
+		g.add(short(e.classes[i], 24), nn.Thousands(s.rows), nn.Thousands(s.right), share(s.right, s.taken), share(s.right, s.rows), share(2*s.right, s.rows+s.taken))
 	}
+	precision, recall, f1 := e.macro()
+	g.add("mean over classes", nn.Thousands(e.N), nn.Thousands(e.Correct()), percent(precision), percent(recall), percent(f1))
 	g.write(w, "")
 	if len(scores) <= shownClasses {
 		fmt.Fprintln(w, "\nconfusion: a row is a true class, a column what it was taken for")

@@ -196,12 +196,13 @@ func (s *session) prepare() error {
 		return usage("early_stop watches %s, but there are no validation rows; set data.val, or early_stop.monitor=train/loss", monitor)
 	}
 	var names []string
-	for _, part := range []string{"val/", "train/"} {
+	if s.data.val != nil {
 		for _, n := range s.trainer.Measures() {
-			if part == "train/" || s.data.val != nil {
-				names = append(names, part+n)
-			}
+			names = append(names, "val/"+n)
 		}
+	}
+	for _, n := range s.trainer.TrainingMeasures() {
+		names = append(names, "train/"+n)
 	}
 	if contains(names, monitor) {
 		return nil

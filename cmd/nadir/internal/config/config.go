@@ -15,7 +15,7 @@ type Config struct {
 	Input        Input         `doc:"shape of one sample where there is no data; preprocessing of a model that has none"`
 	Output       Output        `doc:"what to take as the output of a graph that has several"`
 	Loss         spec.Value    `doc:"a loss, or one an output" default:"cross_entropy for labels, mse for numbers"`
-	Metrics      Words         `doc:"further metrics by name"`
+	Metrics      Named         `doc:"further metrics by name, such as f1,roc_auc or [{name: top_k, k: 3}]"`
 	ClassWeight  ClassWeight   `doc:"balanced, or 0:1,1:5"`
 	SampleWeight string        `doc:"column that holds the weight of a row"`
 	Optim        spec.Value    `spec:",alias=optimizer" doc:"the optimizer" default:"nadam"`

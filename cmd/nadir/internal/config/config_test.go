@@ -294,7 +294,7 @@ func TestValues(t *testing.T) {
 	c := load(t, "", "ckpt.every=30s", "epochs=+10", "class_weight=0:1,cat:5", "data.classes=7-9,0-4", "metrics=top_5,mae", "max_time=1h", "data.test=test.csv", "data.val=5000")
 	if c.Ckpt.Every.Time != 30*time.Second || c.Epochs != (config.Epochs{N: 10, Add: true}) || c.MaxTime != time.Hour ||
 		!reflect.DeepEqual(c.ClassWeight.Of, map[string]float64{"0": 1, "cat": 5}) ||
-		!slices.Equal(c.Data.Classes, []int{0, 1, 2, 3, 4, 7, 8, 9}) || !slices.Equal(c.Metrics, []string{"top_5", "mae"}) ||
+		!slices.Equal(c.Data.Classes, []int{0, 1, 2, 3, 4, 7, 8, 9}) || len(c.Metrics) != 2 || c.Metrics[0].Text != "top_5" || c.Metrics[1].Text != "mae" ||
 		c.Data.Test.Size.File != "test.csv" || c.Data.Val.Size.Count != 5000 {
 		t.Errorf("%+v", c)
 	}

@@ -93,6 +93,38 @@ func (w *Words) UnmarshalSpec(v spec.Value) error {
 // MarshalSpec writes what UnmarshalSpec reads.
 func (w Words) MarshalSpec() (spec.Value, error) { return spec.Encode([]string(w)) }
 
+// Named are values of the library, each a name or a mapping with a name among
+// its fields, or one text with commas between names.
+type Named []spec.Value
+
+// UnmarshalSpec reads a list, a mapping or a text.
+func (n *Named) UnmarshalSpec(v spec.Value) error {
+	*n = nil
+	switch v.Kind {
+	case spec.List:
+		*n = v.Items
+	case spec.Map:
+		*n = Named{v}
+	default:
+		var words Words
+		if err := words.UnmarshalSpec(v); err != nil {
+			return err
+		}
+		for _, w := range words {
+			*n = append(*n, spec.Value{Kind: spec.String, Pos: v.Pos, Text: w})
+		}
+	}
+	return nil
+}
+
+// MarshalSpec writes what UnmarshalSpec reads.
+func (n Named) MarshalSpec() (spec.Value, error) {
+	if len(n) == 0 {
+		return spec.Value{}, nil
+	}
+	return spec.Value{Kind: spec.List, Items: n}, nil
+}
+
 // Epochs is a number of epochs, or how many are added to a finished run's.
 type Epochs struct {
 	N   int
