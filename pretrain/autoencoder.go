@@ -402,4 +402,3 @@ func (c *coder) unroll(ctx context.Context, p *Pretraining, t *training, of rows
 	}
 	return nil
 }
-

@@ -130,12 +130,24 @@ func New(net *train.Net, stages []Stage, cfg Config) (*Pretraining, error) {
 			parts[k].stage, parts[k].common, parts[k].kind = i+1, s.base(), Stages.NameOf(s)
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("pretrain.%d: %w", i, err))
+			errs = append(errs, &StageError{Stage: i, Err: err})
 		}
 		p.parts = append(p.parts, parts...)
 	}
 	return p, errors.Join(errs...)
 }
+
+// A StageError says what is wrong with one stage.
+type StageError struct {
+	Stage int // its place in the list, from 0
+	Err   error
+}
+
+// Error names the stage as its key.
+func (e *StageError) Error() string { return fmt.Sprintf("pretrain.%d: %v", e.Stage, e.Err) }
+
+// Unwrap is the cause.
+func (e *StageError) Unwrap() error { return e.Err }
 
 // Steps trains from where the pretraining is to the end of the last stage. The
 // loop may be left at any step; ranging over it again goes on from there.

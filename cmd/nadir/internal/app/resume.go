@@ -75,6 +75,7 @@ func (c *command) resume(ctx context.Context, path string, keys []string) error 
 	if err := later(s.cfg); err != nil {
 		return err
 	}
+	s.only = info.Pretrain
 	changed := changes(before, s.cfg, latest.Step)
 	if len(changed) == 0 && s.cfg.Epochs == before.Epochs {
 		if printed, err := s.finished(latest.Step); printed || err != nil {
@@ -85,6 +86,10 @@ func (c *command) resume(ctx context.Context, path string, keys []string) error 
 		return err
 	}
 	defer s.data.Close()
+	rows, err := s.stageRows(ctx, info.Dir)
+	if err != nil {
+		return err
+	}
 	if s.data.fingerprint != info.Data && !changedIn(changed, "data") && !changedIn(changed, "seed") {
 		return &data.Error{Path: s.cfg.Data.Name, Msg: "the data is no longer what the run began with; put it back, or say data=… to go on with other data"}
 	}
@@ -97,11 +102,19 @@ func (c *command) resume(ctx context.Context, path string, keys []string) error 
 	if err := s.prepare(); err != nil {
 		return err
 	}
+	if err := s.plan(rows); err != nil {
+		return err
+	}
 	if e := s.cfg.EarlyStop; e != nil {
 		s.trainer.Keep("early_stop", &s.best)
 	}
 	if err := s.restore(latest, changed); err != nil {
 		return err
+	}
+	if s.stages != nil {
+		if err := s.restoreStages(ctx, latest, changed); err != nil {
+			return err
+		}
 	}
 	if info.Kernel != cpu.Family() {
 		changed = append(changed, fmt.Sprintf("kernel family (%s, was %s)", cpu.Family(), info.Kernel))
@@ -178,9 +191,18 @@ func (s *session) catchUp() error {
 		return err
 	}
 	for _, line := range written {
-		var e struct{ Epoch int }
-		if json.Unmarshal(line, &e) == nil {
+		var e struct{ Epoch, Stage int }
+		switch {
+		case json.Unmarshal(line, &e) != nil:
+		case e.Stage > 0:
+			s.toldStages++
+		default:
 			s.told = max(s.told, e.Epoch)
+		}
+	}
+	if s.stages != nil {
+		if err := s.recordStages(); err != nil {
+			return err
 		}
 	}
 	for _, e := range s.trainer.History() {
@@ -285,7 +307,7 @@ func (s *session) finished(step int64) (bool, error) {
 	if json.Unmarshal(events[len(events)-1], &e) != nil || e.Event != doneEvent || !exists(s.dir.file(modelFile)) {
 		return false, nil
 	}
-	if e.Steps != step {
+	if e.Steps != step && !s.only { // stages have checkpoints of their own
 		return false, nil
 	}
 	done := e.done()

@@ -54,7 +54,8 @@ type runInfo struct {
 	CPU      []string  `json:"cpu"` // kernel families that it can run
 	Kernel   string    `json:"kernel"`
 	Seed     uint64    `json:"seed"`
-	Data     string    `json:"data"` // fingerprint
+	Pretrain bool      `json:"pretrain_only,omitempty"` // the run ends with its stages
+	Data     string    `json:"data"`                    // fingerprint
 	// Preprocess is that of the saved model that the run went on from, null
 	// where there was none.
 	Preprocess json.RawMessage `json:"preprocess,omitempty"`
@@ -106,14 +107,14 @@ func (r *runDir) Close() { _ = r.lock.Release() }
 func (r *runDir) store(keep int) ckpt.Store { return ckpt.Store{Dir: r.file(ckptDir), Keep: keep} }
 
 // describe writes run.json and config.yaml.
-func (r *runDir) describe(cfg *config.Config, d *dataset, from *nn.Sequential) error {
+func (r *runDir) describe(cfg *config.Config, d *dataset, from *nn.Sequential, only bool) error {
 	dir, err := os.Getwd()
 	if err != nil {
 		return err
 	}
 	info := runInfo{
 		ID: filepath.Base(r.path), Argv: os.Args, Dir: dir, Started: time.Now().UTC(), Version: version(), Go: runtime.Version(),
-		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpu.Families(), Kernel: cpu.Family(), Seed: cfg.Seed, Data: d.fingerprint,
+		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpu.Families(), Kernel: cpu.Family(), Seed: cfg.Seed, Pretrain: only, Data: d.fingerprint,
 	}
 	if from != nil {
 		v, err := nn.Encode(*from)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/internal/plot"
 	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/pretrain"
 	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/train"
 )
@@ -60,9 +62,19 @@ type session struct {
 	told    int            // epochs that metrics.jsonl has
 	from    *nn.Sequential // preprocessing of the saved model that it began with
 	alarmed bool           // it was said that most steps are clipped
+
+	stages     *pretrain.Pretraining // before training; nil where there are none
+	toldStages int                   // epochs of theirs that metrics.jsonl has
+	only       bool                  // there is nothing after them
+	spent      time.Duration         // in them, by this process
 }
 
 func (c *command) train(ctx context.Context, file string, keys []string) error {
+	return c.start(ctx, file, keys, false)
+}
+
+// start begins a run, of the stages of pretraining alone where only is set.
+func (c *command) start(ctx context.Context, file string, keys []string, only bool) error {
 	cfg, err := c.load(file, os.Environ(), keys)
 	if err != nil {
 		return err
@@ -75,6 +87,9 @@ func (c *command) train(ctx context.Context, file string, keys []string) error {
 		return err
 	}
 	defer s.Close()
+	if s.only = only; only && s.stages == nil {
+		return usage("%s has no stages; write them under pretrain:, such as - {kind: autoencoder, epochs: 10}", file)
+	}
 	c.orderly.Store(true)
 	if s.dir, err = makeRun(cfg, s.data.name); err != nil {
 		return err
@@ -112,12 +127,19 @@ func (s *session) open(ctx context.Context) (err error) {
 	for _, n := range s.data.notes {
 		s.note(n)
 	}
+	rows, err := s.stageRows(ctx, "")
+	if err != nil {
+		return err
+	}
 	b, err := s.newTrainer(s.cfg, s.data, nil)
 	if err != nil {
 		return err
 	}
 	s.trainer, s.from = b.trainer, b.from
 	if err := s.prepare(); err != nil {
+		return err
+	}
+	if err := s.plan(rows); err != nil {
 		return err
 	}
 	if b.fresh {
@@ -140,16 +162,19 @@ func (s *session) Close() {
 
 // begin writes what a run can be gone on from.
 func (s *session) begin(from *nn.Sequential) error {
-	if err := s.dir.describe(s.cfg, s.data, from); err != nil {
+	if err := s.dir.describe(s.cfg, s.data, from, s.only); err != nil {
 		return err
 	}
-	_, err := s.trainer.Save(s.dir.store(s.cfg.Ckpt.Keep))
+	if _, err := s.trainer.Save(s.dir.store(s.cfg.Ckpt.Keep)); err != nil || s.stages == nil {
+		return err
+	}
+	_, err := s.stages.Save(s.pretrainStore())
 	return err
 }
 
 // later refuses keys whose meaning this program does not have.
 func later(cfg *config.Config) error {
-	for _, k := range []string{"pretrain", "transfer"} {
+	for _, k := range []string{"transfer"} {
 		if v, ok := given(cfg, k); ok {
 			return &spec.Error{Pos: v.Pos, Path: k, Msg: k + ": this version does not do that"}
 		}
@@ -218,15 +243,18 @@ func (s *session) run(ctx context.Context) error {
 	defer s.report.Close()
 	start := s.startInfo()
 	s.report.Start(start)
-	if err := s.dir.event("start", stepEvent{Step: s.trainer.Taken()}); err != nil {
+	if err := s.dir.event("start", stepEvent{Step: s.taken()}); err != nil {
 		return err
 	}
-	err := s.fit(ctx)
+	err := s.runStages(ctx)
+	if err == nil && !s.only {
+		err = s.fit(ctx)
+	}
 	switch {
 	case err == nil:
 		return s.finish(ctx, doneEvent)
 	case errors.Is(err, train.ErrTime):
-		cp, err := s.trainer.Save(s.dir.store(s.cfg.Ckpt.Keep))
+		cp, err := s.save()
 		if err != nil {
 			return s.failed(err, "")
 		}
@@ -234,6 +262,8 @@ func (s *session) run(ctx context.Context) error {
 		return s.finish(ctx, "stopped")
 	case errors.Is(err, context.Canceled):
 		return s.interrupted(err)
+	case is[*train.Diverged](err) && s.pretraining():
+		return s.failed(err, fmt.Sprintf("the weights from before are kept; begin anew with a lower lr of the stage, or go on with one: %s pretrain.0.lr=…", resumeLine(s.dir.path)))
 	case is[*train.Diverged](err):
 		return s.failed(err, fmt.Sprintf("the weights from before are kept; to go on from them with a lower rate: %s optim.lr=%.3g\nwhere they are spoilt already, begin anew with that rate",
 			resumeLine(s.dir.path), s.trainer.LR()/10))
@@ -249,6 +279,9 @@ func (s *session) fit(ctx context.Context) error {
 	run := train.Run{
 		Train: rows, Val: s.data.val, Batch: s.cfg.Data.Batch, Epochs: s.cfg.Epochs.N, Steps: int64(s.cfg.Steps),
 		MaxTime: s.cfg.MaxTime, Note: s.report.Note,
+	}
+	if run.MaxTime > 0 { // stages before training have had their share
+		run.MaxTime = max(1, run.MaxTime-s.spent)
 	}
 	var hooks []train.Hook
 	if e := s.cfg.EarlyStop; e != nil {
@@ -347,7 +380,7 @@ func (s *session) startInfo() term.Start {
 	batches := (n + batch - 1) / batch
 	k := max(1, s.cfg.Accumulate)
 	st := term.Start{
-		Run: s.dir.path, Model: s.modelName(), Data: s.data.name, Step: s.trainer.Taken(), Params: int64(total), Train: n,
+		Run: s.dir.path, Model: s.modelName(), Data: s.data.name, Step: s.taken(), Params: int64(total), Train: n,
 		Epochs: s.cfg.Epochs.N, EpochSteps: int64((batches + k - 1) / k), Batch: batch, Threads: s.cfg.Threads, Kernel: cpu.Family(), Configuration: s.cfg.Tree.JSON(),
 	}
 	if s.data.val != nil {
@@ -376,7 +409,7 @@ func (s *session) modelName() string {
 
 // interrupted saves where the run is and says how to go on.
 func (s *session) interrupted(err error) error {
-	cp, saveErr := s.trainer.Save(s.dir.store(s.cfg.Ckpt.Keep))
+	cp, saveErr := s.save()
 	_ = s.report.Close()
 	if saveErr != nil {
 		return saveErr
@@ -396,11 +429,11 @@ func (s *session) sayStopped(step int64, err error) error {
 func (s *session) failed(err error, mend string) error {
 	_ = s.report.Close()
 	if d, ok := errors.AsType[*train.Diverged](err); ok && !d.Validation {
-		if _, saveErr := s.trainer.Save(s.dir.store(s.cfg.Ckpt.Keep)); saveErr != nil {
+		if _, saveErr := s.save(); saveErr != nil {
 			err = errors.Join(err, saveErr)
 		}
 	}
-	_ = s.dir.event("failed", stepEvent{s.trainer.Taken(), err.Error()})
+	_ = s.dir.event("failed", stepEvent{s.taken(), err.Error()})
 	if mend != "" {
 		return fmt.Errorf("%w\n%s", err, mend)
 	}
@@ -412,12 +445,20 @@ const doneEvent = "done"
 
 // finish writes the model and the pictures, tests, and says that all is done.
 func (s *session) finish(ctx context.Context, event string) error {
+	if s.only || s.pretraining() {
+		return s.finishStages(event)
+	}
 	if e := s.cfg.EarlyStop; e == nil || !e.RestoreBest || !s.trainer.RestoreBest() {
 		s.trainer.Average()
 	}
 	done := term.Done{Run: s.dir.path, Model: s.dir.file(modelFile), Steps: s.trainer.Taken(), Best: s.bestSoFar()}
 	for _, e := range s.trainer.History() {
 		done.Seconds += e.Seconds
+	}
+	if s.stages != nil {
+		for _, e := range s.stages.History() {
+			done.Seconds += e.Seconds
+		}
 	}
 	measured := s.data.test
 	if measured == nil {
@@ -443,9 +484,7 @@ func (s *session) finish(ctx context.Context, event string) error {
 	if err := s.curves(); err != nil {
 		return err
 	}
-	if err := ckpt.WriteFile(ckpt.OS{}, done.Model, func(w io.Writer) error {
-		return format.Write(w, saved(s.trainer.Net, s.data.extra()))
-	}); err != nil {
+	if err := s.writeModel(done.Model); err != nil {
 		return err
 	}
 	if err := s.dir.event(event, recordOf(done)); err != nil {
@@ -453,6 +492,13 @@ func (s *session) finish(ctx context.Context, event string) error {
 	}
 	s.report.Done(done)
 	return s.report.Close()
+}
+
+// writeModel writes the net as it is now.
+func (s *session) writeModel(path string) error {
+	return ckpt.WriteFile(ckpt.OS{}, path, func(w io.Writer) error {
+		return format.Write(w, saved(s.trainer.Net, s.data.extra()))
+	})
 }
 
 // stepEvent is what an event says of where the run is.

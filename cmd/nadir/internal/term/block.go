@@ -64,6 +64,12 @@ func (b *block) Step(p Progress) {
 		return
 	}
 	now := b.screen.Now()
+	if b.now.Stage != nil && (p.Stage == nil || *p.Stage != *b.now.Stage) {
+		// The end is foretold from training's own steps, and each stage has
+		// measurements of its own.
+		b.rows, b.steps = newMeter(now), newMeter(now)
+		b.trends, b.val = map[string]*[2]trend{}, b.val[:0]
+	}
 	b.train = append(b.train[:0], p.Train...)
 	b.now = p
 	b.now.Train = nil
@@ -86,7 +92,7 @@ func (b *block) Epoch(e Epoch) {
 	for _, v := range b.val {
 		b.trend(v.Name)[1].add(v.Value)
 	}
-	b.now.Epoch, b.now.Step, b.now.LR = e.Epoch, e.Step, e.LR
+	b.now.Epoch, b.now.Step, b.now.LR, b.now.Stage = e.Epoch, e.Step, e.LR, e.Stage
 	if e.Best != nil {
 		b.best = &Best{Epoch: e.Best.Epoch, Val: append(Values(nil), e.Best.Val...)}
 	}
@@ -251,9 +257,9 @@ func (b *block) layout(room, most int, now time.Time) []*row {
 
 // progress is the epoch, a bar over it and the step.
 func (b *block) progress(r *row, room int) *row {
-	epoch, step := b.start.epoch(b.now.Epoch), b.start.step(b.now.Step)
+	epoch, step := b.start.at(b.now.Stage, b.now.Epoch, b.now.Step)
 	r.put(bold, epoch).put(plain, "  ")
-	if bar := min(barCells, room-cells(epoch)-cells(step)-4); bar >= 4 && b.start.EpochSteps > 0 {
+	if bar := min(barCells, room-cells(epoch)-cells(step)-4); bar >= 4 && b.start.EpochSteps > 0 && b.now.Stage == nil {
 		done := b.now.Step - int64(b.now.Epoch-1)*b.start.EpochSteps
 		drawBar(r, bar, float64(done)/float64(b.start.EpochSteps))
 		r.put(plain, "  ")
@@ -271,7 +277,7 @@ func drawBar(r *row, n int, part float64) {
 func (b *block) speed(r *row, room int, now time.Time) *row {
 	rate, gone := Count(int64(b.rows.rate(now))), clock(now.Sub(b.rows.began))
 	left, known := b.steps.left(b.start.Steps-b.now.Step, now)
-	known = known && b.start.Steps > 0
+	known = known && b.start.Steps > 0 && b.now.Stage == nil
 	if room < 60 {
 		r.put(plain, rate+"/s  "+gone)
 		if known {

@@ -21,6 +21,7 @@ type lines struct {
 	err    error
 	closed bool
 	start  Start
+	stage  bool // the last step was one of pretraining
 	rows   meter
 	steps  meter
 	last   time.Time // of the last line
@@ -38,13 +39,18 @@ func (l *lines) Step(p Progress) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.screen.Now()
+	if l.stage && p.Stage == nil { // the end is foretold from training's own steps
+		l.rows, l.steps = newMeter(now), newMeter(now)
+	}
+	l.stage = p.Stage != nil
 	l.rows.add(int64(p.Rows), now)
 	l.steps.add(1, now)
 	if now.Sub(l.last) < linesEvery {
 		return
 	}
-	parts := []string{l.start.epoch(p.Epoch), l.start.step(p.Step), fmt.Sprintf("%s samples/s", Count(int64(l.rows.rate(now))))}
-	if left, ok := l.steps.left(l.start.Steps-p.Step, now); ok && l.start.Steps > 0 {
+	epoch, step := l.start.at(p.Stage, p.Epoch, p.Step)
+	parts := []string{epoch, step, fmt.Sprintf("%s samples/s", Count(int64(l.rows.rate(now))))}
+	if left, ok := l.steps.left(l.start.Steps-p.Step, now); ok && l.start.Steps > 0 && !l.stage {
 		parts = append(parts, fmt.Sprintf("left %s (ends %s)", clock(left), ends(now, left)))
 	}
 	l.print(now, strings.Join(append(parts, "lr "+short(p.LR), text(p.Train, "")), "  "))
@@ -53,7 +59,8 @@ func (l *lines) Step(p Progress) {
 func (l *lines) Epoch(e Epoch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	parts := []string{l.start.epoch(e.Epoch), "step " + Count(e.Step), seconds(e.Seconds)}
+	epoch, _ := l.start.at(e.Stage, e.Epoch, e.Step)
+	parts := []string{epoch, "step " + Count(e.Step), seconds(e.Seconds)}
 	if e.SamplesPerSec > 0 && !math.IsInf(e.SamplesPerSec, 0) {
 		parts = append(parts, Count(int64(e.SamplesPerSec))+" samples/s")
 	}
@@ -120,6 +127,15 @@ func (s Start) text() string {
 	add(s.Kernel != "", "%s", s.Kernel)
 	add(s.Step > 0, "going on from step %s", Count(s.Step))
 	return strings.Join(parts, ", ")
+}
+
+// at says where a run is: the epoch and the step, of how many where that is
+// known.
+func (s Start) at(stage *Stage, epoch int, step int64) (string, string) {
+	if stage != nil {
+		return stage.epoch(epoch), "step " + Count(step)
+	}
+	return s.epoch(epoch), s.step(step)
 }
 
 // epoch is the number of an epoch, of how many.

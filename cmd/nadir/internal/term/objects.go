@@ -31,8 +31,15 @@ func (o *objects) Start(s Start) {
 func (o *objects) Step(Progress) {}
 
 func (o *objects) Epoch(e Epoch) {
+	var stage Stage
+	if e.Stage != nil {
+		stage = *e.Stage
+	}
 	o.print(struct {
 		Event         string   `json:"event"`
+		Stage         int      `json:"stage,omitempty"`
+		Kind          string   `json:"kind,omitempty"`
+		Layers        string   `json:"layers,omitempty"`
 		Epoch         int      `json:"epoch"`
 		Step          int64    `json:"step"`
 		Seconds       *float64 `json:"seconds"`
@@ -40,7 +47,7 @@ func (o *objects) Epoch(e Epoch) {
 		LR            *float64 `json:"lr"`
 		Train         Values   `json:"train"`
 		Val           Values   `json:"val"`
-	}{"epoch", e.Epoch, e.Step, finite(e.Seconds), finite(e.SamplesPerSec), finite(e.LR), e.Train, e.Val})
+	}{"epoch", stage.Number, stage.Kind, stage.Layers, e.Epoch, e.Step, finite(e.Seconds), finite(e.SamplesPerSec), finite(e.LR), e.Train, e.Val})
 }
 
 func (o *objects) Saved(string) {}

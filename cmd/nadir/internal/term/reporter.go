@@ -2,6 +2,7 @@ package term
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 )
 
@@ -46,6 +47,21 @@ type Progress struct {
 	Train    Values
 	LR       float64
 	GradNorm float64 // 0 where it is not measured
+	Stage    *Stage  // nil in training itself
+}
+
+// A Stage is a part of pretraining: its epochs are counted by themselves, and
+// its steps with those of the stages before it.
+type Stage struct {
+	Number int    // from 1
+	Kind   string // such as autoencoder
+	Layers string // that are trained
+	Epochs int    // planned
+}
+
+// epoch is the number of an epoch, of how many, with what is trained.
+func (s *Stage) epoch(n int) string {
+	return fmt.Sprintf("stage %d %s %s  epoch %d/%d", s.Number, s.Kind, s.Layers, n, s.Epochs)
 }
 
 // Epoch is the outcome of an epoch. Val is nil where nothing is validated, Best
@@ -58,6 +74,7 @@ type Epoch struct {
 	LR            float64
 	Train, Val    Values
 	Best          *Best
+	Stage         *Stage // nil in training itself
 }
 
 // Best is the best epoch so far.
