@@ -11,12 +11,9 @@ import (
 	"github.com/nadir-ml/nadir/ckpt"
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/data/digits"
-	"github.com/nadir-ml/nadir/loss"
 	"github.com/nadir-ml/nadir/nn"
-	"github.com/nadir-ml/nadir/optim"
 	"github.com/nadir-ml/nadir/param"
 	"github.com/nadir-ml/nadir/spec"
-	"github.com/nadir-ml/nadir/tensor"
 	"github.com/nadir-ml/nadir/train"
 )
 
@@ -79,14 +76,6 @@ func text(s *param.Set) string {
 	return out.String()
 }
 
-var (
-	_ = ckpt.Store{}
-	_ = filepath.Join
-	_ = loss.MSE{}
-	_ = optim.SGD{}
-	_ = tensor.Float32
-)
-
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	tr, val := digits.New(1, 400, 200)
@@ -109,8 +98,13 @@ func TestKinds(t *testing.T) {
 		if len(h) != tc.epochs {
 			t.Errorf("%s: %d epochs, want %d", tc.stages, len(h), tc.epochs)
 		}
+		name, rises := strings.CutPrefix(tc.better, "+")
+		first, _ := h[0].Val.Get(name)
 		for _, e := range h {
-			t.Log(e.Stage, e.Kind, e.Layers, e.Epoch.Epoch, e.Step, e.Train, e.Val)
+			last, ok := e.Val.Get(name)
+			if e.Layers == h[0].Layers && e.Epoch.Epoch == p.parts[0].common.epochs() && (!ok || rises != (last > first)) {
+				t.Errorf("%s: %s goes from %g to %g", tc.stages, name, first, last)
+			}
 		}
 		if string(before.Value("hidden1/kernel").Bytes()) == string(n.Params.Value("hidden1/kernel").Bytes()) {
 			t.Errorf("%s: hidden1 is as it was", tc.stages)
@@ -118,5 +112,118 @@ func TestKinds(t *testing.T) {
 		if string(before.Value("logits/kernel").Bytes()) != string(n.Params.Value("logits/kernel").Bytes()) {
 			t.Errorf("%s: the head has changed", tc.stages)
 		}
+	}
+}
+
+// TestResume stops a pretraining after every step, within a stage and between two,
+// and goes on from the checkpoint on another number of threads: the parameters and
+// the history are those of one that was never stopped.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	tr, val := digits.New(1, 60, 30)
+	const stages = `[{"kind":"rbm","method":"pcd","chains":5,"epochs":2,"batch":20,"optim":{"name":"sgd","momentum":0.9}},
+		{"kind":"denoising","epochs":2,"noise":"salt_pepper"},{"kind":"autoencoder","greedy":false,"tied":false,"epochs":1,"noise_level":0}]`
+	list := strings.Replace(stages, `,"noise_level":0`, "", 1)
+	model := nn.Sequential{nn.Flatten{}, nn.BatchNorm{}, nn.Dense{Units: 12, Act: act.Sigmoid{}, Name: "hidden1"}, nn.BatchNorm{},
+		nn.Activation{Act: act.Sigmoid{}}, nn.Dense{Units: 8, Act: act.Sigmoid{}, Name: "hidden2"}, nn.Dense{Units: 10}}
+	list = strings.Replace(list, `"kind":"rbm"`, `"kind":"rbm","visible":"gaussian"`, 1)
+	cfg := Config{Train: tr, Val: val, Seed: 3, Threads: 1}
+	n := netOf(t, model, tr)
+	whole := run(t, n, list, cfg)
+	want, history := text(n.Params), fmt.Sprint(stripped(whole.History()))
+	cfg.Threads = 2
+	m := netOf(t, model, tr)
+	if run(t, m, list, cfg); text(m.Params) != want {
+		t.Error("two threads make other bytes")
+	}
+	for stop := range int(whole.Taken()) + 1 {
+		store := ckpt.Store{Dir: filepath.Join(t.TempDir(), "ckpt")}
+		a, err := New(netOf(t, model, tr), stagesOf(t, list), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stop > 0 {
+			for s, err := range a.Steps(context.Background()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if s.Taken == int64(stop) {
+					break
+				}
+			}
+		}
+		c, err := a.Save(store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Close()
+		n := netOf(t, model, tr)
+		b, err := New(n, stagesOf(t, list), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Restore(context.Background(), c); err != nil {
+			t.Fatal(err)
+		}
+		if b.Taken() != int64(stop) {
+			t.Errorf("restored at step %d, want %d", b.Taken(), stop)
+		}
+		for _, err := range b.Steps(context.Background()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !b.Over() || text(n.Params) != want {
+			t.Errorf("stopped after step %d it ends in other bytes", stop)
+		}
+		if got := fmt.Sprint(stripped(b.History())); got != history {
+			t.Errorf("stopped after step %d the history is\n%s, want\n%s", stop, got, history)
+		}
+		b.Close()
+	}
+}
+
+// stripped is a history without times.
+func stripped(h []Epoch) []Epoch {
+	for i := range h {
+		h[i].Seconds = 0
+	}
+	return h
+}
+
+// TestGreedy holds the scheme to its word: each part changes its own layer and
+// nothing else, neither those below it nor those above.
+func TestGreedy(t *testing.T) {
+	t.Parallel()
+	tr, _ := digits.New(1, 100, 10)
+	for _, kind := range []string{"rbm", "autoencoder", "denoising"} {
+		n := netOf(t, logistic(12, 10, 8), tr)
+		p, err := New(n, stagesOf(t, `[{"kind":"`+kind+`","epochs":2}]`), Config{Train: tr})
+		if err != nil {
+			t.Fatal(err)
+		}
+		was, layer := n.Params.Clone(), ""
+		check := func() {
+			for q := range was.All() {
+				same := string(q.Value.Bytes()) == string(n.Params.Value(q.Name).Bytes())
+				if mine := strings.HasPrefix(q.Name, layer+"/"); same == mine {
+					t.Errorf("%s of %s: %s has changed: %t", kind, layer, q.Name, !same)
+				}
+			}
+			was = n.Params.Clone()
+		}
+		for s, err := range p.Steps(context.Background()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if layer != "" && s.Layers != layer {
+				check()
+			}
+			layer = s.Layers
+		}
+		if check(); layer != "hidden3" {
+			t.Errorf("%s ends with %s", kind, layer)
+		}
+		p.Close()
 	}
 }
