@@ -6,16 +6,17 @@ import "golang.org/x/sys/cpu"
 
 const assembly = true
 
-// available puts avx512 before avx2, so that it has to be asked for: it is avx2
-// with wider products, and those have been assembled but not yet run on a CPU
-// that has them.
+// available lists avx512 where the processor has what compilers call its third
+// level too: masks of single lanes and shorter vectors.
 func available() []family {
 	f := []family{generic}
-	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {
+	x := &cpu.X86
+	if !x.HasAVX2 || !x.HasFMA {
 		return f
 	}
-	if cpu.X86.HasAVX512F {
+	f = append(f, avx2)
+	if x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512BW && x.HasAVX512VL {
 		f = append(f, avx512)
 	}
-	return append(f, avx2)
+	return f
 }
