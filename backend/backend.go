@@ -9,6 +9,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"time"
 
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/tensor"
@@ -68,4 +69,26 @@ type Event struct {
 	Op    string         // name in the op table
 	Path  string         // layer that made it
 	Value *tensor.Tensor // its result, valid until the next event
+}
+
+// A Profiled plan can say where its time goes.
+type Profiled interface {
+	Plan
+	// Profile begins anew to time every instruction of the runs that follow,
+	// or ends it.
+	Profile(on bool)
+	// Costs lists the instructions in the order they run in.
+	Costs() []Cost
+	// Arena is the memory of all intermediate results, in bytes.
+	Arena() int
+}
+
+// A Cost is what one instruction of a plan took. Instructions differ between
+// backends; the ops of one are those of the graph that it computes.
+type Cost struct {
+	Op    string        // what it does
+	Path  string        // layer that made it
+	Flops float64       // of matrix products; 0 of anything else
+	Best  time.Duration // of the runs so far
+	Total time.Duration
 }

@@ -18,6 +18,7 @@ type instr[T float] struct {
 	path  string
 	group *group[T]
 	node  graph.Node // of a single op
+	flops float64    // of a matrix product
 }
 
 // A compiler turns a lowered graph into instructions. Node numbers index its
@@ -105,6 +106,10 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 			in.chunks, in.run = p.chunks(), p.run
 		} else {
 			in.chunks, in.run = c.singles[in.op](c, in.node)
+			if in.op == "matmul" {
+				k := in.node.In(0).Shape().Len() / max(1, in.node.Dim(0))
+				in.flops = 2 * float64(in.node.Shape().Len()) * float64(k)
+			}
 		}
 		in.chunks = max(in.chunks, 1)
 		if in.chunks > maxChunks {

@@ -22,6 +22,7 @@ type plan[T float] struct {
 	outputs []output
 	guards  []*value[T]
 	arena   int
+	costs   []backend.Cost // of each instruction, while they are timed
 	order   []namedValue[T]
 }
 
@@ -119,15 +120,11 @@ func (p *plan[T]) Run(ctx context.Context, in backend.Inputs) error {
 	if err := p.bindInputs(in); err != nil {
 		return err
 	}
-	for _, i := range p.instrs[:p.updates] {
-		p.pool.do(&i.job)
-	}
+	p.each(0, p.updates)
 	if !p.finite() {
 		return nil
 	}
-	for _, i := range p.instrs[p.updates:] {
-		p.pool.do(&i.job)
-	}
+	p.each(p.updates, len(p.instrs))
 	for _, c := range p.copies {
 		copy(c.to.t.Bytes(), c.from.t.Bytes())
 	}

@@ -125,7 +125,7 @@ came from.`,
 
 // verbs lists the constructors of all verbs.
 var verbs = []func(*command) *cobra.Command{trainVerb, pretrainVerb, resumeVerb, evalVerb, predictVerb, summaryVerb, inspectVerb, signalVerb, lrFindVerb, initTableVerb, importVerb, dataVerb,
-	configVerb, versionVerb, completionVerb}
+	benchVerb, configVerb, versionVerb, completionVerb}
 
 // words takes a verb's words apart.
 func words(cmd *cobra.Command, args []string) (targets, keys []string, err error) {

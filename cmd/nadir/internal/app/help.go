@@ -15,12 +15,12 @@ var groups = []struct {
 	{"use", "Use and understand a model:", []string{"eval", "predict", "summary", "inspect", "signal", "init-table"}},
 	{"share", "From and to other frameworks:", []string{"import"}},
 	{"look", "Data and configuration:", []string{"data", "config"}},
-	{"other", "Other:", []string{"version", "completion", "help"}},
+	{"other", "Other:", []string{"bench", "version", "completion", "help"}},
 }
 
 // reserved are the names of verbs that this version does not have.
 var reserved = []string{
-	"transfer", "cv", "compare", "lr-find", "export", "zoo", "bench",
+	"transfer", "cv", "compare", "lr-find", "export", "zoo",
 	"doctor", "watch", "board", "report", "serve", "runs", "tune",
 }
 

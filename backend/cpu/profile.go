@@ -1,0 +1,57 @@
+package cpu
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nadir-ml/nadir/backend"
+)
+
+// Profile times the instructions from the next run on. See [backend.Profiled].
+func (p *plan[T]) Profile(on bool) {
+	p.costs = nil
+	if !on {
+		return
+	}
+	for _, in := range p.instrs {
+		p.costs = append(p.costs, backend.Cost{Op: in.describe(), Path: in.path, Flops: in.flops, Best: time.Hour})
+	}
+}
+
+// Costs are those of the runs since Profile. See [backend.Profiled].
+func (p *plan[T]) Costs() []backend.Cost { return slices.Clone(p.costs) }
+
+// Arena is the size of the arena in bytes. See [backend.Profiled].
+func (p *plan[T]) Arena() int { return p.arena }
+
+// describe names an instruction by its ops and the shape of its result.
+func (in *instr[T]) describe() string {
+	if in.group == nil {
+		return fmt.Sprintf("%s %v", in.op, in.node.Shape())
+	}
+	var ops []string
+	for _, x := range in.group.nodes {
+		ops = append(ops, x.Op().Name)
+	}
+	return fmt.Sprintf("%s %v", strings.Join(ops, " "), in.group.shape)
+}
+
+// each runs a range of instructions, timing them where that is asked for.
+func (p *plan[T]) each(from, to int) {
+	if p.costs == nil {
+		for _, in := range p.instrs[from:to] {
+			p.pool.do(&in.job)
+		}
+		return
+	}
+	for i := from; i < to; i++ {
+		start := time.Now()
+		p.pool.do(&p.instrs[i].job)
+		took := time.Since(start)
+		c := &p.costs[i]
+		c.Total += took
+		c.Best = min(c.Best, took)
+	}
+}

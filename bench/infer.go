@@ -1,0 +1,90 @@
+package bench
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/backend/cpu"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/internal/rng"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// Calls are the times of single calls, ascending.
+type Calls []time.Duration
+
+// Quantile is the time that the share q of the calls stays within.
+func (c Calls) Quantile(q float64) time.Duration {
+	return c[min(len(c)-1, int(q*float64(len(c))))]
+}
+
+// most calls that are timed one by one.
+const mostCalls = 1 << 20
+
+// calls times f call by call until the time is up.
+func calls(ctx context.Context, span time.Duration, f func() error) (Calls, error) {
+	for range 10 {
+		if err := f(); err != nil {
+			return nil, err
+		}
+	}
+	var c Calls
+	for start := time.Now(); len(c) < 10 || len(c) < mostCalls && time.Since(start) < span; {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		from := time.Now()
+		if err := f(); err != nil {
+			return nil, err
+		}
+		c = append(c, time.Since(from))
+	}
+	slices.Sort(c)
+	return c, nil
+}
+
+// random fills t with numbers from a normal distribution.
+func random(t *tensor.Tensor) {
+	r := rng.New(rng.Key(1, "bench"), 0)
+	for i := range t.Len() {
+		t.SetFlat(i, r.Norm())
+	}
+}
+
+// Infer times predictions on a batch of that size, batch normalization folded
+// into the dense layers.
+func (n Net) Infer(ctx context.Context, batch, threads int, span time.Duration) (Calls, error) {
+	tr, err := n.Trainer("sgd", threads)
+	if err != nil {
+		return nil, err
+	}
+	defer tr.Close()
+	p, err := tr.Predictor(batch)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	x := tensor.New(tensor.Float32, batch, pixels)
+	random(x)
+	in, out := []*tensor.Tensor{x}, p.Outputs()
+	return calls(ctx, span, func() error { return p.Predict(ctx, out, in) })
+}
+
+// Product times C (m×n) = A (m×k)·B (k×n) on matrices in memory.
+func Product(ctx context.Context, m, n, k, threads int, span time.Duration) (Windows, error) {
+	b := graph.New()
+	x, y := b.Input("a", graph.Float, m, k), b.Input("b", graph.Float, k, n)
+	b.Output("c", x.MatMul(y))
+	plan, err := cpu.New().Compile(b, backend.Options{Threads: threads})
+	if err != nil {
+		return nil, err
+	}
+	defer plan.Close()
+	in := backend.Inputs{Values: map[string]*tensor.Tensor{"a": tensor.New(tensor.Float32, m, k), "b": tensor.New(tensor.Float32, k, n)}}
+	for _, t := range in.Values {
+		random(t)
+	}
+	return Time(ctx, span, func() error { return plan.Run(ctx, in) })
+}

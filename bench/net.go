@@ -1,0 +1,119 @@
+package bench
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/nadir-ml/nadir/act"
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/optim"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
+	"github.com/nadir-ml/nadir/train"
+)
+
+// A Net is a model to be timed.
+type Net struct {
+	Name  string
+	Model nn.Sequential
+	// Rebuilds says that the target is the input itself, not one of ten classes.
+	Rebuilds bool
+	// Flops is the smallest arithmetic known for a training step on one sample:
+	// twice the multiply-adds of the products that the gradients need.
+	Flops float64
+	// Forward is that of a prediction.
+	Forward float64
+}
+
+const pixels, classes = 784, 10
+
+// Nets lists them all.
+func Nets() []Net {
+	relu := func(units ...int) (m nn.Sequential) {
+		for _, u := range units {
+			m = append(m, nn.Dense{Units: u, Act: act.ReLU{}})
+		}
+		return append(m, nn.Dense{Units: classes})
+	}
+	var deep nn.Sequential
+	for range 20 {
+		deep = append(deep, nn.Dense{Units: 100, Act: act.ELU{}})
+	}
+	nets := []Net{
+		{Name: "chapter", Model: nn.Sequential{
+			nn.BatchNorm{}, nn.Dense{Units: 300, Act: act.ELU{}},
+			nn.BatchNorm{}, nn.Dense{Units: 100, Act: act.ELU{}},
+			nn.BatchNorm{}, nn.Dense{Units: classes}}},
+		{Name: "plain", Model: relu(300, 100)},
+		{Name: "deep", Model: append(deep, nn.Dense{Units: classes})},
+		{Name: "wide", Model: relu(2048, 2048)},
+		{Name: "ae", Rebuilds: true, Model: nn.Sequential{
+			nn.Dense{Units: 300, Act: act.ELU{}}, nn.Dense{Units: 150, Act: act.ELU{}},
+			nn.Dense{Units: 300, Act: act.ELU{}}, nn.Dense{Units: pixels}}},
+	}
+	for i := range nets {
+		in, first := pixels, true
+		for _, l := range nets[i].Model {
+			if d, ok := l.(nn.Dense); ok {
+				macs := float64(in * d.Units)
+				nets[i].Forward += 2 * macs
+				nets[i].Flops += 6 * macs
+				if first { // the input needs no gradient
+					nets[i].Flops -= 2 * macs
+				}
+				in, first = d.Units, false
+			}
+		}
+	}
+	return nets
+}
+
+// Find is the net of that name.
+func Find(name string) (Net, error) {
+	var names []string
+	for _, n := range Nets() {
+		if n.Name == name {
+			return n, nil
+		}
+		names = append(names, n.Name)
+	}
+	if name == "lenet" {
+		return Net{}, fmt.Errorf("net lenet: it needs convolutions, which this build has no layers for; there are %s", strings.Join(names, ", "))
+	}
+	return Net{}, fmt.Errorf("no net is named %q; there are %s", name, strings.Join(append(names, "lenet"), ", "))
+}
+
+// schema says what the net's rows are.
+func (n Net) schema() data.Schema {
+	s := data.Schema{Inputs: []data.Field{{Name: "x", DType: tensor.Float32, Shape: tensor.Shape{pixels}}}}
+	if n.Rebuilds {
+		s.Targets = []data.Field{{Name: "y", DType: tensor.Float32, Shape: tensor.Shape{pixels}}}
+		return s
+	}
+	s.Targets = []data.Field{{Name: "y", DType: tensor.Int32}}
+	for c := range classes {
+		s.Classes = append(s.Classes, fmt.Sprint(c))
+	}
+	return s
+}
+
+// Trainer makes a trainer for the net whose rate is so small that nothing
+// converges, overflows or vanishes: every step does ordinary arithmetic.
+func (n Net) Trainer(rule string, threads int) (*train.Trainer, error) {
+	var o optim.Optimizer
+	if err := spec.Decode(spec.Str(rule), &o); err != nil {
+		return nil, err
+	}
+	return train.New(n.Model, train.Config{Data: n.schema(), Optim: o, Schedule: tiny{}, Metrics: []train.Metric{}, Seed: 1, Threads: threads})
+}
+
+// Normalized reports whether the net has batch normalization.
+func (n Net) Normalized() bool {
+	for _, l := range n.Model {
+		if _, ok := l.(nn.BatchNorm); ok {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,168 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A Predictor is a net compiled for predictions on batches of one size: batch
+// normalization is folded into the layers beside it ([nn.Fold]), and the weights
+// are a copy, so that training may go on. Its methods may be called
+// concurrently; each call has a plan to itself, and there are as many plans as
+// cores at most.
+type Predictor struct {
+	backend backend.Backend
+	graph   *graph.Builder
+	options backend.Options
+	float   tensor.DType
+	rows    int
+	inputs  []string
+	outputs []string
+	shapes  []tensor.Shape
+	free    chan *call // nil: a place for a plan that is not there yet
+}
+
+// A call is what one prediction has to itself.
+type call struct {
+	plan backend.Plan
+	in   backend.Inputs
+	out  []*tensor.Tensor
+}
+
+// Predictor compiles the net as it is now for batches of rows rows. Close ends
+// it.
+func (n *Net) Predictor(rows int) (*Predictor, error) {
+	if rows < 1 {
+		return nil, fmt.Errorf("predictor: want a batch of at least 1 row, got %d", rows)
+	}
+	m, set := n.Model, n.Params.Clone()
+	if s, ok := m.(nn.Sequential); ok {
+		var err error
+		if m, set, err = nn.Fold(s, n.Params); err != nil {
+			return nil, err
+		}
+	}
+	cfg := n.cfg
+	cfg.Preprocess = n.prep
+	if cfg.Preprocess == nil {
+		cfg.Preprocess = nn.Sequential{}
+	}
+	net, err := NewNet(m, set, cfg)
+	if err != nil {
+		return nil, err
+	}
+	b, _ := net.trace(predicting, rows, false)
+	if err := b.Err(); err != nil {
+		return nil, err
+	}
+	p := &Predictor{backend: cfg.Backend, graph: b, float: cfg.Float, rows: rows, inputs: net.feeds,
+		options: backend.Options{Float: cfg.Float, State: set.Value, Threads: cfg.Threads}, free: make(chan *call, runtime.GOMAXPROCS(0))}
+	for _, o := range b.Outputs() {
+		p.outputs = append(p.outputs, o.Name)
+		p.shapes = append(p.shapes, o.Node.Shape())
+	}
+	first, err := p.compile()
+	if err != nil {
+		return nil, err
+	}
+	p.free <- first
+	for range cap(p.free) - 1 {
+		p.free <- nil
+	}
+	return p, nil
+}
+
+func (p *Predictor) compile() (*call, error) {
+	plan, err := p.backend.Compile(p.graph, p.options)
+	if err != nil {
+		return nil, err
+	}
+	c := &call{plan: plan, in: backend.Inputs{Values: map[string]*tensor.Tensor{}}}
+	for _, name := range p.outputs {
+		c.out = append(c.out, plan.Output(name))
+	}
+	return c, nil
+}
+
+// Rows is the number of rows of a batch.
+func (p *Predictor) Rows() int { return p.rows }
+
+// Outputs are new tensors for [Predictor.Predict] to write to: one (rows, …)
+// for each output of the model.
+func (p *Predictor) Outputs() []*tensor.Tensor {
+	var out []*tensor.Tensor
+	for _, s := range p.shapes {
+		out = append(out, tensor.New(p.float, s...))
+	}
+	return out
+}
+
+// Predict writes to dst what the model predicts for x, a tensor (rows, …) for
+// each of its inputs: probabilities where the loss makes them so. It takes no
+// memory.
+func (p *Predictor) Predict(ctx context.Context, dst, x []*tensor.Tensor) error {
+	if len(x) != len(p.inputs) || len(dst) != len(p.outputs) {
+		return fmt.Errorf("predict: got %d inputs and %d outputs, the model has %d and %d", len(x), len(dst), len(p.inputs), len(p.outputs))
+	}
+	for i, t := range dst {
+		if want := p.shapes[i]; t.DType() != p.float || !t.Shape().Equal(want) {
+			return fmt.Errorf("predict: output %d is %v%v, the model's is %v%v", i, t.DType(), t.Shape(), p.float, want)
+		}
+	}
+	c, err := p.take(ctx)
+	if err != nil {
+		return err
+	}
+	err = c.run(ctx, p.inputs, dst, x)
+	p.free <- c
+	return err
+}
+
+// take waits for a plan that no other call has.
+func (p *Predictor) take(ctx context.Context) (*call, error) {
+	var c *call
+	select {
+	case c = <-p.free:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if c != nil {
+		return c, nil
+	}
+	c, err := p.compile()
+	if err != nil {
+		p.free <- nil
+	}
+	return c, err
+}
+
+func (c *call) run(ctx context.Context, names []string, dst, x []*tensor.Tensor) error {
+	for i, name := range names {
+		c.in.Values[name] = x[i]
+	}
+	if err := c.plan.Run(ctx, c.in); err != nil {
+		return err
+	}
+	for i, t := range dst {
+		copy(t.Bytes(), c.out[i].Bytes())
+	}
+	return nil
+}
+
+// Close waits for calls that run and ends the plans.
+func (p *Predictor) Close() error {
+	var errs []error
+	for range cap(p.free) {
+		if c := <-p.free; c != nil {
+			errs = append(errs, c.plan.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
