@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"github.com/nadir-ml/nadir/backend"
-	"github.com/nadir-ml/nadir/backend/cpu"
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/internal/rng"
 	"github.com/nadir-ml/nadir/tensor"
+	"github.com/nadir-ml/nadir/train"
 )
 
 // Calls are the times of single calls, ascending.
@@ -77,7 +77,7 @@ func Product(ctx context.Context, m, n, k, threads int, span time.Duration) (Win
 	b := graph.New()
 	x, y := b.Input("a", graph.Float, m, k), b.Input("b", graph.Float, k, n)
 	b.Output("c", x.MatMul(y))
-	plan, err := cpu.New().Compile(b, backend.Options{Threads: threads})
+	plan, err := train.DefaultBackend().Compile(b, backend.Options{Threads: threads})
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,8 @@ type Predictor struct {
 	inputs  []string
 	outputs []string
 	shapes  []tensor.Shape
-	free    chan *call // nil: a place for a plan that is not there yet
+	free    chan *call    // plans that no call has
+	more    chan struct{} // plans that may yet be made
 }
 
 // A call is what one prediction has to itself.
@@ -63,7 +64,7 @@ func (n *Net) Predictor(rows int) (*Predictor, error) {
 		return nil, err
 	}
 	p := &Predictor{backend: cfg.Backend, graph: b, float: cfg.Float, rows: rows, inputs: net.feeds,
-		options: backend.Options{Float: cfg.Float, State: set.Value, Threads: cfg.Threads}, free: make(chan *call, runtime.GOMAXPROCS(0))}
+		options: backend.Options{Float: cfg.Float, State: set.Value, Threads: cfg.Threads}, free: make(chan *call, runtime.GOMAXPROCS(0)), more: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	for _, o := range b.Outputs() {
 		p.outputs = append(p.outputs, o.Name)
 		p.shapes = append(p.shapes, o.Node.Shape())
@@ -73,8 +74,8 @@ func (n *Net) Predictor(rows int) (*Predictor, error) {
 		return nil, err
 	}
 	p.free <- first
-	for range cap(p.free) - 1 {
-		p.free <- nil
+	for range cap(p.more) - 1 {
+		p.more <- struct{}{}
 	}
 	return p, nil
 }
@@ -125,22 +126,25 @@ func (p *Predictor) Predict(ctx context.Context, dst, x []*tensor.Tensor) error 
 	return err
 }
 
-// take waits for a plan that no other call has.
+// take waits for a plan that no other call has, or makes one.
 func (p *Predictor) take(ctx context.Context) (*call, error) {
-	var c *call
 	select {
-	case c = <-p.free:
+	case c := <-p.free:
+		return c, nil
+	default:
+	}
+	select {
+	case c := <-p.free:
+		return c, nil
+	case <-p.more:
+		c, err := p.compile()
+		if err != nil {
+			p.more <- struct{}{}
+		}
+		return c, err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if c != nil {
-		return c, nil
-	}
-	c, err := p.compile()
-	if err != nil {
-		p.free <- nil
-	}
-	return c, err
 }
 
 func (c *call) run(ctx context.Context, names []string, dst, x []*tensor.Tensor) error {
@@ -160,8 +164,10 @@ func (c *call) run(ctx context.Context, names []string, dst, x []*tensor.Tensor)
 func (p *Predictor) Close() error {
 	var errs []error
 	for range cap(p.free) {
-		if c := <-p.free; c != nil {
+		select {
+		case c := <-p.free:
 			errs = append(errs, c.plan.Close())
+		case <-p.more:
 		}
 	}
 	return errors.Join(errs...)
