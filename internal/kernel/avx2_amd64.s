@@ -8,14 +8,9 @@
 // Requires: AVX, FMA3, MMX+
 TEXT ·product1(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 32(AX), DX
-	MOVQ 8(AX), BX
 	MOVQ 40(AX), CX
-	MOVQ 48(AX), SI
-	MOVQ 16(AX), DI
-	MOVQ 56(AX), R8
-	MOVQ 64(AX), R9
+	MOVQ 48(AX), CX
+	MOVQ 56(AX), DX
 	CMPQ 80(AX), $+1
 	JE   tail1
 	CMPQ 80(AX), $+2
@@ -26,68 +21,70 @@ TEXT ·product1(SB), NOSPLIT, $0-8
 	JE   tail4
 
 down:
-	MOVQ 16(AX), DI
-	MOVQ (AX), CX
-	MOVQ 72(AX), R10
+	MOVQ 16(AX), SI
+	MOVQ (AX), BX
+	MOVQ 72(AX), DI
+	MOVQ DI, 128(AX)
 
 next:
-	MOVQ   BX, R11
-	MOVQ   DI, R12
-	MOVQ   R9, R13
+	MOVQ   SI, DI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 
 fullk:
-	VMOVUPS      (R12), Y4
-	VMOVUPS      32(R12), Y5
-	VMOVUPS      64(R12), Y6
-	VMOVUPS      96(R12), Y7
-	PREFETCHT0   255(R12)
-	PREFETCHT0   191(R12)
-	VBROADCASTSS (R11), Y8
+	VMOVUPS      (DI), Y4
+	VMOVUPS      32(DI), Y5
+	VMOVUPS      64(DI), Y6
+	VMOVUPS      96(DI), Y7
+	PREFETCHT0   255(DI)
+	PREFETCHT0   191(DI)
+	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y8, Y4, Y0
 	VFMADD231PS  Y8, Y5, Y1
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	ADDQ         SI, R11
-	ADDQ         R8, R12
-	DECQ         R13
+	ADDQ         CX, R8
+	ADDQ         DX, DI
+	DECQ         R9
 	JNZ          fullk
-	MOVQ         CX, R11
+	MOVQ         BX, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           fullstore
-	VADDPS       (R11), Y0, Y0
-	VMOVUPS      Y0, (R11)
-	VADDPS       32(R11), Y1, Y1
-	VMOVUPS      Y1, 32(R11)
-	VADDPS       64(R11), Y2, Y2
-	VMOVUPS      Y2, 64(R11)
-	VADDPS       96(R11), Y3, Y3
-	VMOVUPS      Y3, 96(R11)
-	ADDQ         DX, R11
+	VADDPS       (DI), Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VADDPS       32(DI), Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	VADDPS       64(DI), Y2, Y2
+	VMOVUPS      Y2, 64(DI)
+	VADDPS       96(DI), Y3, Y3
+	VMOVUPS      Y3, 96(DI)
+	ADDQ         R8, DI
 	JMP          fulldone
 
 fullstore:
-	MOVQ    CX, R11
-	VMOVUPS Y0, (R11)
-	VMOVUPS Y1, 32(R11)
-	VMOVUPS Y2, 64(R11)
-	VMOVUPS Y3, 96(R11)
-	ADDQ    DX, R11
+	MOVQ    BX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ    R8, DI
 
 fulldone:
-	ADDQ $+128, DI
-	ADDQ $+128, CX
-	DECQ R10
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	DECQ 128(AX)
 	JNZ  next
 	DECQ 96(AX)
 	JZ   downend
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
 	JMP  down
 
 downend:
@@ -95,45 +92,46 @@ downend:
 	RET
 
 tail1:
-	MOVQ   (AX), CX
-	MOVQ   BX, R10
-	MOVQ   DI, R11
-	MOVQ   R9, R12
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
 	VXORPS Y0, Y0, Y0
 
 masked1k:
-	MOVQ         24(AX), R13
-	VMOVUPS      (R13), Y1
-	VMASKMOVPS   (R11), Y1, Y1
-	VBROADCASTSS (R10), Y2
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y1
+	VMASKMOVPS   (SI), Y1, Y1
+	VBROADCASTSS (DI), Y2
 	VFMADD231PS  Y2, Y1, Y0
-	ADDQ         SI, R10
-	ADDQ         R8, R11
-	DECQ         R12
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
 	JNZ          masked1k
-	MOVQ         24(AX), R10
-	VMOVUPS      (R10), Y1
-	MOVQ         CX, R10
+	MOVQ         24(AX), SI
+	VMOVUPS      (SI), Y1
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMASKMOVPS   (R10), Y1, Y2
+	VMASKMOVPS   (SI), Y1, Y2
 	VADDPS       Y2, Y0, Y0
-	VMASKMOVPS   Y0, Y1, (R10)
-	ADDQ         DX, R10
+	VMASKMOVPS   Y0, Y1, (SI)
+	ADDQ         DI, SI
 	JMP          masked1done
 
 masked1store:
-	MOVQ       CX, R10
-	VMASKMOVPS Y0, Y1, (R10)
-	ADDQ       DX, R10
+	MOVQ       BX, SI
+	VMASKMOVPS Y0, Y1, (SI)
+	ADDQ       DI, SI
 
 masked1done:
 	DECQ 96(AX)
 	JZ   tail1end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
 	JMP  tail1
 
 tail1end:
@@ -141,51 +139,52 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ   (AX), CX
-	MOVQ   BX, R10
-	MOVQ   DI, R11
-	MOVQ   R9, R12
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 
 masked2k:
-	VMOVUPS      (R11), Y2
-	MOVQ         24(AX), R13
-	VMOVUPS      (R13), Y3
-	VMASKMOVPS   32(R11), Y3, Y3
-	VBROADCASTSS (R10), Y4
+	VMOVUPS      (SI), Y2
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y3
+	VMASKMOVPS   32(SI), Y3, Y3
+	VBROADCASTSS (DI), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
-	ADDQ         SI, R10
-	ADDQ         R8, R11
-	DECQ         R12
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
 	JNZ          masked2k
-	MOVQ         24(AX), R10
-	VMOVUPS      (R10), Y2
-	MOVQ         CX, R10
+	MOVQ         24(AX), SI
+	VMOVUPS      (SI), Y2
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (R10), Y0, Y0
-	VMOVUPS      Y0, (R10)
-	VMASKMOVPS   32(R10), Y2, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VMASKMOVPS   32(SI), Y2, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y2, 32(R10)
-	ADDQ         DX, R10
+	VMASKMOVPS   Y1, Y2, 32(SI)
+	ADDQ         DI, SI
 	JMP          masked2done
 
 masked2store:
-	MOVQ       CX, R10
-	VMOVUPS    Y0, (R10)
-	VMASKMOVPS Y1, Y2, 32(R10)
-	ADDQ       DX, R10
+	MOVQ       BX, SI
+	VMOVUPS    Y0, (SI)
+	VMASKMOVPS Y1, Y2, 32(SI)
+	ADDQ       DI, SI
 
 masked2done:
 	DECQ 96(AX)
 	JZ   tail2end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
 	JMP  tail2
 
 tail2end:
@@ -193,57 +192,58 @@ tail2end:
 	RET
 
 tail3:
-	MOVQ   (AX), CX
-	MOVQ   BX, R10
-	MOVQ   DI, R11
-	MOVQ   R9, R12
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 
 masked3k:
-	VMOVUPS      (R11), Y3
-	VMOVUPS      32(R11), Y4
-	MOVQ         24(AX), R13
-	VMOVUPS      (R13), Y5
-	VMASKMOVPS   64(R11), Y5, Y5
-	VBROADCASTSS (R10), Y6
+	VMOVUPS      (SI), Y3
+	VMOVUPS      32(SI), Y4
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y5
+	VMASKMOVPS   64(SI), Y5, Y5
+	VBROADCASTSS (DI), Y6
 	VFMADD231PS  Y6, Y3, Y0
 	VFMADD231PS  Y6, Y4, Y1
 	VFMADD231PS  Y6, Y5, Y2
-	ADDQ         SI, R10
-	ADDQ         R8, R11
-	DECQ         R12
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
 	JNZ          masked3k
-	MOVQ         24(AX), R10
-	VMOVUPS      (R10), Y3
-	MOVQ         CX, R10
+	MOVQ         24(AX), SI
+	VMOVUPS      (SI), Y3
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
 	CMPQ         88(AX), $0x00
 	JE           masked3store
-	VADDPS       (R10), Y0, Y0
-	VMOVUPS      Y0, (R10)
-	VADDPS       32(R10), Y1, Y1
-	VMOVUPS      Y1, 32(R10)
-	VMASKMOVPS   64(R10), Y3, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMASKMOVPS   64(SI), Y3, Y0
 	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y3, 64(R10)
-	ADDQ         DX, R10
+	VMASKMOVPS   Y2, Y3, 64(SI)
+	ADDQ         DI, SI
 	JMP          masked3done
 
 masked3store:
-	MOVQ       CX, R10
-	VMOVUPS    Y0, (R10)
-	VMOVUPS    Y1, 32(R10)
-	VMASKMOVPS Y2, Y3, 64(R10)
-	ADDQ       DX, R10
+	MOVQ       BX, SI
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y1, 32(SI)
+	VMASKMOVPS Y2, Y3, 64(SI)
+	ADDQ       DI, SI
 
 masked3done:
 	DECQ 96(AX)
 	JZ   tail3end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
 	JMP  tail3
 
 tail3end:
@@ -251,63 +251,64 @@ tail3end:
 	RET
 
 tail4:
-	MOVQ   (AX), CX
-	MOVQ   BX, R10
-	MOVQ   DI, R11
-	MOVQ   R9, R12
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 
 masked4k:
-	VMOVUPS      (R11), Y4
-	VMOVUPS      32(R11), Y5
-	VMOVUPS      64(R11), Y6
-	MOVQ         24(AX), R13
-	VMOVUPS      (R13), Y7
-	VMASKMOVPS   96(R11), Y7, Y7
-	VBROADCASTSS (R10), Y8
+	VMOVUPS      (SI), Y4
+	VMOVUPS      32(SI), Y5
+	VMOVUPS      64(SI), Y6
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y7
+	VMASKMOVPS   96(SI), Y7, Y7
+	VBROADCASTSS (DI), Y8
 	VFMADD231PS  Y8, Y4, Y0
 	VFMADD231PS  Y8, Y5, Y1
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	ADDQ         SI, R10
-	ADDQ         R8, R11
-	DECQ         R12
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
 	JNZ          masked4k
-	MOVQ         24(AX), R10
-	VMOVUPS      (R10), Y4
-	MOVQ         CX, R10
+	MOVQ         24(AX), SI
+	VMOVUPS      (SI), Y4
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
 	CMPQ         88(AX), $0x00
 	JE           masked4store
-	VADDPS       (R10), Y0, Y0
-	VMOVUPS      Y0, (R10)
-	VADDPS       32(R10), Y1, Y1
-	VMOVUPS      Y1, 32(R10)
-	VADDPS       64(R10), Y2, Y2
-	VMOVUPS      Y2, 64(R10)
-	VMASKMOVPS   96(R10), Y4, Y0
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VADDPS       64(SI), Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VMASKMOVPS   96(SI), Y4, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y4, 96(R10)
-	ADDQ         DX, R10
+	VMASKMOVPS   Y3, Y4, 96(SI)
+	ADDQ         DI, SI
 	JMP          masked4done
 
 masked4store:
-	MOVQ       CX, R10
-	VMOVUPS    Y0, (R10)
-	VMOVUPS    Y1, 32(R10)
-	VMOVUPS    Y2, 64(R10)
-	VMASKMOVPS Y3, Y4, 96(R10)
-	ADDQ       DX, R10
+	MOVQ       BX, SI
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y1, 32(SI)
+	VMOVUPS    Y2, 64(SI)
+	VMASKMOVPS Y3, Y4, 96(SI)
+	ADDQ       DI, SI
 
 masked4done:
 	DECQ 96(AX)
 	JZ   tail4end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
 	JMP  tail4
 
 tail4end:
@@ -318,14 +319,9 @@ tail4end:
 // Requires: AVX, FMA3, MMX+
 TEXT ·product2(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 32(AX), DX
-	MOVQ 8(AX), BX
-	MOVQ 40(AX), SI
-	MOVQ 48(AX), DI
-	MOVQ 16(AX), R8
-	MOVQ 56(AX), R9
-	MOVQ 64(AX), R10
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
 	CMPQ 80(AX), $+1
 	JE   tail1
 	CMPQ 80(AX), $+2
@@ -336,14 +332,15 @@ TEXT ·product2(SB), NOSPLIT, $0-8
 	JE   tail4
 
 down:
-	MOVQ 16(AX), R8
-	MOVQ (AX), CX
-	MOVQ 72(AX), R11
+	MOVQ 16(AX), DI
+	MOVQ (AX), SI
+	MOVQ 72(AX), R8
+	MOVQ R8, 128(AX)
 
 next:
-	MOVQ   BX, R12
-	MOVQ   R8, R13
-	MOVQ   R10, R14
+	MOVQ   DI, R8
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -354,73 +351,74 @@ next:
 	VXORPS Y7, Y7, Y7
 
 fullk:
-	VMOVUPS      (R13), Y8
-	VMOVUPS      32(R13), Y9
-	VMOVUPS      64(R13), Y10
-	VMOVUPS      96(R13), Y11
-	PREFETCHT0   255(R13)
-	PREFETCHT0   191(R13)
-	VBROADCASTSS (R12), Y12
+	VMOVUPS      (R8), Y8
+	VMOVUPS      32(R8), Y9
+	VMOVUPS      64(R8), Y10
+	VMOVUPS      96(R8), Y11
+	PREFETCHT0   255(R8)
+	PREFETCHT0   191(R8)
+	VBROADCASTSS (R9), Y12
 	VFMADD231PS  Y12, Y8, Y0
 	VFMADD231PS  Y12, Y9, Y1
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS (R12)(SI*1), Y12
+	VBROADCASTSS (R9)(CX*1), Y12
 	VFMADD231PS  Y12, Y8, Y4
 	VFMADD231PS  Y12, Y9, Y5
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	ADDQ         DI, R12
-	ADDQ         R9, R13
-	DECQ         R14
+	ADDQ         DX, R9
+	ADDQ         BX, R8
+	DECQ         R10
 	JNZ          fullk
-	MOVQ         CX, R12
+	MOVQ         SI, R8
+	MOVQ         32(AX), R9
 	CMPQ         88(AX), $0x00
 	JE           fullstore
-	VADDPS       (R12), Y0, Y0
-	VMOVUPS      Y0, (R12)
-	VADDPS       32(R12), Y1, Y1
-	VMOVUPS      Y1, 32(R12)
-	VADDPS       64(R12), Y2, Y2
-	VMOVUPS      Y2, 64(R12)
-	VADDPS       96(R12), Y3, Y3
-	VMOVUPS      Y3, 96(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Y4, Y4
-	VMOVUPS      Y4, (R12)
-	VADDPS       32(R12), Y5, Y5
-	VMOVUPS      Y5, 32(R12)
-	VADDPS       64(R12), Y6, Y6
-	VMOVUPS      Y6, 64(R12)
-	VADDPS       96(R12), Y7, Y7
-	VMOVUPS      Y7, 96(R12)
-	ADDQ         DX, R12
+	VADDPS       (R8), Y0, Y0
+	VMOVUPS      Y0, (R8)
+	VADDPS       32(R8), Y1, Y1
+	VMOVUPS      Y1, 32(R8)
+	VADDPS       64(R8), Y2, Y2
+	VMOVUPS      Y2, 64(R8)
+	VADDPS       96(R8), Y3, Y3
+	VMOVUPS      Y3, 96(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Y4, Y4
+	VMOVUPS      Y4, (R8)
+	VADDPS       32(R8), Y5, Y5
+	VMOVUPS      Y5, 32(R8)
+	VADDPS       64(R8), Y6, Y6
+	VMOVUPS      Y6, 64(R8)
+	VADDPS       96(R8), Y7, Y7
+	VMOVUPS      Y7, 96(R8)
+	ADDQ         R9, R8
 	JMP          fulldone
 
 fullstore:
-	MOVQ    CX, R12
-	VMOVUPS Y0, (R12)
-	VMOVUPS Y1, 32(R12)
-	VMOVUPS Y2, 64(R12)
-	VMOVUPS Y3, 96(R12)
-	ADDQ    DX, R12
-	VMOVUPS Y4, (R12)
-	VMOVUPS Y5, 32(R12)
-	VMOVUPS Y6, 64(R12)
-	VMOVUPS Y7, 96(R12)
-	ADDQ    DX, R12
+	MOVQ    SI, R8
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, 64(R8)
+	VMOVUPS Y3, 96(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
+	VMOVUPS Y6, 64(R8)
+	VMOVUPS Y7, 96(R8)
+	ADDQ    R9, R8
 
 fulldone:
-	ADDQ $+128, R8
-	ADDQ $+128, CX
-	DECQ R11
+	ADDQ $+128, DI
+	ADDQ $+128, SI
+	DECQ 128(AX)
 	JNZ  next
 	DECQ 96(AX)
 	JZ   downend
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  down
 
 downend:
@@ -428,54 +426,55 @@ downend:
 	RET
 
 tail1:
-	MOVQ   (AX), CX
-	MOVQ   BX, R11
-	MOVQ   R8, R12
-	MOVQ   R10, R13
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 
 masked1k:
-	MOVQ         24(AX), R14
-	VMOVUPS      (R14), Y2
-	VMASKMOVPS   (R12), Y2, Y2
-	VBROADCASTSS (R11), Y3
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y2
+	VMASKMOVPS   (DI), Y2, Y2
+	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y2, Y0
-	VBROADCASTSS (R11)(SI*1), Y3
+	VBROADCASTSS (R8)(CX*1), Y3
 	VFMADD231PS  Y3, Y2, Y1
-	ADDQ         DI, R11
-	ADDQ         R9, R12
-	DECQ         R13
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
 	JNZ          masked1k
-	MOVQ         24(AX), R11
-	VMOVUPS      (R11), Y2
-	MOVQ         CX, R11
+	MOVQ         24(AX), DI
+	VMOVUPS      (DI), Y2
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMASKMOVPS   (R11), Y2, Y3
+	VMASKMOVPS   (DI), Y2, Y3
 	VADDPS       Y3, Y0, Y0
-	VMASKMOVPS   Y0, Y2, (R11)
-	ADDQ         DX, R11
-	VMASKMOVPS   (R11), Y2, Y0
+	VMASKMOVPS   Y0, Y2, (DI)
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y2, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y2, (R11)
-	ADDQ         DX, R11
+	VMASKMOVPS   Y1, Y2, (DI)
+	ADDQ         R8, DI
 	JMP          masked1done
 
 masked1store:
-	MOVQ       CX, R11
-	VMASKMOVPS Y0, Y2, (R11)
-	ADDQ       DX, R11
-	VMASKMOVPS Y1, Y2, (R11)
-	ADDQ       DX, R11
+	MOVQ       SI, DI
+	VMASKMOVPS Y0, Y2, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y1, Y2, (DI)
+	ADDQ       R8, DI
 
 masked1done:
 	DECQ 96(AX)
 	JZ   tail1end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  tail1
 
 tail1end:
@@ -483,65 +482,66 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ   (AX), CX
-	MOVQ   BX, R11
-	MOVQ   R8, R12
-	MOVQ   R10, R13
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 
 masked2k:
-	VMOVUPS      (R12), Y4
-	MOVQ         24(AX), R14
-	VMOVUPS      (R14), Y5
-	VMASKMOVPS   32(R12), Y5, Y5
-	VBROADCASTSS (R11), Y6
+	VMOVUPS      (DI), Y4
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y5
+	VMASKMOVPS   32(DI), Y5, Y5
+	VBROADCASTSS (R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS (R11)(SI*1), Y6
+	VBROADCASTSS (R8)(CX*1), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         DI, R11
-	ADDQ         R9, R12
-	DECQ         R13
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
 	JNZ          masked2k
-	MOVQ         24(AX), R11
-	VMOVUPS      (R11), Y4
-	MOVQ         CX, R11
+	MOVQ         24(AX), DI
+	VMOVUPS      (DI), Y4
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (R11), Y0, Y0
-	VMOVUPS      Y0, (R11)
-	VMASKMOVPS   32(R11), Y4, Y0
+	VADDPS       (DI), Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VMASKMOVPS   32(DI), Y4, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y4, 32(R11)
-	ADDQ         DX, R11
-	VADDPS       (R11), Y2, Y2
-	VMOVUPS      Y2, (R11)
-	VMASKMOVPS   32(R11), Y4, Y0
+	VMASKMOVPS   Y1, Y4, 32(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VMASKMOVPS   32(DI), Y4, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y4, 32(R11)
-	ADDQ         DX, R11
+	VMASKMOVPS   Y3, Y4, 32(DI)
+	ADDQ         R8, DI
 	JMP          masked2done
 
 masked2store:
-	MOVQ       CX, R11
-	VMOVUPS    Y0, (R11)
-	VMASKMOVPS Y1, Y4, 32(R11)
-	ADDQ       DX, R11
-	VMOVUPS    Y2, (R11)
-	VMASKMOVPS Y3, Y4, 32(R11)
-	ADDQ       DX, R11
+	MOVQ       SI, DI
+	VMOVUPS    Y0, (DI)
+	VMASKMOVPS Y1, Y4, 32(DI)
+	ADDQ       R8, DI
+	VMOVUPS    Y2, (DI)
+	VMASKMOVPS Y3, Y4, 32(DI)
+	ADDQ       R8, DI
 
 masked2done:
 	DECQ 96(AX)
 	JZ   tail2end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  tail2
 
 tail2end:
@@ -549,10 +549,10 @@ tail2end:
 	RET
 
 tail3:
-	MOVQ   (AX), CX
-	MOVQ   BX, R11
-	MOVQ   R8, R12
-	MOVQ   R10, R13
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -561,64 +561,65 @@ tail3:
 	VXORPS Y5, Y5, Y5
 
 masked3k:
-	VMOVUPS      (R12), Y6
-	VMOVUPS      32(R12), Y7
-	MOVQ         24(AX), R14
-	VMOVUPS      (R14), Y8
-	VMASKMOVPS   64(R12), Y8, Y8
-	VBROADCASTSS (R11), Y9
+	VMOVUPS      (DI), Y6
+	VMOVUPS      32(DI), Y7
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y8
+	VMASKMOVPS   64(DI), Y8, Y8
+	VBROADCASTSS (R8), Y9
 	VFMADD231PS  Y9, Y6, Y0
 	VFMADD231PS  Y9, Y7, Y1
 	VFMADD231PS  Y9, Y8, Y2
-	VBROADCASTSS (R11)(SI*1), Y9
+	VBROADCASTSS (R8)(CX*1), Y9
 	VFMADD231PS  Y9, Y6, Y3
 	VFMADD231PS  Y9, Y7, Y4
 	VFMADD231PS  Y9, Y8, Y5
-	ADDQ         DI, R11
-	ADDQ         R9, R12
-	DECQ         R13
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
 	JNZ          masked3k
-	MOVQ         24(AX), R11
-	VMOVUPS      (R11), Y6
-	MOVQ         CX, R11
+	MOVQ         24(AX), DI
+	VMOVUPS      (DI), Y6
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           masked3store
-	VADDPS       (R11), Y0, Y0
-	VMOVUPS      Y0, (R11)
-	VADDPS       32(R11), Y1, Y1
-	VMOVUPS      Y1, 32(R11)
-	VMASKMOVPS   64(R11), Y6, Y0
+	VADDPS       (DI), Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VADDPS       32(DI), Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMASKMOVPS   64(DI), Y6, Y0
 	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y6, 64(R11)
-	ADDQ         DX, R11
-	VADDPS       (R11), Y3, Y3
-	VMOVUPS      Y3, (R11)
-	VADDPS       32(R11), Y4, Y4
-	VMOVUPS      Y4, 32(R11)
-	VMASKMOVPS   64(R11), Y6, Y0
+	VMASKMOVPS   Y2, Y6, 64(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VADDPS       32(DI), Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMASKMOVPS   64(DI), Y6, Y0
 	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y6, 64(R11)
-	ADDQ         DX, R11
+	VMASKMOVPS   Y5, Y6, 64(DI)
+	ADDQ         R8, DI
 	JMP          masked3done
 
 masked3store:
-	MOVQ       CX, R11
-	VMOVUPS    Y0, (R11)
-	VMOVUPS    Y1, 32(R11)
-	VMASKMOVPS Y2, Y6, 64(R11)
-	ADDQ       DX, R11
-	VMOVUPS    Y3, (R11)
-	VMOVUPS    Y4, 32(R11)
-	VMASKMOVPS Y5, Y6, 64(R11)
-	ADDQ       DX, R11
+	MOVQ       SI, DI
+	VMOVUPS    Y0, (DI)
+	VMOVUPS    Y1, 32(DI)
+	VMASKMOVPS Y2, Y6, 64(DI)
+	ADDQ       R8, DI
+	VMOVUPS    Y3, (DI)
+	VMOVUPS    Y4, 32(DI)
+	VMASKMOVPS Y5, Y6, 64(DI)
+	ADDQ       R8, DI
 
 masked3done:
 	DECQ 96(AX)
 	JZ   tail3end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  tail3
 
 tail3end:
@@ -626,10 +627,10 @@ tail3end:
 	RET
 
 tail4:
-	MOVQ   (AX), CX
-	MOVQ   BX, R11
-	MOVQ   R8, R12
-	MOVQ   R10, R13
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -640,73 +641,74 @@ tail4:
 	VXORPS Y7, Y7, Y7
 
 masked4k:
-	VMOVUPS      (R12), Y8
-	VMOVUPS      32(R12), Y9
-	VMOVUPS      64(R12), Y10
-	MOVQ         24(AX), R14
-	VMOVUPS      (R14), Y11
-	VMASKMOVPS   96(R12), Y11, Y11
-	VBROADCASTSS (R11), Y12
+	VMOVUPS      (DI), Y8
+	VMOVUPS      32(DI), Y9
+	VMOVUPS      64(DI), Y10
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y11
+	VMASKMOVPS   96(DI), Y11, Y11
+	VBROADCASTSS (R8), Y12
 	VFMADD231PS  Y12, Y8, Y0
 	VFMADD231PS  Y12, Y9, Y1
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS (R11)(SI*1), Y12
+	VBROADCASTSS (R8)(CX*1), Y12
 	VFMADD231PS  Y12, Y8, Y4
 	VFMADD231PS  Y12, Y9, Y5
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	ADDQ         DI, R11
-	ADDQ         R9, R12
-	DECQ         R13
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
 	JNZ          masked4k
-	MOVQ         24(AX), R11
-	VMOVUPS      (R11), Y8
-	MOVQ         CX, R11
+	MOVQ         24(AX), DI
+	VMOVUPS      (DI), Y8
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           masked4store
-	VADDPS       (R11), Y0, Y0
-	VMOVUPS      Y0, (R11)
-	VADDPS       32(R11), Y1, Y1
-	VMOVUPS      Y1, 32(R11)
-	VADDPS       64(R11), Y2, Y2
-	VMOVUPS      Y2, 64(R11)
-	VMASKMOVPS   96(R11), Y8, Y0
+	VADDPS       (DI), Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VADDPS       32(DI), Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	VADDPS       64(DI), Y2, Y2
+	VMOVUPS      Y2, 64(DI)
+	VMASKMOVPS   96(DI), Y8, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y8, 96(R11)
-	ADDQ         DX, R11
-	VADDPS       (R11), Y4, Y4
-	VMOVUPS      Y4, (R11)
-	VADDPS       32(R11), Y5, Y5
-	VMOVUPS      Y5, 32(R11)
-	VADDPS       64(R11), Y6, Y6
-	VMOVUPS      Y6, 64(R11)
-	VMASKMOVPS   96(R11), Y8, Y0
+	VMASKMOVPS   Y3, Y8, 96(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VADDPS       32(DI), Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VADDPS       64(DI), Y6, Y6
+	VMOVUPS      Y6, 64(DI)
+	VMASKMOVPS   96(DI), Y8, Y0
 	VADDPS       Y0, Y7, Y7
-	VMASKMOVPS   Y7, Y8, 96(R11)
-	ADDQ         DX, R11
+	VMASKMOVPS   Y7, Y8, 96(DI)
+	ADDQ         R8, DI
 	JMP          masked4done
 
 masked4store:
-	MOVQ       CX, R11
-	VMOVUPS    Y0, (R11)
-	VMOVUPS    Y1, 32(R11)
-	VMOVUPS    Y2, 64(R11)
-	VMASKMOVPS Y3, Y8, 96(R11)
-	ADDQ       DX, R11
-	VMOVUPS    Y4, (R11)
-	VMOVUPS    Y5, 32(R11)
-	VMOVUPS    Y6, 64(R11)
-	VMASKMOVPS Y7, Y8, 96(R11)
-	ADDQ       DX, R11
+	MOVQ       SI, DI
+	VMOVUPS    Y0, (DI)
+	VMOVUPS    Y1, 32(DI)
+	VMOVUPS    Y2, 64(DI)
+	VMASKMOVPS Y3, Y8, 96(DI)
+	ADDQ       R8, DI
+	VMOVUPS    Y4, (DI)
+	VMOVUPS    Y5, 32(DI)
+	VMOVUPS    Y6, 64(DI)
+	VMASKMOVPS Y7, Y8, 96(DI)
+	ADDQ       R8, DI
 
 masked4done:
 	DECQ 96(AX)
 	JZ   tail4end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  tail4
 
 tail4end:
@@ -717,14 +719,9 @@ tail4end:
 // Requires: AVX, FMA3, MMX+
 TEXT ·product3(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 32(AX), DX
-	MOVQ 8(AX), BX
-	MOVQ 40(AX), SI
-	MOVQ 48(AX), DI
-	MOVQ 16(AX), R8
-	MOVQ 56(AX), R9
-	MOVQ 64(AX), R10
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
 	CMPQ 80(AX), $+1
 	JE   tail1
 	CMPQ 80(AX), $+2
@@ -733,14 +730,15 @@ TEXT ·product3(SB), NOSPLIT, $0-8
 	JE   tail3
 
 down:
-	MOVQ 16(AX), R8
-	MOVQ (AX), CX
-	MOVQ 72(AX), R11
+	MOVQ 16(AX), DI
+	MOVQ (AX), SI
+	MOVQ 72(AX), R8
+	MOVQ R8, 128(AX)
 
 next:
-	MOVQ   BX, R12
-	MOVQ   R8, R13
-	MOVQ   R10, R14
+	MOVQ   DI, R8
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -752,79 +750,80 @@ next:
 	VXORPS Y8, Y8, Y8
 
 fullk:
-	VMOVUPS      (R13), Y9
-	VMOVUPS      32(R13), Y10
-	VMOVUPS      64(R13), Y11
-	PREFETCHT0   191(R13)
-	PREFETCHT0   127(R13)
-	VBROADCASTSS (R12), Y12
+	VMOVUPS      (R8), Y9
+	VMOVUPS      32(R8), Y10
+	VMOVUPS      64(R8), Y11
+	PREFETCHT0   191(R8)
+	PREFETCHT0   127(R8)
+	VBROADCASTSS (R9), Y12
 	VFMADD231PS  Y12, Y9, Y0
 	VFMADD231PS  Y12, Y10, Y1
 	VFMADD231PS  Y12, Y11, Y2
-	VBROADCASTSS (R12)(SI*1), Y12
+	VBROADCASTSS (R9)(CX*1), Y12
 	VFMADD231PS  Y12, Y9, Y3
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS (R12)(SI*2), Y12
+	VBROADCASTSS (R9)(CX*2), Y12
 	VFMADD231PS  Y12, Y9, Y6
 	VFMADD231PS  Y12, Y10, Y7
 	VFMADD231PS  Y12, Y11, Y8
-	ADDQ         DI, R12
-	ADDQ         R9, R13
-	DECQ         R14
+	ADDQ         DX, R9
+	ADDQ         BX, R8
+	DECQ         R10
 	JNZ          fullk
-	MOVQ         CX, R12
+	MOVQ         SI, R8
+	MOVQ         32(AX), R9
 	CMPQ         88(AX), $0x00
 	JE           fullstore
-	VADDPS       (R12), Y0, Y0
-	VMOVUPS      Y0, (R12)
-	VADDPS       32(R12), Y1, Y1
-	VMOVUPS      Y1, 32(R12)
-	VADDPS       64(R12), Y2, Y2
-	VMOVUPS      Y2, 64(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Y3, Y3
-	VMOVUPS      Y3, (R12)
-	VADDPS       32(R12), Y4, Y4
-	VMOVUPS      Y4, 32(R12)
-	VADDPS       64(R12), Y5, Y5
-	VMOVUPS      Y5, 64(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Y6, Y6
-	VMOVUPS      Y6, (R12)
-	VADDPS       32(R12), Y7, Y7
-	VMOVUPS      Y7, 32(R12)
-	VADDPS       64(R12), Y8, Y8
-	VMOVUPS      Y8, 64(R12)
-	ADDQ         DX, R12
+	VADDPS       (R8), Y0, Y0
+	VMOVUPS      Y0, (R8)
+	VADDPS       32(R8), Y1, Y1
+	VMOVUPS      Y1, 32(R8)
+	VADDPS       64(R8), Y2, Y2
+	VMOVUPS      Y2, 64(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Y3, Y3
+	VMOVUPS      Y3, (R8)
+	VADDPS       32(R8), Y4, Y4
+	VMOVUPS      Y4, 32(R8)
+	VADDPS       64(R8), Y5, Y5
+	VMOVUPS      Y5, 64(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Y6, Y6
+	VMOVUPS      Y6, (R8)
+	VADDPS       32(R8), Y7, Y7
+	VMOVUPS      Y7, 32(R8)
+	VADDPS       64(R8), Y8, Y8
+	VMOVUPS      Y8, 64(R8)
+	ADDQ         R9, R8
 	JMP          fulldone
 
 fullstore:
-	MOVQ    CX, R12
-	VMOVUPS Y0, (R12)
-	VMOVUPS Y1, 32(R12)
-	VMOVUPS Y2, 64(R12)
-	ADDQ    DX, R12
-	VMOVUPS Y3, (R12)
-	VMOVUPS Y4, 32(R12)
-	VMOVUPS Y5, 64(R12)
-	ADDQ    DX, R12
-	VMOVUPS Y6, (R12)
-	VMOVUPS Y7, 32(R12)
-	VMOVUPS Y8, 64(R12)
-	ADDQ    DX, R12
+	MOVQ    SI, R8
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y3, (R8)
+	VMOVUPS Y4, 32(R8)
+	VMOVUPS Y5, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y6, (R8)
+	VMOVUPS Y7, 32(R8)
+	VMOVUPS Y8, 64(R8)
+	ADDQ    R9, R8
 
 fulldone:
-	ADDQ $+96, R8
-	ADDQ $+96, CX
-	DECQ R11
+	ADDQ $+96, DI
+	ADDQ $+96, SI
+	DECQ 128(AX)
 	JNZ  next
 	DECQ 96(AX)
 	JZ   downend
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  down
 
 downend:
@@ -832,63 +831,64 @@ downend:
 	RET
 
 tail1:
-	MOVQ   (AX), CX
-	MOVQ   BX, R11
-	MOVQ   R8, R12
-	MOVQ   R10, R13
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 
 masked1k:
-	MOVQ         24(AX), R14
-	VMOVUPS      (R14), Y3
-	VMASKMOVPS   (R12), Y3, Y3
-	VBROADCASTSS (R11), Y4
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y3
+	VMASKMOVPS   (DI), Y3, Y3
+	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y4, Y3, Y0
-	VBROADCASTSS (R11)(SI*1), Y4
+	VBROADCASTSS (R8)(CX*1), Y4
 	VFMADD231PS  Y4, Y3, Y1
-	VBROADCASTSS (R11)(SI*2), Y4
+	VBROADCASTSS (R8)(CX*2), Y4
 	VFMADD231PS  Y4, Y3, Y2
-	ADDQ         DI, R11
-	ADDQ         R9, R12
-	DECQ         R13
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
 	JNZ          masked1k
-	MOVQ         24(AX), R11
-	VMOVUPS      (R11), Y3
-	MOVQ         CX, R11
+	MOVQ         24(AX), DI
+	VMOVUPS      (DI), Y3
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMASKMOVPS   (R11), Y3, Y4
+	VMASKMOVPS   (DI), Y3, Y4
 	VADDPS       Y4, Y0, Y0
-	VMASKMOVPS   Y0, Y3, (R11)
-	ADDQ         DX, R11
-	VMASKMOVPS   (R11), Y3, Y0
+	VMASKMOVPS   Y0, Y3, (DI)
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y3, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y3, (R11)
-	ADDQ         DX, R11
-	VMASKMOVPS   (R11), Y3, Y0
+	VMASKMOVPS   Y1, Y3, (DI)
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y3, Y0
 	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y3, (R11)
-	ADDQ         DX, R11
+	VMASKMOVPS   Y2, Y3, (DI)
+	ADDQ         R8, DI
 	JMP          masked1done
 
 masked1store:
-	MOVQ       CX, R11
-	VMASKMOVPS Y0, Y3, (R11)
-	ADDQ       DX, R11
-	VMASKMOVPS Y1, Y3, (R11)
-	ADDQ       DX, R11
-	VMASKMOVPS Y2, Y3, (R11)
-	ADDQ       DX, R11
+	MOVQ       SI, DI
+	VMASKMOVPS Y0, Y3, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y1, Y3, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y2, Y3, (DI)
+	ADDQ       R8, DI
 
 masked1done:
 	DECQ 96(AX)
 	JZ   tail1end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  tail1
 
 tail1end:
@@ -896,10 +896,10 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ   (AX), CX
-	MOVQ   BX, R11
-	MOVQ   R8, R12
-	MOVQ   R10, R13
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -908,67 +908,68 @@ tail2:
 	VXORPS Y5, Y5, Y5
 
 masked2k:
-	VMOVUPS      (R12), Y6
-	MOVQ         24(AX), R14
-	VMOVUPS      (R14), Y7
-	VMASKMOVPS   32(R12), Y7, Y7
-	VBROADCASTSS (R11), Y8
+	VMOVUPS      (DI), Y6
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y7
+	VMASKMOVPS   32(DI), Y7, Y7
+	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
-	VBROADCASTSS (R11)(SI*1), Y8
+	VBROADCASTSS (R8)(CX*1), Y8
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	VBROADCASTSS (R11)(SI*2), Y8
+	VBROADCASTSS (R8)(CX*2), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
-	ADDQ         DI, R11
-	ADDQ         R9, R12
-	DECQ         R13
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
 	JNZ          masked2k
-	MOVQ         24(AX), R11
-	VMOVUPS      (R11), Y6
-	MOVQ         CX, R11
+	MOVQ         24(AX), DI
+	VMOVUPS      (DI), Y6
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (R11), Y0, Y0
-	VMOVUPS      Y0, (R11)
-	VMASKMOVPS   32(R11), Y6, Y0
+	VADDPS       (DI), Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VMASKMOVPS   32(DI), Y6, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y6, 32(R11)
-	ADDQ         DX, R11
-	VADDPS       (R11), Y2, Y2
-	VMOVUPS      Y2, (R11)
-	VMASKMOVPS   32(R11), Y6, Y0
+	VMASKMOVPS   Y1, Y6, 32(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VMASKMOVPS   32(DI), Y6, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y6, 32(R11)
-	ADDQ         DX, R11
-	VADDPS       (R11), Y4, Y4
-	VMOVUPS      Y4, (R11)
-	VMASKMOVPS   32(R11), Y6, Y0
+	VMASKMOVPS   Y3, Y6, 32(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VMASKMOVPS   32(DI), Y6, Y0
 	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y6, 32(R11)
-	ADDQ         DX, R11
+	VMASKMOVPS   Y5, Y6, 32(DI)
+	ADDQ         R8, DI
 	JMP          masked2done
 
 masked2store:
-	MOVQ       CX, R11
-	VMOVUPS    Y0, (R11)
-	VMASKMOVPS Y1, Y6, 32(R11)
-	ADDQ       DX, R11
-	VMOVUPS    Y2, (R11)
-	VMASKMOVPS Y3, Y6, 32(R11)
-	ADDQ       DX, R11
-	VMOVUPS    Y4, (R11)
-	VMASKMOVPS Y5, Y6, 32(R11)
-	ADDQ       DX, R11
+	MOVQ       SI, DI
+	VMOVUPS    Y0, (DI)
+	VMASKMOVPS Y1, Y6, 32(DI)
+	ADDQ       R8, DI
+	VMOVUPS    Y2, (DI)
+	VMASKMOVPS Y3, Y6, 32(DI)
+	ADDQ       R8, DI
+	VMOVUPS    Y4, (DI)
+	VMASKMOVPS Y5, Y6, 32(DI)
+	ADDQ       R8, DI
 
 masked2done:
 	DECQ 96(AX)
 	JZ   tail2end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  tail2
 
 tail2end:
@@ -976,10 +977,10 @@ tail2end:
 	RET
 
 tail3:
-	MOVQ   (AX), CX
-	MOVQ   BX, R11
-	MOVQ   R8, R12
-	MOVQ   R10, R13
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -991,80 +992,81 @@ tail3:
 	VXORPS Y8, Y8, Y8
 
 masked3k:
-	VMOVUPS      (R12), Y9
-	VMOVUPS      32(R12), Y10
-	MOVQ         24(AX), R14
-	VMOVUPS      (R14), Y11
-	VMASKMOVPS   64(R12), Y11, Y11
-	VBROADCASTSS (R11), Y12
+	VMOVUPS      (DI), Y9
+	VMOVUPS      32(DI), Y10
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y11
+	VMASKMOVPS   64(DI), Y11, Y11
+	VBROADCASTSS (R8), Y12
 	VFMADD231PS  Y12, Y9, Y0
 	VFMADD231PS  Y12, Y10, Y1
 	VFMADD231PS  Y12, Y11, Y2
-	VBROADCASTSS (R11)(SI*1), Y12
+	VBROADCASTSS (R8)(CX*1), Y12
 	VFMADD231PS  Y12, Y9, Y3
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS (R11)(SI*2), Y12
+	VBROADCASTSS (R8)(CX*2), Y12
 	VFMADD231PS  Y12, Y9, Y6
 	VFMADD231PS  Y12, Y10, Y7
 	VFMADD231PS  Y12, Y11, Y8
-	ADDQ         DI, R11
-	ADDQ         R9, R12
-	DECQ         R13
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
 	JNZ          masked3k
-	MOVQ         24(AX), R11
-	VMOVUPS      (R11), Y9
-	MOVQ         CX, R11
+	MOVQ         24(AX), DI
+	VMOVUPS      (DI), Y9
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           masked3store
-	VADDPS       (R11), Y0, Y0
-	VMOVUPS      Y0, (R11)
-	VADDPS       32(R11), Y1, Y1
-	VMOVUPS      Y1, 32(R11)
-	VMASKMOVPS   64(R11), Y9, Y0
+	VADDPS       (DI), Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VADDPS       32(DI), Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMASKMOVPS   64(DI), Y9, Y0
 	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y9, 64(R11)
-	ADDQ         DX, R11
-	VADDPS       (R11), Y3, Y3
-	VMOVUPS      Y3, (R11)
-	VADDPS       32(R11), Y4, Y4
-	VMOVUPS      Y4, 32(R11)
-	VMASKMOVPS   64(R11), Y9, Y0
+	VMASKMOVPS   Y2, Y9, 64(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VADDPS       32(DI), Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMASKMOVPS   64(DI), Y9, Y0
 	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y9, 64(R11)
-	ADDQ         DX, R11
-	VADDPS       (R11), Y6, Y6
-	VMOVUPS      Y6, (R11)
-	VADDPS       32(R11), Y7, Y7
-	VMOVUPS      Y7, 32(R11)
-	VMASKMOVPS   64(R11), Y9, Y0
+	VMASKMOVPS   Y5, Y9, 64(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Y6, Y6
+	VMOVUPS      Y6, (DI)
+	VADDPS       32(DI), Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMASKMOVPS   64(DI), Y9, Y0
 	VADDPS       Y0, Y8, Y8
-	VMASKMOVPS   Y8, Y9, 64(R11)
-	ADDQ         DX, R11
+	VMASKMOVPS   Y8, Y9, 64(DI)
+	ADDQ         R8, DI
 	JMP          masked3done
 
 masked3store:
-	MOVQ       CX, R11
-	VMOVUPS    Y0, (R11)
-	VMOVUPS    Y1, 32(R11)
-	VMASKMOVPS Y2, Y9, 64(R11)
-	ADDQ       DX, R11
-	VMOVUPS    Y3, (R11)
-	VMOVUPS    Y4, 32(R11)
-	VMASKMOVPS Y5, Y9, 64(R11)
-	ADDQ       DX, R11
-	VMOVUPS    Y6, (R11)
-	VMOVUPS    Y7, 32(R11)
-	VMASKMOVPS Y8, Y9, 64(R11)
-	ADDQ       DX, R11
+	MOVQ       SI, DI
+	VMOVUPS    Y0, (DI)
+	VMOVUPS    Y1, 32(DI)
+	VMASKMOVPS Y2, Y9, 64(DI)
+	ADDQ       R8, DI
+	VMOVUPS    Y3, (DI)
+	VMOVUPS    Y4, 32(DI)
+	VMASKMOVPS Y5, Y9, 64(DI)
+	ADDQ       R8, DI
+	VMOVUPS    Y6, (DI)
+	VMOVUPS    Y7, 32(DI)
+	VMASKMOVPS Y8, Y9, 64(DI)
+	ADDQ       R8, DI
 
 masked3done:
 	DECQ 96(AX)
 	JZ   tail3end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  tail3
 
 tail3end:
@@ -1073,18 +1075,12 @@ tail3end:
 
 // func product4(p *byte)
 // Requires: AVX, FMA3, MMX+
-TEXT ·product4(SB), NOSPLIT, $8-8
+TEXT ·product4(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 32(AX), DX
-	MOVQ 8(AX), BX
-	MOVQ 40(AX), SI
-	MOVQ 48(AX), DI
-	MOVQ 16(AX), R8
-	MOVQ 56(AX), R9
-	MOVQ 64(AX), R10
-	LEAQ (SI)(SI*2), R11
-	ADDQ BX, R11
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
+	LEAQ (CX)(CX*2), SI
 	CMPQ 80(AX), $+1
 	JE   tail1
 	CMPQ 80(AX), $+2
@@ -1092,14 +1088,14 @@ TEXT ·product4(SB), NOSPLIT, $8-8
 
 down:
 	MOVQ 16(AX), R8
-	MOVQ (AX), CX
-	MOVQ 72(AX), R12
+	MOVQ (AX), DI
+	MOVQ 72(AX), R9
+	MOVQ R9, 128(AX)
 
 next:
-	MOVQ   BX, R13
-	MOVQ   R11, R14
-	MOVQ   R8, R15
-	MOVQ   R10, BP
+	MOVQ   R8, R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1110,78 +1106,77 @@ next:
 	VXORPS Y7, Y7, Y7
 
 fullk:
-	VMOVUPS      (R15), Y8
-	VMOVUPS      32(R15), Y9
-	PREFETCHT0   127(R15)
-	VBROADCASTSS (R13), Y10
+	VMOVUPS      (R9), Y8
+	VMOVUPS      32(R9), Y9
+	PREFETCHT0   127(R9)
+	VBROADCASTSS (R10), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
-	VBROADCASTSS (R13)(SI*1), Y10
+	VBROADCASTSS (R10)(CX*1), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y3
-	VBROADCASTSS (R13)(SI*2), Y10
+	VBROADCASTSS (R10)(CX*2), Y10
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
-	VBROADCASTSS (R14), Y10
+	VBROADCASTSS (R10)(SI*1), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
-	ADDQ         DI, R13
-	ADDQ         DI, R14
-	ADDQ         R9, R15
-	DECQ         BP
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
 	JNZ          fullk
-	MOVQ         CX, R13
+	MOVQ         DI, R9
+	MOVQ         32(AX), R10
 	CMPQ         88(AX), $0x00
 	JE           fullstore
-	VADDPS       (R13), Y0, Y0
-	VMOVUPS      Y0, (R13)
-	VADDPS       32(R13), Y1, Y1
-	VMOVUPS      Y1, 32(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Y2, Y2
-	VMOVUPS      Y2, (R13)
-	VADDPS       32(R13), Y3, Y3
-	VMOVUPS      Y3, 32(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Y4, Y4
-	VMOVUPS      Y4, (R13)
-	VADDPS       32(R13), Y5, Y5
-	VMOVUPS      Y5, 32(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Y6, Y6
-	VMOVUPS      Y6, (R13)
-	VADDPS       32(R13), Y7, Y7
-	VMOVUPS      Y7, 32(R13)
-	ADDQ         DX, R13
+	VADDPS       (R9), Y0, Y0
+	VMOVUPS      Y0, (R9)
+	VADDPS       32(R9), Y1, Y1
+	VMOVUPS      Y1, 32(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Y2, Y2
+	VMOVUPS      Y2, (R9)
+	VADDPS       32(R9), Y3, Y3
+	VMOVUPS      Y3, 32(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Y4, Y4
+	VMOVUPS      Y4, (R9)
+	VADDPS       32(R9), Y5, Y5
+	VMOVUPS      Y5, 32(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Y6, Y6
+	VMOVUPS      Y6, (R9)
+	VADDPS       32(R9), Y7, Y7
+	VMOVUPS      Y7, 32(R9)
+	ADDQ         R10, R9
 	JMP          fulldone
 
 fullstore:
-	MOVQ    CX, R13
-	VMOVUPS Y0, (R13)
-	VMOVUPS Y1, 32(R13)
-	ADDQ    DX, R13
-	VMOVUPS Y2, (R13)
-	VMOVUPS Y3, 32(R13)
-	ADDQ    DX, R13
-	VMOVUPS Y4, (R13)
-	VMOVUPS Y5, 32(R13)
-	ADDQ    DX, R13
-	VMOVUPS Y6, (R13)
-	VMOVUPS Y7, 32(R13)
-	ADDQ    DX, R13
+	MOVQ    DI, R9
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y1, 32(R9)
+	ADDQ    R10, R9
+	VMOVUPS Y2, (R9)
+	VMOVUPS Y3, 32(R9)
+	ADDQ    R10, R9
+	VMOVUPS Y4, (R9)
+	VMOVUPS Y5, 32(R9)
+	ADDQ    R10, R9
+	VMOVUPS Y6, (R9)
+	VMOVUPS Y7, 32(R9)
+	ADDQ    R10, R9
 
 fulldone:
 	ADDQ $+64, R8
-	ADDQ $+64, CX
-	DECQ R12
+	ADDQ $+64, DI
+	DECQ 128(AX)
 	JNZ  next
 	DECQ 96(AX)
 	JZ   downend
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 112(AX), DI
+	ADDQ DI, (AX)
 	JMP  down
 
 downend:
@@ -1189,75 +1184,73 @@ downend:
 	RET
 
 tail1:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 
 masked1k:
-	MOVQ         24(AX), BP
-	VMOVUPS      (BP), Y4
-	VMASKMOVPS   (R14), Y4, Y4
-	VBROADCASTSS (R12), Y5
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y4
+	VMASKMOVPS   (R8), Y4, Y4
+	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y4, Y0
-	VBROADCASTSS (R12)(SI*1), Y5
+	VBROADCASTSS (R9)(CX*1), Y5
 	VFMADD231PS  Y5, Y4, Y1
-	VBROADCASTSS (R12)(SI*2), Y5
+	VBROADCASTSS (R9)(CX*2), Y5
 	VFMADD231PS  Y5, Y4, Y2
-	VBROADCASTSS (R13), Y5
+	VBROADCASTSS (R9)(SI*1), Y5
 	VFMADD231PS  Y5, Y4, Y3
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
+	ADDQ         DX, R9
+	ADDQ         BX, R8
+	DECQ         R10
 	JNZ          masked1k
-	MOVQ         24(AX), R12
-	VMOVUPS      (R12), Y4
-	MOVQ         CX, R12
+	MOVQ         24(AX), R8
+	VMOVUPS      (R8), Y4
+	MOVQ         DI, R8
+	MOVQ         32(AX), R9
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMASKMOVPS   (R12), Y4, Y5
+	VMASKMOVPS   (R8), Y4, Y5
 	VADDPS       Y5, Y0, Y0
-	VMASKMOVPS   Y0, Y4, (R12)
-	ADDQ         DX, R12
-	VMASKMOVPS   (R12), Y4, Y0
+	VMASKMOVPS   Y0, Y4, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   (R8), Y4, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y4, (R12)
-	ADDQ         DX, R12
-	VMASKMOVPS   (R12), Y4, Y0
+	VMASKMOVPS   Y1, Y4, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   (R8), Y4, Y0
 	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y4, (R12)
-	ADDQ         DX, R12
-	VMASKMOVPS   (R12), Y4, Y0
+	VMASKMOVPS   Y2, Y4, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   (R8), Y4, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y4, (R12)
-	ADDQ         DX, R12
+	VMASKMOVPS   Y3, Y4, (R8)
+	ADDQ         R9, R8
 	JMP          masked1done
 
 masked1store:
-	MOVQ       CX, R12
-	VMASKMOVPS Y0, Y4, (R12)
-	ADDQ       DX, R12
-	VMASKMOVPS Y1, Y4, (R12)
-	ADDQ       DX, R12
-	VMASKMOVPS Y2, Y4, (R12)
-	ADDQ       DX, R12
-	VMASKMOVPS Y3, Y4, (R12)
-	ADDQ       DX, R12
+	MOVQ       DI, R8
+	VMASKMOVPS Y0, Y4, (R8)
+	ADDQ       R9, R8
+	VMASKMOVPS Y1, Y4, (R8)
+	ADDQ       R9, R8
+	VMASKMOVPS Y2, Y4, (R8)
+	ADDQ       R9, R8
+	VMASKMOVPS Y3, Y4, (R8)
+	ADDQ       R9, R8
 
 masked1done:
 	DECQ 96(AX)
 	JZ   tail1end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 112(AX), DI
+	ADDQ DI, (AX)
 	JMP  tail1
 
 tail1end:
@@ -1265,11 +1258,10 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1280,81 +1272,80 @@ tail2:
 	VXORPS Y7, Y7, Y7
 
 masked2k:
-	VMOVUPS      (R14), Y8
-	MOVQ         24(AX), BP
-	VMOVUPS      (BP), Y9
-	VMASKMOVPS   32(R14), Y9, Y9
-	VBROADCASTSS (R12), Y10
+	VMOVUPS      (R8), Y8
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y9
+	VMASKMOVPS   32(R8), Y9, Y9
+	VBROADCASTSS (R9), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
-	VBROADCASTSS (R12)(SI*1), Y10
+	VBROADCASTSS (R9)(CX*1), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y3
-	VBROADCASTSS (R12)(SI*2), Y10
+	VBROADCASTSS (R9)(CX*2), Y10
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
-	VBROADCASTSS (R13), Y10
+	VBROADCASTSS (R9)(SI*1), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
+	ADDQ         DX, R9
+	ADDQ         BX, R8
+	DECQ         R10
 	JNZ          masked2k
-	MOVQ         24(AX), R12
-	VMOVUPS      (R12), Y8
-	MOVQ         CX, R12
+	MOVQ         24(AX), R8
+	VMOVUPS      (R8), Y8
+	MOVQ         DI, R8
+	MOVQ         32(AX), R9
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (R12), Y0, Y0
-	VMOVUPS      Y0, (R12)
-	VMASKMOVPS   32(R12), Y8, Y0
+	VADDPS       (R8), Y0, Y0
+	VMOVUPS      Y0, (R8)
+	VMASKMOVPS   32(R8), Y8, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y8, 32(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Y2, Y2
-	VMOVUPS      Y2, (R12)
-	VMASKMOVPS   32(R12), Y8, Y0
+	VMASKMOVPS   Y1, Y8, 32(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Y2, Y2
+	VMOVUPS      Y2, (R8)
+	VMASKMOVPS   32(R8), Y8, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y8, 32(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Y4, Y4
-	VMOVUPS      Y4, (R12)
-	VMASKMOVPS   32(R12), Y8, Y0
+	VMASKMOVPS   Y3, Y8, 32(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Y4, Y4
+	VMOVUPS      Y4, (R8)
+	VMASKMOVPS   32(R8), Y8, Y0
 	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y8, 32(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Y6, Y6
-	VMOVUPS      Y6, (R12)
-	VMASKMOVPS   32(R12), Y8, Y0
+	VMASKMOVPS   Y5, Y8, 32(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Y6, Y6
+	VMOVUPS      Y6, (R8)
+	VMASKMOVPS   32(R8), Y8, Y0
 	VADDPS       Y0, Y7, Y7
-	VMASKMOVPS   Y7, Y8, 32(R12)
-	ADDQ         DX, R12
+	VMASKMOVPS   Y7, Y8, 32(R8)
+	ADDQ         R9, R8
 	JMP          masked2done
 
 masked2store:
-	MOVQ       CX, R12
-	VMOVUPS    Y0, (R12)
-	VMASKMOVPS Y1, Y8, 32(R12)
-	ADDQ       DX, R12
-	VMOVUPS    Y2, (R12)
-	VMASKMOVPS Y3, Y8, 32(R12)
-	ADDQ       DX, R12
-	VMOVUPS    Y4, (R12)
-	VMASKMOVPS Y5, Y8, 32(R12)
-	ADDQ       DX, R12
-	VMOVUPS    Y6, (R12)
-	VMASKMOVPS Y7, Y8, 32(R12)
-	ADDQ       DX, R12
+	MOVQ       DI, R8
+	VMOVUPS    Y0, (R8)
+	VMASKMOVPS Y1, Y8, 32(R8)
+	ADDQ       R9, R8
+	VMOVUPS    Y2, (R8)
+	VMASKMOVPS Y3, Y8, 32(R8)
+	ADDQ       R9, R8
+	VMOVUPS    Y4, (R8)
+	VMASKMOVPS Y5, Y8, 32(R8)
+	ADDQ       R9, R8
+	VMOVUPS    Y6, (R8)
+	VMASKMOVPS Y7, Y8, 32(R8)
+	ADDQ       R9, R8
 
 masked2done:
 	DECQ 96(AX)
 	JZ   tail2end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 112(AX), DI
+	ADDQ DI, (AX)
 	JMP  tail2
 
 tail2end:
@@ -1363,18 +1354,12 @@ tail2end:
 
 // func product5(p *byte)
 // Requires: AVX, FMA3, MMX+
-TEXT ·product5(SB), NOSPLIT, $8-8
+TEXT ·product5(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 32(AX), DX
-	MOVQ 8(AX), BX
-	MOVQ 40(AX), SI
-	MOVQ 48(AX), DI
-	MOVQ 16(AX), R8
-	MOVQ 56(AX), R9
-	MOVQ 64(AX), R10
-	LEAQ (SI)(SI*2), R11
-	ADDQ BX, R11
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
+	LEAQ (CX)(CX*2), SI
 	CMPQ 80(AX), $+1
 	JE   tail1
 	CMPQ 80(AX), $+2
@@ -1382,14 +1367,14 @@ TEXT ·product5(SB), NOSPLIT, $8-8
 
 down:
 	MOVQ 16(AX), R8
-	MOVQ (AX), CX
-	MOVQ 72(AX), R12
+	MOVQ (AX), DI
+	MOVQ 72(AX), R9
+	MOVQ R9, 128(AX)
 
 next:
-	MOVQ   BX, R13
-	MOVQ   R11, R14
-	MOVQ   R8, R15
-	MOVQ   R10, BP
+	MOVQ   R8, R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1402,89 +1387,88 @@ next:
 	VXORPS Y9, Y9, Y9
 
 fullk:
-	VMOVUPS      (R15), Y10
-	VMOVUPS      32(R15), Y11
-	PREFETCHT0   127(R15)
-	VBROADCASTSS (R13), Y12
+	VMOVUPS      (R9), Y10
+	VMOVUPS      32(R9), Y11
+	PREFETCHT0   127(R9)
+	VBROADCASTSS (R10), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS (R13)(SI*1), Y12
+	VBROADCASTSS (R10)(CX*1), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS (R13)(SI*2), Y12
+	VBROADCASTSS (R10)(CX*2), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS (R14), Y12
+	VBROADCASTSS (R10)(SI*1), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS (R14)(SI*1), Y12
+	VBROADCASTSS (R10)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
-	ADDQ         DI, R13
-	ADDQ         DI, R14
-	ADDQ         R9, R15
-	DECQ         BP
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
 	JNZ          fullk
-	MOVQ         CX, R13
+	MOVQ         DI, R9
+	MOVQ         32(AX), R10
 	CMPQ         88(AX), $0x00
 	JE           fullstore
-	VADDPS       (R13), Y0, Y0
-	VMOVUPS      Y0, (R13)
-	VADDPS       32(R13), Y1, Y1
-	VMOVUPS      Y1, 32(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Y2, Y2
-	VMOVUPS      Y2, (R13)
-	VADDPS       32(R13), Y3, Y3
-	VMOVUPS      Y3, 32(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Y4, Y4
-	VMOVUPS      Y4, (R13)
-	VADDPS       32(R13), Y5, Y5
-	VMOVUPS      Y5, 32(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Y6, Y6
-	VMOVUPS      Y6, (R13)
-	VADDPS       32(R13), Y7, Y7
-	VMOVUPS      Y7, 32(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Y8, Y8
-	VMOVUPS      Y8, (R13)
-	VADDPS       32(R13), Y9, Y9
-	VMOVUPS      Y9, 32(R13)
-	ADDQ         DX, R13
+	VADDPS       (R9), Y0, Y0
+	VMOVUPS      Y0, (R9)
+	VADDPS       32(R9), Y1, Y1
+	VMOVUPS      Y1, 32(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Y2, Y2
+	VMOVUPS      Y2, (R9)
+	VADDPS       32(R9), Y3, Y3
+	VMOVUPS      Y3, 32(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Y4, Y4
+	VMOVUPS      Y4, (R9)
+	VADDPS       32(R9), Y5, Y5
+	VMOVUPS      Y5, 32(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Y6, Y6
+	VMOVUPS      Y6, (R9)
+	VADDPS       32(R9), Y7, Y7
+	VMOVUPS      Y7, 32(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Y8, Y8
+	VMOVUPS      Y8, (R9)
+	VADDPS       32(R9), Y9, Y9
+	VMOVUPS      Y9, 32(R9)
+	ADDQ         R10, R9
 	JMP          fulldone
 
 fullstore:
-	MOVQ    CX, R13
-	VMOVUPS Y0, (R13)
-	VMOVUPS Y1, 32(R13)
-	ADDQ    DX, R13
-	VMOVUPS Y2, (R13)
-	VMOVUPS Y3, 32(R13)
-	ADDQ    DX, R13
-	VMOVUPS Y4, (R13)
-	VMOVUPS Y5, 32(R13)
-	ADDQ    DX, R13
-	VMOVUPS Y6, (R13)
-	VMOVUPS Y7, 32(R13)
-	ADDQ    DX, R13
-	VMOVUPS Y8, (R13)
-	VMOVUPS Y9, 32(R13)
-	ADDQ    DX, R13
+	MOVQ    DI, R9
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y1, 32(R9)
+	ADDQ    R10, R9
+	VMOVUPS Y2, (R9)
+	VMOVUPS Y3, 32(R9)
+	ADDQ    R10, R9
+	VMOVUPS Y4, (R9)
+	VMOVUPS Y5, 32(R9)
+	ADDQ    R10, R9
+	VMOVUPS Y6, (R9)
+	VMOVUPS Y7, 32(R9)
+	ADDQ    R10, R9
+	VMOVUPS Y8, (R9)
+	VMOVUPS Y9, 32(R9)
+	ADDQ    R10, R9
 
 fulldone:
 	ADDQ $+64, R8
-	ADDQ $+64, CX
-	DECQ R12
+	ADDQ $+64, DI
+	DECQ 128(AX)
 	JNZ  next
 	DECQ 96(AX)
 	JZ   downend
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 112(AX), DI
+	ADDQ DI, (AX)
 	JMP  down
 
 downend:
@@ -1492,11 +1476,10 @@ downend:
 	RET
 
 tail1:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1504,72 +1487,71 @@ tail1:
 	VXORPS Y4, Y4, Y4
 
 masked1k:
-	MOVQ         24(AX), BP
-	VMOVUPS      (BP), Y5
-	VMASKMOVPS   (R14), Y5, Y5
-	VBROADCASTSS (R12), Y6
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y5
+	VMASKMOVPS   (R8), Y5, Y5
+	VBROADCASTSS (R9), Y6
 	VFMADD231PS  Y6, Y5, Y0
-	VBROADCASTSS (R12)(SI*1), Y6
+	VBROADCASTSS (R9)(CX*1), Y6
 	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS (R12)(SI*2), Y6
+	VBROADCASTSS (R9)(CX*2), Y6
 	VFMADD231PS  Y6, Y5, Y2
-	VBROADCASTSS (R13), Y6
+	VBROADCASTSS (R9)(SI*1), Y6
 	VFMADD231PS  Y6, Y5, Y3
-	VBROADCASTSS (R13)(SI*1), Y6
+	VBROADCASTSS (R9)(CX*4), Y6
 	VFMADD231PS  Y6, Y5, Y4
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
+	ADDQ         DX, R9
+	ADDQ         BX, R8
+	DECQ         R10
 	JNZ          masked1k
-	MOVQ         24(AX), R12
-	VMOVUPS      (R12), Y5
-	MOVQ         CX, R12
+	MOVQ         24(AX), R8
+	VMOVUPS      (R8), Y5
+	MOVQ         DI, R8
+	MOVQ         32(AX), R9
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMASKMOVPS   (R12), Y5, Y6
+	VMASKMOVPS   (R8), Y5, Y6
 	VADDPS       Y6, Y0, Y0
-	VMASKMOVPS   Y0, Y5, (R12)
-	ADDQ         DX, R12
-	VMASKMOVPS   (R12), Y5, Y0
+	VMASKMOVPS   Y0, Y5, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   (R8), Y5, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y5, (R12)
-	ADDQ         DX, R12
-	VMASKMOVPS   (R12), Y5, Y0
+	VMASKMOVPS   Y1, Y5, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   (R8), Y5, Y0
 	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y5, (R12)
-	ADDQ         DX, R12
-	VMASKMOVPS   (R12), Y5, Y0
+	VMASKMOVPS   Y2, Y5, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   (R8), Y5, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y5, (R12)
-	ADDQ         DX, R12
-	VMASKMOVPS   (R12), Y5, Y0
+	VMASKMOVPS   Y3, Y5, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   (R8), Y5, Y0
 	VADDPS       Y0, Y4, Y4
-	VMASKMOVPS   Y4, Y5, (R12)
-	ADDQ         DX, R12
+	VMASKMOVPS   Y4, Y5, (R8)
+	ADDQ         R9, R8
 	JMP          masked1done
 
 masked1store:
-	MOVQ       CX, R12
-	VMASKMOVPS Y0, Y5, (R12)
-	ADDQ       DX, R12
-	VMASKMOVPS Y1, Y5, (R12)
-	ADDQ       DX, R12
-	VMASKMOVPS Y2, Y5, (R12)
-	ADDQ       DX, R12
-	VMASKMOVPS Y3, Y5, (R12)
-	ADDQ       DX, R12
-	VMASKMOVPS Y4, Y5, (R12)
-	ADDQ       DX, R12
+	MOVQ       DI, R8
+	VMASKMOVPS Y0, Y5, (R8)
+	ADDQ       R9, R8
+	VMASKMOVPS Y1, Y5, (R8)
+	ADDQ       R9, R8
+	VMASKMOVPS Y2, Y5, (R8)
+	ADDQ       R9, R8
+	VMASKMOVPS Y3, Y5, (R8)
+	ADDQ       R9, R8
+	VMASKMOVPS Y4, Y5, (R8)
+	ADDQ       R9, R8
 
 masked1done:
 	DECQ 96(AX)
 	JZ   tail1end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 112(AX), DI
+	ADDQ DI, (AX)
 	JMP  tail1
 
 tail1end:
@@ -1577,11 +1559,10 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1594,93 +1575,92 @@ tail2:
 	VXORPS Y9, Y9, Y9
 
 masked2k:
-	VMOVUPS      (R14), Y10
-	MOVQ         24(AX), BP
-	VMOVUPS      (BP), Y11
-	VMASKMOVPS   32(R14), Y11, Y11
-	VBROADCASTSS (R12), Y12
+	VMOVUPS      (R8), Y10
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y11
+	VMASKMOVPS   32(R8), Y11, Y11
+	VBROADCASTSS (R9), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS (R12)(SI*1), Y12
+	VBROADCASTSS (R9)(CX*1), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS (R12)(SI*2), Y12
+	VBROADCASTSS (R9)(CX*2), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS (R13), Y12
+	VBROADCASTSS (R9)(SI*1), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS (R13)(SI*1), Y12
+	VBROADCASTSS (R9)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
+	ADDQ         DX, R9
+	ADDQ         BX, R8
+	DECQ         R10
 	JNZ          masked2k
-	MOVQ         24(AX), R12
-	VMOVUPS      (R12), Y10
-	MOVQ         CX, R12
+	MOVQ         24(AX), R8
+	VMOVUPS      (R8), Y10
+	MOVQ         DI, R8
+	MOVQ         32(AX), R9
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (R12), Y0, Y0
-	VMOVUPS      Y0, (R12)
-	VMASKMOVPS   32(R12), Y10, Y0
+	VADDPS       (R8), Y0, Y0
+	VMOVUPS      Y0, (R8)
+	VMASKMOVPS   32(R8), Y10, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y10, 32(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Y2, Y2
-	VMOVUPS      Y2, (R12)
-	VMASKMOVPS   32(R12), Y10, Y0
+	VMASKMOVPS   Y1, Y10, 32(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Y2, Y2
+	VMOVUPS      Y2, (R8)
+	VMASKMOVPS   32(R8), Y10, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y10, 32(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Y4, Y4
-	VMOVUPS      Y4, (R12)
-	VMASKMOVPS   32(R12), Y10, Y0
+	VMASKMOVPS   Y3, Y10, 32(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Y4, Y4
+	VMOVUPS      Y4, (R8)
+	VMASKMOVPS   32(R8), Y10, Y0
 	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y10, 32(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Y6, Y6
-	VMOVUPS      Y6, (R12)
-	VMASKMOVPS   32(R12), Y10, Y0
+	VMASKMOVPS   Y5, Y10, 32(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Y6, Y6
+	VMOVUPS      Y6, (R8)
+	VMASKMOVPS   32(R8), Y10, Y0
 	VADDPS       Y0, Y7, Y7
-	VMASKMOVPS   Y7, Y10, 32(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Y8, Y8
-	VMOVUPS      Y8, (R12)
-	VMASKMOVPS   32(R12), Y10, Y0
+	VMASKMOVPS   Y7, Y10, 32(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Y8, Y8
+	VMOVUPS      Y8, (R8)
+	VMASKMOVPS   32(R8), Y10, Y0
 	VADDPS       Y0, Y9, Y9
-	VMASKMOVPS   Y9, Y10, 32(R12)
-	ADDQ         DX, R12
+	VMASKMOVPS   Y9, Y10, 32(R8)
+	ADDQ         R9, R8
 	JMP          masked2done
 
 masked2store:
-	MOVQ       CX, R12
-	VMOVUPS    Y0, (R12)
-	VMASKMOVPS Y1, Y10, 32(R12)
-	ADDQ       DX, R12
-	VMOVUPS    Y2, (R12)
-	VMASKMOVPS Y3, Y10, 32(R12)
-	ADDQ       DX, R12
-	VMOVUPS    Y4, (R12)
-	VMASKMOVPS Y5, Y10, 32(R12)
-	ADDQ       DX, R12
-	VMOVUPS    Y6, (R12)
-	VMASKMOVPS Y7, Y10, 32(R12)
-	ADDQ       DX, R12
-	VMOVUPS    Y8, (R12)
-	VMASKMOVPS Y9, Y10, 32(R12)
-	ADDQ       DX, R12
+	MOVQ       DI, R8
+	VMOVUPS    Y0, (R8)
+	VMASKMOVPS Y1, Y10, 32(R8)
+	ADDQ       R9, R8
+	VMOVUPS    Y2, (R8)
+	VMASKMOVPS Y3, Y10, 32(R8)
+	ADDQ       R9, R8
+	VMOVUPS    Y4, (R8)
+	VMASKMOVPS Y5, Y10, 32(R8)
+	ADDQ       R9, R8
+	VMOVUPS    Y6, (R8)
+	VMASKMOVPS Y7, Y10, 32(R8)
+	ADDQ       R9, R8
+	VMOVUPS    Y8, (R8)
+	VMASKMOVPS Y9, Y10, 32(R8)
+	ADDQ       R9, R8
 
 masked2done:
 	DECQ 96(AX)
 	JZ   tail2end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 112(AX), DI
+	ADDQ DI, (AX)
 	JMP  tail2
 
 tail2end:
@@ -1689,33 +1669,28 @@ tail2end:
 
 // func product6(p *byte)
 // Requires: AVX, FMA3, MMX+
-TEXT ·product6(SB), NOSPLIT, $8-8
+TEXT ·product6(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 32(AX), DX
-	MOVQ 8(AX), BX
-	MOVQ 40(AX), SI
-	MOVQ 48(AX), DI
-	MOVQ 16(AX), R8
-	MOVQ 56(AX), R9
-	MOVQ 64(AX), R10
-	LEAQ (SI)(SI*2), R11
-	ADDQ BX, R11
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (CX)(CX*4), DI
 	CMPQ 80(AX), $+1
 	JE   tail1
 	CMPQ 80(AX), $+2
 	JE   tail2
 
 down:
-	MOVQ 16(AX), R8
-	MOVQ (AX), CX
-	MOVQ 72(AX), R12
+	MOVQ 16(AX), R9
+	MOVQ (AX), R8
+	MOVQ 72(AX), R10
+	MOVQ R10, 128(AX)
 
 next:
-	MOVQ   BX, R13
-	MOVQ   R11, R14
-	MOVQ   R8, R15
-	MOVQ   R10, BP
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1730,100 +1705,99 @@ next:
 	VXORPS Y11, Y11, Y11
 
 fullk:
-	VMOVUPS      (R15), Y12
-	VMOVUPS      32(R15), Y13
-	PREFETCHT0   127(R15)
-	VBROADCASTSS (R13), Y14
+	VMOVUPS      (R10), Y12
+	VMOVUPS      32(R10), Y13
+	PREFETCHT0   127(R10)
+	VBROADCASTSS (R11), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS (R13)(SI*1), Y14
+	VBROADCASTSS (R11)(CX*1), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS (R13)(SI*2), Y14
+	VBROADCASTSS (R11)(CX*2), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS (R14), Y14
+	VBROADCASTSS (R11)(SI*1), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS (R14)(SI*1), Y14
+	VBROADCASTSS (R11)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS (R14)(SI*2), Y14
+	VBROADCASTSS (R11)(DI*1), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
-	ADDQ         DI, R13
-	ADDQ         DI, R14
-	ADDQ         R9, R15
-	DECQ         BP
+	ADDQ         DX, R11
+	ADDQ         BX, R10
+	DECQ         R12
 	JNZ          fullk
-	MOVQ         CX, R13
+	MOVQ         R8, R10
+	MOVQ         32(AX), R11
 	CMPQ         88(AX), $0x00
 	JE           fullstore
-	VADDPS       (R13), Y0, Y0
-	VMOVUPS      Y0, (R13)
-	VADDPS       32(R13), Y1, Y1
-	VMOVUPS      Y1, 32(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Y2, Y2
-	VMOVUPS      Y2, (R13)
-	VADDPS       32(R13), Y3, Y3
-	VMOVUPS      Y3, 32(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Y4, Y4
-	VMOVUPS      Y4, (R13)
-	VADDPS       32(R13), Y5, Y5
-	VMOVUPS      Y5, 32(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Y6, Y6
-	VMOVUPS      Y6, (R13)
-	VADDPS       32(R13), Y7, Y7
-	VMOVUPS      Y7, 32(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Y8, Y8
-	VMOVUPS      Y8, (R13)
-	VADDPS       32(R13), Y9, Y9
-	VMOVUPS      Y9, 32(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Y10, Y10
-	VMOVUPS      Y10, (R13)
-	VADDPS       32(R13), Y11, Y11
-	VMOVUPS      Y11, 32(R13)
-	ADDQ         DX, R13
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y2, Y2
+	VMOVUPS      Y2, (R10)
+	VADDPS       32(R10), Y3, Y3
+	VMOVUPS      Y3, 32(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y4, Y4
+	VMOVUPS      Y4, (R10)
+	VADDPS       32(R10), Y5, Y5
+	VMOVUPS      Y5, 32(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y6, Y6
+	VMOVUPS      Y6, (R10)
+	VADDPS       32(R10), Y7, Y7
+	VMOVUPS      Y7, 32(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y8, Y8
+	VMOVUPS      Y8, (R10)
+	VADDPS       32(R10), Y9, Y9
+	VMOVUPS      Y9, 32(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y10, Y10
+	VMOVUPS      Y10, (R10)
+	VADDPS       32(R10), Y11, Y11
+	VMOVUPS      Y11, 32(R10)
+	ADDQ         R11, R10
 	JMP          fulldone
 
 fullstore:
-	MOVQ    CX, R13
-	VMOVUPS Y0, (R13)
-	VMOVUPS Y1, 32(R13)
-	ADDQ    DX, R13
-	VMOVUPS Y2, (R13)
-	VMOVUPS Y3, 32(R13)
-	ADDQ    DX, R13
-	VMOVUPS Y4, (R13)
-	VMOVUPS Y5, 32(R13)
-	ADDQ    DX, R13
-	VMOVUPS Y6, (R13)
-	VMOVUPS Y7, 32(R13)
-	ADDQ    DX, R13
-	VMOVUPS Y8, (R13)
-	VMOVUPS Y9, 32(R13)
-	ADDQ    DX, R13
-	VMOVUPS Y10, (R13)
-	VMOVUPS Y11, 32(R13)
-	ADDQ    DX, R13
+	MOVQ    R8, R10
+	VMOVUPS Y0, (R10)
+	VMOVUPS Y1, 32(R10)
+	ADDQ    R11, R10
+	VMOVUPS Y2, (R10)
+	VMOVUPS Y3, 32(R10)
+	ADDQ    R11, R10
+	VMOVUPS Y4, (R10)
+	VMOVUPS Y5, 32(R10)
+	ADDQ    R11, R10
+	VMOVUPS Y6, (R10)
+	VMOVUPS Y7, 32(R10)
+	ADDQ    R11, R10
+	VMOVUPS Y8, (R10)
+	VMOVUPS Y9, 32(R10)
+	ADDQ    R11, R10
+	VMOVUPS Y10, (R10)
+	VMOVUPS Y11, 32(R10)
+	ADDQ    R11, R10
 
 fulldone:
+	ADDQ $+64, R9
 	ADDQ $+64, R8
-	ADDQ $+64, CX
-	DECQ R12
+	DECQ 128(AX)
 	JNZ  next
 	DECQ 96(AX)
 	JZ   downend
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
 	JMP  down
 
 downend:
@@ -1831,11 +1805,10 @@ downend:
 	RET
 
 tail1:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1844,80 +1817,79 @@ tail1:
 	VXORPS Y5, Y5, Y5
 
 masked1k:
-	MOVQ         24(AX), BP
-	VMOVUPS      (BP), Y6
-	VMASKMOVPS   (R14), Y6, Y6
-	VBROADCASTSS (R12), Y7
-	VFMADD231PS  Y7, Y6, Y0
-	VBROADCASTSS (R12)(SI*1), Y7
-	VFMADD231PS  Y7, Y6, Y1
-	VBROADCASTSS (R12)(SI*2), Y7
-	VFMADD231PS  Y7, Y6, Y2
-	VBROADCASTSS (R13), Y7
-	VFMADD231PS  Y7, Y6, Y3
-	VBROADCASTSS (R13)(SI*1), Y7
-	VFMADD231PS  Y7, Y6, Y4
-	VBROADCASTSS (R13)(SI*2), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
-	JNZ          masked1k
 	MOVQ         24(AX), R12
 	VMOVUPS      (R12), Y6
-	MOVQ         CX, R12
+	VMASKMOVPS   (R9), Y6, Y6
+	VBROADCASTSS (R10), Y7
+	VFMADD231PS  Y7, Y6, Y0
+	VBROADCASTSS (R10)(CX*1), Y7
+	VFMADD231PS  Y7, Y6, Y1
+	VBROADCASTSS (R10)(CX*2), Y7
+	VFMADD231PS  Y7, Y6, Y2
+	VBROADCASTSS (R10)(SI*1), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBROADCASTSS (R10)(CX*4), Y7
+	VFMADD231PS  Y7, Y6, Y4
+	VBROADCASTSS (R10)(DI*1), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked1k
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y6
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMASKMOVPS   (R12), Y6, Y7
+	VMASKMOVPS   (R9), Y6, Y7
 	VADDPS       Y7, Y0, Y0
-	VMASKMOVPS   Y0, Y6, (R12)
-	ADDQ         DX, R12
-	VMASKMOVPS   (R12), Y6, Y0
+	VMASKMOVPS   Y0, Y6, (R9)
+	ADDQ         R10, R9
+	VMASKMOVPS   (R9), Y6, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y6, (R12)
-	ADDQ         DX, R12
-	VMASKMOVPS   (R12), Y6, Y0
+	VMASKMOVPS   Y1, Y6, (R9)
+	ADDQ         R10, R9
+	VMASKMOVPS   (R9), Y6, Y0
 	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y6, (R12)
-	ADDQ         DX, R12
-	VMASKMOVPS   (R12), Y6, Y0
+	VMASKMOVPS   Y2, Y6, (R9)
+	ADDQ         R10, R9
+	VMASKMOVPS   (R9), Y6, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y6, (R12)
-	ADDQ         DX, R12
-	VMASKMOVPS   (R12), Y6, Y0
+	VMASKMOVPS   Y3, Y6, (R9)
+	ADDQ         R10, R9
+	VMASKMOVPS   (R9), Y6, Y0
 	VADDPS       Y0, Y4, Y4
-	VMASKMOVPS   Y4, Y6, (R12)
-	ADDQ         DX, R12
-	VMASKMOVPS   (R12), Y6, Y0
+	VMASKMOVPS   Y4, Y6, (R9)
+	ADDQ         R10, R9
+	VMASKMOVPS   (R9), Y6, Y0
 	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y6, (R12)
-	ADDQ         DX, R12
+	VMASKMOVPS   Y5, Y6, (R9)
+	ADDQ         R10, R9
 	JMP          masked1done
 
 masked1store:
-	MOVQ       CX, R12
-	VMASKMOVPS Y0, Y6, (R12)
-	ADDQ       DX, R12
-	VMASKMOVPS Y1, Y6, (R12)
-	ADDQ       DX, R12
-	VMASKMOVPS Y2, Y6, (R12)
-	ADDQ       DX, R12
-	VMASKMOVPS Y3, Y6, (R12)
-	ADDQ       DX, R12
-	VMASKMOVPS Y4, Y6, (R12)
-	ADDQ       DX, R12
-	VMASKMOVPS Y5, Y6, (R12)
-	ADDQ       DX, R12
+	MOVQ       R8, R9
+	VMASKMOVPS Y0, Y6, (R9)
+	ADDQ       R10, R9
+	VMASKMOVPS Y1, Y6, (R9)
+	ADDQ       R10, R9
+	VMASKMOVPS Y2, Y6, (R9)
+	ADDQ       R10, R9
+	VMASKMOVPS Y3, Y6, (R9)
+	ADDQ       R10, R9
+	VMASKMOVPS Y4, Y6, (R9)
+	ADDQ       R10, R9
+	VMASKMOVPS Y5, Y6, (R9)
+	ADDQ       R10, R9
 
 masked1done:
 	DECQ 96(AX)
 	JZ   tail1end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
 	JMP  tail1
 
 tail1end:
@@ -1925,11 +1897,10 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1944,105 +1915,104 @@ tail2:
 	VXORPS Y11, Y11, Y11
 
 masked2k:
-	VMOVUPS      (R14), Y12
-	MOVQ         24(AX), BP
-	VMOVUPS      (BP), Y13
-	VMASKMOVPS   32(R14), Y13, Y13
-	VBROADCASTSS (R12), Y14
+	VMOVUPS      (R9), Y12
+	MOVQ         24(AX), R12
+	VMOVUPS      (R12), Y13
+	VMASKMOVPS   32(R9), Y13, Y13
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS (R12)(SI*1), Y14
+	VBROADCASTSS (R10)(CX*1), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS (R12)(SI*2), Y14
+	VBROADCASTSS (R10)(CX*2), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS (R13), Y14
+	VBROADCASTSS (R10)(SI*1), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS (R13)(SI*1), Y14
+	VBROADCASTSS (R10)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS (R13)(SI*2), Y14
+	VBROADCASTSS (R10)(DI*1), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
 	JNZ          masked2k
-	MOVQ         24(AX), R12
-	VMOVUPS      (R12), Y12
-	MOVQ         CX, R12
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y12
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (R12), Y0, Y0
-	VMOVUPS      Y0, (R12)
-	VMASKMOVPS   32(R12), Y12, Y0
+	VADDPS       (R9), Y0, Y0
+	VMOVUPS      Y0, (R9)
+	VMASKMOVPS   32(R9), Y12, Y0
 	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y12, 32(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Y2, Y2
-	VMOVUPS      Y2, (R12)
-	VMASKMOVPS   32(R12), Y12, Y0
+	VMASKMOVPS   Y1, Y12, 32(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Y2, Y2
+	VMOVUPS      Y2, (R9)
+	VMASKMOVPS   32(R9), Y12, Y0
 	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y12, 32(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Y4, Y4
-	VMOVUPS      Y4, (R12)
-	VMASKMOVPS   32(R12), Y12, Y0
+	VMASKMOVPS   Y3, Y12, 32(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Y4, Y4
+	VMOVUPS      Y4, (R9)
+	VMASKMOVPS   32(R9), Y12, Y0
 	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y12, 32(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Y6, Y6
-	VMOVUPS      Y6, (R12)
-	VMASKMOVPS   32(R12), Y12, Y0
+	VMASKMOVPS   Y5, Y12, 32(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Y6, Y6
+	VMOVUPS      Y6, (R9)
+	VMASKMOVPS   32(R9), Y12, Y0
 	VADDPS       Y0, Y7, Y7
-	VMASKMOVPS   Y7, Y12, 32(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Y8, Y8
-	VMOVUPS      Y8, (R12)
-	VMASKMOVPS   32(R12), Y12, Y0
+	VMASKMOVPS   Y7, Y12, 32(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Y8, Y8
+	VMOVUPS      Y8, (R9)
+	VMASKMOVPS   32(R9), Y12, Y0
 	VADDPS       Y0, Y9, Y9
-	VMASKMOVPS   Y9, Y12, 32(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Y10, Y10
-	VMOVUPS      Y10, (R12)
-	VMASKMOVPS   32(R12), Y12, Y0
+	VMASKMOVPS   Y9, Y12, 32(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Y10, Y10
+	VMOVUPS      Y10, (R9)
+	VMASKMOVPS   32(R9), Y12, Y0
 	VADDPS       Y0, Y11, Y11
-	VMASKMOVPS   Y11, Y12, 32(R12)
-	ADDQ         DX, R12
+	VMASKMOVPS   Y11, Y12, 32(R9)
+	ADDQ         R10, R9
 	JMP          masked2done
 
 masked2store:
-	MOVQ       CX, R12
-	VMOVUPS    Y0, (R12)
-	VMASKMOVPS Y1, Y12, 32(R12)
-	ADDQ       DX, R12
-	VMOVUPS    Y2, (R12)
-	VMASKMOVPS Y3, Y12, 32(R12)
-	ADDQ       DX, R12
-	VMOVUPS    Y4, (R12)
-	VMASKMOVPS Y5, Y12, 32(R12)
-	ADDQ       DX, R12
-	VMOVUPS    Y6, (R12)
-	VMASKMOVPS Y7, Y12, 32(R12)
-	ADDQ       DX, R12
-	VMOVUPS    Y8, (R12)
-	VMASKMOVPS Y9, Y12, 32(R12)
-	ADDQ       DX, R12
-	VMOVUPS    Y10, (R12)
-	VMASKMOVPS Y11, Y12, 32(R12)
-	ADDQ       DX, R12
+	MOVQ       R8, R9
+	VMOVUPS    Y0, (R9)
+	VMASKMOVPS Y1, Y12, 32(R9)
+	ADDQ       R10, R9
+	VMOVUPS    Y2, (R9)
+	VMASKMOVPS Y3, Y12, 32(R9)
+	ADDQ       R10, R9
+	VMOVUPS    Y4, (R9)
+	VMASKMOVPS Y5, Y12, 32(R9)
+	ADDQ       R10, R9
+	VMOVUPS    Y6, (R9)
+	VMASKMOVPS Y7, Y12, 32(R9)
+	ADDQ       R10, R9
+	VMOVUPS    Y8, (R9)
+	VMASKMOVPS Y9, Y12, 32(R9)
+	ADDQ       R10, R9
+	VMOVUPS    Y10, (R9)
+	VMASKMOVPS Y11, Y12, 32(R9)
+	ADDQ       R10, R9
 
 masked2done:
 	DECQ 96(AX)
 	JZ   tail2end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
 	JMP  tail2
 
 tail2end:
@@ -2053,15 +2023,14 @@ tail2end:
 // Requires: AVX, FMA3, MMX+
 TEXT ·pack4(SB), NOSPLIT, $0-8
 	MOVQ   p+0(FP), AX
-	MOVQ   8(AX), CX
-	MOVQ   40(AX), DX
-	MOVQ   48(AX), BX
-	MOVQ   16(AX), SI
-	MOVQ   56(AX), DI
-	MOVQ   64(AX), R8
-	MOVQ   120(AX), R10
-	LEAQ   (DX)(DX*2), R9
-	ADDQ   CX, R9
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	MOVQ   16(AX), DI
+	MOVQ   120(AX), R8
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2072,70 +2041,69 @@ TEXT ·pack4(SB), NOSPLIT, $0-8
 	VXORPS Y7, Y7, Y7
 
 wholek:
-	VMOVUPS      (SI), Y8
-	VMOVUPS      Y8, (R10)
-	VMOVUPS      32(SI), Y9
-	VMOVUPS      Y9, 32(R10)
-	ADDQ         $+64, R10
-	PREFETCHT0   127(SI)
-	VBROADCASTSS (CX), Y10
+	VMOVUPS      (DI), Y8
+	VMOVUPS      Y8, (R8)
+	VMOVUPS      32(DI), Y9
+	VMOVUPS      Y9, 32(R8)
+	ADDQ         $+64, R8
+	PREFETCHT0   127(DI)
+	VBROADCASTSS (R9), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
-	VBROADCASTSS (CX)(DX*1), Y10
+	VBROADCASTSS (R9)(CX*1), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y3
-	VBROADCASTSS (CX)(DX*2), Y10
+	VBROADCASTSS (R9)(CX*2), Y10
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
-	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R9)(SI*1), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
-	ADDQ         BX, CX
-	ADDQ         BX, R9
-	ADDQ         DI, SI
-	DECQ         R8
+	ADDQ         DX, R9
+	ADDQ         BX, DI
+	DECQ         R10
 	JNZ          wholek
 	MOVQ         (AX), CX
-	MOVQ         32(AX), DX
-	MOVQ         CX, BX
+	MOVQ         CX, DX
+	MOVQ         32(AX), BX
 	CMPQ         88(AX), $0x00
 	JE           wholestore
-	VADDPS       (BX), Y0, Y0
-	VMOVUPS      Y0, (BX)
-	VADDPS       32(BX), Y1, Y1
-	VMOVUPS      Y1, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y2, Y2
-	VMOVUPS      Y2, (BX)
-	VADDPS       32(BX), Y3, Y3
-	VMOVUPS      Y3, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y4, Y4
-	VMOVUPS      Y4, (BX)
-	VADDPS       32(BX), Y5, Y5
-	VMOVUPS      Y5, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y6, Y6
-	VMOVUPS      Y6, (BX)
-	VADDPS       32(BX), Y7, Y7
-	VMOVUPS      Y7, 32(BX)
-	ADDQ         DX, BX
+	VADDPS       (DX), Y0, Y0
+	VMOVUPS      Y0, (DX)
+	VADDPS       32(DX), Y1, Y1
+	VMOVUPS      Y1, 32(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Y2, Y2
+	VMOVUPS      Y2, (DX)
+	VADDPS       32(DX), Y3, Y3
+	VMOVUPS      Y3, 32(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Y4, Y4
+	VMOVUPS      Y4, (DX)
+	VADDPS       32(DX), Y5, Y5
+	VMOVUPS      Y5, 32(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Y6, Y6
+	VMOVUPS      Y6, (DX)
+	VADDPS       32(DX), Y7, Y7
+	VMOVUPS      Y7, 32(DX)
+	ADDQ         BX, DX
 	JMP          wholedone
 
 wholestore:
-	MOVQ    CX, BX
-	VMOVUPS Y0, (BX)
-	VMOVUPS Y1, 32(BX)
-	ADDQ    DX, BX
-	VMOVUPS Y2, (BX)
-	VMOVUPS Y3, 32(BX)
-	ADDQ    DX, BX
-	VMOVUPS Y4, (BX)
-	VMOVUPS Y5, 32(BX)
-	ADDQ    DX, BX
-	VMOVUPS Y6, (BX)
-	VMOVUPS Y7, 32(BX)
-	ADDQ    DX, BX
+	MOVQ    CX, DX
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS Y6, (DX)
+	VMOVUPS Y7, 32(DX)
+	ADDQ    BX, DX
 
 wholedone:
 	VZEROUPPER
@@ -2145,15 +2113,14 @@ wholedone:
 // Requires: AVX, FMA3, MMX+
 TEXT ·pack5(SB), NOSPLIT, $0-8
 	MOVQ   p+0(FP), AX
-	MOVQ   8(AX), CX
-	MOVQ   40(AX), DX
-	MOVQ   48(AX), BX
-	MOVQ   16(AX), SI
-	MOVQ   56(AX), DI
-	MOVQ   64(AX), R8
-	MOVQ   120(AX), R10
-	LEAQ   (DX)(DX*2), R9
-	ADDQ   CX, R9
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	MOVQ   16(AX), DI
+	MOVQ   120(AX), R8
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2166,81 +2133,80 @@ TEXT ·pack5(SB), NOSPLIT, $0-8
 	VXORPS Y9, Y9, Y9
 
 wholek:
-	VMOVUPS      (SI), Y10
-	VMOVUPS      Y10, (R10)
-	VMOVUPS      32(SI), Y11
-	VMOVUPS      Y11, 32(R10)
-	ADDQ         $+64, R10
-	PREFETCHT0   127(SI)
-	VBROADCASTSS (CX), Y12
+	VMOVUPS      (DI), Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DI), Y11
+	VMOVUPS      Y11, 32(R8)
+	ADDQ         $+64, R8
+	PREFETCHT0   127(DI)
+	VBROADCASTSS (R9), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS (CX)(DX*1), Y12
+	VBROADCASTSS (R9)(CX*1), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS (CX)(DX*2), Y12
+	VBROADCASTSS (R9)(CX*2), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R9)(SI*1), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS (R9)(DX*1), Y12
+	VBROADCASTSS (R9)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
-	ADDQ         BX, CX
-	ADDQ         BX, R9
-	ADDQ         DI, SI
-	DECQ         R8
+	ADDQ         DX, R9
+	ADDQ         BX, DI
+	DECQ         R10
 	JNZ          wholek
 	MOVQ         (AX), CX
-	MOVQ         32(AX), DX
-	MOVQ         CX, BX
+	MOVQ         CX, DX
+	MOVQ         32(AX), BX
 	CMPQ         88(AX), $0x00
 	JE           wholestore
-	VADDPS       (BX), Y0, Y0
-	VMOVUPS      Y0, (BX)
-	VADDPS       32(BX), Y1, Y1
-	VMOVUPS      Y1, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y2, Y2
-	VMOVUPS      Y2, (BX)
-	VADDPS       32(BX), Y3, Y3
-	VMOVUPS      Y3, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y4, Y4
-	VMOVUPS      Y4, (BX)
-	VADDPS       32(BX), Y5, Y5
-	VMOVUPS      Y5, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y6, Y6
-	VMOVUPS      Y6, (BX)
-	VADDPS       32(BX), Y7, Y7
-	VMOVUPS      Y7, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y8, Y8
-	VMOVUPS      Y8, (BX)
-	VADDPS       32(BX), Y9, Y9
-	VMOVUPS      Y9, 32(BX)
-	ADDQ         DX, BX
+	VADDPS       (DX), Y0, Y0
+	VMOVUPS      Y0, (DX)
+	VADDPS       32(DX), Y1, Y1
+	VMOVUPS      Y1, 32(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Y2, Y2
+	VMOVUPS      Y2, (DX)
+	VADDPS       32(DX), Y3, Y3
+	VMOVUPS      Y3, 32(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Y4, Y4
+	VMOVUPS      Y4, (DX)
+	VADDPS       32(DX), Y5, Y5
+	VMOVUPS      Y5, 32(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Y6, Y6
+	VMOVUPS      Y6, (DX)
+	VADDPS       32(DX), Y7, Y7
+	VMOVUPS      Y7, 32(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Y8, Y8
+	VMOVUPS      Y8, (DX)
+	VADDPS       32(DX), Y9, Y9
+	VMOVUPS      Y9, 32(DX)
+	ADDQ         BX, DX
 	JMP          wholedone
 
 wholestore:
-	MOVQ    CX, BX
-	VMOVUPS Y0, (BX)
-	VMOVUPS Y1, 32(BX)
-	ADDQ    DX, BX
-	VMOVUPS Y2, (BX)
-	VMOVUPS Y3, 32(BX)
-	ADDQ    DX, BX
-	VMOVUPS Y4, (BX)
-	VMOVUPS Y5, 32(BX)
-	ADDQ    DX, BX
-	VMOVUPS Y6, (BX)
-	VMOVUPS Y7, 32(BX)
-	ADDQ    DX, BX
-	VMOVUPS Y8, (BX)
-	VMOVUPS Y9, 32(BX)
-	ADDQ    DX, BX
+	MOVQ    CX, DX
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS Y6, (DX)
+	VMOVUPS Y7, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS Y8, (DX)
+	VMOVUPS Y9, 32(DX)
+	ADDQ    BX, DX
 
 wholedone:
 	VZEROUPPER
@@ -2250,15 +2216,15 @@ wholedone:
 // Requires: AVX, FMA3, MMX+
 TEXT ·pack6(SB), NOSPLIT, $0-8
 	MOVQ   p+0(FP), AX
-	MOVQ   8(AX), CX
-	MOVQ   40(AX), DX
-	MOVQ   48(AX), BX
-	MOVQ   16(AX), SI
-	MOVQ   56(AX), DI
-	MOVQ   64(AX), R8
-	MOVQ   120(AX), R10
-	LEAQ   (DX)(DX*2), R9
-	ADDQ   CX, R9
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2273,92 +2239,91 @@ TEXT ·pack6(SB), NOSPLIT, $0-8
 	VXORPS Y11, Y11, Y11
 
 wholek:
-	VMOVUPS      (SI), Y12
-	VMOVUPS      Y12, (R10)
-	VMOVUPS      32(SI), Y13
-	VMOVUPS      Y13, 32(R10)
-	ADDQ         $+64, R10
-	PREFETCHT0   127(SI)
-	VBROADCASTSS (CX), Y14
+	VMOVUPS      (R8), Y12
+	VMOVUPS      Y12, (R9)
+	VMOVUPS      32(R8), Y13
+	VMOVUPS      Y13, 32(R9)
+	ADDQ         $+64, R9
+	PREFETCHT0   127(R8)
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS (CX)(DX*1), Y14
+	VBROADCASTSS (R10)(CX*1), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS (CX)(DX*2), Y14
+	VBROADCASTSS (R10)(CX*2), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS (R9), Y14
+	VBROADCASTSS (R10)(SI*1), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS (R9)(DX*1), Y14
+	VBROADCASTSS (R10)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS (R9)(DX*2), Y14
+	VBROADCASTSS (R10)(DI*1), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
-	ADDQ         BX, CX
-	ADDQ         BX, R9
-	ADDQ         DI, SI
-	DECQ         R8
+	ADDQ         DX, R10
+	ADDQ         BX, R8
+	DECQ         R11
 	JNZ          wholek
 	MOVQ         (AX), CX
-	MOVQ         32(AX), DX
-	MOVQ         CX, BX
+	MOVQ         CX, DX
+	MOVQ         32(AX), BX
 	CMPQ         88(AX), $0x00
 	JE           wholestore
-	VADDPS       (BX), Y0, Y0
-	VMOVUPS      Y0, (BX)
-	VADDPS       32(BX), Y1, Y1
-	VMOVUPS      Y1, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y2, Y2
-	VMOVUPS      Y2, (BX)
-	VADDPS       32(BX), Y3, Y3
-	VMOVUPS      Y3, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y4, Y4
-	VMOVUPS      Y4, (BX)
-	VADDPS       32(BX), Y5, Y5
-	VMOVUPS      Y5, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y6, Y6
-	VMOVUPS      Y6, (BX)
-	VADDPS       32(BX), Y7, Y7
-	VMOVUPS      Y7, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y8, Y8
-	VMOVUPS      Y8, (BX)
-	VADDPS       32(BX), Y9, Y9
-	VMOVUPS      Y9, 32(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Y10, Y10
-	VMOVUPS      Y10, (BX)
-	VADDPS       32(BX), Y11, Y11
-	VMOVUPS      Y11, 32(BX)
-	ADDQ         DX, BX
+	VADDPS       (DX), Y0, Y0
+	VMOVUPS      Y0, (DX)
+	VADDPS       32(DX), Y1, Y1
+	VMOVUPS      Y1, 32(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Y2, Y2
+	VMOVUPS      Y2, (DX)
+	VADDPS       32(DX), Y3, Y3
+	VMOVUPS      Y3, 32(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Y4, Y4
+	VMOVUPS      Y4, (DX)
+	VADDPS       32(DX), Y5, Y5
+	VMOVUPS      Y5, 32(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Y6, Y6
+	VMOVUPS      Y6, (DX)
+	VADDPS       32(DX), Y7, Y7
+	VMOVUPS      Y7, 32(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Y8, Y8
+	VMOVUPS      Y8, (DX)
+	VADDPS       32(DX), Y9, Y9
+	VMOVUPS      Y9, 32(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Y10, Y10
+	VMOVUPS      Y10, (DX)
+	VADDPS       32(DX), Y11, Y11
+	VMOVUPS      Y11, 32(DX)
+	ADDQ         BX, DX
 	JMP          wholedone
 
 wholestore:
-	MOVQ    CX, BX
-	VMOVUPS Y0, (BX)
-	VMOVUPS Y1, 32(BX)
-	ADDQ    DX, BX
-	VMOVUPS Y2, (BX)
-	VMOVUPS Y3, 32(BX)
-	ADDQ    DX, BX
-	VMOVUPS Y4, (BX)
-	VMOVUPS Y5, 32(BX)
-	ADDQ    DX, BX
-	VMOVUPS Y6, (BX)
-	VMOVUPS Y7, 32(BX)
-	ADDQ    DX, BX
-	VMOVUPS Y8, (BX)
-	VMOVUPS Y9, 32(BX)
-	ADDQ    DX, BX
-	VMOVUPS Y10, (BX)
-	VMOVUPS Y11, 32(BX)
-	ADDQ    DX, BX
+	MOVQ    CX, DX
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS Y6, (DX)
+	VMOVUPS Y7, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS Y8, (DX)
+	VMOVUPS Y9, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS Y10, (DX)
+	VMOVUPS Y11, 32(DX)
+	ADDQ    BX, DX
 
 wholedone:
 	VZEROUPPER
@@ -2470,15 +2435,15 @@ panel:
 	VZEROUPPER
 	RET
 
-// func panels64(dst *float32, src *float32, srcStride int, rows int, panels int)
+// func panels32(dst *float32, src *float32, srcStride int, rows int, panels int)
 // Requires: AVX
-TEXT ·panels64(SB), NOSPLIT, $0-40
+TEXT ·panels32(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   srcStride+16(FP), DX
 	MOVQ   rows+24(FP), BX
 	MOVQ   panels+32(FP), SI
-	IMUL3Q $+256, BX, DI
+	IMUL3Q $+128, BX, DI
 
 row:
 	MOVQ AX, R8
@@ -2490,24 +2455,16 @@ panel:
 	VMOVUPS 32(R9), Y1
 	VMOVUPS 64(R9), Y2
 	VMOVUPS 96(R9), Y3
-	VMOVUPS 128(R9), Y4
-	VMOVUPS 160(R9), Y5
-	VMOVUPS 192(R9), Y6
-	VMOVUPS 224(R9), Y7
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	VMOVUPS Y2, 64(R8)
 	VMOVUPS Y3, 96(R8)
-	VMOVUPS Y4, 128(R8)
-	VMOVUPS Y5, 160(R8)
-	VMOVUPS Y6, 192(R8)
-	VMOVUPS Y7, 224(R8)
-	ADDQ    $+256, R9
+	ADDQ    $+128, R9
 	ADDQ    DI, R8
 	DECQ    R10
 	JNZ     panel
 	ADDQ    DX, CX
-	ADDQ    $+256, AX
+	ADDQ    $+128, AX
 	DECQ    BX
 	JNZ     row
 	VZEROUPPER

@@ -8,14 +8,9 @@
 // Requires: AVX, AVX512F, MMX+
 TEXT ·product1Wide(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 32(AX), DX
-	MOVQ 8(AX), BX
 	MOVQ 40(AX), CX
-	MOVQ 48(AX), SI
-	MOVQ 16(AX), DI
-	MOVQ 56(AX), R8
-	MOVQ 64(AX), R9
+	MOVQ 48(AX), CX
+	MOVQ 56(AX), DX
 	CMPQ 80(AX), $+1
 	JE   tail1
 	CMPQ 80(AX), $+2
@@ -24,72 +19,110 @@ TEXT ·product1Wide(SB), NOSPLIT, $0-8
 	JE   tail3
 	CMPQ 80(AX), $+4
 	JE   tail4
+	CMPQ 80(AX), $+5
+	JE   tail5
+	CMPQ 80(AX), $+6
+	JE   tail6
+	CMPQ 80(AX), $+7
+	JE   tail7
+	CMPQ 80(AX), $+8
+	JE   tail8
 
 down:
-	MOVQ 16(AX), DI
-	MOVQ (AX), CX
-	MOVQ 72(AX), R10
+	MOVQ 16(AX), SI
+	MOVQ (AX), BX
+	MOVQ 72(AX), DI
+	MOVQ DI, 128(AX)
 
 next:
-	MOVQ   BX, R11
-	MOVQ   DI, R12
-	MOVQ   R9, R13
+	MOVQ   SI, DI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
 
 fullk:
-	VMOVUPS      (R12), Z4
-	VMOVUPS      64(R12), Z5
-	VMOVUPS      128(R12), Z6
-	VMOVUPS      192(R12), Z7
-	PREFETCHT0   511(R12)
-	PREFETCHT0   447(R12)
-	PREFETCHT0   383(R12)
-	PREFETCHT0   319(R12)
-	VBROADCASTSS (R11), Z8
-	VFMADD231PS  Z8, Z4, Z0
-	VFMADD231PS  Z8, Z5, Z1
-	VFMADD231PS  Z8, Z6, Z2
-	VFMADD231PS  Z8, Z7, Z3
-	ADDQ         SI, R11
-	ADDQ         R8, R12
-	DECQ         R13
+	VMOVUPS      (DI), Z8
+	VMOVUPS      64(DI), Z9
+	VMOVUPS      128(DI), Z10
+	VMOVUPS      192(DI), Z11
+	VMOVUPS      256(DI), Z12
+	VMOVUPS      320(DI), Z13
+	VMOVUPS      384(DI), Z14
+	VMOVUPS      448(DI), Z15
+	PREFETCHT0   1023(DI)
+	PREFETCHT0   959(DI)
+	PREFETCHT0   895(DI)
+	PREFETCHT0   831(DI)
+	PREFETCHT0   767(DI)
+	PREFETCHT0   703(DI)
+	PREFETCHT0   639(DI)
+	PREFETCHT0   575(DI)
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z16, Z8, Z0
+	VFMADD231PS  Z16, Z9, Z1
+	VFMADD231PS  Z16, Z10, Z2
+	VFMADD231PS  Z16, Z11, Z3
+	VFMADD231PS  Z16, Z12, Z4
+	VFMADD231PS  Z16, Z13, Z5
+	VFMADD231PS  Z16, Z14, Z6
+	VFMADD231PS  Z16, Z15, Z7
+	ADDQ         CX, R8
+	ADDQ         DX, DI
+	DECQ         R9
 	JNZ          fullk
-	MOVQ         CX, R11
+	MOVQ         BX, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           fullstore
-	VADDPS       (R11), Z0, Z0
-	VMOVUPS      Z0, (R11)
-	VADDPS       64(R11), Z1, Z1
-	VMOVUPS      Z1, 64(R11)
-	VADDPS       128(R11), Z2, Z2
-	VMOVUPS      Z2, 128(R11)
-	VADDPS       192(R11), Z3, Z3
-	VMOVUPS      Z3, 192(R11)
-	ADDQ         DX, R11
+	VADDPS       (DI), Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VADDPS       64(DI), Z1, Z1
+	VMOVUPS      Z1, 64(DI)
+	VADDPS       128(DI), Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VADDPS       192(DI), Z3, Z3
+	VMOVUPS      Z3, 192(DI)
+	VADDPS       256(DI), Z4, Z4
+	VMOVUPS      Z4, 256(DI)
+	VADDPS       320(DI), Z5, Z5
+	VMOVUPS      Z5, 320(DI)
+	VADDPS       384(DI), Z6, Z6
+	VMOVUPS      Z6, 384(DI)
+	VADDPS       448(DI), Z7, Z7
+	VMOVUPS      Z7, 448(DI)
+	ADDQ         R8, DI
 	JMP          fulldone
 
 fullstore:
-	MOVQ    CX, R11
-	VMOVUPS Z0, (R11)
-	VMOVUPS Z1, 64(R11)
-	VMOVUPS Z2, 128(R11)
-	VMOVUPS Z3, 192(R11)
-	ADDQ    DX, R11
+	MOVQ    BX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	ADDQ    R8, DI
 
 fulldone:
-	ADDQ $+256, DI
-	ADDQ $+256, CX
-	DECQ R10
+	ADDQ $+512, SI
+	ADDQ $+512, BX
+	DECQ 128(AX)
 	JNZ  next
 	DECQ 96(AX)
 	JZ   downend
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
 	JMP  down
 
 downend:
@@ -97,45 +130,46 @@ downend:
 	RET
 
 tail1:
-	MOVQ   (AX), CX
-	MOVQ   BX, R10
-	MOVQ   DI, R11
-	MOVQ   R9, R12
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
 	VPXORD Z0, Z0, Z0
 
 masked1k:
-	MOVQ         24(AX), R13
-	KMOVW        (R13), K1
-	VMOVUPS.Z    (R11), K1, Z1
-	VBROADCASTSS (R10), Z2
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	VMOVUPS.Z    (SI), K1, Z1
+	VBROADCASTSS (DI), Z2
 	VFMADD231PS  Z2, Z1, Z0
-	ADDQ         SI, R10
-	ADDQ         R8, R11
-	DECQ         R12
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
 	JNZ          masked1k
-	MOVQ         24(AX), R10
-	KMOVW        (R10), K1
-	MOVQ         CX, R10
+	MOVQ         24(AX), SI
+	KMOVW        (SI), K1
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMOVUPS.Z    (R10), K1, Z1
+	VMOVUPS.Z    (SI), K1, Z1
 	VADDPS       Z1, Z0, Z0
-	VMOVUPS      Z0, K1, (R10)
-	ADDQ         DX, R10
+	VMOVUPS      Z0, K1, (SI)
+	ADDQ         DI, SI
 	JMP          masked1done
 
 masked1store:
-	MOVQ    CX, R10
-	VMOVUPS Z0, K1, (R10)
-	ADDQ    DX, R10
+	MOVQ    BX, SI
+	VMOVUPS Z0, K1, (SI)
+	ADDQ    DI, SI
 
 masked1done:
 	DECQ 96(AX)
 	JZ   tail1end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
 	JMP  tail1
 
 tail1end:
@@ -143,51 +177,52 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ   (AX), CX
-	MOVQ   BX, R10
-	MOVQ   DI, R11
-	MOVQ   R9, R12
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 
 masked2k:
-	VMOVUPS      (R11), Z2
-	MOVQ         24(AX), R13
-	KMOVW        (R13), K1
-	VMOVUPS.Z    64(R11), K1, Z3
-	VBROADCASTSS (R10), Z4
+	VMOVUPS      (SI), Z2
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	VMOVUPS.Z    64(SI), K1, Z3
+	VBROADCASTSS (DI), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         SI, R10
-	ADDQ         R8, R11
-	DECQ         R12
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
 	JNZ          masked2k
-	MOVQ         24(AX), R10
-	KMOVW        (R10), K1
-	MOVQ         CX, R10
+	MOVQ         24(AX), SI
+	KMOVW        (SI), K1
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (R10), Z0, Z0
-	VMOVUPS      Z0, (R10)
-	VMOVUPS.Z    64(R10), K1, Z2
+	VADDPS       (SI), Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VMOVUPS.Z    64(SI), K1, Z2
 	VADDPS       Z2, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R10)
-	ADDQ         DX, R10
+	VMOVUPS      Z1, K1, 64(SI)
+	ADDQ         DI, SI
 	JMP          masked2done
 
 masked2store:
-	MOVQ    CX, R10
-	VMOVUPS Z0, (R10)
-	VMOVUPS Z1, K1, 64(R10)
-	ADDQ    DX, R10
+	MOVQ    BX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, K1, 64(SI)
+	ADDQ    DI, SI
 
 masked2done:
 	DECQ 96(AX)
 	JZ   tail2end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
 	JMP  tail2
 
 tail2end:
@@ -195,57 +230,58 @@ tail2end:
 	RET
 
 tail3:
-	MOVQ   (AX), CX
-	MOVQ   BX, R10
-	MOVQ   DI, R11
-	MOVQ   R9, R12
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 
 masked3k:
-	VMOVUPS      (R11), Z3
-	VMOVUPS      64(R11), Z4
-	MOVQ         24(AX), R13
-	KMOVW        (R13), K1
-	VMOVUPS.Z    128(R11), K1, Z5
-	VBROADCASTSS (R10), Z6
+	VMOVUPS      (SI), Z3
+	VMOVUPS      64(SI), Z4
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	VMOVUPS.Z    128(SI), K1, Z5
+	VBROADCASTSS (DI), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z2
-	ADDQ         SI, R10
-	ADDQ         R8, R11
-	DECQ         R12
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
 	JNZ          masked3k
-	MOVQ         24(AX), R10
-	KMOVW        (R10), K1
-	MOVQ         CX, R10
+	MOVQ         24(AX), SI
+	KMOVW        (SI), K1
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
 	CMPQ         88(AX), $0x00
 	JE           masked3store
-	VADDPS       (R10), Z0, Z0
-	VMOVUPS      Z0, (R10)
-	VADDPS       64(R10), Z1, Z1
-	VMOVUPS      Z1, 64(R10)
-	VMOVUPS.Z    128(R10), K1, Z3
+	VADDPS       (SI), Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VADDPS       64(SI), Z1, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMOVUPS.Z    128(SI), K1, Z3
 	VADDPS       Z3, Z2, Z2
-	VMOVUPS      Z2, K1, 128(R10)
-	ADDQ         DX, R10
+	VMOVUPS      Z2, K1, 128(SI)
+	ADDQ         DI, SI
 	JMP          masked3done
 
 masked3store:
-	MOVQ    CX, R10
-	VMOVUPS Z0, (R10)
-	VMOVUPS Z1, 64(R10)
-	VMOVUPS Z2, K1, 128(R10)
-	ADDQ    DX, R10
+	MOVQ    BX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, K1, 128(SI)
+	ADDQ    DI, SI
 
 masked3done:
 	DECQ 96(AX)
 	JZ   tail3end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
 	JMP  tail3
 
 tail3end:
@@ -253,66 +289,387 @@ tail3end:
 	RET
 
 tail4:
-	MOVQ   (AX), CX
-	MOVQ   BX, R10
-	MOVQ   DI, R11
-	MOVQ   R9, R12
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 
 masked4k:
-	VMOVUPS      (R11), Z4
-	VMOVUPS      64(R11), Z5
-	VMOVUPS      128(R11), Z6
-	MOVQ         24(AX), R13
-	KMOVW        (R13), K1
-	VMOVUPS.Z    192(R11), K1, Z7
-	VBROADCASTSS (R10), Z8
+	VMOVUPS      (SI), Z4
+	VMOVUPS      64(SI), Z5
+	VMOVUPS      128(SI), Z6
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	VMOVUPS.Z    192(SI), K1, Z7
+	VBROADCASTSS (DI), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	ADDQ         SI, R10
-	ADDQ         R8, R11
-	DECQ         R12
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
 	JNZ          masked4k
-	MOVQ         24(AX), R10
-	KMOVW        (R10), K1
-	MOVQ         CX, R10
+	MOVQ         24(AX), SI
+	KMOVW        (SI), K1
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
 	CMPQ         88(AX), $0x00
 	JE           masked4store
-	VADDPS       (R10), Z0, Z0
-	VMOVUPS      Z0, (R10)
-	VADDPS       64(R10), Z1, Z1
-	VMOVUPS      Z1, 64(R10)
-	VADDPS       128(R10), Z2, Z2
-	VMOVUPS      Z2, 128(R10)
-	VMOVUPS.Z    192(R10), K1, Z4
+	VADDPS       (SI), Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VADDPS       64(SI), Z1, Z1
+	VMOVUPS      Z1, 64(SI)
+	VADDPS       128(SI), Z2, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMOVUPS.Z    192(SI), K1, Z4
 	VADDPS       Z4, Z3, Z3
-	VMOVUPS      Z3, K1, 192(R10)
-	ADDQ         DX, R10
+	VMOVUPS      Z3, K1, 192(SI)
+	ADDQ         DI, SI
 	JMP          masked4done
 
 masked4store:
-	MOVQ    CX, R10
-	VMOVUPS Z0, (R10)
-	VMOVUPS Z1, 64(R10)
-	VMOVUPS Z2, 128(R10)
-	VMOVUPS Z3, K1, 192(R10)
-	ADDQ    DX, R10
+	MOVQ    BX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, K1, 192(SI)
+	ADDQ    DI, SI
 
 masked4done:
 	DECQ 96(AX)
 	JZ   tail4end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
 	JMP  tail4
 
 tail4end:
+	VZEROUPPER
+	RET
+
+tail5:
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+
+masked5k:
+	VMOVUPS      (SI), Z5
+	VMOVUPS      64(SI), Z6
+	VMOVUPS      128(SI), Z7
+	VMOVUPS      192(SI), Z8
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	VMOVUPS.Z    256(SI), K1, Z9
+	VBROADCASTSS (DI), Z10
+	VFMADD231PS  Z10, Z5, Z0
+	VFMADD231PS  Z10, Z6, Z1
+	VFMADD231PS  Z10, Z7, Z2
+	VFMADD231PS  Z10, Z8, Z3
+	VFMADD231PS  Z10, Z9, Z4
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked5k
+	MOVQ         24(AX), SI
+	KMOVW        (SI), K1
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
+	CMPQ         88(AX), $0x00
+	JE           masked5store
+	VADDPS       (SI), Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VADDPS       64(SI), Z1, Z1
+	VMOVUPS      Z1, 64(SI)
+	VADDPS       128(SI), Z2, Z2
+	VMOVUPS      Z2, 128(SI)
+	VADDPS       192(SI), Z3, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMOVUPS.Z    256(SI), K1, Z5
+	VADDPS       Z5, Z4, Z4
+	VMOVUPS      Z4, K1, 256(SI)
+	ADDQ         DI, SI
+	JMP          masked5done
+
+masked5store:
+	MOVQ    BX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, K1, 256(SI)
+	ADDQ    DI, SI
+
+masked5done:
+	DECQ 96(AX)
+	JZ   tail5end
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
+	JMP  tail5
+
+tail5end:
+	VZEROUPPER
+	RET
+
+tail6:
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+
+masked6k:
+	VMOVUPS      (SI), Z6
+	VMOVUPS      64(SI), Z7
+	VMOVUPS      128(SI), Z8
+	VMOVUPS      192(SI), Z9
+	VMOVUPS      256(SI), Z10
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	VMOVUPS.Z    320(SI), K1, Z11
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z12, Z6, Z0
+	VFMADD231PS  Z12, Z7, Z1
+	VFMADD231PS  Z12, Z8, Z2
+	VFMADD231PS  Z12, Z9, Z3
+	VFMADD231PS  Z12, Z10, Z4
+	VFMADD231PS  Z12, Z11, Z5
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked6k
+	MOVQ         24(AX), SI
+	KMOVW        (SI), K1
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
+	CMPQ         88(AX), $0x00
+	JE           masked6store
+	VADDPS       (SI), Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VADDPS       64(SI), Z1, Z1
+	VMOVUPS      Z1, 64(SI)
+	VADDPS       128(SI), Z2, Z2
+	VMOVUPS      Z2, 128(SI)
+	VADDPS       192(SI), Z3, Z3
+	VMOVUPS      Z3, 192(SI)
+	VADDPS       256(SI), Z4, Z4
+	VMOVUPS      Z4, 256(SI)
+	VMOVUPS.Z    320(SI), K1, Z6
+	VADDPS       Z6, Z5, Z5
+	VMOVUPS      Z5, K1, 320(SI)
+	ADDQ         DI, SI
+	JMP          masked6done
+
+masked6store:
+	MOVQ    BX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, K1, 320(SI)
+	ADDQ    DI, SI
+
+masked6done:
+	DECQ 96(AX)
+	JZ   tail6end
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
+	JMP  tail6
+
+tail6end:
+	VZEROUPPER
+	RET
+
+tail7:
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+
+masked7k:
+	VMOVUPS      (SI), Z7
+	VMOVUPS      64(SI), Z8
+	VMOVUPS      128(SI), Z9
+	VMOVUPS      192(SI), Z10
+	VMOVUPS      256(SI), Z11
+	VMOVUPS      320(SI), Z12
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	VMOVUPS.Z    384(SI), K1, Z13
+	VBROADCASTSS (DI), Z14
+	VFMADD231PS  Z14, Z7, Z0
+	VFMADD231PS  Z14, Z8, Z1
+	VFMADD231PS  Z14, Z9, Z2
+	VFMADD231PS  Z14, Z10, Z3
+	VFMADD231PS  Z14, Z11, Z4
+	VFMADD231PS  Z14, Z12, Z5
+	VFMADD231PS  Z14, Z13, Z6
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked7k
+	MOVQ         24(AX), SI
+	KMOVW        (SI), K1
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
+	CMPQ         88(AX), $0x00
+	JE           masked7store
+	VADDPS       (SI), Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VADDPS       64(SI), Z1, Z1
+	VMOVUPS      Z1, 64(SI)
+	VADDPS       128(SI), Z2, Z2
+	VMOVUPS      Z2, 128(SI)
+	VADDPS       192(SI), Z3, Z3
+	VMOVUPS      Z3, 192(SI)
+	VADDPS       256(SI), Z4, Z4
+	VMOVUPS      Z4, 256(SI)
+	VADDPS       320(SI), Z5, Z5
+	VMOVUPS      Z5, 320(SI)
+	VMOVUPS.Z    384(SI), K1, Z7
+	VADDPS       Z7, Z6, Z6
+	VMOVUPS      Z6, K1, 384(SI)
+	ADDQ         DI, SI
+	JMP          masked7done
+
+masked7store:
+	MOVQ    BX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, 320(SI)
+	VMOVUPS Z6, K1, 384(SI)
+	ADDQ    DI, SI
+
+masked7done:
+	DECQ 96(AX)
+	JZ   tail7end
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
+	JMP  tail7
+
+tail7end:
+	VZEROUPPER
+	RET
+
+tail8:
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+
+masked8k:
+	VMOVUPS      (SI), Z8
+	VMOVUPS      64(SI), Z9
+	VMOVUPS      128(SI), Z10
+	VMOVUPS      192(SI), Z11
+	VMOVUPS      256(SI), Z12
+	VMOVUPS      320(SI), Z13
+	VMOVUPS      384(SI), Z14
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	VMOVUPS.Z    448(SI), K1, Z15
+	VBROADCASTSS (DI), Z16
+	VFMADD231PS  Z16, Z8, Z0
+	VFMADD231PS  Z16, Z9, Z1
+	VFMADD231PS  Z16, Z10, Z2
+	VFMADD231PS  Z16, Z11, Z3
+	VFMADD231PS  Z16, Z12, Z4
+	VFMADD231PS  Z16, Z13, Z5
+	VFMADD231PS  Z16, Z14, Z6
+	VFMADD231PS  Z16, Z15, Z7
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked8k
+	MOVQ         24(AX), SI
+	KMOVW        (SI), K1
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
+	CMPQ         88(AX), $0x00
+	JE           masked8store
+	VADDPS       (SI), Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VADDPS       64(SI), Z1, Z1
+	VMOVUPS      Z1, 64(SI)
+	VADDPS       128(SI), Z2, Z2
+	VMOVUPS      Z2, 128(SI)
+	VADDPS       192(SI), Z3, Z3
+	VMOVUPS      Z3, 192(SI)
+	VADDPS       256(SI), Z4, Z4
+	VMOVUPS      Z4, 256(SI)
+	VADDPS       320(SI), Z5, Z5
+	VMOVUPS      Z5, 320(SI)
+	VADDPS       384(SI), Z6, Z6
+	VMOVUPS      Z6, 384(SI)
+	VMOVUPS.Z    448(SI), K1, Z8
+	VADDPS       Z8, Z7, Z7
+	VMOVUPS      Z7, K1, 448(SI)
+	ADDQ         DI, SI
+	JMP          masked8done
+
+masked8store:
+	MOVQ    BX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, 320(SI)
+	VMOVUPS Z6, 384(SI)
+	VMOVUPS Z7, K1, 448(SI)
+	ADDQ    DI, SI
+
+masked8done:
+	DECQ 96(AX)
+	JZ   tail8end
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
+	JMP  tail8
+
+tail8end:
 	VZEROUPPER
 	RET
 
@@ -320,14 +677,9 @@ tail4end:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·product2Wide(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 32(AX), DX
-	MOVQ 8(AX), BX
-	MOVQ 40(AX), SI
-	MOVQ 48(AX), DI
-	MOVQ 16(AX), R8
-	MOVQ 56(AX), R9
-	MOVQ 64(AX), R10
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
 	CMPQ 80(AX), $+1
 	JE   tail1
 	CMPQ 80(AX), $+2
@@ -336,16 +688,21 @@ TEXT ·product2Wide(SB), NOSPLIT, $0-8
 	JE   tail3
 	CMPQ 80(AX), $+4
 	JE   tail4
+	CMPQ 80(AX), $+5
+	JE   tail5
+	CMPQ 80(AX), $+6
+	JE   tail6
 
 down:
-	MOVQ 16(AX), R8
-	MOVQ (AX), CX
-	MOVQ 72(AX), R11
+	MOVQ 16(AX), DI
+	MOVQ (AX), SI
+	MOVQ 72(AX), R8
+	MOVQ R8, 128(AX)
 
 next:
-	MOVQ   BX, R12
-	MOVQ   R8, R13
-	MOVQ   R10, R14
+	MOVQ   DI, R8
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -354,77 +711,102 @@ next:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
 
 fullk:
-	VMOVUPS      (R13), Z8
-	VMOVUPS      64(R13), Z9
-	VMOVUPS      128(R13), Z10
-	VMOVUPS      192(R13), Z11
-	PREFETCHT0   511(R13)
-	PREFETCHT0   447(R13)
-	PREFETCHT0   383(R13)
-	PREFETCHT0   319(R13)
-	VBROADCASTSS (R12), Z12
-	VFMADD231PS  Z12, Z8, Z0
-	VFMADD231PS  Z12, Z9, Z1
-	VFMADD231PS  Z12, Z10, Z2
-	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (R12)(SI*1), Z12
-	VFMADD231PS  Z12, Z8, Z4
-	VFMADD231PS  Z12, Z9, Z5
-	VFMADD231PS  Z12, Z10, Z6
-	VFMADD231PS  Z12, Z11, Z7
-	ADDQ         DI, R12
-	ADDQ         R9, R13
-	DECQ         R14
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      128(R8), Z14
+	VMOVUPS      192(R8), Z15
+	VMOVUPS      256(R8), Z16
+	VMOVUPS      320(R8), Z17
+	PREFETCHT0   767(R8)
+	PREFETCHT0   703(R8)
+	PREFETCHT0   639(R8)
+	PREFETCHT0   575(R8)
+	PREFETCHT0   511(R8)
+	PREFETCHT0   447(R8)
+	VBROADCASTSS (R9), Z18
+	VFMADD231PS  Z18, Z12, Z0
+	VFMADD231PS  Z18, Z13, Z1
+	VFMADD231PS  Z18, Z14, Z2
+	VFMADD231PS  Z18, Z15, Z3
+	VFMADD231PS  Z18, Z16, Z4
+	VFMADD231PS  Z18, Z17, Z5
+	VBROADCASTSS (R9)(CX*1), Z18
+	VFMADD231PS  Z18, Z12, Z6
+	VFMADD231PS  Z18, Z13, Z7
+	VFMADD231PS  Z18, Z14, Z8
+	VFMADD231PS  Z18, Z15, Z9
+	VFMADD231PS  Z18, Z16, Z10
+	VFMADD231PS  Z18, Z17, Z11
+	ADDQ         DX, R9
+	ADDQ         BX, R8
+	DECQ         R10
 	JNZ          fullk
-	MOVQ         CX, R12
+	MOVQ         SI, R8
+	MOVQ         32(AX), R9
 	CMPQ         88(AX), $0x00
 	JE           fullstore
-	VADDPS       (R12), Z0, Z0
-	VMOVUPS      Z0, (R12)
-	VADDPS       64(R12), Z1, Z1
-	VMOVUPS      Z1, 64(R12)
-	VADDPS       128(R12), Z2, Z2
-	VMOVUPS      Z2, 128(R12)
-	VADDPS       192(R12), Z3, Z3
-	VMOVUPS      Z3, 192(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VADDPS       64(R12), Z5, Z5
-	VMOVUPS      Z5, 64(R12)
-	VADDPS       128(R12), Z6, Z6
-	VMOVUPS      Z6, 128(R12)
-	VADDPS       192(R12), Z7, Z7
-	VMOVUPS      Z7, 192(R12)
-	ADDQ         DX, R12
+	VADDPS       (R8), Z0, Z0
+	VMOVUPS      Z0, (R8)
+	VADDPS       64(R8), Z1, Z1
+	VMOVUPS      Z1, 64(R8)
+	VADDPS       128(R8), Z2, Z2
+	VMOVUPS      Z2, 128(R8)
+	VADDPS       192(R8), Z3, Z3
+	VMOVUPS      Z3, 192(R8)
+	VADDPS       256(R8), Z4, Z4
+	VMOVUPS      Z4, 256(R8)
+	VADDPS       320(R8), Z5, Z5
+	VMOVUPS      Z5, 320(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z6, Z6
+	VMOVUPS      Z6, (R8)
+	VADDPS       64(R8), Z7, Z7
+	VMOVUPS      Z7, 64(R8)
+	VADDPS       128(R8), Z8, Z8
+	VMOVUPS      Z8, 128(R8)
+	VADDPS       192(R8), Z9, Z9
+	VMOVUPS      Z9, 192(R8)
+	VADDPS       256(R8), Z10, Z10
+	VMOVUPS      Z10, 256(R8)
+	VADDPS       320(R8), Z11, Z11
+	VMOVUPS      Z11, 320(R8)
+	ADDQ         R9, R8
 	JMP          fulldone
 
 fullstore:
-	MOVQ    CX, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	VMOVUPS Z2, 128(R12)
-	VMOVUPS Z3, 192(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, 64(R12)
-	VMOVUPS Z6, 128(R12)
-	VMOVUPS Z7, 192(R12)
-	ADDQ    DX, R12
+	MOVQ    SI, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	VMOVUPS Z4, 256(R8)
+	VMOVUPS Z5, 320(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, 64(R8)
+	VMOVUPS Z8, 128(R8)
+	VMOVUPS Z9, 192(R8)
+	VMOVUPS Z10, 256(R8)
+	VMOVUPS Z11, 320(R8)
+	ADDQ    R9, R8
 
 fulldone:
-	ADDQ $+256, R8
-	ADDQ $+256, CX
-	DECQ R11
+	ADDQ $+384, DI
+	ADDQ $+384, SI
+	DECQ 128(AX)
 	JNZ  next
 	DECQ 96(AX)
 	JZ   downend
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  down
 
 downend:
@@ -432,54 +814,55 @@ downend:
 	RET
 
 tail1:
-	MOVQ   (AX), CX
-	MOVQ   BX, R11
-	MOVQ   R8, R12
-	MOVQ   R10, R13
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 
 masked1k:
-	MOVQ         24(AX), R14
-	KMOVW        (R14), K1
-	VMOVUPS.Z    (R12), K1, Z2
-	VBROADCASTSS (R11), Z3
+	MOVQ         24(AX), R10
+	KMOVW        (R10), K1
+	VMOVUPS.Z    (DI), K1, Z2
+	VBROADCASTSS (R8), Z3
 	VFMADD231PS  Z3, Z2, Z0
-	VBROADCASTSS (R11)(SI*1), Z3
+	VBROADCASTSS (R8)(CX*1), Z3
 	VFMADD231PS  Z3, Z2, Z1
-	ADDQ         DI, R11
-	ADDQ         R9, R12
-	DECQ         R13
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
 	JNZ          masked1k
-	MOVQ         24(AX), R11
-	KMOVW        (R11), K1
-	MOVQ         CX, R11
+	MOVQ         24(AX), DI
+	KMOVW        (DI), K1
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMOVUPS.Z    (R11), K1, Z2
+	VMOVUPS.Z    (DI), K1, Z2
 	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, K1, (R11)
-	ADDQ         DX, R11
-	VMOVUPS.Z    (R11), K1, Z2
+	VMOVUPS      Z0, K1, (DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, Z2
 	VADDPS       Z2, Z1, Z1
-	VMOVUPS      Z1, K1, (R11)
-	ADDQ         DX, R11
+	VMOVUPS      Z1, K1, (DI)
+	ADDQ         R8, DI
 	JMP          masked1done
 
 masked1store:
-	MOVQ    CX, R11
-	VMOVUPS Z0, K1, (R11)
-	ADDQ    DX, R11
-	VMOVUPS Z1, K1, (R11)
-	ADDQ    DX, R11
+	MOVQ    SI, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    R8, DI
 
 masked1done:
 	DECQ 96(AX)
 	JZ   tail1end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  tail1
 
 tail1end:
@@ -487,65 +870,66 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ   (AX), CX
-	MOVQ   BX, R11
-	MOVQ   R8, R12
-	MOVQ   R10, R13
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 
 masked2k:
-	VMOVUPS      (R12), Z4
-	MOVQ         24(AX), R14
-	KMOVW        (R14), K1
-	VMOVUPS.Z    64(R12), K1, Z5
-	VBROADCASTSS (R11), Z6
+	VMOVUPS      (DI), Z4
+	MOVQ         24(AX), R10
+	KMOVW        (R10), K1
+	VMOVUPS.Z    64(DI), K1, Z5
+	VBROADCASTSS (R8), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS (R11)(SI*1), Z6
+	VBROADCASTSS (R8)(CX*1), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         DI, R11
-	ADDQ         R9, R12
-	DECQ         R13
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
 	JNZ          masked2k
-	MOVQ         24(AX), R11
-	KMOVW        (R11), K1
-	MOVQ         CX, R11
+	MOVQ         24(AX), DI
+	KMOVW        (DI), K1
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (R11), Z0, Z0
-	VMOVUPS      Z0, (R11)
-	VMOVUPS.Z    64(R11), K1, Z4
+	VADDPS       (DI), Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS.Z    64(DI), K1, Z4
 	VADDPS       Z4, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R11)
-	ADDQ         DX, R11
-	VADDPS       (R11), Z2, Z2
-	VMOVUPS      Z2, (R11)
-	VMOVUPS.Z    64(R11), K1, Z4
+	VMOVUPS      Z1, K1, 64(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Z2, Z2
+	VMOVUPS      Z2, (DI)
+	VMOVUPS.Z    64(DI), K1, Z4
 	VADDPS       Z4, Z3, Z3
-	VMOVUPS      Z3, K1, 64(R11)
-	ADDQ         DX, R11
+	VMOVUPS      Z3, K1, 64(DI)
+	ADDQ         R8, DI
 	JMP          masked2done
 
 masked2store:
-	MOVQ    CX, R11
-	VMOVUPS Z0, (R11)
-	VMOVUPS Z1, K1, 64(R11)
-	ADDQ    DX, R11
-	VMOVUPS Z2, (R11)
-	VMOVUPS Z3, K1, 64(R11)
-	ADDQ    DX, R11
+	MOVQ    SI, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    R8, DI
 
 masked2done:
 	DECQ 96(AX)
 	JZ   tail2end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  tail2
 
 tail2end:
@@ -553,10 +937,10 @@ tail2end:
 	RET
 
 tail3:
-	MOVQ   (AX), CX
-	MOVQ   BX, R11
-	MOVQ   R8, R12
-	MOVQ   R10, R13
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -565,64 +949,65 @@ tail3:
 	VPXORD Z5, Z5, Z5
 
 masked3k:
-	VMOVUPS      (R12), Z6
-	VMOVUPS      64(R12), Z7
-	MOVQ         24(AX), R14
-	KMOVW        (R14), K1
-	VMOVUPS.Z    128(R12), K1, Z8
-	VBROADCASTSS (R11), Z9
+	VMOVUPS      (DI), Z6
+	VMOVUPS      64(DI), Z7
+	MOVQ         24(AX), R10
+	KMOVW        (R10), K1
+	VMOVUPS.Z    128(DI), K1, Z8
+	VBROADCASTSS (R8), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS (R11)(SI*1), Z9
+	VBROADCASTSS (R8)(CX*1), Z9
 	VFMADD231PS  Z9, Z6, Z3
 	VFMADD231PS  Z9, Z7, Z4
 	VFMADD231PS  Z9, Z8, Z5
-	ADDQ         DI, R11
-	ADDQ         R9, R12
-	DECQ         R13
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
 	JNZ          masked3k
-	MOVQ         24(AX), R11
-	KMOVW        (R11), K1
-	MOVQ         CX, R11
+	MOVQ         24(AX), DI
+	KMOVW        (DI), K1
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           masked3store
-	VADDPS       (R11), Z0, Z0
-	VMOVUPS      Z0, (R11)
-	VADDPS       64(R11), Z1, Z1
-	VMOVUPS      Z1, 64(R11)
-	VMOVUPS.Z    128(R11), K1, Z6
+	VADDPS       (DI), Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VADDPS       64(DI), Z1, Z1
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPS.Z    128(DI), K1, Z6
 	VADDPS       Z6, Z2, Z2
-	VMOVUPS      Z2, K1, 128(R11)
-	ADDQ         DX, R11
-	VADDPS       (R11), Z3, Z3
-	VMOVUPS      Z3, (R11)
-	VADDPS       64(R11), Z4, Z4
-	VMOVUPS      Z4, 64(R11)
-	VMOVUPS.Z    128(R11), K1, Z6
+	VMOVUPS      Z2, K1, 128(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Z3, Z3
+	VMOVUPS      Z3, (DI)
+	VADDPS       64(DI), Z4, Z4
+	VMOVUPS      Z4, 64(DI)
+	VMOVUPS.Z    128(DI), K1, Z6
 	VADDPS       Z6, Z5, Z5
-	VMOVUPS      Z5, K1, 128(R11)
-	ADDQ         DX, R11
+	VMOVUPS      Z5, K1, 128(DI)
+	ADDQ         R8, DI
 	JMP          masked3done
 
 masked3store:
-	MOVQ    CX, R11
-	VMOVUPS Z0, (R11)
-	VMOVUPS Z1, 64(R11)
-	VMOVUPS Z2, K1, 128(R11)
-	ADDQ    DX, R11
-	VMOVUPS Z3, (R11)
-	VMOVUPS Z4, 64(R11)
-	VMOVUPS Z5, K1, 128(R11)
-	ADDQ    DX, R11
+	MOVQ    SI, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, K1, 128(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z4, 64(DI)
+	VMOVUPS Z5, K1, 128(DI)
+	ADDQ    R8, DI
 
 masked3done:
 	DECQ 96(AX)
 	JZ   tail3end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  tail3
 
 tail3end:
@@ -630,10 +1015,10 @@ tail3end:
 	RET
 
 tail4:
-	MOVQ   (AX), CX
-	MOVQ   BX, R11
-	MOVQ   R8, R12
-	MOVQ   R10, R13
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -644,76 +1029,288 @@ tail4:
 	VPXORD Z7, Z7, Z7
 
 masked4k:
-	VMOVUPS      (R12), Z8
-	VMOVUPS      64(R12), Z9
-	VMOVUPS      128(R12), Z10
-	MOVQ         24(AX), R14
-	KMOVW        (R14), K1
-	VMOVUPS.Z    192(R12), K1, Z11
-	VBROADCASTSS (R11), Z12
+	VMOVUPS      (DI), Z8
+	VMOVUPS      64(DI), Z9
+	VMOVUPS      128(DI), Z10
+	MOVQ         24(AX), R10
+	KMOVW        (R10), K1
+	VMOVUPS.Z    192(DI), K1, Z11
+	VBROADCASTSS (R8), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (R11)(SI*1), Z12
+	VBROADCASTSS (R8)(CX*1), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	ADDQ         DI, R11
-	ADDQ         R9, R12
-	DECQ         R13
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
 	JNZ          masked4k
-	MOVQ         24(AX), R11
-	KMOVW        (R11), K1
-	MOVQ         CX, R11
+	MOVQ         24(AX), DI
+	KMOVW        (DI), K1
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           masked4store
-	VADDPS       (R11), Z0, Z0
-	VMOVUPS      Z0, (R11)
-	VADDPS       64(R11), Z1, Z1
-	VMOVUPS      Z1, 64(R11)
-	VADDPS       128(R11), Z2, Z2
-	VMOVUPS      Z2, 128(R11)
-	VMOVUPS.Z    192(R11), K1, Z8
+	VADDPS       (DI), Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VADDPS       64(DI), Z1, Z1
+	VMOVUPS      Z1, 64(DI)
+	VADDPS       128(DI), Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPS.Z    192(DI), K1, Z8
 	VADDPS       Z8, Z3, Z3
-	VMOVUPS      Z3, K1, 192(R11)
-	ADDQ         DX, R11
-	VADDPS       (R11), Z4, Z4
-	VMOVUPS      Z4, (R11)
-	VADDPS       64(R11), Z5, Z5
-	VMOVUPS      Z5, 64(R11)
-	VADDPS       128(R11), Z6, Z6
-	VMOVUPS      Z6, 128(R11)
-	VMOVUPS.Z    192(R11), K1, Z8
+	VMOVUPS      Z3, K1, 192(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Z4, Z4
+	VMOVUPS      Z4, (DI)
+	VADDPS       64(DI), Z5, Z5
+	VMOVUPS      Z5, 64(DI)
+	VADDPS       128(DI), Z6, Z6
+	VMOVUPS      Z6, 128(DI)
+	VMOVUPS.Z    192(DI), K1, Z8
 	VADDPS       Z8, Z7, Z7
-	VMOVUPS      Z7, K1, 192(R11)
-	ADDQ         DX, R11
+	VMOVUPS      Z7, K1, 192(DI)
+	ADDQ         R8, DI
 	JMP          masked4done
 
 masked4store:
-	MOVQ    CX, R11
-	VMOVUPS Z0, (R11)
-	VMOVUPS Z1, 64(R11)
-	VMOVUPS Z2, 128(R11)
-	VMOVUPS Z3, K1, 192(R11)
-	ADDQ    DX, R11
-	VMOVUPS Z4, (R11)
-	VMOVUPS Z5, 64(R11)
-	VMOVUPS Z6, 128(R11)
-	VMOVUPS Z7, K1, 192(R11)
-	ADDQ    DX, R11
+	MOVQ    SI, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, K1, 192(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, K1, 192(DI)
+	ADDQ    R8, DI
 
 masked4done:
 	DECQ 96(AX)
 	JZ   tail4end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  tail4
 
 tail4end:
+	VZEROUPPER
+	RET
+
+tail5:
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+
+masked5k:
+	VMOVUPS      (DI), Z10
+	VMOVUPS      64(DI), Z11
+	VMOVUPS      128(DI), Z12
+	VMOVUPS      192(DI), Z13
+	MOVQ         24(AX), R10
+	KMOVW        (R10), K1
+	VMOVUPS.Z    256(DI), K1, Z14
+	VBROADCASTSS (R8), Z15
+	VFMADD231PS  Z15, Z10, Z0
+	VFMADD231PS  Z15, Z11, Z1
+	VFMADD231PS  Z15, Z12, Z2
+	VFMADD231PS  Z15, Z13, Z3
+	VFMADD231PS  Z15, Z14, Z4
+	VBROADCASTSS (R8)(CX*1), Z15
+	VFMADD231PS  Z15, Z10, Z5
+	VFMADD231PS  Z15, Z11, Z6
+	VFMADD231PS  Z15, Z12, Z7
+	VFMADD231PS  Z15, Z13, Z8
+	VFMADD231PS  Z15, Z14, Z9
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
+	JNZ          masked5k
+	MOVQ         24(AX), DI
+	KMOVW        (DI), K1
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
+	CMPQ         88(AX), $0x00
+	JE           masked5store
+	VADDPS       (DI), Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VADDPS       64(DI), Z1, Z1
+	VMOVUPS      Z1, 64(DI)
+	VADDPS       128(DI), Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VADDPS       192(DI), Z3, Z3
+	VMOVUPS      Z3, 192(DI)
+	VMOVUPS.Z    256(DI), K1, Z10
+	VADDPS       Z10, Z4, Z4
+	VMOVUPS      Z4, K1, 256(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Z5, Z5
+	VMOVUPS      Z5, (DI)
+	VADDPS       64(DI), Z6, Z6
+	VMOVUPS      Z6, 64(DI)
+	VADDPS       128(DI), Z7, Z7
+	VMOVUPS      Z7, 128(DI)
+	VADDPS       192(DI), Z8, Z8
+	VMOVUPS      Z8, 192(DI)
+	VMOVUPS.Z    256(DI), K1, Z10
+	VADDPS       Z10, Z9, Z9
+	VMOVUPS      Z9, K1, 256(DI)
+	ADDQ         R8, DI
+	JMP          masked5done
+
+masked5store:
+	MOVQ    SI, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, K1, 256(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, (DI)
+	VMOVUPS Z6, 64(DI)
+	VMOVUPS Z7, 128(DI)
+	VMOVUPS Z8, 192(DI)
+	VMOVUPS Z9, K1, 256(DI)
+	ADDQ    R8, DI
+
+masked5done:
+	DECQ 96(AX)
+	JZ   tail5end
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
+	JMP  tail5
+
+tail5end:
+	VZEROUPPER
+	RET
+
+tail6:
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+
+masked6k:
+	VMOVUPS      (DI), Z12
+	VMOVUPS      64(DI), Z13
+	VMOVUPS      128(DI), Z14
+	VMOVUPS      192(DI), Z15
+	VMOVUPS      256(DI), Z16
+	MOVQ         24(AX), R10
+	KMOVW        (R10), K1
+	VMOVUPS.Z    320(DI), K1, Z17
+	VBROADCASTSS (R8), Z18
+	VFMADD231PS  Z18, Z12, Z0
+	VFMADD231PS  Z18, Z13, Z1
+	VFMADD231PS  Z18, Z14, Z2
+	VFMADD231PS  Z18, Z15, Z3
+	VFMADD231PS  Z18, Z16, Z4
+	VFMADD231PS  Z18, Z17, Z5
+	VBROADCASTSS (R8)(CX*1), Z18
+	VFMADD231PS  Z18, Z12, Z6
+	VFMADD231PS  Z18, Z13, Z7
+	VFMADD231PS  Z18, Z14, Z8
+	VFMADD231PS  Z18, Z15, Z9
+	VFMADD231PS  Z18, Z16, Z10
+	VFMADD231PS  Z18, Z17, Z11
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
+	JNZ          masked6k
+	MOVQ         24(AX), DI
+	KMOVW        (DI), K1
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
+	CMPQ         88(AX), $0x00
+	JE           masked6store
+	VADDPS       (DI), Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VADDPS       64(DI), Z1, Z1
+	VMOVUPS      Z1, 64(DI)
+	VADDPS       128(DI), Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VADDPS       192(DI), Z3, Z3
+	VMOVUPS      Z3, 192(DI)
+	VADDPS       256(DI), Z4, Z4
+	VMOVUPS      Z4, 256(DI)
+	VMOVUPS.Z    320(DI), K1, Z12
+	VADDPS       Z12, Z5, Z5
+	VMOVUPS      Z5, K1, 320(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Z6, Z6
+	VMOVUPS      Z6, (DI)
+	VADDPS       64(DI), Z7, Z7
+	VMOVUPS      Z7, 64(DI)
+	VADDPS       128(DI), Z8, Z8
+	VMOVUPS      Z8, 128(DI)
+	VADDPS       192(DI), Z9, Z9
+	VMOVUPS      Z9, 192(DI)
+	VADDPS       256(DI), Z10, Z10
+	VMOVUPS      Z10, 256(DI)
+	VMOVUPS.Z    320(DI), K1, Z12
+	VADDPS       Z12, Z11, Z11
+	VMOVUPS      Z11, K1, 320(DI)
+	ADDQ         R8, DI
+	JMP          masked6done
+
+masked6store:
+	MOVQ    SI, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, K1, 320(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	VMOVUPS Z8, 128(DI)
+	VMOVUPS Z9, 192(DI)
+	VMOVUPS Z10, 256(DI)
+	VMOVUPS Z11, K1, 320(DI)
+	ADDQ    R8, DI
+
+masked6done:
+	DECQ 96(AX)
+	JZ   tail6end
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
+	JMP  tail6
+
+tail6end:
 	VZEROUPPER
 	RET
 
@@ -721,14 +1318,9 @@ tail4end:
 // Requires: AVX, AVX512F, MMX+
 TEXT ·product3Wide(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 32(AX), DX
-	MOVQ 8(AX), BX
-	MOVQ 40(AX), SI
-	MOVQ 48(AX), DI
-	MOVQ 16(AX), R8
-	MOVQ 56(AX), R9
-	MOVQ 64(AX), R10
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
 	CMPQ 80(AX), $+1
 	JE   tail1
 	CMPQ 80(AX), $+2
@@ -739,14 +1331,15 @@ TEXT ·product3Wide(SB), NOSPLIT, $0-8
 	JE   tail4
 
 down:
-	MOVQ 16(AX), R8
-	MOVQ (AX), CX
-	MOVQ 72(AX), R11
+	MOVQ 16(AX), DI
+	MOVQ (AX), SI
+	MOVQ 72(AX), R8
+	MOVQ R8, 128(AX)
 
 next:
-	MOVQ   BX, R12
-	MOVQ   R8, R13
-	MOVQ   R10, R14
+	MOVQ   DI, R8
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -761,94 +1354,95 @@ next:
 	VPXORD Z11, Z11, Z11
 
 fullk:
-	VMOVUPS      (R13), Z12
-	VMOVUPS      64(R13), Z13
-	VMOVUPS      128(R13), Z14
-	VMOVUPS      192(R13), Z15
-	PREFETCHT0   511(R13)
-	PREFETCHT0   447(R13)
-	PREFETCHT0   383(R13)
-	PREFETCHT0   319(R13)
-	VBROADCASTSS (R12), Z16
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      128(R8), Z14
+	VMOVUPS      192(R8), Z15
+	PREFETCHT0   511(R8)
+	PREFETCHT0   447(R8)
+	PREFETCHT0   383(R8)
+	PREFETCHT0   319(R8)
+	VBROADCASTSS (R9), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS (R12)(SI*1), Z16
+	VBROADCASTSS (R9)(CX*1), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS (R12)(SI*2), Z16
+	VBROADCASTSS (R9)(CX*2), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	ADDQ         DI, R12
-	ADDQ         R9, R13
-	DECQ         R14
+	ADDQ         DX, R9
+	ADDQ         BX, R8
+	DECQ         R10
 	JNZ          fullk
-	MOVQ         CX, R12
+	MOVQ         SI, R8
+	MOVQ         32(AX), R9
 	CMPQ         88(AX), $0x00
 	JE           fullstore
-	VADDPS       (R12), Z0, Z0
-	VMOVUPS      Z0, (R12)
-	VADDPS       64(R12), Z1, Z1
-	VMOVUPS      Z1, 64(R12)
-	VADDPS       128(R12), Z2, Z2
-	VMOVUPS      Z2, 128(R12)
-	VADDPS       192(R12), Z3, Z3
-	VMOVUPS      Z3, 192(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VADDPS       64(R12), Z5, Z5
-	VMOVUPS      Z5, 64(R12)
-	VADDPS       128(R12), Z6, Z6
-	VMOVUPS      Z6, 128(R12)
-	VADDPS       192(R12), Z7, Z7
-	VMOVUPS      Z7, 192(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z8, Z8
-	VMOVUPS      Z8, (R12)
-	VADDPS       64(R12), Z9, Z9
-	VMOVUPS      Z9, 64(R12)
-	VADDPS       128(R12), Z10, Z10
-	VMOVUPS      Z10, 128(R12)
-	VADDPS       192(R12), Z11, Z11
-	VMOVUPS      Z11, 192(R12)
-	ADDQ         DX, R12
+	VADDPS       (R8), Z0, Z0
+	VMOVUPS      Z0, (R8)
+	VADDPS       64(R8), Z1, Z1
+	VMOVUPS      Z1, 64(R8)
+	VADDPS       128(R8), Z2, Z2
+	VMOVUPS      Z2, 128(R8)
+	VADDPS       192(R8), Z3, Z3
+	VMOVUPS      Z3, 192(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z4, Z4
+	VMOVUPS      Z4, (R8)
+	VADDPS       64(R8), Z5, Z5
+	VMOVUPS      Z5, 64(R8)
+	VADDPS       128(R8), Z6, Z6
+	VMOVUPS      Z6, 128(R8)
+	VADDPS       192(R8), Z7, Z7
+	VMOVUPS      Z7, 192(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z8, Z8
+	VMOVUPS      Z8, (R8)
+	VADDPS       64(R8), Z9, Z9
+	VMOVUPS      Z9, 64(R8)
+	VADDPS       128(R8), Z10, Z10
+	VMOVUPS      Z10, 128(R8)
+	VADDPS       192(R8), Z11, Z11
+	VMOVUPS      Z11, 192(R8)
+	ADDQ         R9, R8
 	JMP          fulldone
 
 fullstore:
-	MOVQ    CX, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	VMOVUPS Z2, 128(R12)
-	VMOVUPS Z3, 192(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, 64(R12)
-	VMOVUPS Z6, 128(R12)
-	VMOVUPS Z7, 192(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z8, (R12)
-	VMOVUPS Z9, 64(R12)
-	VMOVUPS Z10, 128(R12)
-	VMOVUPS Z11, 192(R12)
-	ADDQ    DX, R12
+	MOVQ    SI, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
+	VMOVUPS Z6, 128(R8)
+	VMOVUPS Z7, 192(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPS Z9, 64(R8)
+	VMOVUPS Z10, 128(R8)
+	VMOVUPS Z11, 192(R8)
+	ADDQ    R9, R8
 
 fulldone:
-	ADDQ $+256, R8
-	ADDQ $+256, CX
-	DECQ R11
+	ADDQ $+256, DI
+	ADDQ $+256, SI
+	DECQ 128(AX)
 	JNZ  next
 	DECQ 96(AX)
 	JZ   downend
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  down
 
 downend:
@@ -856,63 +1450,64 @@ downend:
 	RET
 
 tail1:
-	MOVQ   (AX), CX
-	MOVQ   BX, R11
-	MOVQ   R8, R12
-	MOVQ   R10, R13
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 
 masked1k:
-	MOVQ         24(AX), R14
-	KMOVW        (R14), K1
-	VMOVUPS.Z    (R12), K1, Z3
-	VBROADCASTSS (R11), Z4
+	MOVQ         24(AX), R10
+	KMOVW        (R10), K1
+	VMOVUPS.Z    (DI), K1, Z3
+	VBROADCASTSS (R8), Z4
 	VFMADD231PS  Z4, Z3, Z0
-	VBROADCASTSS (R11)(SI*1), Z4
+	VBROADCASTSS (R8)(CX*1), Z4
 	VFMADD231PS  Z4, Z3, Z1
-	VBROADCASTSS (R11)(SI*2), Z4
+	VBROADCASTSS (R8)(CX*2), Z4
 	VFMADD231PS  Z4, Z3, Z2
-	ADDQ         DI, R11
-	ADDQ         R9, R12
-	DECQ         R13
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
 	JNZ          masked1k
-	MOVQ         24(AX), R11
-	KMOVW        (R11), K1
-	MOVQ         CX, R11
+	MOVQ         24(AX), DI
+	KMOVW        (DI), K1
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMOVUPS.Z    (R11), K1, Z3
+	VMOVUPS.Z    (DI), K1, Z3
 	VADDPS       Z3, Z0, Z0
-	VMOVUPS      Z0, K1, (R11)
-	ADDQ         DX, R11
-	VMOVUPS.Z    (R11), K1, Z3
+	VMOVUPS      Z0, K1, (DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, Z3
 	VADDPS       Z3, Z1, Z1
-	VMOVUPS      Z1, K1, (R11)
-	ADDQ         DX, R11
-	VMOVUPS.Z    (R11), K1, Z3
+	VMOVUPS      Z1, K1, (DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, Z3
 	VADDPS       Z3, Z2, Z2
-	VMOVUPS      Z2, K1, (R11)
-	ADDQ         DX, R11
+	VMOVUPS      Z2, K1, (DI)
+	ADDQ         R8, DI
 	JMP          masked1done
 
 masked1store:
-	MOVQ    CX, R11
-	VMOVUPS Z0, K1, (R11)
-	ADDQ    DX, R11
-	VMOVUPS Z1, K1, (R11)
-	ADDQ    DX, R11
-	VMOVUPS Z2, K1, (R11)
-	ADDQ    DX, R11
+	MOVQ    SI, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    R8, DI
 
 masked1done:
 	DECQ 96(AX)
 	JZ   tail1end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  tail1
 
 tail1end:
@@ -920,10 +1515,10 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ   (AX), CX
-	MOVQ   BX, R11
-	MOVQ   R8, R12
-	MOVQ   R10, R13
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -932,67 +1527,68 @@ tail2:
 	VPXORD Z5, Z5, Z5
 
 masked2k:
-	VMOVUPS      (R12), Z6
-	MOVQ         24(AX), R14
-	KMOVW        (R14), K1
-	VMOVUPS.Z    64(R12), K1, Z7
-	VBROADCASTSS (R11), Z8
+	VMOVUPS      (DI), Z6
+	MOVQ         24(AX), R10
+	KMOVW        (R10), K1
+	VMOVUPS.Z    64(DI), K1, Z7
+	VBROADCASTSS (R8), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS (R11)(SI*1), Z8
+	VBROADCASTSS (R8)(CX*1), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS (R11)(SI*2), Z8
+	VBROADCASTSS (R8)(CX*2), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         DI, R11
-	ADDQ         R9, R12
-	DECQ         R13
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
 	JNZ          masked2k
-	MOVQ         24(AX), R11
-	KMOVW        (R11), K1
-	MOVQ         CX, R11
+	MOVQ         24(AX), DI
+	KMOVW        (DI), K1
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (R11), Z0, Z0
-	VMOVUPS      Z0, (R11)
-	VMOVUPS.Z    64(R11), K1, Z6
+	VADDPS       (DI), Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS.Z    64(DI), K1, Z6
 	VADDPS       Z6, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R11)
-	ADDQ         DX, R11
-	VADDPS       (R11), Z2, Z2
-	VMOVUPS      Z2, (R11)
-	VMOVUPS.Z    64(R11), K1, Z6
+	VMOVUPS      Z1, K1, 64(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Z2, Z2
+	VMOVUPS      Z2, (DI)
+	VMOVUPS.Z    64(DI), K1, Z6
 	VADDPS       Z6, Z3, Z3
-	VMOVUPS      Z3, K1, 64(R11)
-	ADDQ         DX, R11
-	VADDPS       (R11), Z4, Z4
-	VMOVUPS      Z4, (R11)
-	VMOVUPS.Z    64(R11), K1, Z6
+	VMOVUPS      Z3, K1, 64(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Z4, Z4
+	VMOVUPS      Z4, (DI)
+	VMOVUPS.Z    64(DI), K1, Z6
 	VADDPS       Z6, Z5, Z5
-	VMOVUPS      Z5, K1, 64(R11)
-	ADDQ         DX, R11
+	VMOVUPS      Z5, K1, 64(DI)
+	ADDQ         R8, DI
 	JMP          masked2done
 
 masked2store:
-	MOVQ    CX, R11
-	VMOVUPS Z0, (R11)
-	VMOVUPS Z1, K1, 64(R11)
-	ADDQ    DX, R11
-	VMOVUPS Z2, (R11)
-	VMOVUPS Z3, K1, 64(R11)
-	ADDQ    DX, R11
-	VMOVUPS Z4, (R11)
-	VMOVUPS Z5, K1, 64(R11)
-	ADDQ    DX, R11
+	MOVQ    SI, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    R8, DI
 
 masked2done:
 	DECQ 96(AX)
 	JZ   tail2end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  tail2
 
 tail2end:
@@ -1000,10 +1596,10 @@ tail2end:
 	RET
 
 tail3:
-	MOVQ   (AX), CX
-	MOVQ   BX, R11
-	MOVQ   R8, R12
-	MOVQ   R10, R13
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1015,80 +1611,81 @@ tail3:
 	VPXORD Z8, Z8, Z8
 
 masked3k:
-	VMOVUPS      (R12), Z9
-	VMOVUPS      64(R12), Z10
-	MOVQ         24(AX), R14
-	KMOVW        (R14), K1
-	VMOVUPS.Z    128(R12), K1, Z11
-	VBROADCASTSS (R11), Z12
+	VMOVUPS      (DI), Z9
+	VMOVUPS      64(DI), Z10
+	MOVQ         24(AX), R10
+	KMOVW        (R10), K1
+	VMOVUPS.Z    128(DI), K1, Z11
+	VBROADCASTSS (R8), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
 	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS (R11)(SI*1), Z12
+	VBROADCASTSS (R8)(CX*1), Z12
 	VFMADD231PS  Z12, Z9, Z3
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS (R11)(SI*2), Z12
+	VBROADCASTSS (R8)(CX*2), Z12
 	VFMADD231PS  Z12, Z9, Z6
 	VFMADD231PS  Z12, Z10, Z7
 	VFMADD231PS  Z12, Z11, Z8
-	ADDQ         DI, R11
-	ADDQ         R9, R12
-	DECQ         R13
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
 	JNZ          masked3k
-	MOVQ         24(AX), R11
-	KMOVW        (R11), K1
-	MOVQ         CX, R11
+	MOVQ         24(AX), DI
+	KMOVW        (DI), K1
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           masked3store
-	VADDPS       (R11), Z0, Z0
-	VMOVUPS      Z0, (R11)
-	VADDPS       64(R11), Z1, Z1
-	VMOVUPS      Z1, 64(R11)
-	VMOVUPS.Z    128(R11), K1, Z9
+	VADDPS       (DI), Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VADDPS       64(DI), Z1, Z1
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPS.Z    128(DI), K1, Z9
 	VADDPS       Z9, Z2, Z2
-	VMOVUPS      Z2, K1, 128(R11)
-	ADDQ         DX, R11
-	VADDPS       (R11), Z3, Z3
-	VMOVUPS      Z3, (R11)
-	VADDPS       64(R11), Z4, Z4
-	VMOVUPS      Z4, 64(R11)
-	VMOVUPS.Z    128(R11), K1, Z9
+	VMOVUPS      Z2, K1, 128(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Z3, Z3
+	VMOVUPS      Z3, (DI)
+	VADDPS       64(DI), Z4, Z4
+	VMOVUPS      Z4, 64(DI)
+	VMOVUPS.Z    128(DI), K1, Z9
 	VADDPS       Z9, Z5, Z5
-	VMOVUPS      Z5, K1, 128(R11)
-	ADDQ         DX, R11
-	VADDPS       (R11), Z6, Z6
-	VMOVUPS      Z6, (R11)
-	VADDPS       64(R11), Z7, Z7
-	VMOVUPS      Z7, 64(R11)
-	VMOVUPS.Z    128(R11), K1, Z9
+	VMOVUPS      Z5, K1, 128(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Z6, Z6
+	VMOVUPS      Z6, (DI)
+	VADDPS       64(DI), Z7, Z7
+	VMOVUPS      Z7, 64(DI)
+	VMOVUPS.Z    128(DI), K1, Z9
 	VADDPS       Z9, Z8, Z8
-	VMOVUPS      Z8, K1, 128(R11)
-	ADDQ         DX, R11
+	VMOVUPS      Z8, K1, 128(DI)
+	ADDQ         R8, DI
 	JMP          masked3done
 
 masked3store:
-	MOVQ    CX, R11
-	VMOVUPS Z0, (R11)
-	VMOVUPS Z1, 64(R11)
-	VMOVUPS Z2, K1, 128(R11)
-	ADDQ    DX, R11
-	VMOVUPS Z3, (R11)
-	VMOVUPS Z4, 64(R11)
-	VMOVUPS Z5, K1, 128(R11)
-	ADDQ    DX, R11
-	VMOVUPS Z6, (R11)
-	VMOVUPS Z7, 64(R11)
-	VMOVUPS Z8, K1, 128(R11)
-	ADDQ    DX, R11
+	MOVQ    SI, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, K1, 128(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z4, 64(DI)
+	VMOVUPS Z5, K1, 128(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	VMOVUPS Z8, K1, 128(DI)
+	ADDQ    R8, DI
 
 masked3done:
 	DECQ 96(AX)
 	JZ   tail3end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  tail3
 
 tail3end:
@@ -1096,10 +1693,10 @@ tail3end:
 	RET
 
 tail4:
-	MOVQ   (AX), CX
-	MOVQ   BX, R11
-	MOVQ   R8, R12
-	MOVQ   R10, R13
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1114,93 +1711,94 @@ tail4:
 	VPXORD Z11, Z11, Z11
 
 masked4k:
-	VMOVUPS      (R12), Z12
-	VMOVUPS      64(R12), Z13
-	VMOVUPS      128(R12), Z14
-	MOVQ         24(AX), R14
-	KMOVW        (R14), K1
-	VMOVUPS.Z    192(R12), K1, Z15
-	VBROADCASTSS (R11), Z16
+	VMOVUPS      (DI), Z12
+	VMOVUPS      64(DI), Z13
+	VMOVUPS      128(DI), Z14
+	MOVQ         24(AX), R10
+	KMOVW        (R10), K1
+	VMOVUPS.Z    192(DI), K1, Z15
+	VBROADCASTSS (R8), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS (R11)(SI*1), Z16
+	VBROADCASTSS (R8)(CX*1), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS (R11)(SI*2), Z16
+	VBROADCASTSS (R8)(CX*2), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	ADDQ         DI, R11
-	ADDQ         R9, R12
-	DECQ         R13
+	ADDQ         DX, R8
+	ADDQ         BX, DI
+	DECQ         R9
 	JNZ          masked4k
-	MOVQ         24(AX), R11
-	KMOVW        (R11), K1
-	MOVQ         CX, R11
+	MOVQ         24(AX), DI
+	KMOVW        (DI), K1
+	MOVQ         SI, DI
+	MOVQ         32(AX), R8
 	CMPQ         88(AX), $0x00
 	JE           masked4store
-	VADDPS       (R11), Z0, Z0
-	VMOVUPS      Z0, (R11)
-	VADDPS       64(R11), Z1, Z1
-	VMOVUPS      Z1, 64(R11)
-	VADDPS       128(R11), Z2, Z2
-	VMOVUPS      Z2, 128(R11)
-	VMOVUPS.Z    192(R11), K1, Z12
+	VADDPS       (DI), Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VADDPS       64(DI), Z1, Z1
+	VMOVUPS      Z1, 64(DI)
+	VADDPS       128(DI), Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPS.Z    192(DI), K1, Z12
 	VADDPS       Z12, Z3, Z3
-	VMOVUPS      Z3, K1, 192(R11)
-	ADDQ         DX, R11
-	VADDPS       (R11), Z4, Z4
-	VMOVUPS      Z4, (R11)
-	VADDPS       64(R11), Z5, Z5
-	VMOVUPS      Z5, 64(R11)
-	VADDPS       128(R11), Z6, Z6
-	VMOVUPS      Z6, 128(R11)
-	VMOVUPS.Z    192(R11), K1, Z12
+	VMOVUPS      Z3, K1, 192(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Z4, Z4
+	VMOVUPS      Z4, (DI)
+	VADDPS       64(DI), Z5, Z5
+	VMOVUPS      Z5, 64(DI)
+	VADDPS       128(DI), Z6, Z6
+	VMOVUPS      Z6, 128(DI)
+	VMOVUPS.Z    192(DI), K1, Z12
 	VADDPS       Z12, Z7, Z7
-	VMOVUPS      Z7, K1, 192(R11)
-	ADDQ         DX, R11
-	VADDPS       (R11), Z8, Z8
-	VMOVUPS      Z8, (R11)
-	VADDPS       64(R11), Z9, Z9
-	VMOVUPS      Z9, 64(R11)
-	VADDPS       128(R11), Z10, Z10
-	VMOVUPS      Z10, 128(R11)
-	VMOVUPS.Z    192(R11), K1, Z12
+	VMOVUPS      Z7, K1, 192(DI)
+	ADDQ         R8, DI
+	VADDPS       (DI), Z8, Z8
+	VMOVUPS      Z8, (DI)
+	VADDPS       64(DI), Z9, Z9
+	VMOVUPS      Z9, 64(DI)
+	VADDPS       128(DI), Z10, Z10
+	VMOVUPS      Z10, 128(DI)
+	VMOVUPS.Z    192(DI), K1, Z12
 	VADDPS       Z12, Z11, Z11
-	VMOVUPS      Z11, K1, 192(R11)
-	ADDQ         DX, R11
+	VMOVUPS      Z11, K1, 192(DI)
+	ADDQ         R8, DI
 	JMP          masked4done
 
 masked4store:
-	MOVQ    CX, R11
-	VMOVUPS Z0, (R11)
-	VMOVUPS Z1, 64(R11)
-	VMOVUPS Z2, 128(R11)
-	VMOVUPS Z3, K1, 192(R11)
-	ADDQ    DX, R11
-	VMOVUPS Z4, (R11)
-	VMOVUPS Z5, 64(R11)
-	VMOVUPS Z6, 128(R11)
-	VMOVUPS Z7, K1, 192(R11)
-	ADDQ    DX, R11
-	VMOVUPS Z8, (R11)
-	VMOVUPS Z9, 64(R11)
-	VMOVUPS Z10, 128(R11)
-	VMOVUPS Z11, K1, 192(R11)
-	ADDQ    DX, R11
+	MOVQ    SI, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, K1, 192(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, K1, 192(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	VMOVUPS Z10, 128(DI)
+	VMOVUPS Z11, K1, 192(DI)
+	ADDQ    R8, DI
 
 masked4done:
 	DECQ 96(AX)
 	JZ   tail4end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 112(AX), SI
+	ADDQ SI, (AX)
 	JMP  tail4
 
 tail4end:
@@ -1209,18 +1807,12 @@ tail4end:
 
 // func product4Wide(p *byte)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·product4Wide(SB), NOSPLIT, $8-8
+TEXT ·product4Wide(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 32(AX), DX
-	MOVQ 8(AX), BX
-	MOVQ 40(AX), SI
-	MOVQ 48(AX), DI
-	MOVQ 16(AX), R8
-	MOVQ 56(AX), R9
-	MOVQ 64(AX), R10
-	LEAQ (SI)(SI*2), R11
-	ADDQ BX, R11
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
+	LEAQ (CX)(CX*2), SI
 	CMPQ 80(AX), $+1
 	JE   tail1
 	CMPQ 80(AX), $+2
@@ -1232,14 +1824,14 @@ TEXT ·product4Wide(SB), NOSPLIT, $8-8
 
 down:
 	MOVQ 16(AX), R8
-	MOVQ (AX), CX
-	MOVQ 72(AX), R12
+	MOVQ (AX), DI
+	MOVQ 72(AX), R9
+	MOVQ R9, 128(AX)
 
 next:
-	MOVQ   BX, R13
-	MOVQ   R11, R14
-	MOVQ   R8, R15
-	MOVQ   R10, BP
+	MOVQ   R8, R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1258,115 +1850,114 @@ next:
 	VPXORD Z15, Z15, Z15
 
 fullk:
-	VMOVUPS      (R15), Z16
-	VMOVUPS      64(R15), Z17
-	VMOVUPS      128(R15), Z18
-	VMOVUPS      192(R15), Z19
-	PREFETCHT0   511(R15)
-	PREFETCHT0   447(R15)
-	PREFETCHT0   383(R15)
-	PREFETCHT0   319(R15)
-	VBROADCASTSS (R13), Z20
+	VMOVUPS      (R9), Z16
+	VMOVUPS      64(R9), Z17
+	VMOVUPS      128(R9), Z18
+	VMOVUPS      192(R9), Z19
+	PREFETCHT0   511(R9)
+	PREFETCHT0   447(R9)
+	PREFETCHT0   383(R9)
+	PREFETCHT0   319(R9)
+	VBROADCASTSS (R10), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS (R13)(SI*1), Z20
+	VBROADCASTSS (R10)(CX*1), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS (R13)(SI*2), Z20
+	VBROADCASTSS (R10)(CX*2), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS (R14), Z20
+	VBROADCASTSS (R10)(SI*1), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	ADDQ         DI, R13
-	ADDQ         DI, R14
-	ADDQ         R9, R15
-	DECQ         BP
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
 	JNZ          fullk
-	MOVQ         CX, R13
+	MOVQ         DI, R9
+	MOVQ         32(AX), R10
 	CMPQ         88(AX), $0x00
 	JE           fullstore
-	VADDPS       (R13), Z0, Z0
-	VMOVUPS      Z0, (R13)
-	VADDPS       64(R13), Z1, Z1
-	VMOVUPS      Z1, 64(R13)
-	VADDPS       128(R13), Z2, Z2
-	VMOVUPS      Z2, 128(R13)
-	VADDPS       192(R13), Z3, Z3
-	VMOVUPS      Z3, 192(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Z4, Z4
-	VMOVUPS      Z4, (R13)
-	VADDPS       64(R13), Z5, Z5
-	VMOVUPS      Z5, 64(R13)
-	VADDPS       128(R13), Z6, Z6
-	VMOVUPS      Z6, 128(R13)
-	VADDPS       192(R13), Z7, Z7
-	VMOVUPS      Z7, 192(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Z8, Z8
-	VMOVUPS      Z8, (R13)
-	VADDPS       64(R13), Z9, Z9
-	VMOVUPS      Z9, 64(R13)
-	VADDPS       128(R13), Z10, Z10
-	VMOVUPS      Z10, 128(R13)
-	VADDPS       192(R13), Z11, Z11
-	VMOVUPS      Z11, 192(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Z12, Z12
-	VMOVUPS      Z12, (R13)
-	VADDPS       64(R13), Z13, Z13
-	VMOVUPS      Z13, 64(R13)
-	VADDPS       128(R13), Z14, Z14
-	VMOVUPS      Z14, 128(R13)
-	VADDPS       192(R13), Z15, Z15
-	VMOVUPS      Z15, 192(R13)
-	ADDQ         DX, R13
+	VADDPS       (R9), Z0, Z0
+	VMOVUPS      Z0, (R9)
+	VADDPS       64(R9), Z1, Z1
+	VMOVUPS      Z1, 64(R9)
+	VADDPS       128(R9), Z2, Z2
+	VMOVUPS      Z2, 128(R9)
+	VADDPS       192(R9), Z3, Z3
+	VMOVUPS      Z3, 192(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	VADDPS       64(R9), Z5, Z5
+	VMOVUPS      Z5, 64(R9)
+	VADDPS       128(R9), Z6, Z6
+	VMOVUPS      Z6, 128(R9)
+	VADDPS       192(R9), Z7, Z7
+	VMOVUPS      Z7, 192(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z8, Z8
+	VMOVUPS      Z8, (R9)
+	VADDPS       64(R9), Z9, Z9
+	VMOVUPS      Z9, 64(R9)
+	VADDPS       128(R9), Z10, Z10
+	VMOVUPS      Z10, 128(R9)
+	VADDPS       192(R9), Z11, Z11
+	VMOVUPS      Z11, 192(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z12, Z12
+	VMOVUPS      Z12, (R9)
+	VADDPS       64(R9), Z13, Z13
+	VMOVUPS      Z13, 64(R9)
+	VADDPS       128(R9), Z14, Z14
+	VMOVUPS      Z14, 128(R9)
+	VADDPS       192(R9), Z15, Z15
+	VMOVUPS      Z15, 192(R9)
+	ADDQ         R10, R9
 	JMP          fulldone
 
 fullstore:
-	MOVQ    CX, R13
-	VMOVUPS Z0, (R13)
-	VMOVUPS Z1, 64(R13)
-	VMOVUPS Z2, 128(R13)
-	VMOVUPS Z3, 192(R13)
-	ADDQ    DX, R13
-	VMOVUPS Z4, (R13)
-	VMOVUPS Z5, 64(R13)
-	VMOVUPS Z6, 128(R13)
-	VMOVUPS Z7, 192(R13)
-	ADDQ    DX, R13
-	VMOVUPS Z8, (R13)
-	VMOVUPS Z9, 64(R13)
-	VMOVUPS Z10, 128(R13)
-	VMOVUPS Z11, 192(R13)
-	ADDQ    DX, R13
-	VMOVUPS Z12, (R13)
-	VMOVUPS Z13, 64(R13)
-	VMOVUPS Z14, 128(R13)
-	VMOVUPS Z15, 192(R13)
-	ADDQ    DX, R13
+	MOVQ    DI, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	VMOVUPS Z6, 128(R9)
+	VMOVUPS Z7, 192(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	VMOVUPS Z10, 128(R9)
+	VMOVUPS Z11, 192(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, 64(R9)
+	VMOVUPS Z14, 128(R9)
+	VMOVUPS Z15, 192(R9)
+	ADDQ    R10, R9
 
 fulldone:
 	ADDQ $+256, R8
-	ADDQ $+256, CX
-	DECQ R12
+	ADDQ $+256, DI
+	DECQ 128(AX)
 	JNZ  next
 	DECQ 96(AX)
 	JZ   downend
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 112(AX), DI
+	ADDQ DI, (AX)
 	JMP  down
 
 downend:
@@ -1374,75 +1965,73 @@ downend:
 	RET
 
 tail1:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 
 masked1k:
-	MOVQ         24(AX), BP
-	KMOVW        (BP), K1
-	VMOVUPS.Z    (R14), K1, Z4
-	VBROADCASTSS (R12), Z5
+	MOVQ         24(AX), R11
+	KMOVW        (R11), K1
+	VMOVUPS.Z    (R8), K1, Z4
+	VBROADCASTSS (R9), Z5
 	VFMADD231PS  Z5, Z4, Z0
-	VBROADCASTSS (R12)(SI*1), Z5
+	VBROADCASTSS (R9)(CX*1), Z5
 	VFMADD231PS  Z5, Z4, Z1
-	VBROADCASTSS (R12)(SI*2), Z5
+	VBROADCASTSS (R9)(CX*2), Z5
 	VFMADD231PS  Z5, Z4, Z2
-	VBROADCASTSS (R13), Z5
+	VBROADCASTSS (R9)(SI*1), Z5
 	VFMADD231PS  Z5, Z4, Z3
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
+	ADDQ         DX, R9
+	ADDQ         BX, R8
+	DECQ         R10
 	JNZ          masked1k
-	MOVQ         24(AX), R12
-	KMOVW        (R12), K1
-	MOVQ         CX, R12
+	MOVQ         24(AX), R8
+	KMOVW        (R8), K1
+	MOVQ         DI, R8
+	MOVQ         32(AX), R9
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMOVUPS.Z    (R12), K1, Z4
+	VMOVUPS.Z    (R8), K1, Z4
 	VADDPS       Z4, Z0, Z0
-	VMOVUPS      Z0, K1, (R12)
-	ADDQ         DX, R12
-	VMOVUPS.Z    (R12), K1, Z4
+	VMOVUPS      Z0, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, Z4
 	VADDPS       Z4, Z1, Z1
-	VMOVUPS      Z1, K1, (R12)
-	ADDQ         DX, R12
-	VMOVUPS.Z    (R12), K1, Z4
+	VMOVUPS      Z1, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, Z4
 	VADDPS       Z4, Z2, Z2
-	VMOVUPS      Z2, K1, (R12)
-	ADDQ         DX, R12
-	VMOVUPS.Z    (R12), K1, Z4
+	VMOVUPS      Z2, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, Z4
 	VADDPS       Z4, Z3, Z3
-	VMOVUPS      Z3, K1, (R12)
-	ADDQ         DX, R12
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         R9, R8
 	JMP          masked1done
 
 masked1store:
-	MOVQ    CX, R12
-	VMOVUPS Z0, K1, (R12)
-	ADDQ    DX, R12
-	VMOVUPS Z1, K1, (R12)
-	ADDQ    DX, R12
-	VMOVUPS Z2, K1, (R12)
-	ADDQ    DX, R12
-	VMOVUPS Z3, K1, (R12)
-	ADDQ    DX, R12
+	MOVQ    DI, R8
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, K1, (R8)
+	ADDQ    R9, R8
 
 masked1done:
 	DECQ 96(AX)
 	JZ   tail1end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 112(AX), DI
+	ADDQ DI, (AX)
 	JMP  tail1
 
 tail1end:
@@ -1450,11 +2039,10 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1465,81 +2053,80 @@ tail2:
 	VPXORD Z7, Z7, Z7
 
 masked2k:
-	VMOVUPS      (R14), Z8
-	MOVQ         24(AX), BP
-	KMOVW        (BP), K1
-	VMOVUPS.Z    64(R14), K1, Z9
-	VBROADCASTSS (R12), Z10
+	VMOVUPS      (R8), Z8
+	MOVQ         24(AX), R11
+	KMOVW        (R11), K1
+	VMOVUPS.Z    64(R8), K1, Z9
+	VBROADCASTSS (R9), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS (R12)(SI*1), Z10
+	VBROADCASTSS (R9)(CX*1), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS (R12)(SI*2), Z10
+	VBROADCASTSS (R9)(CX*2), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS (R13), Z10
+	VBROADCASTSS (R9)(SI*1), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
+	ADDQ         DX, R9
+	ADDQ         BX, R8
+	DECQ         R10
 	JNZ          masked2k
-	MOVQ         24(AX), R12
-	KMOVW        (R12), K1
-	MOVQ         CX, R12
+	MOVQ         24(AX), R8
+	KMOVW        (R8), K1
+	MOVQ         DI, R8
+	MOVQ         32(AX), R9
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (R12), Z0, Z0
-	VMOVUPS      Z0, (R12)
-	VMOVUPS.Z    64(R12), K1, Z8
+	VADDPS       (R8), Z0, Z0
+	VMOVUPS      Z0, (R8)
+	VMOVUPS.Z    64(R8), K1, Z8
 	VADDPS       Z8, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z2, Z2
-	VMOVUPS      Z2, (R12)
-	VMOVUPS.Z    64(R12), K1, Z8
+	VMOVUPS      Z1, K1, 64(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z2, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS.Z    64(R8), K1, Z8
 	VADDPS       Z8, Z3, Z3
-	VMOVUPS      Z3, K1, 64(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VMOVUPS.Z    64(R12), K1, Z8
+	VMOVUPS      Z3, K1, 64(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z4, Z4
+	VMOVUPS      Z4, (R8)
+	VMOVUPS.Z    64(R8), K1, Z8
 	VADDPS       Z8, Z5, Z5
-	VMOVUPS      Z5, K1, 64(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z6, Z6
-	VMOVUPS      Z6, (R12)
-	VMOVUPS.Z    64(R12), K1, Z8
+	VMOVUPS      Z5, K1, 64(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z6, Z6
+	VMOVUPS      Z6, (R8)
+	VMOVUPS.Z    64(R8), K1, Z8
 	VADDPS       Z8, Z7, Z7
-	VMOVUPS      Z7, K1, 64(R12)
-	ADDQ         DX, R12
+	VMOVUPS      Z7, K1, 64(R8)
+	ADDQ         R9, R8
 	JMP          masked2done
 
 masked2store:
-	MOVQ    CX, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, K1, 64(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z2, (R12)
-	VMOVUPS Z3, K1, 64(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, K1, 64(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z6, (R12)
-	VMOVUPS Z7, K1, 64(R12)
-	ADDQ    DX, R12
+	MOVQ    DI, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, K1, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, K1, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, K1, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, K1, 64(R8)
+	ADDQ    R9, R8
 
 masked2done:
 	DECQ 96(AX)
 	JZ   tail2end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 112(AX), DI
+	ADDQ DI, (AX)
 	JMP  tail2
 
 tail2end:
@@ -1547,11 +2134,10 @@ tail2end:
 	RET
 
 tail3:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1566,98 +2152,97 @@ tail3:
 	VPXORD Z11, Z11, Z11
 
 masked3k:
-	VMOVUPS      (R14), Z12
-	VMOVUPS      64(R14), Z13
-	MOVQ         24(AX), BP
-	KMOVW        (BP), K1
-	VMOVUPS.Z    128(R14), K1, Z14
-	VBROADCASTSS (R12), Z15
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	MOVQ         24(AX), R11
+	KMOVW        (R11), K1
+	VMOVUPS.Z    128(R8), K1, Z14
+	VBROADCASTSS (R9), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
 	VFMADD231PS  Z15, Z14, Z2
-	VBROADCASTSS (R12)(SI*1), Z15
+	VBROADCASTSS (R9)(CX*1), Z15
 	VFMADD231PS  Z15, Z12, Z3
 	VFMADD231PS  Z15, Z13, Z4
 	VFMADD231PS  Z15, Z14, Z5
-	VBROADCASTSS (R12)(SI*2), Z15
+	VBROADCASTSS (R9)(CX*2), Z15
 	VFMADD231PS  Z15, Z12, Z6
 	VFMADD231PS  Z15, Z13, Z7
 	VFMADD231PS  Z15, Z14, Z8
-	VBROADCASTSS (R13), Z15
+	VBROADCASTSS (R9)(SI*1), Z15
 	VFMADD231PS  Z15, Z12, Z9
 	VFMADD231PS  Z15, Z13, Z10
 	VFMADD231PS  Z15, Z14, Z11
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
+	ADDQ         DX, R9
+	ADDQ         BX, R8
+	DECQ         R10
 	JNZ          masked3k
-	MOVQ         24(AX), R12
-	KMOVW        (R12), K1
-	MOVQ         CX, R12
+	MOVQ         24(AX), R8
+	KMOVW        (R8), K1
+	MOVQ         DI, R8
+	MOVQ         32(AX), R9
 	CMPQ         88(AX), $0x00
 	JE           masked3store
-	VADDPS       (R12), Z0, Z0
-	VMOVUPS      Z0, (R12)
-	VADDPS       64(R12), Z1, Z1
-	VMOVUPS      Z1, 64(R12)
-	VMOVUPS.Z    128(R12), K1, Z12
+	VADDPS       (R8), Z0, Z0
+	VMOVUPS      Z0, (R8)
+	VADDPS       64(R8), Z1, Z1
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS.Z    128(R8), K1, Z12
 	VADDPS       Z12, Z2, Z2
-	VMOVUPS      Z2, K1, 128(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z3, Z3
-	VMOVUPS      Z3, (R12)
-	VADDPS       64(R12), Z4, Z4
-	VMOVUPS      Z4, 64(R12)
-	VMOVUPS.Z    128(R12), K1, Z12
+	VMOVUPS      Z2, K1, 128(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z3, Z3
+	VMOVUPS      Z3, (R8)
+	VADDPS       64(R8), Z4, Z4
+	VMOVUPS      Z4, 64(R8)
+	VMOVUPS.Z    128(R8), K1, Z12
 	VADDPS       Z12, Z5, Z5
-	VMOVUPS      Z5, K1, 128(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z6, Z6
-	VMOVUPS      Z6, (R12)
-	VADDPS       64(R12), Z7, Z7
-	VMOVUPS      Z7, 64(R12)
-	VMOVUPS.Z    128(R12), K1, Z12
+	VMOVUPS      Z5, K1, 128(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z6, Z6
+	VMOVUPS      Z6, (R8)
+	VADDPS       64(R8), Z7, Z7
+	VMOVUPS      Z7, 64(R8)
+	VMOVUPS.Z    128(R8), K1, Z12
 	VADDPS       Z12, Z8, Z8
-	VMOVUPS      Z8, K1, 128(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z9, Z9
-	VMOVUPS      Z9, (R12)
-	VADDPS       64(R12), Z10, Z10
-	VMOVUPS      Z10, 64(R12)
-	VMOVUPS.Z    128(R12), K1, Z12
+	VMOVUPS      Z8, K1, 128(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z9, Z9
+	VMOVUPS      Z9, (R8)
+	VADDPS       64(R8), Z10, Z10
+	VMOVUPS      Z10, 64(R8)
+	VMOVUPS.Z    128(R8), K1, Z12
 	VADDPS       Z12, Z11, Z11
-	VMOVUPS      Z11, K1, 128(R12)
-	ADDQ         DX, R12
+	VMOVUPS      Z11, K1, 128(R8)
+	ADDQ         R9, R8
 	JMP          masked3done
 
 masked3store:
-	MOVQ    CX, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	VMOVUPS Z2, K1, 128(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z3, (R12)
-	VMOVUPS Z4, 64(R12)
-	VMOVUPS Z5, K1, 128(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z6, (R12)
-	VMOVUPS Z7, 64(R12)
-	VMOVUPS Z8, K1, 128(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z9, (R12)
-	VMOVUPS Z10, 64(R12)
-	VMOVUPS Z11, K1, 128(R12)
-	ADDQ    DX, R12
+	MOVQ    DI, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, K1, 128(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	VMOVUPS Z4, 64(R8)
+	VMOVUPS Z5, K1, 128(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, 64(R8)
+	VMOVUPS Z8, K1, 128(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z9, (R8)
+	VMOVUPS Z10, 64(R8)
+	VMOVUPS Z11, K1, 128(R8)
+	ADDQ    R9, R8
 
 masked3done:
 	DECQ 96(AX)
 	JZ   tail3end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 112(AX), DI
+	ADDQ DI, (AX)
 	JMP  tail3
 
 tail3end:
@@ -1665,11 +2250,10 @@ tail3end:
 	RET
 
 tail4:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1688,115 +2272,114 @@ tail4:
 	VPXORD Z15, Z15, Z15
 
 masked4k:
-	VMOVUPS      (R14), Z16
-	VMOVUPS      64(R14), Z17
-	VMOVUPS      128(R14), Z18
-	MOVQ         24(AX), BP
-	KMOVW        (BP), K1
-	VMOVUPS.Z    192(R14), K1, Z19
-	VBROADCASTSS (R12), Z20
+	VMOVUPS      (R8), Z16
+	VMOVUPS      64(R8), Z17
+	VMOVUPS      128(R8), Z18
+	MOVQ         24(AX), R11
+	KMOVW        (R11), K1
+	VMOVUPS.Z    192(R8), K1, Z19
+	VBROADCASTSS (R9), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS (R12)(SI*1), Z20
+	VBROADCASTSS (R9)(CX*1), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS (R12)(SI*2), Z20
+	VBROADCASTSS (R9)(CX*2), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS (R13), Z20
+	VBROADCASTSS (R9)(SI*1), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
+	ADDQ         DX, R9
+	ADDQ         BX, R8
+	DECQ         R10
 	JNZ          masked4k
-	MOVQ         24(AX), R12
-	KMOVW        (R12), K1
-	MOVQ         CX, R12
+	MOVQ         24(AX), R8
+	KMOVW        (R8), K1
+	MOVQ         DI, R8
+	MOVQ         32(AX), R9
 	CMPQ         88(AX), $0x00
 	JE           masked4store
-	VADDPS       (R12), Z0, Z0
-	VMOVUPS      Z0, (R12)
-	VADDPS       64(R12), Z1, Z1
-	VMOVUPS      Z1, 64(R12)
-	VADDPS       128(R12), Z2, Z2
-	VMOVUPS      Z2, 128(R12)
-	VMOVUPS.Z    192(R12), K1, Z16
+	VADDPS       (R8), Z0, Z0
+	VMOVUPS      Z0, (R8)
+	VADDPS       64(R8), Z1, Z1
+	VMOVUPS      Z1, 64(R8)
+	VADDPS       128(R8), Z2, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS.Z    192(R8), K1, Z16
 	VADDPS       Z16, Z3, Z3
-	VMOVUPS      Z3, K1, 192(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VADDPS       64(R12), Z5, Z5
-	VMOVUPS      Z5, 64(R12)
-	VADDPS       128(R12), Z6, Z6
-	VMOVUPS      Z6, 128(R12)
-	VMOVUPS.Z    192(R12), K1, Z16
+	VMOVUPS      Z3, K1, 192(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z4, Z4
+	VMOVUPS      Z4, (R8)
+	VADDPS       64(R8), Z5, Z5
+	VMOVUPS      Z5, 64(R8)
+	VADDPS       128(R8), Z6, Z6
+	VMOVUPS      Z6, 128(R8)
+	VMOVUPS.Z    192(R8), K1, Z16
 	VADDPS       Z16, Z7, Z7
-	VMOVUPS      Z7, K1, 192(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z8, Z8
-	VMOVUPS      Z8, (R12)
-	VADDPS       64(R12), Z9, Z9
-	VMOVUPS      Z9, 64(R12)
-	VADDPS       128(R12), Z10, Z10
-	VMOVUPS      Z10, 128(R12)
-	VMOVUPS.Z    192(R12), K1, Z16
+	VMOVUPS      Z7, K1, 192(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z8, Z8
+	VMOVUPS      Z8, (R8)
+	VADDPS       64(R8), Z9, Z9
+	VMOVUPS      Z9, 64(R8)
+	VADDPS       128(R8), Z10, Z10
+	VMOVUPS      Z10, 128(R8)
+	VMOVUPS.Z    192(R8), K1, Z16
 	VADDPS       Z16, Z11, Z11
-	VMOVUPS      Z11, K1, 192(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z12, Z12
-	VMOVUPS      Z12, (R12)
-	VADDPS       64(R12), Z13, Z13
-	VMOVUPS      Z13, 64(R12)
-	VADDPS       128(R12), Z14, Z14
-	VMOVUPS      Z14, 128(R12)
-	VMOVUPS.Z    192(R12), K1, Z16
+	VMOVUPS      Z11, K1, 192(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z12, Z12
+	VMOVUPS      Z12, (R8)
+	VADDPS       64(R8), Z13, Z13
+	VMOVUPS      Z13, 64(R8)
+	VADDPS       128(R8), Z14, Z14
+	VMOVUPS      Z14, 128(R8)
+	VMOVUPS.Z    192(R8), K1, Z16
 	VADDPS       Z16, Z15, Z15
-	VMOVUPS      Z15, K1, 192(R12)
-	ADDQ         DX, R12
+	VMOVUPS      Z15, K1, 192(R8)
+	ADDQ         R9, R8
 	JMP          masked4done
 
 masked4store:
-	MOVQ    CX, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	VMOVUPS Z2, 128(R12)
-	VMOVUPS Z3, K1, 192(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, 64(R12)
-	VMOVUPS Z6, 128(R12)
-	VMOVUPS Z7, K1, 192(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z8, (R12)
-	VMOVUPS Z9, 64(R12)
-	VMOVUPS Z10, 128(R12)
-	VMOVUPS Z11, K1, 192(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z12, (R12)
-	VMOVUPS Z13, 64(R12)
-	VMOVUPS Z14, 128(R12)
-	VMOVUPS Z15, K1, 192(R12)
-	ADDQ    DX, R12
+	MOVQ    DI, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, K1, 192(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
+	VMOVUPS Z6, 128(R8)
+	VMOVUPS Z7, K1, 192(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPS Z9, 64(R8)
+	VMOVUPS Z10, 128(R8)
+	VMOVUPS Z11, K1, 192(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z12, (R8)
+	VMOVUPS Z13, 64(R8)
+	VMOVUPS Z14, 128(R8)
+	VMOVUPS Z15, K1, 192(R8)
+	ADDQ    R9, R8
 
 masked4done:
 	DECQ 96(AX)
 	JZ   tail4end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 112(AX), DI
+	ADDQ DI, (AX)
 	JMP  tail4
 
 tail4end:
@@ -1805,18 +2388,12 @@ tail4end:
 
 // func product5Wide(p *byte)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·product5Wide(SB), NOSPLIT, $8-8
+TEXT ·product5Wide(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 32(AX), DX
-	MOVQ 8(AX), BX
-	MOVQ 40(AX), SI
-	MOVQ 48(AX), DI
-	MOVQ 16(AX), R8
-	MOVQ 56(AX), R9
-	MOVQ 64(AX), R10
-	LEAQ (SI)(SI*2), R11
-	ADDQ BX, R11
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
+	LEAQ (CX)(CX*2), SI
 	CMPQ 80(AX), $+1
 	JE   tail1
 	CMPQ 80(AX), $+2
@@ -1828,14 +2405,14 @@ TEXT ·product5Wide(SB), NOSPLIT, $8-8
 
 down:
 	MOVQ 16(AX), R8
-	MOVQ (AX), CX
-	MOVQ 72(AX), R12
+	MOVQ (AX), DI
+	MOVQ 72(AX), R9
+	MOVQ R9, 128(AX)
 
 next:
-	MOVQ   BX, R13
-	MOVQ   R11, R14
-	MOVQ   R8, R15
-	MOVQ   R10, BP
+	MOVQ   R8, R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1858,134 +2435,133 @@ next:
 	VPXORD Z19, Z19, Z19
 
 fullk:
-	VMOVUPS      (R15), Z20
-	VMOVUPS      64(R15), Z21
-	VMOVUPS      128(R15), Z22
-	VMOVUPS      192(R15), Z23
-	PREFETCHT0   511(R15)
-	PREFETCHT0   447(R15)
-	PREFETCHT0   383(R15)
-	PREFETCHT0   319(R15)
-	VBROADCASTSS (R13), Z24
+	VMOVUPS      (R9), Z20
+	VMOVUPS      64(R9), Z21
+	VMOVUPS      128(R9), Z22
+	VMOVUPS      192(R9), Z23
+	PREFETCHT0   511(R9)
+	PREFETCHT0   447(R9)
+	PREFETCHT0   383(R9)
+	PREFETCHT0   319(R9)
+	VBROADCASTSS (R10), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS (R13)(SI*1), Z24
+	VBROADCASTSS (R10)(CX*1), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS (R13)(SI*2), Z24
+	VBROADCASTSS (R10)(CX*2), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS (R14), Z24
+	VBROADCASTSS (R10)(SI*1), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS (R14)(SI*1), Z24
+	VBROADCASTSS (R10)(CX*4), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	ADDQ         DI, R13
-	ADDQ         DI, R14
-	ADDQ         R9, R15
-	DECQ         BP
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
 	JNZ          fullk
-	MOVQ         CX, R13
+	MOVQ         DI, R9
+	MOVQ         32(AX), R10
 	CMPQ         88(AX), $0x00
 	JE           fullstore
-	VADDPS       (R13), Z0, Z0
-	VMOVUPS      Z0, (R13)
-	VADDPS       64(R13), Z1, Z1
-	VMOVUPS      Z1, 64(R13)
-	VADDPS       128(R13), Z2, Z2
-	VMOVUPS      Z2, 128(R13)
-	VADDPS       192(R13), Z3, Z3
-	VMOVUPS      Z3, 192(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Z4, Z4
-	VMOVUPS      Z4, (R13)
-	VADDPS       64(R13), Z5, Z5
-	VMOVUPS      Z5, 64(R13)
-	VADDPS       128(R13), Z6, Z6
-	VMOVUPS      Z6, 128(R13)
-	VADDPS       192(R13), Z7, Z7
-	VMOVUPS      Z7, 192(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Z8, Z8
-	VMOVUPS      Z8, (R13)
-	VADDPS       64(R13), Z9, Z9
-	VMOVUPS      Z9, 64(R13)
-	VADDPS       128(R13), Z10, Z10
-	VMOVUPS      Z10, 128(R13)
-	VADDPS       192(R13), Z11, Z11
-	VMOVUPS      Z11, 192(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Z12, Z12
-	VMOVUPS      Z12, (R13)
-	VADDPS       64(R13), Z13, Z13
-	VMOVUPS      Z13, 64(R13)
-	VADDPS       128(R13), Z14, Z14
-	VMOVUPS      Z14, 128(R13)
-	VADDPS       192(R13), Z15, Z15
-	VMOVUPS      Z15, 192(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Z16, Z16
-	VMOVUPS      Z16, (R13)
-	VADDPS       64(R13), Z17, Z17
-	VMOVUPS      Z17, 64(R13)
-	VADDPS       128(R13), Z18, Z18
-	VMOVUPS      Z18, 128(R13)
-	VADDPS       192(R13), Z19, Z19
-	VMOVUPS      Z19, 192(R13)
-	ADDQ         DX, R13
+	VADDPS       (R9), Z0, Z0
+	VMOVUPS      Z0, (R9)
+	VADDPS       64(R9), Z1, Z1
+	VMOVUPS      Z1, 64(R9)
+	VADDPS       128(R9), Z2, Z2
+	VMOVUPS      Z2, 128(R9)
+	VADDPS       192(R9), Z3, Z3
+	VMOVUPS      Z3, 192(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	VADDPS       64(R9), Z5, Z5
+	VMOVUPS      Z5, 64(R9)
+	VADDPS       128(R9), Z6, Z6
+	VMOVUPS      Z6, 128(R9)
+	VADDPS       192(R9), Z7, Z7
+	VMOVUPS      Z7, 192(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z8, Z8
+	VMOVUPS      Z8, (R9)
+	VADDPS       64(R9), Z9, Z9
+	VMOVUPS      Z9, 64(R9)
+	VADDPS       128(R9), Z10, Z10
+	VMOVUPS      Z10, 128(R9)
+	VADDPS       192(R9), Z11, Z11
+	VMOVUPS      Z11, 192(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z12, Z12
+	VMOVUPS      Z12, (R9)
+	VADDPS       64(R9), Z13, Z13
+	VMOVUPS      Z13, 64(R9)
+	VADDPS       128(R9), Z14, Z14
+	VMOVUPS      Z14, 128(R9)
+	VADDPS       192(R9), Z15, Z15
+	VMOVUPS      Z15, 192(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z16, Z16
+	VMOVUPS      Z16, (R9)
+	VADDPS       64(R9), Z17, Z17
+	VMOVUPS      Z17, 64(R9)
+	VADDPS       128(R9), Z18, Z18
+	VMOVUPS      Z18, 128(R9)
+	VADDPS       192(R9), Z19, Z19
+	VMOVUPS      Z19, 192(R9)
+	ADDQ         R10, R9
 	JMP          fulldone
 
 fullstore:
-	MOVQ    CX, R13
-	VMOVUPS Z0, (R13)
-	VMOVUPS Z1, 64(R13)
-	VMOVUPS Z2, 128(R13)
-	VMOVUPS Z3, 192(R13)
-	ADDQ    DX, R13
-	VMOVUPS Z4, (R13)
-	VMOVUPS Z5, 64(R13)
-	VMOVUPS Z6, 128(R13)
-	VMOVUPS Z7, 192(R13)
-	ADDQ    DX, R13
-	VMOVUPS Z8, (R13)
-	VMOVUPS Z9, 64(R13)
-	VMOVUPS Z10, 128(R13)
-	VMOVUPS Z11, 192(R13)
-	ADDQ    DX, R13
-	VMOVUPS Z12, (R13)
-	VMOVUPS Z13, 64(R13)
-	VMOVUPS Z14, 128(R13)
-	VMOVUPS Z15, 192(R13)
-	ADDQ    DX, R13
-	VMOVUPS Z16, (R13)
-	VMOVUPS Z17, 64(R13)
-	VMOVUPS Z18, 128(R13)
-	VMOVUPS Z19, 192(R13)
-	ADDQ    DX, R13
+	MOVQ    DI, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	VMOVUPS Z6, 128(R9)
+	VMOVUPS Z7, 192(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	VMOVUPS Z10, 128(R9)
+	VMOVUPS Z11, 192(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, 64(R9)
+	VMOVUPS Z14, 128(R9)
+	VMOVUPS Z15, 192(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z16, (R9)
+	VMOVUPS Z17, 64(R9)
+	VMOVUPS Z18, 128(R9)
+	VMOVUPS Z19, 192(R9)
+	ADDQ    R10, R9
 
 fulldone:
 	ADDQ $+256, R8
-	ADDQ $+256, CX
-	DECQ R12
+	ADDQ $+256, DI
+	DECQ 128(AX)
 	JNZ  next
 	DECQ 96(AX)
 	JZ   downend
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 112(AX), DI
+	ADDQ DI, (AX)
 	JMP  down
 
 downend:
@@ -1993,11 +2569,10 @@ downend:
 	RET
 
 tail1:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2005,72 +2580,71 @@ tail1:
 	VPXORD Z4, Z4, Z4
 
 masked1k:
-	MOVQ         24(AX), BP
-	KMOVW        (BP), K1
-	VMOVUPS.Z    (R14), K1, Z5
-	VBROADCASTSS (R12), Z6
+	MOVQ         24(AX), R11
+	KMOVW        (R11), K1
+	VMOVUPS.Z    (R8), K1, Z5
+	VBROADCASTSS (R9), Z6
 	VFMADD231PS  Z6, Z5, Z0
-	VBROADCASTSS (R12)(SI*1), Z6
+	VBROADCASTSS (R9)(CX*1), Z6
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS (R12)(SI*2), Z6
+	VBROADCASTSS (R9)(CX*2), Z6
 	VFMADD231PS  Z6, Z5, Z2
-	VBROADCASTSS (R13), Z6
+	VBROADCASTSS (R9)(SI*1), Z6
 	VFMADD231PS  Z6, Z5, Z3
-	VBROADCASTSS (R13)(SI*1), Z6
+	VBROADCASTSS (R9)(CX*4), Z6
 	VFMADD231PS  Z6, Z5, Z4
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
+	ADDQ         DX, R9
+	ADDQ         BX, R8
+	DECQ         R10
 	JNZ          masked1k
-	MOVQ         24(AX), R12
-	KMOVW        (R12), K1
-	MOVQ         CX, R12
+	MOVQ         24(AX), R8
+	KMOVW        (R8), K1
+	MOVQ         DI, R8
+	MOVQ         32(AX), R9
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMOVUPS.Z    (R12), K1, Z5
+	VMOVUPS.Z    (R8), K1, Z5
 	VADDPS       Z5, Z0, Z0
-	VMOVUPS      Z0, K1, (R12)
-	ADDQ         DX, R12
-	VMOVUPS.Z    (R12), K1, Z5
+	VMOVUPS      Z0, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, Z5
 	VADDPS       Z5, Z1, Z1
-	VMOVUPS      Z1, K1, (R12)
-	ADDQ         DX, R12
-	VMOVUPS.Z    (R12), K1, Z5
+	VMOVUPS      Z1, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, Z5
 	VADDPS       Z5, Z2, Z2
-	VMOVUPS      Z2, K1, (R12)
-	ADDQ         DX, R12
-	VMOVUPS.Z    (R12), K1, Z5
+	VMOVUPS      Z2, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, Z5
 	VADDPS       Z5, Z3, Z3
-	VMOVUPS      Z3, K1, (R12)
-	ADDQ         DX, R12
-	VMOVUPS.Z    (R12), K1, Z5
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, Z5
 	VADDPS       Z5, Z4, Z4
-	VMOVUPS      Z4, K1, (R12)
-	ADDQ         DX, R12
+	VMOVUPS      Z4, K1, (R8)
+	ADDQ         R9, R8
 	JMP          masked1done
 
 masked1store:
-	MOVQ    CX, R12
-	VMOVUPS Z0, K1, (R12)
-	ADDQ    DX, R12
-	VMOVUPS Z1, K1, (R12)
-	ADDQ    DX, R12
-	VMOVUPS Z2, K1, (R12)
-	ADDQ    DX, R12
-	VMOVUPS Z3, K1, (R12)
-	ADDQ    DX, R12
-	VMOVUPS Z4, K1, (R12)
-	ADDQ    DX, R12
+	MOVQ    DI, R8
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, K1, (R8)
+	ADDQ    R9, R8
 
 masked1done:
 	DECQ 96(AX)
 	JZ   tail1end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 112(AX), DI
+	ADDQ DI, (AX)
 	JMP  tail1
 
 tail1end:
@@ -2078,11 +2652,10 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2095,93 +2668,92 @@ tail2:
 	VPXORD Z9, Z9, Z9
 
 masked2k:
-	VMOVUPS      (R14), Z10
-	MOVQ         24(AX), BP
-	KMOVW        (BP), K1
-	VMOVUPS.Z    64(R14), K1, Z11
-	VBROADCASTSS (R12), Z12
+	VMOVUPS      (R8), Z10
+	MOVQ         24(AX), R11
+	KMOVW        (R11), K1
+	VMOVUPS.Z    64(R8), K1, Z11
+	VBROADCASTSS (R9), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS (R12)(SI*1), Z12
+	VBROADCASTSS (R9)(CX*1), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (R12)(SI*2), Z12
+	VBROADCASTSS (R9)(CX*2), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS (R13), Z12
+	VBROADCASTSS (R9)(SI*1), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS (R13)(SI*1), Z12
+	VBROADCASTSS (R9)(CX*4), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
+	ADDQ         DX, R9
+	ADDQ         BX, R8
+	DECQ         R10
 	JNZ          masked2k
-	MOVQ         24(AX), R12
-	KMOVW        (R12), K1
-	MOVQ         CX, R12
+	MOVQ         24(AX), R8
+	KMOVW        (R8), K1
+	MOVQ         DI, R8
+	MOVQ         32(AX), R9
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (R12), Z0, Z0
-	VMOVUPS      Z0, (R12)
-	VMOVUPS.Z    64(R12), K1, Z10
+	VADDPS       (R8), Z0, Z0
+	VMOVUPS      Z0, (R8)
+	VMOVUPS.Z    64(R8), K1, Z10
 	VADDPS       Z10, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z2, Z2
-	VMOVUPS      Z2, (R12)
-	VMOVUPS.Z    64(R12), K1, Z10
+	VMOVUPS      Z1, K1, 64(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z2, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS.Z    64(R8), K1, Z10
 	VADDPS       Z10, Z3, Z3
-	VMOVUPS      Z3, K1, 64(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VMOVUPS.Z    64(R12), K1, Z10
+	VMOVUPS      Z3, K1, 64(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z4, Z4
+	VMOVUPS      Z4, (R8)
+	VMOVUPS.Z    64(R8), K1, Z10
 	VADDPS       Z10, Z5, Z5
-	VMOVUPS      Z5, K1, 64(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z6, Z6
-	VMOVUPS      Z6, (R12)
-	VMOVUPS.Z    64(R12), K1, Z10
+	VMOVUPS      Z5, K1, 64(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z6, Z6
+	VMOVUPS      Z6, (R8)
+	VMOVUPS.Z    64(R8), K1, Z10
 	VADDPS       Z10, Z7, Z7
-	VMOVUPS      Z7, K1, 64(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z8, Z8
-	VMOVUPS      Z8, (R12)
-	VMOVUPS.Z    64(R12), K1, Z10
+	VMOVUPS      Z7, K1, 64(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z8, Z8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS.Z    64(R8), K1, Z10
 	VADDPS       Z10, Z9, Z9
-	VMOVUPS      Z9, K1, 64(R12)
-	ADDQ         DX, R12
+	VMOVUPS      Z9, K1, 64(R8)
+	ADDQ         R9, R8
 	JMP          masked2done
 
 masked2store:
-	MOVQ    CX, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, K1, 64(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z2, (R12)
-	VMOVUPS Z3, K1, 64(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, K1, 64(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z6, (R12)
-	VMOVUPS Z7, K1, 64(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z8, (R12)
-	VMOVUPS Z9, K1, 64(R12)
-	ADDQ    DX, R12
+	MOVQ    DI, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, K1, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, K1, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, K1, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, K1, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPS Z9, K1, 64(R8)
+	ADDQ    R9, R8
 
 masked2done:
 	DECQ 96(AX)
 	JZ   tail2end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 112(AX), DI
+	ADDQ DI, (AX)
 	JMP  tail2
 
 tail2end:
@@ -2189,11 +2761,10 @@ tail2end:
 	RET
 
 tail3:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2211,114 +2782,113 @@ tail3:
 	VPXORD Z14, Z14, Z14
 
 masked3k:
-	VMOVUPS      (R14), Z15
-	VMOVUPS      64(R14), Z16
-	MOVQ         24(AX), BP
-	KMOVW        (BP), K1
-	VMOVUPS.Z    128(R14), K1, Z17
-	VBROADCASTSS (R12), Z18
+	VMOVUPS      (R8), Z15
+	VMOVUPS      64(R8), Z16
+	MOVQ         24(AX), R11
+	KMOVW        (R11), K1
+	VMOVUPS.Z    128(R8), K1, Z17
+	VBROADCASTSS (R9), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
 	VFMADD231PS  Z18, Z17, Z2
-	VBROADCASTSS (R12)(SI*1), Z18
+	VBROADCASTSS (R9)(CX*1), Z18
 	VFMADD231PS  Z18, Z15, Z3
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS (R12)(SI*2), Z18
+	VBROADCASTSS (R9)(CX*2), Z18
 	VFMADD231PS  Z18, Z15, Z6
 	VFMADD231PS  Z18, Z16, Z7
 	VFMADD231PS  Z18, Z17, Z8
-	VBROADCASTSS (R13), Z18
+	VBROADCASTSS (R9)(SI*1), Z18
 	VFMADD231PS  Z18, Z15, Z9
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS (R13)(SI*1), Z18
+	VBROADCASTSS (R9)(CX*4), Z18
 	VFMADD231PS  Z18, Z15, Z12
 	VFMADD231PS  Z18, Z16, Z13
 	VFMADD231PS  Z18, Z17, Z14
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
+	ADDQ         DX, R9
+	ADDQ         BX, R8
+	DECQ         R10
 	JNZ          masked3k
-	MOVQ         24(AX), R12
-	KMOVW        (R12), K1
-	MOVQ         CX, R12
+	MOVQ         24(AX), R8
+	KMOVW        (R8), K1
+	MOVQ         DI, R8
+	MOVQ         32(AX), R9
 	CMPQ         88(AX), $0x00
 	JE           masked3store
-	VADDPS       (R12), Z0, Z0
-	VMOVUPS      Z0, (R12)
-	VADDPS       64(R12), Z1, Z1
-	VMOVUPS      Z1, 64(R12)
-	VMOVUPS.Z    128(R12), K1, Z15
+	VADDPS       (R8), Z0, Z0
+	VMOVUPS      Z0, (R8)
+	VADDPS       64(R8), Z1, Z1
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS.Z    128(R8), K1, Z15
 	VADDPS       Z15, Z2, Z2
-	VMOVUPS      Z2, K1, 128(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z3, Z3
-	VMOVUPS      Z3, (R12)
-	VADDPS       64(R12), Z4, Z4
-	VMOVUPS      Z4, 64(R12)
-	VMOVUPS.Z    128(R12), K1, Z15
+	VMOVUPS      Z2, K1, 128(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z3, Z3
+	VMOVUPS      Z3, (R8)
+	VADDPS       64(R8), Z4, Z4
+	VMOVUPS      Z4, 64(R8)
+	VMOVUPS.Z    128(R8), K1, Z15
 	VADDPS       Z15, Z5, Z5
-	VMOVUPS      Z5, K1, 128(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z6, Z6
-	VMOVUPS      Z6, (R12)
-	VADDPS       64(R12), Z7, Z7
-	VMOVUPS      Z7, 64(R12)
-	VMOVUPS.Z    128(R12), K1, Z15
+	VMOVUPS      Z5, K1, 128(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z6, Z6
+	VMOVUPS      Z6, (R8)
+	VADDPS       64(R8), Z7, Z7
+	VMOVUPS      Z7, 64(R8)
+	VMOVUPS.Z    128(R8), K1, Z15
 	VADDPS       Z15, Z8, Z8
-	VMOVUPS      Z8, K1, 128(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z9, Z9
-	VMOVUPS      Z9, (R12)
-	VADDPS       64(R12), Z10, Z10
-	VMOVUPS      Z10, 64(R12)
-	VMOVUPS.Z    128(R12), K1, Z15
+	VMOVUPS      Z8, K1, 128(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z9, Z9
+	VMOVUPS      Z9, (R8)
+	VADDPS       64(R8), Z10, Z10
+	VMOVUPS      Z10, 64(R8)
+	VMOVUPS.Z    128(R8), K1, Z15
 	VADDPS       Z15, Z11, Z11
-	VMOVUPS      Z11, K1, 128(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z12, Z12
-	VMOVUPS      Z12, (R12)
-	VADDPS       64(R12), Z13, Z13
-	VMOVUPS      Z13, 64(R12)
-	VMOVUPS.Z    128(R12), K1, Z15
+	VMOVUPS      Z11, K1, 128(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z12, Z12
+	VMOVUPS      Z12, (R8)
+	VADDPS       64(R8), Z13, Z13
+	VMOVUPS      Z13, 64(R8)
+	VMOVUPS.Z    128(R8), K1, Z15
 	VADDPS       Z15, Z14, Z14
-	VMOVUPS      Z14, K1, 128(R12)
-	ADDQ         DX, R12
+	VMOVUPS      Z14, K1, 128(R8)
+	ADDQ         R9, R8
 	JMP          masked3done
 
 masked3store:
-	MOVQ    CX, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	VMOVUPS Z2, K1, 128(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z3, (R12)
-	VMOVUPS Z4, 64(R12)
-	VMOVUPS Z5, K1, 128(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z6, (R12)
-	VMOVUPS Z7, 64(R12)
-	VMOVUPS Z8, K1, 128(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z9, (R12)
-	VMOVUPS Z10, 64(R12)
-	VMOVUPS Z11, K1, 128(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z12, (R12)
-	VMOVUPS Z13, 64(R12)
-	VMOVUPS Z14, K1, 128(R12)
-	ADDQ    DX, R12
+	MOVQ    DI, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, K1, 128(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	VMOVUPS Z4, 64(R8)
+	VMOVUPS Z5, K1, 128(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, 64(R8)
+	VMOVUPS Z8, K1, 128(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z9, (R8)
+	VMOVUPS Z10, 64(R8)
+	VMOVUPS Z11, K1, 128(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z12, (R8)
+	VMOVUPS Z13, 64(R8)
+	VMOVUPS Z14, K1, 128(R8)
+	ADDQ    R9, R8
 
 masked3done:
 	DECQ 96(AX)
 	JZ   tail3end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 112(AX), DI
+	ADDQ DI, (AX)
 	JMP  tail3
 
 tail3end:
@@ -2326,11 +2896,10 @@ tail3end:
 	RET
 
 tail4:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2353,135 +2922,134 @@ tail4:
 	VPXORD Z19, Z19, Z19
 
 masked4k:
-	VMOVUPS      (R14), Z20
-	VMOVUPS      64(R14), Z21
-	VMOVUPS      128(R14), Z22
-	MOVQ         24(AX), BP
-	KMOVW        (BP), K1
-	VMOVUPS.Z    192(R14), K1, Z23
-	VBROADCASTSS (R12), Z24
+	VMOVUPS      (R8), Z20
+	VMOVUPS      64(R8), Z21
+	VMOVUPS      128(R8), Z22
+	MOVQ         24(AX), R11
+	KMOVW        (R11), K1
+	VMOVUPS.Z    192(R8), K1, Z23
+	VBROADCASTSS (R9), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS (R12)(SI*1), Z24
+	VBROADCASTSS (R9)(CX*1), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS (R12)(SI*2), Z24
+	VBROADCASTSS (R9)(CX*2), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS (R13), Z24
+	VBROADCASTSS (R9)(SI*1), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS (R13)(SI*1), Z24
+	VBROADCASTSS (R9)(CX*4), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
+	ADDQ         DX, R9
+	ADDQ         BX, R8
+	DECQ         R10
 	JNZ          masked4k
-	MOVQ         24(AX), R12
-	KMOVW        (R12), K1
-	MOVQ         CX, R12
+	MOVQ         24(AX), R8
+	KMOVW        (R8), K1
+	MOVQ         DI, R8
+	MOVQ         32(AX), R9
 	CMPQ         88(AX), $0x00
 	JE           masked4store
-	VADDPS       (R12), Z0, Z0
-	VMOVUPS      Z0, (R12)
-	VADDPS       64(R12), Z1, Z1
-	VMOVUPS      Z1, 64(R12)
-	VADDPS       128(R12), Z2, Z2
-	VMOVUPS      Z2, 128(R12)
-	VMOVUPS.Z    192(R12), K1, Z20
+	VADDPS       (R8), Z0, Z0
+	VMOVUPS      Z0, (R8)
+	VADDPS       64(R8), Z1, Z1
+	VMOVUPS      Z1, 64(R8)
+	VADDPS       128(R8), Z2, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS.Z    192(R8), K1, Z20
 	VADDPS       Z20, Z3, Z3
-	VMOVUPS      Z3, K1, 192(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VADDPS       64(R12), Z5, Z5
-	VMOVUPS      Z5, 64(R12)
-	VADDPS       128(R12), Z6, Z6
-	VMOVUPS      Z6, 128(R12)
-	VMOVUPS.Z    192(R12), K1, Z20
+	VMOVUPS      Z3, K1, 192(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z4, Z4
+	VMOVUPS      Z4, (R8)
+	VADDPS       64(R8), Z5, Z5
+	VMOVUPS      Z5, 64(R8)
+	VADDPS       128(R8), Z6, Z6
+	VMOVUPS      Z6, 128(R8)
+	VMOVUPS.Z    192(R8), K1, Z20
 	VADDPS       Z20, Z7, Z7
-	VMOVUPS      Z7, K1, 192(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z8, Z8
-	VMOVUPS      Z8, (R12)
-	VADDPS       64(R12), Z9, Z9
-	VMOVUPS      Z9, 64(R12)
-	VADDPS       128(R12), Z10, Z10
-	VMOVUPS      Z10, 128(R12)
-	VMOVUPS.Z    192(R12), K1, Z20
+	VMOVUPS      Z7, K1, 192(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z8, Z8
+	VMOVUPS      Z8, (R8)
+	VADDPS       64(R8), Z9, Z9
+	VMOVUPS      Z9, 64(R8)
+	VADDPS       128(R8), Z10, Z10
+	VMOVUPS      Z10, 128(R8)
+	VMOVUPS.Z    192(R8), K1, Z20
 	VADDPS       Z20, Z11, Z11
-	VMOVUPS      Z11, K1, 192(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z12, Z12
-	VMOVUPS      Z12, (R12)
-	VADDPS       64(R12), Z13, Z13
-	VMOVUPS      Z13, 64(R12)
-	VADDPS       128(R12), Z14, Z14
-	VMOVUPS      Z14, 128(R12)
-	VMOVUPS.Z    192(R12), K1, Z20
+	VMOVUPS      Z11, K1, 192(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z12, Z12
+	VMOVUPS      Z12, (R8)
+	VADDPS       64(R8), Z13, Z13
+	VMOVUPS      Z13, 64(R8)
+	VADDPS       128(R8), Z14, Z14
+	VMOVUPS      Z14, 128(R8)
+	VMOVUPS.Z    192(R8), K1, Z20
 	VADDPS       Z20, Z15, Z15
-	VMOVUPS      Z15, K1, 192(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z16, Z16
-	VMOVUPS      Z16, (R12)
-	VADDPS       64(R12), Z17, Z17
-	VMOVUPS      Z17, 64(R12)
-	VADDPS       128(R12), Z18, Z18
-	VMOVUPS      Z18, 128(R12)
-	VMOVUPS.Z    192(R12), K1, Z20
+	VMOVUPS      Z15, K1, 192(R8)
+	ADDQ         R9, R8
+	VADDPS       (R8), Z16, Z16
+	VMOVUPS      Z16, (R8)
+	VADDPS       64(R8), Z17, Z17
+	VMOVUPS      Z17, 64(R8)
+	VADDPS       128(R8), Z18, Z18
+	VMOVUPS      Z18, 128(R8)
+	VMOVUPS.Z    192(R8), K1, Z20
 	VADDPS       Z20, Z19, Z19
-	VMOVUPS      Z19, K1, 192(R12)
-	ADDQ         DX, R12
+	VMOVUPS      Z19, K1, 192(R8)
+	ADDQ         R9, R8
 	JMP          masked4done
 
 masked4store:
-	MOVQ    CX, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	VMOVUPS Z2, 128(R12)
-	VMOVUPS Z3, K1, 192(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, 64(R12)
-	VMOVUPS Z6, 128(R12)
-	VMOVUPS Z7, K1, 192(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z8, (R12)
-	VMOVUPS Z9, 64(R12)
-	VMOVUPS Z10, 128(R12)
-	VMOVUPS Z11, K1, 192(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z12, (R12)
-	VMOVUPS Z13, 64(R12)
-	VMOVUPS Z14, 128(R12)
-	VMOVUPS Z15, K1, 192(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z16, (R12)
-	VMOVUPS Z17, 64(R12)
-	VMOVUPS Z18, 128(R12)
-	VMOVUPS Z19, K1, 192(R12)
-	ADDQ    DX, R12
+	MOVQ    DI, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, K1, 192(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
+	VMOVUPS Z6, 128(R8)
+	VMOVUPS Z7, K1, 192(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPS Z9, 64(R8)
+	VMOVUPS Z10, 128(R8)
+	VMOVUPS Z11, K1, 192(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z12, (R8)
+	VMOVUPS Z13, 64(R8)
+	VMOVUPS Z14, 128(R8)
+	VMOVUPS Z15, K1, 192(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z16, (R8)
+	VMOVUPS Z17, 64(R8)
+	VMOVUPS Z18, 128(R8)
+	VMOVUPS Z19, K1, 192(R8)
+	ADDQ    R9, R8
 
 masked4done:
 	DECQ 96(AX)
 	JZ   tail4end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 112(AX), DI
+	ADDQ DI, (AX)
 	JMP  tail4
 
 tail4end:
@@ -2490,18 +3058,13 @@ tail4end:
 
 // func product6Wide(p *byte)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·product6Wide(SB), NOSPLIT, $8-8
+TEXT ·product6Wide(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 32(AX), DX
-	MOVQ 8(AX), BX
-	MOVQ 40(AX), SI
-	MOVQ 48(AX), DI
-	MOVQ 16(AX), R8
-	MOVQ 56(AX), R9
-	MOVQ 64(AX), R10
-	LEAQ (SI)(SI*2), R11
-	ADDQ BX, R11
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (CX)(CX*4), DI
 	CMPQ 80(AX), $+1
 	JE   tail1
 	CMPQ 80(AX), $+2
@@ -2512,15 +3075,15 @@ TEXT ·product6Wide(SB), NOSPLIT, $8-8
 	JE   tail4
 
 down:
-	MOVQ 16(AX), R8
-	MOVQ (AX), CX
-	MOVQ 72(AX), R12
+	MOVQ 16(AX), R9
+	MOVQ (AX), R8
+	MOVQ 72(AX), R10
+	MOVQ R10, 128(AX)
 
 next:
-	MOVQ   BX, R13
-	MOVQ   R11, R14
-	MOVQ   R8, R15
-	MOVQ   R10, BP
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2547,153 +3110,152 @@ next:
 	VPXORD Z23, Z23, Z23
 
 fullk:
-	VMOVUPS      (R15), Z24
-	VMOVUPS      64(R15), Z25
-	VMOVUPS      128(R15), Z26
-	VMOVUPS      192(R15), Z27
-	PREFETCHT0   511(R15)
-	PREFETCHT0   447(R15)
-	PREFETCHT0   383(R15)
-	PREFETCHT0   319(R15)
-	VBROADCASTSS (R13), Z28
+	VMOVUPS      (R10), Z24
+	VMOVUPS      64(R10), Z25
+	VMOVUPS      128(R10), Z26
+	VMOVUPS      192(R10), Z27
+	PREFETCHT0   511(R10)
+	PREFETCHT0   447(R10)
+	PREFETCHT0   383(R10)
+	PREFETCHT0   319(R10)
+	VBROADCASTSS (R11), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS (R13)(SI*1), Z28
+	VBROADCASTSS (R11)(CX*1), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS (R13)(SI*2), Z28
+	VBROADCASTSS (R11)(CX*2), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS (R14), Z28
+	VBROADCASTSS (R11)(SI*1), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS (R14)(SI*1), Z28
+	VBROADCASTSS (R11)(CX*4), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS (R14)(SI*2), Z28
+	VBROADCASTSS (R11)(DI*1), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
 	VFMADD231PS  Z28, Z27, Z23
-	ADDQ         DI, R13
-	ADDQ         DI, R14
-	ADDQ         R9, R15
-	DECQ         BP
+	ADDQ         DX, R11
+	ADDQ         BX, R10
+	DECQ         R12
 	JNZ          fullk
-	MOVQ         CX, R13
+	MOVQ         R8, R10
+	MOVQ         32(AX), R11
 	CMPQ         88(AX), $0x00
 	JE           fullstore
-	VADDPS       (R13), Z0, Z0
-	VMOVUPS      Z0, (R13)
-	VADDPS       64(R13), Z1, Z1
-	VMOVUPS      Z1, 64(R13)
-	VADDPS       128(R13), Z2, Z2
-	VMOVUPS      Z2, 128(R13)
-	VADDPS       192(R13), Z3, Z3
-	VMOVUPS      Z3, 192(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Z4, Z4
-	VMOVUPS      Z4, (R13)
-	VADDPS       64(R13), Z5, Z5
-	VMOVUPS      Z5, 64(R13)
-	VADDPS       128(R13), Z6, Z6
-	VMOVUPS      Z6, 128(R13)
-	VADDPS       192(R13), Z7, Z7
-	VMOVUPS      Z7, 192(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Z8, Z8
-	VMOVUPS      Z8, (R13)
-	VADDPS       64(R13), Z9, Z9
-	VMOVUPS      Z9, 64(R13)
-	VADDPS       128(R13), Z10, Z10
-	VMOVUPS      Z10, 128(R13)
-	VADDPS       192(R13), Z11, Z11
-	VMOVUPS      Z11, 192(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Z12, Z12
-	VMOVUPS      Z12, (R13)
-	VADDPS       64(R13), Z13, Z13
-	VMOVUPS      Z13, 64(R13)
-	VADDPS       128(R13), Z14, Z14
-	VMOVUPS      Z14, 128(R13)
-	VADDPS       192(R13), Z15, Z15
-	VMOVUPS      Z15, 192(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Z16, Z16
-	VMOVUPS      Z16, (R13)
-	VADDPS       64(R13), Z17, Z17
-	VMOVUPS      Z17, 64(R13)
-	VADDPS       128(R13), Z18, Z18
-	VMOVUPS      Z18, 128(R13)
-	VADDPS       192(R13), Z19, Z19
-	VMOVUPS      Z19, 192(R13)
-	ADDQ         DX, R13
-	VADDPS       (R13), Z20, Z20
-	VMOVUPS      Z20, (R13)
-	VADDPS       64(R13), Z21, Z21
-	VMOVUPS      Z21, 64(R13)
-	VADDPS       128(R13), Z22, Z22
-	VMOVUPS      Z22, 128(R13)
-	VADDPS       192(R13), Z23, Z23
-	VMOVUPS      Z23, 192(R13)
-	ADDQ         DX, R13
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Z2, Z2
+	VMOVUPS      Z2, 128(R10)
+	VADDPS       192(R10), Z3, Z3
+	VMOVUPS      Z3, 192(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z4, Z4
+	VMOVUPS      Z4, (R10)
+	VADDPS       64(R10), Z5, Z5
+	VMOVUPS      Z5, 64(R10)
+	VADDPS       128(R10), Z6, Z6
+	VMOVUPS      Z6, 128(R10)
+	VADDPS       192(R10), Z7, Z7
+	VMOVUPS      Z7, 192(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z8, Z8
+	VMOVUPS      Z8, (R10)
+	VADDPS       64(R10), Z9, Z9
+	VMOVUPS      Z9, 64(R10)
+	VADDPS       128(R10), Z10, Z10
+	VMOVUPS      Z10, 128(R10)
+	VADDPS       192(R10), Z11, Z11
+	VMOVUPS      Z11, 192(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	VADDPS       128(R10), Z14, Z14
+	VMOVUPS      Z14, 128(R10)
+	VADDPS       192(R10), Z15, Z15
+	VMOVUPS      Z15, 192(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z16, Z16
+	VMOVUPS      Z16, (R10)
+	VADDPS       64(R10), Z17, Z17
+	VMOVUPS      Z17, 64(R10)
+	VADDPS       128(R10), Z18, Z18
+	VMOVUPS      Z18, 128(R10)
+	VADDPS       192(R10), Z19, Z19
+	VMOVUPS      Z19, 192(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z20, Z20
+	VMOVUPS      Z20, (R10)
+	VADDPS       64(R10), Z21, Z21
+	VMOVUPS      Z21, 64(R10)
+	VADDPS       128(R10), Z22, Z22
+	VMOVUPS      Z22, 128(R10)
+	VADDPS       192(R10), Z23, Z23
+	VMOVUPS      Z23, 192(R10)
+	ADDQ         R11, R10
 	JMP          fulldone
 
 fullstore:
-	MOVQ    CX, R13
-	VMOVUPS Z0, (R13)
-	VMOVUPS Z1, 64(R13)
-	VMOVUPS Z2, 128(R13)
-	VMOVUPS Z3, 192(R13)
-	ADDQ    DX, R13
-	VMOVUPS Z4, (R13)
-	VMOVUPS Z5, 64(R13)
-	VMOVUPS Z6, 128(R13)
-	VMOVUPS Z7, 192(R13)
-	ADDQ    DX, R13
-	VMOVUPS Z8, (R13)
-	VMOVUPS Z9, 64(R13)
-	VMOVUPS Z10, 128(R13)
-	VMOVUPS Z11, 192(R13)
-	ADDQ    DX, R13
-	VMOVUPS Z12, (R13)
-	VMOVUPS Z13, 64(R13)
-	VMOVUPS Z14, 128(R13)
-	VMOVUPS Z15, 192(R13)
-	ADDQ    DX, R13
-	VMOVUPS Z16, (R13)
-	VMOVUPS Z17, 64(R13)
-	VMOVUPS Z18, 128(R13)
-	VMOVUPS Z19, 192(R13)
-	ADDQ    DX, R13
-	VMOVUPS Z20, (R13)
-	VMOVUPS Z21, 64(R13)
-	VMOVUPS Z22, 128(R13)
-	VMOVUPS Z23, 192(R13)
-	ADDQ    DX, R13
+	MOVQ    R8, R10
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	VMOVUPS Z2, 128(R10)
+	VMOVUPS Z3, 192(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z4, (R10)
+	VMOVUPS Z5, 64(R10)
+	VMOVUPS Z6, 128(R10)
+	VMOVUPS Z7, 192(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z8, (R10)
+	VMOVUPS Z9, 64(R10)
+	VMOVUPS Z10, 128(R10)
+	VMOVUPS Z11, 192(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z12, (R10)
+	VMOVUPS Z13, 64(R10)
+	VMOVUPS Z14, 128(R10)
+	VMOVUPS Z15, 192(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z16, (R10)
+	VMOVUPS Z17, 64(R10)
+	VMOVUPS Z18, 128(R10)
+	VMOVUPS Z19, 192(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z20, (R10)
+	VMOVUPS Z21, 64(R10)
+	VMOVUPS Z22, 128(R10)
+	VMOVUPS Z23, 192(R10)
+	ADDQ    R11, R10
 
 fulldone:
+	ADDQ $+256, R9
 	ADDQ $+256, R8
-	ADDQ $+256, CX
-	DECQ R12
+	DECQ 128(AX)
 	JNZ  next
 	DECQ 96(AX)
 	JZ   downend
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
 	JMP  down
 
 downend:
@@ -2701,11 +3263,10 @@ downend:
 	RET
 
 tail1:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2714,80 +3275,79 @@ tail1:
 	VPXORD Z5, Z5, Z5
 
 masked1k:
-	MOVQ         24(AX), BP
-	KMOVW        (BP), K1
-	VMOVUPS.Z    (R14), K1, Z6
-	VBROADCASTSS (R12), Z7
-	VFMADD231PS  Z7, Z6, Z0
-	VBROADCASTSS (R12)(SI*1), Z7
-	VFMADD231PS  Z7, Z6, Z1
-	VBROADCASTSS (R12)(SI*2), Z7
-	VFMADD231PS  Z7, Z6, Z2
-	VBROADCASTSS (R13), Z7
-	VFMADD231PS  Z7, Z6, Z3
-	VBROADCASTSS (R13)(SI*1), Z7
-	VFMADD231PS  Z7, Z6, Z4
-	VBROADCASTSS (R13)(SI*2), Z7
-	VFMADD231PS  Z7, Z6, Z5
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
-	JNZ          masked1k
 	MOVQ         24(AX), R12
 	KMOVW        (R12), K1
-	MOVQ         CX, R12
+	VMOVUPS.Z    (R9), K1, Z6
+	VBROADCASTSS (R10), Z7
+	VFMADD231PS  Z7, Z6, Z0
+	VBROADCASTSS (R10)(CX*1), Z7
+	VFMADD231PS  Z7, Z6, Z1
+	VBROADCASTSS (R10)(CX*2), Z7
+	VFMADD231PS  Z7, Z6, Z2
+	VBROADCASTSS (R10)(SI*1), Z7
+	VFMADD231PS  Z7, Z6, Z3
+	VBROADCASTSS (R10)(CX*4), Z7
+	VFMADD231PS  Z7, Z6, Z4
+	VBROADCASTSS (R10)(DI*1), Z7
+	VFMADD231PS  Z7, Z6, Z5
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked1k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
 	CMPQ         88(AX), $0x00
 	JE           masked1store
-	VMOVUPS.Z    (R12), K1, Z6
+	VMOVUPS.Z    (R9), K1, Z6
 	VADDPS       Z6, Z0, Z0
-	VMOVUPS      Z0, K1, (R12)
-	ADDQ         DX, R12
-	VMOVUPS.Z    (R12), K1, Z6
+	VMOVUPS      Z0, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z6
 	VADDPS       Z6, Z1, Z1
-	VMOVUPS      Z1, K1, (R12)
-	ADDQ         DX, R12
-	VMOVUPS.Z    (R12), K1, Z6
+	VMOVUPS      Z1, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z6
 	VADDPS       Z6, Z2, Z2
-	VMOVUPS      Z2, K1, (R12)
-	ADDQ         DX, R12
-	VMOVUPS.Z    (R12), K1, Z6
+	VMOVUPS      Z2, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z6
 	VADDPS       Z6, Z3, Z3
-	VMOVUPS      Z3, K1, (R12)
-	ADDQ         DX, R12
-	VMOVUPS.Z    (R12), K1, Z6
+	VMOVUPS      Z3, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z6
 	VADDPS       Z6, Z4, Z4
-	VMOVUPS      Z4, K1, (R12)
-	ADDQ         DX, R12
-	VMOVUPS.Z    (R12), K1, Z6
+	VMOVUPS      Z4, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z6
 	VADDPS       Z6, Z5, Z5
-	VMOVUPS      Z5, K1, (R12)
-	ADDQ         DX, R12
+	VMOVUPS      Z5, K1, (R9)
+	ADDQ         R10, R9
 	JMP          masked1done
 
 masked1store:
-	MOVQ    CX, R12
-	VMOVUPS Z0, K1, (R12)
-	ADDQ    DX, R12
-	VMOVUPS Z1, K1, (R12)
-	ADDQ    DX, R12
-	VMOVUPS Z2, K1, (R12)
-	ADDQ    DX, R12
-	VMOVUPS Z3, K1, (R12)
-	ADDQ    DX, R12
-	VMOVUPS Z4, K1, (R12)
-	ADDQ    DX, R12
-	VMOVUPS Z5, K1, (R12)
-	ADDQ    DX, R12
+	MOVQ    R8, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    R10, R9
 
 masked1done:
 	DECQ 96(AX)
 	JZ   tail1end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
 	JMP  tail1
 
 tail1end:
@@ -2795,11 +3355,10 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2814,105 +3373,104 @@ tail2:
 	VPXORD Z11, Z11, Z11
 
 masked2k:
-	VMOVUPS      (R14), Z12
-	MOVQ         24(AX), BP
-	KMOVW        (BP), K1
-	VMOVUPS.Z    64(R14), K1, Z13
-	VBROADCASTSS (R12), Z14
-	VFMADD231PS  Z14, Z12, Z0
-	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS (R12)(SI*1), Z14
-	VFMADD231PS  Z14, Z12, Z2
-	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS (R12)(SI*2), Z14
-	VFMADD231PS  Z14, Z12, Z4
-	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS (R13), Z14
-	VFMADD231PS  Z14, Z12, Z6
-	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS (R13)(SI*1), Z14
-	VFMADD231PS  Z14, Z12, Z8
-	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS (R13)(SI*2), Z14
-	VFMADD231PS  Z14, Z12, Z10
-	VFMADD231PS  Z14, Z13, Z11
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
-	JNZ          masked2k
+	VMOVUPS      (R9), Z12
 	MOVQ         24(AX), R12
 	KMOVW        (R12), K1
-	MOVQ         CX, R12
+	VMOVUPS.Z    64(R9), K1, Z13
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z14, Z12, Z0
+	VFMADD231PS  Z14, Z13, Z1
+	VBROADCASTSS (R10)(CX*1), Z14
+	VFMADD231PS  Z14, Z12, Z2
+	VFMADD231PS  Z14, Z13, Z3
+	VBROADCASTSS (R10)(CX*2), Z14
+	VFMADD231PS  Z14, Z12, Z4
+	VFMADD231PS  Z14, Z13, Z5
+	VBROADCASTSS (R10)(SI*1), Z14
+	VFMADD231PS  Z14, Z12, Z6
+	VFMADD231PS  Z14, Z13, Z7
+	VBROADCASTSS (R10)(CX*4), Z14
+	VFMADD231PS  Z14, Z12, Z8
+	VFMADD231PS  Z14, Z13, Z9
+	VBROADCASTSS (R10)(DI*1), Z14
+	VFMADD231PS  Z14, Z12, Z10
+	VFMADD231PS  Z14, Z13, Z11
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked2k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
 	CMPQ         88(AX), $0x00
 	JE           masked2store
-	VADDPS       (R12), Z0, Z0
-	VMOVUPS      Z0, (R12)
-	VMOVUPS.Z    64(R12), K1, Z12
+	VADDPS       (R9), Z0, Z0
+	VMOVUPS      Z0, (R9)
+	VMOVUPS.Z    64(R9), K1, Z12
 	VADDPS       Z12, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z2, Z2
-	VMOVUPS      Z2, (R12)
-	VMOVUPS.Z    64(R12), K1, Z12
+	VMOVUPS      Z1, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z2, Z2
+	VMOVUPS      Z2, (R9)
+	VMOVUPS.Z    64(R9), K1, Z12
 	VADDPS       Z12, Z3, Z3
-	VMOVUPS      Z3, K1, 64(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VMOVUPS.Z    64(R12), K1, Z12
+	VMOVUPS      Z3, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	VMOVUPS.Z    64(R9), K1, Z12
 	VADDPS       Z12, Z5, Z5
-	VMOVUPS      Z5, K1, 64(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z6, Z6
-	VMOVUPS      Z6, (R12)
-	VMOVUPS.Z    64(R12), K1, Z12
+	VMOVUPS      Z5, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	VMOVUPS.Z    64(R9), K1, Z12
 	VADDPS       Z12, Z7, Z7
-	VMOVUPS      Z7, K1, 64(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z8, Z8
-	VMOVUPS      Z8, (R12)
-	VMOVUPS.Z    64(R12), K1, Z12
+	VMOVUPS      Z7, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z8, Z8
+	VMOVUPS      Z8, (R9)
+	VMOVUPS.Z    64(R9), K1, Z12
 	VADDPS       Z12, Z9, Z9
-	VMOVUPS      Z9, K1, 64(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z10, Z10
-	VMOVUPS      Z10, (R12)
-	VMOVUPS.Z    64(R12), K1, Z12
+	VMOVUPS      Z9, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z10, Z10
+	VMOVUPS      Z10, (R9)
+	VMOVUPS.Z    64(R9), K1, Z12
 	VADDPS       Z12, Z11, Z11
-	VMOVUPS      Z11, K1, 64(R12)
-	ADDQ         DX, R12
+	VMOVUPS      Z11, K1, 64(R9)
+	ADDQ         R10, R9
 	JMP          masked2done
 
 masked2store:
-	MOVQ    CX, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, K1, 64(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z2, (R12)
-	VMOVUPS Z3, K1, 64(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, K1, 64(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z6, (R12)
-	VMOVUPS Z7, K1, 64(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z8, (R12)
-	VMOVUPS Z9, K1, 64(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z10, (R12)
-	VMOVUPS Z11, K1, 64(R12)
-	ADDQ    DX, R12
+	MOVQ    R8, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, K1, 64(R9)
+	ADDQ    R10, R9
 
 masked2done:
 	DECQ 96(AX)
 	JZ   tail2end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
 	JMP  tail2
 
 tail2end:
@@ -2920,11 +3478,10 @@ tail2end:
 	RET
 
 tail3:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2945,130 +3502,129 @@ tail3:
 	VPXORD Z17, Z17, Z17
 
 masked3k:
-	VMOVUPS      (R14), Z18
-	VMOVUPS      64(R14), Z19
-	MOVQ         24(AX), BP
-	KMOVW        (BP), K1
-	VMOVUPS.Z    128(R14), K1, Z20
-	VBROADCASTSS (R12), Z21
+	VMOVUPS      (R9), Z18
+	VMOVUPS      64(R9), Z19
+	MOVQ         24(AX), R12
+	KMOVW        (R12), K1
+	VMOVUPS.Z    128(R9), K1, Z20
+	VBROADCASTSS (R10), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
 	VFMADD231PS  Z21, Z20, Z2
-	VBROADCASTSS (R12)(SI*1), Z21
+	VBROADCASTSS (R10)(CX*1), Z21
 	VFMADD231PS  Z21, Z18, Z3
 	VFMADD231PS  Z21, Z19, Z4
 	VFMADD231PS  Z21, Z20, Z5
-	VBROADCASTSS (R12)(SI*2), Z21
+	VBROADCASTSS (R10)(CX*2), Z21
 	VFMADD231PS  Z21, Z18, Z6
 	VFMADD231PS  Z21, Z19, Z7
 	VFMADD231PS  Z21, Z20, Z8
-	VBROADCASTSS (R13), Z21
+	VBROADCASTSS (R10)(SI*1), Z21
 	VFMADD231PS  Z21, Z18, Z9
 	VFMADD231PS  Z21, Z19, Z10
 	VFMADD231PS  Z21, Z20, Z11
-	VBROADCASTSS (R13)(SI*1), Z21
+	VBROADCASTSS (R10)(CX*4), Z21
 	VFMADD231PS  Z21, Z18, Z12
 	VFMADD231PS  Z21, Z19, Z13
 	VFMADD231PS  Z21, Z20, Z14
-	VBROADCASTSS (R13)(SI*2), Z21
+	VBROADCASTSS (R10)(DI*1), Z21
 	VFMADD231PS  Z21, Z18, Z15
 	VFMADD231PS  Z21, Z19, Z16
 	VFMADD231PS  Z21, Z20, Z17
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
 	JNZ          masked3k
-	MOVQ         24(AX), R12
-	KMOVW        (R12), K1
-	MOVQ         CX, R12
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
 	CMPQ         88(AX), $0x00
 	JE           masked3store
-	VADDPS       (R12), Z0, Z0
-	VMOVUPS      Z0, (R12)
-	VADDPS       64(R12), Z1, Z1
-	VMOVUPS      Z1, 64(R12)
-	VMOVUPS.Z    128(R12), K1, Z18
+	VADDPS       (R9), Z0, Z0
+	VMOVUPS      Z0, (R9)
+	VADDPS       64(R9), Z1, Z1
+	VMOVUPS      Z1, 64(R9)
+	VMOVUPS.Z    128(R9), K1, Z18
 	VADDPS       Z18, Z2, Z2
-	VMOVUPS      Z2, K1, 128(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z3, Z3
-	VMOVUPS      Z3, (R12)
-	VADDPS       64(R12), Z4, Z4
-	VMOVUPS      Z4, 64(R12)
-	VMOVUPS.Z    128(R12), K1, Z18
+	VMOVUPS      Z2, K1, 128(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z3, Z3
+	VMOVUPS      Z3, (R9)
+	VADDPS       64(R9), Z4, Z4
+	VMOVUPS      Z4, 64(R9)
+	VMOVUPS.Z    128(R9), K1, Z18
 	VADDPS       Z18, Z5, Z5
-	VMOVUPS      Z5, K1, 128(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z6, Z6
-	VMOVUPS      Z6, (R12)
-	VADDPS       64(R12), Z7, Z7
-	VMOVUPS      Z7, 64(R12)
-	VMOVUPS.Z    128(R12), K1, Z18
+	VMOVUPS      Z5, K1, 128(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	VADDPS       64(R9), Z7, Z7
+	VMOVUPS      Z7, 64(R9)
+	VMOVUPS.Z    128(R9), K1, Z18
 	VADDPS       Z18, Z8, Z8
-	VMOVUPS      Z8, K1, 128(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z9, Z9
-	VMOVUPS      Z9, (R12)
-	VADDPS       64(R12), Z10, Z10
-	VMOVUPS      Z10, 64(R12)
-	VMOVUPS.Z    128(R12), K1, Z18
+	VMOVUPS      Z8, K1, 128(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z9, Z9
+	VMOVUPS      Z9, (R9)
+	VADDPS       64(R9), Z10, Z10
+	VMOVUPS      Z10, 64(R9)
+	VMOVUPS.Z    128(R9), K1, Z18
 	VADDPS       Z18, Z11, Z11
-	VMOVUPS      Z11, K1, 128(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z12, Z12
-	VMOVUPS      Z12, (R12)
-	VADDPS       64(R12), Z13, Z13
-	VMOVUPS      Z13, 64(R12)
-	VMOVUPS.Z    128(R12), K1, Z18
+	VMOVUPS      Z11, K1, 128(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z12, Z12
+	VMOVUPS      Z12, (R9)
+	VADDPS       64(R9), Z13, Z13
+	VMOVUPS      Z13, 64(R9)
+	VMOVUPS.Z    128(R9), K1, Z18
 	VADDPS       Z18, Z14, Z14
-	VMOVUPS      Z14, K1, 128(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z15, Z15
-	VMOVUPS      Z15, (R12)
-	VADDPS       64(R12), Z16, Z16
-	VMOVUPS      Z16, 64(R12)
-	VMOVUPS.Z    128(R12), K1, Z18
+	VMOVUPS      Z14, K1, 128(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z15, Z15
+	VMOVUPS      Z15, (R9)
+	VADDPS       64(R9), Z16, Z16
+	VMOVUPS      Z16, 64(R9)
+	VMOVUPS.Z    128(R9), K1, Z18
 	VADDPS       Z18, Z17, Z17
-	VMOVUPS      Z17, K1, 128(R12)
-	ADDQ         DX, R12
+	VMOVUPS      Z17, K1, 128(R9)
+	ADDQ         R10, R9
 	JMP          masked3done
 
 masked3store:
-	MOVQ    CX, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	VMOVUPS Z2, K1, 128(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z3, (R12)
-	VMOVUPS Z4, 64(R12)
-	VMOVUPS Z5, K1, 128(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z6, (R12)
-	VMOVUPS Z7, 64(R12)
-	VMOVUPS Z8, K1, 128(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z9, (R12)
-	VMOVUPS Z10, 64(R12)
-	VMOVUPS Z11, K1, 128(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z12, (R12)
-	VMOVUPS Z13, 64(R12)
-	VMOVUPS Z14, K1, 128(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z15, (R12)
-	VMOVUPS Z16, 64(R12)
-	VMOVUPS Z17, K1, 128(R12)
-	ADDQ    DX, R12
+	MOVQ    R8, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, K1, 128(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z3, (R9)
+	VMOVUPS Z4, 64(R9)
+	VMOVUPS Z5, K1, 128(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, 64(R9)
+	VMOVUPS Z8, K1, 128(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z9, (R9)
+	VMOVUPS Z10, 64(R9)
+	VMOVUPS Z11, K1, 128(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, 64(R9)
+	VMOVUPS Z14, K1, 128(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z15, (R9)
+	VMOVUPS Z16, 64(R9)
+	VMOVUPS Z17, K1, 128(R9)
+	ADDQ    R10, R9
 
 masked3done:
 	DECQ 96(AX)
 	JZ   tail3end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
 	JMP  tail3
 
 tail3end:
@@ -3076,11 +3632,10 @@ tail3end:
 	RET
 
 tail4:
-	MOVQ   (AX), CX
-	MOVQ   BX, R12
-	MOVQ   R11, R13
-	MOVQ   R8, R14
-	MOVQ   R10, R15
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3107,174 +3662,4489 @@ tail4:
 	VPXORD Z23, Z23, Z23
 
 masked4k:
-	VMOVUPS      (R14), Z24
-	VMOVUPS      64(R14), Z25
-	VMOVUPS      128(R14), Z26
-	MOVQ         24(AX), BP
-	KMOVW        (BP), K1
-	VMOVUPS.Z    192(R14), K1, Z27
-	VBROADCASTSS (R12), Z28
+	VMOVUPS      (R9), Z24
+	VMOVUPS      64(R9), Z25
+	VMOVUPS      128(R9), Z26
+	MOVQ         24(AX), R12
+	KMOVW        (R12), K1
+	VMOVUPS.Z    192(R9), K1, Z27
+	VBROADCASTSS (R10), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS (R12)(SI*1), Z28
+	VBROADCASTSS (R10)(CX*1), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS (R12)(SI*2), Z28
+	VBROADCASTSS (R10)(CX*2), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS (R13), Z28
+	VBROADCASTSS (R10)(SI*1), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS (R13)(SI*1), Z28
+	VBROADCASTSS (R10)(CX*4), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS (R13)(SI*2), Z28
+	VBROADCASTSS (R10)(DI*1), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
 	VFMADD231PS  Z28, Z27, Z23
-	ADDQ         DI, R12
-	ADDQ         DI, R13
-	ADDQ         R9, R14
-	DECQ         R15
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
 	JNZ          masked4k
-	MOVQ         24(AX), R12
-	KMOVW        (R12), K1
-	MOVQ         CX, R12
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
 	CMPQ         88(AX), $0x00
 	JE           masked4store
-	VADDPS       (R12), Z0, Z0
-	VMOVUPS      Z0, (R12)
-	VADDPS       64(R12), Z1, Z1
-	VMOVUPS      Z1, 64(R12)
-	VADDPS       128(R12), Z2, Z2
-	VMOVUPS      Z2, 128(R12)
-	VMOVUPS.Z    192(R12), K1, Z24
+	VADDPS       (R9), Z0, Z0
+	VMOVUPS      Z0, (R9)
+	VADDPS       64(R9), Z1, Z1
+	VMOVUPS      Z1, 64(R9)
+	VADDPS       128(R9), Z2, Z2
+	VMOVUPS      Z2, 128(R9)
+	VMOVUPS.Z    192(R9), K1, Z24
 	VADDPS       Z24, Z3, Z3
-	VMOVUPS      Z3, K1, 192(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VADDPS       64(R12), Z5, Z5
-	VMOVUPS      Z5, 64(R12)
-	VADDPS       128(R12), Z6, Z6
-	VMOVUPS      Z6, 128(R12)
-	VMOVUPS.Z    192(R12), K1, Z24
+	VMOVUPS      Z3, K1, 192(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	VADDPS       64(R9), Z5, Z5
+	VMOVUPS      Z5, 64(R9)
+	VADDPS       128(R9), Z6, Z6
+	VMOVUPS      Z6, 128(R9)
+	VMOVUPS.Z    192(R9), K1, Z24
 	VADDPS       Z24, Z7, Z7
-	VMOVUPS      Z7, K1, 192(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z8, Z8
-	VMOVUPS      Z8, (R12)
-	VADDPS       64(R12), Z9, Z9
-	VMOVUPS      Z9, 64(R12)
-	VADDPS       128(R12), Z10, Z10
-	VMOVUPS      Z10, 128(R12)
-	VMOVUPS.Z    192(R12), K1, Z24
+	VMOVUPS      Z7, K1, 192(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z8, Z8
+	VMOVUPS      Z8, (R9)
+	VADDPS       64(R9), Z9, Z9
+	VMOVUPS      Z9, 64(R9)
+	VADDPS       128(R9), Z10, Z10
+	VMOVUPS      Z10, 128(R9)
+	VMOVUPS.Z    192(R9), K1, Z24
 	VADDPS       Z24, Z11, Z11
-	VMOVUPS      Z11, K1, 192(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z12, Z12
-	VMOVUPS      Z12, (R12)
-	VADDPS       64(R12), Z13, Z13
-	VMOVUPS      Z13, 64(R12)
-	VADDPS       128(R12), Z14, Z14
-	VMOVUPS      Z14, 128(R12)
-	VMOVUPS.Z    192(R12), K1, Z24
+	VMOVUPS      Z11, K1, 192(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z12, Z12
+	VMOVUPS      Z12, (R9)
+	VADDPS       64(R9), Z13, Z13
+	VMOVUPS      Z13, 64(R9)
+	VADDPS       128(R9), Z14, Z14
+	VMOVUPS      Z14, 128(R9)
+	VMOVUPS.Z    192(R9), K1, Z24
 	VADDPS       Z24, Z15, Z15
-	VMOVUPS      Z15, K1, 192(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z16, Z16
-	VMOVUPS      Z16, (R12)
-	VADDPS       64(R12), Z17, Z17
-	VMOVUPS      Z17, 64(R12)
-	VADDPS       128(R12), Z18, Z18
-	VMOVUPS      Z18, 128(R12)
-	VMOVUPS.Z    192(R12), K1, Z24
+	VMOVUPS      Z15, K1, 192(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z16, Z16
+	VMOVUPS      Z16, (R9)
+	VADDPS       64(R9), Z17, Z17
+	VMOVUPS      Z17, 64(R9)
+	VADDPS       128(R9), Z18, Z18
+	VMOVUPS      Z18, 128(R9)
+	VMOVUPS.Z    192(R9), K1, Z24
 	VADDPS       Z24, Z19, Z19
-	VMOVUPS      Z19, K1, 192(R12)
-	ADDQ         DX, R12
-	VADDPS       (R12), Z20, Z20
-	VMOVUPS      Z20, (R12)
-	VADDPS       64(R12), Z21, Z21
-	VMOVUPS      Z21, 64(R12)
-	VADDPS       128(R12), Z22, Z22
-	VMOVUPS      Z22, 128(R12)
-	VMOVUPS.Z    192(R12), K1, Z24
+	VMOVUPS      Z19, K1, 192(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z20, Z20
+	VMOVUPS      Z20, (R9)
+	VADDPS       64(R9), Z21, Z21
+	VMOVUPS      Z21, 64(R9)
+	VADDPS       128(R9), Z22, Z22
+	VMOVUPS      Z22, 128(R9)
+	VMOVUPS.Z    192(R9), K1, Z24
 	VADDPS       Z24, Z23, Z23
-	VMOVUPS      Z23, K1, 192(R12)
-	ADDQ         DX, R12
+	VMOVUPS      Z23, K1, 192(R9)
+	ADDQ         R10, R9
 	JMP          masked4done
 
 masked4store:
-	MOVQ    CX, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	VMOVUPS Z2, 128(R12)
-	VMOVUPS Z3, K1, 192(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, 64(R12)
-	VMOVUPS Z6, 128(R12)
-	VMOVUPS Z7, K1, 192(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z8, (R12)
-	VMOVUPS Z9, 64(R12)
-	VMOVUPS Z10, 128(R12)
-	VMOVUPS Z11, K1, 192(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z12, (R12)
-	VMOVUPS Z13, 64(R12)
-	VMOVUPS Z14, 128(R12)
-	VMOVUPS Z15, K1, 192(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z16, (R12)
-	VMOVUPS Z17, 64(R12)
-	VMOVUPS Z18, 128(R12)
-	VMOVUPS Z19, K1, 192(R12)
-	ADDQ    DX, R12
-	VMOVUPS Z20, (R12)
-	VMOVUPS Z21, 64(R12)
-	VMOVUPS Z22, 128(R12)
-	VMOVUPS Z23, K1, 192(R12)
-	ADDQ    DX, R12
+	MOVQ    R8, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, K1, 192(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	VMOVUPS Z6, 128(R9)
+	VMOVUPS Z7, K1, 192(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	VMOVUPS Z10, 128(R9)
+	VMOVUPS Z11, K1, 192(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, 64(R9)
+	VMOVUPS Z14, 128(R9)
+	VMOVUPS Z15, K1, 192(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z16, (R9)
+	VMOVUPS Z17, 64(R9)
+	VMOVUPS Z18, 128(R9)
+	VMOVUPS Z19, K1, 192(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z20, (R9)
+	VMOVUPS Z21, 64(R9)
+	VMOVUPS Z22, 128(R9)
+	VMOVUPS Z23, K1, 192(R9)
+	ADDQ    R10, R9
 
 masked4done:
 	DECQ 96(AX)
 	JZ   tail4end
-	MOVQ 104(AX), CX
-	ADDQ CX, BX
-	ADDQ CX, R11
-	MOVQ 112(AX), CX
-	ADDQ CX, (AX)
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
 	JMP  tail4
 
 tail4end:
 	VZEROUPPER
 	RET
 
-// func pack4Wide(p *byte)
+// func product7Wide(p *byte)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·pack4Wide(SB), NOSPLIT, $0-8
+TEXT ·product7Wide(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (CX)(CX*4), DI
+	CMPQ 80(AX), $+1
+	JE   tail1
+	CMPQ 80(AX), $+2
+	JE   tail2
+
+down:
+	MOVQ 16(AX), R9
+	MOVQ (AX), R8
+	MOVQ 72(AX), R10
+	MOVQ R10, 128(AX)
+
+next:
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+
+fullk:
+	VMOVUPS      (R10), Z14
+	VMOVUPS      64(R10), Z15
+	PREFETCHT0   255(R10)
+	PREFETCHT0   191(R10)
+	VBROADCASTSS (R11), Z16
+	VFMADD231PS  Z16, Z14, Z0
+	VFMADD231PS  Z16, Z15, Z1
+	VBROADCASTSS (R11)(CX*1), Z16
+	VFMADD231PS  Z16, Z14, Z2
+	VFMADD231PS  Z16, Z15, Z3
+	VBROADCASTSS (R11)(CX*2), Z16
+	VFMADD231PS  Z16, Z14, Z4
+	VFMADD231PS  Z16, Z15, Z5
+	VBROADCASTSS (R11)(SI*1), Z16
+	VFMADD231PS  Z16, Z14, Z6
+	VFMADD231PS  Z16, Z15, Z7
+	VBROADCASTSS (R11)(CX*4), Z16
+	VFMADD231PS  Z16, Z14, Z8
+	VFMADD231PS  Z16, Z15, Z9
+	VBROADCASTSS (R11)(DI*1), Z16
+	VFMADD231PS  Z16, Z14, Z10
+	VFMADD231PS  Z16, Z15, Z11
+	VBROADCASTSS (R11)(SI*2), Z16
+	VFMADD231PS  Z16, Z14, Z12
+	VFMADD231PS  Z16, Z15, Z13
+	ADDQ         DX, R11
+	ADDQ         BX, R10
+	DECQ         R12
+	JNZ          fullk
+	MOVQ         R8, R10
+	MOVQ         32(AX), R11
+	CMPQ         88(AX), $0x00
+	JE           fullstore
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z2, Z2
+	VMOVUPS      Z2, (R10)
+	VADDPS       64(R10), Z3, Z3
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z4, Z4
+	VMOVUPS      Z4, (R10)
+	VADDPS       64(R10), Z5, Z5
+	VMOVUPS      Z5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z8, Z8
+	VMOVUPS      Z8, (R10)
+	VADDPS       64(R10), Z9, Z9
+	VMOVUPS      Z9, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z10, Z10
+	VMOVUPS      Z10, (R10)
+	VADDPS       64(R10), Z11, Z11
+	VMOVUPS      Z11, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	ADDQ         R11, R10
+	JMP          fulldone
+
+fullstore:
+	MOVQ    R8, R10
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z2, (R10)
+	VMOVUPS Z3, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z4, (R10)
+	VMOVUPS Z5, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z6, (R10)
+	VMOVUPS Z7, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z8, (R10)
+	VMOVUPS Z9, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z10, (R10)
+	VMOVUPS Z11, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z12, (R10)
+	VMOVUPS Z13, 64(R10)
+	ADDQ    R11, R10
+
+fulldone:
+	ADDQ $+128, R9
+	ADDQ $+128, R8
+	DECQ 128(AX)
+	JNZ  next
+	DECQ 96(AX)
+	JZ   downend
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  down
+
+downend:
+	VZEROUPPER
+	RET
+
+tail1:
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+
+masked1k:
+	MOVQ         24(AX), R12
+	KMOVW        (R12), K1
+	VMOVUPS.Z    (R9), K1, Z7
+	VBROADCASTSS (R10), Z8
+	VFMADD231PS  Z8, Z7, Z0
+	VBROADCASTSS (R10)(CX*1), Z8
+	VFMADD231PS  Z8, Z7, Z1
+	VBROADCASTSS (R10)(CX*2), Z8
+	VFMADD231PS  Z8, Z7, Z2
+	VBROADCASTSS (R10)(SI*1), Z8
+	VFMADD231PS  Z8, Z7, Z3
+	VBROADCASTSS (R10)(CX*4), Z8
+	VFMADD231PS  Z8, Z7, Z4
+	VBROADCASTSS (R10)(DI*1), Z8
+	VFMADD231PS  Z8, Z7, Z5
+	VBROADCASTSS (R10)(SI*2), Z8
+	VFMADD231PS  Z8, Z7, Z6
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked1k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
+	CMPQ         88(AX), $0x00
+	JE           masked1store
+	VMOVUPS.Z    (R9), K1, Z7
+	VADDPS       Z7, Z0, Z0
+	VMOVUPS      Z0, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z7
+	VADDPS       Z7, Z1, Z1
+	VMOVUPS      Z1, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z7
+	VADDPS       Z7, Z2, Z2
+	VMOVUPS      Z2, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z7
+	VADDPS       Z7, Z3, Z3
+	VMOVUPS      Z3, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z7
+	VADDPS       Z7, Z4, Z4
+	VMOVUPS      Z4, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z7
+	VADDPS       Z7, Z5, Z5
+	VMOVUPS      Z5, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z7
+	VADDPS       Z7, Z6, Z6
+	VMOVUPS      Z6, K1, (R9)
+	ADDQ         R10, R9
+	JMP          masked1done
+
+masked1store:
+	MOVQ    R8, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    R10, R9
+
+masked1done:
+	DECQ 96(AX)
+	JZ   tail1end
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  tail1
+
+tail1end:
+	VZEROUPPER
+	RET
+
+tail2:
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+
+masked2k:
+	VMOVUPS      (R9), Z14
+	MOVQ         24(AX), R12
+	KMOVW        (R12), K1
+	VMOVUPS.Z    64(R9), K1, Z15
+	VBROADCASTSS (R10), Z16
+	VFMADD231PS  Z16, Z14, Z0
+	VFMADD231PS  Z16, Z15, Z1
+	VBROADCASTSS (R10)(CX*1), Z16
+	VFMADD231PS  Z16, Z14, Z2
+	VFMADD231PS  Z16, Z15, Z3
+	VBROADCASTSS (R10)(CX*2), Z16
+	VFMADD231PS  Z16, Z14, Z4
+	VFMADD231PS  Z16, Z15, Z5
+	VBROADCASTSS (R10)(SI*1), Z16
+	VFMADD231PS  Z16, Z14, Z6
+	VFMADD231PS  Z16, Z15, Z7
+	VBROADCASTSS (R10)(CX*4), Z16
+	VFMADD231PS  Z16, Z14, Z8
+	VFMADD231PS  Z16, Z15, Z9
+	VBROADCASTSS (R10)(DI*1), Z16
+	VFMADD231PS  Z16, Z14, Z10
+	VFMADD231PS  Z16, Z15, Z11
+	VBROADCASTSS (R10)(SI*2), Z16
+	VFMADD231PS  Z16, Z14, Z12
+	VFMADD231PS  Z16, Z15, Z13
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked2k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
+	CMPQ         88(AX), $0x00
+	JE           masked2store
+	VADDPS       (R9), Z0, Z0
+	VMOVUPS      Z0, (R9)
+	VMOVUPS.Z    64(R9), K1, Z14
+	VADDPS       Z14, Z1, Z1
+	VMOVUPS      Z1, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z2, Z2
+	VMOVUPS      Z2, (R9)
+	VMOVUPS.Z    64(R9), K1, Z14
+	VADDPS       Z14, Z3, Z3
+	VMOVUPS      Z3, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	VMOVUPS.Z    64(R9), K1, Z14
+	VADDPS       Z14, Z5, Z5
+	VMOVUPS      Z5, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	VMOVUPS.Z    64(R9), K1, Z14
+	VADDPS       Z14, Z7, Z7
+	VMOVUPS      Z7, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z8, Z8
+	VMOVUPS      Z8, (R9)
+	VMOVUPS.Z    64(R9), K1, Z14
+	VADDPS       Z14, Z9, Z9
+	VMOVUPS      Z9, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z10, Z10
+	VMOVUPS      Z10, (R9)
+	VMOVUPS.Z    64(R9), K1, Z14
+	VADDPS       Z14, Z11, Z11
+	VMOVUPS      Z11, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z12, Z12
+	VMOVUPS      Z12, (R9)
+	VMOVUPS.Z    64(R9), K1, Z14
+	VADDPS       Z14, Z13, Z13
+	VMOVUPS      Z13, K1, 64(R9)
+	ADDQ         R10, R9
+	JMP          masked2done
+
+masked2store:
+	MOVQ    R8, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, K1, 64(R9)
+	ADDQ    R10, R9
+
+masked2done:
+	DECQ 96(AX)
+	JZ   tail2end
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  tail2
+
+tail2end:
+	VZEROUPPER
+	RET
+
+// func product8Wide(p *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·product8Wide(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (CX)(CX*4), DI
+	CMPQ 80(AX), $+1
+	JE   tail1
+	CMPQ 80(AX), $+2
+	JE   tail2
+
+down:
+	MOVQ 16(AX), R9
+	MOVQ (AX), R8
+	MOVQ 72(AX), R10
+	MOVQ R10, 128(AX)
+
+next:
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	LEAQ   (R11)(SI*2), R13
+	ADDQ   CX, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+
+fullk:
+	VMOVUPS      (R10), Z16
+	VMOVUPS      64(R10), Z17
+	PREFETCHT0   255(R10)
+	PREFETCHT0   191(R10)
+	VBROADCASTSS (R11), Z18
+	VFMADD231PS  Z18, Z16, Z0
+	VFMADD231PS  Z18, Z17, Z1
+	VBROADCASTSS (R11)(CX*1), Z18
+	VFMADD231PS  Z18, Z16, Z2
+	VFMADD231PS  Z18, Z17, Z3
+	VBROADCASTSS (R11)(CX*2), Z18
+	VFMADD231PS  Z18, Z16, Z4
+	VFMADD231PS  Z18, Z17, Z5
+	VBROADCASTSS (R11)(SI*1), Z18
+	VFMADD231PS  Z18, Z16, Z6
+	VFMADD231PS  Z18, Z17, Z7
+	VBROADCASTSS (R11)(CX*4), Z18
+	VFMADD231PS  Z18, Z16, Z8
+	VFMADD231PS  Z18, Z17, Z9
+	VBROADCASTSS (R11)(DI*1), Z18
+	VFMADD231PS  Z18, Z16, Z10
+	VFMADD231PS  Z18, Z17, Z11
+	VBROADCASTSS (R11)(SI*2), Z18
+	VFMADD231PS  Z18, Z16, Z12
+	VFMADD231PS  Z18, Z17, Z13
+	VBROADCASTSS (R13), Z18
+	VFMADD231PS  Z18, Z16, Z14
+	VFMADD231PS  Z18, Z17, Z15
+	ADDQ         DX, R11
+	ADDQ         DX, R13
+	ADDQ         BX, R10
+	DECQ         R12
+	JNZ          fullk
+	MOVQ         R8, R10
+	MOVQ         32(AX), R11
+	CMPQ         88(AX), $0x00
+	JE           fullstore
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z2, Z2
+	VMOVUPS      Z2, (R10)
+	VADDPS       64(R10), Z3, Z3
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z4, Z4
+	VMOVUPS      Z4, (R10)
+	VADDPS       64(R10), Z5, Z5
+	VMOVUPS      Z5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z8, Z8
+	VMOVUPS      Z8, (R10)
+	VADDPS       64(R10), Z9, Z9
+	VMOVUPS      Z9, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z10, Z10
+	VMOVUPS      Z10, (R10)
+	VADDPS       64(R10), Z11, Z11
+	VMOVUPS      Z11, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z14, Z14
+	VMOVUPS      Z14, (R10)
+	VADDPS       64(R10), Z15, Z15
+	VMOVUPS      Z15, 64(R10)
+	ADDQ         R11, R10
+	JMP          fulldone
+
+fullstore:
+	MOVQ    R8, R10
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z2, (R10)
+	VMOVUPS Z3, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z4, (R10)
+	VMOVUPS Z5, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z6, (R10)
+	VMOVUPS Z7, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z8, (R10)
+	VMOVUPS Z9, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z10, (R10)
+	VMOVUPS Z11, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z12, (R10)
+	VMOVUPS Z13, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z14, (R10)
+	VMOVUPS Z15, 64(R10)
+	ADDQ    R11, R10
+
+fulldone:
+	ADDQ $+128, R9
+	ADDQ $+128, R8
+	DECQ 128(AX)
+	JNZ  next
+	DECQ 96(AX)
+	JZ   downend
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  down
+
+downend:
+	VZEROUPPER
+	RET
+
+tail1:
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+
+masked1k:
+	MOVQ         24(AX), R13
+	KMOVW        (R13), K1
+	VMOVUPS.Z    (R9), K1, Z8
+	VBROADCASTSS (R10), Z9
+	VFMADD231PS  Z9, Z8, Z0
+	VBROADCASTSS (R10)(CX*1), Z9
+	VFMADD231PS  Z9, Z8, Z1
+	VBROADCASTSS (R10)(CX*2), Z9
+	VFMADD231PS  Z9, Z8, Z2
+	VBROADCASTSS (R10)(SI*1), Z9
+	VFMADD231PS  Z9, Z8, Z3
+	VBROADCASTSS (R10)(CX*4), Z9
+	VFMADD231PS  Z9, Z8, Z4
+	VBROADCASTSS (R10)(DI*1), Z9
+	VFMADD231PS  Z9, Z8, Z5
+	VBROADCASTSS (R10)(SI*2), Z9
+	VFMADD231PS  Z9, Z8, Z6
+	VBROADCASTSS (R12), Z9
+	VFMADD231PS  Z9, Z8, Z7
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked1k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
+	CMPQ         88(AX), $0x00
+	JE           masked1store
+	VMOVUPS.Z    (R9), K1, Z8
+	VADDPS       Z8, Z0, Z0
+	VMOVUPS      Z0, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z8
+	VADDPS       Z8, Z1, Z1
+	VMOVUPS      Z1, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z8
+	VADDPS       Z8, Z2, Z2
+	VMOVUPS      Z2, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z8
+	VADDPS       Z8, Z3, Z3
+	VMOVUPS      Z3, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z8
+	VADDPS       Z8, Z4, Z4
+	VMOVUPS      Z4, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z8
+	VADDPS       Z8, Z5, Z5
+	VMOVUPS      Z5, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z8
+	VADDPS       Z8, Z6, Z6
+	VMOVUPS      Z6, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z8
+	VADDPS       Z8, Z7, Z7
+	VMOVUPS      Z7, K1, (R9)
+	ADDQ         R10, R9
+	JMP          masked1done
+
+masked1store:
+	MOVQ    R8, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z7, K1, (R9)
+	ADDQ    R10, R9
+
+masked1done:
+	DECQ 96(AX)
+	JZ   tail1end
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  tail1
+
+tail1end:
+	VZEROUPPER
+	RET
+
+tail2:
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+
+masked2k:
+	VMOVUPS      (R9), Z16
+	MOVQ         24(AX), R13
+	KMOVW        (R13), K1
+	VMOVUPS.Z    64(R9), K1, Z17
+	VBROADCASTSS (R10), Z18
+	VFMADD231PS  Z18, Z16, Z0
+	VFMADD231PS  Z18, Z17, Z1
+	VBROADCASTSS (R10)(CX*1), Z18
+	VFMADD231PS  Z18, Z16, Z2
+	VFMADD231PS  Z18, Z17, Z3
+	VBROADCASTSS (R10)(CX*2), Z18
+	VFMADD231PS  Z18, Z16, Z4
+	VFMADD231PS  Z18, Z17, Z5
+	VBROADCASTSS (R10)(SI*1), Z18
+	VFMADD231PS  Z18, Z16, Z6
+	VFMADD231PS  Z18, Z17, Z7
+	VBROADCASTSS (R10)(CX*4), Z18
+	VFMADD231PS  Z18, Z16, Z8
+	VFMADD231PS  Z18, Z17, Z9
+	VBROADCASTSS (R10)(DI*1), Z18
+	VFMADD231PS  Z18, Z16, Z10
+	VFMADD231PS  Z18, Z17, Z11
+	VBROADCASTSS (R10)(SI*2), Z18
+	VFMADD231PS  Z18, Z16, Z12
+	VFMADD231PS  Z18, Z17, Z13
+	VBROADCASTSS (R12), Z18
+	VFMADD231PS  Z18, Z16, Z14
+	VFMADD231PS  Z18, Z17, Z15
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked2k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
+	CMPQ         88(AX), $0x00
+	JE           masked2store
+	VADDPS       (R9), Z0, Z0
+	VMOVUPS      Z0, (R9)
+	VMOVUPS.Z    64(R9), K1, Z16
+	VADDPS       Z16, Z1, Z1
+	VMOVUPS      Z1, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z2, Z2
+	VMOVUPS      Z2, (R9)
+	VMOVUPS.Z    64(R9), K1, Z16
+	VADDPS       Z16, Z3, Z3
+	VMOVUPS      Z3, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	VMOVUPS.Z    64(R9), K1, Z16
+	VADDPS       Z16, Z5, Z5
+	VMOVUPS      Z5, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	VMOVUPS.Z    64(R9), K1, Z16
+	VADDPS       Z16, Z7, Z7
+	VMOVUPS      Z7, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z8, Z8
+	VMOVUPS      Z8, (R9)
+	VMOVUPS.Z    64(R9), K1, Z16
+	VADDPS       Z16, Z9, Z9
+	VMOVUPS      Z9, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z10, Z10
+	VMOVUPS      Z10, (R9)
+	VMOVUPS.Z    64(R9), K1, Z16
+	VADDPS       Z16, Z11, Z11
+	VMOVUPS      Z11, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z12, Z12
+	VMOVUPS      Z12, (R9)
+	VMOVUPS.Z    64(R9), K1, Z16
+	VADDPS       Z16, Z13, Z13
+	VMOVUPS      Z13, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z14, Z14
+	VMOVUPS      Z14, (R9)
+	VMOVUPS.Z    64(R9), K1, Z16
+	VADDPS       Z16, Z15, Z15
+	VMOVUPS      Z15, K1, 64(R9)
+	ADDQ         R10, R9
+	JMP          masked2done
+
+masked2store:
+	MOVQ    R8, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z14, (R9)
+	VMOVUPS Z15, K1, 64(R9)
+	ADDQ    R10, R9
+
+masked2done:
+	DECQ 96(AX)
+	JZ   tail2end
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  tail2
+
+tail2end:
+	VZEROUPPER
+	RET
+
+// func product9Wide(p *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·product9Wide(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (CX)(CX*4), DI
+	CMPQ 80(AX), $+1
+	JE   tail1
+	CMPQ 80(AX), $+2
+	JE   tail2
+
+down:
+	MOVQ 16(AX), R9
+	MOVQ (AX), R8
+	MOVQ 72(AX), R10
+	MOVQ R10, 128(AX)
+
+next:
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	LEAQ   (R11)(SI*2), R13
+	ADDQ   CX, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+
+fullk:
+	VMOVUPS      (R10), Z18
+	VMOVUPS      64(R10), Z19
+	PREFETCHT0   255(R10)
+	PREFETCHT0   191(R10)
+	VBROADCASTSS (R11), Z20
+	VFMADD231PS  Z20, Z18, Z0
+	VFMADD231PS  Z20, Z19, Z1
+	VBROADCASTSS (R11)(CX*1), Z20
+	VFMADD231PS  Z20, Z18, Z2
+	VFMADD231PS  Z20, Z19, Z3
+	VBROADCASTSS (R11)(CX*2), Z20
+	VFMADD231PS  Z20, Z18, Z4
+	VFMADD231PS  Z20, Z19, Z5
+	VBROADCASTSS (R11)(SI*1), Z20
+	VFMADD231PS  Z20, Z18, Z6
+	VFMADD231PS  Z20, Z19, Z7
+	VBROADCASTSS (R11)(CX*4), Z20
+	VFMADD231PS  Z20, Z18, Z8
+	VFMADD231PS  Z20, Z19, Z9
+	VBROADCASTSS (R11)(DI*1), Z20
+	VFMADD231PS  Z20, Z18, Z10
+	VFMADD231PS  Z20, Z19, Z11
+	VBROADCASTSS (R11)(SI*2), Z20
+	VFMADD231PS  Z20, Z18, Z12
+	VFMADD231PS  Z20, Z19, Z13
+	VBROADCASTSS (R13), Z20
+	VFMADD231PS  Z20, Z18, Z14
+	VFMADD231PS  Z20, Z19, Z15
+	VBROADCASTSS (R13)(CX*1), Z20
+	VFMADD231PS  Z20, Z18, Z16
+	VFMADD231PS  Z20, Z19, Z17
+	ADDQ         DX, R11
+	ADDQ         DX, R13
+	ADDQ         BX, R10
+	DECQ         R12
+	JNZ          fullk
+	MOVQ         R8, R10
+	MOVQ         32(AX), R11
+	CMPQ         88(AX), $0x00
+	JE           fullstore
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z2, Z2
+	VMOVUPS      Z2, (R10)
+	VADDPS       64(R10), Z3, Z3
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z4, Z4
+	VMOVUPS      Z4, (R10)
+	VADDPS       64(R10), Z5, Z5
+	VMOVUPS      Z5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z8, Z8
+	VMOVUPS      Z8, (R10)
+	VADDPS       64(R10), Z9, Z9
+	VMOVUPS      Z9, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z10, Z10
+	VMOVUPS      Z10, (R10)
+	VADDPS       64(R10), Z11, Z11
+	VMOVUPS      Z11, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z14, Z14
+	VMOVUPS      Z14, (R10)
+	VADDPS       64(R10), Z15, Z15
+	VMOVUPS      Z15, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z16, Z16
+	VMOVUPS      Z16, (R10)
+	VADDPS       64(R10), Z17, Z17
+	VMOVUPS      Z17, 64(R10)
+	ADDQ         R11, R10
+	JMP          fulldone
+
+fullstore:
+	MOVQ    R8, R10
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z2, (R10)
+	VMOVUPS Z3, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z4, (R10)
+	VMOVUPS Z5, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z6, (R10)
+	VMOVUPS Z7, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z8, (R10)
+	VMOVUPS Z9, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z10, (R10)
+	VMOVUPS Z11, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z12, (R10)
+	VMOVUPS Z13, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z14, (R10)
+	VMOVUPS Z15, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z16, (R10)
+	VMOVUPS Z17, 64(R10)
+	ADDQ    R11, R10
+
+fulldone:
+	ADDQ $+128, R9
+	ADDQ $+128, R8
+	DECQ 128(AX)
+	JNZ  next
+	DECQ 96(AX)
+	JZ   downend
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  down
+
+downend:
+	VZEROUPPER
+	RET
+
+tail1:
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+
+masked1k:
+	MOVQ         24(AX), R13
+	KMOVW        (R13), K1
+	VMOVUPS.Z    (R9), K1, Z9
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z10, Z9, Z0
+	VBROADCASTSS (R10)(CX*1), Z10
+	VFMADD231PS  Z10, Z9, Z1
+	VBROADCASTSS (R10)(CX*2), Z10
+	VFMADD231PS  Z10, Z9, Z2
+	VBROADCASTSS (R10)(SI*1), Z10
+	VFMADD231PS  Z10, Z9, Z3
+	VBROADCASTSS (R10)(CX*4), Z10
+	VFMADD231PS  Z10, Z9, Z4
+	VBROADCASTSS (R10)(DI*1), Z10
+	VFMADD231PS  Z10, Z9, Z5
+	VBROADCASTSS (R10)(SI*2), Z10
+	VFMADD231PS  Z10, Z9, Z6
+	VBROADCASTSS (R12), Z10
+	VFMADD231PS  Z10, Z9, Z7
+	VBROADCASTSS (R12)(CX*1), Z10
+	VFMADD231PS  Z10, Z9, Z8
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked1k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
+	CMPQ         88(AX), $0x00
+	JE           masked1store
+	VMOVUPS.Z    (R9), K1, Z9
+	VADDPS       Z9, Z0, Z0
+	VMOVUPS      Z0, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z9
+	VADDPS       Z9, Z1, Z1
+	VMOVUPS      Z1, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z9
+	VADDPS       Z9, Z2, Z2
+	VMOVUPS      Z2, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z9
+	VADDPS       Z9, Z3, Z3
+	VMOVUPS      Z3, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z9
+	VADDPS       Z9, Z4, Z4
+	VMOVUPS      Z4, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z9
+	VADDPS       Z9, Z5, Z5
+	VMOVUPS      Z5, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z9
+	VADDPS       Z9, Z6, Z6
+	VMOVUPS      Z6, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z9
+	VADDPS       Z9, Z7, Z7
+	VMOVUPS      Z7, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z9
+	VADDPS       Z9, Z8, Z8
+	VMOVUPS      Z8, K1, (R9)
+	ADDQ         R10, R9
+	JMP          masked1done
+
+masked1store:
+	MOVQ    R8, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z7, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, K1, (R9)
+	ADDQ    R10, R9
+
+masked1done:
+	DECQ 96(AX)
+	JZ   tail1end
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  tail1
+
+tail1end:
+	VZEROUPPER
+	RET
+
+tail2:
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+
+masked2k:
+	VMOVUPS      (R9), Z18
+	MOVQ         24(AX), R13
+	KMOVW        (R13), K1
+	VMOVUPS.Z    64(R9), K1, Z19
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z20, Z18, Z0
+	VFMADD231PS  Z20, Z19, Z1
+	VBROADCASTSS (R10)(CX*1), Z20
+	VFMADD231PS  Z20, Z18, Z2
+	VFMADD231PS  Z20, Z19, Z3
+	VBROADCASTSS (R10)(CX*2), Z20
+	VFMADD231PS  Z20, Z18, Z4
+	VFMADD231PS  Z20, Z19, Z5
+	VBROADCASTSS (R10)(SI*1), Z20
+	VFMADD231PS  Z20, Z18, Z6
+	VFMADD231PS  Z20, Z19, Z7
+	VBROADCASTSS (R10)(CX*4), Z20
+	VFMADD231PS  Z20, Z18, Z8
+	VFMADD231PS  Z20, Z19, Z9
+	VBROADCASTSS (R10)(DI*1), Z20
+	VFMADD231PS  Z20, Z18, Z10
+	VFMADD231PS  Z20, Z19, Z11
+	VBROADCASTSS (R10)(SI*2), Z20
+	VFMADD231PS  Z20, Z18, Z12
+	VFMADD231PS  Z20, Z19, Z13
+	VBROADCASTSS (R12), Z20
+	VFMADD231PS  Z20, Z18, Z14
+	VFMADD231PS  Z20, Z19, Z15
+	VBROADCASTSS (R12)(CX*1), Z20
+	VFMADD231PS  Z20, Z18, Z16
+	VFMADD231PS  Z20, Z19, Z17
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked2k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
+	CMPQ         88(AX), $0x00
+	JE           masked2store
+	VADDPS       (R9), Z0, Z0
+	VMOVUPS      Z0, (R9)
+	VMOVUPS.Z    64(R9), K1, Z18
+	VADDPS       Z18, Z1, Z1
+	VMOVUPS      Z1, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z2, Z2
+	VMOVUPS      Z2, (R9)
+	VMOVUPS.Z    64(R9), K1, Z18
+	VADDPS       Z18, Z3, Z3
+	VMOVUPS      Z3, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	VMOVUPS.Z    64(R9), K1, Z18
+	VADDPS       Z18, Z5, Z5
+	VMOVUPS      Z5, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	VMOVUPS.Z    64(R9), K1, Z18
+	VADDPS       Z18, Z7, Z7
+	VMOVUPS      Z7, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z8, Z8
+	VMOVUPS      Z8, (R9)
+	VMOVUPS.Z    64(R9), K1, Z18
+	VADDPS       Z18, Z9, Z9
+	VMOVUPS      Z9, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z10, Z10
+	VMOVUPS      Z10, (R9)
+	VMOVUPS.Z    64(R9), K1, Z18
+	VADDPS       Z18, Z11, Z11
+	VMOVUPS      Z11, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z12, Z12
+	VMOVUPS      Z12, (R9)
+	VMOVUPS.Z    64(R9), K1, Z18
+	VADDPS       Z18, Z13, Z13
+	VMOVUPS      Z13, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z14, Z14
+	VMOVUPS      Z14, (R9)
+	VMOVUPS.Z    64(R9), K1, Z18
+	VADDPS       Z18, Z15, Z15
+	VMOVUPS      Z15, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z16, Z16
+	VMOVUPS      Z16, (R9)
+	VMOVUPS.Z    64(R9), K1, Z18
+	VADDPS       Z18, Z17, Z17
+	VMOVUPS      Z17, K1, 64(R9)
+	ADDQ         R10, R9
+	JMP          masked2done
+
+masked2store:
+	MOVQ    R8, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z14, (R9)
+	VMOVUPS Z15, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z16, (R9)
+	VMOVUPS Z17, K1, 64(R9)
+	ADDQ    R10, R9
+
+masked2done:
+	DECQ 96(AX)
+	JZ   tail2end
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  tail2
+
+tail2end:
+	VZEROUPPER
+	RET
+
+// func product10Wide(p *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·product10Wide(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (CX)(CX*4), DI
+	CMPQ 80(AX), $+1
+	JE   tail1
+	CMPQ 80(AX), $+2
+	JE   tail2
+
+down:
+	MOVQ 16(AX), R9
+	MOVQ (AX), R8
+	MOVQ 72(AX), R10
+	MOVQ R10, 128(AX)
+
+next:
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	LEAQ   (R11)(SI*2), R13
+	ADDQ   CX, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+
+fullk:
+	VMOVUPS      (R10), Z20
+	VMOVUPS      64(R10), Z21
+	PREFETCHT0   255(R10)
+	PREFETCHT0   191(R10)
+	VBROADCASTSS (R11), Z22
+	VFMADD231PS  Z22, Z20, Z0
+	VFMADD231PS  Z22, Z21, Z1
+	VBROADCASTSS (R11)(CX*1), Z22
+	VFMADD231PS  Z22, Z20, Z2
+	VFMADD231PS  Z22, Z21, Z3
+	VBROADCASTSS (R11)(CX*2), Z22
+	VFMADD231PS  Z22, Z20, Z4
+	VFMADD231PS  Z22, Z21, Z5
+	VBROADCASTSS (R11)(SI*1), Z22
+	VFMADD231PS  Z22, Z20, Z6
+	VFMADD231PS  Z22, Z21, Z7
+	VBROADCASTSS (R11)(CX*4), Z22
+	VFMADD231PS  Z22, Z20, Z8
+	VFMADD231PS  Z22, Z21, Z9
+	VBROADCASTSS (R11)(DI*1), Z22
+	VFMADD231PS  Z22, Z20, Z10
+	VFMADD231PS  Z22, Z21, Z11
+	VBROADCASTSS (R11)(SI*2), Z22
+	VFMADD231PS  Z22, Z20, Z12
+	VFMADD231PS  Z22, Z21, Z13
+	VBROADCASTSS (R13), Z22
+	VFMADD231PS  Z22, Z20, Z14
+	VFMADD231PS  Z22, Z21, Z15
+	VBROADCASTSS (R13)(CX*1), Z22
+	VFMADD231PS  Z22, Z20, Z16
+	VFMADD231PS  Z22, Z21, Z17
+	VBROADCASTSS (R13)(CX*2), Z22
+	VFMADD231PS  Z22, Z20, Z18
+	VFMADD231PS  Z22, Z21, Z19
+	ADDQ         DX, R11
+	ADDQ         DX, R13
+	ADDQ         BX, R10
+	DECQ         R12
+	JNZ          fullk
+	MOVQ         R8, R10
+	MOVQ         32(AX), R11
+	CMPQ         88(AX), $0x00
+	JE           fullstore
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z2, Z2
+	VMOVUPS      Z2, (R10)
+	VADDPS       64(R10), Z3, Z3
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z4, Z4
+	VMOVUPS      Z4, (R10)
+	VADDPS       64(R10), Z5, Z5
+	VMOVUPS      Z5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z8, Z8
+	VMOVUPS      Z8, (R10)
+	VADDPS       64(R10), Z9, Z9
+	VMOVUPS      Z9, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z10, Z10
+	VMOVUPS      Z10, (R10)
+	VADDPS       64(R10), Z11, Z11
+	VMOVUPS      Z11, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z14, Z14
+	VMOVUPS      Z14, (R10)
+	VADDPS       64(R10), Z15, Z15
+	VMOVUPS      Z15, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z16, Z16
+	VMOVUPS      Z16, (R10)
+	VADDPS       64(R10), Z17, Z17
+	VMOVUPS      Z17, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z18, Z18
+	VMOVUPS      Z18, (R10)
+	VADDPS       64(R10), Z19, Z19
+	VMOVUPS      Z19, 64(R10)
+	ADDQ         R11, R10
+	JMP          fulldone
+
+fullstore:
+	MOVQ    R8, R10
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z2, (R10)
+	VMOVUPS Z3, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z4, (R10)
+	VMOVUPS Z5, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z6, (R10)
+	VMOVUPS Z7, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z8, (R10)
+	VMOVUPS Z9, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z10, (R10)
+	VMOVUPS Z11, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z12, (R10)
+	VMOVUPS Z13, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z14, (R10)
+	VMOVUPS Z15, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z16, (R10)
+	VMOVUPS Z17, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z18, (R10)
+	VMOVUPS Z19, 64(R10)
+	ADDQ    R11, R10
+
+fulldone:
+	ADDQ $+128, R9
+	ADDQ $+128, R8
+	DECQ 128(AX)
+	JNZ  next
+	DECQ 96(AX)
+	JZ   downend
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  down
+
+downend:
+	VZEROUPPER
+	RET
+
+tail1:
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+
+masked1k:
+	MOVQ         24(AX), R13
+	KMOVW        (R13), K1
+	VMOVUPS.Z    (R9), K1, Z10
+	VBROADCASTSS (R10), Z11
+	VFMADD231PS  Z11, Z10, Z0
+	VBROADCASTSS (R10)(CX*1), Z11
+	VFMADD231PS  Z11, Z10, Z1
+	VBROADCASTSS (R10)(CX*2), Z11
+	VFMADD231PS  Z11, Z10, Z2
+	VBROADCASTSS (R10)(SI*1), Z11
+	VFMADD231PS  Z11, Z10, Z3
+	VBROADCASTSS (R10)(CX*4), Z11
+	VFMADD231PS  Z11, Z10, Z4
+	VBROADCASTSS (R10)(DI*1), Z11
+	VFMADD231PS  Z11, Z10, Z5
+	VBROADCASTSS (R10)(SI*2), Z11
+	VFMADD231PS  Z11, Z10, Z6
+	VBROADCASTSS (R12), Z11
+	VFMADD231PS  Z11, Z10, Z7
+	VBROADCASTSS (R12)(CX*1), Z11
+	VFMADD231PS  Z11, Z10, Z8
+	VBROADCASTSS (R12)(CX*2), Z11
+	VFMADD231PS  Z11, Z10, Z9
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked1k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
+	CMPQ         88(AX), $0x00
+	JE           masked1store
+	VMOVUPS.Z    (R9), K1, Z10
+	VADDPS       Z10, Z0, Z0
+	VMOVUPS      Z0, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	VADDPS       Z10, Z1, Z1
+	VMOVUPS      Z1, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	VADDPS       Z10, Z2, Z2
+	VMOVUPS      Z2, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	VADDPS       Z10, Z3, Z3
+	VMOVUPS      Z3, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	VADDPS       Z10, Z4, Z4
+	VMOVUPS      Z4, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	VADDPS       Z10, Z5, Z5
+	VMOVUPS      Z5, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	VADDPS       Z10, Z6, Z6
+	VMOVUPS      Z6, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	VADDPS       Z10, Z7, Z7
+	VMOVUPS      Z7, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	VADDPS       Z10, Z8, Z8
+	VMOVUPS      Z8, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	VADDPS       Z10, Z9, Z9
+	VMOVUPS      Z9, K1, (R9)
+	ADDQ         R10, R9
+	JMP          masked1done
+
+masked1store:
+	MOVQ    R8, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z7, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z9, K1, (R9)
+	ADDQ    R10, R9
+
+masked1done:
+	DECQ 96(AX)
+	JZ   tail1end
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  tail1
+
+tail1end:
+	VZEROUPPER
+	RET
+
+tail2:
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+
+masked2k:
+	VMOVUPS      (R9), Z20
+	MOVQ         24(AX), R13
+	KMOVW        (R13), K1
+	VMOVUPS.Z    64(R9), K1, Z21
+	VBROADCASTSS (R10), Z22
+	VFMADD231PS  Z22, Z20, Z0
+	VFMADD231PS  Z22, Z21, Z1
+	VBROADCASTSS (R10)(CX*1), Z22
+	VFMADD231PS  Z22, Z20, Z2
+	VFMADD231PS  Z22, Z21, Z3
+	VBROADCASTSS (R10)(CX*2), Z22
+	VFMADD231PS  Z22, Z20, Z4
+	VFMADD231PS  Z22, Z21, Z5
+	VBROADCASTSS (R10)(SI*1), Z22
+	VFMADD231PS  Z22, Z20, Z6
+	VFMADD231PS  Z22, Z21, Z7
+	VBROADCASTSS (R10)(CX*4), Z22
+	VFMADD231PS  Z22, Z20, Z8
+	VFMADD231PS  Z22, Z21, Z9
+	VBROADCASTSS (R10)(DI*1), Z22
+	VFMADD231PS  Z22, Z20, Z10
+	VFMADD231PS  Z22, Z21, Z11
+	VBROADCASTSS (R10)(SI*2), Z22
+	VFMADD231PS  Z22, Z20, Z12
+	VFMADD231PS  Z22, Z21, Z13
+	VBROADCASTSS (R12), Z22
+	VFMADD231PS  Z22, Z20, Z14
+	VFMADD231PS  Z22, Z21, Z15
+	VBROADCASTSS (R12)(CX*1), Z22
+	VFMADD231PS  Z22, Z20, Z16
+	VFMADD231PS  Z22, Z21, Z17
+	VBROADCASTSS (R12)(CX*2), Z22
+	VFMADD231PS  Z22, Z20, Z18
+	VFMADD231PS  Z22, Z21, Z19
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked2k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
+	CMPQ         88(AX), $0x00
+	JE           masked2store
+	VADDPS       (R9), Z0, Z0
+	VMOVUPS      Z0, (R9)
+	VMOVUPS.Z    64(R9), K1, Z20
+	VADDPS       Z20, Z1, Z1
+	VMOVUPS      Z1, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z2, Z2
+	VMOVUPS      Z2, (R9)
+	VMOVUPS.Z    64(R9), K1, Z20
+	VADDPS       Z20, Z3, Z3
+	VMOVUPS      Z3, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	VMOVUPS.Z    64(R9), K1, Z20
+	VADDPS       Z20, Z5, Z5
+	VMOVUPS      Z5, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	VMOVUPS.Z    64(R9), K1, Z20
+	VADDPS       Z20, Z7, Z7
+	VMOVUPS      Z7, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z8, Z8
+	VMOVUPS      Z8, (R9)
+	VMOVUPS.Z    64(R9), K1, Z20
+	VADDPS       Z20, Z9, Z9
+	VMOVUPS      Z9, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z10, Z10
+	VMOVUPS      Z10, (R9)
+	VMOVUPS.Z    64(R9), K1, Z20
+	VADDPS       Z20, Z11, Z11
+	VMOVUPS      Z11, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z12, Z12
+	VMOVUPS      Z12, (R9)
+	VMOVUPS.Z    64(R9), K1, Z20
+	VADDPS       Z20, Z13, Z13
+	VMOVUPS      Z13, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z14, Z14
+	VMOVUPS      Z14, (R9)
+	VMOVUPS.Z    64(R9), K1, Z20
+	VADDPS       Z20, Z15, Z15
+	VMOVUPS      Z15, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z16, Z16
+	VMOVUPS      Z16, (R9)
+	VMOVUPS.Z    64(R9), K1, Z20
+	VADDPS       Z20, Z17, Z17
+	VMOVUPS      Z17, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z18, Z18
+	VMOVUPS      Z18, (R9)
+	VMOVUPS.Z    64(R9), K1, Z20
+	VADDPS       Z20, Z19, Z19
+	VMOVUPS      Z19, K1, 64(R9)
+	ADDQ         R10, R9
+	JMP          masked2done
+
+masked2store:
+	MOVQ    R8, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z14, (R9)
+	VMOVUPS Z15, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z16, (R9)
+	VMOVUPS Z17, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z18, (R9)
+	VMOVUPS Z19, K1, 64(R9)
+	ADDQ    R10, R9
+
+masked2done:
+	DECQ 96(AX)
+	JZ   tail2end
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  tail2
+
+tail2end:
+	VZEROUPPER
+	RET
+
+// func product11Wide(p *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·product11Wide(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (CX)(CX*4), DI
+	CMPQ 80(AX), $+1
+	JE   tail1
+	CMPQ 80(AX), $+2
+	JE   tail2
+
+down:
+	MOVQ 16(AX), R9
+	MOVQ (AX), R8
+	MOVQ 72(AX), R10
+	MOVQ R10, 128(AX)
+
+next:
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	LEAQ   (R11)(SI*2), R13
+	ADDQ   CX, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+
+fullk:
+	VMOVUPS      (R10), Z22
+	VMOVUPS      64(R10), Z23
+	PREFETCHT0   255(R10)
+	PREFETCHT0   191(R10)
+	VBROADCASTSS (R11), Z24
+	VFMADD231PS  Z24, Z22, Z0
+	VFMADD231PS  Z24, Z23, Z1
+	VBROADCASTSS (R11)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z2
+	VFMADD231PS  Z24, Z23, Z3
+	VBROADCASTSS (R11)(CX*2), Z24
+	VFMADD231PS  Z24, Z22, Z4
+	VFMADD231PS  Z24, Z23, Z5
+	VBROADCASTSS (R11)(SI*1), Z24
+	VFMADD231PS  Z24, Z22, Z6
+	VFMADD231PS  Z24, Z23, Z7
+	VBROADCASTSS (R11)(CX*4), Z24
+	VFMADD231PS  Z24, Z22, Z8
+	VFMADD231PS  Z24, Z23, Z9
+	VBROADCASTSS (R11)(DI*1), Z24
+	VFMADD231PS  Z24, Z22, Z10
+	VFMADD231PS  Z24, Z23, Z11
+	VBROADCASTSS (R11)(SI*2), Z24
+	VFMADD231PS  Z24, Z22, Z12
+	VFMADD231PS  Z24, Z23, Z13
+	VBROADCASTSS (R13), Z24
+	VFMADD231PS  Z24, Z22, Z14
+	VFMADD231PS  Z24, Z23, Z15
+	VBROADCASTSS (R13)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z16
+	VFMADD231PS  Z24, Z23, Z17
+	VBROADCASTSS (R13)(CX*2), Z24
+	VFMADD231PS  Z24, Z22, Z18
+	VFMADD231PS  Z24, Z23, Z19
+	VBROADCASTSS (R13)(SI*1), Z24
+	VFMADD231PS  Z24, Z22, Z20
+	VFMADD231PS  Z24, Z23, Z21
+	ADDQ         DX, R11
+	ADDQ         DX, R13
+	ADDQ         BX, R10
+	DECQ         R12
+	JNZ          fullk
+	MOVQ         R8, R10
+	MOVQ         32(AX), R11
+	CMPQ         88(AX), $0x00
+	JE           fullstore
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z2, Z2
+	VMOVUPS      Z2, (R10)
+	VADDPS       64(R10), Z3, Z3
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z4, Z4
+	VMOVUPS      Z4, (R10)
+	VADDPS       64(R10), Z5, Z5
+	VMOVUPS      Z5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z8, Z8
+	VMOVUPS      Z8, (R10)
+	VADDPS       64(R10), Z9, Z9
+	VMOVUPS      Z9, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z10, Z10
+	VMOVUPS      Z10, (R10)
+	VADDPS       64(R10), Z11, Z11
+	VMOVUPS      Z11, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z14, Z14
+	VMOVUPS      Z14, (R10)
+	VADDPS       64(R10), Z15, Z15
+	VMOVUPS      Z15, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z16, Z16
+	VMOVUPS      Z16, (R10)
+	VADDPS       64(R10), Z17, Z17
+	VMOVUPS      Z17, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z18, Z18
+	VMOVUPS      Z18, (R10)
+	VADDPS       64(R10), Z19, Z19
+	VMOVUPS      Z19, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z20, Z20
+	VMOVUPS      Z20, (R10)
+	VADDPS       64(R10), Z21, Z21
+	VMOVUPS      Z21, 64(R10)
+	ADDQ         R11, R10
+	JMP          fulldone
+
+fullstore:
+	MOVQ    R8, R10
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z2, (R10)
+	VMOVUPS Z3, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z4, (R10)
+	VMOVUPS Z5, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z6, (R10)
+	VMOVUPS Z7, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z8, (R10)
+	VMOVUPS Z9, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z10, (R10)
+	VMOVUPS Z11, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z12, (R10)
+	VMOVUPS Z13, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z14, (R10)
+	VMOVUPS Z15, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z16, (R10)
+	VMOVUPS Z17, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z18, (R10)
+	VMOVUPS Z19, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z20, (R10)
+	VMOVUPS Z21, 64(R10)
+	ADDQ    R11, R10
+
+fulldone:
+	ADDQ $+128, R9
+	ADDQ $+128, R8
+	DECQ 128(AX)
+	JNZ  next
+	DECQ 96(AX)
+	JZ   downend
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  down
+
+downend:
+	VZEROUPPER
+	RET
+
+tail1:
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+
+masked1k:
+	MOVQ         24(AX), R13
+	KMOVW        (R13), K1
+	VMOVUPS.Z    (R9), K1, Z11
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z12, Z11, Z0
+	VBROADCASTSS (R10)(CX*1), Z12
+	VFMADD231PS  Z12, Z11, Z1
+	VBROADCASTSS (R10)(CX*2), Z12
+	VFMADD231PS  Z12, Z11, Z2
+	VBROADCASTSS (R10)(SI*1), Z12
+	VFMADD231PS  Z12, Z11, Z3
+	VBROADCASTSS (R10)(CX*4), Z12
+	VFMADD231PS  Z12, Z11, Z4
+	VBROADCASTSS (R10)(DI*1), Z12
+	VFMADD231PS  Z12, Z11, Z5
+	VBROADCASTSS (R10)(SI*2), Z12
+	VFMADD231PS  Z12, Z11, Z6
+	VBROADCASTSS (R12), Z12
+	VFMADD231PS  Z12, Z11, Z7
+	VBROADCASTSS (R12)(CX*1), Z12
+	VFMADD231PS  Z12, Z11, Z8
+	VBROADCASTSS (R12)(CX*2), Z12
+	VFMADD231PS  Z12, Z11, Z9
+	VBROADCASTSS (R12)(SI*1), Z12
+	VFMADD231PS  Z12, Z11, Z10
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked1k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
+	CMPQ         88(AX), $0x00
+	JE           masked1store
+	VMOVUPS.Z    (R9), K1, Z11
+	VADDPS       Z11, Z0, Z0
+	VMOVUPS      Z0, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z11
+	VADDPS       Z11, Z1, Z1
+	VMOVUPS      Z1, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z11
+	VADDPS       Z11, Z2, Z2
+	VMOVUPS      Z2, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z11
+	VADDPS       Z11, Z3, Z3
+	VMOVUPS      Z3, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z11
+	VADDPS       Z11, Z4, Z4
+	VMOVUPS      Z4, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z11
+	VADDPS       Z11, Z5, Z5
+	VMOVUPS      Z5, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z11
+	VADDPS       Z11, Z6, Z6
+	VMOVUPS      Z6, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z11
+	VADDPS       Z11, Z7, Z7
+	VMOVUPS      Z7, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z11
+	VADDPS       Z11, Z8, Z8
+	VMOVUPS      Z8, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z11
+	VADDPS       Z11, Z9, Z9
+	VMOVUPS      Z9, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z11
+	VADDPS       Z11, Z10, Z10
+	VMOVUPS      Z10, K1, (R9)
+	ADDQ         R10, R9
+	JMP          masked1done
+
+masked1store:
+	MOVQ    R8, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z7, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z9, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, K1, (R9)
+	ADDQ    R10, R9
+
+masked1done:
+	DECQ 96(AX)
+	JZ   tail1end
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  tail1
+
+tail1end:
+	VZEROUPPER
+	RET
+
+tail2:
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+
+masked2k:
+	VMOVUPS      (R9), Z22
+	MOVQ         24(AX), R13
+	KMOVW        (R13), K1
+	VMOVUPS.Z    64(R9), K1, Z23
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z24, Z22, Z0
+	VFMADD231PS  Z24, Z23, Z1
+	VBROADCASTSS (R10)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z2
+	VFMADD231PS  Z24, Z23, Z3
+	VBROADCASTSS (R10)(CX*2), Z24
+	VFMADD231PS  Z24, Z22, Z4
+	VFMADD231PS  Z24, Z23, Z5
+	VBROADCASTSS (R10)(SI*1), Z24
+	VFMADD231PS  Z24, Z22, Z6
+	VFMADD231PS  Z24, Z23, Z7
+	VBROADCASTSS (R10)(CX*4), Z24
+	VFMADD231PS  Z24, Z22, Z8
+	VFMADD231PS  Z24, Z23, Z9
+	VBROADCASTSS (R10)(DI*1), Z24
+	VFMADD231PS  Z24, Z22, Z10
+	VFMADD231PS  Z24, Z23, Z11
+	VBROADCASTSS (R10)(SI*2), Z24
+	VFMADD231PS  Z24, Z22, Z12
+	VFMADD231PS  Z24, Z23, Z13
+	VBROADCASTSS (R12), Z24
+	VFMADD231PS  Z24, Z22, Z14
+	VFMADD231PS  Z24, Z23, Z15
+	VBROADCASTSS (R12)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z16
+	VFMADD231PS  Z24, Z23, Z17
+	VBROADCASTSS (R12)(CX*2), Z24
+	VFMADD231PS  Z24, Z22, Z18
+	VFMADD231PS  Z24, Z23, Z19
+	VBROADCASTSS (R12)(SI*1), Z24
+	VFMADD231PS  Z24, Z22, Z20
+	VFMADD231PS  Z24, Z23, Z21
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked2k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
+	CMPQ         88(AX), $0x00
+	JE           masked2store
+	VADDPS       (R9), Z0, Z0
+	VMOVUPS      Z0, (R9)
+	VMOVUPS.Z    64(R9), K1, Z22
+	VADDPS       Z22, Z1, Z1
+	VMOVUPS      Z1, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z2, Z2
+	VMOVUPS      Z2, (R9)
+	VMOVUPS.Z    64(R9), K1, Z22
+	VADDPS       Z22, Z3, Z3
+	VMOVUPS      Z3, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	VMOVUPS.Z    64(R9), K1, Z22
+	VADDPS       Z22, Z5, Z5
+	VMOVUPS      Z5, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	VMOVUPS.Z    64(R9), K1, Z22
+	VADDPS       Z22, Z7, Z7
+	VMOVUPS      Z7, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z8, Z8
+	VMOVUPS      Z8, (R9)
+	VMOVUPS.Z    64(R9), K1, Z22
+	VADDPS       Z22, Z9, Z9
+	VMOVUPS      Z9, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z10, Z10
+	VMOVUPS      Z10, (R9)
+	VMOVUPS.Z    64(R9), K1, Z22
+	VADDPS       Z22, Z11, Z11
+	VMOVUPS      Z11, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z12, Z12
+	VMOVUPS      Z12, (R9)
+	VMOVUPS.Z    64(R9), K1, Z22
+	VADDPS       Z22, Z13, Z13
+	VMOVUPS      Z13, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z14, Z14
+	VMOVUPS      Z14, (R9)
+	VMOVUPS.Z    64(R9), K1, Z22
+	VADDPS       Z22, Z15, Z15
+	VMOVUPS      Z15, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z16, Z16
+	VMOVUPS      Z16, (R9)
+	VMOVUPS.Z    64(R9), K1, Z22
+	VADDPS       Z22, Z17, Z17
+	VMOVUPS      Z17, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z18, Z18
+	VMOVUPS      Z18, (R9)
+	VMOVUPS.Z    64(R9), K1, Z22
+	VADDPS       Z22, Z19, Z19
+	VMOVUPS      Z19, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z20, Z20
+	VMOVUPS      Z20, (R9)
+	VMOVUPS.Z    64(R9), K1, Z22
+	VADDPS       Z22, Z21, Z21
+	VMOVUPS      Z21, K1, 64(R9)
+	ADDQ         R10, R9
+	JMP          masked2done
+
+masked2store:
+	MOVQ    R8, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z14, (R9)
+	VMOVUPS Z15, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z16, (R9)
+	VMOVUPS Z17, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z18, (R9)
+	VMOVUPS Z19, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z20, (R9)
+	VMOVUPS Z21, K1, 64(R9)
+	ADDQ    R10, R9
+
+masked2done:
+	DECQ 96(AX)
+	JZ   tail2end
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  tail2
+
+tail2end:
+	VZEROUPPER
+	RET
+
+// func product12Wide(p *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·product12Wide(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (CX)(CX*4), DI
+	CMPQ 80(AX), $+1
+	JE   tail1
+	CMPQ 80(AX), $+2
+	JE   tail2
+
+down:
+	MOVQ 16(AX), R9
+	MOVQ (AX), R8
+	MOVQ 72(AX), R10
+	MOVQ R10, 128(AX)
+
+next:
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	LEAQ   (R11)(SI*2), R13
+	ADDQ   CX, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+
+fullk:
+	VMOVUPS      (R10), Z24
+	VMOVUPS      64(R10), Z25
+	PREFETCHT0   255(R10)
+	PREFETCHT0   191(R10)
+	VBROADCASTSS (R11), Z26
+	VFMADD231PS  Z26, Z24, Z0
+	VFMADD231PS  Z26, Z25, Z1
+	VBROADCASTSS (R11)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z2
+	VFMADD231PS  Z26, Z25, Z3
+	VBROADCASTSS (R11)(CX*2), Z26
+	VFMADD231PS  Z26, Z24, Z4
+	VFMADD231PS  Z26, Z25, Z5
+	VBROADCASTSS (R11)(SI*1), Z26
+	VFMADD231PS  Z26, Z24, Z6
+	VFMADD231PS  Z26, Z25, Z7
+	VBROADCASTSS (R11)(CX*4), Z26
+	VFMADD231PS  Z26, Z24, Z8
+	VFMADD231PS  Z26, Z25, Z9
+	VBROADCASTSS (R11)(DI*1), Z26
+	VFMADD231PS  Z26, Z24, Z10
+	VFMADD231PS  Z26, Z25, Z11
+	VBROADCASTSS (R11)(SI*2), Z26
+	VFMADD231PS  Z26, Z24, Z12
+	VFMADD231PS  Z26, Z25, Z13
+	VBROADCASTSS (R13), Z26
+	VFMADD231PS  Z26, Z24, Z14
+	VFMADD231PS  Z26, Z25, Z15
+	VBROADCASTSS (R13)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z16
+	VFMADD231PS  Z26, Z25, Z17
+	VBROADCASTSS (R13)(CX*2), Z26
+	VFMADD231PS  Z26, Z24, Z18
+	VFMADD231PS  Z26, Z25, Z19
+	VBROADCASTSS (R13)(SI*1), Z26
+	VFMADD231PS  Z26, Z24, Z20
+	VFMADD231PS  Z26, Z25, Z21
+	VBROADCASTSS (R13)(CX*4), Z26
+	VFMADD231PS  Z26, Z24, Z22
+	VFMADD231PS  Z26, Z25, Z23
+	ADDQ         DX, R11
+	ADDQ         DX, R13
+	ADDQ         BX, R10
+	DECQ         R12
+	JNZ          fullk
+	MOVQ         R8, R10
+	MOVQ         32(AX), R11
+	CMPQ         88(AX), $0x00
+	JE           fullstore
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z2, Z2
+	VMOVUPS      Z2, (R10)
+	VADDPS       64(R10), Z3, Z3
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z4, Z4
+	VMOVUPS      Z4, (R10)
+	VADDPS       64(R10), Z5, Z5
+	VMOVUPS      Z5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z8, Z8
+	VMOVUPS      Z8, (R10)
+	VADDPS       64(R10), Z9, Z9
+	VMOVUPS      Z9, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z10, Z10
+	VMOVUPS      Z10, (R10)
+	VADDPS       64(R10), Z11, Z11
+	VMOVUPS      Z11, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z14, Z14
+	VMOVUPS      Z14, (R10)
+	VADDPS       64(R10), Z15, Z15
+	VMOVUPS      Z15, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z16, Z16
+	VMOVUPS      Z16, (R10)
+	VADDPS       64(R10), Z17, Z17
+	VMOVUPS      Z17, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z18, Z18
+	VMOVUPS      Z18, (R10)
+	VADDPS       64(R10), Z19, Z19
+	VMOVUPS      Z19, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z20, Z20
+	VMOVUPS      Z20, (R10)
+	VADDPS       64(R10), Z21, Z21
+	VMOVUPS      Z21, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z22, Z22
+	VMOVUPS      Z22, (R10)
+	VADDPS       64(R10), Z23, Z23
+	VMOVUPS      Z23, 64(R10)
+	ADDQ         R11, R10
+	JMP          fulldone
+
+fullstore:
+	MOVQ    R8, R10
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z2, (R10)
+	VMOVUPS Z3, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z4, (R10)
+	VMOVUPS Z5, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z6, (R10)
+	VMOVUPS Z7, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z8, (R10)
+	VMOVUPS Z9, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z10, (R10)
+	VMOVUPS Z11, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z12, (R10)
+	VMOVUPS Z13, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z14, (R10)
+	VMOVUPS Z15, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z16, (R10)
+	VMOVUPS Z17, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z18, (R10)
+	VMOVUPS Z19, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z20, (R10)
+	VMOVUPS Z21, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z22, (R10)
+	VMOVUPS Z23, 64(R10)
+	ADDQ    R11, R10
+
+fulldone:
+	ADDQ $+128, R9
+	ADDQ $+128, R8
+	DECQ 128(AX)
+	JNZ  next
+	DECQ 96(AX)
+	JZ   downend
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  down
+
+downend:
+	VZEROUPPER
+	RET
+
+tail1:
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+
+masked1k:
+	MOVQ         24(AX), R13
+	KMOVW        (R13), K1
+	VMOVUPS.Z    (R9), K1, Z12
+	VBROADCASTSS (R10), Z13
+	VFMADD231PS  Z13, Z12, Z0
+	VBROADCASTSS (R10)(CX*1), Z13
+	VFMADD231PS  Z13, Z12, Z1
+	VBROADCASTSS (R10)(CX*2), Z13
+	VFMADD231PS  Z13, Z12, Z2
+	VBROADCASTSS (R10)(SI*1), Z13
+	VFMADD231PS  Z13, Z12, Z3
+	VBROADCASTSS (R10)(CX*4), Z13
+	VFMADD231PS  Z13, Z12, Z4
+	VBROADCASTSS (R10)(DI*1), Z13
+	VFMADD231PS  Z13, Z12, Z5
+	VBROADCASTSS (R10)(SI*2), Z13
+	VFMADD231PS  Z13, Z12, Z6
+	VBROADCASTSS (R12), Z13
+	VFMADD231PS  Z13, Z12, Z7
+	VBROADCASTSS (R12)(CX*1), Z13
+	VFMADD231PS  Z13, Z12, Z8
+	VBROADCASTSS (R12)(CX*2), Z13
+	VFMADD231PS  Z13, Z12, Z9
+	VBROADCASTSS (R12)(SI*1), Z13
+	VFMADD231PS  Z13, Z12, Z10
+	VBROADCASTSS (R12)(CX*4), Z13
+	VFMADD231PS  Z13, Z12, Z11
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked1k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
+	CMPQ         88(AX), $0x00
+	JE           masked1store
+	VMOVUPS.Z    (R9), K1, Z12
+	VADDPS       Z12, Z0, Z0
+	VMOVUPS      Z0, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	VADDPS       Z12, Z1, Z1
+	VMOVUPS      Z1, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	VADDPS       Z12, Z2, Z2
+	VMOVUPS      Z2, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	VADDPS       Z12, Z3, Z3
+	VMOVUPS      Z3, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	VADDPS       Z12, Z4, Z4
+	VMOVUPS      Z4, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	VADDPS       Z12, Z5, Z5
+	VMOVUPS      Z5, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	VADDPS       Z12, Z6, Z6
+	VMOVUPS      Z6, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	VADDPS       Z12, Z7, Z7
+	VMOVUPS      Z7, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	VADDPS       Z12, Z8, Z8
+	VMOVUPS      Z8, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	VADDPS       Z12, Z9, Z9
+	VMOVUPS      Z9, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	VADDPS       Z12, Z10, Z10
+	VMOVUPS      Z10, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	VADDPS       Z12, Z11, Z11
+	VMOVUPS      Z11, K1, (R9)
+	ADDQ         R10, R9
+	JMP          masked1done
+
+masked1store:
+	MOVQ    R8, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z7, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z9, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z11, K1, (R9)
+	ADDQ    R10, R9
+
+masked1done:
+	DECQ 96(AX)
+	JZ   tail1end
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  tail1
+
+tail1end:
+	VZEROUPPER
+	RET
+
+tail2:
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+
+masked2k:
+	VMOVUPS      (R9), Z24
+	MOVQ         24(AX), R13
+	KMOVW        (R13), K1
+	VMOVUPS.Z    64(R9), K1, Z25
+	VBROADCASTSS (R10), Z26
+	VFMADD231PS  Z26, Z24, Z0
+	VFMADD231PS  Z26, Z25, Z1
+	VBROADCASTSS (R10)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z2
+	VFMADD231PS  Z26, Z25, Z3
+	VBROADCASTSS (R10)(CX*2), Z26
+	VFMADD231PS  Z26, Z24, Z4
+	VFMADD231PS  Z26, Z25, Z5
+	VBROADCASTSS (R10)(SI*1), Z26
+	VFMADD231PS  Z26, Z24, Z6
+	VFMADD231PS  Z26, Z25, Z7
+	VBROADCASTSS (R10)(CX*4), Z26
+	VFMADD231PS  Z26, Z24, Z8
+	VFMADD231PS  Z26, Z25, Z9
+	VBROADCASTSS (R10)(DI*1), Z26
+	VFMADD231PS  Z26, Z24, Z10
+	VFMADD231PS  Z26, Z25, Z11
+	VBROADCASTSS (R10)(SI*2), Z26
+	VFMADD231PS  Z26, Z24, Z12
+	VFMADD231PS  Z26, Z25, Z13
+	VBROADCASTSS (R12), Z26
+	VFMADD231PS  Z26, Z24, Z14
+	VFMADD231PS  Z26, Z25, Z15
+	VBROADCASTSS (R12)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z16
+	VFMADD231PS  Z26, Z25, Z17
+	VBROADCASTSS (R12)(CX*2), Z26
+	VFMADD231PS  Z26, Z24, Z18
+	VFMADD231PS  Z26, Z25, Z19
+	VBROADCASTSS (R12)(SI*1), Z26
+	VFMADD231PS  Z26, Z24, Z20
+	VFMADD231PS  Z26, Z25, Z21
+	VBROADCASTSS (R12)(CX*4), Z26
+	VFMADD231PS  Z26, Z24, Z22
+	VFMADD231PS  Z26, Z25, Z23
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked2k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
+	CMPQ         88(AX), $0x00
+	JE           masked2store
+	VADDPS       (R9), Z0, Z0
+	VMOVUPS      Z0, (R9)
+	VMOVUPS.Z    64(R9), K1, Z24
+	VADDPS       Z24, Z1, Z1
+	VMOVUPS      Z1, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z2, Z2
+	VMOVUPS      Z2, (R9)
+	VMOVUPS.Z    64(R9), K1, Z24
+	VADDPS       Z24, Z3, Z3
+	VMOVUPS      Z3, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	VMOVUPS.Z    64(R9), K1, Z24
+	VADDPS       Z24, Z5, Z5
+	VMOVUPS      Z5, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	VMOVUPS.Z    64(R9), K1, Z24
+	VADDPS       Z24, Z7, Z7
+	VMOVUPS      Z7, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z8, Z8
+	VMOVUPS      Z8, (R9)
+	VMOVUPS.Z    64(R9), K1, Z24
+	VADDPS       Z24, Z9, Z9
+	VMOVUPS      Z9, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z10, Z10
+	VMOVUPS      Z10, (R9)
+	VMOVUPS.Z    64(R9), K1, Z24
+	VADDPS       Z24, Z11, Z11
+	VMOVUPS      Z11, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z12, Z12
+	VMOVUPS      Z12, (R9)
+	VMOVUPS.Z    64(R9), K1, Z24
+	VADDPS       Z24, Z13, Z13
+	VMOVUPS      Z13, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z14, Z14
+	VMOVUPS      Z14, (R9)
+	VMOVUPS.Z    64(R9), K1, Z24
+	VADDPS       Z24, Z15, Z15
+	VMOVUPS      Z15, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z16, Z16
+	VMOVUPS      Z16, (R9)
+	VMOVUPS.Z    64(R9), K1, Z24
+	VADDPS       Z24, Z17, Z17
+	VMOVUPS      Z17, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z18, Z18
+	VMOVUPS      Z18, (R9)
+	VMOVUPS.Z    64(R9), K1, Z24
+	VADDPS       Z24, Z19, Z19
+	VMOVUPS      Z19, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z20, Z20
+	VMOVUPS      Z20, (R9)
+	VMOVUPS.Z    64(R9), K1, Z24
+	VADDPS       Z24, Z21, Z21
+	VMOVUPS      Z21, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z22, Z22
+	VMOVUPS      Z22, (R9)
+	VMOVUPS.Z    64(R9), K1, Z24
+	VADDPS       Z24, Z23, Z23
+	VMOVUPS      Z23, K1, 64(R9)
+	ADDQ         R10, R9
+	JMP          masked2done
+
+masked2store:
+	MOVQ    R8, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z14, (R9)
+	VMOVUPS Z15, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z16, (R9)
+	VMOVUPS Z17, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z18, (R9)
+	VMOVUPS Z19, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z20, (R9)
+	VMOVUPS Z21, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z22, (R9)
+	VMOVUPS Z23, K1, 64(R9)
+	ADDQ    R10, R9
+
+masked2done:
+	DECQ 96(AX)
+	JZ   tail2end
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  tail2
+
+tail2end:
+	VZEROUPPER
+	RET
+
+// func product13Wide(p *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·product13Wide(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (CX)(CX*4), DI
+	CMPQ 80(AX), $+1
+	JE   tail1
+	CMPQ 80(AX), $+2
+	JE   tail2
+
+down:
+	MOVQ 16(AX), R9
+	MOVQ (AX), R8
+	MOVQ 72(AX), R10
+	MOVQ R10, 128(AX)
+
+next:
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	LEAQ   (R11)(SI*2), R13
+	ADDQ   CX, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+
+fullk:
+	VMOVUPS      (R10), Z26
+	VMOVUPS      64(R10), Z27
+	PREFETCHT0   255(R10)
+	PREFETCHT0   191(R10)
+	VBROADCASTSS (R11), Z28
+	VFMADD231PS  Z28, Z26, Z0
+	VFMADD231PS  Z28, Z27, Z1
+	VBROADCASTSS (R11)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z2
+	VFMADD231PS  Z28, Z27, Z3
+	VBROADCASTSS (R11)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z4
+	VFMADD231PS  Z28, Z27, Z5
+	VBROADCASTSS (R11)(SI*1), Z28
+	VFMADD231PS  Z28, Z26, Z6
+	VFMADD231PS  Z28, Z27, Z7
+	VBROADCASTSS (R11)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z8
+	VFMADD231PS  Z28, Z27, Z9
+	VBROADCASTSS (R11)(DI*1), Z28
+	VFMADD231PS  Z28, Z26, Z10
+	VFMADD231PS  Z28, Z27, Z11
+	VBROADCASTSS (R11)(SI*2), Z28
+	VFMADD231PS  Z28, Z26, Z12
+	VFMADD231PS  Z28, Z27, Z13
+	VBROADCASTSS (R13), Z28
+	VFMADD231PS  Z28, Z26, Z14
+	VFMADD231PS  Z28, Z27, Z15
+	VBROADCASTSS (R13)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z16
+	VFMADD231PS  Z28, Z27, Z17
+	VBROADCASTSS (R13)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z18
+	VFMADD231PS  Z28, Z27, Z19
+	VBROADCASTSS (R13)(SI*1), Z28
+	VFMADD231PS  Z28, Z26, Z20
+	VFMADD231PS  Z28, Z27, Z21
+	VBROADCASTSS (R13)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z22
+	VFMADD231PS  Z28, Z27, Z23
+	VBROADCASTSS (R13)(DI*1), Z28
+	VFMADD231PS  Z28, Z26, Z24
+	VFMADD231PS  Z28, Z27, Z25
+	ADDQ         DX, R11
+	ADDQ         DX, R13
+	ADDQ         BX, R10
+	DECQ         R12
+	JNZ          fullk
+	MOVQ         R8, R10
+	MOVQ         32(AX), R11
+	CMPQ         88(AX), $0x00
+	JE           fullstore
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z2, Z2
+	VMOVUPS      Z2, (R10)
+	VADDPS       64(R10), Z3, Z3
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z4, Z4
+	VMOVUPS      Z4, (R10)
+	VADDPS       64(R10), Z5, Z5
+	VMOVUPS      Z5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z8, Z8
+	VMOVUPS      Z8, (R10)
+	VADDPS       64(R10), Z9, Z9
+	VMOVUPS      Z9, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z10, Z10
+	VMOVUPS      Z10, (R10)
+	VADDPS       64(R10), Z11, Z11
+	VMOVUPS      Z11, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z14, Z14
+	VMOVUPS      Z14, (R10)
+	VADDPS       64(R10), Z15, Z15
+	VMOVUPS      Z15, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z16, Z16
+	VMOVUPS      Z16, (R10)
+	VADDPS       64(R10), Z17, Z17
+	VMOVUPS      Z17, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z18, Z18
+	VMOVUPS      Z18, (R10)
+	VADDPS       64(R10), Z19, Z19
+	VMOVUPS      Z19, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z20, Z20
+	VMOVUPS      Z20, (R10)
+	VADDPS       64(R10), Z21, Z21
+	VMOVUPS      Z21, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z22, Z22
+	VMOVUPS      Z22, (R10)
+	VADDPS       64(R10), Z23, Z23
+	VMOVUPS      Z23, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z24, Z24
+	VMOVUPS      Z24, (R10)
+	VADDPS       64(R10), Z25, Z25
+	VMOVUPS      Z25, 64(R10)
+	ADDQ         R11, R10
+	JMP          fulldone
+
+fullstore:
+	MOVQ    R8, R10
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z2, (R10)
+	VMOVUPS Z3, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z4, (R10)
+	VMOVUPS Z5, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z6, (R10)
+	VMOVUPS Z7, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z8, (R10)
+	VMOVUPS Z9, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z10, (R10)
+	VMOVUPS Z11, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z12, (R10)
+	VMOVUPS Z13, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z14, (R10)
+	VMOVUPS Z15, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z16, (R10)
+	VMOVUPS Z17, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z18, (R10)
+	VMOVUPS Z19, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z20, (R10)
+	VMOVUPS Z21, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z22, (R10)
+	VMOVUPS Z23, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z24, (R10)
+	VMOVUPS Z25, 64(R10)
+	ADDQ    R11, R10
+
+fulldone:
+	ADDQ $+128, R9
+	ADDQ $+128, R8
+	DECQ 128(AX)
+	JNZ  next
+	DECQ 96(AX)
+	JZ   downend
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  down
+
+downend:
+	VZEROUPPER
+	RET
+
+tail1:
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+
+masked1k:
+	MOVQ         24(AX), R13
+	KMOVW        (R13), K1
+	VMOVUPS.Z    (R9), K1, Z13
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z14, Z13, Z0
+	VBROADCASTSS (R10)(CX*1), Z14
+	VFMADD231PS  Z14, Z13, Z1
+	VBROADCASTSS (R10)(CX*2), Z14
+	VFMADD231PS  Z14, Z13, Z2
+	VBROADCASTSS (R10)(SI*1), Z14
+	VFMADD231PS  Z14, Z13, Z3
+	VBROADCASTSS (R10)(CX*4), Z14
+	VFMADD231PS  Z14, Z13, Z4
+	VBROADCASTSS (R10)(DI*1), Z14
+	VFMADD231PS  Z14, Z13, Z5
+	VBROADCASTSS (R10)(SI*2), Z14
+	VFMADD231PS  Z14, Z13, Z6
+	VBROADCASTSS (R12), Z14
+	VFMADD231PS  Z14, Z13, Z7
+	VBROADCASTSS (R12)(CX*1), Z14
+	VFMADD231PS  Z14, Z13, Z8
+	VBROADCASTSS (R12)(CX*2), Z14
+	VFMADD231PS  Z14, Z13, Z9
+	VBROADCASTSS (R12)(SI*1), Z14
+	VFMADD231PS  Z14, Z13, Z10
+	VBROADCASTSS (R12)(CX*4), Z14
+	VFMADD231PS  Z14, Z13, Z11
+	VBROADCASTSS (R12)(DI*1), Z14
+	VFMADD231PS  Z14, Z13, Z12
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked1k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
+	CMPQ         88(AX), $0x00
+	JE           masked1store
+	VMOVUPS.Z    (R9), K1, Z13
+	VADDPS       Z13, Z0, Z0
+	VMOVUPS      Z0, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z13
+	VADDPS       Z13, Z1, Z1
+	VMOVUPS      Z1, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z13
+	VADDPS       Z13, Z2, Z2
+	VMOVUPS      Z2, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z13
+	VADDPS       Z13, Z3, Z3
+	VMOVUPS      Z3, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z13
+	VADDPS       Z13, Z4, Z4
+	VMOVUPS      Z4, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z13
+	VADDPS       Z13, Z5, Z5
+	VMOVUPS      Z5, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z13
+	VADDPS       Z13, Z6, Z6
+	VMOVUPS      Z6, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z13
+	VADDPS       Z13, Z7, Z7
+	VMOVUPS      Z7, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z13
+	VADDPS       Z13, Z8, Z8
+	VMOVUPS      Z8, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z13
+	VADDPS       Z13, Z9, Z9
+	VMOVUPS      Z9, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z13
+	VADDPS       Z13, Z10, Z10
+	VMOVUPS      Z10, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z13
+	VADDPS       Z13, Z11, Z11
+	VMOVUPS      Z11, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z13
+	VADDPS       Z13, Z12, Z12
+	VMOVUPS      Z12, K1, (R9)
+	ADDQ         R10, R9
+	JMP          masked1done
+
+masked1store:
+	MOVQ    R8, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z7, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z9, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z11, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, K1, (R9)
+	ADDQ    R10, R9
+
+masked1done:
+	DECQ 96(AX)
+	JZ   tail1end
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  tail1
+
+tail1end:
+	VZEROUPPER
+	RET
+
+tail2:
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+
+masked2k:
+	VMOVUPS      (R9), Z26
+	MOVQ         24(AX), R13
+	KMOVW        (R13), K1
+	VMOVUPS.Z    64(R9), K1, Z27
+	VBROADCASTSS (R10), Z28
+	VFMADD231PS  Z28, Z26, Z0
+	VFMADD231PS  Z28, Z27, Z1
+	VBROADCASTSS (R10)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z2
+	VFMADD231PS  Z28, Z27, Z3
+	VBROADCASTSS (R10)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z4
+	VFMADD231PS  Z28, Z27, Z5
+	VBROADCASTSS (R10)(SI*1), Z28
+	VFMADD231PS  Z28, Z26, Z6
+	VFMADD231PS  Z28, Z27, Z7
+	VBROADCASTSS (R10)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z8
+	VFMADD231PS  Z28, Z27, Z9
+	VBROADCASTSS (R10)(DI*1), Z28
+	VFMADD231PS  Z28, Z26, Z10
+	VFMADD231PS  Z28, Z27, Z11
+	VBROADCASTSS (R10)(SI*2), Z28
+	VFMADD231PS  Z28, Z26, Z12
+	VFMADD231PS  Z28, Z27, Z13
+	VBROADCASTSS (R12), Z28
+	VFMADD231PS  Z28, Z26, Z14
+	VFMADD231PS  Z28, Z27, Z15
+	VBROADCASTSS (R12)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z16
+	VFMADD231PS  Z28, Z27, Z17
+	VBROADCASTSS (R12)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z18
+	VFMADD231PS  Z28, Z27, Z19
+	VBROADCASTSS (R12)(SI*1), Z28
+	VFMADD231PS  Z28, Z26, Z20
+	VFMADD231PS  Z28, Z27, Z21
+	VBROADCASTSS (R12)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z22
+	VFMADD231PS  Z28, Z27, Z23
+	VBROADCASTSS (R12)(DI*1), Z28
+	VFMADD231PS  Z28, Z26, Z24
+	VFMADD231PS  Z28, Z27, Z25
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked2k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
+	CMPQ         88(AX), $0x00
+	JE           masked2store
+	VADDPS       (R9), Z0, Z0
+	VMOVUPS      Z0, (R9)
+	VMOVUPS.Z    64(R9), K1, Z26
+	VADDPS       Z26, Z1, Z1
+	VMOVUPS      Z1, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z2, Z2
+	VMOVUPS      Z2, (R9)
+	VMOVUPS.Z    64(R9), K1, Z26
+	VADDPS       Z26, Z3, Z3
+	VMOVUPS      Z3, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	VMOVUPS.Z    64(R9), K1, Z26
+	VADDPS       Z26, Z5, Z5
+	VMOVUPS      Z5, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	VMOVUPS.Z    64(R9), K1, Z26
+	VADDPS       Z26, Z7, Z7
+	VMOVUPS      Z7, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z8, Z8
+	VMOVUPS      Z8, (R9)
+	VMOVUPS.Z    64(R9), K1, Z26
+	VADDPS       Z26, Z9, Z9
+	VMOVUPS      Z9, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z10, Z10
+	VMOVUPS      Z10, (R9)
+	VMOVUPS.Z    64(R9), K1, Z26
+	VADDPS       Z26, Z11, Z11
+	VMOVUPS      Z11, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z12, Z12
+	VMOVUPS      Z12, (R9)
+	VMOVUPS.Z    64(R9), K1, Z26
+	VADDPS       Z26, Z13, Z13
+	VMOVUPS      Z13, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z14, Z14
+	VMOVUPS      Z14, (R9)
+	VMOVUPS.Z    64(R9), K1, Z26
+	VADDPS       Z26, Z15, Z15
+	VMOVUPS      Z15, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z16, Z16
+	VMOVUPS      Z16, (R9)
+	VMOVUPS.Z    64(R9), K1, Z26
+	VADDPS       Z26, Z17, Z17
+	VMOVUPS      Z17, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z18, Z18
+	VMOVUPS      Z18, (R9)
+	VMOVUPS.Z    64(R9), K1, Z26
+	VADDPS       Z26, Z19, Z19
+	VMOVUPS      Z19, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z20, Z20
+	VMOVUPS      Z20, (R9)
+	VMOVUPS.Z    64(R9), K1, Z26
+	VADDPS       Z26, Z21, Z21
+	VMOVUPS      Z21, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z22, Z22
+	VMOVUPS      Z22, (R9)
+	VMOVUPS.Z    64(R9), K1, Z26
+	VADDPS       Z26, Z23, Z23
+	VMOVUPS      Z23, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z24, Z24
+	VMOVUPS      Z24, (R9)
+	VMOVUPS.Z    64(R9), K1, Z26
+	VADDPS       Z26, Z25, Z25
+	VMOVUPS      Z25, K1, 64(R9)
+	ADDQ         R10, R9
+	JMP          masked2done
+
+masked2store:
+	MOVQ    R8, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z14, (R9)
+	VMOVUPS Z15, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z16, (R9)
+	VMOVUPS Z17, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z18, (R9)
+	VMOVUPS Z19, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z20, (R9)
+	VMOVUPS Z21, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z22, (R9)
+	VMOVUPS Z23, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z24, (R9)
+	VMOVUPS Z25, K1, 64(R9)
+	ADDQ    R10, R9
+
+masked2done:
+	DECQ 96(AX)
+	JZ   tail2end
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  tail2
+
+tail2end:
+	VZEROUPPER
+	RET
+
+// func product14Wide(p *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·product14Wide(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), DX
+	MOVQ 56(AX), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (CX)(CX*4), DI
+	CMPQ 80(AX), $+1
+	JE   tail1
+	CMPQ 80(AX), $+2
+	JE   tail2
+
+down:
+	MOVQ 16(AX), R9
+	MOVQ (AX), R8
+	MOVQ 72(AX), R10
+	MOVQ R10, 128(AX)
+
+next:
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	LEAQ   (R11)(SI*2), R13
+	ADDQ   CX, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+
+fullk:
+	VMOVUPS      (R10), Z28
+	VMOVUPS      64(R10), Z29
+	PREFETCHT0   255(R10)
+	PREFETCHT0   191(R10)
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z30, Z28, Z0
+	VFMADD231PS  Z30, Z29, Z1
+	VBROADCASTSS (R11)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z2
+	VFMADD231PS  Z30, Z29, Z3
+	VBROADCASTSS (R11)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z4
+	VFMADD231PS  Z30, Z29, Z5
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z30, Z28, Z6
+	VFMADD231PS  Z30, Z29, Z7
+	VBROADCASTSS (R11)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z8
+	VFMADD231PS  Z30, Z29, Z9
+	VBROADCASTSS (R11)(DI*1), Z30
+	VFMADD231PS  Z30, Z28, Z10
+	VFMADD231PS  Z30, Z29, Z11
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z30, Z28, Z12
+	VFMADD231PS  Z30, Z29, Z13
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z30, Z28, Z14
+	VFMADD231PS  Z30, Z29, Z15
+	VBROADCASTSS (R13)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z16
+	VFMADD231PS  Z30, Z29, Z17
+	VBROADCASTSS (R13)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z18
+	VFMADD231PS  Z30, Z29, Z19
+	VBROADCASTSS (R13)(SI*1), Z30
+	VFMADD231PS  Z30, Z28, Z20
+	VFMADD231PS  Z30, Z29, Z21
+	VBROADCASTSS (R13)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z22
+	VFMADD231PS  Z30, Z29, Z23
+	VBROADCASTSS (R13)(DI*1), Z30
+	VFMADD231PS  Z30, Z28, Z24
+	VFMADD231PS  Z30, Z29, Z25
+	VBROADCASTSS (R13)(SI*2), Z30
+	VFMADD231PS  Z30, Z28, Z26
+	VFMADD231PS  Z30, Z29, Z27
+	ADDQ         DX, R11
+	ADDQ         DX, R13
+	ADDQ         BX, R10
+	DECQ         R12
+	JNZ          fullk
+	MOVQ         R8, R10
+	MOVQ         32(AX), R11
+	CMPQ         88(AX), $0x00
+	JE           fullstore
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z2, Z2
+	VMOVUPS      Z2, (R10)
+	VADDPS       64(R10), Z3, Z3
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z4, Z4
+	VMOVUPS      Z4, (R10)
+	VADDPS       64(R10), Z5, Z5
+	VMOVUPS      Z5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z8, Z8
+	VMOVUPS      Z8, (R10)
+	VADDPS       64(R10), Z9, Z9
+	VMOVUPS      Z9, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z10, Z10
+	VMOVUPS      Z10, (R10)
+	VADDPS       64(R10), Z11, Z11
+	VMOVUPS      Z11, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z14, Z14
+	VMOVUPS      Z14, (R10)
+	VADDPS       64(R10), Z15, Z15
+	VMOVUPS      Z15, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z16, Z16
+	VMOVUPS      Z16, (R10)
+	VADDPS       64(R10), Z17, Z17
+	VMOVUPS      Z17, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z18, Z18
+	VMOVUPS      Z18, (R10)
+	VADDPS       64(R10), Z19, Z19
+	VMOVUPS      Z19, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z20, Z20
+	VMOVUPS      Z20, (R10)
+	VADDPS       64(R10), Z21, Z21
+	VMOVUPS      Z21, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z22, Z22
+	VMOVUPS      Z22, (R10)
+	VADDPS       64(R10), Z23, Z23
+	VMOVUPS      Z23, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z24, Z24
+	VMOVUPS      Z24, (R10)
+	VADDPS       64(R10), Z25, Z25
+	VMOVUPS      Z25, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z26, Z26
+	VMOVUPS      Z26, (R10)
+	VADDPS       64(R10), Z27, Z27
+	VMOVUPS      Z27, 64(R10)
+	ADDQ         R11, R10
+	JMP          fulldone
+
+fullstore:
+	MOVQ    R8, R10
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z2, (R10)
+	VMOVUPS Z3, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z4, (R10)
+	VMOVUPS Z5, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z6, (R10)
+	VMOVUPS Z7, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z8, (R10)
+	VMOVUPS Z9, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z10, (R10)
+	VMOVUPS Z11, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z12, (R10)
+	VMOVUPS Z13, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z14, (R10)
+	VMOVUPS Z15, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z16, (R10)
+	VMOVUPS Z17, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z18, (R10)
+	VMOVUPS Z19, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z20, (R10)
+	VMOVUPS Z21, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z22, (R10)
+	VMOVUPS Z23, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z24, (R10)
+	VMOVUPS Z25, 64(R10)
+	ADDQ    R11, R10
+	VMOVUPS Z26, (R10)
+	VMOVUPS Z27, 64(R10)
+	ADDQ    R11, R10
+
+fulldone:
+	ADDQ $+128, R9
+	ADDQ $+128, R8
+	DECQ 128(AX)
+	JNZ  next
+	DECQ 96(AX)
+	JZ   downend
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  down
+
+downend:
+	VZEROUPPER
+	RET
+
+tail1:
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+
+masked1k:
+	MOVQ         24(AX), R13
+	KMOVW        (R13), K1
+	VMOVUPS.Z    (R9), K1, Z14
+	VBROADCASTSS (R10), Z15
+	VFMADD231PS  Z15, Z14, Z0
+	VBROADCASTSS (R10)(CX*1), Z15
+	VFMADD231PS  Z15, Z14, Z1
+	VBROADCASTSS (R10)(CX*2), Z15
+	VFMADD231PS  Z15, Z14, Z2
+	VBROADCASTSS (R10)(SI*1), Z15
+	VFMADD231PS  Z15, Z14, Z3
+	VBROADCASTSS (R10)(CX*4), Z15
+	VFMADD231PS  Z15, Z14, Z4
+	VBROADCASTSS (R10)(DI*1), Z15
+	VFMADD231PS  Z15, Z14, Z5
+	VBROADCASTSS (R10)(SI*2), Z15
+	VFMADD231PS  Z15, Z14, Z6
+	VBROADCASTSS (R12), Z15
+	VFMADD231PS  Z15, Z14, Z7
+	VBROADCASTSS (R12)(CX*1), Z15
+	VFMADD231PS  Z15, Z14, Z8
+	VBROADCASTSS (R12)(CX*2), Z15
+	VFMADD231PS  Z15, Z14, Z9
+	VBROADCASTSS (R12)(SI*1), Z15
+	VFMADD231PS  Z15, Z14, Z10
+	VBROADCASTSS (R12)(CX*4), Z15
+	VFMADD231PS  Z15, Z14, Z11
+	VBROADCASTSS (R12)(DI*1), Z15
+	VFMADD231PS  Z15, Z14, Z12
+	VBROADCASTSS (R12)(SI*2), Z15
+	VFMADD231PS  Z15, Z14, Z13
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked1k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
+	CMPQ         88(AX), $0x00
+	JE           masked1store
+	VMOVUPS.Z    (R9), K1, Z14
+	VADDPS       Z14, Z0, Z0
+	VMOVUPS      Z0, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z14
+	VADDPS       Z14, Z1, Z1
+	VMOVUPS      Z1, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z14
+	VADDPS       Z14, Z2, Z2
+	VMOVUPS      Z2, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z14
+	VADDPS       Z14, Z3, Z3
+	VMOVUPS      Z3, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z14
+	VADDPS       Z14, Z4, Z4
+	VMOVUPS      Z4, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z14
+	VADDPS       Z14, Z5, Z5
+	VMOVUPS      Z5, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z14
+	VADDPS       Z14, Z6, Z6
+	VMOVUPS      Z6, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z14
+	VADDPS       Z14, Z7, Z7
+	VMOVUPS      Z7, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z14
+	VADDPS       Z14, Z8, Z8
+	VMOVUPS      Z8, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z14
+	VADDPS       Z14, Z9, Z9
+	VMOVUPS      Z9, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z14
+	VADDPS       Z14, Z10, Z10
+	VMOVUPS      Z10, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z14
+	VADDPS       Z14, Z11, Z11
+	VMOVUPS      Z11, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z14
+	VADDPS       Z14, Z12, Z12
+	VMOVUPS      Z12, K1, (R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z14
+	VADDPS       Z14, Z13, Z13
+	VMOVUPS      Z13, K1, (R9)
+	ADDQ         R10, R9
+	JMP          masked1done
+
+masked1store:
+	MOVQ    R8, R9
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z1, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z3, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z5, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z7, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z9, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z11, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, K1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z13, K1, (R9)
+	ADDQ    R10, R9
+
+masked1done:
+	DECQ 96(AX)
+	JZ   tail1end
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  tail1
+
+tail1end:
+	VZEROUPPER
+	RET
+
+tail2:
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+
+masked2k:
+	VMOVUPS      (R9), Z28
+	MOVQ         24(AX), R13
+	KMOVW        (R13), K1
+	VMOVUPS.Z    64(R9), K1, Z29
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z30, Z28, Z0
+	VFMADD231PS  Z30, Z29, Z1
+	VBROADCASTSS (R10)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z2
+	VFMADD231PS  Z30, Z29, Z3
+	VBROADCASTSS (R10)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z4
+	VFMADD231PS  Z30, Z29, Z5
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z30, Z28, Z6
+	VFMADD231PS  Z30, Z29, Z7
+	VBROADCASTSS (R10)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z8
+	VFMADD231PS  Z30, Z29, Z9
+	VBROADCASTSS (R10)(DI*1), Z30
+	VFMADD231PS  Z30, Z28, Z10
+	VFMADD231PS  Z30, Z29, Z11
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z30, Z28, Z12
+	VFMADD231PS  Z30, Z29, Z13
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z30, Z28, Z14
+	VFMADD231PS  Z30, Z29, Z15
+	VBROADCASTSS (R12)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z16
+	VFMADD231PS  Z30, Z29, Z17
+	VBROADCASTSS (R12)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z18
+	VFMADD231PS  Z30, Z29, Z19
+	VBROADCASTSS (R12)(SI*1), Z30
+	VFMADD231PS  Z30, Z28, Z20
+	VFMADD231PS  Z30, Z29, Z21
+	VBROADCASTSS (R12)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z22
+	VFMADD231PS  Z30, Z29, Z23
+	VBROADCASTSS (R12)(DI*1), Z30
+	VFMADD231PS  Z30, Z28, Z24
+	VFMADD231PS  Z30, Z29, Z25
+	VBROADCASTSS (R12)(SI*2), Z30
+	VFMADD231PS  Z30, Z28, Z26
+	VFMADD231PS  Z30, Z29, Z27
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked2k
+	MOVQ         24(AX), R9
+	KMOVW        (R9), K1
+	MOVQ         R8, R9
+	MOVQ         32(AX), R10
+	CMPQ         88(AX), $0x00
+	JE           masked2store
+	VADDPS       (R9), Z0, Z0
+	VMOVUPS      Z0, (R9)
+	VMOVUPS.Z    64(R9), K1, Z28
+	VADDPS       Z28, Z1, Z1
+	VMOVUPS      Z1, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z2, Z2
+	VMOVUPS      Z2, (R9)
+	VMOVUPS.Z    64(R9), K1, Z28
+	VADDPS       Z28, Z3, Z3
+	VMOVUPS      Z3, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	VMOVUPS.Z    64(R9), K1, Z28
+	VADDPS       Z28, Z5, Z5
+	VMOVUPS      Z5, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	VMOVUPS.Z    64(R9), K1, Z28
+	VADDPS       Z28, Z7, Z7
+	VMOVUPS      Z7, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z8, Z8
+	VMOVUPS      Z8, (R9)
+	VMOVUPS.Z    64(R9), K1, Z28
+	VADDPS       Z28, Z9, Z9
+	VMOVUPS      Z9, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z10, Z10
+	VMOVUPS      Z10, (R9)
+	VMOVUPS.Z    64(R9), K1, Z28
+	VADDPS       Z28, Z11, Z11
+	VMOVUPS      Z11, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z12, Z12
+	VMOVUPS      Z12, (R9)
+	VMOVUPS.Z    64(R9), K1, Z28
+	VADDPS       Z28, Z13, Z13
+	VMOVUPS      Z13, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z14, Z14
+	VMOVUPS      Z14, (R9)
+	VMOVUPS.Z    64(R9), K1, Z28
+	VADDPS       Z28, Z15, Z15
+	VMOVUPS      Z15, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z16, Z16
+	VMOVUPS      Z16, (R9)
+	VMOVUPS.Z    64(R9), K1, Z28
+	VADDPS       Z28, Z17, Z17
+	VMOVUPS      Z17, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z18, Z18
+	VMOVUPS      Z18, (R9)
+	VMOVUPS.Z    64(R9), K1, Z28
+	VADDPS       Z28, Z19, Z19
+	VMOVUPS      Z19, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z20, Z20
+	VMOVUPS      Z20, (R9)
+	VMOVUPS.Z    64(R9), K1, Z28
+	VADDPS       Z28, Z21, Z21
+	VMOVUPS      Z21, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z22, Z22
+	VMOVUPS      Z22, (R9)
+	VMOVUPS.Z    64(R9), K1, Z28
+	VADDPS       Z28, Z23, Z23
+	VMOVUPS      Z23, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z24, Z24
+	VMOVUPS      Z24, (R9)
+	VMOVUPS.Z    64(R9), K1, Z28
+	VADDPS       Z28, Z25, Z25
+	VMOVUPS      Z25, K1, 64(R9)
+	ADDQ         R10, R9
+	VADDPS       (R9), Z26, Z26
+	VMOVUPS      Z26, (R9)
+	VMOVUPS.Z    64(R9), K1, Z28
+	VADDPS       Z28, Z27, Z27
+	VMOVUPS      Z27, K1, 64(R9)
+	ADDQ         R10, R9
+	JMP          masked2done
+
+masked2store:
+	MOVQ    R8, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z14, (R9)
+	VMOVUPS Z15, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z16, (R9)
+	VMOVUPS Z17, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z18, (R9)
+	VMOVUPS Z19, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z20, (R9)
+	VMOVUPS Z21, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z22, (R9)
+	VMOVUPS Z23, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z24, (R9)
+	VMOVUPS Z25, K1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z26, (R9)
+	VMOVUPS Z27, K1, 64(R9)
+	ADDQ    R10, R9
+
+masked2done:
+	DECQ 96(AX)
+	JZ   tail2end
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(AX)
+	MOVQ 112(AX), R8
+	ADDQ R8, (AX)
+	JMP  tail2
+
+tail2end:
+	VZEROUPPER
+	RET
+
+// func pack7Wide(p *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·pack7Wide(SB), NOSPLIT, $0-8
 	MOVQ   p+0(FP), AX
-	MOVQ   8(AX), CX
-	MOVQ   40(AX), DX
-	MOVQ   48(AX), BX
-	MOVQ   16(AX), SI
-	MOVQ   56(AX), DI
-	MOVQ   64(AX), R8
-	MOVQ   120(AX), R10
-	LEAQ   (DX)(DX*2), R9
-	ADDQ   CX, R9
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+
+wholek:
+	VMOVUPS      (R8), Z14
+	VMOVUPS      Z14, (R9)
+	VMOVUPS      64(R8), Z15
+	VMOVUPS      Z15, 64(R9)
+	ADDQ         $+128, R9
+	PREFETCHT0   255(R8)
+	PREFETCHT0   191(R8)
+	VBROADCASTSS (R10), Z16
+	VFMADD231PS  Z16, Z14, Z0
+	VFMADD231PS  Z16, Z15, Z1
+	VBROADCASTSS (R10)(CX*1), Z16
+	VFMADD231PS  Z16, Z14, Z2
+	VFMADD231PS  Z16, Z15, Z3
+	VBROADCASTSS (R10)(CX*2), Z16
+	VFMADD231PS  Z16, Z14, Z4
+	VFMADD231PS  Z16, Z15, Z5
+	VBROADCASTSS (R10)(SI*1), Z16
+	VFMADD231PS  Z16, Z14, Z6
+	VFMADD231PS  Z16, Z15, Z7
+	VBROADCASTSS (R10)(CX*4), Z16
+	VFMADD231PS  Z16, Z14, Z8
+	VFMADD231PS  Z16, Z15, Z9
+	VBROADCASTSS (R10)(DI*1), Z16
+	VFMADD231PS  Z16, Z14, Z10
+	VFMADD231PS  Z16, Z15, Z11
+	VBROADCASTSS (R10)(SI*2), Z16
+	VFMADD231PS  Z16, Z14, Z12
+	VFMADD231PS  Z16, Z15, Z13
+	ADDQ         DX, R10
+	ADDQ         BX, R8
+	DECQ         R11
+	JNZ          wholek
+	MOVQ         (AX), CX
+	MOVQ         CX, DX
+	MOVQ         32(AX), BX
+	CMPQ         88(AX), $0x00
+	JE           wholestore
+	VADDPS       (DX), Z0, Z0
+	VMOVUPS      Z0, (DX)
+	VADDPS       64(DX), Z1, Z1
+	VMOVUPS      Z1, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z2, Z2
+	VMOVUPS      Z2, (DX)
+	VADDPS       64(DX), Z3, Z3
+	VMOVUPS      Z3, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z4, Z4
+	VMOVUPS      Z4, (DX)
+	VADDPS       64(DX), Z5, Z5
+	VMOVUPS      Z5, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z6, Z6
+	VMOVUPS      Z6, (DX)
+	VADDPS       64(DX), Z7, Z7
+	VMOVUPS      Z7, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z8, Z8
+	VMOVUPS      Z8, (DX)
+	VADDPS       64(DX), Z9, Z9
+	VMOVUPS      Z9, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z10, Z10
+	VMOVUPS      Z10, (DX)
+	VADDPS       64(DX), Z11, Z11
+	VMOVUPS      Z11, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z12, Z12
+	VMOVUPS      Z12, (DX)
+	VADDPS       64(DX), Z13, Z13
+	VMOVUPS      Z13, 64(DX)
+	ADDQ         BX, DX
+	JMP          wholedone
+
+wholestore:
+	MOVQ    CX, DX
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    BX, DX
+
+wholedone:
+	VZEROUPPER
+	RET
+
+// func pack8Wide(p *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·pack8Wide(SB), NOSPLIT, $0-8
+	MOVQ   p+0(FP), AX
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3293,127 +8163,295 @@ TEXT ·pack4Wide(SB), NOSPLIT, $0-8
 	VPXORD Z15, Z15, Z15
 
 wholek:
-	VMOVUPS      (SI), Z16
-	VMOVUPS      Z16, (R10)
-	VMOVUPS      64(SI), Z17
-	VMOVUPS      Z17, 64(R10)
-	VMOVUPS      128(SI), Z18
-	VMOVUPS      Z18, 128(R10)
-	VMOVUPS      192(SI), Z19
-	VMOVUPS      Z19, 192(R10)
-	ADDQ         $+256, R10
-	PREFETCHT0   511(SI)
-	PREFETCHT0   447(SI)
-	PREFETCHT0   383(SI)
-	PREFETCHT0   319(SI)
-	VBROADCASTSS (CX), Z20
-	VFMADD231PS  Z20, Z16, Z0
-	VFMADD231PS  Z20, Z17, Z1
-	VFMADD231PS  Z20, Z18, Z2
-	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS (CX)(DX*1), Z20
-	VFMADD231PS  Z20, Z16, Z4
-	VFMADD231PS  Z20, Z17, Z5
-	VFMADD231PS  Z20, Z18, Z6
-	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS (CX)(DX*2), Z20
-	VFMADD231PS  Z20, Z16, Z8
-	VFMADD231PS  Z20, Z17, Z9
-	VFMADD231PS  Z20, Z18, Z10
-	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS (R9), Z20
-	VFMADD231PS  Z20, Z16, Z12
-	VFMADD231PS  Z20, Z17, Z13
-	VFMADD231PS  Z20, Z18, Z14
-	VFMADD231PS  Z20, Z19, Z15
-	ADDQ         BX, CX
-	ADDQ         BX, R9
-	ADDQ         DI, SI
-	DECQ         R8
+	VMOVUPS      (R8), Z16
+	VMOVUPS      Z16, (R9)
+	VMOVUPS      64(R8), Z17
+	VMOVUPS      Z17, 64(R9)
+	ADDQ         $+128, R9
+	PREFETCHT0   255(R8)
+	PREFETCHT0   191(R8)
+	VBROADCASTSS (R10), Z18
+	VFMADD231PS  Z18, Z16, Z0
+	VFMADD231PS  Z18, Z17, Z1
+	VBROADCASTSS (R10)(CX*1), Z18
+	VFMADD231PS  Z18, Z16, Z2
+	VFMADD231PS  Z18, Z17, Z3
+	VBROADCASTSS (R10)(CX*2), Z18
+	VFMADD231PS  Z18, Z16, Z4
+	VFMADD231PS  Z18, Z17, Z5
+	VBROADCASTSS (R10)(SI*1), Z18
+	VFMADD231PS  Z18, Z16, Z6
+	VFMADD231PS  Z18, Z17, Z7
+	VBROADCASTSS (R10)(CX*4), Z18
+	VFMADD231PS  Z18, Z16, Z8
+	VFMADD231PS  Z18, Z17, Z9
+	VBROADCASTSS (R10)(DI*1), Z18
+	VFMADD231PS  Z18, Z16, Z10
+	VFMADD231PS  Z18, Z17, Z11
+	VBROADCASTSS (R10)(SI*2), Z18
+	VFMADD231PS  Z18, Z16, Z12
+	VFMADD231PS  Z18, Z17, Z13
+	VBROADCASTSS (R12), Z18
+	VFMADD231PS  Z18, Z16, Z14
+	VFMADD231PS  Z18, Z17, Z15
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R8
+	DECQ         R11
 	JNZ          wholek
 	MOVQ         (AX), CX
-	MOVQ         32(AX), DX
-	MOVQ         CX, BX
+	MOVQ         CX, DX
+	MOVQ         32(AX), BX
 	CMPQ         88(AX), $0x00
 	JE           wholestore
-	VADDPS       (BX), Z0, Z0
-	VMOVUPS      Z0, (BX)
-	VADDPS       64(BX), Z1, Z1
-	VMOVUPS      Z1, 64(BX)
-	VADDPS       128(BX), Z2, Z2
-	VMOVUPS      Z2, 128(BX)
-	VADDPS       192(BX), Z3, Z3
-	VMOVUPS      Z3, 192(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	VMOVUPS      Z4, (BX)
-	VADDPS       64(BX), Z5, Z5
-	VMOVUPS      Z5, 64(BX)
-	VADDPS       128(BX), Z6, Z6
-	VMOVUPS      Z6, 128(BX)
-	VADDPS       192(BX), Z7, Z7
-	VMOVUPS      Z7, 192(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	VMOVUPS      Z8, (BX)
-	VADDPS       64(BX), Z9, Z9
-	VMOVUPS      Z9, 64(BX)
-	VADDPS       128(BX), Z10, Z10
-	VMOVUPS      Z10, 128(BX)
-	VADDPS       192(BX), Z11, Z11
-	VMOVUPS      Z11, 192(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Z12, Z12
-	VMOVUPS      Z12, (BX)
-	VADDPS       64(BX), Z13, Z13
-	VMOVUPS      Z13, 64(BX)
-	VADDPS       128(BX), Z14, Z14
-	VMOVUPS      Z14, 128(BX)
-	VADDPS       192(BX), Z15, Z15
-	VMOVUPS      Z15, 192(BX)
-	ADDQ         DX, BX
+	VADDPS       (DX), Z0, Z0
+	VMOVUPS      Z0, (DX)
+	VADDPS       64(DX), Z1, Z1
+	VMOVUPS      Z1, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z2, Z2
+	VMOVUPS      Z2, (DX)
+	VADDPS       64(DX), Z3, Z3
+	VMOVUPS      Z3, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z4, Z4
+	VMOVUPS      Z4, (DX)
+	VADDPS       64(DX), Z5, Z5
+	VMOVUPS      Z5, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z6, Z6
+	VMOVUPS      Z6, (DX)
+	VADDPS       64(DX), Z7, Z7
+	VMOVUPS      Z7, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z8, Z8
+	VMOVUPS      Z8, (DX)
+	VADDPS       64(DX), Z9, Z9
+	VMOVUPS      Z9, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z10, Z10
+	VMOVUPS      Z10, (DX)
+	VADDPS       64(DX), Z11, Z11
+	VMOVUPS      Z11, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z12, Z12
+	VMOVUPS      Z12, (DX)
+	VADDPS       64(DX), Z13, Z13
+	VMOVUPS      Z13, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z14, Z14
+	VMOVUPS      Z14, (DX)
+	VADDPS       64(DX), Z15, Z15
+	VMOVUPS      Z15, 64(DX)
+	ADDQ         BX, DX
 	JMP          wholedone
 
 wholestore:
-	MOVQ    CX, BX
-	VMOVUPS Z0, (BX)
-	VMOVUPS Z1, 64(BX)
-	VMOVUPS Z2, 128(BX)
-	VMOVUPS Z3, 192(BX)
-	ADDQ    DX, BX
-	VMOVUPS Z4, (BX)
-	VMOVUPS Z5, 64(BX)
-	VMOVUPS Z6, 128(BX)
-	VMOVUPS Z7, 192(BX)
-	ADDQ    DX, BX
-	VMOVUPS Z8, (BX)
-	VMOVUPS Z9, 64(BX)
-	VMOVUPS Z10, 128(BX)
-	VMOVUPS Z11, 192(BX)
-	ADDQ    DX, BX
-	VMOVUPS Z12, (BX)
-	VMOVUPS Z13, 64(BX)
-	VMOVUPS Z14, 128(BX)
-	VMOVUPS Z15, 192(BX)
-	ADDQ    DX, BX
+	MOVQ    CX, DX
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+	ADDQ    BX, DX
 
 wholedone:
 	VZEROUPPER
 	RET
 
-// func pack5Wide(p *byte)
+// func pack9Wide(p *byte)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·pack5Wide(SB), NOSPLIT, $0-8
+TEXT ·pack9Wide(SB), NOSPLIT, $0-8
 	MOVQ   p+0(FP), AX
-	MOVQ   8(AX), CX
-	MOVQ   40(AX), DX
-	MOVQ   48(AX), BX
-	MOVQ   16(AX), SI
-	MOVQ   56(AX), DI
-	MOVQ   64(AX), R8
-	MOVQ   120(AX), R10
-	LEAQ   (DX)(DX*2), R9
-	ADDQ   CX, R9
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+
+wholek:
+	VMOVUPS      (R8), Z18
+	VMOVUPS      Z18, (R9)
+	VMOVUPS      64(R8), Z19
+	VMOVUPS      Z19, 64(R9)
+	ADDQ         $+128, R9
+	PREFETCHT0   255(R8)
+	PREFETCHT0   191(R8)
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z20, Z18, Z0
+	VFMADD231PS  Z20, Z19, Z1
+	VBROADCASTSS (R10)(CX*1), Z20
+	VFMADD231PS  Z20, Z18, Z2
+	VFMADD231PS  Z20, Z19, Z3
+	VBROADCASTSS (R10)(CX*2), Z20
+	VFMADD231PS  Z20, Z18, Z4
+	VFMADD231PS  Z20, Z19, Z5
+	VBROADCASTSS (R10)(SI*1), Z20
+	VFMADD231PS  Z20, Z18, Z6
+	VFMADD231PS  Z20, Z19, Z7
+	VBROADCASTSS (R10)(CX*4), Z20
+	VFMADD231PS  Z20, Z18, Z8
+	VFMADD231PS  Z20, Z19, Z9
+	VBROADCASTSS (R10)(DI*1), Z20
+	VFMADD231PS  Z20, Z18, Z10
+	VFMADD231PS  Z20, Z19, Z11
+	VBROADCASTSS (R10)(SI*2), Z20
+	VFMADD231PS  Z20, Z18, Z12
+	VFMADD231PS  Z20, Z19, Z13
+	VBROADCASTSS (R12), Z20
+	VFMADD231PS  Z20, Z18, Z14
+	VFMADD231PS  Z20, Z19, Z15
+	VBROADCASTSS (R12)(CX*1), Z20
+	VFMADD231PS  Z20, Z18, Z16
+	VFMADD231PS  Z20, Z19, Z17
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R8
+	DECQ         R11
+	JNZ          wholek
+	MOVQ         (AX), CX
+	MOVQ         CX, DX
+	MOVQ         32(AX), BX
+	CMPQ         88(AX), $0x00
+	JE           wholestore
+	VADDPS       (DX), Z0, Z0
+	VMOVUPS      Z0, (DX)
+	VADDPS       64(DX), Z1, Z1
+	VMOVUPS      Z1, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z2, Z2
+	VMOVUPS      Z2, (DX)
+	VADDPS       64(DX), Z3, Z3
+	VMOVUPS      Z3, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z4, Z4
+	VMOVUPS      Z4, (DX)
+	VADDPS       64(DX), Z5, Z5
+	VMOVUPS      Z5, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z6, Z6
+	VMOVUPS      Z6, (DX)
+	VADDPS       64(DX), Z7, Z7
+	VMOVUPS      Z7, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z8, Z8
+	VMOVUPS      Z8, (DX)
+	VADDPS       64(DX), Z9, Z9
+	VMOVUPS      Z9, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z10, Z10
+	VMOVUPS      Z10, (DX)
+	VADDPS       64(DX), Z11, Z11
+	VMOVUPS      Z11, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z12, Z12
+	VMOVUPS      Z12, (DX)
+	VADDPS       64(DX), Z13, Z13
+	VMOVUPS      Z13, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z14, Z14
+	VMOVUPS      Z14, (DX)
+	VADDPS       64(DX), Z15, Z15
+	VMOVUPS      Z15, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z16, Z16
+	VMOVUPS      Z16, (DX)
+	VADDPS       64(DX), Z17, Z17
+	VMOVUPS      Z17, 64(DX)
+	ADDQ         BX, DX
+	JMP          wholedone
+
+wholestore:
+	MOVQ    CX, DX
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, 64(DX)
+	ADDQ    BX, DX
+
+wholedone:
+	VZEROUPPER
+	RET
+
+// func pack10Wide(p *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·pack10Wide(SB), NOSPLIT, $0-8
+	MOVQ   p+0(FP), AX
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3436,146 +8474,343 @@ TEXT ·pack5Wide(SB), NOSPLIT, $0-8
 	VPXORD Z19, Z19, Z19
 
 wholek:
-	VMOVUPS      (SI), Z20
-	VMOVUPS      Z20, (R10)
-	VMOVUPS      64(SI), Z21
-	VMOVUPS      Z21, 64(R10)
-	VMOVUPS      128(SI), Z22
-	VMOVUPS      Z22, 128(R10)
-	VMOVUPS      192(SI), Z23
-	VMOVUPS      Z23, 192(R10)
-	ADDQ         $+256, R10
-	PREFETCHT0   511(SI)
-	PREFETCHT0   447(SI)
-	PREFETCHT0   383(SI)
-	PREFETCHT0   319(SI)
-	VBROADCASTSS (CX), Z24
-	VFMADD231PS  Z24, Z20, Z0
-	VFMADD231PS  Z24, Z21, Z1
-	VFMADD231PS  Z24, Z22, Z2
-	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS (CX)(DX*1), Z24
-	VFMADD231PS  Z24, Z20, Z4
-	VFMADD231PS  Z24, Z21, Z5
-	VFMADD231PS  Z24, Z22, Z6
-	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS (CX)(DX*2), Z24
-	VFMADD231PS  Z24, Z20, Z8
-	VFMADD231PS  Z24, Z21, Z9
-	VFMADD231PS  Z24, Z22, Z10
-	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS (R9), Z24
-	VFMADD231PS  Z24, Z20, Z12
-	VFMADD231PS  Z24, Z21, Z13
-	VFMADD231PS  Z24, Z22, Z14
-	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS (R9)(DX*1), Z24
-	VFMADD231PS  Z24, Z20, Z16
-	VFMADD231PS  Z24, Z21, Z17
-	VFMADD231PS  Z24, Z22, Z18
-	VFMADD231PS  Z24, Z23, Z19
-	ADDQ         BX, CX
-	ADDQ         BX, R9
-	ADDQ         DI, SI
-	DECQ         R8
+	VMOVUPS      (R8), Z20
+	VMOVUPS      Z20, (R9)
+	VMOVUPS      64(R8), Z21
+	VMOVUPS      Z21, 64(R9)
+	ADDQ         $+128, R9
+	PREFETCHT0   255(R8)
+	PREFETCHT0   191(R8)
+	VBROADCASTSS (R10), Z22
+	VFMADD231PS  Z22, Z20, Z0
+	VFMADD231PS  Z22, Z21, Z1
+	VBROADCASTSS (R10)(CX*1), Z22
+	VFMADD231PS  Z22, Z20, Z2
+	VFMADD231PS  Z22, Z21, Z3
+	VBROADCASTSS (R10)(CX*2), Z22
+	VFMADD231PS  Z22, Z20, Z4
+	VFMADD231PS  Z22, Z21, Z5
+	VBROADCASTSS (R10)(SI*1), Z22
+	VFMADD231PS  Z22, Z20, Z6
+	VFMADD231PS  Z22, Z21, Z7
+	VBROADCASTSS (R10)(CX*4), Z22
+	VFMADD231PS  Z22, Z20, Z8
+	VFMADD231PS  Z22, Z21, Z9
+	VBROADCASTSS (R10)(DI*1), Z22
+	VFMADD231PS  Z22, Z20, Z10
+	VFMADD231PS  Z22, Z21, Z11
+	VBROADCASTSS (R10)(SI*2), Z22
+	VFMADD231PS  Z22, Z20, Z12
+	VFMADD231PS  Z22, Z21, Z13
+	VBROADCASTSS (R12), Z22
+	VFMADD231PS  Z22, Z20, Z14
+	VFMADD231PS  Z22, Z21, Z15
+	VBROADCASTSS (R12)(CX*1), Z22
+	VFMADD231PS  Z22, Z20, Z16
+	VFMADD231PS  Z22, Z21, Z17
+	VBROADCASTSS (R12)(CX*2), Z22
+	VFMADD231PS  Z22, Z20, Z18
+	VFMADD231PS  Z22, Z21, Z19
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R8
+	DECQ         R11
 	JNZ          wholek
 	MOVQ         (AX), CX
-	MOVQ         32(AX), DX
-	MOVQ         CX, BX
+	MOVQ         CX, DX
+	MOVQ         32(AX), BX
 	CMPQ         88(AX), $0x00
 	JE           wholestore
-	VADDPS       (BX), Z0, Z0
-	VMOVUPS      Z0, (BX)
-	VADDPS       64(BX), Z1, Z1
-	VMOVUPS      Z1, 64(BX)
-	VADDPS       128(BX), Z2, Z2
-	VMOVUPS      Z2, 128(BX)
-	VADDPS       192(BX), Z3, Z3
-	VMOVUPS      Z3, 192(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	VMOVUPS      Z4, (BX)
-	VADDPS       64(BX), Z5, Z5
-	VMOVUPS      Z5, 64(BX)
-	VADDPS       128(BX), Z6, Z6
-	VMOVUPS      Z6, 128(BX)
-	VADDPS       192(BX), Z7, Z7
-	VMOVUPS      Z7, 192(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	VMOVUPS      Z8, (BX)
-	VADDPS       64(BX), Z9, Z9
-	VMOVUPS      Z9, 64(BX)
-	VADDPS       128(BX), Z10, Z10
-	VMOVUPS      Z10, 128(BX)
-	VADDPS       192(BX), Z11, Z11
-	VMOVUPS      Z11, 192(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Z12, Z12
-	VMOVUPS      Z12, (BX)
-	VADDPS       64(BX), Z13, Z13
-	VMOVUPS      Z13, 64(BX)
-	VADDPS       128(BX), Z14, Z14
-	VMOVUPS      Z14, 128(BX)
-	VADDPS       192(BX), Z15, Z15
-	VMOVUPS      Z15, 192(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Z16, Z16
-	VMOVUPS      Z16, (BX)
-	VADDPS       64(BX), Z17, Z17
-	VMOVUPS      Z17, 64(BX)
-	VADDPS       128(BX), Z18, Z18
-	VMOVUPS      Z18, 128(BX)
-	VADDPS       192(BX), Z19, Z19
-	VMOVUPS      Z19, 192(BX)
-	ADDQ         DX, BX
+	VADDPS       (DX), Z0, Z0
+	VMOVUPS      Z0, (DX)
+	VADDPS       64(DX), Z1, Z1
+	VMOVUPS      Z1, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z2, Z2
+	VMOVUPS      Z2, (DX)
+	VADDPS       64(DX), Z3, Z3
+	VMOVUPS      Z3, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z4, Z4
+	VMOVUPS      Z4, (DX)
+	VADDPS       64(DX), Z5, Z5
+	VMOVUPS      Z5, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z6, Z6
+	VMOVUPS      Z6, (DX)
+	VADDPS       64(DX), Z7, Z7
+	VMOVUPS      Z7, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z8, Z8
+	VMOVUPS      Z8, (DX)
+	VADDPS       64(DX), Z9, Z9
+	VMOVUPS      Z9, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z10, Z10
+	VMOVUPS      Z10, (DX)
+	VADDPS       64(DX), Z11, Z11
+	VMOVUPS      Z11, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z12, Z12
+	VMOVUPS      Z12, (DX)
+	VADDPS       64(DX), Z13, Z13
+	VMOVUPS      Z13, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z14, Z14
+	VMOVUPS      Z14, (DX)
+	VADDPS       64(DX), Z15, Z15
+	VMOVUPS      Z15, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z16, Z16
+	VMOVUPS      Z16, (DX)
+	VADDPS       64(DX), Z17, Z17
+	VMOVUPS      Z17, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z18, Z18
+	VMOVUPS      Z18, (DX)
+	VADDPS       64(DX), Z19, Z19
+	VMOVUPS      Z19, 64(DX)
+	ADDQ         BX, DX
 	JMP          wholedone
 
 wholestore:
-	MOVQ    CX, BX
-	VMOVUPS Z0, (BX)
-	VMOVUPS Z1, 64(BX)
-	VMOVUPS Z2, 128(BX)
-	VMOVUPS Z3, 192(BX)
-	ADDQ    DX, BX
-	VMOVUPS Z4, (BX)
-	VMOVUPS Z5, 64(BX)
-	VMOVUPS Z6, 128(BX)
-	VMOVUPS Z7, 192(BX)
-	ADDQ    DX, BX
-	VMOVUPS Z8, (BX)
-	VMOVUPS Z9, 64(BX)
-	VMOVUPS Z10, 128(BX)
-	VMOVUPS Z11, 192(BX)
-	ADDQ    DX, BX
-	VMOVUPS Z12, (BX)
-	VMOVUPS Z13, 64(BX)
-	VMOVUPS Z14, 128(BX)
-	VMOVUPS Z15, 192(BX)
-	ADDQ    DX, BX
-	VMOVUPS Z16, (BX)
-	VMOVUPS Z17, 64(BX)
-	VMOVUPS Z18, 128(BX)
-	VMOVUPS Z19, 192(BX)
-	ADDQ    DX, BX
+	MOVQ    CX, DX
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z18, (DX)
+	VMOVUPS Z19, 64(DX)
+	ADDQ    BX, DX
 
 wholedone:
 	VZEROUPPER
 	RET
 
-// func pack6Wide(p *byte)
+// func pack11Wide(p *byte)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·pack6Wide(SB), NOSPLIT, $0-8
+TEXT ·pack11Wide(SB), NOSPLIT, $0-8
 	MOVQ   p+0(FP), AX
-	MOVQ   8(AX), CX
-	MOVQ   40(AX), DX
-	MOVQ   48(AX), BX
-	MOVQ   16(AX), SI
-	MOVQ   56(AX), DI
-	MOVQ   64(AX), R8
-	MOVQ   120(AX), R10
-	LEAQ   (DX)(DX*2), R9
-	ADDQ   CX, R9
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+
+wholek:
+	VMOVUPS      (R8), Z22
+	VMOVUPS      Z22, (R9)
+	VMOVUPS      64(R8), Z23
+	VMOVUPS      Z23, 64(R9)
+	ADDQ         $+128, R9
+	PREFETCHT0   255(R8)
+	PREFETCHT0   191(R8)
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z24, Z22, Z0
+	VFMADD231PS  Z24, Z23, Z1
+	VBROADCASTSS (R10)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z2
+	VFMADD231PS  Z24, Z23, Z3
+	VBROADCASTSS (R10)(CX*2), Z24
+	VFMADD231PS  Z24, Z22, Z4
+	VFMADD231PS  Z24, Z23, Z5
+	VBROADCASTSS (R10)(SI*1), Z24
+	VFMADD231PS  Z24, Z22, Z6
+	VFMADD231PS  Z24, Z23, Z7
+	VBROADCASTSS (R10)(CX*4), Z24
+	VFMADD231PS  Z24, Z22, Z8
+	VFMADD231PS  Z24, Z23, Z9
+	VBROADCASTSS (R10)(DI*1), Z24
+	VFMADD231PS  Z24, Z22, Z10
+	VFMADD231PS  Z24, Z23, Z11
+	VBROADCASTSS (R10)(SI*2), Z24
+	VFMADD231PS  Z24, Z22, Z12
+	VFMADD231PS  Z24, Z23, Z13
+	VBROADCASTSS (R12), Z24
+	VFMADD231PS  Z24, Z22, Z14
+	VFMADD231PS  Z24, Z23, Z15
+	VBROADCASTSS (R12)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z16
+	VFMADD231PS  Z24, Z23, Z17
+	VBROADCASTSS (R12)(CX*2), Z24
+	VFMADD231PS  Z24, Z22, Z18
+	VFMADD231PS  Z24, Z23, Z19
+	VBROADCASTSS (R12)(SI*1), Z24
+	VFMADD231PS  Z24, Z22, Z20
+	VFMADD231PS  Z24, Z23, Z21
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R8
+	DECQ         R11
+	JNZ          wholek
+	MOVQ         (AX), CX
+	MOVQ         CX, DX
+	MOVQ         32(AX), BX
+	CMPQ         88(AX), $0x00
+	JE           wholestore
+	VADDPS       (DX), Z0, Z0
+	VMOVUPS      Z0, (DX)
+	VADDPS       64(DX), Z1, Z1
+	VMOVUPS      Z1, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z2, Z2
+	VMOVUPS      Z2, (DX)
+	VADDPS       64(DX), Z3, Z3
+	VMOVUPS      Z3, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z4, Z4
+	VMOVUPS      Z4, (DX)
+	VADDPS       64(DX), Z5, Z5
+	VMOVUPS      Z5, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z6, Z6
+	VMOVUPS      Z6, (DX)
+	VADDPS       64(DX), Z7, Z7
+	VMOVUPS      Z7, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z8, Z8
+	VMOVUPS      Z8, (DX)
+	VADDPS       64(DX), Z9, Z9
+	VMOVUPS      Z9, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z10, Z10
+	VMOVUPS      Z10, (DX)
+	VADDPS       64(DX), Z11, Z11
+	VMOVUPS      Z11, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z12, Z12
+	VMOVUPS      Z12, (DX)
+	VADDPS       64(DX), Z13, Z13
+	VMOVUPS      Z13, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z14, Z14
+	VMOVUPS      Z14, (DX)
+	VADDPS       64(DX), Z15, Z15
+	VMOVUPS      Z15, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z16, Z16
+	VMOVUPS      Z16, (DX)
+	VADDPS       64(DX), Z17, Z17
+	VMOVUPS      Z17, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z18, Z18
+	VMOVUPS      Z18, (DX)
+	VADDPS       64(DX), Z19, Z19
+	VMOVUPS      Z19, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z20, Z20
+	VMOVUPS      Z20, (DX)
+	VADDPS       64(DX), Z21, Z21
+	VMOVUPS      Z21, 64(DX)
+	ADDQ         BX, DX
+	JMP          wholedone
+
+wholestore:
+	MOVQ    CX, DX
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z18, (DX)
+	VMOVUPS Z19, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z20, (DX)
+	VMOVUPS Z21, 64(DX)
+	ADDQ    BX, DX
+
+wholedone:
+	VZEROUPPER
+	RET
+
+// func pack12Wide(p *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·pack12Wide(SB), NOSPLIT, $0-8
+	MOVQ   p+0(FP), AX
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3602,147 +8837,596 @@ TEXT ·pack6Wide(SB), NOSPLIT, $0-8
 	VPXORD Z23, Z23, Z23
 
 wholek:
-	VMOVUPS      (SI), Z24
-	VMOVUPS      Z24, (R10)
-	VMOVUPS      64(SI), Z25
-	VMOVUPS      Z25, 64(R10)
-	VMOVUPS      128(SI), Z26
-	VMOVUPS      Z26, 128(R10)
-	VMOVUPS      192(SI), Z27
-	VMOVUPS      Z27, 192(R10)
-	ADDQ         $+256, R10
-	PREFETCHT0   511(SI)
-	PREFETCHT0   447(SI)
-	PREFETCHT0   383(SI)
-	PREFETCHT0   319(SI)
-	VBROADCASTSS (CX), Z28
-	VFMADD231PS  Z28, Z24, Z0
-	VFMADD231PS  Z28, Z25, Z1
-	VFMADD231PS  Z28, Z26, Z2
-	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS (CX)(DX*1), Z28
-	VFMADD231PS  Z28, Z24, Z4
-	VFMADD231PS  Z28, Z25, Z5
-	VFMADD231PS  Z28, Z26, Z6
-	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS (CX)(DX*2), Z28
-	VFMADD231PS  Z28, Z24, Z8
-	VFMADD231PS  Z28, Z25, Z9
-	VFMADD231PS  Z28, Z26, Z10
-	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS (R9), Z28
-	VFMADD231PS  Z28, Z24, Z12
-	VFMADD231PS  Z28, Z25, Z13
-	VFMADD231PS  Z28, Z26, Z14
-	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS (R9)(DX*1), Z28
-	VFMADD231PS  Z28, Z24, Z16
-	VFMADD231PS  Z28, Z25, Z17
-	VFMADD231PS  Z28, Z26, Z18
-	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS (R9)(DX*2), Z28
-	VFMADD231PS  Z28, Z24, Z20
-	VFMADD231PS  Z28, Z25, Z21
-	VFMADD231PS  Z28, Z26, Z22
-	VFMADD231PS  Z28, Z27, Z23
-	ADDQ         BX, CX
-	ADDQ         BX, R9
-	ADDQ         DI, SI
-	DECQ         R8
+	VMOVUPS      (R8), Z24
+	VMOVUPS      Z24, (R9)
+	VMOVUPS      64(R8), Z25
+	VMOVUPS      Z25, 64(R9)
+	ADDQ         $+128, R9
+	PREFETCHT0   255(R8)
+	PREFETCHT0   191(R8)
+	VBROADCASTSS (R10), Z26
+	VFMADD231PS  Z26, Z24, Z0
+	VFMADD231PS  Z26, Z25, Z1
+	VBROADCASTSS (R10)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z2
+	VFMADD231PS  Z26, Z25, Z3
+	VBROADCASTSS (R10)(CX*2), Z26
+	VFMADD231PS  Z26, Z24, Z4
+	VFMADD231PS  Z26, Z25, Z5
+	VBROADCASTSS (R10)(SI*1), Z26
+	VFMADD231PS  Z26, Z24, Z6
+	VFMADD231PS  Z26, Z25, Z7
+	VBROADCASTSS (R10)(CX*4), Z26
+	VFMADD231PS  Z26, Z24, Z8
+	VFMADD231PS  Z26, Z25, Z9
+	VBROADCASTSS (R10)(DI*1), Z26
+	VFMADD231PS  Z26, Z24, Z10
+	VFMADD231PS  Z26, Z25, Z11
+	VBROADCASTSS (R10)(SI*2), Z26
+	VFMADD231PS  Z26, Z24, Z12
+	VFMADD231PS  Z26, Z25, Z13
+	VBROADCASTSS (R12), Z26
+	VFMADD231PS  Z26, Z24, Z14
+	VFMADD231PS  Z26, Z25, Z15
+	VBROADCASTSS (R12)(CX*1), Z26
+	VFMADD231PS  Z26, Z24, Z16
+	VFMADD231PS  Z26, Z25, Z17
+	VBROADCASTSS (R12)(CX*2), Z26
+	VFMADD231PS  Z26, Z24, Z18
+	VFMADD231PS  Z26, Z25, Z19
+	VBROADCASTSS (R12)(SI*1), Z26
+	VFMADD231PS  Z26, Z24, Z20
+	VFMADD231PS  Z26, Z25, Z21
+	VBROADCASTSS (R12)(CX*4), Z26
+	VFMADD231PS  Z26, Z24, Z22
+	VFMADD231PS  Z26, Z25, Z23
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R8
+	DECQ         R11
 	JNZ          wholek
 	MOVQ         (AX), CX
-	MOVQ         32(AX), DX
-	MOVQ         CX, BX
+	MOVQ         CX, DX
+	MOVQ         32(AX), BX
 	CMPQ         88(AX), $0x00
 	JE           wholestore
-	VADDPS       (BX), Z0, Z0
-	VMOVUPS      Z0, (BX)
-	VADDPS       64(BX), Z1, Z1
-	VMOVUPS      Z1, 64(BX)
-	VADDPS       128(BX), Z2, Z2
-	VMOVUPS      Z2, 128(BX)
-	VADDPS       192(BX), Z3, Z3
-	VMOVUPS      Z3, 192(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Z4, Z4
-	VMOVUPS      Z4, (BX)
-	VADDPS       64(BX), Z5, Z5
-	VMOVUPS      Z5, 64(BX)
-	VADDPS       128(BX), Z6, Z6
-	VMOVUPS      Z6, 128(BX)
-	VADDPS       192(BX), Z7, Z7
-	VMOVUPS      Z7, 192(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Z8, Z8
-	VMOVUPS      Z8, (BX)
-	VADDPS       64(BX), Z9, Z9
-	VMOVUPS      Z9, 64(BX)
-	VADDPS       128(BX), Z10, Z10
-	VMOVUPS      Z10, 128(BX)
-	VADDPS       192(BX), Z11, Z11
-	VMOVUPS      Z11, 192(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Z12, Z12
-	VMOVUPS      Z12, (BX)
-	VADDPS       64(BX), Z13, Z13
-	VMOVUPS      Z13, 64(BX)
-	VADDPS       128(BX), Z14, Z14
-	VMOVUPS      Z14, 128(BX)
-	VADDPS       192(BX), Z15, Z15
-	VMOVUPS      Z15, 192(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Z16, Z16
-	VMOVUPS      Z16, (BX)
-	VADDPS       64(BX), Z17, Z17
-	VMOVUPS      Z17, 64(BX)
-	VADDPS       128(BX), Z18, Z18
-	VMOVUPS      Z18, 128(BX)
-	VADDPS       192(BX), Z19, Z19
-	VMOVUPS      Z19, 192(BX)
-	ADDQ         DX, BX
-	VADDPS       (BX), Z20, Z20
-	VMOVUPS      Z20, (BX)
-	VADDPS       64(BX), Z21, Z21
-	VMOVUPS      Z21, 64(BX)
-	VADDPS       128(BX), Z22, Z22
-	VMOVUPS      Z22, 128(BX)
-	VADDPS       192(BX), Z23, Z23
-	VMOVUPS      Z23, 192(BX)
-	ADDQ         DX, BX
+	VADDPS       (DX), Z0, Z0
+	VMOVUPS      Z0, (DX)
+	VADDPS       64(DX), Z1, Z1
+	VMOVUPS      Z1, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z2, Z2
+	VMOVUPS      Z2, (DX)
+	VADDPS       64(DX), Z3, Z3
+	VMOVUPS      Z3, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z4, Z4
+	VMOVUPS      Z4, (DX)
+	VADDPS       64(DX), Z5, Z5
+	VMOVUPS      Z5, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z6, Z6
+	VMOVUPS      Z6, (DX)
+	VADDPS       64(DX), Z7, Z7
+	VMOVUPS      Z7, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z8, Z8
+	VMOVUPS      Z8, (DX)
+	VADDPS       64(DX), Z9, Z9
+	VMOVUPS      Z9, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z10, Z10
+	VMOVUPS      Z10, (DX)
+	VADDPS       64(DX), Z11, Z11
+	VMOVUPS      Z11, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z12, Z12
+	VMOVUPS      Z12, (DX)
+	VADDPS       64(DX), Z13, Z13
+	VMOVUPS      Z13, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z14, Z14
+	VMOVUPS      Z14, (DX)
+	VADDPS       64(DX), Z15, Z15
+	VMOVUPS      Z15, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z16, Z16
+	VMOVUPS      Z16, (DX)
+	VADDPS       64(DX), Z17, Z17
+	VMOVUPS      Z17, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z18, Z18
+	VMOVUPS      Z18, (DX)
+	VADDPS       64(DX), Z19, Z19
+	VMOVUPS      Z19, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z20, Z20
+	VMOVUPS      Z20, (DX)
+	VADDPS       64(DX), Z21, Z21
+	VMOVUPS      Z21, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z22, Z22
+	VMOVUPS      Z22, (DX)
+	VADDPS       64(DX), Z23, Z23
+	VMOVUPS      Z23, 64(DX)
+	ADDQ         BX, DX
 	JMP          wholedone
 
 wholestore:
-	MOVQ    CX, BX
-	VMOVUPS Z0, (BX)
-	VMOVUPS Z1, 64(BX)
-	VMOVUPS Z2, 128(BX)
-	VMOVUPS Z3, 192(BX)
-	ADDQ    DX, BX
-	VMOVUPS Z4, (BX)
-	VMOVUPS Z5, 64(BX)
-	VMOVUPS Z6, 128(BX)
-	VMOVUPS Z7, 192(BX)
-	ADDQ    DX, BX
-	VMOVUPS Z8, (BX)
-	VMOVUPS Z9, 64(BX)
-	VMOVUPS Z10, 128(BX)
-	VMOVUPS Z11, 192(BX)
-	ADDQ    DX, BX
-	VMOVUPS Z12, (BX)
-	VMOVUPS Z13, 64(BX)
-	VMOVUPS Z14, 128(BX)
-	VMOVUPS Z15, 192(BX)
-	ADDQ    DX, BX
-	VMOVUPS Z16, (BX)
-	VMOVUPS Z17, 64(BX)
-	VMOVUPS Z18, 128(BX)
-	VMOVUPS Z19, 192(BX)
-	ADDQ    DX, BX
-	VMOVUPS Z20, (BX)
-	VMOVUPS Z21, 64(BX)
-	VMOVUPS Z22, 128(BX)
-	VMOVUPS Z23, 192(BX)
-	ADDQ    DX, BX
+	MOVQ    CX, DX
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z18, (DX)
+	VMOVUPS Z19, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z20, (DX)
+	VMOVUPS Z21, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z22, (DX)
+	VMOVUPS Z23, 64(DX)
+	ADDQ    BX, DX
+
+wholedone:
+	VZEROUPPER
+	RET
+
+// func pack13Wide(p *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·pack13Wide(SB), NOSPLIT, $0-8
+	MOVQ   p+0(FP), AX
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+
+wholek:
+	VMOVUPS      (R8), Z26
+	VMOVUPS      Z26, (R9)
+	VMOVUPS      64(R8), Z27
+	VMOVUPS      Z27, 64(R9)
+	ADDQ         $+128, R9
+	PREFETCHT0   255(R8)
+	PREFETCHT0   191(R8)
+	VBROADCASTSS (R10), Z28
+	VFMADD231PS  Z28, Z26, Z0
+	VFMADD231PS  Z28, Z27, Z1
+	VBROADCASTSS (R10)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z2
+	VFMADD231PS  Z28, Z27, Z3
+	VBROADCASTSS (R10)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z4
+	VFMADD231PS  Z28, Z27, Z5
+	VBROADCASTSS (R10)(SI*1), Z28
+	VFMADD231PS  Z28, Z26, Z6
+	VFMADD231PS  Z28, Z27, Z7
+	VBROADCASTSS (R10)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z8
+	VFMADD231PS  Z28, Z27, Z9
+	VBROADCASTSS (R10)(DI*1), Z28
+	VFMADD231PS  Z28, Z26, Z10
+	VFMADD231PS  Z28, Z27, Z11
+	VBROADCASTSS (R10)(SI*2), Z28
+	VFMADD231PS  Z28, Z26, Z12
+	VFMADD231PS  Z28, Z27, Z13
+	VBROADCASTSS (R12), Z28
+	VFMADD231PS  Z28, Z26, Z14
+	VFMADD231PS  Z28, Z27, Z15
+	VBROADCASTSS (R12)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z16
+	VFMADD231PS  Z28, Z27, Z17
+	VBROADCASTSS (R12)(CX*2), Z28
+	VFMADD231PS  Z28, Z26, Z18
+	VFMADD231PS  Z28, Z27, Z19
+	VBROADCASTSS (R12)(SI*1), Z28
+	VFMADD231PS  Z28, Z26, Z20
+	VFMADD231PS  Z28, Z27, Z21
+	VBROADCASTSS (R12)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z22
+	VFMADD231PS  Z28, Z27, Z23
+	VBROADCASTSS (R12)(DI*1), Z28
+	VFMADD231PS  Z28, Z26, Z24
+	VFMADD231PS  Z28, Z27, Z25
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R8
+	DECQ         R11
+	JNZ          wholek
+	MOVQ         (AX), CX
+	MOVQ         CX, DX
+	MOVQ         32(AX), BX
+	CMPQ         88(AX), $0x00
+	JE           wholestore
+	VADDPS       (DX), Z0, Z0
+	VMOVUPS      Z0, (DX)
+	VADDPS       64(DX), Z1, Z1
+	VMOVUPS      Z1, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z2, Z2
+	VMOVUPS      Z2, (DX)
+	VADDPS       64(DX), Z3, Z3
+	VMOVUPS      Z3, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z4, Z4
+	VMOVUPS      Z4, (DX)
+	VADDPS       64(DX), Z5, Z5
+	VMOVUPS      Z5, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z6, Z6
+	VMOVUPS      Z6, (DX)
+	VADDPS       64(DX), Z7, Z7
+	VMOVUPS      Z7, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z8, Z8
+	VMOVUPS      Z8, (DX)
+	VADDPS       64(DX), Z9, Z9
+	VMOVUPS      Z9, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z10, Z10
+	VMOVUPS      Z10, (DX)
+	VADDPS       64(DX), Z11, Z11
+	VMOVUPS      Z11, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z12, Z12
+	VMOVUPS      Z12, (DX)
+	VADDPS       64(DX), Z13, Z13
+	VMOVUPS      Z13, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z14, Z14
+	VMOVUPS      Z14, (DX)
+	VADDPS       64(DX), Z15, Z15
+	VMOVUPS      Z15, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z16, Z16
+	VMOVUPS      Z16, (DX)
+	VADDPS       64(DX), Z17, Z17
+	VMOVUPS      Z17, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z18, Z18
+	VMOVUPS      Z18, (DX)
+	VADDPS       64(DX), Z19, Z19
+	VMOVUPS      Z19, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z20, Z20
+	VMOVUPS      Z20, (DX)
+	VADDPS       64(DX), Z21, Z21
+	VMOVUPS      Z21, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z22, Z22
+	VMOVUPS      Z22, (DX)
+	VADDPS       64(DX), Z23, Z23
+	VMOVUPS      Z23, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z24, Z24
+	VMOVUPS      Z24, (DX)
+	VADDPS       64(DX), Z25, Z25
+	VMOVUPS      Z25, 64(DX)
+	ADDQ         BX, DX
+	JMP          wholedone
+
+wholestore:
+	MOVQ    CX, DX
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z18, (DX)
+	VMOVUPS Z19, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z20, (DX)
+	VMOVUPS Z21, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z22, (DX)
+	VMOVUPS Z23, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z24, (DX)
+	VMOVUPS Z25, 64(DX)
+	ADDQ    BX, DX
+
+wholedone:
+	VZEROUPPER
+	RET
+
+// func pack14Wide(p *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·pack14Wide(SB), NOSPLIT, $0-8
+	MOVQ   p+0(FP), AX
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+
+wholek:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      Z28, (R9)
+	VMOVUPS      64(R8), Z29
+	VMOVUPS      Z29, 64(R9)
+	ADDQ         $+128, R9
+	PREFETCHT0   255(R8)
+	PREFETCHT0   191(R8)
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z30, Z28, Z0
+	VFMADD231PS  Z30, Z29, Z1
+	VBROADCASTSS (R10)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z2
+	VFMADD231PS  Z30, Z29, Z3
+	VBROADCASTSS (R10)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z4
+	VFMADD231PS  Z30, Z29, Z5
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z30, Z28, Z6
+	VFMADD231PS  Z30, Z29, Z7
+	VBROADCASTSS (R10)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z8
+	VFMADD231PS  Z30, Z29, Z9
+	VBROADCASTSS (R10)(DI*1), Z30
+	VFMADD231PS  Z30, Z28, Z10
+	VFMADD231PS  Z30, Z29, Z11
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z30, Z28, Z12
+	VFMADD231PS  Z30, Z29, Z13
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z30, Z28, Z14
+	VFMADD231PS  Z30, Z29, Z15
+	VBROADCASTSS (R12)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z16
+	VFMADD231PS  Z30, Z29, Z17
+	VBROADCASTSS (R12)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z18
+	VFMADD231PS  Z30, Z29, Z19
+	VBROADCASTSS (R12)(SI*1), Z30
+	VFMADD231PS  Z30, Z28, Z20
+	VFMADD231PS  Z30, Z29, Z21
+	VBROADCASTSS (R12)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z22
+	VFMADD231PS  Z30, Z29, Z23
+	VBROADCASTSS (R12)(DI*1), Z30
+	VFMADD231PS  Z30, Z28, Z24
+	VFMADD231PS  Z30, Z29, Z25
+	VBROADCASTSS (R12)(SI*2), Z30
+	VFMADD231PS  Z30, Z28, Z26
+	VFMADD231PS  Z30, Z29, Z27
+	ADDQ         DX, R10
+	ADDQ         DX, R12
+	ADDQ         BX, R8
+	DECQ         R11
+	JNZ          wholek
+	MOVQ         (AX), CX
+	MOVQ         CX, DX
+	MOVQ         32(AX), BX
+	CMPQ         88(AX), $0x00
+	JE           wholestore
+	VADDPS       (DX), Z0, Z0
+	VMOVUPS      Z0, (DX)
+	VADDPS       64(DX), Z1, Z1
+	VMOVUPS      Z1, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z2, Z2
+	VMOVUPS      Z2, (DX)
+	VADDPS       64(DX), Z3, Z3
+	VMOVUPS      Z3, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z4, Z4
+	VMOVUPS      Z4, (DX)
+	VADDPS       64(DX), Z5, Z5
+	VMOVUPS      Z5, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z6, Z6
+	VMOVUPS      Z6, (DX)
+	VADDPS       64(DX), Z7, Z7
+	VMOVUPS      Z7, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z8, Z8
+	VMOVUPS      Z8, (DX)
+	VADDPS       64(DX), Z9, Z9
+	VMOVUPS      Z9, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z10, Z10
+	VMOVUPS      Z10, (DX)
+	VADDPS       64(DX), Z11, Z11
+	VMOVUPS      Z11, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z12, Z12
+	VMOVUPS      Z12, (DX)
+	VADDPS       64(DX), Z13, Z13
+	VMOVUPS      Z13, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z14, Z14
+	VMOVUPS      Z14, (DX)
+	VADDPS       64(DX), Z15, Z15
+	VMOVUPS      Z15, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z16, Z16
+	VMOVUPS      Z16, (DX)
+	VADDPS       64(DX), Z17, Z17
+	VMOVUPS      Z17, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z18, Z18
+	VMOVUPS      Z18, (DX)
+	VADDPS       64(DX), Z19, Z19
+	VMOVUPS      Z19, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z20, Z20
+	VMOVUPS      Z20, (DX)
+	VADDPS       64(DX), Z21, Z21
+	VMOVUPS      Z21, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z22, Z22
+	VMOVUPS      Z22, (DX)
+	VADDPS       64(DX), Z23, Z23
+	VMOVUPS      Z23, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z24, Z24
+	VMOVUPS      Z24, (DX)
+	VADDPS       64(DX), Z25, Z25
+	VMOVUPS      Z25, 64(DX)
+	ADDQ         BX, DX
+	VADDPS       (DX), Z26, Z26
+	VMOVUPS      Z26, (DX)
+	VADDPS       64(DX), Z27, Z27
+	VMOVUPS      Z27, 64(DX)
+	ADDQ         BX, DX
+	JMP          wholedone
+
+wholestore:
+	MOVQ    CX, DX
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z4, (DX)
+	VMOVUPS Z5, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z6, (DX)
+	VMOVUPS Z7, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z8, (DX)
+	VMOVUPS Z9, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z10, (DX)
+	VMOVUPS Z11, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z12, (DX)
+	VMOVUPS Z13, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z14, (DX)
+	VMOVUPS Z15, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z18, (DX)
+	VMOVUPS Z19, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z20, (DX)
+	VMOVUPS Z21, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z22, (DX)
+	VMOVUPS Z23, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z24, (DX)
+	VMOVUPS Z25, 64(DX)
+	ADDQ    BX, DX
+	VMOVUPS Z26, (DX)
+	VMOVUPS Z27, 64(DX)
+	ADDQ    BX, DX
 
 wholedone:
 	VZEROUPPER

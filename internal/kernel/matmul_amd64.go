@@ -12,30 +12,31 @@ import "unsafe"
 const (
 	depth     = 320    // the most of k in a pass: a panel stays in L1
 	groupCols = 128    // of the panels that are packed at a time
-	mostRows  = 6      // of a tile
-	blockRows = 32 * 6 // of A packed at a time: depth·blockRows stay in L2
+	blockRows = 32 * 6 // of A at a time: depth·blockRows stay in L2
+	tileRows  = 6      // of a packed tile of A
+	stripPad  = 32     // the most that is put between strips of A
 	shallow   = 64     // up to this k, whole rows of tiles share a call
 	panelRows = 16     // below, a panel of B is used too seldom to be packed
-	fewRows   = 48     // below, packing does not pay
-	turned    = 8 * 6  // rows of a swapped product kept before they are transposed
+	turned    = 48     // rows of a swapped product kept before they are transposed
 )
 
 // A tiling is what depends on the vectors' width.
 type tiling struct {
-	lanes     int    // of a vector
-	panelCols int    // columns of a packed panel, and of a tile of 4 … 6 rows
-	width     [7]int // columns of a whole tile of so many rows
+	lanes     int     // of a vector
+	mostRows  int     // of a tile
+	panelCols int     // columns of a packed panel, and of a tall tile
+	width     [15]int // columns of a whole tile of so many rows
 }
 
 var tilings = [...]tiling{
-	avx2:   {8, 16, [...]int{1: 32, 2: 32, 3: 24, 4: 16, 5: 16, 6: 16}},
-	avx512: {16, 64, [...]int{1: 64, 2: 64, 3: 64, 4: 64, 5: 64, 6: 64}},
+	avx2:   {8, 6, 16, [...]int{1: 32, 2: 32, 3: 24, 4: 16, 5: 16, 6: 16, 14: 0}},
+	avx512: {16, 14, 32, [...]int{1: 128, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32}},
 }
 
 // A product is one call of a tile kernel, which goes along a row of whole tiles,
 // or over one masked tile of tail vectors, and then down to the next row of
 // tiles. Strides are in bytes. The generator knows the offsets of these fields;
-// a call changes c and down.
+// a call changes a, c, down and left.
 type product struct {
 	c, a, b      *float32
 	mask         *int32 // of the tail's last vector
@@ -46,6 +47,7 @@ type product struct {
 	down         int // rows of tiles
 	aDown, cDown int // from one to the next
 	packed       *float32
+	left         int // tiles in a row of them, while it is walked
 	*tiling
 }
 
@@ -95,16 +97,55 @@ func product5Wide(p *product)
 func product6Wide(p *product)
 
 //go:noescape
-func pack4Wide(p *product)
+func product7Wide(p *product)
 
 //go:noescape
-func pack5Wide(p *product)
+func product8Wide(p *product)
 
 //go:noescape
-func pack6Wide(p *product)
+func product9Wide(p *product)
 
 //go:noescape
-func panels64(dst, src *float32, srcStride, rows, panels int)
+func product10Wide(p *product)
+
+//go:noescape
+func product11Wide(p *product)
+
+//go:noescape
+func product12Wide(p *product)
+
+//go:noescape
+func product13Wide(p *product)
+
+//go:noescape
+func product14Wide(p *product)
+
+//go:noescape
+func pack7Wide(p *product)
+
+//go:noescape
+func pack8Wide(p *product)
+
+//go:noescape
+func pack9Wide(p *product)
+
+//go:noescape
+func pack10Wide(p *product)
+
+//go:noescape
+func pack11Wide(p *product)
+
+//go:noescape
+func pack12Wide(p *product)
+
+//go:noescape
+func pack13Wide(p *product)
+
+//go:noescape
+func pack14Wide(p *product)
+
+//go:noescape
+func panels32(dst, src *float32, srcStride, rows, panels int)
 
 //go:noescape
 func transpose8(dst, src *float32, dstStride, srcStride, blocks, add int)
@@ -135,8 +176,24 @@ func (p *product) call(rows int) {
 			product4Wide(p)
 		case 5:
 			product5Wide(p)
-		default:
+		case 6:
 			product6Wide(p)
+		case 7:
+			product7Wide(p)
+		case 8:
+			product8Wide(p)
+		case 9:
+			product9Wide(p)
+		case 10:
+			product10Wide(p)
+		case 11:
+			product11Wide(p)
+		case 12:
+			product12Wide(p)
+		case 13:
+			product13Wide(p)
+		default:
+			product14Wide(p)
 		}
 		return
 	}
@@ -156,17 +213,49 @@ func (p *product) call(rows int) {
 	}
 }
 
+func (p *product) pack(rows int) {
+	if p.lanes == 16 {
+		switch rows {
+		case 7:
+			pack7Wide(p)
+		case 8:
+			pack8Wide(p)
+		case 9:
+			pack9Wide(p)
+		case 10:
+			pack10Wide(p)
+		case 11:
+			pack11Wide(p)
+		case 12:
+			pack12Wide(p)
+		case 13:
+			pack13Wide(p)
+		default:
+			pack14Wide(p)
+		}
+		return
+	}
+	switch rows {
+	case 4:
+		pack4(p)
+	case 5:
+		pack5(p)
+	default:
+		pack6(p)
+	}
+}
+
 // run computes down tiles of height rows, one below the other, and cols columns.
 func (p *product) run(height, cols, down int) {
 	p.tail, p.cDown = 0, height*p.ldc
-	c, b := p.c, p.b
+	a, b, c := p.a, p.b, p.c
 	width := p.width[height]
 	if p.tiles = cols / width; p.tiles > 0 {
 		p.down = down
 		p.call(height)
 	}
 	if w := cols - p.tiles*width; w > 0 {
-		p.c, p.b = offset(c, 4*(cols-w)), offset(b, 4*(cols-w))
+		p.a, p.b, p.c = a, offset(b, 4*(cols-w)), offset(c, 4*(cols-w))
 		p.tail, p.down = (w+p.lanes-1)/p.lanes, down
 		last := (w-1)%p.lanes + 1
 		if p.lanes == 16 {
@@ -175,15 +264,14 @@ func (p *product) run(height, cols, down int) {
 			p.mask = &tailMask[8-last]
 		}
 		p.call(height)
-		p.b = b
 	}
-	p.c = c
+	p.a, p.b, p.c = a, b, c
 }
 
 // rows computes m×cols elements by tiles of nearly equal heights. A tile's A
 // begins aTile bytes, and aRow bytes a row, behind the last one's.
 func (p *product) rows(m, cols, aRow, aTile int) {
-	height, down, taller := split(m)
+	height, down, taller := p.split(m)
 	a, c := p.a, p.c
 	if taller > 0 {
 		p.aDown = (height+1)*aRow + aTile
@@ -200,24 +288,11 @@ func (p *product) rows(m, cols, aRow, aTile int) {
 // packRows is rows for one whole panel of B as it is stored, which the first tile
 // copies to packed and the others read there.
 func (p *product) packRows(m, aRow, aTile int) {
-	height, _, taller := split(m)
+	height, _, taller := p.split(m)
 	if taller > 0 {
 		height++
 	}
-	switch {
-	case p.lanes == 16 && height == 4:
-		pack4Wide(p)
-	case p.lanes == 16 && height == 5:
-		pack5Wide(p)
-	case p.lanes == 16:
-		pack6Wide(p)
-	case height == 4:
-		pack4(p)
-	case height == 5:
-		pack5(p)
-	default:
-		pack6(p)
-	}
+	p.pack(height)
 	if m -= height; m > 0 {
 		a, b, c, ldb := p.a, p.b, p.c, p.ldb
 		p.a, p.b, p.c = offset(a, height*aRow+aTile), p.packed, offset(c, height*p.ldc)
@@ -228,8 +303,8 @@ func (p *product) packRows(m, aRow, aTile int) {
 }
 
 // split cuts m rows into tiles, the first few of them one row taller.
-func split(m int) (height, tiles, taller int) {
-	tiles = (m + mostRows - 1) / mostRows
+func (t *tiling) split(m int) (height, tiles, taller int) {
+	tiles = (m + t.mostRows - 1) / t.mostRows
 	return m / tiles, tiles, m % tiles
 }
 
@@ -248,7 +323,7 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 		p0 := s * k / passes
 		kc := (s+1)*k/passes - p0
 		switch {
-		case tb && i1-i0 >= min(fewRows, j1-j0) || !tb && kc > shallow && i1-i0 >= panelRows && j1-j0 >= t.panelCols:
+		case tb && (i1-i0)*(kc+j1-j0) >= kc*(j1-j0) || !tb && kc > shallow && i1-i0 >= panelRows && j1-j0 >= t.panelCols:
 			matMulPacked(t, c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, j1, add)
 		case tb:
 			matMulSwapped(t, c, ldc, a, lda, ta, b, ldb, p0, kc, i0, i1, j0, j1, add)
@@ -264,7 +339,7 @@ func matMulDirect(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 	ai, ap := strides(lda, ta)
 	p := product{tiling: t, ldc: 4 * ldc, ai: 4 * ai, ap: 4 * ap, ldb: 4 * ldb, k: kc, add: add}
 	width := j1 - j0
-	if i1-i0 > mostRows && kc > shallow {
+	if i1-i0 > t.mostRows && kc > shallow {
 		width = t.panelCols
 	}
 	// In blocks, because the scheduler cannot interrupt a call.
@@ -297,10 +372,14 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 		var block *float32
 		var aRow, aTile int
 		switch {
+		case ta && t.mostRows > tileRows:
+			strip := packStrips(w.block[:], a, lda, p0, kc, i, m)
+			block, aRow = &w.block[0], 4
+			p.ai, p.ap = 4, 4*strip
 		case ta:
-			packTiles(w.block[:], a, lda, p0, kc, i, m)
-			block, aTile = &w.block[0], 4*kc*mostRows
-			p.ai, p.ap = 4, 4*mostRows
+			packTiles(t, w.block[:], a, lda, p0, kc, i, m)
+			block, aTile = &w.block[0], 4*kc*tileRows
+			p.ai, p.ap = 4, 4*tileRows
 		case lda%256 == 0: // such rows share the sets of a cache
 			for r := range m {
 				copy(w.block[r*kc:][:kc], a[(i+r)*lda+p0:])
@@ -364,8 +443,8 @@ func packPanels(t *tiling, dst, b []float32, ldb int, tb bool, p, kc, j0, j1 int
 			dst = dst[kc*t.panelCols:]
 		}
 		return
-	case whole > 0 && t.panelCols == 64:
-		panels64(&dst[0], &b[p*ldb+j0], 4*ldb, kc, whole)
+	case whole > 0 && t.panelCols == 32:
+		panels32(&dst[0], &b[p*ldb+j0], 4*ldb, kc, whole)
 	case whole > 0:
 		panels16(&dst[0], &b[p*ldb+j0], 4*ldb, kc, whole)
 	}
@@ -377,12 +456,26 @@ func packPanels(t *tiling, dst, b []float32, ldb int, tb bool, p, kc, j0, j1 int
 	}
 }
 
+// packStrips lays rows [i, i+m) of op(A), A transposed, out as kc strips of m
+// numbers, and returns the distance between two. Strips do not lie a power of two
+// apart.
+func packStrips(dst, a []float32, lda, p, kc, i, m int) (strip int) {
+	strip = (m + 15) &^ 15
+	if strip%64 == 0 {
+		strip += 16
+	}
+	for r := range kc {
+		copy(dst[r*strip:], a[(p+r)*lda+i:][:m])
+	}
+	return strip
+}
+
 // packTiles lays rows [i, i+m) of op(A), A transposed, out as tiles of at most
-// mostRows of them, a tile as kc rows of mostRows. What lies above a tile's height
+// tileRows of them, a tile as kc rows of tileRows. What lies above a tile's height
 // is never read.
-func packTiles(dst, a []float32, lda, p, kc, i, m int) {
-	height, tiles, taller := split(m)
-	last := (tiles - 1) * kc * mostRows
+func packTiles(t *tiling, dst, a []float32, lda, p, kc, i, m int) {
+	height, tiles, taller := t.split(m)
+	last := (tiles - 1) * kc * tileRows
 	src := a[p*lda+i:]
 	if tiles > 1 {
 		tiles6(&dst[0], &src[0], 4*lda, kc, min(taller, tiles-1), 4*(height+1), tiles-1, 4*height)
@@ -392,7 +485,7 @@ func packTiles(dst, a []float32, lda, p, kc, i, m int) {
 		h++
 	}
 	for r := range kc {
-		copy(dst[last+r*mostRows:], src[r*lda+m-h:][:h])
+		copy(dst[last+r*tileRows:], src[r*lda+m-h:][:h])
 	}
 }
 

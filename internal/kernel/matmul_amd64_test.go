@@ -15,7 +15,7 @@ func TestProductLayout(t *testing.T) {
 		unsafe.Offsetof(p.c), unsafe.Offsetof(p.a), unsafe.Offsetof(p.b), unsafe.Offsetof(p.mask),
 		unsafe.Offsetof(p.ldc), unsafe.Offsetof(p.ai), unsafe.Offsetof(p.ap), unsafe.Offsetof(p.ldb),
 		unsafe.Offsetof(p.k), unsafe.Offsetof(p.tiles), unsafe.Offsetof(p.tail), unsafe.Offsetof(p.add),
-		unsafe.Offsetof(p.down), unsafe.Offsetof(p.aDown), unsafe.Offsetof(p.cDown), unsafe.Offsetof(p.packed),
+		unsafe.Offsetof(p.down), unsafe.Offsetof(p.aDown), unsafe.Offsetof(p.cDown), unsafe.Offsetof(p.packed), unsafe.Offsetof(p.left),
 	} {
 		if want := uintptr(8 * i); at != want {
 			t.Errorf("field %d lies at %d, want %d", i, at, want)

@@ -12,7 +12,7 @@ import (
 // none.
 type workspace struct {
 	busy   atomic.Bool
-	block  [depth * blockRows]float32
+	block  [depth * (blockRows + stripPad)]float32
 	panels [depth * groupCols]float32
 }
 

@@ -12,7 +12,7 @@ import (
 func moves() {
 	transpose8()
 	panelsOf(16)
-	panelsOf(64)
+	panelsOf(32)
 	tiles6()
 }
 

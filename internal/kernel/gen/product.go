@@ -16,20 +16,22 @@ const (
 	offTail, offAdd           = 80, 88
 	offDown, offADown         = 96, 104
 	offCDown, offPacked       = 112, 120
+	offLeft                   = 128
 )
 
 // A width is what a family's vectors are. vecs is the most of them that a tile of
 // so many rows has: enough sums to hide the latency of the multiply-add, few
-// enough for the registers.
+// enough for the registers. packs is the lowest tile that packs.
 type width struct {
 	suffix string
 	bytes  int
 	vecs   []int
+	packs  int
 }
 
 var (
-	avx2   = width{"", 32, []int{1: 4, 2: 4, 3: 3, 4: 2, 5: 2, 6: 2}}
-	avx512 = width{"Wide", 64, []int{1: 4, 2: 4, 3: 4, 4: 4, 5: 4, 6: 4}}
+	avx2   = width{"", 32, []int{1: 4, 2: 4, 3: 3, 4: 2, 5: 2, 6: 2}, 4}
+	avx512 = width{"Wide", 64, []int{1: 8, 2: 6, 3: 4, 4: 4, 5: 4, 6: 4, 7: 2, 8: 2, 9: 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2}, 7}
 )
 
 func (w width) vector() vec {
@@ -85,99 +87,102 @@ func (w width) store(v vec, mask reg.Register, m op.Mem) {
 	}
 }
 
-// products writes product1 … product6: tiles of 1 … 6 rows of C, one below the
+// products writes product1 and so on: tiles of so many rows of C, one below the
 // other, each walked along whole tiles of columns or once over a masked tail.
 func (w width) products() {
 	for rows := 1; rows < len(w.vecs); rows++ {
 		name := fmt.Sprintf("product%d%s", rows, w.suffix)
 		avo.TEXT(name, avo.NOSPLIT, "func(p *byte)")
 		avo.Doc(fmt.Sprintf("%s computes tiles of %d rows.", name, rows))
-		p := avo.Load(avo.Param("p"), avo.GP64())
-		field := func(off int) reg.GPVirtual {
-			r := avo.GP64()
-			avo.MOVQ(op.Mem{Base: p, Disp: off}, r)
-			return r
-		}
-		t := tile{width: w, rows: rows, c: field(offC), ldc: field(offLdc), a: field(offA), ai: field(offAi),
-			ap: field(offAp), b: field(offB), ldb: field(offLdb), k: field(offK), p: p}
-		t.a3 = avo.GP64()
-		if rows > 3 {
-			avo.LEAQ(op.Mem{Base: t.ai, Index: t.ai, Scale: 2}, t.a3)
-			avo.ADDQ(t.a, t.a3)
-		}
+		t := w.tile(rows)
+		t.c, t.b = avo.GP64(), avo.GP64()
 		for v := 1; v <= w.vecs[rows]; v++ {
-			avo.CMPQ(op.Mem{Base: p, Disp: offTail}, op.I32(int32(v)))
+			avo.CMPQ(op.Mem{Base: t.p, Disp: offTail}, op.I32(int32(v)))
 			avo.JE(op.LabelRef(fmt.Sprintf("tail%d", v)))
 		}
 		avo.Label("down")
-		avo.MOVQ(op.Mem{Base: p, Disp: offB}, t.b)
-		avo.MOVQ(op.Mem{Base: p, Disp: offC}, t.c)
-		tiles := field(offTiles)
+		t.field(offB, t.b)
+		t.field(offC, t.c)
+		left := avo.GP64()
+		t.field(offTiles, left)
+		avo.MOVQ(left, op.Mem{Base: t.p, Disp: offLeft})
 		avo.Label("next")
 		t.body("full", w.vecs[rows], false)
 		avo.ADDQ(op.I32(int32(w.bytes*w.vecs[rows])), t.b)
 		avo.ADDQ(op.I32(int32(w.bytes*w.vecs[rows])), t.c)
-		avo.DECQ(tiles)
+		avo.DECQ(op.Mem{Base: t.p, Disp: offLeft})
 		avo.JNZ(op.LabelRef("next"))
 		t.down("down")
 		for v := 1; v <= w.vecs[rows]; v++ {
 			avo.Label(fmt.Sprintf("tail%d", v))
-			avo.MOVQ(op.Mem{Base: p, Disp: offC}, t.c)
+			t.field(offB, t.b)
+			t.field(offC, t.c)
 			t.body(fmt.Sprintf("masked%d", v), v, true)
 			t.down(fmt.Sprintf("tail%d", v))
 		}
 	}
 }
 
-// packings writes pack4 … pack6: a product's first tile of whole vectors, which
+// packings writes what begins a product: a first tile of whole vectors, which
 // copies its columns of B to a panel by the way.
 func (w width) packings() {
-	for rows := 4; rows < len(w.vecs); rows++ {
+	for rows := w.packs; rows < len(w.vecs); rows++ {
 		name := fmt.Sprintf("pack%d%s", rows, w.suffix)
 		avo.TEXT(name, avo.NOSPLIT, "func(p *byte)")
 		avo.Doc(fmt.Sprintf("%s computes a tile of %d rows and packs its columns of B.", name, rows))
-		p := avo.Load(avo.Param("p"), avo.GP64())
-		field := func(off int) reg.GPVirtual {
-			r := avo.GP64()
-			avo.MOVQ(op.Mem{Base: p, Disp: off}, r)
-			return r
-		}
-		t := tile{width: w, rows: rows, p: p, a: field(offA), ai: field(offAi), ap: field(offAp), b: field(offB),
-			ldb: field(offLdb), k: field(offK), a3: avo.GP64(), packed: field(offPacked)}
-		avo.LEAQ(op.Mem{Base: t.ai, Index: t.ai, Scale: 2}, t.a3)
-		avo.ADDQ(t.a, t.a3)
+		t := w.tile(rows)
+		t.b, t.packed = avo.GP64(), avo.GP64()
+		t.field(offB, t.b)
+		t.field(offPacked, t.packed)
 		t.sum("whole", w.vecs[rows], false)
-		t.c, t.ldc = field(offC), field(offLdc)
+		t.c = avo.GP64()
+		t.field(offC, t.c)
 		t.put("whole", false)
 		avo.VZEROUPPER()
 		avo.RET()
 	}
 }
 
-// A tile is the registers that stay over the columns of a row of tiles.
+// A tile is the registers that stay over the columns of a row of tiles: there
+// are not many, so that A and k are read anew for every tile.
 type tile struct {
 	width
-	rows        int
-	p           reg.Register
-	c, a, a3, b reg.GPVirtual
-	ldc, ai, ap reg.GPVirtual
-	ldb, k      reg.GPVirtual
-	packed      reg.Register // where B's rows are copied to, or nil
-	sums        [][]vec
+	rows         int
+	p            reg.Register
+	c, b         reg.GPVirtual
+	ai, ai3, ai5 reg.GPVirtual // A's row, times one, three and five
+	ap, ldb      reg.GPVirtual
+	packed       reg.GPVirtual // where B's rows are copied to, or nil
+	sums         [][]vec
 }
 
-// down goes on with the tile below, if there is one. The field c must never point
-// beyond the matrix: the collector looks at it.
-func (t tile) down(label string) {
+func (w width) tile(rows int) *tile {
+	t := &tile{width: w, rows: rows, p: avo.Load(avo.Param("p"), avo.GP64()), ai: avo.GP64(), ap: avo.GP64(), ldb: avo.GP64()}
+	t.field(offAi, t.ai)
+	t.field(offAp, t.ap)
+	t.field(offLdb, t.ldb)
+	if rows > 3 {
+		t.ai3 = avo.GP64()
+		avo.LEAQ(op.Mem{Base: t.ai, Index: t.ai, Scale: 2}, t.ai3)
+	}
+	if rows > 5 {
+		t.ai5 = avo.GP64()
+		avo.LEAQ(op.Mem{Base: t.ai, Index: t.ai, Scale: 4}, t.ai5)
+	}
+	return t
+}
+
+func (t *tile) field(off int, r reg.Register) { avo.MOVQ(op.Mem{Base: t.p, Disp: off}, r) }
+
+// down goes on with the tile below, if there is one. The fields a and c must
+// never point beyond the matrices: the collector looks at them.
+func (t *tile) down(label string) {
 	avo.DECQ(op.Mem{Base: t.p, Disp: offDown})
 	avo.JZ(op.LabelRef(label + "end"))
 	step := avo.GP64()
-	avo.MOVQ(op.Mem{Base: t.p, Disp: offADown}, step)
-	avo.ADDQ(step, t.a)
-	if t.rows > 3 {
-		avo.ADDQ(step, t.a3)
-	}
-	avo.MOVQ(op.Mem{Base: t.p, Disp: offCDown}, step)
+	t.field(offADown, step)
+	avo.ADDQ(step, op.Mem{Base: t.p, Disp: offA})
+	t.field(offCDown, step)
 	avo.ADDQ(step, op.Mem{Base: t.p, Disp: offC})
 	avo.JMP(op.LabelRef(label))
 	avo.Label(label + "end")
@@ -187,22 +192,25 @@ func (t tile) down(label string) {
 
 // body is one tile of n vectors, the last masked: the sum over k, then its store
 // to C or its addition to C.
-func (t tile) body(name string, n int, masked bool) {
-	u := t
-	u.a, u.a3, u.b, u.k = avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64()
-	avo.MOVQ(t.a, u.a)
-	if t.rows > 3 {
-		avo.MOVQ(t.a3, u.a3)
-	}
+func (t *tile) body(name string, n int, masked bool) {
+	u := *t
+	u.b = avo.GP64()
 	avo.MOVQ(t.b, u.b)
-	avo.MOVQ(t.k, u.k)
 	u.sum(name, n, masked)
 	u.put(name, masked)
 }
 
-// sum runs over k; it spends a, b and k.
+// sum runs over k; it spends b.
 func (t *tile) sum(name string, n int, masked bool) {
-	a, a3, b, k := t.a, t.a3, t.b, t.k
+	a, k := avo.GP64(), avo.GP64()
+	t.field(offA, a)
+	t.field(offK, k)
+	var a7 reg.GPVirtual
+	if t.rows > 7 {
+		a7 = avo.GP64()
+		avo.LEAQ(op.Mem{Base: a, Index: t.ai3, Scale: 2}, a7)
+		avo.ADDQ(t.ai, a7)
+	}
 	t.sums = make([][]vec, t.rows)
 	for r := range t.sums {
 		for range n {
@@ -211,11 +219,18 @@ func (t *tile) sum(name string, n int, masked bool) {
 	}
 	at := func(r int) op.Mem {
 		base := a
-		if r >= 3 {
-			base, r = a3, r-3
+		if r >= 7 {
+			base, r = a7, r-7
 		}
-		if r == 0 {
+		switch r {
+		case 0:
 			return op.Mem{Base: base}
+		case 3:
+			return op.Mem{Base: base, Index: t.ai3, Scale: 1}
+		case 5:
+			return op.Mem{Base: base, Index: t.ai5, Scale: 1}
+		case 6:
+			return op.Mem{Base: base, Index: t.ai3, Scale: 2}
 		}
 		return op.Mem{Base: base, Index: t.ai, Scale: uint8(r)}
 	}
@@ -228,7 +243,7 @@ func (t *tile) sum(name string, n int, masked bool) {
 			// Loaded anew, so that a broadcast may have its register.
 			mask = t.mask(t.p)
 		}
-		t.load(op.Mem{Base: b, Disp: t.bytes * v}, mask, row[v])
+		t.load(op.Mem{Base: t.b, Disp: t.bytes * v}, mask, row[v])
 		if t.packed != nil {
 			avo.VMOVUPS(row[v], op.Mem{Base: t.packed, Disp: t.bytes * v})
 		}
@@ -240,7 +255,7 @@ func (t *tile) sum(name string, n int, masked bool) {
 		// The last byte of the next tile of columns: its line comes while this
 		// one is multiplied.
 		for at := t.bytes*2*n - 1; at > t.bytes*n; at -= 64 {
-			avo.PREFETCHT0(op.Mem{Base: b, Disp: at})
+			avo.PREFETCHT0(op.Mem{Base: t.b, Disp: at})
 		}
 	}
 	for r := range t.sums {
@@ -251,10 +266,10 @@ func (t *tile) sum(name string, n int, masked bool) {
 		}
 	}
 	avo.ADDQ(t.ap, a)
-	if t.rows > 3 {
-		avo.ADDQ(t.ap, a3)
+	if t.rows > 7 {
+		avo.ADDQ(t.ap, a7)
 	}
-	avo.ADDQ(t.ldb, b)
+	avo.ADDQ(t.ldb, t.b)
 	avo.DECQ(k)
 	avo.JNZ(op.LabelRef(name + "k"))
 }
@@ -266,8 +281,9 @@ func (t *tile) put(name string, masked bool) {
 	if masked {
 		last = t.mask(t.p)
 	}
-	c := avo.GP64()
+	c, ldc := avo.GP64(), avo.GP64()
 	avo.MOVQ(t.c, c)
+	t.field(offLdc, ldc)
 	avo.CMPQ(op.Mem{Base: t.p, Disp: offAdd}, op.Imm(0))
 	avo.JE(op.LabelRef(name + "store"))
 	for _, add := range []bool{true, false} {
@@ -292,7 +308,7 @@ func (t *tile) put(name string, masked bool) {
 				}
 				t.store(s, mask, m)
 			}
-			avo.ADDQ(t.ldc, c)
+			avo.ADDQ(ldc, c)
 		}
 		if add {
 			avo.JMP(op.LabelRef(name + "done"))
