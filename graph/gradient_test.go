@@ -101,8 +101,13 @@ var gradcases = map[string][]gradcase{
 	"broadcast": of1(func(x graph.Node) graph.Node { return x.BroadcastTo(2, 3, 2) }, spread(-1, 1), spread(-1, 1, 3, 1), spread(-1, 1, 2, 1, 2)),
 	"transpose": append(of1(func(x graph.Node) graph.Node { return x.Transpose() }, spread(-1, 1, 2, 3), spread(-1, 1, 2)),
 		of1(func(x graph.Node) graph.Node { return x.Transpose(2, 0, 1) }, spread(-1, 1, 2, 3, 2))...),
-	"slice": append(of1(func(x graph.Node) graph.Node { return x.Slice(0, 1, 3) }, spread(-1, 1, 4), spread(-1, 1, 3, 2)),
+	"slice": append(append(of1(func(x graph.Node) graph.Node { return x.Slice(0, 1, 3) }, spread(-1, 1, 4), spread(-1, 1, 3, 2)),
 		of1(func(x graph.Node) graph.Node { return x.Slice(-1, 0, 1) }, spread(-1, 1, 2, 3))...),
+		// Side by side, with gaps, overlapping, on another axis, and x itself.
+		of1(func(x graph.Node) graph.Node {
+			n := x.Dim(0)
+			return graph.Concat(0, x.Slice(0, 1, 2), x.Slice(0, 3, 5).Square(), x.Slice(0, 2, 4), x.Slice(0, 0, n-1), x.Slice(0, 4, n), x).Sum(0).Add(x.Slice(1, 0, 2).Sum())
+		}, spread(-1, 1, 6, 2), spread(-1, 1, 5, 3))...),
 	"pad": append(of1(func(x graph.Node) graph.Node { return x.Pad(0, 1, 2) }, spread(-1, 1, 2), spread(-1, 1, 2, 2)),
 		of1(func(x graph.Node) graph.Node { return x.Pad(-1, 0, 1) }, spread(-1, 1, 2, 2))...),
 	"concat": {

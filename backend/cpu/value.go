@@ -1,6 +1,9 @@
 package cpu
 
 import (
+	"slices"
+	"sort"
+
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/tensor"
 )
@@ -51,26 +54,25 @@ func layout[T float](values []*value[T], float tensor.DType) int {
 	}
 	sortStable(order, func(a, b *value[T]) bool { return size(a) > size(b) })
 	total := 0
-	for i, v := range order {
-		n := size(v)
-		var taken []span
-		for _, w := range order[:i] {
-			if w.first <= v.last && v.first <= w.last {
-				taken = append(taken, span{w.offset, w.offset + size(w)})
+	placed := make([]stretch, 0, len(order)) // by where they begin
+	for _, v := range order {
+		n, at := size(v), 0
+		for _, w := range placed {
+			if w.first > v.last || v.first > w.last {
+				continue
 			}
-		}
-		sortStable(taken, func(a, b span) bool { return a.lo < b.lo })
-		at := 0
-		for _, s := range taken {
-			if s.lo-at >= n {
+			if w.lo-at >= n {
 				break
 			}
-			at = max(at, s.hi)
+			at = max(at, w.hi)
 		}
 		v.offset = at
 		total = max(total, at+n)
+		k := sort.Search(len(placed), func(i int) bool { return placed[i].lo > at })
+		placed = slices.Insert(placed, k, stretch{v.first, v.last, at, at + n})
 	}
 	return total
 }
 
-type span struct{ lo, hi int }
+// A stretch of the arena is taken from one instruction to another.
+type stretch struct{ first, last, lo, hi int }

@@ -1,0 +1,94 @@
+package nn
+
+import (
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/spec"
+)
+
+func init() {
+	Layers.Register("bidirectional", Bidirectional{}, spec.Doc("a recurrent layer both ways along sequences"))
+}
+
+// A Recurrent is a layer that goes along sequences (N, steps, …) and can go the
+// other way.
+type Recurrent interface {
+	Layer
+	Reversed() Layer
+	ReturnsSequences() bool
+}
+
+// Bidirectional is a recurrent layer and the same, with weights of its own, that
+// goes the other way (Schuster and Paliwal, "Bidirectional Recurrent Neural
+// Networks", IEEE Transactions on Signal Processing, 1997). Where the layer gives
+// whole sequences, those of the second are turned around, so that steps meet. Both
+// results are joined: side by side, (N, …, 2·units), or as their sum, product or
+// mean. The two are called forward_ and backward_ and the layer's name or kind.
+type Bidirectional struct {
+	Layer    Layer  `spec:"layer,required,scalar" doc:"the recurrent layer"`
+	Backward Layer  `spec:"backward_layer" doc:"the layer that goes the other way, the same without"`
+	Merge    string `spec:"merge_mode" default:"concat" doc:"how the results are joined: concat, sum, mul or ave"`
+	Name     string `spec:"name" doc:"name of the layer"`
+}
+
+// Validate refuses layers that are not recurrent and merges that are none.
+func (l Bidirectional) Validate() error {
+	a, ok := l.Layer.(Recurrent)
+	if !ok {
+		return spec.Field("layer", "want a recurrent layer: simple_rnn, lstm or gru")
+	}
+	if l.Backward != nil {
+		b, ok := l.Backward.(Recurrent)
+		if !ok || a.ReturnsSequences() != b.ReturnsSequences() {
+			return spec.Field("backward_layer", "want a recurrent layer that returns what the other does")
+		}
+	}
+	switch l.Merge {
+	case "", "concat", "sum", "mul", "ave":
+		return nil
+	}
+	return spec.Field("merge_mode", "want concat, sum, mul or ave, got %q", l.Merge)
+}
+
+// Apply applies both and joins their results.
+func (l Bidirectional) Apply(s *Scope, x graph.Node) graph.Node {
+	if !check(s, l.Validate()) || !x.Valid() {
+		return graph.Node{}
+	}
+	forward := l.Layer.(Recurrent) // was checked
+	back := l.Backward
+	if back == nil {
+		back = forward.Reversed()
+	}
+	name := func(l Layer) string {
+		if n := NameOf(l); n != "" {
+			return n
+		}
+		return KindOf(l)
+	}
+	a := s.Sub("forward_"+name(forward), forward, x)
+	b := s.Sub("backward_"+name(back), back, x)
+	if !a.Valid() || !b.Valid() {
+		return graph.Node{}
+	}
+	if forward.ReturnsSequences() {
+		b = turned(b)
+	}
+	switch l.Merge {
+	case "sum":
+		return a.Add(b)
+	case "mul":
+		return a.Mul(b)
+	case "ave":
+		return a.Add(b).Scale(0.5)
+	}
+	return graph.Concat(-1, a, b)
+}
+
+// turned is a sequence (N, steps, …) from its end to its beginning.
+func turned(x graph.Node) graph.Node {
+	var steps []graph.Node
+	for t := x.Dim(1); t > 0; t-- {
+		steps = append(steps, x.Slice(1, t-1, t))
+	}
+	return graph.Concat(1, steps...)
+}

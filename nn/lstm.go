@@ -1,0 +1,102 @@
+package nn
+
+import (
+	"github.com/nadir-ml/nadir/act"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/initial"
+	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/regular"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+func init() {
+	Layers.Register("lstm", LSTM{}, spec.Doc("long short-term memory"))
+}
+
+// LSTM is long short-term memory (Hochreiter and Schmidhuber, Neural Computation,
+// 1997; Gers, Schmidhuber and Cummins, "Learning to Forget", 2000): x (N, steps,
+// in), kernel (in, 4·units), recurrent_kernel (units, 4·units), bias (4·units), the
+// gates in the order i, f, c, o. From h₀ = c₀ = 0, with z = xₜ·kernel +
+// hₜ₋₁·recurrent_kernel + bias and σ the recurrent activation,
+//
+//	cₜ = σ(z_f)·cₜ₋₁ + σ(z_i)·act(z_c)    hₜ = σ(z_o)·act(cₜ)
+//
+// The result is as of [SimpleRNN]. The bias of the forget gate begins at 1
+// (Jozefowicz, Zaremba and Sutskever, ICML 2015). Keras 1 and early Keras 2 have
+// hard_sigmoid with slope 0.2 as the recurrent activation.
+type LSTM struct {
+	Units            int            `spec:"units,required" doc:"width of the state and of the output"`
+	Act              act.Activation `spec:"activation" default:"tanh" doc:"activation of the state"`
+	RecurrentAct     act.Activation `spec:"recurrent_activation" default:"sigmoid" doc:"activation of the gates"`
+	Init             param.Init     `spec:"kernel_initializer" default:"glorot_uniform" doc:"initializer of the kernel"`
+	RecurrentInit    param.Init     `spec:"recurrent_initializer" default:"orthogonal" doc:"initializer of the recurrent kernel"`
+	BiasInit         param.Init     `spec:"bias_initializer" doc:"initializer of the bias, zeros without"`
+	NoBias           bool           `spec:"use_bias,not" doc:"add a bias"`
+	NoForgetBias     bool           `spec:"unit_forget_bias,not" doc:"begin with a bias of 1 at the forget gate"`
+	Dropout          float64        `spec:"dropout" default:"0" doc:"share of the inputs that is dropped, the same at all steps"`
+	RecurrentDropout float64        `spec:"recurrent_dropout" default:"0" doc:"share of the state that is dropped, the same at all steps"`
+	Sequences        bool           `spec:"return_sequences" default:"false" doc:"give the output of every step, not of the last alone"`
+	Backwards        bool           `spec:"go_backwards" default:"false" doc:"begin at the last step"`
+
+	Regularizer          regular.Regularizer `spec:"kernel_regularizer" doc:"penalty on the kernel, none without"`
+	RecurrentRegularizer regular.Regularizer `spec:"recurrent_regularizer" doc:"penalty on the recurrent kernel, none without"`
+	BiasRegularizer      regular.Regularizer `spec:"bias_regularizer" doc:"penalty on the bias, none without"`
+	Constraint           regular.Constraint  `spec:"kernel_constraint" doc:"what the kernel must be after each step of training, anything without"`
+	RecurrentConstraint  regular.Constraint  `spec:"recurrent_constraint" doc:"what the recurrent kernel must be after each step of training, anything without"`
+
+	Name string `spec:"name" doc:"name of the layer"`
+}
+
+func (l LSTM) cell() *cell {
+	c := &cell{
+		units: l.Units, gates: 4, act: orAct(l.Act, act.Tanh{}), gate: orAct(l.RecurrentAct, act.Sigmoid{}),
+		init: l.Init, recurrentInit: l.RecurrentInit, biasInit: l.BiasInit,
+		r: l.Regularizer, recurrentR: l.RecurrentRegularizer, biasR: l.BiasRegularizer, c: l.Constraint, recurrentC: l.RecurrentConstraint,
+		dropout: l.Dropout, recurrentDropout: l.RecurrentDropout, sequences: l.Sequences, backwards: l.Backwards,
+	}
+	if !l.NoBias {
+		c.biasShape = tensor.Shape{4 * l.Units}
+	}
+	if !l.NoForgetBias {
+		c.biasInit = forgetBias{orInit(l.BiasInit, initial.Zeros{}), l.Units}
+	}
+	return c
+}
+
+// Validate refuses a width below 1 and shares outside [0, 1).
+func (l LSTM) Validate() error { return l.cell().validate() }
+
+// KernelInit is the initializer in force.
+func (l LSTM) KernelInit() param.Init { return orInit(l.Init, initial.GlorotUniform) }
+
+// Reversed is the layer that goes over the steps the other way.
+func (l LSTM) Reversed() Layer { l.Backwards = !l.Backwards; return l }
+
+// ReturnsSequences reports whether the result has steps.
+func (l LSTM) ReturnsSequences() bool { return l.Sequences }
+
+// Apply declares the weights and unrolls the steps.
+func (l LSTM) Apply(s *Scope, x graph.Node) graph.Node {
+	c := l.cell()
+	return c.run(s, x, 2, addedBias, func(xw, h graph.Node, state []graph.Node, w weights) []graph.Node {
+		z := xw.Add(h.MatMul(w.recurrent)) // (N, 4·units)
+		keep := c.gate.Apply(s, c.part(z, 1)).Mul(state[1])
+		next := keep.Add(c.gate.Apply(s, c.part(z, 0)).Mul(c.act.Apply(s, c.part(z, 2))))
+		return []graph.Node{c.gate.Apply(s, c.part(z, 3)).Mul(c.act.Apply(s, next)), next} // (N, units) each
+	})
+}
+
+// forgetBias fills a bias of four gates and sets that of the second to 1.
+type forgetBias struct {
+	param.Init
+	units int
+}
+
+// Fill fills and sets.
+func (f forgetBias) Fill(dst *tensor.Tensor, r param.Rand) {
+	f.Init.Fill(dst, r)
+	for i := f.units; i < 2*f.units; i++ {
+		dst.SetFlat(i, 1)
+	}
+}

@@ -1,0 +1,133 @@
+package nn
+
+import (
+	"github.com/nadir-ml/nadir/act"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/initial"
+	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/regular"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// mostSteps is the longest sequence that is unrolled: what is longer takes
+// minutes to compile.
+const mostSteps = 4096
+
+// cell is what the recurrent layers have in common. Their fields say the rest.
+type cell struct {
+	units, gates              int
+	act, gate                 act.Activation
+	init, recurrentInit       param.Init
+	biasInit                  param.Init
+	biasShape                 tensor.Shape // nil without a bias
+	r, recurrentR, biasR      regular.Regularizer
+	c, recurrentC             regular.Constraint
+	dropout, recurrentDropout float64
+	sequences, backwards      bool
+}
+
+// orAct is an activation, or the one that stands where none is said.
+func orAct(a, otherwise act.Activation) act.Activation {
+	if a == nil {
+		return otherwise
+	}
+	return a
+}
+
+func (c *cell) validate() error {
+	if err := positive("units", c.units); err != nil {
+		return err
+	}
+	for key, a := range map[string]act.Activation{"activation": c.act, "recurrent_activation": c.gate} {
+		if _, ok := a.(act.PReLU); ok {
+			return spec.Field(key, "prelu learns a slope for each unit, which recurrent layers have no place for; want one that learns nothing")
+		}
+	}
+	if err := fraction("dropout", c.dropout); err != nil {
+		return err
+	}
+	return fraction("recurrent_dropout", c.recurrentDropout)
+}
+
+// weights are what a cell has learned: kernel (in, gates·units), recurrent
+// (units, gates·units), bias, which may be invalid.
+type weights struct{ kernel, recurrent, bias graph.Node }
+
+// run declares the weights and unrolls the cell over the steps of x (N, steps,
+// in). project makes of a step's input, times the kernel, whatever of the bias
+// goes with it; step makes of that (N, gates·units) and the state the next state.
+// The first part of the state is the output; h is that as the recurrent kernel
+// sees it, with dropout. States begin at 0.
+func (c *cell) run(s *Scope, x graph.Node, states int, project func(xw graph.Node, w weights) graph.Node, step func(xw, h graph.Node, state []graph.Node, w weights) []graph.Node) graph.Node {
+	if !check(s, c.validate()) || !x.Valid() {
+		return graph.Node{}
+	}
+	x = x.ToFloat()
+	if x.Rank() != 3 {
+		return s.B.Misfit("wants sequences (N, steps, features), got %v", x.Type())
+	}
+	n, steps, in := x.Dim(0), x.Dim(1), x.Dim(2)
+	if steps < 1 || steps > mostSteps {
+		return s.B.Misfit("wants sequences of 1 to %d steps, got %d; cut longer ones", mostSteps, steps)
+	}
+	var w weights
+	w.kernel = s.Weight("kernel", orInit(c.init, initial.GlorotUniform), in, c.gates*c.units)
+	s.Constrain(w.kernel, c.c)
+	penalize(s, c.r, w.kernel)
+	w.recurrent = s.Weight("recurrent_kernel", orInit(c.recurrentInit, initial.Orthogonal{}), c.units, c.gates*c.units)
+	s.Constrain(w.recurrent, c.recurrentC)
+	penalize(s, c.recurrentR, w.recurrent)
+	if c.biasShape != nil {
+		w.bias = s.Weight("bias", orInit(c.biasInit, initial.Zeros{}), c.biasShape...)
+		penalize(s, c.biasR, w.bias)
+	}
+	x = x.Transpose(1, 0, 2) // (steps, N, in): a step is one stretch of memory
+	if c.dropout > 0 && s.Training() {
+		// One mask for all steps (Gal and Ghahramani, NIPS 2016).
+		x = Dropout{Rate: c.dropout}.masked(x, s.B.Uniform(n, in))
+	}
+	var keep graph.Node
+	if c.recurrentDropout > 0 && s.Training() {
+		keep = s.B.Uniform(n, c.units)
+	}
+	xw := x.Reshape(steps*n, in).MatMul(w.kernel) // (steps·N, gates·units)
+	if xw = project(xw, w); !xw.Valid() {
+		return xw
+	}
+	state := make([]graph.Node, states)
+	for i := range state {
+		state[i] = s.B.Full(0, n, c.units)
+	}
+	var outs []graph.Node
+	for t := range steps {
+		if c.backwards {
+			t = steps - 1 - t
+		}
+		h := state[0]
+		if keep.Valid() {
+			h = Dropout{Rate: c.recurrentDropout}.masked(h, keep)
+		}
+		state = step(xw.Slice(0, t*n, (t+1)*n), h, state, w)
+		if !state[0].Valid() {
+			return graph.Node{}
+		}
+		outs = append(outs, state[0])
+	}
+	if !c.sequences {
+		return state[0] // (N, units)
+	}
+	return graph.Concat(0, outs...).Reshape(steps, n, c.units).Transpose(1, 0, 2) // (N, steps, units)
+}
+
+func orInit(i, otherwise param.Init) param.Init {
+	if i == nil {
+		return otherwise
+	}
+	return i
+}
+
+// part is gate i of x (N, gates·units).
+func (c *cell) part(x graph.Node, i int) graph.Node {
+	return x.Slice(-1, i*c.units, (i+1)*c.units)
+}
