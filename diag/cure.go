@@ -28,8 +28,7 @@ func (r *Report) advise(ctx context.Context, n *train.Net) error {
 	case Healthy:
 		r.Cure = r.drift()
 	case Symmetric:
-		r.Cure = fmt.Sprintf("The units of %s begin equal, get equal gradients and so stay equal: draw the kernels at random, such as kernel_initializer: he_normal. Biases may begin at 0.",
-			r.names(func(l Layer) bool { return l.Symmetric }))
+		r.Cure = beginEqual(r.names(func(l Layer) bool { return l.Symmetric }))
 	case DeadUnits:
 		r.Cure = fmt.Sprintf("Units of %s are 0 for every example and get no gradient: begin the biases at 0, lower the learning rate, or use an activation with a slope below 0, such as leaky_relu or elu.",
 			r.names(func(l Layer) bool { return l.Dead >= manyDead(l.units) }))
@@ -43,6 +42,11 @@ func (r *Report) advise(ctx context.Context, n *train.Net) error {
 		r.Cure, err = r.saturated(ctx, bad, known)
 	}
 	return err
+}
+
+// beginEqual says what comes of kernels that are not drawn at random.
+func beginEqual(layers string) string {
+	return fmt.Sprintf("The units of %s begin equal, get equal gradients and so stay equal: draw the kernels at random, such as kernel_initializer: he_normal. Biases may begin at 0.", layers)
 }
 
 // drift says what a healthy net does to the gradient.

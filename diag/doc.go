@@ -6,7 +6,8 @@
 // dead, the singular values of its Jacobian and how far the first step moves its
 // weights. From both directions of the flow it derives verdicts and names a
 // cure. [Mismatches] finds the layers whose initializer does not go with their
-// activation, and measures what that does. [Watch] is a hook that measures
+// activation, and measures what that does; [Check] says that, and what else can
+// be said before the first step. [Watch] is a hook that measures
 // during training. [LSUV] scales fresh weights by what a batch of data shows.
 //
 // The quantities are those of Glorot and Bengio, "Understanding the difficulty

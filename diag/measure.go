@@ -148,6 +148,7 @@ func copied(s *param.Set, float tensor.DType) (*param.Set, error) {
 type measurement struct {
 	b      *graph.Builder
 	probes []*probe
+	layers []param.Applied
 	rows   int
 	loss   graph.Node
 	noise  bool
@@ -178,7 +179,7 @@ func trace(n *train.Net, set *param.Set, rows int, withData bool, seed uint64) *
 	if b.Err() != nil {
 		return m
 	}
-	m.probes = probes(s, from)
+	m.probes, m.layers = probes(s, from), s.Layers()
 	for i, y := range ys {
 		term := y.ToFloat().Mul(b.Normal(y.Shape()...)).Sum()
 		if withData && targets[i] >= 0 {

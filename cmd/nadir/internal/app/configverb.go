@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -53,7 +54,7 @@ where the schedule moves it, in the terminal and to an SVG file.`,
 			case cmd.Flags().Changed("svg"):
 				return usage("--svg goes with --plot schedule")
 			case !keys:
-				return c.config(file, words)
+				return c.config(cmd.Context(), file, words)
 			case file != "" || len(words) > 0:
 				return usage("--keys lists all keys and takes no others")
 			}
@@ -67,13 +68,18 @@ where the schedule moves it, in the terminal and to an SVG file.`,
 	return cmd
 }
 
-func (c *command) config(file string, keys []string) error {
+func (c *command) config(ctx context.Context, file string, keys []string) error {
 	cfg, err := c.load(file, os.Environ(), keys)
 	if err != nil {
 		return err
 	}
 	if err := decodes(cfg); err != nil {
 		return err
+	}
+	if a, err := c.described(ctx, "", cfg); err == nil {
+		if err := c.remarkWritten(ctx, a.model, a.inputs, cfg); err != nil {
+			return err
+		}
 	}
 	if c.json {
 		return c.printJSON(object{{"config", cfg.Tree}, {"origin", config.Origins(cfg.Tree)}})

@@ -4,7 +4,11 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
+	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/diag"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/train"
 )
 
 // lsuvRows are the rows that init=lsuv looks at.
@@ -13,8 +17,11 @@ const lsuvRows = 512
 // initialize does to the first weights what the configuration asks for beyond
 // their initializers. drawn says that they are fresh.
 func (s *session) initialize(ctx context.Context, drawn bool) error {
-	if !drawn || s.cfg.Init != "lsuv" {
+	if !drawn {
 		return nil
+	}
+	if s.cfg.Init != "lsuv" {
+		return s.remark(ctx)
 	}
 	batch, err := diag.Sampled(s.data.train, lsuvRows, s.cfg.Seed)
 	if err != nil {
@@ -30,5 +37,43 @@ func (s *session) initialize(ctx context.Context, drawn bool) error {
 	}
 	s.note(fmt.Sprintf("init=lsuv: %d kernels are orthonormal and scaled by what %d rows show, at most %d times each: variances before the activations %.2f to %.2f",
 		len(done), batch.N, most, lo, hi))
-	return nil
+	return s.remark(ctx)
+}
+
+// remark says what can be said against the model before the first step.
+func (s *session) remark(ctx context.Context) error {
+	if s.quiet {
+		return nil
+	}
+	batch, err := diag.Sampled(s.data.train, lsuvRows, s.cfg.Seed)
+	if err != nil || batch.N < 2 {
+		return nil // training says what is wrong with a row, with a run to go on with
+	}
+	return s.remarkOn(ctx, s.trainer.Net, diag.Options{Batch: batch, Seed: s.cfg.Seed, Threads: s.cfg.Threads})
+}
+
+// remarkOn tells the user what can be said against a net with fresh weights.
+func (c *command) remarkOn(ctx context.Context, n *train.Net, o diag.Options) error {
+	remarks, err := diag.Check(ctx, n, o)
+	for _, r := range remarks {
+		c.note(r.Text)
+	}
+	return err
+}
+
+// remarkWritten is remarkOn for a model without data. What is wrong with it is
+// for others to say.
+func (c *command) remarkWritten(ctx context.Context, m nn.Model, inputs []data.Field, cfg *config.Config) error {
+	set := train.Config{Seed: cfg.Seed, Threads: cfg.Threads, Float: floatOf(cfg.Precision)}
+	set.Data.Inputs = unitInputs(inputs)
+	names, err := declare(m, set)
+	if err != nil || names == nil || c.quiet {
+		return nil
+	}
+	n, err := train.NewNet(m, nil, set)
+	if err != nil {
+		return nil
+	}
+	defer n.Close()
+	return c.remarkOn(ctx, n, diag.Options{Threads: cfg.Threads})
 }

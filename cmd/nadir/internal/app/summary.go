@@ -192,7 +192,11 @@ func (c *command) written(ctx context.Context, name, file string, keys []string)
 	if err != nil {
 		return nil, err
 	}
-	return c.described(ctx, name, cfg)
+	a, err := c.described(ctx, name, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return a, c.remarkWritten(ctx, a.model, a.inputs, cfg)
 }
 
 // described is the model that a configuration describes.
