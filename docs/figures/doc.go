@@ -1,0 +1,7 @@
+// Command figures draws the figures of the guide into the folder that it lies in.
+//
+//	go run ./docs/figures
+//
+// Everything in them is computed by Nadir itself, in float64, from fixed seeds:
+// drawn anew, a figure has the same bytes.
+package main

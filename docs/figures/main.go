@@ -1,0 +1,51 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/nadir-ml/nadir/internal/svg"
+)
+
+// figures lists every picture of the guide by the name of its file.
+var figures = []struct {
+	file string
+	draw func() (*svg.Canvas, error)
+}{
+	{"activations.svg", activations},
+	{"signal.svg", signal},
+	{"valley.svg", valley},
+	{"schedules.svg", schedules},
+}
+
+func main() {
+	dir := filepath.Join("docs", "figures")
+	if _, err := os.Stat(dir); err != nil {
+		fmt.Fprintln(os.Stderr, "figures: run it from the module's root:", err)
+		os.Exit(2)
+	}
+	for _, f := range figures {
+		text, err := render(f.draw)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, f.file), text, 0o644)
+		}
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "figures: %s: %v\n", f.file, err)
+			os.Exit(1)
+		}
+		fmt.Println(filepath.Join(dir, f.file))
+	}
+}
+
+// render is the text of one picture.
+func render(draw func() (*svg.Canvas, error)) ([]byte, error) {
+	canvas, err := draw()
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	_, err = canvas.WriteTo(&b)
+	return b.Bytes(), err
+}
