@@ -18,6 +18,7 @@ import (
 	"github.com/nadir-ml/nadir/optim"
 	"github.com/nadir-ml/nadir/optim/sched"
 	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/pretrain"
 	"github.com/nadir-ml/nadir/regular"
 	"github.com/nadir-ml/nadir/tensor"
 	"github.com/nadir-ml/nadir/train"
@@ -216,4 +217,38 @@ func Example_regularization() {
 	fmt.Println("the best epoch is among the first three:", best.Epoch >= 1 && best.Epoch <= 3)
 	// Output:
 	// the best epoch is among the first three: true
+}
+
+func Example_pretraining() {
+	images, _ := digits.New(42, 400, 0)
+	model := nn.Sequential{
+		nn.Flatten{},
+		nn.Dense{Units: 32, Act: act.Sigmoid{}, Name: "hidden1"},
+		nn.Dense{Units: 16, Act: act.Sigmoid{}, Name: "hidden2"},
+		nn.Dense{Units: 10, Name: "logits"},
+	}
+	tr, err := train.New(model, train.Config{Data: images.Schema(), Seed: 42})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer tr.Close()
+	stages := []pretrain.Stage{pretrain.Boltzmann{Common: pretrain.Common{Epochs: 2}}}
+	p, err := pretrain.New(tr.Net, stages, pretrain.Config{Train: images, Seed: 42})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer p.Close()
+	for step, err := range p.Steps(context.Background()) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if step.Done != nil {
+			fmt.Println(step.Kind, step.Layers, "epoch", step.Done.Epoch.Epoch)
+		}
+	}
+	// Output:
+	// rbm hidden1 epoch 1
+	// rbm hidden1 epoch 2
+	// rbm hidden2 epoch 1
+	// rbm hidden2 epoch 2
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -59,7 +60,11 @@ func TestGuide(t *testing.T) {
 						continue
 					}
 					args := strings.Fields(strings.ReplaceAll(guideData.ReplaceAllString(words, "digits"), "'", ""))
-					c := nadir(t, dir, append(args, shortened[args[0]]...)...)
+					for _, word := range shortened[args[0]] {
+						key, _, _ := strings.Cut(word, "=")
+						args = append(slices.DeleteFunc(args, func(a string) bool { return strings.HasPrefix(a, key+"=") }), word)
+					}
+					c := nadir(t, dir, args...)
 					if out, err := c.CombinedOutput(); err != nil {
 						t.Errorf("%s: %v\n%s", line, err, out)
 					}

@@ -27,7 +27,7 @@ func activations() (*svg.Canvas, error) {
 	value := svg.Pen{Color: svg.Blue, Width: 1.8}
 	slope := svg.Pen{Color: svg.Vermilion, Width: 1.6, Dash: "6 3"}
 	g.legend(svg.Key{Pen: value, Text: "f(z)"}, svg.Key{Pen: slope, Text: "f′(z)"})
-	z := linspace(-5, 5, 401)
+	z := linspace(-5, 5, 201)
 	for i, f := range list {
 		y, dy, err := curve(f.a, z)
 		if err != nil {

@@ -1,4 +1,4 @@
-// Command figures draws the figures of the guide into the folder that it lies in.
+// Figures draws the figures of the guide into the folder that it lies in.
 //
 //	go run ./docs/figures
 //

@@ -18,6 +18,7 @@ var figures = []struct {
 	{"signal.svg", signal},
 	{"valley.svg", valley},
 	{"schedules.svg", schedules},
+	{"filters.svg", filters},
 }
 
 func main() {
