@@ -14,16 +14,17 @@ import (
 )
 
 // Fold is a model for prediction that computes what m does with fewer layers:
-// each batch normalization that stands beside a [Dense] becomes part of its
-// kernel and bias (Jacob et al., "Quantization and Training of Neural Networks
+// each batch normalization that stands beside a [Dense] or a convolution becomes
+// part of its kernel and bias (Jacob et al., "Quantization and Training of Neural Networks
 // for Efficient Integer-Arithmetic-Only Inference", CVPR 2018, section 3.2).
 // With s = γ/√(σ² + ε) and t = β − μ·s of the moving statistics,
 //
-//	behind a linear Dense:  kernel′ = kernel·s (columns)   bias′ = bias·s + t
-//	before a Dense:         kernel′ = s·kernel (rows)      bias′ = bias + t·kernel
+//	behind a linear layer:  kernel′ = kernel·s (columns)   bias′ = bias·s + t
+//	before a layer:         kernel′ = s·kernel (rows)      bias′ = bias + t·kernel
 //
 // Layers that change nothing at prediction may stand between, and before a Dense
-// a [Flatten]. A normalization beside anything else stays, as do those within
+// a [Flatten]. Before a convolution it takes one that pads with no zeros, which
+// are not normalized, and has one group. A normalization beside anything else stays, as do those within
 // nested models. The parameters are a copy without slots; m and params stay as
 // they are.
 func Fold(m Sequential, params *param.Set) (Sequential, *param.Set, error) {
@@ -105,12 +106,12 @@ func (f *folding) fold(i int) error {
 	}
 	into := -1
 	if j := f.beside(i, -1); j >= 0 {
-		if d, ok := f.layers[j].(Dense); ok && (d.Act == nil || d.Act == act.Activation(act.Linear{})) {
+		if h, ok := hostOf(f.layers[j]); ok && (h.act == nil || h.act == act.Activation(act.Linear{})) {
 			into = j
 		}
 	}
 	if j := f.beside(i, +1); into < 0 && j >= 0 {
-		if _, ok := f.layers[j].(Dense); ok {
+		if h, ok := hostOf(f.layers[j]); ok && h.before && (h.flat || !f.flattened(i, j)) {
 			into = j
 		}
 	}
@@ -136,6 +137,51 @@ func (f *folding) fold(i int) error {
 	f.layers = slices.Delete(f.layers, i, i+1)
 	f.names = slices.Delete(f.names, i, i+1)
 	return nil
+}
+
+// A host is a layer with a kernel (…, units) that a normalization can become part
+// of.
+type host struct {
+	units  int
+	act    act.Activation
+	noBias bool
+	before bool  // one before it
+	flat   bool  // even where samples are flattened between
+	bare   Layer // it with a bias, and without what kept the kernel small: that has no say over what it is now
+}
+
+func hostOf(l Layer) (host, bool) {
+	switch l := l.(type) {
+	case Dense:
+		h := host{units: l.Units, act: l.Act, noBias: l.NoBias, before: true, flat: true}
+		l.NoBias, l.Regularizer, l.BiasRegularizer, l.Constraint = false, nil, nil, nil
+		h.bare = l
+		return h, true
+	case Conv1D:
+		h, bare := Conv2D(l).host()
+		h.bare = Conv1D(bare)
+		return h, true
+	case Conv2D:
+		h, bare := l.host()
+		h.bare = bare
+		return h, true
+	case Conv3D:
+		h, bare := Conv2D(l).host()
+		h.bare = Conv3D(bare)
+		return h, true
+	}
+	return host{}, false
+}
+
+func (l Conv2D) host() (host, Conv2D) {
+	h := host{units: l.Filters, act: l.Act, noBias: l.NoBias, before: l.Padding.mode == "" && l.Padding.sides == nil && l.Groups <= 1}
+	l.NoBias, l.Regularizer, l.BiasRegularizer, l.Constraint = false, nil, nil, nil
+	return h, l
+}
+
+// flattened reports whether samples are flattened between two layers.
+func (f *folding) flattened(i, j int) bool {
+	return slices.ContainsFunc(f.layers[i+1:j], func(l Layer) bool { _, ok := l.(Flatten); return ok })
 }
 
 // beside is the next layer in a direction that changes something at prediction,
@@ -202,27 +248,28 @@ func (f *folding) affine(l BatchNorm, name string) (scale, shift []float64, err 
 	return scale, shift, nil
 }
 
-// absorb puts y = scale·x + shift before or behind dense layer j.
+// absorb puts y = scale·x + shift before or behind layer j.
 func (f *folding) absorb(j int, scale, shift []float64, before bool) error {
-	d, name := f.layers[j].(Dense), f.names[j]
+	h, _ := hostOf(f.layers[j])
+	name := f.names[j]
 	kernel, err := f.values(name + "/kernel")
 	if err != nil {
 		return err
 	}
-	bias := make([]float64, d.Units)
-	if d.NoBias {
-		if _, err := f.set.Add(name+"/bias", param.Weight, []int{d.Units}); err != nil {
+	bias := make([]float64, h.units)
+	if h.noBias {
+		if _, err := f.set.Add(name+"/bias", param.Weight, []int{h.units}); err != nil {
 			return err
 		}
 	} else if bias, err = f.values(name + "/bias"); err != nil {
 		return err
 	}
 	n := len(scale)
-	if in := len(kernel) / d.Units; before && in%n != 0 || !before && n != d.Units {
-		return fmt.Errorf("fold: %s has a kernel (%d, %d), which does not go with a normalization of %d features", name, in, d.Units, n)
+	if in := len(kernel) / h.units; before && in%n != 0 || !before && n != h.units {
+		return fmt.Errorf("fold: %s has a kernel (%d, %d), which does not go with a normalization of %d features", name, in, h.units, n)
 	}
 	for i, k := range kernel {
-		row, unit := i/d.Units, i%d.Units
+		row, unit := i/h.units, i%h.units
 		if before { // flattened features repeat
 			kernel[i] = scale[row%n] * k
 			bias[unit] += shift[row%n] * k
@@ -241,8 +288,6 @@ func (f *folding) absorb(j int, scale, shift []float64, before bool) error {
 	for i, v := range bias {
 		f.set.Value(name+"/bias").SetFlat(i, v)
 	}
-	// What kept the kernel small has no say over what it is now.
-	d.NoBias, d.Regularizer, d.BiasRegularizer, d.Constraint = false, nil, nil, nil
-	f.layers[j] = d
+	f.layers[j] = h.bare
 	return nil
 }

@@ -51,9 +51,8 @@ func TestFoldGolden(t *testing.T) {
 		switch c.Text("order") {
 		case "bn_then_dense":
 			slices.Reverse(layers)
-		case "dense_then_bn":
-		default:
-			continue // of convolutions
+		case "conv_then_bn":
+			layers[0] = Conv2D{Filters: 3, Kernel: tensor.Shape{3, 3}, Padding: Same, Name: "d"}
 		}
 		for _, precision := range []int{64, 32} {
 			set := param.NewSet(graphtest.DType(precision))
@@ -77,8 +76,8 @@ func TestFoldGolden(t *testing.T) {
 		}
 		held++
 	}
-	if held != 2 {
-		t.Errorf("%d cases held, want 2", held)
+	if held != 3 {
+		t.Errorf("%d cases held, want 3", held)
 	}
 }
 
@@ -166,6 +165,47 @@ func TestFoldAnything(t *testing.T) {
 			rt.Fatalf("%s became %v", before, m)
 		}
 	})
+}
+
+// A convolution takes in what stands behind it, and what stands before it unless
+// it pads with zeros.
+func TestFoldConvolutions(t *testing.T) {
+	t.Parallel()
+	square := tensor.Shape{2, 2}
+	for _, test := range []struct {
+		m    Sequential
+		left int
+	}{
+		{Sequential{Conv2D{Filters: 4, Kernel: square}, BatchNorm{}, act.ReLU{}, Flatten{}, Dense{Units: 2}}, 4},
+		{Sequential{Conv2D{Filters: 4, Kernel: square, NoBias: true, Groups: 2, Padding: Same}, BatchNorm{}, Flatten{}}, 2},
+		{Sequential{BatchNorm{}, Conv2D{Filters: 4, Kernel: square, Strides: tensor.Shape{2}}, Flatten{}}, 2},
+		{Sequential{BatchNorm{}, Conv2D{Filters: 4, Kernel: square, Padding: Same}, Flatten{}}, 3},
+		{Sequential{BatchNorm{}, Conv2D{Filters: 4, Kernel: square, Groups: 2}, Flatten{}}, 3},
+		{Sequential{Conv2D{Filters: 3, Kernel: square, Act: act.ReLU{}}, BatchNorm{}, Flatten{}, Dense{Units: 5, NoBias: true}}, 3},
+		{Sequential{BatchNorm{}, Flatten{}, Reshape{Shape: []int{8, 4}}, Conv1D{Filters: 2, Kernel: tensor.Shape{3}}}, 4},
+		{Sequential{Reshape{Shape: []int{8, 4}}, BatchNorm{}, Conv1D{Filters: 2, Kernel: tensor.Shape{3}}}, 2},
+	} {
+		x := make([]float64, 2*4*4*2)
+		r := rng.New(3, 0)
+		for i := range x {
+			x[i] = r.Norm()
+		}
+		set := param.NewSet(tensor.Float64)
+		predicted(t, test.m, set, x, 2, 4, 4, 2)
+		stir(set, 5)
+		want := predicted(t, test.m, set, x, 2, 4, 4, 2)
+		folded, params, err := Fold(test.m, set)
+		if err != nil || len(folded) != test.left {
+			t.Errorf("%v becomes %v, %v", test.m, folded, err)
+			continue
+		}
+		for i, v := range predicted(t, folded, params, x, 2, 4, 4, 2) {
+			if math.Abs(v-want[i]) > 1e-9*(1+math.Abs(want[i])) {
+				t.Errorf("%v becomes %v, which predicts %g for %g", test.m, folded, v, want[i])
+				break
+			}
+		}
+	}
 }
 
 func TestFoldRefuses(t *testing.T) {
