@@ -304,6 +304,20 @@ const evalBatch = 256
 
 // Evaluate measures the model on every row of src, as in inference.
 func (n *Net) Evaluate(ctx context.Context, src data.Source) (*Result, error) {
+	return n.evaluate(src, func(batch *data.Batch) (*compiled, error) {
+		c, err := n.planFor(planKey{evaluating, batch.N, batch.Weight != nil})
+		if err != nil {
+			return nil, err
+		}
+		if err := n.load(c, batch, evaluating, nil); err != nil {
+			return nil, err
+		}
+		return c, c.plan.Run(ctx, backend.Inputs{Values: c.feed})
+	})
+}
+
+// evaluate adds up what run measures of each batch.
+func (n *Net) evaluate(src data.Source, run func(*data.Batch) (*compiled, error)) (*Result, error) {
 	if src.Len() == 0 {
 		return nil, &data.Error{Msg: "there are no rows to evaluate on"}
 	}
@@ -314,14 +328,8 @@ func (n *Net) Evaluate(ctx context.Context, src data.Source) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		c, err := n.planFor(planKey{evaluating, batch.N, batch.Weight != nil})
+		c, err := run(batch)
 		if err != nil {
-			return nil, err
-		}
-		if err := n.load(c, batch, evaluating, nil); err != nil {
-			return nil, err
-		}
-		if err := c.plan.Run(ctx, backend.Inputs{Values: c.feed}); err != nil {
 			return nil, err
 		}
 		sum.add(c, batch.N)
@@ -353,10 +361,8 @@ func (r *Result) count(class *tensor.Tensor, labels []int32, k int) {
 	}
 }
 
-// Predict gives what the model predicts for rows x, a tensor (N, …) for each
-// input field of the schema: for each output a tensor (N, …) that is valid
-// until the next call, probabilities where the loss makes them so.
-func (n *Net) Predict(ctx context.Context, x ...*tensor.Tensor) ([]*tensor.Tensor, error) {
+// batchOf is rows x, a tensor for each input field of the schema, as a batch.
+func (n *Net) batchOf(x []*tensor.Tensor) (*data.Batch, error) {
 	fields := n.cfg.Data.Inputs
 	if len(x) != len(fields) {
 		return nil, fmt.Errorf("the data has %d inputs, got %d", len(fields), len(x))
@@ -366,7 +372,17 @@ func (n *Net) Predict(ctx context.Context, x ...*tensor.Tensor) ([]*tensor.Tenso
 			return nil, fmt.Errorf("input %q: got shape %v, want at least one row of %v, and as many of every input", f.Name, s, f.Shape)
 		}
 	}
-	batch := &data.Batch{N: x[0].Shape()[0], X: x}
+	return &data.Batch{N: x[0].Shape()[0], X: x}, nil
+}
+
+// Predict gives what the model predicts for rows x, a tensor (N, …) for each
+// input field of the schema: for each output a tensor (N, …) that is valid
+// until the next call, probabilities where the loss makes them so.
+func (n *Net) Predict(ctx context.Context, x ...*tensor.Tensor) ([]*tensor.Tensor, error) {
+	batch, err := n.batchOf(x)
+	if err != nil {
+		return nil, err
+	}
 	c, err := n.planFor(planKey{predicting, batch.N, false})
 	if err != nil {
 		return nil, err

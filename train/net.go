@@ -34,6 +34,8 @@ type Net struct {
 	plans  map[planKey]*compiled
 	taxed  bool  // layers add to the loss
 	sums   []int // how many numbers each metric sums up, in the order of columns
+	means  *Sampled
+	drawn  uint64 // batches that were sampled
 	cols   []column
 }
 
@@ -46,6 +48,8 @@ const (
 	training
 	accumulating
 	applying
+	sampling // predicts with dropout at work
+	scoring  // evaluates predictions that it is given
 )
 
 type planKey struct {
@@ -67,6 +71,7 @@ type compiled struct {
 	sums    []*tensor.Tensor // of the metrics, in order
 	rows    []*tensor.Tensor // of those that need every row
 	pred    []*tensor.Tensor
+	random  bool // something is drawn
 	class   *tensor.Tensor
 	weight  *tensor.Tensor
 	float   tensor.DType
@@ -294,10 +299,19 @@ type traced struct {
 // them.
 func (n *Net) trace(m mode, rows int, weighted bool) (*graph.Builder, *traced) {
 	b := graph.New()
-	s := param.NewScope(b, n.Params, param.Options{Training: m == training || m == accumulating, Seed: n.cfg.Seed})
+	s := param.NewScope(b, n.Params, param.Options{Training: m == training || m == accumulating || m == sampling, Seed: n.cfg.Seed})
 	t := &traced{scope: s}
+	if m == sampling {
+		defer still(n.Params)()
+	}
 	t.outs = format.Trace(s, n.Model, n.prep, n.cfg.Data, rows)
-	if m == predicting {
+	if m == scoring {
+		for i, y := range t.outs {
+			p := b.Input(meanInput(i), graph.Float, loss.Predict(n.losses[i].Loss, y).Shape()...)
+			t.outs[i] = outputOf(n.losses[i].Loss, p)
+		}
+	}
+	if m == predicting || m == sampling {
 		for i, y := range t.outs {
 			b.Output(fmt.Sprint("pred:", i), loss.Predict(n.losses[i].Loss, y))
 		}
@@ -339,7 +353,7 @@ func (n *Net) trace(m mode, rows int, weighted bool) (*graph.Builder, *traced) {
 		pred := loss.Predict(n.losses[i].Loss, y)
 		for k, me := range n.metrics(i) {
 			if c, ok := me.(Collector); ok {
-				if m == evaluating {
+				if m == evaluating || m == scoring {
 					b.Output(fmt.Sprint("rows:", i, ":", k), c.Rows(pred, target))
 				}
 				continue
@@ -348,7 +362,7 @@ func (n *Net) trace(m mode, rows int, weighted bool) (*graph.Builder, *traced) {
 				b.Output(fmt.Sprint("sum:", i, ":", k, ":", j), sum)
 			}
 		}
-		if m == evaluating && i == 0 && n.classified() {
+		if (m == evaluating || m == scoring) && i == 0 && n.classified() {
 			b.Output("class", classes(pred))
 		}
 	}
@@ -393,6 +407,9 @@ func (n *Net) compile(b *graph.Builder, state func(string) *tensor.Tensor) (*com
 		case len(x.Shape()) == 0: // lr, momentum, t, scale
 			c.feed[name] = tensor.New(n.cfg.Float)
 		}
+	}
+	for x := range b.Nodes() {
+		c.random = c.random || strings.HasPrefix(x.Op().Name, "random_")
 	}
 	for _, o := range b.Outputs() {
 		t := p.Output(o.Name)
