@@ -37,10 +37,14 @@ Without data= a run is measured on its own data: the test part, or the validatio
 part where there is no test. With data= it is the test part of that set, or all
 rows of a file or folder without one, of which data.limit=N takes N, and
 data.test=0.2 a part. Rows of a table are encoded as those that the model was
-trained on.`,
+trained on.
+
+mc=100 measures the mean of a hundred predictions with dropout at work, beside one
+without, and how well calibrated both are (ECE).`,
 		Example: `  nadir eval runs/digits
   nadir eval runs/mnist data=fashion-mnist
   nadir eval model.safetensors data=holdout.csv --json
+  nadir eval runs/mnist mc=100
   nadir eval model.safetensors data=mnist data.classes=0-4 --confusion confusion.svg
   nadir eval my_model.ckpt data=mnist input.scale=1/255`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,12 +62,18 @@ trained on.`,
 
 // An evaluation is what eval measured.
 type evaluation struct {
-	*train.Result
+	*train.Result                   // the mean of the passes, where there are some
+	mc                int           // passes with dropout at work
+	plain             *train.Result // one without, where there are some
 	model, data, part string
 	classes           []string
 }
 
 func (c *command) eval(ctx context.Context, target string, keys []string, confusion string, force bool) error {
+	mc, keys, err := passes(keys)
+	if err != nil {
+		return err
+	}
 	if err := meant("eval", keys, sourceKeys("data.val", "data.test", "model", "model.*", "input", "input.*", "output.node", "loss", "loss.*", "metrics", "precision", "threads")...); err != nil {
 		return err
 	}
@@ -80,7 +90,7 @@ func (c *command) eval(ctx context.Context, target string, keys []string, confus
 		return err
 	}
 	defer d.Close()
-	net, err := s.measuring(src)
+	net, err := s.measuring(src, mc > 0)
 	if err != nil {
 		return err
 	}
@@ -91,7 +101,16 @@ func (c *command) eval(ctx context.Context, target string, keys []string, confus
 	if err != nil {
 		return asData(err)
 	}
-	e := &evaluation{Result: res, model: s.path, data: s.cfg.Data.Name, part: part, classes: net.Data().Classes}
+	plain := res
+	if mc > 0 {
+		watched := c.watch(src, fmt.Sprintf("evaluating %d passes", mc))
+		res, err = net.EvaluateSampled(ctx, watched, mc)
+		watched.Close()
+		if err != nil {
+			return asData(noNoise(mc, err))
+		}
+	}
+	e := &evaluation{Result: res, mc: mc, plain: plain, model: s.path, data: s.cfg.Data.Name, part: part, classes: net.Data().Classes}
 	if confusion != "" {
 		if err := e.draw(confusion, force); err != nil {
 			return err
@@ -187,7 +206,7 @@ func (s *subject) about(err error) error {
 }
 
 // measuring ties the model to the rows it is measured on.
-func (s *subject) measuring(src data.Source) (*train.Net, error) {
+func (s *subject) measuring(src data.Source, calibrated bool) (*train.Net, error) {
 	set := train.Config{Data: src.Schema()}
 	labels, classes := set.Data.Classification(), s.Data.Classification()
 	switch {
@@ -210,6 +229,21 @@ func (s *subject) measuring(src data.Source) (*train.Net, error) {
 		var err error
 		if set.Metrics, err = metricsOf(s.cfg, with); err != nil {
 			return nil, err
+		}
+	}
+	if calibrated && len(s.Losses) < 2 && set.Losses == nil {
+		l := set.Loss
+		if l == nil {
+			l = s.loss()
+		}
+		if l == nil && len(set.Data.Targets) > 0 {
+			l = train.DefaultLoss(set.Data.Targets[0])
+		}
+		if train.Suits(train.ECE{}, l) {
+			if set.Metrics == nil {
+				set.Metrics = train.DefaultMetrics(l)
+			}
+			set.Metrics = append(slices.Clone(set.Metrics), train.ECE{})
 		}
 	}
 	return s.net(set)
@@ -267,6 +301,13 @@ func (e *evaluation) object() object {
 			out = append(out, member{"correct", e.Correct()})
 		}
 	}
+	if e.mc > 0 {
+		one := object{}
+		for _, v := range e.plain.Values {
+			one = append(one, member{v.Name, finite(v.Value)})
+		}
+		out = append(out, member{"mc", e.mc}, member{"plain", one})
+	}
 	if e.Confusion == nil {
 		return out
 	}
@@ -288,12 +329,22 @@ func (e *evaluation) text(w *bufio.Writer) {
 		part = ""
 	}
 	fmt.Fprintf(w, "%s on %s, %s %srows\n", e.model, e.data, nn.Thousands(e.N), part)
-	g := grid{align: "lr"}
-	for _, v := range e.Values {
-		g.add(v.Name, measure(v.Value))
+	g := grid{align: "lrr"}
+	if e.mc > 0 {
+		g.add("", fmt.Sprintf("mean of %d passes", e.mc), "one without dropout")
+	}
+	line := func(name, value, plain string) {
+		if e.mc > 0 {
+			g.add(name, value, plain)
+		} else {
+			g.add(name, value)
+		}
+	}
+	for i, v := range e.Values {
+		line(v.Name, measure(v.Value), measure(e.plain.Values[i].Value))
 	}
 	if e.Confusion != nil {
-		g.add("correct", nn.Thousands(e.Correct()))
+		line("correct", nn.Thousands(e.Correct()), nn.Thousands(e.plain.Correct()))
 	}
 	g.write(w, "")
 	if e.Confusion == nil {

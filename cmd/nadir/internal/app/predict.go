@@ -37,10 +37,14 @@ weights want model=, the net that they are for.
 
 Inputs are raw: pictures of another size are brought to the model's, and rows of a
 table are encoded as those that the model was trained on, with or without the
-label's column. A line is printed for each row; rows count from 0.`,
+label's column. A line is printed for each row; rows count from 0.
+
+mc=100 predicts a hundred times with dropout at work, and prints the mean with its
+deviation: what the model is unsure of spreads (Gal and Ghahramani 2016).`,
 		Example: `  nadir predict runs/digits digit.png
   nadir predict runs/iris flowers.csv --json
   nadir predict model.safetensors x.npy
+  nadir predict runs/digits digit.png mc=100
   echo '5.1,3.5,1.4,0.2' | nadir predict runs/iris -
   nadir predict model.safetensors photo.jpg input.mean=[0.485,0.456,0.406] input.std=[0.229,0.224,0.225]`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -61,11 +65,18 @@ label's column. A line is printed for each row; rows count from 0.`,
 }
 
 func (c *command) predict(ctx context.Context, model string, inputs, keys []string) error {
+	mc, keys, err := passes(keys)
+	if err != nil {
+		return err
+	}
 	if err := meant("predict", keys, sourceKeys("data.val", "data.test", "model", "model.*", "input", "input.*", "output.node", "precision", "threads")...); err != nil {
 		return err
 	}
 	s, err := c.openSubject("predict", model, keys)
 	if err != nil {
+		return err
+	}
+	if err := s.fold(); err != nil {
 		return err
 	}
 	in, err := c.newIntake(s)
@@ -78,7 +89,7 @@ func (c *command) predict(ctx context.Context, model string, inputs, keys []stri
 	if err := c.fitStandard(ctx, s, in); err != nil {
 		return err
 	}
-	p := &predictor{command: c, subject: s, intake: in, nets: map[string]*train.Net{}, w: bufio.NewWriter(c.out.W)}
+	p := &predictor{command: c, subject: s, intake: in, mc: mc, nets: map[string]*train.Net{}, w: bufio.NewWriter(c.out.W)}
 	defer p.Close()
 	for _, input := range inputs {
 		p.width = max(p.width, len([]rune(input)))
@@ -172,6 +183,7 @@ type predictor struct {
 	*command
 	*subject
 	*intake
+	mc    int                   // passes with dropout at work, 0: one without
 	nets  map[string]*train.Net // by the types of their inputs
 	w     *bufio.Writer
 	width int // of the inputs' names
@@ -212,9 +224,17 @@ func (p *predictor) input(ctx context.Context, input string) error {
 			return named(input, err)
 		}
 		x, _ := b.View()
-		out, err := net.Predict(ctx, x...)
+		var out, std []*tensor.Tensor
+		if p.mc > 0 {
+			var s *train.Sampled
+			if s, err = net.PredictSampled(ctx, p.mc, x...); err == nil {
+				out, std = s.Mean, s.Std
+			}
+		} else {
+			out, err = net.Predict(ctx, x...)
+		}
 		if err != nil {
-			return err
+			return noNoise(p.mc, err)
 		}
 		for i := range b.N {
 			name := stdinName(input)
@@ -222,7 +242,7 @@ func (p *predictor) input(ctx context.Context, input string) error {
 				name += "[" + strconv.Itoa(at) + "]"
 			}
 			at++
-			if err := p.row(name, out, i); err != nil {
+			if err := p.row(name, out, std, i); err != nil {
 				return err
 			}
 		}
@@ -250,6 +270,14 @@ func named(input string, err error) error {
 		return asData(err)
 	}
 	return &data.Error{Path: stdinName(input), Msg: err.Error()}
+}
+
+// noNoise says what mc= needs.
+func noNoise(mc int, err error) error {
+	if errors.Is(err, train.ErrNoNoise) {
+		return usage("mc=%d: %v", mc, err)
+	}
+	return err
 }
 
 // netFor ties the model to rows of that schema.
@@ -450,10 +478,14 @@ func (p *predictor) numbers(path string) (data.Source, error) {
 }
 
 // row prints what is predicted for one row.
-func (p *predictor) row(name string, out []*tensor.Tensor, i int) error {
+func (p *predictor) row(name string, out, std []*tensor.Tensor, i int) error {
 	var results []result
 	for k, o := range out {
-		results = append(results, p.result(k, o.Rows(i, i+1)))
+		r := p.result(k, o.Rows(i, i+1))
+		if std != nil {
+			r.spread(std[k].Rows(i, i+1))
+		}
+		results = append(results, r)
 	}
 	if p.json {
 		line := object{{"input", name}}
@@ -490,7 +522,18 @@ func (p *predictor) row(name string, out []*tensor.Tensor, i int) error {
 type result struct {
 	classes []string // nil: numbers
 	p       []float32
-	probs   bool // p adds up to 1
+	probs   bool      // p adds up to 1
+	std     []float32 // of p over the passes, or nil
+}
+
+// spread adds the deviation of what was predicted.
+func (r *result) spread(t *tensor.Tensor) {
+	for i := range t.Len() {
+		r.std = append(r.std, float32(t.Flat(i)))
+	}
+	if len(r.p) == 2 && len(r.std) == 1 { // no and yes
+		r.std = append(r.std, r.std[0])
+	}
 }
 
 // result reads output k.
@@ -539,20 +582,29 @@ func (r result) order() (best, second int) {
 }
 
 func (r result) object() object {
-	values := make([]any, len(r.p))
-	for i, v := range r.p {
-		if values[i] = v; v-v != 0 {
-			values[i] = nil
+	finite := func(vs []float32) []any {
+		values := make([]any, len(vs))
+		for i, v := range vs {
+			if values[i] = v; v-v != 0 {
+				values[i] = nil
+			}
+		}
+		return values
+	}
+	var o object
+	key := "output"
+	if r.classes != nil {
+		best, _ := r.order()
+		o = object{{"label", r.classes[best]}}
+		if r.probs {
+			key = "p"
 		}
 	}
-	if r.classes == nil {
-		return object{{"output", values}}
+	o = append(o, member{key, finite(r.p)})
+	if r.std != nil {
+		o = append(o, member{"std", finite(r.std)})
 	}
-	best, _ := r.order()
-	if !r.probs {
-		return object{{"label", r.classes[best]}, {"output", values}}
-	}
-	return object{{"label", r.classes[best]}, {"p", values}}
+	return o
 }
 
 // The most numbers of a row that are printed for people.
@@ -566,7 +618,11 @@ func (r result) text() string {
 				words = append(words, fmt.Sprintf("… (%d)", len(r.p)))
 				break
 			}
-			words = append(words, measure(float64(v)))
+			word := measure(float64(v))
+			if r.std != nil {
+				word += " ± " + measure(float64(r.std[i]))
+			}
+			words = append(words, word)
 		}
 		return strings.Join(words, " ")
 	}
@@ -579,6 +635,12 @@ func (r result) text() string {
 		v := measure(float64(r.p[i]))
 		if r.probs {
 			v = fmt.Sprintf("%5.1f %%", 100*r.p[i])
+		}
+		switch {
+		case r.std != nil && r.probs:
+			v += fmt.Sprintf(" ± %4.1f", 100*r.std[i])
+		case r.std != nil:
+			v += " ± " + measure(float64(r.std[i]))
 		}
 		return fmt.Sprintf("%-*s  %s", width, printable(short(r.classes[i], 24)), v)
 	}

@@ -224,7 +224,7 @@ func (c *command) examineSaved(ctx context.Context, target string, keys []string
 		return nil, err
 	}
 	e.close = append(e.close, d.Close)
-	if e.net, err = s.measuring(src); err == nil {
+	if e.net, err = s.measuring(src, false); err == nil {
 		err = e.sample(src, d.name+", "+part+" part", s.cfg)
 	}
 	if err != nil {

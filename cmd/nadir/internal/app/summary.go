@@ -28,7 +28,7 @@ import (
 
 func summaryVerb(c *command) *cobra.Command {
 	var style, svg string
-	var force bool
+	var force, fold bool
 	cmd := &cobra.Command{
 		Use:   "summary MODEL|FILE|PRESET [key=value …]",
 		Short: "The layers of a model: shapes, parameters, initializers, cost",
@@ -41,6 +41,7 @@ of the data that is named, or else 28x28.`,
 		Example: `  nadir summary chapter
   nadir summary net.yaml input=32x32x3
   nadir summary runs/digits --style keras
+  nadir summary runs/digits --folded
   nadir summary chapter --svg=net.svg`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			targets, keys, err := words(cmd, args)
@@ -60,20 +61,29 @@ of the data that is named, or else 28x28.`,
 			if style != "" && style != "keras" {
 				return usage("--style: want keras, found %q", style)
 			}
-			return c.summary(cmd.Context(), strings.Join(targets, ""), keys, style, svg, force)
+			return c.summary(cmd.Context(), strings.Join(targets, ""), keys, style, svg, force, fold)
 		},
 	}
 	cmd.Flags().StringVar(&style, "style", "", "`keras` prints what model.summary() of Keras 2 does")
+	cmd.Flags().BoolVar(&fold, "folded", false, "the layers that predictions are made with: batch normalization is part of those beside it")
 	cmd.Flags().StringVar(&svg, "svg", "", "draw the net to this SVG `file`; without one to stdout")
 	cmd.Flags().Lookup("svg").NoOptDefVal = "-"
 	cmd.Flags().BoolVar(&force, "force", false, "overwrite the picture if it is there")
 	return cmd
 }
 
-func (c *command) summary(ctx context.Context, target string, keys []string, style, svg string, force bool) error {
+func (c *command) summary(ctx context.Context, target string, keys []string, style, svg string, force, fold bool) error {
 	a, err := c.architecture(ctx, target, keys)
 	if err != nil {
 		return err
+	}
+	for _, note := range nn.Lint(a.model) {
+		c.note(note)
+	}
+	if fold {
+		if err := c.foldArchitecture(a); err != nil {
+			return err
+		}
 	}
 	sum, err := nn.Summarize(a.model, a.types(), a.params)
 	if err != nil {

@@ -135,6 +135,9 @@ func (s *session) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	for _, note := range nn.Lint(b.trainer.Model) {
+		s.note(note)
+	}
 	s.trainer, s.from = b.trainer, b.from
 	if err := s.prepare(); err != nil {
 		return err
