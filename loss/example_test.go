@@ -166,3 +166,9 @@ func ExampleCosineEmbedding() {
 	show(loss.CosineEmbedding{}, embeddings, tensor.Of([]int32{1, 0}, 2))
 	// Output: [1.0000 1.0000]
 }
+
+func ExampleTripletHard() {
+	embeddings := rows(0, 0, 0, 3, 0, 1, 5, 5)
+	show(loss.TripletHard{}, embeddings, tensor.Of([]int32{7, 7, 8, 8}, 4))
+	// Output: [3.0000 2.0000 6.4031 2.0180]
+}

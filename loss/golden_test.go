@@ -156,6 +156,10 @@ func apply(l Loss, in map[string]graph.Node) (perSample graph.Node, wrt map[stri
 	return pairs.Of(in["x1"], in["x2"], in["target"]), map[string]graph.Node{"grad_x1": in["x1"], "grad_x2": in["x2"]}
 }
 
+// defined are the losses that no framework of the reference values has: a test of
+// their own holds them to their definition.
+var defined = map[string]bool{"triplet_hard": true}
+
 func TestEveryLossHasReferences(t *testing.T) {
 	t.Parallel()
 	used := map[reflect.Type]bool{}
@@ -168,7 +172,7 @@ func TestEveryLossHasReferences(t *testing.T) {
 		l, err := Registry.New(name)
 		if err != nil {
 			t.Error(err)
-		} else if !used[reflect.TypeOf(l)] {
+		} else if !used[reflect.TypeOf(l)] && !defined[name] {
 			t.Errorf("%s has no reference values", name)
 		}
 	}

@@ -41,6 +41,8 @@ func inputs(l Loss) (pred, target *tensor.Tensor) {
 		shape = []int{4, 3, 5}
 	case Contrastive, CosineEmbedding:
 		shape = []int{4, 2, 5}
+	case TripletHard:
+		shape = []int{5, 3}
 	}
 	pred = tensor.New(tensor.Float64, shape...)
 	for i := range pred.Len() {
@@ -49,6 +51,8 @@ func inputs(l Loss) (pred, target *tensor.Tensor) {
 	switch l.(type) {
 	case MarginRanking, Contrastive, CosineEmbedding:
 		return pred, tensor.Of([]float64{1, 0, 1, 0}, 4)
+	case TripletHard:
+		return pred, tensor.Of([]int32{0, 1, 0, 1, 2}, 5)
 	case Hinge:
 		return pred, tensor.Of([]float64{1, -1, 0, 1, 1, -1, 0, 0, 1, -1, -1, 1}, 4, 3)
 	}
@@ -66,7 +70,7 @@ func TestGradients(t *testing.T) {
 		}
 		t.Run(Registry.NameOf(l), func(t *testing.T) {
 			b := graph.New()
-			x, y := b.Input("pred", graph.Float, pred.Shape()...), b.Input("target", graph.Float, target.Shape()...)
+			x, y := b.Input("pred", graph.Float, pred.Shape()...), b.Input("target", graph.KindOf(target.DType()), target.Shape()...)
 			gradcheck.Graph(t, l.Apply(x, y), map[string]*tensor.Tensor{"pred": pred, "target": target}, x)
 		})
 	}
@@ -269,5 +273,49 @@ func TestValidate(t *testing.T) {
 		if err := c.l.Validate(); err == nil || !strings.HasPrefix(err.Error(), c.key) {
 			t.Errorf("%#v: got error %v, want one about %s", c.l, err, c.key)
 		}
+	}
+}
+
+// TestTripletHard is the definition, row by row, on random embeddings.
+func TestTripletHard(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		n, d := rapid.IntRange(1, 7).Draw(t, "rows"), rapid.IntRange(1, 3).Draw(t, "width")
+		x := tensor.Of(rapid.SliceOfN(rapid.Float64Range(-2, 2), n*d, n*d).Draw(t, "embeddings"), n, d)
+		labels := tensor.Of(rapid.SliceOfN(rapid.Int32Range(0, 2), n, n).Draw(t, "labels"), n)
+		l := TripletHard{Margin: rapid.Float64Range(0.1, 3).Draw(t, "margin"), Squared: rapid.Bool().Draw(t, "squared")}
+		got, _ := evaluate(t, l, x, labels)
+		for i := range n {
+			positive, negative := -1.0, math.Inf(1)
+			for j := range n {
+				s := 0.0
+				for k := range d {
+					s += (x.Flat(i*d+k) - x.Flat(j*d+k)) * (x.Flat(i*d+k) - x.Flat(j*d+k))
+				}
+				if !l.Squared {
+					s = math.Sqrt(s)
+				}
+				switch {
+				case i == j:
+				case labels.Int32s()[i] == labels.Int32s()[j]:
+					positive = max(positive, s)
+				default:
+					negative = min(negative, s)
+				}
+			}
+			want := max(0, positive-negative+l.Margin)
+			if positive < 0 || math.IsInf(negative, 1) {
+				want = 0
+			}
+			if math.Abs(got[i]-want) > 1e-6*(1+want) {
+				t.Fatalf("row %d: %g, want %g", i, got[i], want)
+			}
+		}
+	})
+	b := graph.New()
+	TripletHard{}.Apply(b.Input("x", graph.Float, 4, 2, 2), b.Input("y", graph.Int, 4))
+	TripletHard{}.Apply(b.Input("z", graph.Float, 4, 2), b.Input("w", graph.Float, 4))
+	if err := b.Err(); err == nil || strings.Count(err.Error(), "triplet_hard: wants") != 2 {
+		t.Errorf("error %v", err)
 	}
 }

@@ -40,6 +40,7 @@ const (
 	classified
 	probable // classes of which there are probabilities
 	numeric
+	ordered // scores or embeddings, several a row
 )
 
 // An elementwise metric has another form for losses on yes or no, where each
@@ -60,7 +61,16 @@ func init() {
 
 // DefaultMetrics are those that go with a loss.
 func DefaultMetrics(l loss.Loss) []Metric {
-	if Classifies(l) {
+	switch l := l.(type) {
+	case loss.Contrastive: // half the margin lies between those that are alike and the others
+		return []Metric{PairAccuracy{Threshold: spec.Or(l.Margin, 1) / 2}}
+	case loss.TripletHard:
+		return []Metric{}
+	}
+	switch {
+	case orders(l):
+		return []Metric{PairAccuracy{}}
+	case Classifies(l):
 		return []Metric{Accuracy{}}
 	}
 	return []Metric{MAE{}, RMSE{}, R2{}}
@@ -75,8 +85,17 @@ func Classifies(l loss.Loss) bool {
 	return false
 }
 
-// Suits reports whether a metric measures what a loss predicts: classes or
-// numbers.
+// orders reports whether a loss is one of several scores or embeddings a row.
+func orders(l loss.Loss) bool {
+	switch l.(type) {
+	case loss.MarginRanking, loss.Triplet, loss.Contrastive:
+		return true
+	}
+	return false
+}
+
+// Suits reports whether a metric measures what a loss predicts: classes, numbers
+// or an order.
 func Suits(m Metric, l loss.Loss) bool {
 	a, ok := m.(about)
 	if !ok {
@@ -89,7 +108,9 @@ func Suits(m Metric, l loss.Loss) bool {
 		_, ok := l.(loss.Predictor)
 		return ok && Classifies(l)
 	case numeric:
-		return !Classifies(l)
+		return !Classifies(l) && !orders(l)
+	case ordered:
+		return orders(l)
 	}
 	return true
 }
