@@ -51,6 +51,17 @@ func stagesOf(t testing.TB, json string) []Stage {
 	return s
 }
 
+// stageError is what is wrong with stages as a file has them.
+func stageError(t testing.TB, json string) error {
+	t.Helper()
+	v, err := spec.ParseJSON("stages", []byte(json))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Decode(v)
+	return err
+}
+
 // run runs stages to their end.
 func run(t testing.TB, n *train.Net, json string, cfg Config) *Pretraining {
 	t.Helper()

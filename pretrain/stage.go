@@ -10,8 +10,8 @@ import (
 	"github.com/nadir-ml/nadir/spec"
 )
 
-// A Stage is one entry of a pretrain list: [Boltzmann], [Autoencoder] or
-// [Denoising].
+// A Stage is one entry of a pretrain list: [Boltzmann], [Autoencoder],
+// [Denoising] or [Auxiliary].
 type Stage interface {
 	base() Common
 	// plan cuts the stage into parts that are trained one after the other.
@@ -25,6 +25,7 @@ func init() {
 	Stages.Register("rbm", Boltzmann{}, spec.Doc("each layer as a restricted Boltzmann machine"))
 	Stages.Register("autoencoder", Autoencoder{}, spec.Doc("each layer as one that its input can be made of again"))
 	Stages.Register("denoising", Denoising{}, spec.Doc("an autoencoder whose input is spoilt"))
+	Stages.Register("auxiliary", Auxiliary{}, spec.Doc("the lower layers on a task with cheap labels"))
 }
 
 // Common is what every stage says.
@@ -116,7 +117,7 @@ func Decode(v spec.Value) ([]Stage, error) {
 		if item.Kind == spec.Map {
 			kind, ok := item.Get("kind")
 			if !ok {
-				return nil, &spec.Error{Pos: item.Pos, Path: path, Msg: fmt.Sprintf("%s: it has no kind; say kind: rbm, autoencoder or denoising", path)}
+				return nil, &spec.Error{Pos: item.Pos, Path: path, Msg: fmt.Sprintf("%s: it has no kind; say kind: rbm, autoencoder, denoising or auxiliary", path)}
 			}
 			if n, named := item.Get("name"); named {
 				return nil, &spec.Error{Pos: n.Pos, Path: path + ".name", Msg: path + ": a stage has a kind, not a name"}

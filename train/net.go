@@ -167,6 +167,8 @@ func (n *Net) classesOf(i int, y graph.Node) int {
 		return 2
 	case loss.CrossEntropy:
 		return y.Dim(-1)
+	case loss.MarginRanking, loss.Contrastive, loss.CosineEmbedding, loss.Triplet, loss.TripletHard:
+		return 0 // an order, or which rows are alike
 	}
 	if target.Shape.Len() < y.Shape()[1:].Len() {
 		return y.Dim(-1)

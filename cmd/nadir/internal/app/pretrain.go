@@ -32,9 +32,12 @@ them, and save the model. "nadir train FILE" runs them and trains.
     - {kind: rbm, layers: 'hidden*', epochs: 10, lr: 0.05, method: pcd, k: 5}
     - {kind: autoencoder, tied: true, epochs: 5, data: {name: mnist}}
     - {kind: denoising, noise: masking, noise_level: 0.3}
+    - {kind: auxiliary, task: pairs, layers: 'hidden*', loss: contrastive}
 
-The stages train one layer after the other from the lowest, each on what those
-below it give. data names other rows than those of the run, which need no labels.`,
+rbm, autoencoder and denoising train one layer after the other from the lowest,
+each on what those below it give; auxiliary trains the lower layers together on a
+task whose labels cost little: pairs, triplets, corrupted, rotation, jigsaw. data
+names other rows than those of the run.`,
 		Example: `  nadir pretrain exp.yaml
   nadir pretrain exp.yaml pretrain.0.lr=0.01 out=runs/features
   nadir train model=runs/features/model.safetensors data=mnist data.limit=1000`,
