@@ -15,17 +15,29 @@ import (
 // is stopped loses no more.
 const keepEvery = 20 * time.Second
 
+// A Course is how a trial is trained.
+type Course struct {
+	// Run has the rows trained on and those held out, batch size and length.
+	Run train.Run
+	// EarlyStopping ends it before, where it is not nil.
+	EarlyStopping *train.EarlyStopping
+	// Before is what is done to the fresh weights first, such as pretraining. The
+	// time that it takes counts.
+	Before func(context.Context) error
+}
+
 // progress is what a trial remembers beside its trainer's state.
 type progress struct {
+	Before  float64 `json:"before"` // seconds of what came before training
 	Seconds float64 `json:"seconds"`
 	Checks  []Check `json:"checks"`
 }
 
-// Fit trains a trial to its end and gives its outcome: with a trainer that is fresh,
-// its rows to train on and those held out in run, and early stopping where it is
-// not nil. With a scratch directory it goes on from where it was stopped, and
-// saves there when it is. A run that diverges is an outcome, not an error.
-func Fit(ctx context.Context, tr *train.Trainer, run train.Run, early *train.EarlyStopping, t Trial) (*Outcome, error) {
+// Fit trains a trial to its end and gives its outcome, with a trainer that is
+// fresh. With a scratch directory it goes on from where it was stopped, and saves
+// there when it is. A run that diverges is an outcome, not an error.
+func Fit(ctx context.Context, tr *train.Trainer, c Course, t Trial) (*Outcome, error) {
+	run, early := c.Run, c.EarlyStopping
 	total, _ := tr.Params.Count()
 	o := &Outcome{Rows: run.Train.Len(), Params: total, Threads: 1}
 	if run.Val != nil {
@@ -39,11 +51,26 @@ func Fit(ctx context.Context, tr *train.Trainer, run train.Run, early *train.Ear
 	if early != nil {
 		hooks = append(hooks, early.Hook(tr, &best))
 	}
+	resumed := false
 	if t.Scratch != "" {
-		if err := f.resume(tr); err != nil {
+		var err error
+		if resumed, err = f.resume(tr); err != nil {
 			return nil, err
 		}
 		hooks = append(hooks, train.Lambda(f.keep))
+	}
+	if c.Before != nil && !resumed {
+		began := time.Now()
+		err := c.Before(ctx)
+		if d, ok := errors.AsType[*train.Diverged](err); ok {
+			o.Diverged = d.Error()
+			return o, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		f.kept.Seconds = time.Since(began).Seconds()
+		f.kept.Before = f.kept.Seconds
 	}
 	if err := tr.Prepare(min(max(1, run.Batch), run.Train.Len())); err != nil {
 		return nil, err
@@ -59,7 +86,7 @@ func Fit(ctx context.Context, tr *train.Trainer, run train.Run, early *train.Ear
 	case err != nil && !errors.Is(err, train.ErrTime):
 		return nil, err
 	}
-	o.Epochs, o.Checks, o.Seconds = tr.History(), f.kept.Checks, f.kept.Seconds
+	o.Epochs, o.Checks, o.Seconds, o.Before = tr.History(), f.kept.Checks, f.kept.Seconds, f.kept.Before
 	if early != nil && early.RestoreBest && !diverged {
 		o.Best = best.Epoch
 	}
@@ -143,19 +170,19 @@ func (f *fitting) save(tr *train.Trainer) error {
 	return err
 }
 
-// resume goes on from the last state that is whole; where there is none the trial
-// begins at its beginning.
-func (f *fitting) resume(tr *train.Trainer) error {
+// resume goes on from the last state that is whole, and reports whether there is
+// one; where there is none the trial begins at its beginning.
+func (f *fitting) resume(tr *train.Trainer) (bool, error) {
 	c, _, err := f.store().Latest()
 	if errors.Is(err, ckpt.ErrNone) {
-		return nil
+		return false, nil
 	}
 	if err == nil {
 		err = tr.Restore(c, false)
 	}
 	if damage := (*ckpt.Damage)(nil); errors.As(err, &damage) {
 		f.kept = progress{}
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }

@@ -20,7 +20,7 @@ type Cost struct {
 // The measuring of costs: each net in turn for a slice of time, and again.
 const (
 	costRounds = 15
-	costSlice  = 10 * time.Millisecond
+	costSlice  = 5 * time.Millisecond
 	costBatch  = 256
 )
 

@@ -25,8 +25,10 @@ type Outcome struct {
 	// Checks are measurements on the rows held out, at the end of each epoch and
 	// before.
 	Checks []Check `json:"checks"`
-	// Seconds is the time spent on training steps, without measuring.
+	// Seconds is the time spent on training steps, without measuring, and on what
+	// came before them, such as pretraining, which is Before.
 	Seconds float64 `json:"seconds"`
+	Before  float64 `json:"before,omitempty"`
 	// Diverged says how the run left the finite numbers; it is empty where it
 	// did not.
 	Diverged string `json:"diverged,omitempty"`

@@ -49,7 +49,7 @@ func (r Recipe) Candidate(name string, src data.Source) Candidate {
 		if err := tr.Adapt(ctx, run.Train); err != nil {
 			return nil, err
 		}
-		return Fit(ctx, tr, run, r.EarlyStopping, t)
+		return Fit(ctx, tr, Course{Run: run, EarlyStopping: r.EarlyStopping}, t)
 	}}
 }
 

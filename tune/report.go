@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/nadir-ml/nadir/diag"
 )
 
 // A Report is what a study found.
@@ -36,6 +38,10 @@ type Standing struct {
 	// TargetEpochs are the medians over all trials, +Inf where fewer than half did.
 	Reached                                  int
 	TargetSeconds, TargetSteps, TargetEpochs float64
+	// Overfits is the trials in which a gap to the rows held out has opened, and
+	// Gap that of the median onset; nil where none has.
+	Overfits int
+	Gap      *diag.Overfit
 	// Cost is what a prediction takes, where it was measured.
 	Cost *Cost
 }
@@ -100,6 +106,7 @@ func (s Study) standing(name string, outcomes []*Outcome, err error) Standing {
 	nan := math.NaN()
 	st := Standing{Name: name, Outcomes: outcomes, Err: err, Mean: nan, SD: nan, Train: nan, Seconds: nan, TargetSeconds: nan, TargetSteps: nan, TargetEpochs: nan}
 	var seen, learned, seconds, at, steps, epochs []float64
+	var gaps []*diag.Overfit
 	for _, o := range outcomes {
 		v := o.Value(s.Metric)
 		st.Values = append(st.Values, v)
@@ -113,6 +120,9 @@ func (s Study) standing(name string, outcomes []*Outcome, err error) Standing {
 		if finite(v) {
 			seen = append(seen, v)
 			seconds = append(seconds, o.Seconds)
+		}
+		if g := diag.Overfitting(o.Epochs); g != nil && o.Diverged == "" {
+			gaps = append(gaps, g)
 		}
 		if t := o.measured("train/" + s.Metric); finite(t) {
 			learned = append(learned, t)
@@ -133,6 +143,10 @@ func (s Study) standing(name string, outcomes []*Outcome, err error) Standing {
 	if st.N = len(seen); st.N > 0 {
 		st.Mean, st.SD = meanSD(seen)
 		st.Seconds, _ = meanSD(seconds)
+	}
+	if st.Overfits = len(gaps); st.Overfits > 0 {
+		slices.SortStableFunc(gaps, func(a, b *diag.Overfit) int { return cmp.Compare(a.Onset, b.Onset) })
+		st.Gap = gaps[len(gaps)/2]
 	}
 	if len(learned) > 0 {
 		st.Train, _ = meanSD(learned)

@@ -48,6 +48,9 @@ type openOptions struct {
 	table  *csv.Table // rows are encoded as those of this table
 	whole  bool       // no part is cut off: for evaluation
 	within string     // folder that a relative path is looked for in, too
+	// fold parts the rows left for training into those trained on and those held
+	// out for validation; nil leaves that to data.val.
+	fold func(left []int32) (kept, held []int32)
 }
 
 // openData opens what the configuration names and cuts it into parts.
@@ -342,7 +345,11 @@ func (d *dataset) cut(c *command, cfg *config.Config, o openOptions) error {
 			return err
 		}
 	}
-	if d.val, err = take(cfg.Data.Val, 0.1, "data.val"); err != nil {
+	if o.fold != nil {
+		var held []int32
+		left, held = o.fold(left)
+		d.val = data.Subset(whole, held)
+	} else if d.val, err = take(cfg.Data.Val, 0.1, "data.val"); err != nil {
 		return err
 	}
 	if len(left) < whole.Len() {

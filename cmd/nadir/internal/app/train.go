@@ -127,6 +127,11 @@ func (s *session) open(ctx context.Context) (err error) {
 	for _, n := range s.data.notes {
 		s.note(n)
 	}
+	return s.assemble(ctx)
+}
+
+// assemble makes the trainer for the data.
+func (s *session) assemble(ctx context.Context) error {
 	rows, err := s.stageRows(ctx, "")
 	if err != nil {
 		return err
