@@ -304,8 +304,12 @@ const evalBatch = 256
 
 // Evaluate measures the model on every row of src, as in inference.
 func (n *Net) Evaluate(ctx context.Context, src data.Source) (*Result, error) {
+	m := evaluating
+	if _, ok := src.(behind); ok {
+		m |= behindPrefix
+	}
 	return n.evaluate(src, func(batch *data.Batch) (*compiled, error) {
-		c, err := n.planFor(planKey{evaluating, batch.N, batch.Weight != nil})
+		c, err := n.planFor(planKey{m, batch.N, batch.Weight != nil})
 		if err != nil {
 			return nil, err
 		}

@@ -37,6 +37,7 @@ type Net struct {
 	means  *Sampled
 	drawn  uint64 // batches that were sampled
 	cols   []column
+	prefix *Prefix // what plans with cut leave out
 }
 
 // A mode is what a plan does.
@@ -51,6 +52,10 @@ const (
 	sampling // predicts with dropout at work
 	scoring  // evaluates predictions that it is given
 )
+
+// behindPrefix is added to the mode of a plan whose rows are what the prefix made
+// of them.
+const behindPrefix mode = 1 << 7
 
 type planKey struct {
 	mode     mode
@@ -76,6 +81,7 @@ type compiled struct {
 	weight  *tensor.Tensor
 	float   tensor.DType
 	cast    map[string]*tensor.Tensor // inputs whose data has another precision
+	cut     bool                      // the inputs are a prefix's fields
 }
 
 // NewNet ties a model to a schema. Parameters are looked up in params; those
@@ -442,11 +448,16 @@ func (n *Net) planFor(k planKey) (*compiled, error) {
 	if c := n.plans[k]; c != nil {
 		return c, nil
 	}
-	b, _ := n.trace(k.mode, k.n, k.weighted)
+	m, behind := k.mode&^behindPrefix, k.mode&behindPrefix != 0
+	b, t := n.trace(m, k.n, k.weighted)
+	if behind {
+		b = n.prefix.cut(b, t.scope)
+	}
 	c, err := n.compile(b, nil)
 	if err != nil {
 		return nil, err
 	}
+	c.cut = behind
 	n.plans[k] = c
 	return c, nil
 }
@@ -471,9 +482,17 @@ func (c *compiled) give(name string, t *tensor.Tensor) error {
 // load hands a batch to a plan. classWeight multiplies the rows' own weights.
 func (n *Net) load(c *compiled, batch *data.Batch, m mode, classWeight []float64) error {
 	x, y := batch.View()
-	for i, f := range n.in {
-		if err := c.give(n.feeds[i], x[f]); err != nil {
-			return err
+	if c.cut {
+		for i, name := range n.prefix.feeds {
+			if err := c.give(name, x[i]); err != nil {
+				return err
+			}
+		}
+	} else {
+		for i, f := range n.in {
+			if err := c.give(n.feeds[i], x[f]); err != nil {
+				return err
+			}
 		}
 	}
 	if m == predicting {

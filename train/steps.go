@@ -95,6 +95,10 @@ type Run struct {
 	Steps int64
 	// MaxTime, where not 0, ends the run after the step in which it has gone by.
 	MaxTime time.Duration
+	// Cache, where it is not nil, keeps what the frozen layers at the model's
+	// beginning make of the rows, see [Net.Prefix], so that they are run once and
+	// not every epoch. It changes no bit of the result.
+	Cache Cache
 	// Note is told what a person should know; nil drops it.
 	Note func(string)
 }
@@ -124,25 +128,33 @@ func (t *Trainer) train(ctx context.Context, run Run, yield func(*Step, error) b
 	if n == 0 {
 		return &data.Error{Msg: "there are no rows to train on"}
 	}
-	alone, err := t.leftOver(n, run)
-	if err != nil {
-		return err
-	}
-	batches := (n + run.Batch - 1) / run.Batch
-	if alone {
-		batches--
-	}
-	of := (batches + t.cfg.Accumulate - 1) / t.cfg.Accumulate
 	started, epochStart := time.Now(), time.Now()
+	src, val := run.Train, run.Val
+	batches, of := 0, 0 // an epoch's, and its steps
+	t.moved = true
+	defer func() { _ = t.forget() }()
 	for run.Epochs == 0 || t.state.Done < run.Epochs {
 		if run.Steps > 0 && t.state.Step >= run.Steps {
 			return nil
 		}
 		before := t.state.seconds
 		epochStart = time.Now()
+		if t.moved { // at first, and where something was frozen or unfrozen
+			alone, err := t.leftOver(n, run)
+			if err != nil {
+				return err
+			}
+			if batches = (n + run.Batch - 1) / run.Batch; alone {
+				batches--
+			}
+			of = (batches + t.cfg.Accumulate - 1) / t.cfg.Accumulate
+			if src, val, err = t.sources(ctx, run); err != nil {
+				return err
+			}
+		}
 		if t.state.Batch >= batches { // stopped between the last batch and validation
 			t.fill(run, of)
-			if err := t.endEpoch(ctx, run, of, before, epochStart); err != nil {
+			if err := t.endEpoch(ctx, run, val, of, before, epochStart); err != nil {
 				return err
 			}
 			if !yield(&t.step, nil) {
@@ -151,7 +163,7 @@ func (t *Trainer) train(ctx context.Context, run Run, yield func(*Step, error) b
 			continue
 		}
 		order := data.Order{Seed: t.cfg.Seed, Epoch: t.state.Done, Shuffle: true, Skip: t.state.Batch}
-		for batch, err := range data.Batches(run.Train, run.Batch, order) {
+		for batch, err := range data.Batches(src, run.Batch, order) {
 			if err != nil {
 				return err
 			}
@@ -170,7 +182,7 @@ func (t *Trainer) train(ctx context.Context, run Run, yield func(*Step, error) b
 			last := run.Steps > 0 && t.state.Step >= run.Steps
 			over := last || t.state.Batch == batches
 			if over {
-				if err := t.endEpoch(ctx, run, of, before, epochStart); err != nil {
+				if err := t.endEpoch(ctx, run, val, of, before, epochStart); err != nil {
 					return err
 				}
 			}
@@ -183,7 +195,7 @@ func (t *Trainer) train(ctx context.Context, run Run, yield func(*Step, error) b
 			if run.MaxTime > 0 && time.Since(started) > run.MaxTime {
 				return ErrTime
 			}
-			if over { // what is left is a row that was left out
+			if over || t.moved { // what is left of the order is a row that was left out, or is read anew
 				break
 			}
 		}
@@ -221,10 +233,10 @@ func (t *Trainer) fill(run Run, of int) {
 }
 
 // endEpoch validates and moves the state to the next epoch.
-func (t *Trainer) endEpoch(ctx context.Context, run Run, of int, before float64, started time.Time) error {
+func (t *Trainer) endEpoch(ctx context.Context, run Run, val data.Source, of int, before float64, started time.Time) error {
 	e := &Epoch{Epoch: t.state.Done + 1, Step: t.state.Step, Samples: t.state.Epoch.N, LR: t.state.LR, Train: t.values(nil, &t.state.Epoch, nil)}
-	if run.Val != nil {
-		res, err := t.Evaluate(ctx, run.Val)
+	if val != nil {
+		res, err := t.Evaluate(ctx, val)
 		if err != nil {
 			return err
 		}

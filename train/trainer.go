@@ -31,6 +31,7 @@ type Trainer struct {
 	best   *param.Set
 	ended  bool   // the weights are those to end with
 	runs   uint64 // key of all random numbers of a step
+	moved  bool   // something was frozen or unfrozen since the run's sources were chosen
 	step   Step
 }
 
@@ -110,10 +111,13 @@ func (t *Trainer) Unfreeze(patterns ...string) (int, error) {
 }
 
 // Changed makes the plans anew.
-func (t *Trainer) Changed() error { return t.Net.Changed() }
+func (t *Trainer) Changed() error {
+	t.moved = true
+	return t.Net.Changed()
+}
 
 // build adds backward pass and updates to the model's graph.
-func (t *Trainer) build(m mode, rows int, weighted bool) (*graph.Builder, []string, error) {
+func (t *Trainer) build(m mode, rows int, weighted bool) (*graph.Builder, *param.Scope, error) {
 	if m == applying {
 		b := graph.New()
 		t.apply(b)
@@ -144,10 +148,10 @@ func (t *Trainer) build(m mode, rows int, weighted bool) (*graph.Builder, []stri
 			b.Update(acc, acc.Add(g.Scale(float64(rows))))
 		}
 		norm(b, grads)
-		return b, names, nil
+		return b, tr.scope, nil
 	}
 	t.update(b, names, grads)
-	return b, names, nil
+	return b, tr.scope, nil
 }
 
 // update adds the gradients' norm and the optimizer.
@@ -218,14 +222,19 @@ func (t *Trainer) stepPlan(k planKey) (*compiled, error) {
 	if c := t.plans[k]; c != nil {
 		return c, nil
 	}
-	b, _, err := t.build(k.mode, k.n, k.weighted)
+	m, behind := k.mode&^behindPrefix, k.mode&behindPrefix != 0
+	b, scope, err := t.build(m, k.n, k.weighted)
 	if err != nil {
 		return nil, err
+	}
+	if behind {
+		b = t.prefix.cut(b, scope)
 	}
 	c, err := t.compile(b, t.storage)
 	if err != nil {
 		return nil, err
 	}
+	c.cut = behind
 	t.plans[k] = c
 	return c, nil
 }
@@ -247,7 +256,11 @@ func (t *Trainer) learn(ctx context.Context, batch *data.Batch, point sched.Poin
 	if t.cfg.Accumulate > 1 {
 		m = accumulating
 	}
-	c, err := t.stepPlan(planKey{m, batch.N, batch.Weight != nil || t.cfg.ClassWeight != nil})
+	k := planKey{m, batch.N, batch.Weight != nil || t.cfg.ClassWeight != nil}
+	if t.prefix != nil {
+		k.mode |= behindPrefix
+	}
+	c, err := t.stepPlan(k)
 	if err != nil {
 		return false, err
 	}
