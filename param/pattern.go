@@ -17,7 +17,7 @@ import (
 func (s *Set) Match(patterns ...string) ([]*Param, error) {
 	chosen := map[*Param]bool{}
 	for _, list := range patterns {
-		for _, pat := range splitList(list) {
+		for _, pat := range SplitPatterns(list) {
 			take := true
 			if rest, ok := strings.CutPrefix(pat, "!"); ok {
 				pat, take = rest, false
@@ -80,8 +80,9 @@ func (s *Set) names(paths bool) string {
 	return strings.Join(out, ", ")
 }
 
-// splitList cuts at commas that stand outside braces and brackets.
-func splitList(s string) []string {
+// SplitPatterns cuts a list of patterns at the commas that stand outside braces
+// and brackets.
+func SplitPatterns(s string) []string {
 	var out []string
 	depth, from := 0, 0
 	for i := range len(s) {

@@ -164,7 +164,7 @@ func TestSplit(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		parts := rapid.SliceOfN(rapid.StringMatching(`!?[a-z*]{1,4}(\{[a-z]{1,2}(,[a-z]{1,2})?\}|\[[a-z,]{1,2}\])?`), 1, 5).Draw(t, "parts")
-		if got := splitList(strings.Join(parts, ", ")); !slices.Equal(got, parts) {
+		if got := SplitPatterns(strings.Join(parts, ", ")); !slices.Equal(got, parts) {
 			t.Fatalf("%q, want %q", got, parts)
 		}
 	})

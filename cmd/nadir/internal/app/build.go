@@ -323,11 +323,15 @@ type built struct {
 	from    *nn.Sequential // preprocessing of the saved model that it goes on from
 	fresh   bool           // what is fitted to the data is not fitted yet
 	drawn   bool           // the weights were drawn, not loaded
+	reuse   *grafting      // what it takes from another model, nil for nothing
 }
 
 // newTrainer builds the trainer of a configuration for its data. from is the
 // preprocessing of the saved model that an earlier part of the run went on from.
 func (c *command) newTrainer(cfg *config.Config, d *dataset, from *nn.Sequential) (*built, error) {
+	if cfg.Transfer.From != "" && from == nil {
+		return c.grafted(cfg, d)
+	}
 	schema := d.schema()
 	m, fitted, err := modelOf(cfg, &schema)
 	if err != nil {
@@ -361,6 +365,11 @@ func (c *command) newTrainer(cfg *config.Config, d *dataset, from *nn.Sequential
 	}
 	if params != nil && declared != nil {
 		prune(params, declared)
+	}
+	if cfg.Transfer.From != "" {
+		if b.reuse, err = refrozen(cfg, m, &set); err != nil {
+			return nil, err
+		}
 	}
 	if b.trainer, err = train.From(m, params, set); err != nil {
 		return nil, err

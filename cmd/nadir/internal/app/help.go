@@ -11,7 +11,7 @@ var groups = []struct {
 	id, title string
 	verbs     []string
 }{
-	{"train", "Train:", []string{"train", "pretrain", "resume", "cv", "compare"}},
+	{"train", "Train:", []string{"train", "pretrain", "resume", "transfer", "cv", "compare"}},
 	{"use", "Use and understand a model:", []string{"eval", "predict", "summary", "inspect", "signal", "init-table"}},
 	{"share", "From and to other frameworks:", []string{"import"}},
 	{"look", "Data and configuration:", []string{"data", "config"}},
@@ -20,7 +20,7 @@ var groups = []struct {
 
 // reserved are the names of verbs that this version does not have.
 var reserved = []string{
-	"transfer", "lr-find", "export", "zoo",
+	"lr-find", "export", "zoo",
 	"doctor", "watch", "board", "report", "serve", "runs", "tune",
 }
 

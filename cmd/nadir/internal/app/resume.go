@@ -93,11 +93,19 @@ func (c *command) resume(ctx context.Context, path string, keys []string) error 
 	if s.data.fingerprint != info.Data && !changedIn(changed, "data") && !changedIn(changed, "seed") {
 		return &data.Error{Path: s.cfg.Data.Name, Msg: "the data is no longer what the run began with; put it back, or say data=… to go on with other data"}
 	}
+	if s.cfg.Transfer.From != "" {
+		if info.Inputs == nil || info.preprocess == nil {
+			return &ckpt.Damage{Path: dir.file(runFile), Msg: "it says nothing of the model whose layers are reused"}
+		}
+		if err := s.data.fitTo(c, s.cfg, info.Inputs); err != nil {
+			return err
+		}
+	}
 	b, err := c.newTrainer(s.cfg, s.data, info.preprocess)
 	if err != nil {
 		return err
 	}
-	s.trainer = b.trainer
+	s.trainer, s.reuse = b.trainer, b.reuse
 	defer s.trainer.Close()
 	if err := s.prepare(); err != nil {
 		return err
@@ -242,7 +250,7 @@ func changes(before, after *config.Config, step int64) []string {
 	var out []string
 	differs := func(path string) {
 		parts := strings.Split(path, ".")
-		if contains(steering, parts[0]) || path == "steps" {
+		if contains(steering, parts[0]) || path == "steps" || path == "transfer.cache" {
 			return
 		}
 		if parts[0] == "model" && len(parts) > 2 { // as it is written: model.2.units, whatever the layer's kind

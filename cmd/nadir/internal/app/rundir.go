@@ -60,6 +60,8 @@ type runInfo struct {
 	// where there was none.
 	Preprocess json.RawMessage `json:"preprocess,omitempty"`
 	preprocess *nn.Sequential
+	// Inputs is what the model whose layers are reused takes.
+	Inputs *modelInputs `json:"inputs,omitempty"`
 }
 
 // makeRun makes the folder, which must not be there yet.
@@ -107,7 +109,7 @@ func (r *runDir) Close() { _ = r.lock.Release() }
 func (r *runDir) store(keep int) ckpt.Store { return ckpt.Store{Dir: r.file(ckptDir), Keep: keep} }
 
 // describe writes run.json and config.yaml.
-func (r *runDir) describe(cfg *config.Config, d *dataset, from *nn.Sequential, only bool) error {
+func (r *runDir) describe(cfg *config.Config, d *dataset, from *nn.Sequential, only bool, reused *grafting) error {
 	dir, err := os.Getwd()
 	if err != nil {
 		return err
@@ -115,6 +117,9 @@ func (r *runDir) describe(cfg *config.Config, d *dataset, from *nn.Sequential, o
 	info := runInfo{
 		ID: filepath.Base(r.path), Argv: os.Args, Dir: dir, Started: time.Now().UTC(), Version: version(), Go: runtime.Version(),
 		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpu.Families(), Kernel: cpu.Family(), Seed: cfg.Seed, Pretrain: only, Data: d.fingerprint,
+	}
+	if reused != nil {
+		info.Inputs = reused.inputs
 	}
 	if from != nil {
 		v, err := nn.Encode(*from)

@@ -67,6 +67,8 @@ type session struct {
 	toldStages int                   // epochs of theirs that metrics.jsonl has
 	only       bool                  // there is nothing after them
 	spent      time.Duration         // in them, by this process
+
+	reuse *grafting // what it takes from another model, nil for nothing
 }
 
 func (c *command) train(ctx context.Context, file string, keys []string) error {
@@ -143,9 +145,12 @@ func (s *session) assemble(ctx context.Context) error {
 	for _, note := range nn.Lint(b.trainer.Model) {
 		s.note(note)
 	}
-	s.trainer, s.from = b.trainer, b.from
+	s.trainer, s.from, s.reuse = b.trainer, b.from, b.reuse
 	if err := s.prepare(); err != nil {
 		return err
+	}
+	if s.reuse != nil {
+		s.reuse.say(s.command)
 	}
 	if err := s.plan(rows); err != nil {
 		return err
@@ -170,7 +175,7 @@ func (s *session) Close() {
 
 // begin writes what a run can be gone on from.
 func (s *session) begin(from *nn.Sequential) error {
-	if err := s.dir.describe(s.cfg, s.data, from, s.only); err != nil {
+	if err := s.dir.describe(s.cfg, s.data, from, s.only, s.reuse); err != nil {
 		return err
 	}
 	if _, err := s.trainer.Save(s.dir.store(s.cfg.Ckpt.Keep)); err != nil || s.stages == nil {
@@ -182,15 +187,13 @@ func (s *session) begin(from *nn.Sequential) error {
 
 // later refuses keys whose meaning this program does not have.
 func later(cfg *config.Config) error {
-	for _, k := range []string{"transfer"} {
-		if v, ok := given(cfg, k); ok {
-			return &spec.Error{Pos: v.Pos, Path: k, Msg: k + ": this version does not do that"}
-		}
-	}
 	for _, k := range []string{"input.layout", "input.node", "output.node"} {
 		if v, ok := given(cfg, k); ok {
 			return &spec.Error{Pos: v.Pos, Path: k, Msg: k + " is about models that come from elsewhere; it has no meaning in training"}
 		}
+	}
+	if v, ok := given(cfg, "pretrain"); ok && len(v.Items) > 0 && cfg.Transfer.From != "" {
+		return &spec.Error{Pos: v.Pos, Path: "pretrain", Msg: "pretrain: its stages would train anew what transfer.from brings; leave one of them out"}
 	}
 	return nil
 }
@@ -295,6 +298,9 @@ func (s *session) fit(ctx context.Context) error {
 	if e := s.cfg.EarlyStop; e != nil {
 		hooks = append(hooks, train.EarlyStopping{Monitor: e.Monitor, Patience: e.Patience, RestoreBest: e.RestoreBest}.Hook(s.trainer, &s.best))
 	}
+	thaw, close := s.thawing(&run)
+	defer close()
+	hooks = append(hooks, thaw...)
 	watch, err := s.watchSignal()
 	if err != nil {
 		return err

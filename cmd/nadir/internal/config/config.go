@@ -34,7 +34,7 @@ type Config struct {
 	Init         string        `doc:"fresh keeps only the architecture of a saved model; lsuv scales fresh weights by a batch of the data"`
 	Signal       Signal        `doc:"statistics of the layers during training"`
 	Pretrain     spec.Value    `doc:"stages that run before training"`
-	Transfer     spec.Value    `doc:"reuse of another model's layers"`
+	Transfer     Transfer      `doc:"reuse of another model's layers"`
 
 	// Tree is the configuration as it was resolved; every value in it knows its
 	// origin.
@@ -102,6 +102,17 @@ type Ckpt struct {
 	Keep  int      `doc:"newest checkpoints that are kept" default:"3"`
 }
 
+// Transfer is the transfer key.
+type Transfer struct {
+	From     string     `doc:"saved model, or run, whose layers are reused"`
+	Reuse    string     `doc:"pattern of the layers that are copied" default:"all but the last"`
+	Head     Units      `doc:"units of the new last layer, called head" default:"the classes of the data"`
+	Add      spec.Value `doc:"layers before the head: a list, or units such as 100,50"`
+	Freeze   string     `doc:"pattern of reused layers that are not trained" default:"with unfreeze all, else none"`
+	Unfreeze string     `doc:"layers that are trained from an epoch on: PATTERN@EPOCH[:lr], top2@5" default:"a tenth of the rate"`
+	Cache    string     `doc:"where what frozen layers make of the rows is kept: auto, memory, disk or off" default:"auto"`
+}
+
 // Signal is the signal key.
 type Signal struct {
 	Every int `doc:"steps between two measurements"`
@@ -148,6 +159,16 @@ func (in *Input) Validate() error {
 func (e *EarlyStop) Validate() error {
 	var w wrong
 	w.atLeast("patience", e.Patience, 0)
+	return w.err()
+}
+
+// Validate says which words are unknown, and that there is nothing to reuse.
+func (t *Transfer) Validate() error {
+	var w wrong
+	w.oneOf("cache", t.Cache, "auto", "memory", "disk", "off")
+	if t.From == "" && (t.Reuse != "" || t.Head != 0 || t.Add.Kind != spec.Null || t.Freeze != "" || t.Unfreeze != "" || t.Cache != "") {
+		w.add("from", "say whose layers are reused: a saved model or a run")
+	}
 	return w.err()
 }
 

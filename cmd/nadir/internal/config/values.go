@@ -358,3 +358,24 @@ func (c ClassWeight) MarshalSpec() (spec.Value, error) {
 	slices.SortStableFunc(v.Entries, func(a, b spec.Entry) int { return cmp.Compare(index(a.Key), index(b.Key)) })
 	return v, err
 }
+
+// Units is the width of a layer. The zero Units was not given.
+type Units int
+
+// UnmarshalSpec reads a number above 0.
+func (u *Units) UnmarshalSpec(v spec.Value) error {
+	var n int
+	if err := spec.Decode(v, &n); err != nil || n < 1 || n > 1<<30 {
+		return want(v, "a number of units, 1 or more")
+	}
+	*u = Units(n)
+	return nil
+}
+
+// MarshalSpec writes what UnmarshalSpec reads.
+func (u Units) MarshalSpec() (spec.Value, error) {
+	if u == 0 {
+		return spec.Value{}, nil
+	}
+	return spec.Num(float64(u)), nil
+}
