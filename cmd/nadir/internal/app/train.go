@@ -17,6 +17,7 @@ import (
 	"github.com/nadir-ml/nadir/ckpt"
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/term"
+	"github.com/nadir-ml/nadir/diag"
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/internal/plot"
 	"github.com/nadir-ml/nadir/nn"
@@ -462,8 +463,15 @@ func (s *session) finish(ctx context.Context, event string) error {
 	if s.only || s.pretraining() {
 		return s.finishStages(event)
 	}
-	if e := s.cfg.EarlyStop; e == nil || !e.RestoreBest || !s.trainer.RestoreBest() {
+	restored := false
+	if e := s.cfg.EarlyStop; e != nil && e.RestoreBest {
+		restored = s.trainer.RestoreBest()
+	}
+	if !restored {
 		s.trainer.Average()
+		if o := diag.Overfitting(s.trainer.History()); o != nil {
+			s.report.Note(fmt.Sprintf("the net %s. %s", o, o.Cure(s.trainer.Model)))
+		}
 	}
 	done := term.Done{Run: s.dir.path, Model: s.dir.file(modelFile), Steps: s.trainer.Taken(), Best: s.bestSoFar()}
 	for _, e := range s.trainer.History() {

@@ -309,8 +309,8 @@ func (v verdict) waysObject() []object {
 // waysText writes a line a way.
 func (v verdict) waysText(w io.Writer) {
 	fmt.Fprintf(w, "Time to a validation %s of %s, the median of the runs, with each way and without:\n\n", v.Metric, measure(v.Target))
-	g := grid{align: "llrrrrrl"}
-	g.add("way", "here", "on: s", "epochs", "off: s", "epochs", "off/on", "what was switched")
+	g := grid{align: "llrrrrrrrl"}
+	g.add("way", "here", "on: s", "epochs", v.Metric, "off: s", "epochs", v.Metric, "off/on", "what was switched")
 	for _, s := range v.switchings() {
 		is, what := "off", s.with
 		if s.was {
@@ -324,7 +324,7 @@ func (v verdict) waysText(w io.Writer) {
 		case math.IsInf(off, 1):
 			factor = "×∞"
 		}
-		g.add(s.name, is, soon(s.on.TargetSeconds), soon(s.on.TargetEpochs), soon(s.off.TargetSeconds), soon(s.off.TargetEpochs), factor, what)
+		g.add(s.name, is, soon(s.on.TargetSeconds), soon(s.on.TargetEpochs), measure(s.on.Mean), soon(s.off.TargetSeconds), soon(s.off.TargetEpochs), measure(s.off.Mean), factor, what)
 	}
 	g.write(w, "")
 	fmt.Fprintln(w)
