@@ -259,7 +259,7 @@ func (m *Misfit) Unwrap() error { return m.Err }
 // nameOf takes the name of a tensor apart as frameworks write it: the layer,
 // with dots, and what the layer calls it.
 func nameOf(name string) (layer, leaf string) {
-	name = strings.TrimSuffix(name, ":0")
+	name = strings.TrimSuffix(strings.TrimSuffix(name, ":0"), "/.ATTRIBUTES/VARIABLE_VALUE")
 	name = strings.NewReplacer("/", ".", `\`, ".").Replace(name)
 	for _, prefix := range []string{"module.", "model.", "_orig_mod."} {
 		name = strings.TrimPrefix(name, prefix)

@@ -41,6 +41,7 @@ type Probe struct {
 	Path string
 	Info fs.FileInfo // nil where nothing has this name
 	Head []byte      // the first 4 KiB of a file
+	Tail []byte      // its last 64 bytes
 
 	entries []string
 	listed  bool
@@ -72,6 +73,12 @@ func NewProbe(path string) (*Probe, error) {
 		return nil, err
 	}
 	p.Head = p.Head[:n]
+	p.Tail = make([]byte, min(64, info.Size()))
+	n, err = f.ReadAt(p.Tail, info.Size()-int64(len(p.Tail)))
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	p.Tail = p.Tail[:n]
 	return p, nil
 }
 

@@ -137,10 +137,12 @@ func (c *command) measured(ctx context.Context, s *subject, in *intake) (d *data
 		cfg.Input.Size = in.picture()
 	}
 	_, cut := s.said("data", "test")
-	if v, ok := s.said("data", "val"); ok && given {
+	v, val := s.said("data", "val")
+	// What the input is standardized with is that of the rows left for training.
+	if _, fitted := s.said("input", "standardize"); val && given && !fitted {
 		return nil, nil, "", &spec.Error{Pos: v.Pos, Path: "data.val", Msg: "data.val: it is the test part that is measured; data.test= cuts one off"}
 	}
-	o := openOptions{table: s.table, whole: given && !cut}
+	o := openOptions{table: s.table, whole: given && !cut && !val}
 	if !given {
 		if o.within, err = s.home(); err != nil {
 			return nil, nil, "", err

@@ -177,9 +177,11 @@ func (c *command) architecture(ctx context.Context, target string, keys []string
 	for _, word := range keys {
 		switch key, _, _ := strings.Cut(word, "="); key {
 		case "model", "input", "input.node", "output.node":
-		default:
-			return nil, usage("%s: a saved model is what it is; summarize a file or a preset to try another", word)
+			if !isRun(target) && !format.IsOwn(target) {
+				continue
+			}
 		}
+		return nil, usage("%s: a saved model is what it is; summarize a file or a preset to try another", word)
 	}
 	s, err := c.openSubject("summary", target, keys)
 	if err != nil {

@@ -1,0 +1,725 @@
+package tensorflow
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/loss"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A converter makes layers of the part of a graph that lies between inputs and an
+// output. It walks from the output back: what only training needs is never met.
+type converter struct {
+	g    *graph
+	file *format.File
+	// variable is the tensor of the file that holds a variable.
+	variable func(name string) (format.Tensor, error)
+
+	given    map[string]bool // nodes that are taken as inputs
+	acts     map[string]bool // whether a node depends on an input
+	done     map[ref]string  // what the result of a node is called
+	failed   map[ref]error   // why a node cannot be converted
+	busy     map[ref]bool    // being converted: met again is a cycle
+	names    map[string]bool // of layers
+	choice   map[string]int  // of a Merge: the input that is alive
+	list     []*entry
+	inputs   []data.Field
+	optional map[string]bool // inputs whose shape is not known
+	warnings []string
+	depth    int
+}
+
+// An entry is a layer.
+type entry struct {
+	kind   string
+	fields spec.Value
+	name   string
+	in     []string
+	params []param
+}
+
+// A param is a parameter of a layer and the tensors that it is made of.
+type param struct {
+	leaf string
+	from []string
+	make format.Turn
+}
+
+// bias is the kind of an entry that adds a vector. It becomes part of the layer
+// before.
+const bias = "+bias"
+
+func (c *converter) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !slices.Contains(c.warnings, text) {
+		c.warnings = append(c.warnings, text)
+	}
+}
+
+func unsupported(n *node, format string, args ...any) error {
+	return &unsupportedNode{fmt.Sprintf("node %q (%s)", n.name, n.op), fmt.Sprintf(format, args...)}
+}
+
+// An unsupportedNode becomes a format.Unsupported.
+type unsupportedNode struct{ what, msg string }
+
+func (u *unsupportedNode) Error() string { return u.what + ": " + u.msg }
+
+// at is the node of a ref.
+func (c *converter) at(r ref) (*node, error) {
+	n := c.g.nodes[r.name]
+	if n == nil {
+		return nil, fmt.Errorf("the graph has no node %q, which is an input of another", r.name)
+	}
+	return n, nil
+}
+
+// passing are the ops that hand on their first input.
+var passing = map[string]bool{"Identity": true, "StopGradient": true, "CheckNumerics": true, "PreventGradient": true, "Snapshot": true, "Switch": true,
+	"RefSwitch": true, "RefIdentity": true, "EnsureShape": true, "ReadVariableOp": true, "Cast": true, "IdentityN": true, "PlaceholderWithDefault": true,
+	"Enter": true, "Exit": true, "NextIteration": true}
+
+// source goes back over nodes that only hand on what they are given, and over the
+// branch of a conditional that is not alive at prediction.
+func (c *converter) source(r ref) (ref, *node, error) {
+	for range 1 << 16 {
+		n, err := c.at(r)
+		if err != nil {
+			return r, nil, err
+		}
+		if c.given[n.name] {
+			return r, n, nil
+		}
+		switch {
+		case n.op == "IdentityN" && r.out < len(n.in):
+			r = n.in[r.out]
+		case passing[n.op] && len(n.in) > 0:
+			r = n.in[0]
+		case n.op == "Merge" || n.op == "RefMerge":
+			i, err := c.alive(n)
+			if err != nil {
+				return r, nil, err
+			}
+			r = n.in[i]
+		default:
+			return r, n, nil
+		}
+	}
+	return r, nil, fmt.Errorf("node %q: what it is computed of leads back to it", r.name)
+}
+
+// alive is the input of a Merge that has a value at prediction.
+func (c *converter) alive(n *node) (int, error) {
+	if i, ok := c.choice[n.name]; ok {
+		return i, nil
+	}
+	c.choice[n.name] = 0 // met again on the way it is a loop
+	for i, r := range n.in {
+		sw, out := c.branch(r)
+		if sw == nil {
+			continue
+		}
+		v, err := c.truth(sw.in[1])
+		if err != nil {
+			return 0, err
+		}
+		if v == (out == 1) {
+			c.choice[n.name] = i
+			return i, nil
+		}
+	}
+	return 0, unsupported(n, "no branch of this conditional is alive at prediction")
+}
+
+// branch finds the Switch that a value hangs on, and on which side of it.
+func (c *converter) branch(r ref) (*node, int) {
+	seen := map[string]bool{}
+	queue := []ref{r}
+	for len(queue) > 0 {
+		r := queue[0]
+		queue = queue[1:]
+		n := c.g.nodes[r.name]
+		if n == nil {
+			continue
+		}
+		if (n.op == "Switch" || n.op == "RefSwitch") && len(n.in) == 2 {
+			return n, r.out
+		}
+		if seen[n.name] {
+			continue
+		}
+		seen[n.name] = true
+		queue = append(queue, n.in...)
+		for _, name := range n.control {
+			queue = append(queue, ref{name: name})
+		}
+	}
+	return nil, 0
+}
+
+// truth is a truth value at prediction. One that is fed says whether the net is in
+// training: it is not.
+func (c *converter) truth(r ref) (bool, error) {
+	_, n, err := c.source(r)
+	if err != nil {
+		return false, err
+	}
+	switch n.op {
+	case "Const":
+		k, ok := n.constant()
+		if !ok {
+			break
+		}
+		t, err := k.read()
+		if err != nil || t.Len() != 1 {
+			break
+		}
+		return t.Flat(0) != 0, nil
+	case "Placeholder":
+		c.warn("%q is fed, and taken for false: whether the net is in training", n.name)
+		return false, nil
+	case "LogicalNot":
+		v, err := c.truth(n.in[0])
+		return !v, err
+	case "LogicalAnd", "LogicalOr":
+		a, err := c.truth(n.in[0])
+		if err != nil {
+			return false, err
+		}
+		b, err := c.truth(n.in[1])
+		if n.op == "LogicalAnd" {
+			return a && b, err
+		}
+		return a || b, err
+	}
+	return false, unsupported(n, "what a conditional hangs on is not known before it runs")
+}
+
+// shapes are ops whose result depends on a value's shape alone.
+var shapes = map[string]bool{"Shape": true, "ShapeN": true, "Size": true, "Rank": true, "ZerosLike": true, "OnesLike": true}
+
+// isAct reports whether a value depends on an input of the model.
+func (c *converter) isAct(r ref) bool {
+	if v, ok := c.acts[r.name]; ok {
+		return v
+	}
+	c.acts[r.name] = false
+	if c.depth++; c.depth > maxDepth {
+		c.depth--
+		return false
+	}
+	defer func() { c.depth-- }()
+	_, n, err := c.source(r)
+	if err != nil {
+		return false
+	}
+	v := false
+	switch {
+	case c.given[n.name]:
+		v = true
+	case n.op == "Placeholder":
+		v = len(c.given) == 0
+	case shapes[n.op], n.op == "Const":
+	default:
+		for _, in := range n.in {
+			if c.isAct(in) {
+				v = true
+				break
+			}
+		}
+	}
+	c.acts[r.name] = v
+	return v
+}
+
+// maxDepth is how many ops may follow one another.
+const maxDepth = 20000
+
+// A weight is a tensor of the file that a layer has as a parameter.
+type weight struct {
+	format.Tensor
+	variable string // or the constant, that holds it
+}
+
+// weight finds the variable or constant that a value is.
+func (c *converter) weight(r ref) (weight, bool) {
+	_, n, err := c.source(r)
+	if err != nil {
+		return weight{}, false
+	}
+	switch n.op {
+	case "Const":
+		t, ok := c.file.Lookup(n.name)
+		if !ok {
+			if t, ok = constantTensor(n); ok {
+				c.file.Tensors = append(c.file.Tensors, t)
+			}
+		}
+		return weight{t, n.name}, ok && t.DType.IsFloat()
+	case "Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable":
+		t, err := c.variable(n.name)
+		return weight{t, n.name}, err == nil && t.DType.IsFloat()
+	}
+	return weight{}, false
+}
+
+// missing says why a value is no weight.
+func (c *converter) missing(r ref) error {
+	_, n, err := c.source(r)
+	if err != nil {
+		return err
+	}
+	switch n.op {
+	case "Variable", "VariableV2", "VarHandleOp":
+		if _, err := c.variable(n.name); err != nil {
+			return err
+		}
+	}
+	return unsupported(n, "it is computed, where a variable or a constant is wanted")
+}
+
+// number is the value of a constant of one element.
+func (c *converter) number(r ref) (float64, bool) {
+	_, n, err := c.source(r)
+	if err != nil {
+		return 0, false
+	}
+	two := func(f func(a, b float64) float64) (float64, bool) {
+		if len(n.in) != 2 || c.depth > 32 {
+			return 0, false
+		}
+		c.depth++
+		defer func() { c.depth-- }()
+		a, ok := c.number(n.in[0])
+		b, ok2 := c.number(n.in[1])
+		return f(a, b), ok && ok2
+	}
+	switch n.op {
+	case "Const":
+		k, ok := n.constant()
+		if !ok || k.shape.Len() != 1 {
+			return 0, false
+		}
+		t, err := k.read()
+		if err != nil {
+			return 0, false
+		}
+		return t.Flat(0), true
+	case "Mul":
+		return two(func(a, b float64) float64 { return a * b })
+	case "Add", "AddV2":
+		return two(func(a, b float64) float64 { return a + b })
+	case "Sub":
+		return two(func(a, b float64) float64 { return a - b })
+	case "RealDiv":
+		return two(func(a, b float64) float64 { return a / b })
+	}
+	return 0, false
+}
+
+// vector is a constant list of whole numbers. Elements that depend on a shape are
+// nil.
+func (c *converter) vector(r ref) ([]*int, bool) {
+	_, n, err := c.source(r)
+	if err != nil {
+		return nil, false
+	}
+	switch n.op {
+	case "Const":
+		k, ok := n.constant()
+		if !ok || k.shape.Len() > 64 {
+			return nil, false
+		}
+		t, err := k.read()
+		if err != nil {
+			return nil, false
+		}
+		var out []*int
+		for i := range t.Len() {
+			v := int(t.Flat(i))
+			out = append(out, &v)
+		}
+		return out, true
+	case "Pack":
+		var out []*int
+		for _, in := range n.in {
+			v, ok := c.number(in)
+			if !ok {
+				out = append(out, nil)
+				continue
+			}
+			k := int(v)
+			out = append(out, &k)
+		}
+		return out, true
+	}
+	return nil, false
+}
+
+// whole is a constant list of whole numbers, all of which are known.
+func (c *converter) whole(r ref) ([]int, bool) {
+	v, ok := c.vector(r)
+	out := make([]int, len(v))
+	for i, p := range v {
+		if p == nil {
+			return nil, false
+		}
+		out[i] = *p
+	}
+	return out, ok
+}
+
+// random reports whether a value is drawn at random.
+func (c *converter) random(r ref) bool {
+	seen := map[string]bool{}
+	queue := []ref{r}
+	for len(queue) > 0 && len(seen) < 64 {
+		n := c.g.nodes[queue[0].name]
+		queue = queue[1:]
+		if n == nil || seen[n.name] {
+			continue
+		}
+		seen[n.name] = true
+		if n.op == "RandomUniform" || n.op == "StatelessRandomUniform" || n.op == "StatelessRandomUniformV2" {
+			return true
+		}
+		queue = append(queue, n.in...)
+	}
+	return false
+}
+
+// act converts what a value is computed of, and gives the name of its result in
+// the model.
+func (c *converter) act(r ref) (string, error) {
+	r, n, err := c.source(r)
+	if err != nil {
+		return "", err
+	}
+	if name, ok := c.done[r]; ok {
+		return name, nil
+	}
+	if err, ok := c.failed[r]; ok {
+		return "", err
+	}
+	if c.busy[r] {
+		return "", fmt.Errorf("node %q: what it is computed of leads back to it", r.name)
+	}
+	c.busy[r] = true
+	if c.depth++; c.depth > maxDepth {
+		return "", fmt.Errorf("more than %d nodes follow one another", maxDepth)
+	}
+	defer func() { c.depth-- }()
+	var name string
+	switch f := ops[n.op]; {
+	case c.given[n.name] || n.op == "Placeholder" && len(c.given) == 0 || strings.HasPrefix(n.op, "ParseExample"):
+		name, err = c.input(n)
+	case n.op == "Placeholder":
+		err = unsupported(n, "it is fed, but is not the input that was named")
+	case f == nil:
+		err = unsupported(n, "there is no layer for this operation; output.node= names a node before it, where that is what is wanted")
+	default:
+		name, err = f(c, n)
+	}
+	delete(c.busy, r)
+	if err != nil {
+		c.failed[r] = err
+		return "", err
+	}
+	c.done[r] = name
+	return name, nil
+}
+
+// input makes a node an input of the model.
+func (c *converter) input(n *node) (string, error) {
+	f := data.Field{Name: c.name(n.name), DType: tensor.Float32}
+	if t, ok := n.attr("dtype", 6); ok && (t.Int == 3 || t.Int == 9) {
+		f.DType = tensor.Int32
+	}
+	// A shape without any axis says nothing: old graphs write so what is not known.
+	if s, known := n.shape(); known && len(s) > 0 {
+		f.Shape = s[1:].Clone()
+	}
+	if f.Shape == nil || slices.Contains(f.Shape, -1) {
+		c.optional[f.Name] = true
+	} else if len(f.Shape) == 0 {
+		f.Shape = tensor.Shape{1}
+	}
+	c.inputs = append(c.inputs, f)
+	return f.Name, nil
+}
+
+// scoped is what a layer is called by its node: the last part of the name, or that of
+// the scope where the part is only the operation's.
+func (c *converter) scoped(n *node) string {
+	parts := strings.Split(n.name, "/")
+	if last := parts[len(parts)-1]; len(parts) > 1 && (strings.HasPrefix(last, n.op) || last == "mul" || last == "add") {
+		parts = parts[:len(parts)-1]
+	}
+	last := parts[len(parts)-1]
+	if c.names[last] {
+		return c.name(strings.Join(parts, "."))
+	}
+	return c.name(last)
+}
+
+// name makes a layer's name of a node's, once.
+func (c *converter) name(want string) string {
+	want = strings.NewReplacer("/", ".", ":", "_", "#", "_", ",", "_", "!", "_", "*", "_", "?", "_", "[", "_", "]", "_", "{", "_", "}", "_").Replace(want)
+	if want == "" {
+		want = "layer"
+	}
+	name := want
+	for i := 1; c.names[name]; i++ {
+		name = fmt.Sprintf("%s_%d", want, i)
+	}
+	c.names[name] = true
+	return name
+}
+
+// layerName is what a layer is called by its variable: hidden1/kernel and
+// dnn/hidden1/kernel are hidden1's. A variable without a scope has the node's.
+func (c *converter) layerName(variable string, n *node) string {
+	path := strings.Split(variable, "/")
+	if len(path) == 1 {
+		path = strings.Split(n.name, "/")
+	}
+	if len(path) == 1 {
+		return c.name("dense")
+	}
+	name := path[len(path)-2]
+	if strings.HasPrefix(name, "part_") && len(path) > 2 {
+		name = path[len(path)-3]
+	}
+	if c.names[name] {
+		name = strings.Join(path[:len(path)-1], ".")
+	}
+	return c.name(name)
+}
+
+// emit adds a layer.
+func (c *converter) emit(e *entry) string {
+	c.list = append(c.list, e)
+	return e.name
+}
+
+// fuse makes biases and activations part of the layers before them, where nobody
+// else takes these' results.
+func (c *converter) fuse(outs []string) error {
+	users := map[string]int{}
+	for _, e := range c.list {
+		for _, in := range e.in {
+			users[in]++
+		}
+	}
+	for _, o := range outs {
+		users[o]++
+	}
+	by, alias := map[string]*entry{}, map[string]string{}
+	var kept []*entry
+	for _, e := range c.list {
+		for i, in := range e.in {
+			if a, ok := alias[in]; ok {
+				e.in[i] = a
+			}
+		}
+		var before *entry
+		if len(e.in) == 1 {
+			before = by[e.in[0]]
+		}
+		_, active := spec.Value{}, false
+		if before != nil {
+			_, active = before.fields.Get("activation")
+		}
+		own := before != nil && users[e.in[0]] == 1 && !active && kernels[before.kind]
+		switch {
+		case e.kind == bias && own && !hasParam(before, "bias"):
+			before.fields = before.fields.Without("use_bias")
+			before.params = append(before.params, e.params...)
+		case e.kind == bias:
+			return &unsupportedNode{fmt.Sprintf("node %q", e.name), "a vector of weights is added to something that is no dense or convolutional layer; there is no layer for that"}
+		case e.kind == activation && own:
+			a, _ := e.fields.Get("activation")
+			before.fields = before.fields.With("activation", a)
+		default:
+			kept, by[e.name] = append(kept, e), e
+			continue
+		}
+		alias[e.name] = before.name
+		users[before.name] = users[e.name]
+	}
+	c.list = kept
+	for i, o := range outs {
+		if a, ok := alias[o]; ok {
+			outs[i] = a
+		}
+	}
+	return nil
+}
+
+func hasParam(e *entry, leaf string) bool {
+	return slices.ContainsFunc(e.params, func(p param) bool { return p.leaf == leaf })
+}
+
+// kernels are the layers that take a bias and an activation.
+var kernels = map[string]bool{"dense": true, "conv1d": true, "conv2d": true, "depthwise_conv2d": true, "conv2d_transpose": true}
+
+// text is the network as text, and the inputs in order.
+func (c *converter) text(outs []string) spec.Value {
+	layers := spec.Value{Kind: spec.List}
+	plain := len(c.inputs) == 1 && len(outs) == 1
+	last := ""
+	if plain {
+		last = c.inputs[0].Name
+		for _, e := range c.list {
+			plain = plain && len(e.in) == 1 && e.in[0] == last
+			last = e.name
+		}
+		plain = plain && last == outs[0] && len(c.list) > 0
+	}
+	if plain {
+		layers.Items = append(layers.Items, one("input", format.Map("shape", c.inputs[0].Shape)))
+	}
+	for _, e := range c.list {
+		f := e.fields.With("name", spec.Str(e.name))
+		if !plain {
+			in := spec.Value{Kind: spec.List}
+			for _, name := range e.in {
+				in.Items = append(in.Items, spec.Str(name))
+			}
+			f = f.With("inputs", in)
+		}
+		layers.Items = append(layers.Items, one(e.kind, f))
+	}
+	if plain {
+		return layers
+	}
+	ins, names := spec.Value{Kind: spec.Map}, spec.Value{Kind: spec.List}
+	for _, f := range c.inputs {
+		ins = ins.With(f.Name, format.List(f.Shape...))
+	}
+	for _, o := range outs {
+		names.Items = append(names.Items, spec.Str(o))
+	}
+	return spec.Value{Kind: spec.Map}.With("inputs", ins).With("layers", layers).With("outputs", names)
+}
+
+func one(kind string, fields spec.Value) spec.Value {
+	return spec.Value{Kind: spec.Map, Entries: []spec.Entry{{Key: kind, Value: fields}}}
+}
+
+// settle finds the shapes of inputs that the graph leaves open: as it was told, or
+// from the kernel of the layer that takes it.
+func (c *converter) settle(told []data.Field) error {
+	for i := range c.inputs {
+		f := &c.inputs[i]
+		if !c.optional[f.Name] {
+			continue
+		}
+		if len(told) == len(c.inputs) {
+			f.Shape = told[i].Shape
+			continue
+		}
+		for _, e := range c.list {
+			if e.kind == "rescaling" && e.in[0] == f.Name && f.Shape == nil {
+				f.Shape = tensor.Shape{1} // numbers, one by one
+			}
+			if e.kind != "dense" || e.in[0] != f.Name {
+				continue
+			}
+			if t, ok := c.file.Lookup(e.params[0].from[0]); ok && len(t.Shape) == 2 && (f.Shape == nil || len(f.Shape) == 1) {
+				f.Shape = t.Shape[:1].Clone()
+				if e.params[0].make != nil {
+					f.Shape = t.Shape[1:].Clone()
+				}
+			}
+		}
+		if f.Shape == nil || slices.Contains(f.Shape, -1) {
+			return &format.Choice{Key: "input", Msg: fmt.Sprintf("input %q has no fixed shape: say it with input=, such as input=28x28", f.Name)}
+		}
+	}
+	return nil
+}
+
+// near finds the number of a list that a value is, within what float32 rounds.
+func near(v, want float64) bool { return math.Abs(v-want) <= 1e-6*math.Max(1, math.Abs(want)) }
+
+// An end is a node that a model may end with.
+type end struct {
+	node string
+	loss loss.Loss
+	note string
+}
+
+// training are the ops that stand behind the model and name what it gives: by them
+// logits are found.
+var training = map[string]loss.Loss{
+	"SparseSoftmaxCrossEntropyWithLogits": loss.CrossEntropy{}, "SoftmaxCrossEntropyWithLogits": loss.CrossEntropy{}, "InTopK": loss.CrossEntropy{}, "InTopKV2": loss.CrossEntropy{},
+}
+
+// newConverter makes one for the graph of a file.
+func newConverter(g *graph, f *format.File, variable func(string) (format.Tensor, error)) *converter {
+	return &converter{g: g, file: f, variable: variable, given: map[string]bool{}, acts: map[string]bool{}, done: map[ref]string{}, failed: map[ref]error{},
+		busy: map[ref]bool{}, names: map[string]bool{}, choice: map[string]int{}, optional: map[string]bool{}}
+}
+
+// ends lists where a model may end: logits first, by what training makes of them, then
+// what can be converted, but nothing that is computed of it.
+func ends(c *converter) (logits, last []end) {
+	var list []*node
+	for _, n := range c.g.order {
+		if strings.Contains(n.name, "gradients/") || len(n.in) == 0 || !c.isAct(ref{name: n.name}) {
+			continue
+		}
+		list = append(list, n)
+		l, ok := training[n.op]
+		if !ok {
+			continue
+		}
+		r, src, err := c.source(n.in[0])
+		if err != nil {
+			continue
+		}
+		if src.op == "Reshape" && len(src.in) > 0 { // the loss flattens what it is given
+			if r, _, err = c.source(src.in[0]); err != nil {
+				continue
+			}
+		}
+		if _, err := c.act(r); err == nil && !slices.ContainsFunc(logits, func(e end) bool { return e.node == r.name }) {
+			logits = append(logits, end{r.name, l, "logits of " + n.op})
+		}
+	}
+	// Where one end was found the others are of no use but to be listed.
+	behind := map[string]bool{}
+	var able []*node
+	for _, n := range list {
+		if ops[n.op] == nil && !passing[n.op] {
+			continue
+		}
+		if _, err := c.act(ref{name: n.name}); err != nil {
+			continue
+		}
+		able = append(able, n)
+		for _, r := range n.in {
+			behind[r.name] = true
+		}
+	}
+	for _, n := range able {
+		if behind[n.name] || slices.ContainsFunc(logits, func(e end) bool { return e.node == n.name }) {
+			continue
+		}
+		var l loss.Loss
+		if _, src, err := c.source(ref{name: n.name}); err == nil && src.op == "Softmax" {
+			l = loss.CrossEntropy{}
+		}
+		last = append(last, end{n.name, l, ""})
+	}
+	slices.SortStableFunc(last, func(a, b end) int { return cmp.Compare(a.node, b.node) })
+	return logits, last
+}

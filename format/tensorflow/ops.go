@@ -1,0 +1,741 @@
+package tensorflow
+
+import (
+	"math"
+	"strings"
+
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/spec"
+)
+
+// activation is the kind of a layer that applies an activation.
+const activation = "activation"
+
+// ops says for each operation what layer it is. They are called with a node that
+// depends on an input.
+var ops map[string]func(c *converter, n *node) (string, error)
+
+func init() {
+	ops = map[string]func(c *converter, n *node) (string, error){
+		"MatMul": matMul, "BatchMatMul": matMul, "BatchMatMulV2": matMul, "BiasAdd": add, "BiasAddV1": add, "Add": add, "AddV2": add, "AddN": addN,
+		"Sub": sub, "Mul": mul, "RealDiv": div, "Maximum": maximum, "Select": choose, "SelectV2": choose,
+		"Conv2D": conv2D, "DepthwiseConv2dNative": depthwise, "MaxPool": pool("max_pooling2d"), "AvgPool": pool("average_pooling2d"), "Mean": mean,
+		"FusedBatchNorm": fusedNorm, "FusedBatchNormV2": fusedNorm, "FusedBatchNormV3": fusedNorm,
+		"Reshape": reshape, "ConcatV2": concat, "Pad": pad, "GatherV2": gather, "ResourceGather": gather, "Gather": gather, "LRN": lrn,
+		"Neg": func(c *converter, n *node) (string, error) { return c.scaled(n, n.in[0], -1, 0) },
+		"LeakyRelu": func(c *converter, n *node) (string, error) {
+			return c.activate(n, n.in[0], format.Map("name", "leaky_relu", "negative_slope", n.float("alpha", 0.2)))
+		},
+	}
+	for op, name := range map[string]string{"Relu": "relu", "Relu6": "relu6", "Elu": "elu", "Selu": "selu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus",
+		"Softsign": "softsign", "Softmax": "softmax", "LogSoftmax": "log_softmax", "Exp": "exponential"} {
+		ops[op] = func(c *converter, n *node) (string, error) { return c.activate(n, n.in[0], spec.Str(name)) }
+	}
+}
+
+// operand checks that a node has so many inputs.
+func operands(n *node, want int) error {
+	if len(n.in) != want {
+		return unsupported(n, "it has %d inputs, want %d", len(n.in), want)
+	}
+	return nil
+}
+
+// activate adds an activation of the result of from.
+func (c *converter) activate(n *node, from ref, a spec.Value) (string, error) {
+	in, err := c.act(from)
+	if err != nil {
+		return "", err
+	}
+	return c.emit(&entry{kind: activation, fields: format.Map("activation", a), name: c.scoped(n), in: []string{in}}), nil
+}
+
+// scaled adds x·scale + offset.
+func (c *converter) scaled(n *node, from ref, scale, offset float64) (string, error) {
+	in, err := c.act(from)
+	if err != nil {
+		return "", err
+	}
+	if scale == 1 && offset == 0 {
+		return in, nil
+	}
+	return c.emit(&entry{kind: "rescaling", fields: format.Map("scale", scale, "offset", offset), name: c.scoped(n), in: []string{in}}), nil
+}
+
+// matMul is a dense layer.
+func matMul(c *converter, n *node) (string, error) {
+	if err := operands(n, 2); err != nil {
+		return "", err
+	}
+	if n.flag("transpose_a") || n.flag("adj_x") {
+		return "", unsupported(n, "the samples are transposed")
+	}
+	if c.isAct(n.in[1]) {
+		return "", unsupported(n, "two values that depend on the input are multiplied as matrices")
+	}
+	w, ok := c.weight(n.in[1])
+	if !ok {
+		return "", c.missing(n.in[1])
+	}
+	if len(w.Shape) != 2 {
+		return "", unsupported(n, "its kernel %q has shape %v, want a matrix", w.Name, w.Shape)
+	}
+	in, err := c.act(n.in[0])
+	if err != nil {
+		return "", err
+	}
+	p := param{leaf: "kernel", from: []string{w.Name}}
+	units := w.Shape[1]
+	if n.flag("transpose_b") || n.flag("adj_y") {
+		p.make, units = format.Transpose, w.Shape[0]
+	}
+	return c.emit(&entry{kind: "dense", fields: format.Map("units", units, "use_bias", false), name: c.layerName(w.variable, n), in: []string{in}, params: []param{p}}), nil
+}
+
+// add is a bias, an offset, a sum of branches, or the end of a batch normalization.
+func add(c *converter, n *node) (string, error) {
+	if err := operands(n, 2); err != nil {
+		return "", err
+	}
+	if f := n.text("data_format"); f != "" && f != "NHWC" {
+		return "", unsupported(n, "channels stand in order %s; only NHWC is read", f)
+	}
+	a, b := n.in[0], n.in[1]
+	if !c.isAct(a) {
+		a, b = b, a
+	}
+	if c.isAct(b) {
+		x, err := c.act(a)
+		if err != nil {
+			return "", err
+		}
+		y, err := c.act(b)
+		if err != nil {
+			return "", err
+		}
+		return c.emit(&entry{kind: "add", fields: spec.Value{Kind: spec.Map}, name: c.scoped(n), in: []string{x, y}}), nil
+	}
+	if name, ok, err := c.batchNorm(n, a, b); ok || err != nil {
+		return name, err
+	}
+	if v, ok := c.number(b); ok {
+		return c.scaled(n, a, 1, v)
+	}
+	w, ok := c.weight(b)
+	if !ok {
+		return "", c.missing(b)
+	}
+	if name, ok, err := c.line(n, a, w); ok || err != nil {
+		return name, err
+	}
+	if len(w.Shape) == 0 || w.Shape.Len() != w.Shape[len(w.Shape)-1] {
+		return "", unsupported(n, "weights %q of shape %v are added; want a vector", w.Name, w.Shape)
+	}
+	x, err := c.act(a)
+	if err != nil {
+		return "", err
+	}
+	p := param{leaf: "bias", from: []string{w.Name}}
+	if len(w.Shape) != 1 {
+		p.make = format.Reshape(w.Shape.Len())
+	}
+	return c.emit(&entry{kind: bias, name: c.scoped(n), in: []string{x}, params: []param{p}}), nil
+}
+
+// line is w·x + b of numbers w and b that are variables, or w·x alone: a dense layer of
+// one unit for samples of one number.
+func (c *converter) line(n *node, from ref, b weight) (string, bool, error) {
+	_, m, err := c.source(from)
+	if err != nil || m.op != "Mul" || len(m.in) != 2 || b.Shape.Len() > 1 {
+		return "", false, err
+	}
+	x, k := m.in[0], m.in[1]
+	if !c.isAct(x) {
+		x, k = k, x
+	}
+	w, ok := c.weight(k)
+	if !ok || c.isAct(k) || w.Shape.Len() != 1 {
+		return "", false, nil
+	}
+	in, err := c.act(x)
+	if err != nil {
+		return "", true, err
+	}
+	for i, f := range c.inputs { // of unknown shape: one number
+		if f.Name == in && c.optional[in] && f.Shape == nil {
+			c.inputs[i].Shape = []int{1}
+			delete(c.optional, in)
+		}
+	}
+	e := &entry{kind: "dense", fields: format.Map("units", 1), name: c.name("dense"), in: []string{in}, params: []param{{"kernel", []string{w.Name}, format.Reshape(1, 1)}}}
+	if b.Name == "" {
+		e.fields = e.fields.With("use_bias", format.Map("x", false).Entries[0].Value)
+	} else {
+		e.params = append(e.params, param{"bias", []string{b.Name}, format.Reshape(1)})
+	}
+	return c.emit(e), true, nil
+}
+
+func addN(c *converter, n *node) (string, error) {
+	e := &entry{kind: "add", fields: spec.Value{Kind: spec.Map}, name: c.scoped(n)}
+	for _, r := range n.in {
+		x, err := c.act(r)
+		if err != nil {
+			return "", err
+		}
+		e.in = append(e.in, x)
+	}
+	if len(e.in) == 0 {
+		return "", operands(n, 2)
+	}
+	return c.emit(e), nil
+}
+
+func sub(c *converter, n *node) (string, error) {
+	if err := operands(n, 2); err != nil {
+		return "", err
+	}
+	if v, ok := c.number(n.in[1]); ok {
+		return c.scaled(n, n.in[0], 1, -v)
+	}
+	if v, ok := c.number(n.in[0]); ok {
+		return c.scaled(n, n.in[1], -1, v)
+	}
+	return "", unsupported(n, "there is no layer for the difference of what depends on the input")
+}
+
+func div(c *converter, n *node) (string, error) {
+	if err := operands(n, 2); err != nil {
+		return "", err
+	}
+	if v, ok := c.number(n.in[1]); ok && v != 0 {
+		return c.scaled(n, n.in[0], 1/v, 0)
+	}
+	return "", unsupported(n, "there is no layer for division by what is no constant")
+}
+
+// mul is a factor, a product of branches, SELU, SiLU, or dropout.
+func mul(c *converter, n *node) (string, error) {
+	if err := operands(n, 2); err != nil {
+		return "", err
+	}
+	a, b := n.in[0], n.in[1]
+	if !c.isAct(a) {
+		a, b = b, a
+	}
+	if !c.isAct(b) {
+		if c.random(b) {
+			return c.dropout(n, a)
+		}
+		v, ok := c.number(b)
+		if w, one := c.weight(b); !ok && one && w.Shape.Len() == 1 {
+			name, _, err := c.line(n, ref{name: n.name}, weight{})
+			return name, err
+		}
+		if !ok {
+			return "", unsupported(n, "there is no layer for a product with weights, element by element")
+		}
+		if x, alpha, ok := c.eluOf(a); ok && near(v, seluScale) && near(alpha, seluAlpha) {
+			return c.activate(n, x, spec.Str("selu"))
+		}
+		return c.scaled(n, a, v, 0)
+	}
+	if x, ok := c.silu(a, b); ok {
+		return c.activate(n, x, spec.Str("silu"))
+	}
+	x, err := c.act(a)
+	if err != nil {
+		return "", err
+	}
+	y, err := c.act(b)
+	if err != nil {
+		return "", err
+	}
+	return c.emit(&entry{kind: "multiply", fields: spec.Value{Kind: spec.Map}, name: c.scoped(n), in: []string{x, y}}), nil
+}
+
+// The constants of SELU (Klambauer et al., 2017).
+const (
+	seluAlpha = 1.6732632423543772848170429916717
+	seluScale = 1.0507009873554804934193349852946
+)
+
+// same reports whether two values are one.
+func (c *converter) same(a, b ref) bool {
+	x, _, err := c.source(a)
+	if err != nil {
+		return false
+	}
+	y, _, err := c.source(b)
+	return err == nil && x == y
+}
+
+// silu finds x in x·sigmoid(x).
+func (c *converter) silu(a, b ref) (ref, bool) {
+	for _, p := range [][2]ref{{a, b}, {b, a}} {
+		if _, n, err := c.source(p[1]); err == nil && n.op == "Sigmoid" && len(n.in) == 1 && c.same(n.in[0], p[0]) {
+			return p[0], true
+		}
+	}
+	return ref{}, false
+}
+
+// times finds x and a in a·x for a constant a.
+func (c *converter) times(r ref) (x ref, a float64, ok bool) {
+	_, n, err := c.source(r)
+	if err != nil || n.op != "Mul" || len(n.in) != 2 {
+		return ref{}, 0, false
+	}
+	if a, ok := c.number(n.in[0]); ok {
+		return n.in[1], a, true
+	}
+	a, ok = c.number(n.in[1])
+	return n.in[0], a, ok
+}
+
+// eluOf finds x and α in where(x ≥ 0, x, α·elu(x)), in α·elu(x) only where α is 1.
+func (c *converter) eluOf(r ref) (x ref, alpha float64, ok bool) {
+	_, n, err := c.source(r)
+	if err != nil {
+		return ref{}, 0, false
+	}
+	if n.op == "Elu" && len(n.in) == 1 {
+		return n.in[0], 1, true
+	}
+	if n.op != "Select" && n.op != "SelectV2" || len(n.in) != 3 || !c.positive(n.in[0], n.in[1]) {
+		return ref{}, 0, false
+	}
+	inner, a, ok := c.times(n.in[2])
+	if !ok {
+		inner, a = n.in[2], 1
+	}
+	_, e, err := c.source(inner)
+	if err != nil {
+		return ref{}, 0, false
+	}
+	switch {
+	case e.op == "Elu" && len(e.in) == 1 && c.same(e.in[0], n.in[1]):
+		return n.in[1], a, true
+	case (e.op == "Sub" || e.op == "Expm1") && len(e.in) > 0: // exp(x) − 1
+		x := e.in[0]
+		if e.op == "Sub" {
+			if v, ok := c.number(e.in[1]); !ok || v != 1 {
+				return ref{}, 0, false
+			}
+			_, ex, err := c.source(e.in[0])
+			if err != nil || ex.op != "Exp" || len(ex.in) != 1 {
+				return ref{}, 0, false
+			}
+			x = ex.in[0]
+		}
+		return n.in[1], a, c.same(x, n.in[1])
+	}
+	return ref{}, 0, false
+}
+
+// positive reports whether a condition is x ≥ 0 or x > 0.
+func (c *converter) positive(cond, x ref) bool {
+	_, n, err := c.source(cond)
+	if err != nil || n.op != "GreaterEqual" && n.op != "Greater" || len(n.in) != 2 {
+		return false
+	}
+	v, ok := c.number(n.in[1])
+	return ok && v == 0 && c.same(n.in[0], x)
+}
+
+// choose is an activation that is written by cases.
+func choose(c *converter, n *node) (string, error) {
+	if err := operands(n, 3); err != nil {
+		return "", err
+	}
+	if x, alpha, ok := c.eluOf(ref{name: n.name}); ok {
+		return c.activate(n, x, format.Map("name", "elu", "alpha", alpha))
+	}
+	if c.positive(n.in[0], n.in[1]) {
+		if x, a, ok := c.times(n.in[2]); ok && c.same(x, n.in[1]) && a >= 0 && a <= 1 {
+			return c.activate(n, n.in[1], format.Map("name", "leaky_relu", "negative_slope", a))
+		}
+		if v, ok := c.number(n.in[2]); ok && v == 0 {
+			return c.activate(n, n.in[1], spec.Str("relu"))
+		}
+	}
+	return "", unsupported(n, "it chooses between values in a way that is no known activation")
+}
+
+// maximum is a leaky ReLU, max(αx, x), or a ReLU, max(x, 0).
+func maximum(c *converter, n *node) (string, error) {
+	if err := operands(n, 2); err != nil {
+		return "", err
+	}
+	for _, p := range [][2]ref{{n.in[0], n.in[1]}, {n.in[1], n.in[0]}} {
+		if v, ok := c.number(p[0]); ok && v == 0 {
+			return c.activate(n, p[1], spec.Str("relu"))
+		}
+		if x, a, ok := c.times(p[0]); ok && c.same(x, p[1]) && a >= 0 && a <= 1 {
+			return c.activate(n, p[1], format.Map("name", "leaky_relu", "negative_slope", a))
+		}
+	}
+	return "", unsupported(n, "it is neither max(x, 0) nor max(αx, x)")
+}
+
+// dropout is what is left of it at prediction: nothing, but a layer where the rate is
+// known, for training.
+func (c *converter) dropout(n *node, a ref) (string, error) {
+	_, m, err := c.source(a)
+	if err != nil {
+		return "", err
+	}
+	x, rate, known := a, 0.0, false
+	switch {
+	case m.op == "RealDiv" && len(m.in) == 2:
+		x = m.in[0]
+		v, ok := c.number(m.in[1])
+		rate, known = 1-v, ok
+	case m.op == "Mul" && len(m.in) == 2:
+		var v float64
+		if x, v, known = c.times(a); known && v > 0 {
+			rate = 1 - 1/v
+		} else if x = m.in[0]; !c.isAct(x) {
+			x = m.in[1]
+		}
+	}
+	in, err := c.act(x)
+	if err != nil {
+		return "", err
+	}
+	if !known || !(rate > 0 && rate < 1) {
+		if !known {
+			c.warn("the dropout at %q, whose rate is fed, is left out", n.name)
+		}
+		return in, nil
+	}
+	rate = math.Round(rate*1e6) / 1e6
+	return c.emit(&entry{kind: "dropout", fields: format.Map("rate", rate), name: c.scoped(n), in: []string{in}}), nil
+}
+
+// batchNorm finds a batch normalization that is written out: x·m + (β − μ·m) with
+// m = γ/√(σ² + ε).
+func (c *converter) batchNorm(n *node, a, b ref) (string, bool, error) {
+	_, m, err := c.source(a)
+	if err != nil || m.op != "Mul" || len(m.in) != 2 {
+		return "", false, err
+	}
+	x, factor := m.in[0], m.in[1]
+	if !c.isAct(x) {
+		x, factor = factor, x
+	}
+	_, s, err := c.source(b)
+	if err != nil || s.op != "Sub" || len(s.in) != 2 || c.isAct(factor) {
+		return "", false, err
+	}
+	_, mm, err := c.source(s.in[1])
+	if err != nil || mm.op != "Mul" || len(mm.in) != 2 {
+		return "", false, err
+	}
+	mean := mm.in[0]
+	if c.same(mm.in[0], factor) {
+		mean = mm.in[1]
+	} else if !c.same(mm.in[1], factor) {
+		return "", false, nil
+	}
+	var parts []param
+	root := factor
+	_, f, err := c.source(factor)
+	if err != nil {
+		return "", false, err
+	}
+	if f.op == "Mul" && len(f.in) == 2 {
+		root = f.in[0]
+		gamma := f.in[1]
+		if _, r, err := c.source(root); err != nil || r.op != "Rsqrt" {
+			root, gamma = gamma, root
+		}
+		w, ok := c.weight(gamma)
+		if !ok {
+			return "", false, nil
+		}
+		parts = append(parts, param{leaf: "gamma", from: []string{w.Name}})
+	}
+	_, rs, err := c.source(root)
+	if err != nil || rs.op != "Rsqrt" || len(rs.in) != 1 {
+		return "", false, err
+	}
+	_, ve, err := c.source(rs.in[0])
+	if err != nil || ve.op != "Add" && ve.op != "AddV2" || len(ve.in) != 2 {
+		return "", false, err
+	}
+	eps, ok := c.number(ve.in[1])
+	variance, ok2 := c.weight(ve.in[0])
+	mu, ok3 := c.weight(mean)
+	beta, center := c.weight(s.in[0])
+	if v, zero := c.number(s.in[0]); zero && v == 0 {
+		center = false
+	} else if !center {
+		return "", false, nil
+	}
+	if !ok || !ok2 || !ok3 {
+		return "", false, nil
+	}
+	if center {
+		parts = append(parts, param{leaf: "beta", from: []string{beta.Name}})
+	}
+	parts = append(parts, param{leaf: "moving_mean", from: []string{mu.Name}}, param{leaf: "moving_variance", from: []string{variance.Name}})
+	name, err := c.norm(n, x, mu, eps, parts)
+	return name, true, err
+}
+
+// norm adds a batch normalization.
+func (c *converter) norm(n *node, x ref, of weight, eps float64, parts []param) (string, error) {
+	in, err := c.act(x)
+	if err != nil {
+		return "", err
+	}
+	fields := format.Map("epsilon", eps)
+	if !hasParam(&entry{params: parts}, "gamma") {
+		fields = fields.With("scale", format.Map("x", false).Entries[0].Value)
+	}
+	if !hasParam(&entry{params: parts}, "beta") {
+		fields = fields.With("center", format.Map("x", false).Entries[0].Value)
+	}
+	return c.emit(&entry{kind: "batch_normalization", fields: fields, name: c.layerName(of.variable, n), in: []string{in}, params: parts}), nil
+}
+
+// fusedNorm is a batch normalization in one operation.
+func fusedNorm(c *converter, n *node) (string, error) {
+	if err := operands(n, 5); err != nil {
+		return "", err
+	}
+	if err := channelsLast(n); err != nil {
+		return "", err
+	}
+	var parts []param
+	var of weight
+	for i, leaf := range []string{"gamma", "beta", "moving_mean", "moving_variance"} {
+		w, ok := c.weight(n.in[i+1])
+		if !ok {
+			if v, one := c.number(n.in[i+1]); !one || leaf != "gamma" || v != 1 {
+				return "", c.missing(n.in[i+1])
+			}
+			continue
+		}
+		if w.Shape.Len() == 0 {
+			return "", unsupported(n, "it normalizes with the batch's own statistics: this is the graph of training; the one of prediction has the moving ones")
+		}
+		parts, of = append(parts, param{leaf: leaf, from: []string{w.Name}}), w
+	}
+	return c.norm(n, n.in[0], of, n.float("epsilon", 1e-4), parts)
+}
+
+func channelsLast(n *node) error {
+	if f := n.text("data_format"); f != "" && f != "NHWC" && f != "NWC" {
+		return unsupported(n, "channels stand in order %s; only NHWC is read", f)
+	}
+	return nil
+}
+
+// window reads a pair of numbers of an attribute of four.
+func window(n *node, key string) ([]int, error) {
+	v := n.ints(key)
+	if len(v) == 0 && key == "dilations" {
+		return []int{1, 1}, nil
+	}
+	if len(v) != 4 || v[0] != 1 || v[3] != 1 {
+		return nil, unsupported(n, "%s is %v; want one number for height and one for width", key, v)
+	}
+	return v[1:3], nil
+}
+
+func padding(n *node) (string, error) {
+	switch p := n.text("padding"); p {
+	case "SAME", "VALID":
+		return strings.ToLower(p), nil
+	default:
+		return "", unsupported(n, "padding %q; want SAME or VALID", p)
+	}
+}
+
+func conv2D(c *converter, n *node) (string, error) { return c.convolution(n, "conv2d") }
+
+func depthwise(c *converter, n *node) (string, error) { return c.convolution(n, "depthwise_conv2d") }
+
+func (c *converter) convolution(n *node, kind string) (string, error) {
+	if err := operands(n, 2); err != nil {
+		return "", err
+	}
+	if err := channelsLast(n); err != nil {
+		return "", err
+	}
+	w, ok := c.weight(n.in[1])
+	if !ok {
+		return "", c.missing(n.in[1])
+	}
+	if len(w.Shape) != 4 {
+		return "", unsupported(n, "its kernel %q has shape %v, want four axes", w.Name, w.Shape)
+	}
+	strides, err := window(n, "strides")
+	if err != nil {
+		return "", err
+	}
+	dilations, err := window(n, "dilations")
+	if err != nil {
+		return "", err
+	}
+	pad, err := padding(n)
+	if err != nil {
+		return "", err
+	}
+	in, err := c.act(n.in[0])
+	if err != nil {
+		return "", err
+	}
+	fields := format.Map("kernel_size", w.Shape[:2], "strides", strides, "padding", pad)
+	if kind == "conv2d" {
+		fields = format.Map("filters", w.Shape[3], "kernel_size", w.Shape[:2], "strides", strides, "padding", pad)
+	} else if w.Shape[3] != 1 {
+		fields = fields.With("depth_multiplier", spec.Num(float64(w.Shape[3])))
+	}
+	if dilations[0] != 1 || dilations[1] != 1 {
+		fields = fields.With("dilation_rate", format.List(dilations...))
+	}
+	fields = fields.With("use_bias", format.Map("x", false).Entries[0].Value)
+	return c.emit(&entry{kind: kind, fields: fields, name: c.layerName(w.variable, n), in: []string{in}, params: []param{{leaf: "kernel", from: []string{w.Name}}}}), nil
+}
+
+func pool(kind string) func(c *converter, n *node) (string, error) {
+	return func(c *converter, n *node) (string, error) {
+		if err := channelsLast(n); err != nil {
+			return "", err
+		}
+		size, err := window(n, "ksize")
+		if err != nil {
+			return "", err
+		}
+		strides, err := window(n, "strides")
+		if err != nil {
+			return "", err
+		}
+		pad, err := padding(n)
+		if err != nil {
+			return "", err
+		}
+		in, err := c.act(n.in[0])
+		if err != nil {
+			return "", err
+		}
+		return c.emit(&entry{kind: kind, fields: format.Map("pool_size", size, "strides", strides, "padding", pad), name: c.scoped(n), in: []string{in}}), nil
+	}
+}
+
+// mean over height and width is a global pooling.
+func mean(c *converter, n *node) (string, error) {
+	if err := operands(n, 2); err != nil {
+		return "", err
+	}
+	axes, ok := c.whole(n.in[1])
+	if !ok || len(axes) != 2 || axes[0]+axes[1] != 3 || axes[0]*axes[1] != 2 {
+		return "", unsupported(n, "it is the mean over axes %v; only that over height and width, 1 and 2, is a layer", axes)
+	}
+	in, err := c.act(n.in[0])
+	if err != nil {
+		return "", err
+	}
+	fields := spec.Value{Kind: spec.Map}
+	if n.flag("keep_dims") {
+		fields = format.Map("keepdims", true)
+	}
+	return c.emit(&entry{kind: "global_average_pooling2d", fields: fields, name: c.scoped(n), in: []string{in}}), nil
+}
+
+// reshape keeps the batch's axis.
+func reshape(c *converter, n *node) (string, error) {
+	if err := operands(n, 2); err != nil {
+		return "", err
+	}
+	to, ok := c.vector(n.in[1])
+	if !ok || len(to) < 2 {
+		return "", unsupported(n, "the shape that it gives is computed, or has no axis beside the batch's")
+	}
+	in, err := c.act(n.in[0])
+	if err != nil {
+		return "", err
+	}
+	shape := make([]int, len(to)-1)
+	open := to[0] == nil || *to[0] == -1
+	for i, v := range to[1:] {
+		if v == nil || *v == 0 || *v < -1 || *v == -1 && to[0] != nil && *to[0] == -1 {
+			return "", unsupported(n, "the shape that it gives is not known before it runs")
+		}
+		shape[i] = *v
+	}
+	if !open && len(shape) > 0 && *to[0] < 1 {
+		return "", unsupported(n, "it gives the batch's axis %d", *to[0])
+	}
+	if len(shape) == 1 {
+		// Where samples have another number of elements the next kernel says so.
+		return c.emit(&entry{kind: "flatten", fields: spec.Value{Kind: spec.Map}, name: c.scoped(n), in: []string{in}}), nil
+	}
+	return c.emit(&entry{kind: "reshape", fields: format.Map("target_shape", shape), name: c.scoped(n), in: []string{in}}), nil
+}
+
+func concat(c *converter, n *node) (string, error) {
+	if len(n.in) < 2 {
+		return "", operands(n, 2)
+	}
+	axis, ok := c.number(n.in[len(n.in)-1])
+	if !ok || axis == 0 {
+		return "", unsupported(n, "the axis along which it joins is not known, or the batch's")
+	}
+	e := &entry{kind: "concatenate", fields: format.Map("axis", int(axis)), name: c.scoped(n)}
+	for _, r := range n.in[:len(n.in)-1] {
+		x, err := c.act(r)
+		if err != nil {
+			return "", err
+		}
+		e.in = append(e.in, x)
+	}
+	return c.emit(e), nil
+}
+
+func pad(c *converter, n *node) (string, error) {
+	if err := operands(n, 2); err != nil {
+		return "", err
+	}
+	v, ok := c.whole(n.in[1])
+	if !ok || len(v) != 8 || v[0]+v[1]+v[6]+v[7] != 0 {
+		return "", unsupported(n, "it pads by %v; only height and width are", v)
+	}
+	in, err := c.act(n.in[0])
+	if err != nil {
+		return "", err
+	}
+	pads := spec.Value{Kind: spec.List, Items: []spec.Value{format.List(v[2:4]...), format.List(v[4:6]...)}}
+	return c.emit(&entry{kind: "zero_padding2d", fields: format.Map("padding", pads), name: c.scoped(n), in: []string{in}}), nil
+}
+
+// gather is an embedding.
+func gather(c *converter, n *node) (string, error) {
+	if len(n.in) < 2 {
+		return "", operands(n, 2)
+	}
+	w, ok := c.weight(n.in[0])
+	if !ok || len(w.Shape) != 2 || !c.isAct(n.in[1]) {
+		return "", unsupported(n, "only rows of a matrix of weights are looked up")
+	}
+	in, err := c.act(n.in[1])
+	if err != nil {
+		return "", err
+	}
+	return c.emit(&entry{kind: "embedding", fields: format.Map("input_dim", w.Shape[0], "output_dim", w.Shape[1]), name: c.layerName(w.variable, n), in: []string{in},
+		params: []param{{leaf: "embeddings", from: []string{w.Name}}}}), nil
+}
+
+// lrn is local response normalization over channels.
+func lrn(c *converter, n *node) (string, error) {
+	in, err := c.act(n.in[0])
+	if err != nil {
+		return "", err
+	}
+	r := n.int("depth_radius", 5)
+	return c.emit(&entry{kind: "local_response_normalization", fields: format.Map("depth_radius", r, "bias", n.float("bias", 1), "alpha", n.float("alpha", 1), "beta", n.float("beta", 0.5)),
+		name: c.scoped(n), in: []string{in}}), nil
+}
