@@ -57,6 +57,12 @@ func InputName(port string) string { return "input:" + port }
 // Trace adds preprocessing and model to the scope's graph, for rows of the
 // schema, and yields the outputs.
 func Trace(s *param.Scope, m nn.Model, prep nn.Sequential, d data.Schema, rows int) []graph.Node {
+	return TraceAltered(s, m, prep, d, rows, func(x graph.Node) graph.Node { return x })
+}
+
+// TraceAltered is Trace with every input altered before preprocessing, as
+// training does where it blends rows.
+func TraceAltered(s *param.Scope, m nn.Model, prep nn.Sequential, d data.Schema, rows int, alter func(graph.Node) graph.Node) []graph.Node {
 	ins, outs := m.Ports()
 	fields, _, err := Fields(m, d)
 	if err != nil {
@@ -72,6 +78,7 @@ func Trace(s *param.Scope, m nn.Model, prep nn.Sequential, d data.Schema, rows i
 			return make([]graph.Node, len(outs))
 		}
 		x := s.B.Input(InputName(p.Name), kind, append(tensor.Shape{rows}, f.Shape...)...)
+		x = alter(x)
 		if len(prep) > 0 {
 			name := "preprocess"
 			if len(ins) > 1 {

@@ -42,6 +42,8 @@ func TestNoAllocs(t *testing.T) {
 		{"double", dense, points, Config{Float: tensor.Float64}},
 		{"classes weighed", dense, points, Config{ClassWeight: []float64{1, 2, 3}}},
 		{"rows weighed", dense, weighted{points}, Config{}},
+		{"rows mixed", dense, weighted{points}, Config{Mix: Mix{MixUp: 0.3}}},
+		{"pictures cut", nn.Sequential{nn.Flatten{}, nn.Dense{Units: 10}}, images, Config{Mix: Mix{MixUp: 0.2, CutMix: 1}}},
 		{"several batches a step", small(), points, Config{Accumulate: 2}},
 		{"momentum cycled, clipped by what was seen", dense, points, Config{Schedule: sched.OneCycle{}, Optim: optim.Optimizer{Rule: optim.SGD{Momentum: 0.9}, GlobalClipNorm: optim.Auto, SWA: true}}},
 		{"regression", nn.Sequential{nn.Dense{Units: 8, Act: act.GELU{}}, nn.Dense{Units: 1}}, values, Config{Loss: loss.Huber{}}},

@@ -31,6 +31,9 @@ type Config struct {
 	Metrics []Metric
 	// ClassWeight multiplies the loss of the rows of each class in training.
 	ClassWeight []float64
+	// Mix blends the rows of training batches with each other; by default it does
+	// not.
+	Mix Mix
 	// Accumulate is how many batches make one step of the optimizer; 1 by
 	// default.
 	Accumulate int

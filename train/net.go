@@ -28,6 +28,7 @@ type Net struct {
 	ports  []nn.Port // outputs
 	feeds  []string  // what plans call the inputs
 	wants  []string  // what plans call the targets
+	others []string  // and those of the rows that rows are mixed with
 	labels []int     // classes that each output's target may name; 0 where it names none
 	multi  bool
 	prep   nn.Sequential
@@ -82,6 +83,7 @@ type compiled struct {
 	float   tensor.DType
 	cast    map[string]*tensor.Tensor // inputs whose data has another precision
 	cut     bool                      // the inputs are a prefix's fields
+	rolled  map[string]*tensor.Tensor // targets of the rows that rows are mixed with
 }
 
 // NewNet ties a model to a schema. Parameters are looked up in params; those
@@ -225,6 +227,7 @@ func (n *Net) connect() error {
 	}
 	for _, p := range outs {
 		n.wants = append(n.wants, "target:"+p.Name)
+		n.others = append(n.others, "mix:target:"+p.Name)
 	}
 	for name := range n.cfg.Losses {
 		if !slices.ContainsFunc(outs, func(p nn.Port) bool { return p.Name == name }) {
@@ -312,7 +315,14 @@ func (n *Net) trace(m mode, rows int, weighted bool) (*graph.Builder, *traced) {
 	if m == sampling {
 		defer still(n.Params)()
 	}
-	t.outs = format.Trace(s, n.Model, n.prep, n.cfg.Data, rows)
+	mixed := (m == training || m == accumulating) && n.cfg.Mix.active()
+	var share graph.Node
+	if mixed {
+		share = b.Input(shareInput, graph.Float)
+		t.outs = format.TraceAltered(s, n.Model, n.prep, n.cfg.Data, rows, n.blend(b))
+	} else {
+		t.outs = format.Trace(s, n.Model, n.prep, n.cfg.Data, rows)
+	}
 	if m == scoring {
 		for i, y := range t.outs {
 			p := b.Input(meanInput(i), graph.Float, loss.Predict(n.losses[i].Loss, y).Shape()...)
@@ -348,6 +358,14 @@ func (n *Net) trace(m mode, rows int, weighted bool) (*graph.Builder, *traced) {
 		}
 		if weighted {
 			each = each.Mul(t.weight)
+		}
+		if mixed {
+			other := b.Input(n.others[i], target.Type().Kind, target.Shape()...)
+			second := n.losses[i].Loss.Apply(y, other)
+			if weighted {
+				second = second.Mul(rolled(t.weight))
+			}
+			each = each.Mul(share).Add(second.Mul(share.Neg().AddScalar(1)))
 		}
 		mean := each.Mean()
 		if n.multi {
@@ -406,7 +424,7 @@ func (n *Net) compile(b *graph.Builder, state func(string) *tensor.Tensor) (*com
 	if err != nil {
 		return nil, err
 	}
-	c := &compiled{plan: p, feed: map[string]*tensor.Tensor{}, float: n.cfg.Float, cast: map[string]*tensor.Tensor{}}
+	c := &compiled{plan: p, feed: map[string]*tensor.Tensor{}, float: n.cfg.Float, cast: map[string]*tensor.Tensor{}, rolled: map[string]*tensor.Tensor{}}
 	for _, x := range b.Inputs() {
 		switch name := x.Name(); {
 		case name == "weight":

@@ -36,6 +36,7 @@ var resumable = []struct {
 	{name: "clipped by what was seen", cfg: Config{Optim: optim.Optimizer{GlobalClipNorm: optim.Auto}}, run: Run{Epochs: 5}},
 	{name: "clipped over several batches", cfg: Config{Accumulate: 2, Optim: optim.Optimizer{GlobalClipNorm: optim.Auto}}, run: Run{Epochs: 6}},
 	{name: "momentum cycled", cfg: Config{Schedule: sched.OneCycle{Max: 0.1}, Optim: optim.Optimizer{Rule: optim.SGD{Momentum: 0.9}}, Accumulate: 2}, run: Run{Epochs: 4}},
+	{name: "mixed", cfg: Config{Mix: Mix{MixUp: 0.4}, Accumulate: 2}, run: Run{Epochs: 3}},
 	{name: "steps", run: Run{Steps: 9}},
 	{name: "one row left", run: Run{Epochs: 4, Batch: 7}, rows: 36},
 	{name: "float64", cfg: Config{Float: tensor.Float64}, run: Run{Epochs: 2}},

@@ -32,6 +32,8 @@ type Trainer struct {
 	ended  bool   // the weights are those to end with
 	runs   uint64 // key of all random numbers of a step
 	moved  bool   // something was frozen or unfrozen since the run's sources were chosen
+	mixKey uint64 // key of what batches are mixed with
+	mixing rng.Stream
 	step   Step
 }
 
@@ -63,7 +65,10 @@ func From(m nn.Model, params *param.Set, cfg Config) (*Trainer, error) {
 	if err := n.checkClassWeight(); err != nil {
 		return nil, err
 	}
-	t := &Trainer{Net: n, grads: param.NewSet(n.cfg.Float), kept: map[string]any{}, runs: rng.Key(cfg.Seed, "train/step")}
+	if err := n.checkMix(); err != nil {
+		return nil, fmt.Errorf("mix: %w", err)
+	}
+	t := &Trainer{Net: n, grads: param.NewSet(n.cfg.Float), kept: map[string]any{}, runs: rng.Key(cfg.Seed, "train/step"), mixKey: rng.Key(cfg.Seed, "train/mix")}
 	// A training graph can be wrong where the one for evaluation is not.
 	b, _, err := t.build(training, 2, false)
 	if err != nil {
@@ -265,6 +270,9 @@ func (t *Trainer) learn(ctx context.Context, batch *data.Batch, point sched.Poin
 		return false, err
 	}
 	if err := t.load(c, batch, m, t.cfg.ClassWeight); err != nil {
+		return false, err
+	}
+	if err := t.draw(c, batch); err != nil {
 		return false, err
 	}
 	lr, momentum := t.cfg.Optim.Rate(), 0.0

@@ -47,6 +47,9 @@ func New(s data.Schema, transforms ...Transform) (data.Augment, error) {
 			continue
 		}
 		st := t.stage()
+		if st.place == nil && st.values == nil {
+			continue
+		}
 		_, noise := t.(GaussianNoise)
 		places = places || !noise
 		// Moves that follow each other and fill alike are one move.
@@ -72,7 +75,7 @@ func New(s data.Schema, transforms ...Transform) (data.Augment, error) {
 			a.fields = append(a.fields, input{i, p})
 		}
 	}
-	if len(a.fields) == 0 && len(transforms) > 0 {
+	if len(a.fields) == 0 && len(a.stages) > 0 {
 		var have []string
 		for _, f := range s.Inputs {
 			have = append(have, fmt.Sprintf("%s %v%v", f.Name, f.DType, f.Shape))

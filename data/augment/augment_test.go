@@ -348,6 +348,7 @@ func TestRefused(t *testing.T) {
 		Translation{Fill: Fill{Mode: "mirror"}}, Rotation{Fill: Fill{Interpolation: "cubic"}}, Rotation{Within(1.5), Fill{}},
 		Rotation{Fill: Fill{Value: nan}}, Zoom{Height: Within(1)}, Flip{"diagonal"}, Contrast{Within(nan)}, Brightness{Within(-2)},
 		GaussianNoise{-1}, GaussianNoise{nan}, Elastic{Sigma: -1}, Elastic{Sigma: 1e6}, Elastic{Alpha: -1}, Elastic{Fill: Fill{Mode: "x"}},
+		MixUp{-1}, MixUp{spec.Zero}, CutMix{nan},
 	} {
 		if _, err := New(schema(tensor.Uint8, 4, 4), tr); err == nil || !strings.Contains(err.Error(), Transforms.NameOf(tr)+": ") {
 			t.Errorf("%#v: %v", tr, err)
@@ -361,6 +362,29 @@ func TestRefused(t *testing.T) {
 	if _, err := New(schema(tensor.Float32, 12), GaussianNoise{}); err != nil {
 		t.Errorf("noise on a row of numbers: %v", err)
 	}
+}
+
+// What blends rows is found, and left to training.
+func TestMixing(t *testing.T) {
+	t.Parallel()
+	if a, b := Mixing(Flip{}, MixUp{}, CutMix{0.5}); a != 0.2 || b != 0.5 {
+		t.Errorf("MixUp %v and CutMix %v", a, b)
+	}
+	if a, b := Mixing(Flip{}); a != 0 || b != 0 {
+		t.Errorf("MixUp %v and CutMix %v of none", a, b)
+	}
+	b := pictures(3, 4, 4, 1)
+	if got := augmented(t, b, 0, MixUp{}, CutMix{}); !slices.Equal(got, pictures(3, 4, 4, 1).X[0].Uint8s()) {
+		t.Error("rows are changed as they are read")
+	}
+	if _, err := New(schema(tensor.Float32, 7), MixUp{}); err != nil {
+		t.Errorf("rows of numbers: %v", err)
+	}
+}
+
+func ExampleMixing() {
+	fmt.Println(Mixing(Flip{}, MixUp{Alpha: 0.4}))
+	// Output: 0.4 0
 }
 
 func ExampleNew() {

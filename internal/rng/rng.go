@@ -110,3 +110,39 @@ func (s *Stream) Perm(p []int32) {
 		p[j] = int32(i)
 	}
 }
+
+// Gamma is a number of the gamma distribution with that shape, above 0, and scale
+// 1 (Marsaglia and Tsang, "A Simple Method for Generating Gamma Variables", ACM
+// TOMS 2000).
+func (s *Stream) Gamma(shape float64) float64 {
+	boost := 1.0
+	if shape < 1 {
+		boost = math.Pow(1-s.Float64(), 1/shape)
+		shape++
+	}
+	d := shape - 1.0/3
+	c := 1 / math.Sqrt(9*d)
+	for {
+		x := s.Norm()
+		v := 1 + float64(c*x)
+		if v <= 0 {
+			continue
+		}
+		v = v * v * v
+		if u := 1 - s.Float64(); math.Log(u) < float64(x*x/2)+d-float64(d*v)+float64(d*math.Log(v)) {
+			return boost * d * v
+		}
+	}
+}
+
+// Beta is a number in [0, 1] of the beta distribution, both parameters above 0.
+func (s *Stream) Beta(a, b float64) float64 {
+	x, y := s.Gamma(a), s.Gamma(b)
+	if x+y == 0 { // both are too small for a float64: an end, each as often as it should
+		if s.Float64() < a/(a+b) {
+			return 1
+		}
+		return 0
+	}
+	return x / (x + y)
+}

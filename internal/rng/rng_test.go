@@ -151,3 +151,39 @@ func BenchmarkPhilox(b *testing.B) {
 		rng.Philox([2]uint32{1, 2}, [4]uint32{uint32(i)})
 	}
 }
+
+// TestBeta: mean and variance of n draws are those of the distribution. Both
+// sums are of bounded numbers, so that they are normal; 5.5 deviations are passed
+// with a probability of 4e-8.
+func TestBeta(t *testing.T) {
+	t.Parallel()
+	const n, off = 20000, 5.5
+	for i, p := range [][2]float64{{0.2, 0.2}, {1, 1}, {2, 5}, {0.5, 3}, {40, 40}} {
+		a, b := p[0], p[1]
+		s := rng.New(rng.Key(9, "beta"), uint64(i))
+		mean := a / (a + b)
+		variance := mean * (1 - mean) / (a + b + 1)
+		sum, square, fourth := 0.0, 0.0, 0.0
+		for range n {
+			v := s.Beta(a, b)
+			if !(v >= 0 && v <= 1) {
+				t.Fatalf("drew %v", v)
+			}
+			d := v - mean
+			sum, square, fourth = sum+d, square+d*d, fourth+d*d*d*d
+		}
+		if d := sum / n; math.Abs(d) > off*math.Sqrt(variance/n) {
+			t.Errorf("Beta(%v, %v): the mean is %v off", a, b, d)
+		}
+		spread := math.Sqrt((fourth/n - variance*variance) / n)
+		if v := square / n; math.Abs(v-variance) > off*spread {
+			t.Errorf("Beta(%v, %v): variance %v, want %v", a, b, v, variance)
+		}
+	}
+	s := rng.New(1, 1)
+	for range 1000 { // both gamma numbers are too small for a float64 most of the time
+		if v := s.Beta(1e-5, 1e-5); !(v >= 0 && v <= 1) {
+			t.Fatalf("drew %v", v)
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
 	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/data/augment"
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/loss"
@@ -145,6 +146,11 @@ func settings(cfg *config.Config, d *dataset) (train.Config, error) {
 	if err := errors.Join(errs...); err != nil {
 		return out, err
 	}
+	ts, err := transformsOf(cfg)
+	if err != nil {
+		return out, err
+	}
+	out.Mix.MixUp, out.Mix.CutMix = augment.Mixing(ts...)
 	if cw := cfg.ClassWeight; cw.Balanced || cw.Of != nil {
 		if out.ClassWeight, err = classWeights(cw, d); err != nil {
 			return out, err
