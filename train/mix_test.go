@@ -170,3 +170,19 @@ func ExampleMix() {
 	fmt.Println(tr.Taken(), err)
 	// Output: 10 <nil>
 }
+
+// What frozen layers make of blended rows is not kept: it is another thing each
+// time.
+func TestMixHasNoPrefix(t *testing.T) {
+	t.Parallel()
+	src := labelled(t, 10)
+	for _, m := range []Mix{{}, {MixUp: 0.2}} {
+		tr := trainer(t, nn.Sequential{nn.Dense{Units: 4, Name: "low"}, nn.Dense{Units: classed}}, Config{Data: src.Schema(), Mix: m})
+		if _, err := tr.Freeze("low"); err != nil {
+			t.Fatal(err)
+		}
+		if p, err := tr.Prefix(); err != nil || (p == nil) != m.active() {
+			t.Errorf("%+v: prefix %v, %v", m, p, err)
+		}
+	}
+}
