@@ -114,11 +114,15 @@ func shrink(norm, c graph.Node) graph.Node { return c.Div(norm.Max(c)) }
 
 // Norm is the Euclidean norm of several nodes together, a scalar; 0 of none.
 func Norm(b *graph.Builder, xs ...graph.Node) graph.Node {
-	total := b.Const(0)
+	var squares []graph.Node // before any sum of them: backends then add all up at once
 	for _, x := range xs {
 		if x.Valid() {
-			total = total.Add(x.Square().Sum())
+			squares = append(squares, x.Square().Sum())
 		}
+	}
+	total := b.Const(0)
+	for _, q := range squares {
+		total = total.Add(q)
 	}
 	return total.Sqrt()
 }

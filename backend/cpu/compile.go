@@ -3,11 +3,11 @@ package cpu
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"sort"
 
 	"github.com/nadir-ml/nadir/backend"
 	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/graph/rewrite"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -37,6 +37,7 @@ type compiler[T float] struct {
 	at      []int        // the instruction that makes it; -1 of leaves
 	uses    []int        // the last instruction that reads it
 	apart   []bool       // something but its own group reads it: it needs memory
+	folded  []bool       // a sum that its operand's group takes
 	value   []*value[T]  // its memory, by root
 	inplace map[int]bool // roots written into the parameter they update
 
@@ -84,6 +85,9 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 	if err := g.Err(); err != nil {
 		return nil, err
 	}
+	if fuse {
+		g = rewrite.Apply(g)
+	}
 	table, singles := elementwiseOps[T](), singleOps[T]()
 	g, err := lower(g, table, singles)
 	if err != nil {
@@ -92,7 +96,7 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 	n := g.Len()
 	c := &compiler[T]{
 		g: g, threads: threads, fuse: fuse, table: table, singles: singles, key: &runKey{}, float: tensor.TypeOf[T](),
-		root: make([]int, n), at: make([]int, n), uses: make([]int, n), apart: make([]bool, n), value: make([]*value[T], n),
+		root: make([]int, n), at: make([]int, n), uses: make([]int, n), apart: make([]bool, n), folded: make([]bool, n), value: make([]*value[T], n),
 		inplace: map[int]bool{}, params: map[string]*value[T]{}, inputs: map[string]*value[T]{},
 	}
 	if err := c.leaves(o); err != nil {
@@ -187,7 +191,19 @@ func (c *compiler[T]) schedule() {
 			}
 			last := c.updates - 1
 			for _, in := range x.Ins() {
-				last = max(last, c.at[c.root[in.ID()]])
+				root := c.root[in.ID()]
+				at := c.at[root]
+				if c.folded[root] { // a sum is there when its group has run
+					at++
+				}
+				last = max(last, at)
+			}
+			if c.folds(x) {
+				c.at[id] = c.at[x.In(0).ID()]
+				c.folded[id] = true
+				g := c.instrs[c.at[id]].group
+				g.nodes = append(g.nodes, x)
+				continue
 			}
 			if !c.isElementwise(x) {
 				c.at[id] = len(c.instrs)
@@ -209,6 +225,46 @@ func (c *compiler[T]) schedule() {
 			c.instrs = append(c.instrs, &instr[T]{op: "tile", path: x.Path(), group: &group[T]{x.Shape(), []graph.Node{x}}})
 		}
 	}
+}
+
+// folds reports whether a sum can be taken while its operand is computed: where
+// that is an elementwise group of this phase, and the sum is over all or over rows
+// that fit a tile.
+func (c *compiler[T]) folds(x graph.Node) bool {
+	if !c.fuse || x.Op().Name != "sum" {
+		return false
+	}
+	in := x.In(0)
+	id := in.ID()
+	if c.root[id] != id || c.at[id] < c.updates || c.folded[id] || c.instrs[c.at[id]].group == nil || in.Shape().Len() < 2 {
+		return false
+	}
+	_, ok := rowsOf(x)
+	return ok
+}
+
+// rowsOf is the length of the rows that a sum is over, 0 where it is over all, and
+// whether it is of this kind: over the last axes, or all, with rows that fit a
+// tile.
+func rowsOf(x graph.Node) (row int, ok bool) {
+	attr, shape := x.Attr().(graph.ReduceAttr), x.In(0).Shape()
+	if x.Shape().Len() == 1 {
+		return 0, true
+	}
+	row = 1
+	kept := false
+	for i := len(shape) - 1; i >= 0; i-- {
+		switch {
+		case shape[i] == 1:
+		case !attr.Has(i):
+			kept = true
+		case kept:
+			return 0, false
+		default:
+			row *= shape[i]
+		}
+	}
+	return row, row > 1 && row <= tile
 }
 
 // isElementwise reports whether the node can be part of a tile program. Ints
@@ -250,7 +306,7 @@ func (c *compiler[T]) place() {
 	for _, u := range c.g.Updates() {
 		p, x := u.Param.ID(), c.root[u.Next.ID()]
 		w := c.at[x]
-		ok := c.fuse && w >= c.updates && c.instrs[w].group != nil && c.value[x] == nil &&
+		ok := c.fuse && w >= c.updates && c.instrs[w].group != nil && c.value[x] == nil && !c.folded[x] &&
 			c.g.Node(x).Shape().Equal(u.Param.Shape())
 		for by := range readers[p] {
 			ok = ok && by <= w
@@ -275,7 +331,7 @@ func (c *compiler[T]) place() {
 	}
 	for x := range c.g.Nodes() {
 		id := x.ID()
-		if live[id] && c.root[id] == id && c.at[id] >= 0 && (c.apart[id] || c.instrs[c.at[id]].group == nil) {
+		if live[id] && c.root[id] == id && c.at[id] >= 0 && (c.apart[id] || c.folded[id] || c.instrs[c.at[id]].group == nil) {
 			c.memory(id)
 		}
 	}
@@ -310,146 +366,6 @@ func (c *compiler[T]) of(x graph.Node) *value[T] { return c.memory(c.root[x.ID()
 // costPerChunk is how much elementwise work, in additions, is worth handing to
 // another core.
 const costPerChunk = 48 * 1024
-
-// program compiles a group.
-func (c *compiler[T]) program(at int, g *group[T]) *program[T] {
-	n := g.shape.Len()
-	p := &program[T]{n: n}
-	type source struct {
-		root int
-		pat  pattern
-		dims string
-	}
-	var (
-		lastUse = map[int]int{} // node → step
-		regOf   = map[int]int{}
-		free    []int
-		loads   = map[source]*operand[T]{}
-		loadEnd = map[*operand[T]]int{}
-		cost    int
-	)
-	alloc := func() int {
-		if k := len(free); k > 0 {
-			r := free[k-1]
-			free = free[:k-1]
-			return r
-		}
-		p.regs++
-		return p.regs - 1
-	}
-	inGroup := func(root int) bool { return c.at[root] == at }
-	for i, x := range g.nodes {
-		for _, in := range x.Ins() {
-			lastUse[c.root[in.ID()]] = i
-		}
-	}
-	// Operands from outside: what is read where it lies, and what a tile of
-	// its own is loaded for.
-	type need struct {
-		o    *operand[T]
-		load bool
-	}
-	operands := make([][]need, len(g.nodes))
-	for i, x := range g.nodes {
-		op := c.table[x.Op().Name]
-		ins := x.Ins()
-		for k, in := range ins {
-			root := c.root[in.ID()]
-			if inGroup(root) {
-				operands[i] = append(operands[i], need{})
-				continue
-			}
-			o := &operand[T]{reg: -1}
-			if num, ok := c.g.Node(root).Value(); ok {
-				o.isConst, o.c, o.pat = true, T(num), scalar
-			} else {
-				o.v = c.memory(root)
-				o.pat, o.n, o.dims, o.steps = classify(in.Shape(), g.shape)
-				if o.pat == scalar && n == 1 {
-					o.pat = full
-				}
-			}
-			inPlace := o.pat == full && o.v.typ.Kind == graph.Float
-			if o.pat == scalar && op.binary != nil {
-				// One scalar is an immediate; the other side must be a slice.
-				other := ins[1-k]
-				_, isNum := c.g.Node(c.root[other.ID()]).Value()
-				otherScalar := !inGroup(c.root[other.ID()]) && (isNum || n > 1 && other.Shape().Len() == 1)
-				inPlace = !otherScalar || k == 1
-			}
-			if !inPlace {
-				s := source{root, o.pat, fmt.Sprint(o.n, o.dims, o.steps)}
-				if old := loads[s]; old != nil {
-					o = old
-				} else {
-					loads[s] = o
-					o.reg = alloc()
-					if o.pat == scalar {
-						p.fills = append(p.fills, o)
-					} else {
-						p.loads = append(p.loads, o)
-						cost += 2
-					}
-				}
-				if o.pat != scalar {
-					loadEnd[o] = i
-				}
-			}
-			operands[i] = append(operands[i], need{o, !inPlace})
-		}
-	}
-	for i, x := range g.nodes {
-		st := step[T]{op: c.table[x.Op().Name], dst: -1}
-		var done []int
-		for k, in := range x.Ins() {
-			root := c.root[in.ID()]
-			nd := operands[i][k]
-			switch {
-			case nd.load:
-				st.args[k] = arg[T]{reg: nd.o.reg}
-				if end, ok := loadEnd[nd.o]; ok && end == i && !slices.Contains(done, nd.o.reg) {
-					done = append(done, nd.o.reg)
-				}
-			case nd.o != nil:
-				st.args[k] = arg[T]{reg: -1, mem: nd.o}
-			default:
-				if r, ok := regOf[root]; ok {
-					st.args[k] = arg[T]{reg: r}
-					if lastUse[root] == i && !c.inplace[root] && !slices.Contains(done, r) {
-						done = append(done, r)
-					}
-				} else {
-					st.args[k] = arg[T]{reg: -1, mem: &operand[T]{v: c.value[root], reg: -1}}
-				}
-			}
-		}
-		free = append(free, done...)
-		id := x.ID()
-		if v := c.value[id]; v != nil && !c.inplace[id] {
-			st.out = v
-		} else {
-			st.dst = alloc()
-			regOf[id] = st.dst
-			if v != nil {
-				p.stores = append(p.stores, step[T]{dst: st.dst, store: v})
-				cost++
-			} else if _, used := lastUse[id]; !used {
-				free = append(free, st.dst)
-			}
-		}
-		cost += st.op.cost
-		p.steps = append(p.steps, st)
-	}
-	p.per = max(1, costPerChunk/max(cost, 1)/tile) * tile
-	for (n+p.per-1)/p.per > maxChunks {
-		p.per *= 2
-	}
-	p.scratch = make([][]T, c.threads)
-	for w := range p.scratch {
-		p.scratch[w] = alignedSlice[T](p.regs * tile)
-	}
-	return p
-}
 
 func alignedSlice[T float](n int) []T {
 	return tensor.Data[T](tensor.New(tensor.TypeOf[T](), n))

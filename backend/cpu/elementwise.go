@@ -11,8 +11,13 @@ type elementwise[T float] struct {
 	right   func(dst, a []T, s T)
 	left    func(dst, a []T, s T)
 	ternary func(dst, a, b, c []T)
+	scaled  func(dst, a []T, s T, b []T)
 	cost    int
 }
+
+// axpy is a + s·b: what a sum with a product by a scalar is joined to. The product
+// is rounded before the sum, so that no bit is another one.
+func axpy[T float]() *elementwise[T] { return &elementwise[T]{scaled: kernel.Axpy[T], cost: 2} }
 
 // elementwiseOps is the table of loops by the op's name.
 func elementwiseOps[T float]() map[string]*elementwise[T] {

@@ -6,9 +6,9 @@ import (
 	"github.com/nadir-ml/nadir/tensor"
 )
 
-// tile is the number of elements that an elementwise program works on at a
-// time: its registers together stay in the first-level cache.
-const tile = 512
+// tile is the most elements that an elementwise program works on at a time: its
+// registers together stay in the first-level cache.
+const tile = 1024
 
 // A group is a chain of elementwise nodes of one shape that runs as one
 // instruction: tile by tile, intermediate results in registers of a tile's
@@ -37,7 +37,8 @@ type operand[T float] struct {
 	n       int   // of period and run
 	dims    []int // of strided: lengths and steps of the collapsed axes
 	steps   []int
-	reg     int // register that a load fills, -1 where memory is read in place
+	reg     int  // register that a load fills, -1 where memory is read in place
+	fixed   bool // the register holds for all tiles
 	isConst bool
 	c       T
 }
@@ -158,24 +159,36 @@ func (o *operand[T]) copy(dst []T, i int) {
 // An arg is where a step finds an operand: a register, memory, or a scalar.
 type arg[T float] struct {
 	reg int         // ≥ 0: a register
-	mem *operand[T] // full: memory in place; scalar: the number itself
+	mem *operand[T] // full and period: memory in place; scalar and run: one number
 }
 
 // A step is one op of a program.
 type step[T float] struct {
-	op    *elementwise[T]
-	args  [3]arg[T]
-	dst   int       // register, or -1
-	out   *value[T] // written in place where not nil and dst is -1
-	store *value[T] // written from dst after the tile's last step
+	op     *elementwise[T]
+	args   [3]arg[T]
+	dst    int        // register, or -1
+	out    *value[T]  // written in place where not nil and dst is -1
+	store  *value[T]  // written from dst after the tile's last step
+	minus  bool       // of axpy: the product is taken off
+	reduce *folded[T] // a sum, in the place of an op
+}
+
+// A folded is a sum over a program's elements, row by row or of all.
+type folded[T float] struct {
+	out  *value[T]
+	row  int // elements of a row; 0: all are one sum
+	part []T // of all: a tile's sum each
+	left counter
 }
 
 // A program is a compiled group.
 type program[T float] struct {
 	n      int // elements
 	per    int // elements a chunk
+	unit   int // elements of a row: tiles are whole rows, or lie within one
+	tile   int // the most elements of a tile
 	loads  []*operand[T]
-	fills  []*operand[T] // scalars that a step needs as a whole tile
+	fills  []*operand[T] // what a step needs as a whole tile, the same for each
 	steps  []step[T]
 	stores []step[T]
 	regs   int
@@ -185,59 +198,136 @@ type program[T float] struct {
 
 func (p *program[T]) chunks() int { return max(1, (p.n+p.per-1)/p.per) }
 
+// shape cuts n elements into tiles by rows of unit.
+func (p *program[T]) shape() {
+	switch {
+	case p.unit <= 1 || p.unit >= p.n:
+		p.unit, p.tile = p.n, min(tile, max(p.n, 1))
+	case p.unit <= tile:
+		p.tile = tile / p.unit * p.unit
+	default: // a row in parts that are nearly equal
+		parts := (p.unit + tile - 1) / tile
+		p.tile = ((p.unit+parts-1)/parts + 15) &^ 15
+	}
+}
+
+// whole reports whether a tile holds more than one row.
+func (p *program[T]) whole() bool { return p.tile >= 2*p.unit }
+
 func (p *program[T]) run(worker, chunk int) {
 	s := p.scratch[worker]
 	lo, hi := chunk*p.per, min(p.n, (chunk+1)*p.per)
 	for _, o := range p.fills {
-		kernel.Fill(s[o.reg*tile:(o.reg+1)*tile], o.at(0))
+		o.load(s[o.reg*p.tile:][:min(p.tile, p.n)], 0)
 	}
-	for ; lo < hi; lo += tile {
-		n := min(tile, hi-lo)
+	for lo < hi {
+		n := min(p.tile, hi-lo)
+		if p.tile < p.unit {
+			n = min(n, p.unit-lo%p.unit)
+		}
 		for _, o := range p.loads {
-			o.load(s[o.reg*tile:o.reg*tile+n], lo)
+			o.load(s[o.reg*p.tile:][:n], lo)
 		}
 		for i := range p.steps {
 			st := &p.steps[i]
+			if st.reduce != nil {
+				st.reduce.add(p, st.slice(p, 0, s, lo, n), lo)
+				continue
+			}
 			var dst []T
 			if st.dst >= 0 {
-				dst = s[st.dst*tile : st.dst*tile+n]
+				dst = s[st.dst*p.tile:][:n]
 			} else {
 				dst = st.out.f[lo : lo+n]
 			}
-			st.exec(dst, s, lo, n)
+			st.exec(p, dst, s, lo, n)
 		}
 		for i := range p.stores {
 			st := &p.stores[i]
-			copy(st.store.f[lo:lo+n], s[st.dst*tile:st.dst*tile+n])
+			copy(st.store.f[lo:lo+n], s[st.dst*p.tile:][:n])
+		}
+		lo += n
+	}
+	for i := range p.steps {
+		if r := p.steps[i].reduce; r != nil && r.row == 0 && r.left.last(p.chunks()) {
+			r.out.f[0] = kernel.Sum(r.part)
 		}
 	}
 }
 
-func (st *step[T]) slice(i int, s []T, lo, n int) []T {
+// add takes in a tile that begins at element lo.
+func (r *folded[T]) add(p *program[T], x []T, lo int) {
+	if r.row == 0 {
+		r.part[p.index(lo)] = kernel.Sum(x)
+		return
+	}
+	kernel.RowSum(r.out.f[lo/r.row:], x, len(x)/r.row, r.row, 0, len(x)/r.row)
+}
+
+// index is the number of the tile that begins at element lo.
+func (p *program[T]) index(lo int) int {
+	if p.tile >= p.unit {
+		return lo / p.tile
+	}
+	parts := (p.unit + p.tile - 1) / p.tile
+	return lo/p.unit*parts + lo%p.unit/p.tile
+}
+
+// tiles is how many there are.
+func (p *program[T]) tiles() int {
+	if p.n == 0 {
+		return 0
+	}
+	return p.index(p.n-1) + 1
+}
+
+func (st *step[T]) slice(p *program[T], i int, s []T, lo, n int) []T {
 	a := &st.args[i]
-	if a.reg >= 0 {
-		return s[a.reg*tile : a.reg*tile+n]
+	switch {
+	case a.reg >= 0:
+		return s[a.reg*p.tile:][:n]
+	case a.mem.pat == period:
+		lo %= a.mem.n
 	}
 	return a.mem.v.f[lo : lo+n]
 }
 
-func (st *step[T]) isScalar(i int) bool {
+// number is the operand's only element under a tile at lo, where it has one.
+func (st *step[T]) number(i, lo int) (T, bool) {
 	a := &st.args[i]
-	return a.reg < 0 && a.mem.pat == scalar
+	switch {
+	case a.reg >= 0:
+		return 0, false
+	case a.mem.pat == scalar:
+		return a.mem.at(0), true
+	case a.mem.pat == run:
+		return a.mem.at(lo / a.mem.n), true
+	}
+	return 0, false
 }
 
-func (st *step[T]) exec(dst, s []T, lo, n int) {
+func (st *step[T]) exec(p *program[T], dst, s []T, lo, n int) {
 	op := st.op
 	switch {
 	case op.unary != nil:
-		op.unary(dst, st.slice(0, s, lo, n))
+		op.unary(dst, st.slice(p, 0, s, lo, n))
+		return
 	case op.ternary != nil:
-		op.ternary(dst, st.slice(0, s, lo, n), st.slice(1, s, lo, n), st.slice(2, s, lo, n))
-	case st.isScalar(1):
-		op.right(dst, st.slice(0, s, lo, n), st.args[1].mem.at(0))
-	case st.isScalar(0):
-		op.left(dst, st.slice(1, s, lo, n), st.args[0].mem.at(0))
-	default:
-		op.binary(dst, st.slice(0, s, lo, n), st.slice(1, s, lo, n))
+		op.ternary(dst, st.slice(p, 0, s, lo, n), st.slice(p, 1, s, lo, n), st.slice(p, 2, s, lo, n))
+		return
+	case op.scaled != nil:
+		c, _ := st.number(2, lo)
+		if st.minus {
+			c = -c
+		}
+		op.scaled(dst, st.slice(p, 0, s, lo, n), c, st.slice(p, 1, s, lo, n))
+		return
+	}
+	if c, ok := st.number(1, lo); ok {
+		op.right(dst, st.slice(p, 0, s, lo, n), c)
+	} else if c, ok := st.number(0, lo); ok {
+		op.left(dst, st.slice(p, 1, s, lo, n), c)
+	} else {
+		op.binary(dst, st.slice(p, 0, s, lo, n), st.slice(p, 1, s, lo, n))
 	}
 }
