@@ -85,6 +85,16 @@ var cases = map[string][]testcase{
 		one(span(-1, 1, 0, 3), func(x graph.Node) graph.Node { return x.Sum() }),
 		one(values(1, inf, 2), func(x graph.Node) graph.Node { return x.Sum() }),
 		one(values(1, inf, -inf), func(x graph.Node) graph.Node { return x.Sum() })),
+	"column_dot":    onColumns("column_dot", false),
+	"column_spread": onColumns("column_spread", true),
+	"affine_gradients": {
+		affineCase(1, 1), affineCase(3, 4), affineCase(5, 300), affineCase(300, 17),
+		{in: affineCase(6, 40).in, scale: 40, f: func(b *graph.Builder, x []graph.Node) graph.Node {
+			// The product has no other reader: it is made in place.
+			g := x[0].MatMulT(x[1])
+			return b.Apply("affine_gradients", nil, g.MatMul(x[1]), x[1], x[2], x[3], x[4]).Slice(0, 2, 250).Tanh()
+		}},
+	},
 	"reduce_max": append(reductions("reduce_max"),
 		one(span(-1, 1, 0, 3), func(x graph.Node) graph.Node { return x.ReduceMax(1) }),
 		one(values(-inf, -inf), func(x graph.Node) graph.Node { return x.ReduceMax() }),
@@ -330,4 +340,22 @@ func depth(n int) func(graph.Node) graph.Node {
 func scatter(rows int, dy, index *tensor.Tensor) testcase {
 	return testcase{in: []*tensor.Tensor{dy, index}, scale: float64(index.Len()),
 		f: func(b *graph.Builder, x []graph.Node) graph.Node { return b.Apply("scatter_add", rows, x...) }}
+}
+
+// onColumns are sums over the rows of a matrix and another, or a row.
+func onColumns(op string, row bool) (cs []testcase) {
+	for _, shape := range [][]int{{1, 1}, {3, 4}, {300, 17}, {5, 513}, {700, 3}} {
+		second := shape
+		if row {
+			second = shape[1:]
+		}
+		cs = append(cs, testcase{in: []*tensor.Tensor{span(-1, 1, shape...), span(-2, 1, second...)}, scale: float64(4 * shape[0]),
+			f: func(b *graph.Builder, x []graph.Node) graph.Node { return b.Apply(op, nil, x...) }})
+	}
+	return cs
+}
+
+func affineCase(c, k int) testcase {
+	return testcase{in: []*tensor.Tensor{span(-1, 1, c, k), span(-2, 1, c, k), span(0, 1, k), span(-1, 2, c), span(-1, 1, c)}, scale: float64(4 * k),
+		f: func(b *graph.Builder, x []graph.Node) graph.Node { return b.Apply("affine_gradients", nil, x...) }}
 }

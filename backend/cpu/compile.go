@@ -3,6 +3,7 @@ package cpu
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/nadir-ml/nadir/backend"
@@ -33,19 +34,29 @@ type compiler[T float] struct {
 	key     *runKey
 	work    workspace[T]
 
-	root    []int        // the node whose memory a node shares: itself but for reshapes
+	root    []int // the node whose memory a node shares: itself but for reshapes and slices in one piece
+	off     []int // elements from that memory's start
+	views   []*view[T]
 	at      []int        // the instruction that makes it; -1 of leaves
 	uses    []int        // the last instruction that reads it
 	apart   []bool       // something but its own group reads it: it needs memory
 	folded  []bool       // a sum that its operand's group takes
 	value   []*value[T]  // its memory, by root
 	inplace map[int]bool // roots written into the parameter they update
+	early   map[int]int  // roots whose memory an operand has before them: that operand's instruction
 
 	instrs  []*instr[T]
 	updates int // the first instruction that runs only when the guards hold
 	params  map[string]*value[T]
 	inputs  map[string]*value[T]
 	copies  []finalCopy[T]
+}
+
+// A view is a stretch of another value.
+type view[T float] struct {
+	*value[T]
+	of  *value[T]
+	off int // elements
 }
 
 // A finalCopy moves an update to its parameter after everything else has run.
@@ -93,11 +104,15 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 	if err != nil {
 		return nil, err
 	}
+	if fuse {
+		g = rewrite.ColumnSums(g)
+		g.CopyLeaves()
+	}
 	n := g.Len()
 	c := &compiler[T]{
 		g: g, threads: threads, fuse: fuse, table: table, singles: singles, key: &runKey{}, float: tensor.TypeOf[T](),
-		root: make([]int, n), at: make([]int, n), uses: make([]int, n), apart: make([]bool, n), folded: make([]bool, n), value: make([]*value[T], n),
-		inplace: map[int]bool{}, params: map[string]*value[T]{}, inputs: map[string]*value[T]{},
+		root: make([]int, n), off: make([]int, n), at: make([]int, n), uses: make([]int, n), apart: make([]bool, n), folded: make([]bool, n), value: make([]*value[T], n),
+		inplace: map[int]bool{}, early: map[int]int{}, params: map[string]*value[T]{}, inputs: map[string]*value[T]{},
 	}
 	if err := c.leaves(o); err != nil {
 		return nil, err
@@ -135,8 +150,15 @@ func (c *compiler[T]) leaves(o backend.Options) error {
 			continue
 		}
 		switch x.Op().Name {
-		case "reshape":
-			c.root[id] = c.root[x.In(0).ID()]
+		case "reshape", "slice":
+			in := x.In(0)
+			if c.alias(x) {
+				c.root[id] = c.root[in.ID()]
+				c.off[id] = c.off[in.ID()]
+			}
+			if a, ok := x.Attr().(graph.SliceAttr); ok && c.alias(x) {
+				c.off[id] += a.Lo * in.Shape()[a.Axis+1:].Len()
+			}
 		case "param":
 			v := &value[T]{typ: x.Type()}
 			var t *tensor.Tensor
@@ -183,48 +205,98 @@ func (c *compiler[T]) schedule() {
 	for _, phase := range []bool{true, false} {
 		c.updates = len(c.instrs)
 		groups := map[string][]int{} // by shape: instructions that are groups, ascending
-		for x := range c.g.Nodes() {
-			id := x.ID()
-			name := x.Op().Name
-			if !live[id] || first[id] != phase || leaf(name) || name == "reshape" {
-				continue
-			}
-			last := c.updates - 1
-			for _, in := range x.Ins() {
-				root := c.root[in.ID()]
-				at := c.at[root]
-				if c.folded[root] { // a sum is there when its group has run
-					at++
+		todo := func(x graph.Node) bool {
+			return live[x.ID()] && first[x.ID()] == phase && !leaf(x.Op().Name) && !c.alias(x) && c.at[x.ID()] < 0
+		}
+		// Elementwise nodes come when they are needed, not when they could be, so
+		// that a chain is one group and what is between needs no memory.
+		var need func(x graph.Node)
+		need = func(x graph.Node) {
+			chain := c.chain(x, todo)
+			for _, y := range chain { // first what the whole chain waits for
+				for _, in := range y.Ins() {
+					if root := c.g.Node(c.root[in.ID()]); todo(root) && !slices.Contains(chain, root) {
+						need(root)
+					}
 				}
-				last = max(last, at)
 			}
-			if c.folds(x) {
-				c.at[id] = c.at[x.In(0).ID()]
-				c.folded[id] = true
-				g := c.instrs[c.at[id]].group
-				g.nodes = append(g.nodes, x)
-				continue
+			for _, y := range chain {
+				if todo(y) {
+					c.add(y, groups)
+				}
 			}
-			if !c.isElementwise(x) {
-				c.at[id] = len(c.instrs)
-				c.instrs = append(c.instrs, &instr[T]{op: name, path: x.Path(), node: x})
-				continue
+		}
+		for x := range c.g.Nodes() {
+			if todo(x) && !(c.fuse && c.isElementwise(x)) {
+				need(x)
 			}
-			key := x.Shape().String()
-			list := groups[key]
-			// A group may take the node in if all the node's inputs are there
-			// by the time the group runs.
-			if k := sort.SearchInts(list, last); c.fuse && k < len(list) && list[k] >= c.updates {
-				g := c.instrs[list[k]]
-				g.group.nodes = append(g.group.nodes, x)
-				c.at[id] = list[k]
-				continue
+		}
+		for x := range c.g.Nodes() {
+			if todo(x) {
+				need(x)
 			}
-			c.at[id] = len(c.instrs)
-			groups[key] = append(list, len(c.instrs))
-			c.instrs = append(c.instrs, &instr[T]{op: "tile", path: x.Path(), group: &group[T]{x.Shape(), []graph.Node{x}}})
 		}
 	}
+}
+
+// chain lists x and, where it is elementwise, the nodes of its shape behind it that
+// are elementwise too and are yet to be done, in order.
+func (c *compiler[T]) chain(x graph.Node, todo func(graph.Node) bool) []graph.Node {
+	chain := []graph.Node{x}
+	if !c.fuse || !c.isElementwise(x) {
+		return chain
+	}
+	seen := map[int]bool{x.ID(): true}
+	for i := 0; i < len(chain); i++ {
+		for _, in := range chain[i].Ins() {
+			y := c.g.Node(c.root[in.ID()])
+			if !seen[y.ID()] && todo(y) && c.isElementwise(y) && y.Shape().Equal(x.Shape()) {
+				seen[y.ID()] = true
+				chain = append(chain, y)
+			}
+		}
+	}
+	slices.SortFunc(chain, func(a, b graph.Node) int { return a.ID() - b.ID() })
+	return chain
+}
+
+// add makes a node part of an instruction, or one of its own.
+func (c *compiler[T]) add(x graph.Node, groups map[string][]int) {
+	id := x.ID()
+	last := c.updates - 1
+	for _, in := range x.Ins() {
+		root := c.root[in.ID()]
+		at := c.at[root]
+		if c.folded[root] { // a sum is there when its group has run
+			at++
+		}
+		last = max(last, at)
+	}
+	if c.folds(x) {
+		c.at[id] = c.at[x.In(0).ID()]
+		c.folded[id] = true
+		g := c.instrs[c.at[id]].group
+		g.nodes = append(g.nodes, x)
+		return
+	}
+	if !c.isElementwise(x) {
+		c.at[id] = len(c.instrs)
+		c.instrs = append(c.instrs, &instr[T]{op: x.Op().Name, path: x.Path(), node: x})
+		return
+	}
+	key := x.Shape().String()
+	list := groups[key]
+	// A group may take the node in if all the node's inputs are there by the time
+	// the group runs.
+	if k := sort.SearchInts(list, last); c.fuse && k < len(list) && list[k] >= c.updates {
+		g := c.instrs[list[k]]
+		g.group.nodes = append(g.group.nodes, x)
+		c.at[id] = list[k]
+		return
+	}
+	c.at[id] = len(c.instrs)
+	groups[key] = append(list, len(c.instrs))
+	c.instrs = append(c.instrs, &instr[T]{op: "tile", path: x.Path(), group: &group[T]{x.Shape(), []graph.Node{x}}})
 }
 
 // folds reports whether a sum can be taken while its operand is computed: where
@@ -290,7 +362,7 @@ func (c *compiler[T]) place() {
 		readers[root][by] = true
 	}
 	for x := range c.g.Nodes() {
-		if !live[x.ID()] || x.Op().Name == "reshape" {
+		if !live[x.ID()] || c.alias(x) {
 			continue
 		}
 		for _, in := range x.Ins() {
@@ -306,7 +378,7 @@ func (c *compiler[T]) place() {
 	for _, u := range c.g.Updates() {
 		p, x := u.Param.ID(), c.root[u.Next.ID()]
 		w := c.at[x]
-		ok := c.fuse && w >= c.updates && c.instrs[w].group != nil && c.value[x] == nil && !c.folded[x] &&
+		ok := c.fuse && w >= c.updates && c.instrs[w].group != nil && c.value[x] == nil && !c.folded[x] && c.off[u.Next.ID()] == 0 &&
 			c.g.Node(x).Shape().Equal(u.Param.Shape())
 		for by := range readers[p] {
 			ok = ok && by <= w
@@ -326,8 +398,16 @@ func (c *compiler[T]) place() {
 			continue
 		}
 		read(x, end)
-		from := c.memory(x)
+		from := c.of(u.Next)
 		c.copies = append(c.copies, finalCopy[T]{from, c.value[p]})
+	}
+	for x := range c.g.Nodes() {
+		// A product that only this reads is made where its gradient will be.
+		if in := x.ID(); live[in] && x.Op().Name == "affine_gradients" && c.fuse {
+			if g := x.In(0).ID(); c.root[g] == g && c.at[g] >= 0 && len(readers[g]) == 1 && c.uses[g] == c.at[in] && c.instrs[c.at[g]].group == nil {
+				c.root[g], c.early[in] = in, c.at[g]
+			}
+		}
 	}
 	for x := range c.g.Nodes() {
 		id := x.ID()
@@ -338,6 +418,9 @@ func (c *compiler[T]) place() {
 	for id, v := range c.value {
 		if v != nil && v.arena {
 			v.first, v.last = c.at[id], max(c.uses[id], c.at[id])
+			if at, ok := c.early[id]; ok {
+				v.first = at
+			}
 		}
 	}
 }
@@ -361,7 +444,34 @@ func (c *compiler[T]) memory(root int) *value[T] {
 }
 
 // of is the memory that a node's elements are found in.
-func (c *compiler[T]) of(x graph.Node) *value[T] { return c.memory(c.root[x.ID()]) }
+func (c *compiler[T]) of(x graph.Node) *value[T] {
+	whole := c.memory(c.root[x.ID()])
+	off := c.off[x.ID()]
+	if n := x.Shape().Len(); off > 0 || n != whole.typ.Shape.Len() {
+		for _, v := range c.views {
+			if v.of == whole && v.off == off && v.typ.Shape.Len() == n {
+				return v.value
+			}
+		}
+		v := &view[T]{value: &value[T]{typ: x.Type()}, of: whole, off: off}
+		c.views = append(c.views, v)
+		return v.value
+	}
+	return whole
+}
+
+// alias reports whether a node is nothing but another way to look at its operand:
+// a reshape, or a slice in one piece of a result.
+func (c *compiler[T]) alias(x graph.Node) bool {
+	switch x.Op().Name {
+	case "reshape":
+		return true
+	case "slice":
+		in := x.In(0)
+		return !leaf(c.g.Node(c.root[in.ID()]).Op().Name) && in.Shape()[:x.Attr().(graph.SliceAttr).Axis].Len() == 1
+	}
+	return false
+}
 
 // costPerChunk is how much elementwise work, in additions, is worth handing to
 // another core.

@@ -65,6 +65,20 @@ func finish[T float](c *compiler[T], b *Backend, pool *pool, g *graph.Builder, o
 		}
 	}
 	for _, out := range c.g.Outputs() {
+		c.of(out.Node) // views of outputs and guards come to be here
+	}
+	for _, x := range c.g.Guards() {
+		c.of(x)
+	}
+	for _, v := range c.views {
+		size := v.typ.Kind.DType(c.float).Size()
+		t, err := tensor.Wrap(v.typ.Kind.DType(c.float), v.of.t.Bytes()[v.off*size:(v.off+v.typ.Shape.Len())*size], v.typ.Shape...)
+		if err != nil {
+			panic("cpu: " + err.Error())
+		}
+		v.bind(t)
+	}
+	for _, out := range c.g.Outputs() {
 		v := c.of(out.Node)
 		t := v.t
 		if !t.Shape().Equal(out.Node.Shape()) {
@@ -204,6 +218,9 @@ func (p *plan[T]) Dump(w io.Writer) error {
 	}
 	place := func(x graph.Node) string {
 		v := p.value[p.root[x.ID()]]
+		if p.off[x.ID()] > 0 {
+			v = p.of(x)
+		}
 		switch {
 		case v == nil:
 			return "register"

@@ -32,6 +32,7 @@ type programmer[T float] struct {
 
 type source struct {
 	root int
+	off  int
 	pat  pattern
 	dims string
 }
@@ -187,7 +188,7 @@ func (b *programmer[T]) operands() {
 			if num, ok := b.compiler.g.Node(root).Value(); ok {
 				o.isConst, o.c, o.pat = true, T(num), scalar
 			} else {
-				o.v = b.memory(root)
+				o.v = b.of(in)
 				o.pat, o.n, o.dims, o.steps = classify(in.Shape(), b.g.shape)
 				if o.pat == scalar && p.n == 1 {
 					o.pat = full
@@ -204,7 +205,7 @@ func (b *programmer[T]) operands() {
 				}
 			}
 			if !inPlace {
-				s := source{root, o.pat, fmt.Sprint(o.n, o.dims, o.steps)}
+				s := source{root, b.off[in.ID()], o.pat, fmt.Sprint(o.n, o.dims, o.steps)}
 				if old := b.loads[s]; old != nil {
 					o = old
 				} else {

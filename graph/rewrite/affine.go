@@ -18,7 +18,7 @@ import "github.com/nadir-ml/nadir/graph"
 // product, G, stands for two.
 func AffineGradients(g *graph.Builder) *graph.Builder {
 	r := read(g)
-	rule := &affineRule{products: map[int]*affineProduct{}, sums: map[int]*affineSum{}, kernels: map[int]*affineProduct{}, to: map[int]graph.Node{}}
+	rule := &affineRule{products: map[int]*affineProduct{}, sums: map[int]*affineSum{}, kernels: map[int]*affineProduct{}, norms: map[int]*affineProduct{}, to: map[int]graph.Node{}}
 	live := g.Live()
 	for x := range g.Nodes() {
 		if live[x.ID()] && isMatMul(x, false, true) && !r.kept[x.ID()] {
@@ -49,6 +49,7 @@ type affineRule struct {
 	products map[int]*affineProduct
 	sums     map[int]*affineSum
 	kernels  map[int]*affineProduct // yᵀ·dZ
+	norms    map[int]*affineProduct // the sum of the squares of that
 	to       map[int]graph.Node     // nodes of the old graph in the new one
 }
 
@@ -104,6 +105,16 @@ func (a *affineRule) find(r *reading, x graph.Node) {
 	}
 	for _, y := range kernels {
 		a.kernels[y.ID()] = p
+		for _, q := range r.by[y.ID()] {
+			if q.Op().Name != "square" {
+				continue
+			}
+			for _, s := range r.by[q.ID()] {
+				if s.Op().Name == "sum" && s.Shape().Len() == 1 && p.whole() {
+					a.norms[s.ID()] = p
+				}
+			}
+		}
 	}
 }
 
@@ -130,25 +141,50 @@ func (a *affineRule) replace(dst *graph.Builder, x graph.Node, in []graph.Node) 
 		a.to[old.ID()] = in[i]
 	}
 	if s := a.sums[x.ID()]; s != nil {
-		w := a.to[s.w.ID()]
-		if s.scaled {
+		w, c := a.to[s.w.ID()], s.w.Dim(0)
+		switch {
+		case s.whole() && s.scaled:
+			return a.part(dst, s.affineProduct, 0, c)
+		case s.whole():
+			return a.part(dst, s.affineProduct, c, c)
+		case s.scaled:
 			return w.Mul(a.outer(dst, s.affineProduct)).Sum(1)
 		}
 		return w.Mul(a.to[s.dz.ID()].Sum(0)).Sum(1)
 	}
-	p := a.kernels[x.ID()]
-	if p == nil {
-		return graph.Node{}
+	if p := a.norms[x.ID()]; p != nil {
+		return a.part(dst, p, 2*p.w.Dim(0), p.w.Dim(0)).Sum().Reshape(x.Shape()...)
 	}
-	db := a.to[p.dz.ID()].Sum(0)
+	p := a.kernels[x.ID()]
+	switch {
+	case p == nil:
+		return graph.Node{}
+	case p.whole():
+		return a.all(dst, p).Slice(0, 0, p.w.Shape().Len()).Reshape(p.w.Shape()...)
+	}
 	dw := a.outer(dst, p)
 	if p.gamma.Valid() {
 		dw = a.to[p.gamma.ID()].Reshape(-1, 1).Mul(dw)
 	}
 	if p.beta.Valid() {
-		dw = dw.Add(a.to[p.beta.ID()].Reshape(-1, 1).Mul(db))
+		dw = dw.Add(a.to[p.beta.ID()].Reshape(-1, 1).Mul(a.to[p.dz.ID()].Sum(0)))
 	}
 	return dw
+}
+
+// whole reports whether there are a scale and an offset, whose gradients and that
+// of the kernel one op gives.
+func (p *affineProduct) whole() bool { return p.gamma.Valid() && p.beta.Valid() }
+
+// all is dW, dγ, dβ and the sums of the squares of dW's rows.
+func (a *affineRule) all(dst *graph.Builder, p *affineProduct) graph.Node {
+	return dst.Apply("affine_gradients", nil, a.outer(dst, p), a.to[p.w.ID()], a.to[p.dz.ID()].Sum(0), a.to[p.gamma.ID()], a.to[p.beta.ID()])
+}
+
+// part is n numbers of all, from at behind dW on.
+func (a *affineRule) part(dst *graph.Builder, p *affineProduct, at, n int) graph.Node {
+	at += p.w.Shape().Len()
+	return a.all(dst, p).Slice(0, at, at+n)
 }
 
 // outer is G = hᵀ·dZ.

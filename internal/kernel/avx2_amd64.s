@@ -2329,6 +2329,372 @@ wholedone:
 	VZEROUPPER
 	RET
 
+// func affine(grad *float32, w *float32, db *float32, gamma *float32, beta *float32, dots *float32, outStride int, rows int, cols int)
+// Requires: AVX, FMA3
+TEXT ·affine(SB), NOSPLIT, $0-72
+	MOVQ grad+0(FP), AX
+	MOVQ w+8(FP), CX
+	MOVQ db+16(FP), DX
+	MOVQ gamma+24(FP), BX
+	MOVQ beta+32(FP), SI
+	MOVQ dots+40(FP), DI
+	MOVQ outStride+48(FP), R8
+	MOVQ rows+56(FP), R9
+	MOVQ cols+64(FP), R10
+
+row:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	XORQ         R11, R11
+	MOVQ         R10, R12
+	SUBQ         $0x08, R12
+	JL           rest
+
+next:
+	VMOVUPS     (AX)(R11*4), Y5
+	VMOVUPS     (CX)(R11*4), Y6
+	VMOVUPS     (DX)(R11*4), Y7
+	VFMADD231PS Y5, Y6, Y2
+	VFMADD231PS Y7, Y6, Y3
+	VMULPS      Y0, Y5, Y5
+	VFMADD231PS Y1, Y7, Y5
+	VMOVUPS     Y5, (AX)(R11*4)
+	VFMADD231PS Y5, Y5, Y4
+	ADDQ        $0x08, R11
+	CMPQ        R11, R12
+	JLE         next
+
+rest:
+	SUBQ        R11, R12
+	ADDQ        $0x08, R12
+	JZ          sum
+	MOVQ        R12, R13
+	NEGQ        R13
+	LEAQ        lanes<>+0(SB), R12
+	VMOVUPS     32(R12)(R13*4), Y5
+	VMASKMOVPS  (AX)(R11*4), Y5, Y6
+	VMASKMOVPS  (CX)(R11*4), Y5, Y7
+	VMASKMOVPS  (DX)(R11*4), Y5, Y8
+	VFMADD231PS Y6, Y7, Y2
+	VFMADD231PS Y8, Y7, Y3
+	VMULPS      Y0, Y6, Y6
+	VFMADD231PS Y1, Y8, Y6
+	VMASKMOVPS  Y6, Y5, (AX)(R11*4)
+	VFMADD231PS Y6, Y6, Y4
+
+sum:
+	MOVQ         DI, R11
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VADDSS       X0, X1, X1
+	VMOVSS       X1, (R11)
+	ADDQ         R8, R11
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VADDSS       X0, X1, X1
+	VMOVSS       X1, (R11)
+	ADDQ         R8, R11
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPS       X0, X4, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VADDSS       X0, X1, X1
+	VMOVSS       X1, (R11)
+	MOVQ         R10, R11
+	SHLQ         $0x02, R11
+	ADDQ         R11, AX
+	ADDQ         R11, CX
+	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
+	DECQ         R9
+	JNZ          row
+	VZEROUPPER
+	RET
+
+DATA lanes<>+0(SB)/4, $0xffffffff
+DATA lanes<>+4(SB)/4, $0xffffffff
+DATA lanes<>+8(SB)/4, $0xffffffff
+DATA lanes<>+12(SB)/4, $0xffffffff
+DATA lanes<>+16(SB)/4, $0xffffffff
+DATA lanes<>+20(SB)/4, $0xffffffff
+DATA lanes<>+24(SB)/4, $0xffffffff
+DATA lanes<>+28(SB)/4, $0xffffffff
+DATA lanes<>+32(SB)/4, $0x00000000
+DATA lanes<>+36(SB)/4, $0x00000000
+DATA lanes<>+40(SB)/4, $0x00000000
+DATA lanes<>+44(SB)/4, $0x00000000
+DATA lanes<>+48(SB)/4, $0x00000000
+DATA lanes<>+52(SB)/4, $0x00000000
+DATA lanes<>+56(SB)/4, $0x00000000
+DATA lanes<>+60(SB)/4, $0x00000000
+GLOBL lanes<>(SB), RODATA|NOPTR, $64
+
+// func colDot(dst *float32, a *float32, b *float32, stride int, rows int, cols int, add int)
+// Requires: AVX
+TEXT ·colDot(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ cols+40(FP), DI
+	MOVQ add+48(FP), R8
+
+four:
+	CMPQ   DI, $0x20
+	JL     one
+	MOVQ   CX, R9
+	MOVQ   DX, R10
+	MOVQ   SI, R11
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+fourrow:
+	VMOVUPS (R9), Y4
+	VMOVUPS (R10), Y5
+	VMULPS  Y5, Y4, Y4
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS 32(R9), Y4
+	VMOVUPS 32(R10), Y5
+	VMULPS  Y5, Y4, Y4
+	VADDPS  Y4, Y1, Y1
+	VMOVUPS 64(R9), Y4
+	VMOVUPS 64(R10), Y5
+	VMULPS  Y5, Y4, Y4
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS 96(R9), Y4
+	VMOVUPS 96(R10), Y5
+	VMULPS  Y5, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	DECQ    R11
+	JNZ     fourrow
+	TESTQ   R8, R8
+	JZ      fourstore
+	VMOVUPS (AX), Y4
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS 32(AX), Y4
+	VADDPS  Y4, Y1, Y1
+	VMOVUPS 64(AX), Y4
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS 96(AX), Y4
+	VADDPS  Y4, Y3, Y3
+
+fourstore:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, DX
+	SUBQ    $0x20, DI
+	JMP     four
+
+one:
+	CMPQ   DI, $0x08
+	JL     rest
+	MOVQ   CX, R9
+	MOVQ   DX, R10
+	MOVQ   SI, R11
+	VXORPS Y0, Y0, Y0
+
+onerow:
+	VMOVUPS (R9), Y1
+	VMOVUPS (R10), Y2
+	VMULPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	DECQ    R11
+	JNZ     onerow
+	TESTQ   R8, R8
+	JZ      onestore
+	VMOVUPS (AX), Y1
+	VADDPS  Y1, Y0, Y0
+
+onestore:
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, DX
+	SUBQ    $0x08, DI
+	JMP     one
+
+rest:
+	TESTQ   DI, DI
+	JZ      done
+	MOVQ    DI, R9
+	NEGQ    R9
+	LEAQ    lanes<>+0(SB), DI
+	VMOVUPS 32(DI)(R9*4), Y0
+	MOVQ    DX, DX
+	VXORPS  Y1, Y1, Y1
+
+maskedrow:
+	VMASKMOVPS (CX), Y0, Y2
+	VMASKMOVPS (DX), Y0, Y3
+	VMULPS     Y3, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	ADDQ       BX, CX
+	ADDQ       BX, DX
+	DECQ       SI
+	JNZ        maskedrow
+	TESTQ      R8, R8
+	JZ         maskedstore
+	VMASKMOVPS (AX), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+
+maskedstore:
+	VMASKMOVPS Y1, Y0, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func colSpread(dst *float32, a *float32, b *float32, stride int, rows int, cols int, add int)
+// Requires: AVX
+TEXT ·colSpread(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ cols+40(FP), DI
+	MOVQ add+48(FP), R8
+
+four:
+	CMPQ    DI, $0x20
+	JL      one
+	MOVQ    CX, R9
+	MOVQ    DX, R10
+	MOVQ    SI, R11
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS (R10), Y1
+	VXORPS  Y2, Y2, Y2
+	VMOVUPS 32(R10), Y3
+	VXORPS  Y4, Y4, Y4
+	VMOVUPS 64(R10), Y5
+	VXORPS  Y6, Y6, Y6
+	VMOVUPS 96(R10), Y7
+
+fourrow:
+	VMOVUPS (R9), Y8
+	VSUBPS  Y1, Y8, Y8
+	VMULPS  Y8, Y8, Y8
+	VADDPS  Y8, Y0, Y0
+	VMOVUPS 32(R9), Y8
+	VSUBPS  Y3, Y8, Y8
+	VMULPS  Y8, Y8, Y8
+	VADDPS  Y8, Y2, Y2
+	VMOVUPS 64(R9), Y8
+	VSUBPS  Y5, Y8, Y8
+	VMULPS  Y8, Y8, Y8
+	VADDPS  Y8, Y4, Y4
+	VMOVUPS 96(R9), Y8
+	VSUBPS  Y7, Y8, Y8
+	VMULPS  Y8, Y8, Y8
+	VADDPS  Y8, Y6, Y6
+	ADDQ    BX, R9
+	DECQ    R11
+	JNZ     fourrow
+	TESTQ   R8, R8
+	JZ      fourstore
+	VMOVUPS (AX), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS 32(AX), Y1
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS 64(AX), Y1
+	VADDPS  Y1, Y4, Y4
+	VMOVUPS 96(AX), Y1
+	VADDPS  Y1, Y6, Y6
+
+fourstore:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y2, 32(AX)
+	VMOVUPS Y4, 64(AX)
+	VMOVUPS Y6, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, DX
+	SUBQ    $0x20, DI
+	JMP     four
+
+one:
+	CMPQ    DI, $0x08
+	JL      rest
+	MOVQ    CX, R9
+	MOVQ    DX, R10
+	MOVQ    SI, R11
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS (R10), Y1
+
+onerow:
+	VMOVUPS (R9), Y2
+	VSUBPS  Y1, Y2, Y2
+	VMULPS  Y2, Y2, Y2
+	VADDPS  Y2, Y0, Y0
+	ADDQ    BX, R9
+	DECQ    R11
+	JNZ     onerow
+	TESTQ   R8, R8
+	JZ      onestore
+	VMOVUPS (AX), Y1
+	VADDPS  Y1, Y0, Y0
+
+onestore:
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, DX
+	SUBQ    $0x08, DI
+	JMP     one
+
+rest:
+	TESTQ      DI, DI
+	JZ         done
+	MOVQ       DI, R9
+	NEGQ       R9
+	LEAQ       lanes<>+0(SB), DI
+	VMOVUPS    32(DI)(R9*4), Y0
+	MOVQ       DX, DX
+	VXORPS     Y1, Y1, Y1
+	VMASKMOVPS (DX), Y0, Y2
+
+maskedrow:
+	VMASKMOVPS (CX), Y0, Y3
+	VSUBPS     Y2, Y3, Y3
+	VMULPS     Y3, Y3, Y3
+	VADDPS     Y3, Y1, Y1
+	ADDQ       BX, CX
+	DECQ       SI
+	JNZ        maskedrow
+	TESTQ      R8, R8
+	JZ         maskedstore
+	VMASKMOVPS (AX), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+
+maskedstore:
+	VMASKMOVPS Y1, Y0, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
 // func transpose8(dst *float32, src *float32, dstStride int, srcStride int, blocks int, add int)
 // Requires: AVX
 TEXT ·transpose8(SB), NOSPLIT, $0-48
@@ -2557,24 +2923,6 @@ rest:
 done:
 	VZEROUPPER
 	RET
-
-DATA lanes<>+0(SB)/4, $0xffffffff
-DATA lanes<>+4(SB)/4, $0xffffffff
-DATA lanes<>+8(SB)/4, $0xffffffff
-DATA lanes<>+12(SB)/4, $0xffffffff
-DATA lanes<>+16(SB)/4, $0xffffffff
-DATA lanes<>+20(SB)/4, $0xffffffff
-DATA lanes<>+24(SB)/4, $0xffffffff
-DATA lanes<>+28(SB)/4, $0xffffffff
-DATA lanes<>+32(SB)/4, $0x00000000
-DATA lanes<>+36(SB)/4, $0x00000000
-DATA lanes<>+40(SB)/4, $0x00000000
-DATA lanes<>+44(SB)/4, $0x00000000
-DATA lanes<>+48(SB)/4, $0x00000000
-DATA lanes<>+52(SB)/4, $0x00000000
-DATA lanes<>+56(SB)/4, $0x00000000
-DATA lanes<>+60(SB)/4, $0x00000000
-GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
 // func addS8(dst *float32, a *float32, s float32, n int)
 // Requires: AVX
@@ -5855,6 +6203,120 @@ mask3:
 	LEAQ       lanes<>+0(SB), CX
 	VMOVUPS    32(CX)(DX*4), Y4
 	VMASKMOVPS (AX), Y4, Y4
+	VADDPS     Y4, Y3, Y3
+
+fold:
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSHDUP    X0, X1
+	VADDSS       X1, X0, X0
+	VMOVSS       X0, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func sumSquares8(x *float32, n int) float32
+// Requires: AVX
+TEXT ·sumSquares8(SB), NOSPLIT, $0-20
+	MOVQ   x+0(FP), AX
+	MOVQ   n+8(FP), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+next:
+	CMPQ    CX, $0x20
+	JL      rest0
+	VMOVUPS (AX), Y4
+	VMULPS  Y4, Y4, Y4
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS 32(AX), Y4
+	VMULPS  Y4, Y4, Y4
+	VADDPS  Y4, Y1, Y1
+	VMOVUPS 64(AX), Y4
+	VMULPS  Y4, Y4, Y4
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS 96(AX), Y4
+	VMULPS  Y4, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	ADDQ    $+128, AX
+	SUBQ    $0x20, CX
+	JMP     next
+
+rest0:
+	CMPQ    CX, $0x08
+	JL      mask0
+	VMOVUPS (AX), Y4
+	VMULPS  Y4, Y4, Y4
+	VADDPS  Y4, Y0, Y0
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, CX
+	CMPQ    CX, $0x08
+	JL      mask1
+	VMOVUPS (AX), Y4
+	VMULPS  Y4, Y4, Y4
+	VADDPS  Y4, Y1, Y1
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, CX
+	CMPQ    CX, $0x08
+	JL      mask2
+	VMOVUPS (AX), Y4
+	VMULPS  Y4, Y4, Y4
+	VADDPS  Y4, Y2, Y2
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, CX
+	JMP     mask3
+
+mask0:
+	TESTQ      CX, CX
+	JZ         fold
+	MOVQ       CX, DX
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), CX
+	VMOVUPS    32(CX)(DX*4), Y4
+	VMASKMOVPS (AX), Y4, Y4
+	VMULPS     Y4, Y4, Y4
+	VADDPS     Y4, Y0, Y0
+	JMP        fold
+
+mask1:
+	TESTQ      CX, CX
+	JZ         fold
+	MOVQ       CX, DX
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), CX
+	VMOVUPS    32(CX)(DX*4), Y4
+	VMASKMOVPS (AX), Y4, Y4
+	VMULPS     Y4, Y4, Y4
+	VADDPS     Y4, Y1, Y1
+	JMP        fold
+
+mask2:
+	TESTQ      CX, CX
+	JZ         fold
+	MOVQ       CX, DX
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), CX
+	VMOVUPS    32(CX)(DX*4), Y4
+	VMASKMOVPS (AX), Y4, Y4
+	VMULPS     Y4, Y4, Y4
+	VADDPS     Y4, Y2, Y2
+	JMP        fold
+
+mask3:
+	TESTQ      CX, CX
+	JZ         fold
+	MOVQ       CX, DX
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), CX
+	VMOVUPS    32(CX)(DX*4), Y4
+	VMASKMOVPS (AX), Y4, Y4
+	VMULPS     Y4, Y4, Y4
 	VADDPS     Y4, Y3, Y3
 
 fold:

@@ -9431,3 +9431,354 @@ wholestore:
 wholedone:
 	VZEROUPPER
 	RET
+
+// func affineWide(grad *float32, w *float32, db *float32, gamma *float32, beta *float32, dots *float32, outStride int, rows int, cols int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·affineWide(SB), NOSPLIT, $0-72
+	MOVQ grad+0(FP), AX
+	MOVQ w+8(FP), CX
+	MOVQ db+16(FP), DX
+	MOVQ gamma+24(FP), BX
+	MOVQ beta+32(FP), SI
+	MOVQ dots+40(FP), DI
+	MOVQ outStride+48(FP), R8
+	MOVQ rows+56(FP), R9
+	MOVQ cols+64(FP), R10
+
+row:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (SI), Z1
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+	XORQ         R11, R11
+	MOVQ         R10, R12
+	SUBQ         $0x10, R12
+	JL           rest
+
+next:
+	VMOVUPS     (AX)(R11*4), Z5
+	VMOVUPS     (CX)(R11*4), Z6
+	VMOVUPS     (DX)(R11*4), Z7
+	VFMADD231PS Z5, Z6, Z2
+	VFMADD231PS Z7, Z6, Z3
+	VMULPS      Z0, Z5, Z5
+	VFMADD231PS Z1, Z7, Z5
+	VMOVUPS     Z5, (AX)(R11*4)
+	VFMADD231PS Z5, Z5, Z4
+	ADDQ        $0x10, R11
+	CMPQ        R11, R12
+	JLE         next
+
+rest:
+	SUBQ        R11, R12
+	ADDQ        $0x10, R12
+	JZ          sum
+	MOVQ        $-1, R13
+	BZHIQ       R12, R13, R13
+	KMOVW       R13, K1
+	VMOVUPS.Z   (AX)(R11*4), K1, Z5
+	VMOVUPS.Z   (CX)(R11*4), K1, Z6
+	VMOVUPS.Z   (DX)(R11*4), K1, Z7
+	VFMADD231PS Z5, Z6, Z2
+	VFMADD231PS Z7, Z6, Z3
+	VMULPS      Z0, Z5, Z5
+	VFMADD231PS Z1, Z7, Z5
+	VMOVUPS     Z5, K1, (AX)(R11*4)
+	VFMADD231PS Z5, Z5, Z4
+
+sum:
+	MOVQ          DI, R11
+	VEXTRACTF32X8 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDSS        X1, X0, X0
+	VMOVSS        X0, (R11)
+	ADDQ          R8, R11
+	VEXTRACTF32X8 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDSS        X1, X0, X0
+	VMOVSS        X0, (R11)
+	ADDQ          R8, R11
+	VEXTRACTF32X8 $0x01, Z4, Y0
+	VADDPS        Y0, Y4, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDSS        X1, X0, X0
+	VMOVSS        X0, (R11)
+	MOVQ          R10, R11
+	SHLQ          $0x02, R11
+	ADDQ          R11, AX
+	ADDQ          R11, CX
+	ADDQ          $0x04, BX
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, DI
+	DECQ          R9
+	JNZ           row
+	VZEROUPPER
+	RET
+
+// func colDotWide(dst *float32, a *float32, b *float32, stride int, rows int, cols int, add int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·colDotWide(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ cols+40(FP), DI
+	MOVQ add+48(FP), R8
+
+four:
+	CMPQ   DI, $0x40
+	JL     one
+	MOVQ   CX, R9
+	MOVQ   DX, R10
+	MOVQ   SI, R11
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+
+fourrow:
+	VMOVUPS (R9), Z4
+	VMOVUPS (R10), Z5
+	VMULPS  Z5, Z4, Z4
+	VADDPS  Z4, Z0, Z0
+	VMOVUPS 64(R9), Z4
+	VMOVUPS 64(R10), Z5
+	VMULPS  Z5, Z4, Z4
+	VADDPS  Z4, Z1, Z1
+	VMOVUPS 128(R9), Z4
+	VMOVUPS 128(R10), Z5
+	VMULPS  Z5, Z4, Z4
+	VADDPS  Z4, Z2, Z2
+	VMOVUPS 192(R9), Z4
+	VMOVUPS 192(R10), Z5
+	VMULPS  Z5, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	DECQ    R11
+	JNZ     fourrow
+	TESTQ   R8, R8
+	JZ      fourstore
+	VMOVUPS (AX), Z4
+	VADDPS  Z4, Z0, Z0
+	VMOVUPS 64(AX), Z4
+	VADDPS  Z4, Z1, Z1
+	VMOVUPS 128(AX), Z4
+	VADDPS  Z4, Z2, Z2
+	VMOVUPS 192(AX), Z4
+	VADDPS  Z4, Z3, Z3
+
+fourstore:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	ADDQ    $+256, DX
+	SUBQ    $0x40, DI
+	JMP     four
+
+one:
+	CMPQ   DI, $0x10
+	JL     rest
+	MOVQ   CX, R9
+	MOVQ   DX, R10
+	MOVQ   SI, R11
+	VPXORD Z6, Z6, Z6
+
+onerow:
+	VMOVUPS (R9), Z0
+	VMOVUPS (R10), Z1
+	VMULPS  Z1, Z0, Z0
+	VADDPS  Z0, Z6, Z6
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	DECQ    R11
+	JNZ     onerow
+	TESTQ   R8, R8
+	JZ      onestore
+	VMOVUPS (AX), Z0
+	VADDPS  Z0, Z6, Z6
+
+onestore:
+	VMOVUPS Z6, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	SUBQ    $0x10, DI
+	JMP     one
+
+rest:
+	TESTQ  DI, DI
+	JZ     done
+	MOVQ   $-1, R9
+	BZHIQ  DI, R9, R9
+	KMOVW  R9, K1
+	MOVQ   DX, DX
+	VPXORD Z7, Z7, Z7
+
+maskedrow:
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VADDPS    Z0, Z7, Z7
+	ADDQ      BX, CX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNZ       maskedrow
+	TESTQ     R8, R8
+	JZ        maskedstore
+	VMOVUPS.Z (AX), K1, Z0
+	VADDPS    Z0, Z7, Z7
+
+maskedstore:
+	VMOVUPS Z7, K1, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func colSpreadWide(dst *float32, a *float32, b *float32, stride int, rows int, cols int, add int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·colSpreadWide(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ cols+40(FP), DI
+	MOVQ add+48(FP), R8
+
+four:
+	CMPQ    DI, $0x40
+	JL      one
+	MOVQ    CX, R9
+	MOVQ    DX, R10
+	MOVQ    SI, R11
+	VPXORD  Z0, Z0, Z0
+	VMOVUPS (R10), Z1
+	VPXORD  Z2, Z2, Z2
+	VMOVUPS 64(R10), Z3
+	VPXORD  Z4, Z4, Z4
+	VMOVUPS 128(R10), Z5
+	VPXORD  Z6, Z6, Z6
+	VMOVUPS 192(R10), Z7
+
+fourrow:
+	VMOVUPS (R9), Z8
+	VSUBPS  Z1, Z8, Z8
+	VMULPS  Z8, Z8, Z8
+	VADDPS  Z8, Z0, Z0
+	VMOVUPS 64(R9), Z8
+	VSUBPS  Z3, Z8, Z8
+	VMULPS  Z8, Z8, Z8
+	VADDPS  Z8, Z2, Z2
+	VMOVUPS 128(R9), Z8
+	VSUBPS  Z5, Z8, Z8
+	VMULPS  Z8, Z8, Z8
+	VADDPS  Z8, Z4, Z4
+	VMOVUPS 192(R9), Z8
+	VSUBPS  Z7, Z8, Z8
+	VMULPS  Z8, Z8, Z8
+	VADDPS  Z8, Z6, Z6
+	ADDQ    BX, R9
+	DECQ    R11
+	JNZ     fourrow
+	TESTQ   R8, R8
+	JZ      fourstore
+	VMOVUPS (AX), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS 64(AX), Z1
+	VADDPS  Z1, Z2, Z2
+	VMOVUPS 128(AX), Z1
+	VADDPS  Z1, Z4, Z4
+	VMOVUPS 192(AX), Z1
+	VADDPS  Z1, Z6, Z6
+
+fourstore:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z2, 64(AX)
+	VMOVUPS Z4, 128(AX)
+	VMOVUPS Z6, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	ADDQ    $+256, DX
+	SUBQ    $0x40, DI
+	JMP     four
+
+one:
+	CMPQ    DI, $0x10
+	JL      rest
+	MOVQ    CX, R9
+	MOVQ    DX, R10
+	MOVQ    SI, R11
+	VPXORD  Z9, Z9, Z9
+	VMOVUPS (R10), Z0
+
+onerow:
+	VMOVUPS (R9), Z1
+	VSUBPS  Z0, Z1, Z1
+	VMULPS  Z1, Z1, Z1
+	VADDPS  Z1, Z9, Z9
+	ADDQ    BX, R9
+	DECQ    R11
+	JNZ     onerow
+	TESTQ   R8, R8
+	JZ      onestore
+	VMOVUPS (AX), Z0
+	VADDPS  Z0, Z9, Z9
+
+onestore:
+	VMOVUPS Z9, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	SUBQ    $0x10, DI
+	JMP     one
+
+rest:
+	TESTQ     DI, DI
+	JZ        done
+	MOVQ      $-1, R9
+	BZHIQ     DI, R9, R9
+	KMOVW     R9, K1
+	MOVQ      DX, DX
+	VPXORD    Z10, Z10, Z10
+	VMOVUPS.Z (DX), K1, Z0
+
+maskedrow:
+	VMOVUPS.Z (CX), K1, Z1
+	VSUBPS    Z0, Z1, Z1
+	VMULPS    Z1, Z1, Z1
+	VADDPS    Z1, Z10, Z10
+	ADDQ      BX, CX
+	DECQ      SI
+	JNZ       maskedrow
+	TESTQ     R8, R8
+	JZ        maskedstore
+	VMOVUPS.Z (AX), K1, Z0
+	VADDPS    Z0, Z10, Z10
+
+maskedstore:
+	VMOVUPS Z10, K1, (AX)
+
+done:
+	VZEROUPPER
+	RET

@@ -23,6 +23,10 @@ func select8(_, _, _, _ *float32, _ int)              { panic(missing) }
 func sum8(*float32, int) float32                      { panic(missing) }
 func rowMax8(*float32, int) float32                   { panic(missing) }
 func colSum8(_, _ *float32, _, _, _, _ int)           { panic(missing) }
+func sumSquares8(*float32, int) float32               { panic(missing) }
+func affine32(_, _, _, _, _, _ *float32, _, _, _ int) { panic(missing) }
+func colDot32(_, _, _ *float32, _, _, _, _ int)       { panic(missing) }
+func colSpread32(_, _, _ *float32, _, _, _, _ int)    { panic(missing) }
 func bytes8(*float32, *uint8, int)                    { panic(missing) }
 func ints8(*float32, *int32, int)                     { panic(missing) }
 func uniform16(*float32, uint32, uint32, uint64, int) { panic(missing) }

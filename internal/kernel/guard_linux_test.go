@@ -64,6 +64,7 @@ func TestGuardElementwise(t *testing.T) {
 			Uniform(dst, [2]uint32{1, 2}, 3, 4, n%4)
 			Normal(dst, [2]uint32{1, 2}, 3, 4, n%4)
 			Sum(a)
+			SumSquares(a)
 			for _, rows := range []int{1, 3} {
 				m, out := guarded[float32](t, rows*n, atEnd), guarded[float32](t, rows*n, atEnd)
 				sums, label := guarded[float32](t, rows, atEnd), guarded[int32](t, rows, atEnd)
@@ -71,6 +72,10 @@ func TestGuardElementwise(t *testing.T) {
 				RowMax(sums, m, rows, n, 0, rows)
 				ColSum(dst, m, rows, n, 0, n)
 				ColSum(dst, m, rows, n, n/2, n)
+				ColDot(dst, m, out, rows, n, 0, n)
+				ColDot(dst, m, out, rows, n, n/2, n)
+				ColSpread(dst, m, a, rows, n, n/2, n)
+				AffineGradients(guarded[float32](t, 3*rows, atEnd), m, out, a, sums, sums, rows, n, 0, rows)
 				SoftmaxRow(out, m, rows, n, 0, rows)
 				LogSoftmaxRow(out, m, rows, n, 0, rows)
 				CrossEntropyRow(sums, out, m, label, rows, n, 0, rows)

@@ -21,6 +21,7 @@ func main() {
 	case "avx2":
 		avx2.products()
 		avx2.packings()
+		avx2.fused()
 		moves()
 		elementwise()
 		reductions()
@@ -28,6 +29,7 @@ func main() {
 	case "avx512":
 		avx512.products()
 		avx512.packings()
+		avx512.fused()
 	default:
 		fmt.Fprintf(os.Stderr, "gen: no family %q; there are avx2 and avx512\n", *family)
 		os.Exit(2)

@@ -20,7 +20,16 @@ func restMask(n reg.Register) vec {
 
 func reductions() {
 	rowMax()
-	sum()
+	sum("sum8", "sum of n numbers", func(m op.Mem, s vec) { avo.VADDPS(m, s, s) }, func(x, s vec) { avo.VADDPS(x, s, s) })
+	square := func(x, s vec) {
+		avo.VMULPS(x, x, x)
+		avo.VADDPS(x, s, s)
+	}
+	sum("sumSquares8", "sum of the squares of n numbers", func(m op.Mem, s vec) {
+		x := avo.YMM()
+		avo.VMOVUPS(m, x)
+		square(x, s)
+	}, square)
 	colSum()
 }
 
@@ -146,9 +155,9 @@ func colSum() {
 
 // sum keeps 32 running sums in four vectors; a vector of the rest goes where its
 // place in 32 is.
-func sum() {
-	avo.TEXT("sum8", avo.NOSPLIT, "func(x *float32, n int) float32")
-	avo.Doc("sum8 is the sum of n numbers in the order of plain Go's sumLeaf.")
+func sum(name, what string, add func(m op.Mem, s vec), last func(x, s vec)) {
+	avo.TEXT(name, avo.NOSPLIT, "func(x *float32, n int) float32")
+	avo.Doc(name + " is the " + what + " in the order of plain Go's sumLeaf.")
 	x := avo.Load(avo.Param("x"), avo.GP64())
 	n := avo.Load(avo.Param("n"), avo.GP64())
 	var s [4]vec
@@ -160,7 +169,7 @@ func sum() {
 	avo.CMPQ(n, op.Imm(32))
 	avo.JL(op.LabelRef("rest0"))
 	for i := range s {
-		avo.VADDPS(op.Mem{Base: x, Disp: 32 * i}, s[i], s[i])
+		add(op.Mem{Base: x, Disp: 32 * i}, s[i])
 	}
 	avo.ADDQ(op.I32(128), x)
 	avo.SUBQ(op.Imm(32), n)
@@ -169,7 +178,7 @@ func sum() {
 		avo.Label(fmt.Sprintf("rest%d", i))
 		avo.CMPQ(n, op.Imm(8))
 		avo.JL(op.LabelRef(fmt.Sprintf("mask%d", i)))
-		avo.VADDPS(op.Mem{Base: x}, s[i], s[i])
+		add(op.Mem{Base: x}, s[i])
 		avo.ADDQ(op.Imm(32), x)
 		avo.SUBQ(op.Imm(8), n)
 	}
@@ -180,7 +189,7 @@ func sum() {
 		avo.JZ(op.LabelRef("fold"))
 		y := avo.YMM()
 		avo.VMASKMOVPS(op.Mem{Base: x}, restMask(n), y)
-		avo.VADDPS(y, s[i], s[i])
+		last(y, s[i])
 		avo.JMP(op.LabelRef("fold"))
 	}
 	avo.Label("fold")

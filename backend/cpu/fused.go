@@ -1,0 +1,35 @@
+package cpu
+
+import (
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/internal/kernel"
+)
+
+func columnDot[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
+	a, b, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x)
+	r, n := x.In(0).Dim(0), x.In(0).Dim(1)
+	chunks, per := cut(n, 64, r)
+	return chunks, func(_, k int) { kernel.ColDot(y.f, a.f, b.f, r, n, k*per, min(n, (k+1)*per)) }
+}
+
+func columnSpread[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
+	a, m, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x)
+	r, n := x.In(0).Dim(0), x.In(0).Dim(1)
+	chunks, per := cut(n, 64, r)
+	return chunks, func(_, k int) { kernel.ColSpread(y.f, a.f, m.f, r, n, k*per, min(n, (k+1)*per)) }
+}
+
+// affineGradients works in place where the product has the result's memory.
+func affineGradients[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
+	g, w, db, gamma, beta, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x.In(2)), c.of(x.In(3)), c.of(x.In(4)), c.of(x)
+	r, n := x.In(0).Dim(0), x.In(0).Dim(1)
+	_, inPlace := c.early[x.ID()]
+	chunks, per := cut(r, 1, 3*n)
+	return chunks, func(_, k int) {
+		lo, hi := k*per, min(r, (k+1)*per)
+		if !inPlace {
+			copy(y.f[lo*n:hi*n], g.f[lo*n:hi*n])
+		}
+		kernel.AffineGradients(y.f[r*n:], y.f[:r*n], w.f, db.f, gamma.f, beta.f, r, n, lo, hi)
+	}
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	avo "github.com/mmcloughlin/avo/build"
+	op "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+func (w width) lanes() int { return w.bytes / 4 }
+
+// rest leaves the mask of the n lanes that remain, 0 < n < lanes.
+func (w width) rest(n reg.Register) reg.Register {
+	if w.bytes == 32 {
+		return restMask(n)
+	}
+	ones, k := avo.GP64(), avo.K()
+	avo.MOVQ(op.I32(-1), ones)
+	avo.BZHIQ(n, ones, ones)
+	avo.KMOVW(ones.As32(), k)
+	return k
+}
+
+// fold leaves the sum of all lanes of s in its first: the upper half is added to
+// the lower until one is left.
+func (w width) fold(s vec) reg.VecVirtual {
+	if w.bytes == 64 {
+		high, sum := avo.YMM(), avo.YMM()
+		avo.VEXTRACTF32X8(op.Imm(1), s, high)
+		avo.VADDPS(high, s.AsY(), sum)
+		s = sum
+	}
+	low, high := avo.XMM(), avo.XMM()
+	avo.VEXTRACTF128(op.Imm(1), s.AsY(), high)
+	avo.VADDPS(high, s.AsX(), low)
+	avo.VPERMILPS(op.Imm(0x4E), low, high)
+	avo.VADDPS(high, low, low)
+	avo.VMOVSHDUP(low, high)
+	avo.VADDSS(high, low, low)
+	return low
+}
+
+// affine writes the kernel of gradients behind a scale and an offset.
+func (w width) affine() {
+	name := "affine" + w.suffix
+	avo.TEXT(name, avo.NOSPLIT, "func(grad, w, db, gamma, beta, dots *float32, outStride, rows, cols int)")
+	avo.Doc(name+" goes over rows of G and W that lie without gaps: dots gets the sums of W∘G, of",
+		"W∘db and of the squares of γ·G + β·db, which takes G's place.")
+	load := func(p string) reg.Register { return avo.Load(avo.Param(p), avo.GP64()) }
+	g, wt, db, gamma, beta := load("grad"), load("w"), load("db"), load("gamma"), load("beta")
+	dots, stride, rows, cols := load("dots"), load("outStride"), load("rows"), load("cols")
+	i, n := avo.GP64(), avo.GP64()
+	avo.Label("row")
+	scale, shift := w.vector(), w.vector()
+	avo.VBROADCASTSS(op.Mem{Base: gamma}, scale)
+	avo.VBROADCASTSS(op.Mem{Base: beta}, shift)
+	s := []vec{w.zero(), w.zero(), w.zero()}
+	avo.XORQ(i, i)
+	avo.MOVQ(cols, n)
+	avo.SUBQ(op.Imm(uint64(w.lanes())), n)
+	avo.JL(op.LabelRef("rest"))
+	body := func(mask reg.Register) {
+		x, y, d := w.vector(), w.vector(), w.vector()
+		at := func(base reg.Register) op.Mem { return op.Mem{Base: base, Index: i, Scale: 4} }
+		w.load(at(g), mask, x)
+		w.load(at(wt), mask, y)
+		w.load(at(db), mask, d)
+		avo.VFMADD231PS(x, y, s[0])
+		avo.VFMADD231PS(d, y, s[1])
+		avo.VMULPS(scale, x, x)
+		avo.VFMADD231PS(shift, d, x)
+		w.store(x, mask, at(g))
+		avo.VFMADD231PS(x, x, s[2])
+	}
+	avo.Label("next")
+	body(nil)
+	avo.ADDQ(op.Imm(uint64(w.lanes())), i)
+	avo.CMPQ(i, n)
+	avo.JLE(op.LabelRef("next"))
+	avo.Label("rest")
+	avo.SUBQ(i, n)
+	avo.ADDQ(op.Imm(uint64(w.lanes())), n)
+	avo.JZ(op.LabelRef("sum"))
+	body(w.rest(n))
+	avo.Label("sum")
+	out := avo.GP64()
+	avo.MOVQ(dots, out)
+	for q := range s {
+		avo.VMOVSS(w.fold(s[q]), op.Mem{Base: out})
+		if q < 2 {
+			avo.ADDQ(stride, out)
+		}
+	}
+	step := avo.GP64()
+	avo.MOVQ(cols, step)
+	avo.SHLQ(op.Imm(2), step)
+	avo.ADDQ(step, g)
+	avo.ADDQ(step, wt)
+	avo.ADDQ(op.Imm(4), gamma)
+	avo.ADDQ(op.Imm(4), beta)
+	avo.ADDQ(op.Imm(4), dots)
+	avo.DECQ(rows)
+	avo.JNZ(op.LabelRef("row"))
+	avo.VZEROUPPER()
+	avo.RET()
+}
+
+// columns writes a sum over rows of something computed from two arrays, column by
+// column: several vectors at a time, then one, then a masked one. The second array
+// is a matrix like the first, or with row set a single row. f adds to the sum.
+func (w width) columns(name, formula string, row bool, f func(x, y, sum vec)) {
+	name += w.suffix
+	avo.TEXT(name, avo.NOSPLIT, "func(dst, a, b *float32, stride, rows, cols, add int)")
+	avo.Doc(name + " sets or adds the sums over rows ≥ 1, stride bytes apart, of " + formula + ".")
+	load := func(p string) reg.Register { return avo.Load(avo.Param(p), avo.GP64()) }
+	dst, a, b, stride, rows, cols, add := load("dst"), load("a"), load("b"), load("stride"), load("rows"), load("cols"), load("add")
+	body := func(name string, vectors int, mask reg.Register) {
+		p, q, left := avo.GP64(), avo.GP64(), avo.GP64()
+		avo.MOVQ(a, p)
+		avo.MOVQ(b, q)
+		avo.MOVQ(rows, left)
+		s, y := make([]vec, vectors), make([]vec, vectors)
+		get := func(v int) {
+			y[v] = w.vector()
+			w.load(op.Mem{Base: q, Disp: w.bytes * v}, mask, y[v])
+		}
+		for v := range s {
+			s[v] = w.zero()
+			if row {
+				get(v)
+			}
+		}
+		avo.Label(name + "row")
+		for v := range s {
+			x := w.vector()
+			w.load(op.Mem{Base: p, Disp: w.bytes * v}, mask, x)
+			if !row {
+				get(v)
+			}
+			f(x, y[v], s[v])
+		}
+		avo.ADDQ(stride, p)
+		if !row {
+			avo.ADDQ(stride, q)
+		}
+		avo.DECQ(left)
+		avo.JNZ(op.LabelRef(name + "row"))
+		avo.TESTQ(add, add)
+		avo.JZ(op.LabelRef(name + "store"))
+		for v := range s {
+			old := w.vector()
+			w.load(op.Mem{Base: dst, Disp: w.bytes * v}, mask, old)
+			avo.VADDPS(old, s[v], s[v])
+		}
+		avo.Label(name + "store")
+		for v := range s {
+			w.store(s[v], mask, op.Mem{Base: dst, Disp: w.bytes * v})
+		}
+	}
+	for _, b4 := range []struct {
+		name, next string
+		vectors    int
+	}{{"four", "one", 4}, {"one", "rest", 1}} {
+		avo.Label(b4.name)
+		avo.CMPQ(cols, op.Imm(uint64(w.lanes()*b4.vectors)))
+		avo.JL(op.LabelRef(b4.next))
+		body(b4.name, b4.vectors, nil)
+		for _, r := range []reg.Register{dst, a, b} {
+			avo.ADDQ(op.I32(int32(w.bytes*b4.vectors)), r)
+		}
+		avo.SUBQ(op.Imm(uint64(w.lanes()*b4.vectors)), cols)
+		avo.JMP(op.LabelRef(b4.name))
+	}
+	avo.Label("rest")
+	avo.TESTQ(cols, cols)
+	avo.JZ(op.LabelRef("done"))
+	body("masked", 1, w.rest(cols))
+	avo.Label("done")
+	avo.VZEROUPPER()
+	avo.RET()
+}
+
+// fused writes what graphs are rewritten to.
+func (w width) fused() {
+	w.affine()
+	w.columns("colDot", "a[i,j]·b[i,j]", false, func(x, y, sum vec) {
+		avo.VMULPS(y, x, x)
+		avo.VADDPS(x, sum, sum)
+	})
+	w.columns("colSpread", "(a[i,j] − b[j])²", true, func(x, y, sum vec) {
+		avo.VSUBPS(y, x, x)
+		avo.VMULPS(x, x, x)
+		avo.VADDPS(x, sum, sum)
+	})
+}
