@@ -22,6 +22,7 @@ import (
 	"github.com/nadir-ml/nadir/regular"
 	"github.com/nadir-ml/nadir/tensor"
 	"github.com/nadir-ml/nadir/train"
+	"github.com/nadir-ml/nadir/tune"
 )
 
 func Example_signal() {
@@ -251,4 +252,14 @@ func Example_pretraining() {
 	// rbm hidden1 epoch 2
 	// rbm hidden2 epoch 1
 	// rbm hidden2 epoch 2
+}
+
+func Example_paired() {
+	a := []float64{0.981, 0.979, 0.984, 0.980, 0.983} // accuracy by fold
+	b := []float64{0.978, 0.980, 0.979, 0.977, 0.981}
+	plain := tune.Paired(a, b, 0)
+	corrected := tune.Paired(a, b, 1.0/4) // five folds: 1/(k−1)
+	fmt.Printf("a is better by %.4f: p = %.3f if folds were independent, %.3f since they are not\n", plain.Mean, plain.P, corrected.P)
+	// Output:
+	// a is better by 0.0024: p = 0.070 if folds were independent, 0.178 since they are not
 }
