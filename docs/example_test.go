@@ -14,6 +14,7 @@ import (
 	"github.com/nadir-ml/nadir/diag"
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/initial"
+	"github.com/nadir-ml/nadir/loss"
 	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/optim"
 	"github.com/nadir-ml/nadir/optim/sched"
@@ -22,6 +23,7 @@ import (
 	"github.com/nadir-ml/nadir/regular"
 	"github.com/nadir-ml/nadir/tensor"
 	"github.com/nadir-ml/nadir/train"
+	"github.com/nadir-ml/nadir/transfer"
 	"github.com/nadir-ml/nadir/tune"
 )
 
@@ -262,4 +264,74 @@ func Example_paired() {
 	fmt.Printf("a is better by %.4f: p = %.3f if folds were independent, %.3f since they are not\n", plain.Mean, plain.P, corrected.P)
 	// Output:
 	// a is better by 0.0024: p = 0.070 if folds were independent, 0.178 since they are not
+}
+
+func Example_margin() {
+	b := graph.New()
+	good, bad := b.Input("good", graph.Float, 3), b.Input("bad", graph.Float, 3)
+	b.Output("loss", loss.MarginRanking{Margin: 1}.Of(good, bad, b.Full(1, 3)))
+	plan, err := ref.Backend{}.Compile(b, backend.Options{Float: tensor.Float64})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer plan.Close()
+	in := map[string]*tensor.Tensor{
+		"good": tensor.Of([]float64{3, 1, 0}, 3),
+		"bad":  tensor.Of([]float64{1, 0.5, 2}, 3),
+	}
+	if err := plan.Run(context.Background(), backend.Inputs{Values: in}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(plan.Output("loss").Float64s())
+	// Output:
+	// [0 0.5 3]
+}
+
+func Example_reuse() {
+	model := nn.Sequential{
+		nn.Flatten{},
+		nn.Dense{Units: 64, Act: act.ELU{}, Name: "hidden1"},
+		nn.Dense{Units: 32, Act: act.ELU{}, Name: "hidden2"},
+		nn.Dense{Units: 10, Name: "logits"},
+	}
+	next := append(model[:3:3], nn.Dense{Units: 5, Name: "head"})
+
+	all, _ := digits.New(42, 600, 0)
+	old, err := train.New(model, train.Config{Data: all.Schema(), Seed: 42})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer old.Close()
+
+	upper, err := data.Classes(all, []int{5, 6, 7, 8, 9})
+	if err != nil {
+		log.Fatal(err)
+	}
+	matches, weights, err := transfer.Graft(next, nil, upper.Schema(), old.Params, "hidden*")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, m := range matches {
+		fmt.Println(m.Name, m.Status)
+	}
+	tr, err := train.From(next, weights, train.Config{Data: upper.Schema(), Seed: 42})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer tr.Close()
+	if _, err := tr.Freeze("hidden*"); err != nil {
+		log.Fatal(err)
+	}
+	_, trainable := tr.Params.Count()
+	fmt.Println(trainable, "parameters are trained")
+	// Output:
+	// hidden1/kernel copied
+	// hidden1/bias copied
+	// hidden2/kernel copied
+	// hidden2/bias copied
+	// head/kernel new
+	// head/bias new
+	// logits/kernel dropped
+	// logits/bias dropped
+	// 165 parameters are trained
 }

@@ -20,7 +20,7 @@ var (
 var shortened = map[string][]string{
 	"train":    {"data.limit=200", "epochs=1"},
 	"pretrain": {"data.limit=200"},
-	"transfer": {"data.limit=200", "epochs=1"},
+	"transfer": {"data.limit=200", "epochs=6"},
 	"lr-find":  {"--steps=20", "data.limit=200"},
 	"cv":       {"data.limit=120", "epochs=1"},
 	"compare":  {"data.limit=120", "epochs=1"},
