@@ -22,7 +22,9 @@ import (
 )
 
 func pretrainVerb(c *command) *cobra.Command {
-	return &cobra.Command{
+	var labels string
+	var seeds int
+	cmd := &cobra.Command{
 		Use:   "pretrain FILE [key=value …]",
 		Short: "Run the pretraining stages of a configuration alone",
 		Long: `Run the stages under "pretrain:" of a configuration, without the training after
@@ -37,25 +39,35 @@ them, and save the model. "nadir train FILE" runs them and trains.
 rbm, autoencoder and denoising train one layer after the other from the lowest,
 each on what those below it give; auxiliary trains the lower layers together on a
 task whose labels cost little: pairs, triplets, corrupted, rotation, jigsaw. data
-names other rows than those of the run.`,
+names other rows than those of the run.
+
+--labels 100,1000 makes no run: it trains with so many labeled rows, from scratch
+and after the stages, once for each of the --seeds, and says where pretraining
+pays. Each net has the configuration's epochs, and steps= steps at least (500).`,
 		Example: `  nadir pretrain exp.yaml
   nadir pretrain exp.yaml pretrain.0.lr=0.01 out=runs/features
-  nadir train model=runs/features/model.safetensors data=mnist data.limit=1000`,
+  nadir train model=runs/features/model.safetensors data=mnist data.limit=1000
+  nadir pretrain exp.yaml --labels 100,300,1000 --seeds 5`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, keys, err := oneTarget(cmd, args)
 			if err != nil {
 				return err
 			}
-			return c.pretrain(cmd.Context(), file, keys)
+			if file == "" {
+				return usage("pretrain wants a configuration with stages under pretrain:, such as: nadir pretrain exp.yaml")
+			}
+			switch {
+			case labels != "":
+				return c.sweep(cmd.Context(), file, keys, labels, seeds)
+			case cmd.Flags().Changed("seeds"):
+				return usage("--seeds counts the tries of --labels")
+			}
+			return c.start(cmd.Context(), file, keys, true)
 		},
 	}
-}
-
-func (c *command) pretrain(ctx context.Context, file string, keys []string) error {
-	if file == "" {
-		return usage("pretrain wants a configuration with stages under pretrain:, such as: nadir pretrain exp.yaml")
-	}
-	return c.start(ctx, file, keys, true)
+	cmd.Flags().StringVar(&labels, "labels", "", "measure by `numbers` of labeled rows whether pretraining pays")
+	cmd.Flags().IntVar(&seeds, "seeds", 5, "tries of each number")
+	return cmd
 }
 
 // pretrainDir is the folder of a run that holds the checkpoints of its stages.
