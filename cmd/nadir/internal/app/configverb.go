@@ -76,6 +76,7 @@ func (c *command) config(ctx context.Context, file string, keys []string) error 
 	if err := decodes(cfg); err != nil {
 		return err
 	}
+	c.sayWhy(cfg)
 	if a, err := c.described(ctx, "", cfg); err == nil {
 		if err := c.remarkWritten(ctx, a.model, a.inputs, cfg); err != nil {
 			return err

@@ -14,6 +14,15 @@ import (
 // lsuvRows are the rows that init=lsuv looks at.
 const lsuvRows = 512
 
+// sayWhy tells what a preset that the user named chose, and why.
+func (c *command) sayWhy(cfg *config.Config) {
+	if v, ok := given(cfg, "preset"); ok {
+		if why := config.Why(v.Text); why != "" {
+			c.note("preset " + v.Text + ": " + why)
+		}
+	}
+}
+
 // initialize does to the first weights what the configuration asks for beyond
 // their initializers. drawn says that they are fresh.
 func (s *session) initialize(ctx context.Context, drawn bool) error {

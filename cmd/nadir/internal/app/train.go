@@ -114,6 +114,7 @@ func (c *command) ready(ctx context.Context, cfg *config.Config) (*session, erro
 	if v, ok := given(cfg, "init"); ok && cfg.ModelFile == "" && cfg.Init == "fresh" {
 		return nil, &spec.Error{Pos: v.Pos, Path: "init", Msg: "init: keeps the architecture of a saved model, but model= names none"}
 	}
+	c.sayWhy(cfg)
 	s := &session{command: c, cfg: cfg}
 	err := s.open(ctx)
 	if err != nil {
@@ -473,7 +474,11 @@ func (s *session) finish(ctx context.Context, event string) error {
 			s.report.Note(fmt.Sprintf("the net %s. %s", o, o.Cure(s.trainer.Model)))
 		}
 	}
-	done := term.Done{Run: s.dir.path, Model: s.dir.file(modelFile), Steps: s.trainer.Taken(), Best: s.bestSoFar()}
+	sparsity, err := s.sparsify()
+	if err != nil {
+		return err
+	}
+	done := term.Done{Run: s.dir.path, Model: s.dir.file(modelFile), Steps: s.trainer.Taken(), Best: s.bestSoFar(), Sparsity: sparsity}
 	for _, e := range s.trainer.History() {
 		done.Seconds += e.Seconds
 	}
@@ -536,6 +541,8 @@ type doneRecord struct {
 	Best    *bestRecord  `json:"best"`
 	Test    train.Values `json:"test"`
 	N       int          `json:"n,omitempty"`
+
+	Sparsity *float64 `json:"sparsity,omitempty"`
 }
 
 type bestRecord struct {
@@ -544,7 +551,7 @@ type bestRecord struct {
 }
 
 func recordOf(d term.Done) doneRecord {
-	r := doneRecord{Steps: d.Steps, Seconds: d.Seconds}
+	r := doneRecord{Steps: d.Steps, Seconds: d.Seconds, Sparsity: d.Sparsity}
 	if d.Best != nil {
 		r.Best = &bestRecord{d.Best.Epoch, d.Best.Val}
 	}
@@ -555,7 +562,7 @@ func recordOf(d term.Done) doneRecord {
 }
 
 func (r doneRecord) done() term.Done {
-	d := term.Done{Steps: r.Steps, Seconds: r.Seconds}
+	d := term.Done{Steps: r.Steps, Seconds: r.Seconds, Sparsity: r.Sparsity}
 	if r.Best != nil {
 		d.Best = &term.Best{Epoch: r.Best.Epoch, Val: r.Best.Val}
 	}

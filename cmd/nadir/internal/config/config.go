@@ -32,6 +32,7 @@ type Config struct {
 	MaxTime      time.Duration `doc:"stops after this long"`
 	Preset       string        `doc:"the configuration that all else is laid over" default:"default"`
 	Init         string        `doc:"fresh keeps only the architecture of a saved model; lsuv scales fresh weights by a batch of the data"`
+	Sparsity     Sparsity      `doc:"zeros in the kernels of the model that is saved"`
 	Signal       Signal        `doc:"statistics of the layers during training"`
 	Pretrain     spec.Value    `doc:"stages that run before training"`
 	Transfer     Transfer      `doc:"reuse of another model's layers"`
@@ -111,6 +112,24 @@ type Transfer struct {
 	Freeze   string     `doc:"pattern of reused layers that are not trained" default:"with unfreeze all, else none"`
 	Unfreeze string     `doc:"layers that are trained from an epoch on: PATTERN@EPOCH[:lr], top2@5" default:"a tenth of the rate"`
 	Cache    string     `doc:"where what frozen layers make of the rows is kept: auto, memory, disk or off" default:"auto"`
+}
+
+// Sparsity is the sparsity key.
+type Sparsity struct {
+	Share float64 `spec:"share,scalar" doc:"the smallest weights are 0 until so many are, such as 0.9"`
+	Below float64 `doc:"weights that are smaller are 0, such as 1e-3"`
+}
+
+// Validate says which numbers make no sense.
+func (s *Sparsity) Validate() error {
+	var w wrong
+	if v := spec.Or(s.Share, 0); !(v >= 0 && v < 1) {
+		w.add("share", "want a share from 0 to below 1, found %g", v)
+	}
+	if v := spec.Or(s.Below, 0); !(v >= 0 && v < 1e30) {
+		w.add("below", "want a number, 0 or more, found %g", v)
+	}
+	return w.err()
 }
 
 // Signal is the signal key.

@@ -21,6 +21,24 @@ func Presets() []string {
 	return out
 }
 
+// Why is what a preset's file says of itself in its first comment: what it chose
+// and why.
+func Why(name string) string {
+	data, err := presetFiles.ReadFile("presets/" + name + ".yaml")
+	if err != nil {
+		return ""
+	}
+	var lines []string
+	for line := range strings.Lines(string(data)) {
+		text, ok := strings.CutPrefix(strings.TrimSpace(line), "#")
+		if !ok {
+			break
+		}
+		lines = append(lines, strings.TrimSpace(text))
+	}
+	return strings.Join(lines, "\n")
+}
+
 // Preset is a built-in configuration or architecture. The origin of all its
 // values is [BuiltIn].
 func Preset(name string) (spec.Value, error) {

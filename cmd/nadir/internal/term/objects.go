@@ -66,14 +66,15 @@ func (o *objects) Done(d Done) {
 		test = &testObject{*d.Test}
 	}
 	o.print(struct {
-		Event   string      `json:"event"`
-		Run     string      `json:"run"`
-		Model   string      `json:"model"`
-		Steps   int64       `json:"steps"`
-		Seconds *float64    `json:"seconds"`
-		Best    *Best       `json:"best"`
-		Test    *testObject `json:"test"`
-	}{"done", d.Run, d.Model, d.Steps, finite(d.Seconds), d.Best, test})
+		Event    string      `json:"event"`
+		Run      string      `json:"run"`
+		Model    string      `json:"model"`
+		Steps    int64       `json:"steps"`
+		Seconds  *float64    `json:"seconds"`
+		Best     *Best       `json:"best"`
+		Test     *testObject `json:"test"`
+		Sparsity *float64    `json:"sparsity,omitempty"`
+	}{"done", d.Run, d.Model, d.Steps, finite(d.Seconds), d.Best, test, d.Sparsity})
 }
 
 func (o *objects) Close() error {

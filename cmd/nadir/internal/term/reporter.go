@@ -90,6 +90,7 @@ type Done struct {
 	Seconds    float64
 	Best       *Best
 	Test       *Test
+	Sparsity   *float64 // share of the kernels' weights that are 0; nil where nobody asked
 }
 
 // Test is the outcome on the test part of N rows.
