@@ -120,6 +120,7 @@ func TestLayers(t *testing.T) {
 		"time-distributed conv":     {nn.TimeDistributed{Layer: nn.Conv2D{Filters: 2, Kernel: two}}, []tensor.Shape{volume}},
 		"prelu of channels":         {nn.Activation{Act: act.PReLU{SharedAxes: []int{1, 2}}}, []tensor.Shape{image}},
 
+		"repeat vector":            {nn.RepeatVector{N: 3}, []tensor.Shape{vector}},
 		"simple rnn":               {nn.SimpleRNN{Units: 3}, []tensor.Shape{sequence}},
 		"simple rnn, sequences":    {nn.SimpleRNN{Units: 2, Act: act.Softplus{}, Sequences: true, Backwards: true, NoBias: true}, []tensor.Shape{sequence}},
 		"simple rnn, everything":   {nn.SimpleRNN{Units: 2, Dropout: 0.3, RecurrentDropout: 0.4, Init: initial.He, RecurrentInit: initial.Glorot, BiasInit: initial.Ones{}, Regularizer: regular.L2{Amount: 0.1}, RecurrentRegularizer: regular.L1{}, BiasRegularizer: regular.L1{}, Constraint: regular.MaxNorm{}, RecurrentConstraint: regular.MaxNorm{}}, []tensor.Shape{sequence}},

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/spec"
@@ -246,7 +247,7 @@ func space(s *Scope, x graph.Node, axes int) (graph.Node, bool) {
 	}
 	x = x.ToFloat()
 	if x.Rank() == axes+1 && x.Rank() > 0 {
-		s.B.Misfit("wants %s, got %v; where there is one channel, put reshape: {target_shape: %s} in front", axesNames[axes], x.Type(), append(x.Shape()[1:].Clone(), 1).Times())
+		s.B.Misfit("wants %s, got %v; where there is one channel, put reshape: {target_shape: [%s]} in front", axesNames[axes], x.Type(), strings.ReplaceAll(append(x.Shape()[1:].Clone(), 1).Times(), "x", ", "))
 		return x, false
 	}
 	if x.Rank() != axes+2 {
