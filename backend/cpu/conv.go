@@ -76,54 +76,95 @@ func (g *geometry) inside(at int) (lo, hi int) {
 	return lo, hi
 }
 
+// A lane is rows that lie side by side along the last axis: n of them from row r
+// on, the first with its window's tap 0 at at.
+func (g *geometry) lane(r, r1 int) (n, sample int, at [3]int) {
+	sample, at = g.origin(r)
+	return min(r1-r, g.to[2]-r%g.to[2]), sample, at
+}
+
+// whole is the range of the rows of a lane whose windows lie within the last axis.
+func (g *geometry) whole(at, n int) (lo, hi int) {
+	s := g.span[2]
+	if at < 0 {
+		lo = min((-at+s.Stride-1)/s.Stride, n)
+	}
+	hi = n
+	if room := g.from[2] - s.Extent() - at; room < 0 {
+		hi = lo
+	} else {
+		hi = max(lo, min(n, room/s.Stride+1))
+	}
+	return lo, hi
+}
+
 // unfold writes columns [k0, k1) of rows [r0, r1) of the unfolded input of a
 // group.
 func unfold[T float](g *geometry, dst, x []T, group, r0, r1, k0, k1 int) {
-	w := k1 - k0
-	for r := r0; r < r1; r++ {
-		row := dst[(r-r0)*w:][:w]
-		sample, at := g.origin(r)
-		lo, hi := g.inside(at[2])
+	width := k1 - k0
+	line := g.span[2].Size * g.cg
+	beside := g.cg == g.c && g.span[2].Dilation == 1 // the taps of a line lie side by side
+	for r := r0; r < r1; {
+		n, sample, at := g.lane(r, r1)
+		lo, hi := g.whole(at[2], n)
+		step := g.span[2].Stride * g.c
 		k := 0 // column of the line's first tap
 		for t0 := range g.span[0].Size {
 			for t1 := range g.span[1].Size {
 				place, ok := g.line(at, t0, t1)
 				first := (sample*g.in + place) * g.c
-				line := g.span[2].Size * g.cg
+				to := dst[(r-r0)*width:]
 				switch {
 				case k+line <= k0 || k >= k1:
-				case k >= k0 && k+line <= k1 && (!ok || g.cg == g.c && g.span[2].Dilation == 1):
-					// All taps of the line lie side by side.
-					part := row[k-k0:][:line]
-					if !ok || lo == hi {
-						clear(part)
-						break
+				case k < k0 || k+line > k1 || ok && !beside:
+					for i := range n {
+						unfoldLine(g, to[i*width:][:width], x, group, first+i*step, at[2]+i*g.span[2].Stride, k, k0, k1, ok)
 					}
-					clear(part[:lo*g.cg])
-					copy(part[lo*g.cg:hi*g.cg], x[first+lo*g.c:])
-					clear(part[hi*g.cg:])
+				case !ok:
+					for i := range n {
+						clear(to[i*width+k-k0:][:line])
+					}
 				default:
-					for t := range g.span[2].Size {
-						a, b := max(k+t*g.cg, k0), min(k+(t+1)*g.cg, k1)
-						if a >= b {
+					for i := range n {
+						part := to[i*width+k-k0:][:line]
+						if i >= lo && i < hi {
+							copy(part, x[first+i*step:])
 							continue
 						}
-						part := row[a-k0 : b-k0]
-						if !ok || t < lo || t >= hi {
-							clear(part)
-							continue
+						a, b := g.inside(at[2] + i*g.span[2].Stride)
+						clear(part[:a*g.c])
+						if a < b {
+							copy(part[a*g.c:b*g.c], x[first+i*step+a*g.c:])
 						}
-						copy(part, x[first+t*g.span[2].Dilation*g.c+group*g.cg+a-k-t*g.cg:])
+						clear(part[b*g.c:])
 					}
 				}
 				k += line
 			}
 		}
+		r += n
+	}
+}
+
+// unfoldLine writes the taps of one line, tap by tap: k is the column of the
+// first, first where it lies in x and at where along the last axis.
+func unfoldLine[T float](g *geometry, row, x []T, group, first, at, k, k0, k1 int, ok bool) {
+	lo, hi := g.inside(at)
+	for t := range g.span[2].Size {
+		a, b := max(k+t*g.cg, k0), min(k+(t+1)*g.cg, k1)
+		switch {
+		case a >= b:
+		case !ok || t < lo || t >= hi:
+			clear(row[a-k0 : b-k0])
+		default:
+			copy(row[a-k0:b-k0], x[first+t*g.span[2].Dilation*g.c+group*g.cg+a-k-t*g.cg:])
+		}
 	}
 }
 
 // fold is the reverse: it adds each column of unfolded rows to the place it came
-// from, as far as that lies in lines [h0, h1) of the second axis.
+// from, as far as that lies in lines [h0, h1) of the second axis. Rows are added
+// in their order.
 func fold[T float](g *geometry, dx, src []T, group, r0, r1, h0, h1 int) {
 	for r := r0; r < r1; r++ {
 		row := src[(r-r0)*g.k:][:g.k]
@@ -397,18 +438,55 @@ func (g *geometry) eachTap(row int, f func(tap, place int)) {
 	}
 }
 
+// hit is the range of the rows of a lane in which tap t of a line lies on the
+// input, at being where tap 0 of the first row lies.
+func (g *geometry) hit(at, n, t int) (lo, hi int) {
+	s := g.span[2]
+	at += t * s.Dilation
+	if at < 0 {
+		lo = min((-at+s.Stride-1)/s.Stride, n)
+	}
+	if at >= g.from[2] {
+		return lo, lo
+	}
+	return lo, max(lo, min(n, (g.from[2]-1-at)/s.Stride+1))
+}
+
+// alongLane calls f for every row of a lane and every tap of it that lies on the
+// lines [h0, h1) of the input: tap by tap, and within a tap row by row.
+func alongLane(g *geometry, r, n, sample int, at [3]int, h0, h1 int, f func(row, tap, place int)) {
+	s := g.span
+	for t0 := range s[0].Size {
+		for t1 := range s[1].Size {
+			place, ok := g.line(at, t0, t1)
+			if p1 := at[1] + t1*s[1].Dilation; !ok || p1 < h0 || p1 >= h1 {
+				continue
+			}
+			for t := range s[2].Size {
+				lo, hi := g.hit(at[2], n, t)
+				tap, first := (t0*s[1].Size+t1)*s[2].Size+t, sample*g.in+place+t*s[2].Dilation
+				for i := lo; i < hi; i++ {
+					f(r+i, tap, first+i*s[2].Stride)
+				}
+			}
+		}
+	}
+}
+
 func convDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) (int, func(int, int)) {
 	x, w, y := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
 	c.work.need(g.f, 0)
 	chunks, per := cut(g.rows(), 1, 2*g.taps*g.f)
 	return chunks, func(worker, chunk int) {
 		tmp := c.work.worker[worker]
-		for r := chunk * per; r < min(g.rows(), (chunk+1)*per); r++ {
-			row := y.f[r*g.f : (r+1)*g.f]
-			clear(row)
-			g.eachTap(r, func(tap, place int) {
-				mulAdd(row, x.f[place*g.c:(place+1)*g.c], w.f[tap*g.f:(tap+1)*g.f], tmp)
+		r0, r1 := chunk*per, min(g.rows(), (chunk+1)*per)
+		clear(y.f[r0*g.f : r1*g.f])
+		for r := r0; r < r1; {
+			n, sample, at := g.lane(r, r1)
+			alongLane(g, r, n, sample, at, 0, g.from[1], func(row, tap, place int) {
+				mulAdd(y.f[row*g.f:(row+1)*g.f], x.f[place*g.c:(place+1)*g.c], w.f[tap*g.f:(tap+1)*g.f], tmp)
 			})
+			r += n
 		}
 	}
 }
@@ -424,23 +502,22 @@ func convInputDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) (
 			lo, hi := g.touching(h0, h1)
 			for o := range g.to[0] {
 				first := s*g.out + o*g.to[1]*g.to[2]
-				for r := first + lo*g.to[2]; r < first+hi*g.to[2]; r++ {
-					row := dy.f[r*g.f : (r+1)*g.f]
-					g.eachTap(r, func(tap, place int) {
-						if h := place / g.from[2] % g.from[1]; h < h0 || h >= h1 {
-							return
-						}
-						d, k := dx.f[place*g.c:(place+1)*g.c], w.f[tap*g.f:(tap+1)*g.f]
+				end := first + hi*g.to[2]
+				for r := first + lo*g.to[2]; r < end; {
+					n, sample, at := g.lane(r, end)
+					alongLane(g, r, n, sample, at, h0, h1, func(row, tap, place int) {
+						d, y, k := dx.f[place*g.c:(place+1)*g.c], dy.f[row*g.f:(row+1)*g.f], w.f[tap*g.f:(tap+1)*g.f]
 						if g.fg == 1 {
-							mulAdd(d, row, k, tmp)
+							mulAdd(d, y, k, tmp)
 							return
 						}
 						for i := range d {
 							for j := i * g.fg; j < (i+1)*g.fg; j++ {
-								d[i] += T(row[j] * k[j])
+								d[i] += T(y[j] * k[j])
 							}
 						}
 					})
+					r += n
 				}
 			}
 		})
@@ -459,11 +536,13 @@ func convKernelDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) 
 		tmp := c.work.worker[worker]
 		part := c.work.shared[chunk*size : (chunk+1)*size]
 		clear(part)
-		for r := chunk * per; r < min(g.rows(), (chunk+1)*per); r++ {
-			row := dy.f[r*g.f : (r+1)*g.f]
-			g.eachTap(r, func(tap, place int) {
-				mulAdd(part[tap*g.f:(tap+1)*g.f], x.f[place*g.c:(place+1)*g.c], row, tmp)
+		r1 := min(g.rows(), (chunk+1)*per)
+		for r := chunk * per; r < r1; {
+			n, sample, at := g.lane(r, r1)
+			alongLane(g, r, n, sample, at, 0, g.from[1], func(row, tap, place int) {
+				mulAdd(part[tap*g.f:(tap+1)*g.f], x.f[place*g.c:(place+1)*g.c], dy.f[row*g.f:(row+1)*g.f], tmp)
 			})
+			r += n
 		}
 		if left.last(rows) {
 			gatherPartials(dw.f, c.work.shared, rows)
