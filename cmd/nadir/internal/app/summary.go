@@ -274,7 +274,7 @@ func (c *command) schemaOf(ctx context.Context, cfg *config.Config) (*data.Schem
 }
 
 // costs counts the operations that each layer does for a sample at prediction:
-// two for each multiply and add of a matrix product, one for each element that
+// two for each multiply and add of a matrix product or a convolution, one for each element that
 // any other operation makes or sums up. What does not depend on the sample,
 // such as a variance's root, is not counted. They are in the order of the rows.
 func costs(m nn.Model, in []graph.Type) []int {
@@ -301,6 +301,10 @@ func costs(m nn.Model, in []graph.Type) []int {
 		case !sample[x.ID()] || x.NumIn() == 0:
 		case x.Op().Name == "matmul":
 			of[layer] += 2 * x.Shape().Len() * x.In(0).Shape().Len() / x.Dim(0)
+		case x.Op().Name == "conv":
+			of[layer] += 2 * x.Shape().Len() * x.In(1).Shape().Len() / x.Dim(-1)
+		case x.Op().Name == "conv_input":
+			of[layer] += 2 * x.In(0).Shape().Len() * x.In(1).Shape().Len() / x.In(0).Dim(-1)
 		case x.Op().Elementwise:
 			of[layer] += x.Shape().Len()
 		case !slices.Contains([]string{"reshape", "broadcast", "transpose", "to_float", "slice", "concat", "pad", "stop_gradient"}, x.Op().Name):

@@ -61,9 +61,12 @@ func TestDefault(t *testing.T) {
 func TestPresetsAllLoad(t *testing.T) {
 	t.Parallel()
 	for _, name := range config.Presets() {
-		c := load(t, "", "model="+name)
-		if c.Model.Kind != spec.List || len(c.Model.Items) < 4 {
-			t.Errorf("%s: %s", name, c.Model.JSON())
+		layers := load(t, "", "model="+name).Model
+		if layers.Kind == spec.Map {
+			layers, _ = layers.Get("layers")
+		}
+		if layers.Kind != spec.List || len(layers.Items) < 4 {
+			t.Errorf("%s: %d layers", name, len(layers.Items))
 		}
 	}
 	if deep := load(t, "", "model=deep"); len(deep.Model.Items) != 22 {

@@ -3,8 +3,11 @@ package config
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/nn/models"
 	"github.com/nadir-ml/nadir/spec"
 )
 
@@ -14,10 +17,11 @@ var presetFiles embed.FS
 // Presets lists the names of the built-in configurations and architectures.
 func Presets() []string {
 	files, _ := presetFiles.ReadDir("presets") // embedded: it is there
-	var out []string
+	out := models.Names()
 	for _, f := range files {
 		out = append(out, strings.TrimSuffix(f.Name(), ".yaml"))
 	}
+	slices.Sort(out)
 	return out
 }
 
@@ -43,6 +47,10 @@ func Why(name string) string {
 // values is [BuiltIn].
 func Preset(name string) (spec.Value, error) {
 	data, err := presetFiles.ReadFile("presets/" + name + ".yaml")
+	if m, no := models.New(name); err != nil && no == nil {
+		v, err := nn.Encode(m)
+		return walk(spec.Value{Kind: spec.Map}.With("model", v), func(spec.Pos) spec.Pos { return spec.Pos{File: BuiltIn} }), err
+	}
 	if err != nil {
 		return spec.Value{}, &spec.Error{Msg: fmt.Sprintf("unknown preset %q", name), Word: name, Nearest: spec.Nearest(name, Presets())}
 	}
