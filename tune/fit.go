@@ -21,6 +21,8 @@ type Course struct {
 	Run train.Run
 	// EarlyStopping ends it before, where it is not nil.
 	EarlyStopping *train.EarlyStopping
+	// Hooks see the steps after it.
+	Hooks []train.Hook
 	// Before is what is done to the fresh weights first, such as pretraining. The
 	// time that it takes counts.
 	Before func(context.Context) error
@@ -51,6 +53,7 @@ func Fit(ctx context.Context, tr *train.Trainer, c Course, t Trial) (*Outcome, e
 	if early != nil {
 		hooks = append(hooks, early.Hook(tr, &best))
 	}
+	hooks = append(hooks, c.Hooks...)
 	resumed := false
 	if t.Scratch != "" {
 		var err error

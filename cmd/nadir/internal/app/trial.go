@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/nadir-ml/nadir/backend/cpu"
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
+	"github.com/nadir-ml/nadir/cmd/nadir/internal/term"
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/train"
@@ -125,19 +127,37 @@ func (a *arena) spec(cfg *config.Config) (string, error) {
 		v = v.With("data", d.Without("val"))
 	}
 	text := fmt.Sprintf("%s\n%s\nseed of the rows %d\n%s", v.JSON(), a.data.fingerprint, a.base.Seed, cpu.Family())
-	if cfg.ModelFile != "" && cfg.Init != "fresh" {
-		f, err := os.Open(cfg.ModelFile)
+	for _, path := range []string{cfg.ModelFile, modelPath(cfg.Transfer.From)} {
+		if path == "" {
+			continue
+		}
+		sum, err := sumOf(path)
 		if err != nil {
 			return "", err
 		}
-		defer f.Close()
-		h := sha256.New()
-		if _, err := io.Copy(h, f); err != nil {
-			return "", err
-		}
-		text += "\n" + hex.EncodeToString(h.Sum(nil))
+		text += "\n" + sum
 	}
 	return text, nil
+}
+
+// modelPath is the model of a run, or a path that is no run's.
+func modelPath(path string) string {
+	if in := filepath.Join(path, modelFile); path != "" && exists(in) {
+		return in
+	}
+	return path
+}
+
+// sumOf is the hash of a file.
+func sumOf(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return hex.EncodeToString(h.Sum(nil)), err
 }
 
 // check finds what is wrong with a contender before anything is trained.
@@ -187,6 +207,11 @@ func (a *arena) train(ctx context.Context, cfg *config.Config, t tune.Trial) (*t
 	if e := s.cfg.EarlyStop; e != nil {
 		course.EarlyStopping = &train.EarlyStopping{Monitor: e.Monitor, Patience: e.Patience, RestoreBest: e.RestoreBest}
 	}
+	s.report = term.New(term.Options{Out: s.out, Err: s.err, Quiet: true})
+	defer s.report.Close()
+	var done func() error
+	course.Hooks, done = s.thawing(&course.Run)
+	defer func() { _ = done() }()
 	if s.stages != nil {
 		defer s.stages.Close()
 		course.Before = func(ctx context.Context) error {
