@@ -111,13 +111,35 @@ func (l BatchNorm) Apply(s *Scope, x graph.Node) graph.Node {
 		s.B.Update(movingVar, movingVar.Scale(m).Add(variance.Scale(1-m)))
 		y = s.B.Apply("batch_norm", eps, x)
 	} else {
-		y = x.Sub(movingMean).Mul(movingVar.AddScalar(eps).Rsqrt())
+		return BatchNormalization(x, movingMean, movingVar, beta, gamma, eps)
 	}
-	if !l.NoScale {
-		y = y.Mul(gamma)
+	return affine(y, beta, gamma)
+}
+
+// affine is y scaled and offset by what is valid of both.
+func affine(y, offset, scale graph.Node) graph.Node {
+	if scale.Valid() {
+		y = y.Mul(scale)
 	}
-	if !l.NoCenter {
-		y = y.Add(beta)
+	if offset.Valid() {
+		y = y.Add(offset)
 	}
 	return y
+}
+
+// BatchMoments are the mean and the biased variance of each feature of the last
+// axis over all others: what [BatchNormalization] takes in training.
+func BatchMoments(x graph.Node) (mean, variance graph.Node) {
+	if !x.Valid() {
+		return x, x
+	}
+	mean, variance, _, _ = moments(x, 0)
+	return mean, variance
+}
+
+// BatchNormalization is scale·(x − mean)/√(variance + ε) + offset for given
+// statistics, as tf.nn.batch_normalization: the function that [BatchNorm] is the
+// layer of. An invalid offset or scale is left out. Gradients flow to all of them.
+func BatchNormalization(x, mean, variance, offset, scale graph.Node, epsilon float64) graph.Node {
+	return affine(x.Sub(mean).Mul(variance.AddScalar(epsilon).Rsqrt()), offset, scale)
 }

@@ -371,3 +371,71 @@ func TestBatchNormMovesTowardsTheBatch(t *testing.T) {
 		}
 	}
 }
+
+// The function with given statistics is the layer at prediction, bit by bit, and
+// with those of the batch it is the layer in training, gradients included.
+func TestBatchNormalizationFunction(t *testing.T) {
+	t.Parallel()
+	for _, shape := range []tensor.Shape{{6, 3}, {2, 3, 2, 3}} {
+		for _, training := range []bool{false, true} {
+			set := param.NewSet(tensor.Float64)
+			g := graph.New()
+			x := g.Input("x", graph.Float, shape...)
+			layer := Sequential{BatchNorm{Name: "bn"}}.Trace(param.NewScope(g, set, param.Options{Training: training}), []graph.Node{x})[0]
+			stir(set, 8)
+			p := func(name string) graph.Node { return g.Param("bn/"+name, 3) }
+			mean, variance := p("moving_mean"), p("moving_variance")
+			if training {
+				mean, variance = BatchMoments(x)
+			}
+			function := BatchNormalization(x, mean, variance, p("beta"), p("gamma"), 1e-3)
+			for name, y := range map[string]graph.Node{"layer": layer, "function": function} {
+				g.Output(name, y)
+				g.Output(name+" dx", graph.Grad(y.Square().Sum(), []graph.Node{x})[0])
+			}
+			g.Output("bare", BatchNormalization(x, mean, variance, graph.Node{}, graph.Node{}, 1e-3))
+			r, err := graphtest.Compile(g, set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			values := make([]float64, shape.Len())
+			for i := range values {
+				values[i] = math.Sin(float64(3 * i * i))
+			}
+			r.Set("x", values...)
+			if err := r.Step(); err != nil {
+				t.Fatal(err)
+			}
+			for _, part := range []string{"", " dx"} {
+				got, want := r.Output("function"+part), r.Output("layer"+part)
+				for i := range want {
+					if d := math.Abs(got[i] - want[i]); d > 1e-12 || !training && d != 0 {
+						t.Errorf("training %v: %s%g, the layer %g", training, part, got[i], want[i])
+						break
+					}
+				}
+			}
+			sum := 0.0 // of the first feature, over the batch
+			for i := 0; i < len(values); i += 3 {
+				sum += r.Output("bare")[i]
+			}
+			if training && math.Abs(sum) > 1e-12 {
+				t.Errorf("without scale and offset the sum is %v", sum)
+			}
+		}
+	}
+}
+
+func ExampleBatchNormalization() {
+	g := graph.New()
+	x := g.Input("x", graph.Float, 3, 1)
+	mean, variance := BatchMoments(x)
+	g.Output("y", BatchNormalization(x, mean, variance, g.Const(10), g.Const(2), 0))
+	r, err := graphtest.Compile(g, nil)
+	if err == nil {
+		r.Set("x", 1, 2, 3)
+		err = r.Step()
+	}
+	fmt.Printf("%.4f %v\n", r.Output("y"), err)
+	// Output: [7.5505 10.0000 12.4495] <nil>
+}

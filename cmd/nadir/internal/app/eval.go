@@ -343,7 +343,11 @@ func (e *evaluation) text(w *bufio.Writer) {
 		}
 	}
 	for i, v := range e.Values {
-		line(v.Name, measure(v.Value), measure(e.plain.Values[i].Value))
+		text := measure(v.Value)
+		if l, ok := e.Values.Get("loss"); ok && v.Name == "penalty" {
+			text += term.PenaltyShare(v.Value, l)
+		}
+		line(v.Name, text, measure(e.plain.Values[i].Value))
 	}
 	if e.Confusion != nil {
 		line("correct", nn.Thousands(e.Correct()), nn.Thousands(e.plain.Correct()))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -26,13 +27,38 @@ func (s *session) watchSignal() ([]train.Hook, error) {
 	if err != nil {
 		return nil, err
 	}
+	was := diag.Healthy
 	w := diag.Watch{Every: s.cfg.Signal.Every, Batch: batch, Threads: s.cfg.Threads, Tell: func(m *diag.Sample) error {
+		if now := m.Verdict(); now != was {
+			was = now
+			s.report.Note(alarm(m))
+		}
 		if m.Step <= told { // written before the run went back to an older checkpoint
 			return nil
 		}
 		return s.dir.appendLine(signalFile, m)
 	}}
 	return []train.Hook{w.Hook(s.trainer)}, nil
+}
+
+// alarm says what has become of the signal, which was something else before.
+func alarm(m *diag.Sample) string {
+	if m.Verdict() == diag.Healthy {
+		return fmt.Sprintf("signal at step %d: healthy again", m.Step)
+	}
+	worst := ""
+	for _, l := range m.Layers {
+		switch {
+		case m.Verdict() == diag.DeadUnits && l.Dead > 0:
+			worst += fmt.Sprintf(", %s %s dead", l.Name, percent(l.Dead))
+		case m.Verdict() == diag.Saturated && l.Saturated > 0:
+			worst += fmt.Sprintf(", %s %s saturated", l.Name, percent(l.Saturated))
+		}
+	}
+	if worst == "" {
+		worst = fmt.Sprintf(", a layer multiplies the gradient by %s and the signal by %s", figure(m.GradFactor), figure(m.ForwardFactor))
+	}
+	return fmt.Sprintf("signal at step %d: %s%s; nadir signal says what helps", m.Step, verdictsText(m.Report), worst)
 }
 
 // lastSignal is the step of the last whole line of the measurements, 0 where

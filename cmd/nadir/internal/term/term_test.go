@@ -504,3 +504,15 @@ func BenchmarkStep(b *testing.B) {
 		})
 	}
 }
+
+func TestPenaltyShare(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		penalty, loss float64
+		want          string
+	}{{0.2, 0.8, " (25.0 % of the loss)"}, {0, 1, " (0.0 % of the loss)"}, {1, 0.5, ""}, {0.1, 0, ""}, {math.NaN(), 1, ""}, {0.1, -1, ""}} {
+		if got := PenaltyShare(c.penalty, c.loss); got != c.want {
+			t.Errorf("%v of %v: %q, want %q", c.penalty, c.loss, got, c.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package term
 
 import (
+	"fmt"
 	"math"
 	"strings"
 
@@ -24,13 +25,28 @@ func at(vs Values, name string) float64 {
 	return math.NaN()
 }
 
-// text writes the values in a row, each name after the prefix.
+// text writes the values in a row, each name after the prefix. Beside what the
+// layers' penalties add to the loss stands its share.
 func text(vs Values, prefix string) string {
 	var parts []string
 	for _, v := range vs {
-		parts = append(parts, prefix+v.Name+" "+number(v.Value))
+		part := prefix + v.Name + " " + number(v.Value)
+		if v.Name == "penalty" {
+			part += PenaltyShare(v.Value, at(vs, "loss"))
+		}
+		parts = append(parts, part)
 	}
 	return strings.Join(parts, "  ")
+}
+
+// PenaltyShare says how much of a loss is penalty, in brackets; nothing where
+// that makes no sense.
+func PenaltyShare(penalty, loss float64) string {
+	share := penalty / loss
+	if !(share >= 0 && share <= 1) {
+		return ""
+	}
+	return fmt.Sprintf(" (%.1f %% of the loss)", 100*share)
 }
 
 // finite is a pointer to a finite number, nil for another.
