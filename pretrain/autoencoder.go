@@ -210,19 +210,9 @@ func (c *coder) names() string {
 func (c *coder) logistic(lowest bool) bool { return lowest && c.Loss == "binary_cross_entropy" }
 
 func (c *coder) begin(ctx context.Context, p *Pretraining, of rows) (*training, error) {
-	r := p.reader()
-	if err := r.calibrate(ctx, of.train, c.o, c.units[0], p.begun); err != nil {
+	t, err := p.onFeatures(ctx, c.o, c.units[0], of)
+	if err != nil {
 		return nil, err
-	}
-	t := &training{}
-	var err error
-	if t.run.Train, err = r.features(ctx, of.train, c.units[0]); err != nil {
-		return nil, err
-	}
-	if of.val != nil {
-		if t.run.Val, err = r.features(ctx, of.val, c.units[0]); err != nil {
-			return nil, err
-		}
 	}
 	if c.Loss == "binary_cross_entropy" {
 		_, lo, hi, err := spread(t.run.Train)
@@ -381,7 +371,7 @@ func (c *coder) unroll(ctx context.Context, p *Pretraining, t *training, of rows
 		if f.src == nil {
 			continue
 		}
-		x, err := p.reader().features(ctx, f.src, all[0])
+		x, _, err := p.features(ctx, f.src, all[0])
 		if err != nil {
 			return err
 		}

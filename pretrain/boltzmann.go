@@ -98,19 +98,9 @@ func (s Boltzmann) plan(p *Pretraining, o *outline) ([]part, error) {
 
 // begin prepares a layer: what reaches it, its machine and the trainer.
 func (s Boltzmann) begin(ctx context.Context, p *Pretraining, o *outline, u unit, of rows) (*training, error) {
-	r := p.reader()
-	if err := r.calibrate(ctx, of.train, o, u, p.begun); err != nil {
+	t, err := p.onFeatures(ctx, o, u, of)
+	if err != nil {
 		return nil, err
-	}
-	t := &training{}
-	var err error
-	if t.run.Train, err = r.features(ctx, of.train, u); err != nil {
-		return nil, err
-	}
-	if of.val != nil {
-		if t.run.Val, err = r.features(ctx, of.val, u); err != nil {
-			return nil, err
-		}
 	}
 	mean, lo, hi, err := spread(t.run.Train)
 	if err != nil {

@@ -3,6 +3,7 @@ package pretrain
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/nadir-ml/nadir/backend"
 	"github.com/nadir-ml/nadir/data"
@@ -24,57 +25,85 @@ type reader struct {
 	threads int
 }
 
-// each gives what a place of the net, found in its trace, holds for every batch
-// of rows. The tensor is valid until the next.
-func (r reader) each(ctx context.Context, src data.Source, find func([]param.Applied) graph.Node, f func(at int, x *tensor.Tensor) error) error {
-	schema := src.Schema()
+// A runner is what a place of a net, found in its trace, holds for batches of
+// rows.
+type runner struct {
+	reader
+	schema data.Schema
+	find   func([]param.Applied) graph.Node
+	fields []int // of each input of the model: the schema's
+	ports  []nn.Port
+	plans  map[int]backend.Plan
+	feed   map[string]*tensor.Tensor
+	cast   map[string]*tensor.Tensor // inputs whose data has another precision
+}
+
+func (r reader) runner(schema data.Schema, find func([]param.Applied) graph.Node) (*runner, error) {
 	fields, _, err := format.Fields(r.net.Model, schema)
+	ins, _ := r.net.Model.Ports()
+	return &runner{reader: r, schema: schema, find: find, fields: fields, ports: ins, plans: map[int]backend.Plan{},
+		feed: map[string]*tensor.Tensor{}, cast: map[string]*tensor.Tensor{}}, err
+}
+
+// run gives a tensor that is valid until the next.
+func (r *runner) run(ctx context.Context, batch *data.Batch) (*tensor.Tensor, error) {
+	float := r.net.Params.Float()
+	plan := r.plans[batch.N]
+	if plan == nil {
+		b := graph.New()
+		s := param.NewScope(b, r.net.Params, param.Options{})
+		format.Trace(s, r.net.Model, r.net.Preprocess(), r.schema, batch.N)
+		b.Output("features", r.find(s.Layers()).ToFloat())
+		var err error
+		if plan, err = r.backend.Compile(b, backend.Options{Float: float, State: r.net.Params.Value, Threads: r.threads}); err != nil {
+			return nil, err
+		}
+		r.plans[batch.N] = plan
+	}
+	x, _ := batch.View()
+	for i, p := range r.ports {
+		name, t := format.InputName(p.Name), x[r.fields[i]]
+		if t.DType().IsFloat() && t.DType() != float {
+			if c := r.cast[name]; c == nil || !c.Shape().Equal(t.Shape()) {
+				r.cast[name] = tensor.New(float, t.Shape()...)
+			}
+			if err := r.cast[name].CopyFrom(t); err != nil {
+				return nil, err
+			}
+			t = r.cast[name]
+		}
+		r.feed[name] = t
+	}
+	if err := plan.Run(ctx, backend.Inputs{Values: r.feed}); err != nil {
+		return nil, err
+	}
+	return plan.Output("features"), nil
+}
+
+func (r *runner) close() {
+	for _, p := range r.plans {
+		p.Close()
+	}
+}
+
+// each gives what a place of the net holds for every batch of rows. The tensor is
+// valid until the next.
+func (r reader) each(ctx context.Context, src data.Source, find func([]param.Applied) graph.Node, f func(at int, x *tensor.Tensor) error) error {
+	run, err := r.runner(src.Schema(), find)
 	if err != nil {
 		return err
 	}
-	ins, _ := r.net.Model.Ports()
-	plans := map[int]backend.Plan{}
-	defer func() {
-		for _, p := range plans {
-			p.Close()
-		}
-	}()
-	float := r.net.Params.Float()
-	feed, cast := map[string]*tensor.Tensor{}, map[string]*tensor.Tensor{}
+	defer run.close()
 	at := 0
 	for batch, err := range data.Batches(src, featureBatch, data.Order{}) {
 		if err != nil {
 			return err
 		}
-		plan := plans[batch.N]
-		if plan == nil {
-			b := graph.New()
-			s := param.NewScope(b, r.net.Params, param.Options{})
-			format.Trace(s, r.net.Model, r.net.Preprocess(), schema, batch.N)
-			b.Output("features", find(s.Layers()).ToFloat())
-			if plan, err = r.backend.Compile(b, backend.Options{Float: float, State: r.net.Params.Value, Threads: r.threads}); err != nil {
-				return err
-			}
-			plans[batch.N] = plan
-		}
-		x, _ := batch.View()
-		for i, p := range ins {
-			t := x[fields[i]]
-			if name := format.InputName(p.Name); t.DType().IsFloat() && t.DType() != float {
-				if cast[name] == nil || !cast[name].Shape().Equal(t.Shape()) {
-					cast[name] = tensor.New(float, t.Shape()...)
-				}
-				if err := cast[name].CopyFrom(t); err != nil {
-					return err
-				}
-				t = cast[name]
-			}
-			feed[format.InputName(p.Name)] = t
-		}
-		if err := plan.Run(ctx, backend.Inputs{Values: feed}); err != nil {
+		x, err := run.run(ctx, batch)
+		if err != nil {
 			return err
 		}
-		if err := f(at, plan.Output("features")); err != nil {
+		if err := f(at, x); err != nil {
 			return err
 		}
 		at += batch.N
@@ -94,26 +123,73 @@ func into(path string) func([]param.Applied) graph.Node {
 	}
 }
 
-// features is what reaches a dense layer for every row of a source, kept in
-// memory: the layers below are run once, whatever the number of epochs. Input
-// and target of a row are the same vector.
-func (r reader) features(ctx context.Context, src data.Source, u unit) (data.Source, error) {
+// features is what reaches a dense layer for every row of a source. Input and
+// target of a row are the same vector. It is kept in memory, so that the layers
+// below are run once, whatever the number of epochs, where it takes no more bytes
+// than most; otherwise they are run on every batch anew.
+func (r reader) features(ctx context.Context, src data.Source, u unit, most int64) (out data.Source, kept bool, err error) {
 	width := u.in.Dim(-1)
 	n := src.Len()
 	if u.in.Rank() != 2 {
-		return nil, fmt.Errorf("%s: samples of shape %v reach it; only vectors are pretrained on: put a flatten layer before it", u.path, u.in.Shape()[1:])
+		return nil, false, fmt.Errorf("%s: samples of shape %v reach it; only vectors are pretrained on: put a flatten layer before it", u.path, u.in.Shape()[1:])
 	}
-	all, err := tensor.TryNew(r.net.Params.Float(), n, width)
+	float := r.net.Params.Float()
+	f := data.Field{Name: "x", DType: float, Shape: tensor.Shape{width}}
+	schema := data.Schema{Inputs: []data.Field{f}, Targets: []data.Field{f}}
+	if int64(n)*int64(width)*int64(float.Size()) > most {
+		run, err := r.runner(src.Schema(), into(u.path))
+		return &streamed{src: src, schema: schema, run: run, batch: map[int]*data.Batch{}}, false, err
+	}
+	all, err := tensor.TryNew(float, n, width)
 	if err != nil {
-		return nil, fmt.Errorf("%s: what reaches it for %d rows cannot be kept: %w", u.path, n, err)
+		return nil, false, fmt.Errorf("%s: what reaches it for %d rows cannot be kept: %w", u.path, n, err)
 	}
 	if err := r.each(ctx, src, into(u.path), func(at int, x *tensor.Tensor) error {
 		return all.Rows(at, at+x.Shape()[0]).CopyFrom(x)
 	}); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	f := data.Field{Name: "x", DType: all.DType(), Shape: tensor.Shape{width}}
-	return data.FromTensors(data.Schema{Inputs: []data.Field{f}, Targets: []data.Field{f}}, []*tensor.Tensor{all}, []*tensor.Tensor{all})
+	out, err = data.FromTensors(schema, []*tensor.Tensor{all}, []*tensor.Tensor{all})
+	return out, true, err
+}
+
+// streamed is features that are computed where they are read.
+type streamed struct {
+	src    data.Source
+	schema data.Schema
+	mu     sync.Mutex
+	run    *runner
+	batch  map[int]*data.Batch // rows of src, by how many
+}
+
+func (s *streamed) Len() int            { return s.src.Len() }
+func (s *streamed) Schema() data.Schema { return s.schema }
+
+// Read runs the layers below on the rows.
+func (s *streamed) Read(dst *data.Batch, idx []int32) error {
+	if err := dst.Start(idx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.batch[len(idx)]
+	if b == nil {
+		b = data.NewBatch(s.src.Schema(), len(idx))
+		s.batch[len(idx)] = b
+	}
+	if err := s.src.Read(b, idx); err != nil {
+		return err
+	}
+	x, err := s.run.run(context.Background(), b)
+	if err != nil {
+		return err
+	}
+	for _, to := range []*tensor.Tensor{dst.X[0], dst.Y[0]} {
+		if err := to.Rows(0, dst.N).CopyFrom(x); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // calibrate sets the statistics of the batch normalization below a layer that

@@ -238,3 +238,23 @@ func TestGreedy(t *testing.T) {
 		p.Close()
 	}
 }
+
+// TestStreamed ends in the same bytes where what lower layers give is computed
+// batch by batch as where it is kept.
+func TestStreamed(t *testing.T) {
+	t.Parallel()
+	tr, val := digits.New(1, 60, 30)
+	const stages = `[{"kind":"rbm","epochs":2,"batch":20},{"kind":"autoencoder","epochs":1,"batch":25}]`
+	var texts, notes []string
+	for _, most := range []int64{0, 1 << 15} {
+		n := netOf(t, logistic(12, 8), tr)
+		p := run(t, n, stages, Config{Train: tr, Val: val, Seed: 3, MaxMemory: most, Note: func(s string) { notes = append(notes, s) }})
+		texts = append(texts, text(n.Params)+fmt.Sprint(stripped(p.History())))
+	}
+	if texts[0] != texts[1] {
+		t.Error("other bytes")
+	}
+	if len(notes) != 4 || !strings.Contains(notes[0], "hidden1: what reaches it for 60 rows takes more than") {
+		t.Errorf("notes %q", notes)
+	}
+}

@@ -30,6 +30,9 @@ type Config struct {
 	Open    func(spec.Value) (tr, val data.Source, err error)
 	Threads int
 	Backend backend.Backend
+	// MaxMemory is how many bytes of what lower layers give are kept for one layer;
+	// 1 GiB by default. What takes more is computed anew in every epoch.
+	MaxMemory int64
 	// Note is told what a person should know; nil drops it.
 	Note func(string)
 }
@@ -75,6 +78,18 @@ type training struct {
 	run     train.Run
 	// after adds to what an epoch has measured; nil adds nothing.
 	after func(ctx context.Context, e *train.Epoch) error
+	open  []*streamed // rows that hold plans
+}
+
+// close ends the plans.
+func (t *training) close() error {
+	for _, s := range t.open {
+		s.run.close()
+	}
+	if t.trainer == nil {
+		return nil
+	}
+	return t.trainer.Close()
 }
 
 // A Step is a step of the part that is trained, just taken. It is valid until
@@ -107,6 +122,9 @@ func New(net *train.Net, stages []Stage, cfg Config) (*Pretraining, error) {
 	}
 	if cfg.Batch == 0 {
 		cfg.Batch = 32
+	}
+	if cfg.MaxMemory == 0 {
+		cfg.MaxMemory = 1 << 30
 	}
 	p := &Pretraining{net: net, cfg: cfg, stages: stages, begun: map[string]bool{}, sets: map[string]rows{}, extras: param.NewSet(net.Params.Float())}
 	o, err := sketch(net)
@@ -261,7 +279,7 @@ func (p *Pretraining) end() error {
 	p.state.History = p.History()
 	p.state.Steps += p.now.trainer.Taken()
 	p.state.Part++
-	err := p.now.trainer.Close()
+	err := p.now.close()
 	p.now = nil
 	return err
 }
@@ -305,7 +323,7 @@ func (p *Pretraining) Close() error {
 	if p.now == nil {
 		return nil
 	}
-	return p.now.trainer.Close()
+	return p.now.close()
 }
 
 func (p *Pretraining) note(format string, args ...any) {
@@ -315,6 +333,37 @@ func (p *Pretraining) note(format string, args ...any) {
 }
 
 func (p *Pretraining) reader() reader { return reader{p.net, p.cfg.Backend, p.cfg.Threads} }
+
+// features is what reaches a layer, and whether it is kept.
+func (p *Pretraining) features(ctx context.Context, src data.Source, u unit) (data.Source, bool, error) {
+	return p.reader().features(ctx, src, u, p.cfg.MaxMemory)
+}
+
+// onFeatures begins a part that trains on what reaches a layer.
+func (p *Pretraining) onFeatures(ctx context.Context, o *outline, u unit, of rows) (*training, error) {
+	if err := p.reader().calibrate(ctx, of.train, o, u, p.begun); err != nil {
+		return nil, err
+	}
+	t := &training{}
+	for _, f := range []struct {
+		src data.Source
+		dst *data.Source
+	}{{of.train, &t.run.Train}, {of.val, &t.run.Val}} {
+		if f.src == nil {
+			continue
+		}
+		x, kept, err := p.features(ctx, f.src, u)
+		if err != nil {
+			return nil, err
+		}
+		*f.dst = x
+		if s, ok := x.(*streamed); ok && !kept {
+			t.open = append(t.open, s)
+			p.note("%s: what reaches it for %d rows takes more than %d MiB of memory, so the layers below are run anew in every epoch", u.path, f.src.Len(), p.cfg.MaxMemory>>20)
+		}
+	}
+	return t, nil
+}
 
 // seed is the seed of a part: each has an order and initial values of its own.
 func (p *Pretraining) seed() uint64 {
