@@ -190,7 +190,7 @@ func (s *session) begin(from *nn.Sequential) error {
 // later refuses keys whose meaning this program does not have.
 func later(cfg *config.Config) error {
 	for _, k := range []string{"input.layout", "input.node", "output.node"} {
-		if v, ok := given(cfg, k); ok {
+		if v, ok := given(cfg, k); ok && (k == "input.layout" || cfg.Transfer.From == "") {
 			return &spec.Error{Pos: v.Pos, Path: k, Msg: k + " is about models that come from elsewhere; it has no meaning in training"}
 		}
 	}

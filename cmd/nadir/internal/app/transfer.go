@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -169,19 +170,28 @@ func (c *command) grafted(cfg *config.Config, d *dataset) (*built, error) {
 	if r.path, r.run, err = locate("transfer", cfg.Transfer.From); err != nil {
 		return nil, err
 	}
-	if r.old, err = format.Open(r.path, floatOf(cfg.Precision)); err != nil {
-		return nil, err
-	}
 	own, err := ownModel(cfg)
 	if err != nil {
 		return nil, err
 	}
+	o := format.Options{Float: floatOf(cfg.Precision), Input: cfg.Input.Node, Output: cfg.Output.Node}
+	var report *format.Report
+	if r.old, report, err = format.Import(r.path, o); errors.Is(err, format.ErrBare) && own != nil {
+		o.Net = own // bare weights are for the net that model= says
+		o.Inputs = unitInputs(d.schema().Inputs)
+		r.old, report, err = format.Import(r.path, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.noteReport(r.path, report)
+	foreign := report.Format != format.Own
 	prep, err := inputLayers(cfg, d.schema())
 	if err != nil {
 		return nil, err
 	}
 	old := &subject{Model: r.old}
-	r.inputs = &modelInputs{Scaled: prep != nil || old.prepared(), Tabular: r.old.Extra["table"] != ""}
+	r.inputs = &modelInputs{Scaled: prep != nil || foreign || old.prepared(), Tabular: r.old.Extra["table"] != ""}
 	for _, f := range r.old.Data.Inputs {
 		r.inputs.Fields = append(r.inputs.Fields, inputField{f.Name, f.DType.String(), f.Shape})
 	}
@@ -194,7 +204,11 @@ func (c *command) grafted(cfg *config.Config, d *dataset) (*built, error) {
 	}
 	b := &built{fresh: set.Preprocess != nil, reuse: r}
 	if set.Preprocess == nil {
-		set.Preprocess = r.old.Preprocess
+		front, err := fronted(r.old, report, d.schema())
+		if err != nil {
+			return nil, err
+		}
+		set.Preprocess = *front
 	}
 	b.from = &set.Preprocess
 	m, take, err := r.newModel(cfg, d.schema(), own)
