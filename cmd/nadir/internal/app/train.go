@@ -152,7 +152,9 @@ func (s *session) assemble(ctx context.Context) error {
 		return err
 	}
 	if s.reuse != nil {
-		s.reuse.say(s.command)
+		if err := s.reuse.say(ctx, s); err != nil {
+			return err
+		}
 	}
 	if err := s.plan(rows); err != nil {
 		return err

@@ -451,8 +451,9 @@ func (r *grafting) resolve(cfg *config.Config, m nn.Model) error {
 	return nil
 }
 
-// say tells what is reused.
-func (r *grafting) say(c *command) {
+// say tells what is reused, and what is to be expected of it.
+func (r *grafting) say(ctx context.Context, s *session) error {
+	c := s.command
 	reused, fresh := r.layers()
 	text := fmt.Sprintf("from %s: %s", r.path, strings.Join(reused, ", "))
 	if len(fresh) > 0 {
@@ -465,6 +466,11 @@ func (r *grafting) say(c *command) {
 	if text := r.frozenText(); text != "" {
 		c.note(text)
 	}
+	like, err := c.likeness(ctx, s.cfg, r, s.trainer.Net, s.data.train)
+	if like != nil {
+		c.note(likenessText(like))
+	}
+	return err
 }
 
 func (r *grafting) frozenText() string {
@@ -532,6 +538,10 @@ func (c *command) dryTransfer(ctx context.Context, keys []string) error {
 	}
 	total, trainable := b.trainer.Params.Count()
 	r := b.reuse
+	like, err := c.likeness(ctx, cfg, r, b.trainer.Net, d.train)
+	if err != nil {
+		return err
+	}
 	if c.json {
 		var rows []object
 		for _, m := range r.table {
@@ -546,7 +556,7 @@ func (c *command) dryTransfer(ctx context.Context, keys []string) error {
 			stages = append(stages, object{{"epoch", s.Epoch}, {"lr", s.LR}, {"layers", s.Layers}})
 		}
 		return c.printJSON(object{{"from", r.path}, {"parameters", rows}, {"unfreeze", stages}, {"kept", append([]string{}, kept...)},
-			{"params", total}, {"trainable", trainable}, {"model", json.RawMessage(cfg.Model.JSON())}})
+			{"params", total}, {"trainable", trainable}, {"likeness", likenessObject(like)}, {"model", json.RawMessage(cfg.Model.JSON())}})
 	}
 	return c.print(func(w *bufio.Writer) {
 		io.WriteString(w, r.tableText())
@@ -556,6 +566,9 @@ func (c *command) dryTransfer(ctx context.Context, keys []string) error {
 		fmt.Fprintf(w, "%d parameters, %d of them trained at first\n", total, trainable)
 		if len(kept) > 0 {
 			fmt.Fprintf(w, "run once and kept: %s\n", strings.Join(kept, ", "))
+		}
+		if like != nil {
+			fmt.Fprintln(w, likenessText(like))
 		}
 	})
 }
