@@ -82,6 +82,11 @@ func (c *command) start(ctx context.Context, file string, keys []string, only bo
 	if err != nil {
 		return err
 	}
+	return c.startWith(ctx, file, cfg, only)
+}
+
+// startWith begins a run with a configuration.
+func (c *command) startWith(ctx context.Context, file string, cfg *config.Config, only bool) error {
 	if cfg.Epochs.Add {
 		return usage("epochs=+%d goes on with a run that is there: nadir resume RUN epochs=+%d", cfg.Epochs.N, cfg.Epochs.N)
 	}

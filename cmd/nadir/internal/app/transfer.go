@@ -27,7 +27,7 @@ import (
 )
 
 func transferVerb(c *command) *cobra.Command {
-	var dry bool
+	var dry, search, curve bool
 	cmd := &cobra.Command{
 		Use:   "transfer FROM data=… [reuse=… head=… add=… freeze=… unfreeze=… cache=…] [key=value …]",
 		Short: "Reuse layers of a trained model for another task",
@@ -48,13 +48,17 @@ func transferVerb(c *command) *cobra.Command {
 
 A pattern is a glob on names of layers or parameters: hidden[1-4], hidden1/kernel,
 '*,!hidden3'. With model= the layers go by their names into that model instead.
---dry-run shows what would be copied and frozen. Pictures of another size are
+--dry-run shows what would be copied and frozen. --search tries, on validation
+rows, what the procedure for reusing layers says: freeze all, set the uppermost
+free, drop them, put others in their place, add some; and trains the best way as
+the run. --curve trains with and without reuse on 3, 10, 30, … examples a class. Pictures of another size are
 brought to that of FROM. The run's directory, events and resuming are those of
 train. In a file the keys stand under transfer:, FROM as from:.`,
 		Example: `  nadir transfer runs/digits0-4 data=mnist data.classes=5-9 data.limit=500
   nadir transfer runs/base data=mnist reuse='hidden[1-4]' head=5 freeze='hidden*'
   nadir transfer base.safetensors data=flowers/ freeze='*' unfreeze=top2@5,*@8:1e-5
-  nadir transfer runs/base data=mnist add=100 --dry-run`,
+  nadir transfer runs/base data=mnist add=100 --dry-run
+  nadir transfer runs/base data=mnist data.classes=5-9 data.limit=500 epochs=30 --search`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, keys, err := oneTarget(cmd, args)
 			if err != nil {
@@ -64,13 +68,22 @@ train. In a file the keys stand under transfer:, FROM as from:.`,
 				return usage("transfer wants a model whose layers are reused: a file, or the directory of a run")
 			}
 			keys = append([]string{"transfer.from=" + strconv.Quote(from)}, transferKeys(keys)...)
-			if dry {
+			switch {
+			case dry && (search || curve) || search && curve:
+				return usage("one of --dry-run, --search and --curve at a time")
+			case dry:
 				return c.dryTransfer(cmd.Context(), keys)
+			case search:
+				return c.transferSearch(cmd.Context(), keys)
+			case curve:
+				return c.transferCurve(cmd.Context(), keys)
 			}
 			return c.train(cmd.Context(), "", keys)
 		},
 	}
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "show what would be copied, frozen and kept, and end")
+	cmd.Flags().BoolVar(&search, "search", false, "try how much to reuse, freeze, drop and add, then train the best way")
+	cmd.Flags().BoolVar(&curve, "curve", false, "compare with training from scratch by examples a class, and end")
 	return cmd
 }
 
