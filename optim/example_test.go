@@ -160,3 +160,69 @@ func ExampleTorchClipNorm() {
 	show(optim.Optimizer{Rule: optim.SGD{LR: 0.1}, Transforms: []optim.Transform{optim.TorchClipNorm(1)}})
 	// Output: [0.9000 0.8000 0.7000]
 }
+
+// How far one weight moves in its first and its hundredth step against a gradient
+// that stays the same, tiny, plain or huge, in multiples of the rate: what is
+// divided by the gradient's size does not mind it.
+func ExampleRule() {
+	effective := func(r optim.Rule, gradient float64) (first, late float64) {
+		b, set := graph.New(), param.NewSet(tensor.Float64)
+		p, err := set.Add("w", param.Weight, tensor.Shape{1})
+		if err != nil {
+			fmt.Println(err)
+			return 0, 0
+		}
+		p.Value.SetFlat(0, 1)
+		optim.Optimizer{Rule: r}.Build(b, set, []string{"w"}, []graph.Node{b.Full(gradient, 1)}, b.Const(r.Rate()), b.Input("t", graph.Float))
+		run, err := graphtest.Compile(b, set)
+		if err != nil {
+			fmt.Println(err)
+			return 0, 0
+		}
+		for t := 1; t <= 100; t++ {
+			was := p.Value.Flat(0)
+			run.Set("t", float64(t))
+			if err := run.Step(); err != nil {
+				fmt.Println(err)
+				return 0, 0
+			}
+			late = (was - p.Value.Flat(0)) / r.Rate()
+			if t == 1 {
+				first = late
+			}
+		}
+		return first, late
+	}
+	fmt.Println("rule         g = 0.001          g = 1              g = 1000")
+	for _, name := range optim.Registry.Names() {
+		r, err := optim.Registry.New(name)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Printf("%-10s", name)
+		for _, g := range []float64{0.001, 1, 1000} {
+			first, late := effective(r, g)
+			fmt.Printf("  %8.3g %8.3g", first, late)
+		}
+		fmt.Println()
+	}
+	// Output:
+	// rule         g = 0.001          g = 1              g = 1000
+	// adadelta    0.000816 0.000905   0.00141  0.00166   0.00141  0.00166
+	// adagrad      0.00316  0.00316     0.953      0.1         1      0.1
+	// adam           0.997        1         1        1         1        1
+	// amsgrad        0.997        1         1        1         1        1
+	// adamax             1        1         1        1         1        1
+	// adamw              1        1         1        1         1        1
+	// ftrl           1e+03  0.00316       302      0.1      1.32      0.1
+	// lamb               1    0.906         1    0.906         1    0.906
+	// lion               1        1         1        1         1        1
+	// nadam           1.06        1      1.06        1      1.06        1
+	// radam          0.001    0.215         1    0.215     1e+03    0.215
+	// rmsprop         2.24    0.953      3.16        1      3.16        1
+	// rprop              1    5e+03         1    5e+03         1    5e+03
+	// sgd            0.001    0.001         1        1     1e+03    1e+03
+	// momentum       0.001     0.01         1       10     1e+03    1e+04
+	// nesterov      0.0019     0.01       1.9       10   1.9e+03    1e+04
+}

@@ -15,7 +15,7 @@ func Nearest(word string, names []string) []string {
 		name string
 		d    float64
 	}
-	w := strings.ToLower(word)
+	w := strings.ToLower(stem(word))
 	var all []scored
 	for _, n := range names {
 		l := strings.ToLower(n)
@@ -41,9 +41,19 @@ func Nearest(word string, names []string) []string {
 	return out
 }
 
+// stem is a word up to the first sign that no name has, as in
+// kernel_initializer+"he_normal", where that leaves something to compare.
+func stem(word string) string {
+	end := strings.IndexFunc(word, func(r rune) bool { return strings.ContainsRune("+=:\"'(){}<>,;&|", r) })
+	if end < 3 {
+		return word
+	}
+	return word[:end]
+}
+
 // similar reports whether name is close enough to word to be what was meant.
 func similar(word, name string) bool {
-	w, n := strings.ToLower(word), strings.ToLower(name)
+	w, n := strings.ToLower(stem(word)), strings.ToLower(name)
 	if len(w) >= 3 && (strings.HasPrefix(n, w) || strings.HasPrefix(w, n)) {
 		return true
 	}

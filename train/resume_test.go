@@ -29,6 +29,7 @@ var resumable = []struct {
 	{name: "per epoch", cfg: Config{Schedule: sched.Exponential{Rate: 0.5, Length: 1, Staircase: true, Per: sched.PerEpoch}}, run: Run{Epochs: 4}},
 	{name: "cycle", cfg: Config{Schedule: sched.OneCycle{}}, run: Run{Epochs: 3}},
 	{name: "plateau", cfg: Config{Schedule: sched.Plateau{Monitor: "train/loss", Patience: 1, MinDelta: 0.3}}, run: Run{Epochs: 4}},
+	{name: "smoothed plateau", cfg: Config{Schedule: sched.Plateau{Monitor: "train/loss", Patience: 1, MinDelta: 0.3, Smoothing: 0.5}}, run: Run{Epochs: 4}},
 	{name: "early stopping", cfg: Config{Optim: optim.Optimizer{Rule: optim.SGD{LR: 2}}}, run: Run{Epochs: 12}, stop: &EarlyStopping{Patience: 2, RestoreBest: true}, val: 13},
 	{name: "class weights", cfg: Config{ClassWeight: []float64{1, 2, 0.5}}, run: Run{Epochs: 2}},
 	{name: "averages", cfg: Config{Optim: optim.Optimizer{Rule: optim.AdamW{}, EMA: true, GlobalClipNorm: 0.5}}, run: Run{Epochs: 2}},

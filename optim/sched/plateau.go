@@ -32,6 +32,10 @@ type State struct {
 	Best    float64 `json:"best"` // metric so far
 	Wait    int     `json:"wait"` // epochs since Best
 	Rest    int     `json:"rest"` // epochs that are not to be counted
+	// Mean is the running mean of the metric, of Count epochs, where it is
+	// smoothed.
+	Mean  float64 `json:"mean,omitempty"`
+	Count int     `json:"count,omitempty"`
 }
 
 // Plateau multiplies the rate by a factor when a metric has not improved for
@@ -50,6 +54,8 @@ type Plateau struct {
 	Cooldown int     `spec:"cooldown" default:"0" doc:"epochs after a cut that are not counted"`
 	Min      float64 `spec:"min_lr,plain" default:"0" doc:"the lowest rate"`
 	Torch    bool    `spec:"torch" default:"false" doc:"count as PyTorch does"`
+	// Smoothing is β.
+	Smoothing float64 `spec:"smoothing,plain" default:"0" doc:"decay of a running mean of the metric, from 0 to below 1"`
 }
 
 // Validate refuses numbers out of range.
@@ -63,6 +69,9 @@ func (e Plateau) Validate() error {
 	}
 	if e.Patience < 0 {
 		errs = append(errs, spec.Field("patience", "want a number above 0, got %d", e.Patience))
+	}
+	if !(e.Smoothing >= 0 && e.Smoothing < 1) {
+		errs = append(errs, spec.Field("smoothing", "want a number from 0 to below 1, got %g", e.Smoothing))
 	}
 	if e.Cooldown < 0 {
 		errs = append(errs, spec.Field("cooldown", "want a number, 0 or more, got %d", e.Cooldown))
@@ -92,6 +101,7 @@ func (e Plateau) Observe(p Point, metric float64) State {
 	if !s.Started {
 		s = State{Started: true, LR: p.LR}
 	}
+	metric = e.smooth(&s, metric)
 	resting := s.Rest > 0
 	if resting {
 		s.Rest--
@@ -121,6 +131,17 @@ func (e Plateau) Observe(p Point, metric float64) State {
 	return s
 }
 
+// smooth is the running mean after a metric. What is not finite is no part of
+// it.
+func (e Plateau) smooth(s *State, metric float64) float64 {
+	if e.Smoothing == 0 || math.IsNaN(metric) || math.IsInf(metric, 0) {
+		return metric
+	}
+	s.Mean = e.Smoothing*s.Mean + (1-e.Smoothing)*metric
+	s.Count++
+	return s.Mean / (1 - math.Pow(e.Smoothing, float64(s.Count)))
+}
+
 // better reports whether a metric improves on the best so far. What is not
 // finite does not.
 func (e Plateau) better(metric float64, s State) bool {
@@ -146,6 +167,9 @@ func (e Plateau) String() string {
 		patience = 10
 	}
 	s := fmt.Sprintf("η·%s after %d epochs without a better %s", num(spec.Or(e.Factor, 0.1)), patience, e.Monitored())
+	if e.Smoothing > 0 {
+		s += ", smoothed by " + num(e.Smoothing)
+	}
 	if e.Min > 0 {
 		s += ", down to " + num(e.Min)
 	}

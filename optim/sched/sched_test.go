@@ -17,7 +17,7 @@ func variants(t testing.TB) []Schedule {
 		Exponential{Rate: 0.5, Length: 3, Staircase: true, Per: PerEpoch}, Power{Length: 10, Exponent: 2}, Polynomial{End: 1e-4, Cycle: true, Length: 7},
 		Piecewise{Boundaries: []float64{3, 5}, Values: []float64{0.1, 0.01, 0}, Per: PerEpoch}, MultiStep{Milestones: []float64{2, 9}},
 		Cosine{Alpha: 0.1}, CosineRestarts{First: 4, Stretch: 1, Shrink: 0.5}, Warmup{Length: 5, Then: Cosine{}}, Warmup{Length: 1, Per: PerEpoch, Start: 0.1},
-		Cyclic{Base: 0.01, Max: 0.2, Up: 4}, OneCycle{Linear: true, ThreePhase: true}, OneCycle{Steps: 12}, Plateau{Torch: true, Max: true, Min: 1e-3},
+		Cyclic{Base: 0.01, Max: 0.2, Up: 4}, OneCycle{Linear: true, ThreePhase: true}, OneCycle{Steps: 12}, Plateau{Torch: true, Max: true, Min: 1e-3}, Plateau{Smoothing: 0.5},
 	}
 	for _, name := range Registry.Names() {
 		if name == "piecewise" || name == "multistep" || name == "warmup" {
@@ -113,7 +113,7 @@ func TestValidate(t *testing.T) {
 		{"end_learning_rate", Polynomial{End: -1}}, {"alpha", Cosine{Alpha: -1}}, {"t_mul", CosineRestarts{Stretch: 0.5}},
 		{"warmup_steps", Warmup{}}, {"start_factor", Warmup{Length: 1, Start: -1}}, {"max_lr", Cyclic{Max: -1}}, {"shrink", Cyclic{Shrink: math.NaN()}},
 		{"pct_start", OneCycle{Rise: 1}}, {"pct_start", OneCycle{Rise: 0.5, ThreePhase: true}}, {"base_momentum", OneCycle{BaseMomentum: 1}},
-		{"total_steps", OneCycle{Steps: -1}}, {"factor", Plateau{Factor: 1}}, {"patience", Plateau{Patience: -1}}, {"cooldown", Plateau{Cooldown: -1}},
+		{"total_steps", OneCycle{Steps: -1}}, {"factor", Plateau{Factor: 1}}, {"patience", Plateau{Patience: -1}}, {"cooldown", Plateau{Cooldown: -1}}, {"smoothing", Plateau{Smoothing: 1}},
 		{"min_lr", Plateau{Min: -1}},
 	} {
 		if err := c.s.Validate(); err == nil || !strings.HasPrefix(err.Error(), c.key) {
@@ -144,5 +144,56 @@ func TestState(t *testing.T) {
 	}
 	if want := []float64{1, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25}; !reflect.DeepEqual(rates, want) {
 		t.Errorf("rates %v, want %v", rates, want)
+	}
+}
+
+// A lucky epoch resets the count of a plateau, but not that of a smoothed one; a
+// state saved in between changes nothing.
+func TestSmoothedPlateau(t *testing.T) {
+	t.Parallel()
+	metrics := []float64{5, 3, 3.1, 3.2, 2.9, 3.3, math.NaN(), 3.2, 3.4, 3.3}
+	cut := func(s Plateau, save bool) int {
+		p := Point{LR: 1, StepsPerEpoch: 1}
+		for i, m := range metrics {
+			p.Step = i
+			p.State = s.Observe(p, m)
+			if save {
+				text, err := json.Marshal(p.State)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p.State = State{}
+				if err := json.Unmarshal(text, &p.State); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if s.At(p) < 1 {
+				return i
+			}
+		}
+		return len(metrics)
+	}
+	// The mean of 5, 3, 3.1, … at β = 0.8 falls until the ninth epoch.
+	mean, n := 0.0, 0
+	var means []float64
+	for _, m := range metrics {
+		if !math.IsNaN(m) {
+			n++
+			mean = 0.8*mean + 0.2*m
+			means = append(means, mean/(1-math.Pow(0.8, float64(n))))
+		}
+	}
+	for i := 1; i < 5; i++ {
+		if !(means[i] < means[i-1]) {
+			t.Fatalf("the means %v do not fall", means)
+		}
+	}
+	for _, save := range []bool{false, true} {
+		if at := cut(Plateau{Patience: 3, MinDelta: 1e-9}, save); at != 7 {
+			t.Errorf("a plateau cuts after %d epochs, want 7", at)
+		}
+		if at := cut(Plateau{Patience: 3, MinDelta: 1e-9, Smoothing: 0.8}, save); at <= 7 {
+			t.Errorf("a smoothed plateau cuts after %d epochs", at)
+		}
 	}
 }

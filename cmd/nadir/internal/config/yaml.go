@@ -54,6 +54,9 @@ func ParseYAML(file string, data []byte) (v spec.Value, err error) {
 	tree, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		var e yaml.Error
+		if errors.As(err, &e) && e.GetToken() != nil && e.GetMessage() == "non-map value is specified" {
+			return v, y.fail(e.GetToken(), `want "key: value" beside the keys above, found %q without a colon`, e.GetToken().Value)
+		}
 		if errors.As(err, &e) && e.GetToken() != nil {
 			return v, y.fail(e.GetToken(), "%s", e.GetMessage())
 		}
