@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -24,24 +25,73 @@ import (
 //
 // Layers that change nothing at prediction may stand between, and before a Dense
 // a [Flatten]. Before a convolution it takes one that pads with no zeros, which
-// are not normalized, and has one group. A normalization beside anything else stays, as do those within
-// nested models. The parameters are a copy without slots; m and params stay as
+// are not normalized, and has one group. A normalization beside anything else stays. The parameters are a copy without slots; m and params stay as
 // they are.
 func Fold(m Sequential, params *param.Set) (Sequential, *param.Set, error) {
-	names, err := namesOf(m)
-	if err != nil {
+	f := &folding{layers: slices.Clone(m), set: copyForFolding(params)}
+	if err := f.run(); err != nil {
 		return nil, nil, err
 	}
-	f := &folding{layers: slices.Clone(m), names: names, set: params.Clone()}
+	return f.layers, f.set, nil
+}
+
+// FoldModel is [Fold] for any model: of a functional one, normalizations that
+// feed one layer alone or are fed by one that feeds nothing else. What it does
+// not know stays as it is.
+func FoldModel(m Model, params *param.Set) (Model, *param.Set, error) {
+	switch m := m.(type) {
+	case Sequential:
+		layers, set, err := Fold(m, params)
+		return layers, set, err
+	case Functional:
+		return m.fold(params)
+	}
+	return m, params, nil
+}
+
+func copyForFolding(params *param.Set) *param.Set {
+	set := params.Clone()
 	for p := range params.Of(param.Slot) {
-		f.set.Remove(p.Name)
+		set.Remove(p.Name)
+	}
+	return set
+}
+
+// run folds a sequence, and before it what is nested in it.
+func (f *folding) run() error {
+	var err error
+	if f.names, err = namesOf(f.layers); err != nil {
+		return err
+	}
+	for i, l := range f.layers {
+		if f.layers[i], err = f.nested(l, f.names[i]); err != nil {
+			return err
+		}
 	}
 	for i := len(f.layers) - 1; i >= 0; i-- {
 		if err := f.fold(i); err != nil {
-			return nil, nil, err
+			return err
 		}
 	}
-	return f.layers, f.set, f.rename()
+	return f.rename()
+}
+
+// nested folds what a layer called name is made of.
+func (f *folding) nested(l Layer, name string) (Layer, error) {
+	inner := &folding{set: f.set, prefix: f.prefix + name + "/"}
+	switch l := l.(type) {
+	case Block:
+		inner.layers = slices.Clone(l.Layers)
+		err := inner.run()
+		l.Layers = inner.layers
+		return l, err
+	case Residual:
+		inner.layers = slices.Clone(l.Layers)
+		err := inner.run()
+		l.Layers = inner.layers
+		return l, err
+	}
+	return l, nil
 }
 
 // namesOf are the names that layers get one after the other.
@@ -96,12 +146,12 @@ type folding struct {
 	layers Sequential
 	names  []string
 	set    *param.Set
+	prefix string // of the names of parameters
 }
 
 // fold makes layer i part of a neighbour, if it is a normalization that can be.
 func (f *folding) fold(i int) error {
-	bn, ok := f.layers[i].(BatchNorm)
-	if !ok {
+	if _, ok := f.layers[i].(BatchNorm); !ok {
 		return nil
 	}
 	into := -1
@@ -118,24 +168,32 @@ func (f *folding) fold(i int) error {
 	if into < 0 {
 		return nil
 	}
-	scale, shift, err := f.affine(bn, f.names[i])
+	if err := f.merge(i, into, into > i); err != nil {
+		return err
+	}
+	f.layers = slices.Delete(f.layers, i, i+1)
+	f.names = slices.Delete(f.names, i, i+1)
+	return nil
+}
+
+// merge makes normalization i part of layer j, which stands behind it or before.
+func (f *folding) merge(i, j int, behind bool) error {
+	scale, shift, err := f.affine(f.layers[i].(BatchNorm), f.prefix+f.names[i])
 	if err != nil {
 		return err
 	}
-	if err := f.absorb(into, scale, shift, into > i); err != nil {
+	if err := f.absorb(j, scale, shift, behind); err != nil {
 		return err
 	}
 	var gone []string
 	for p := range f.set.All() {
-		if strings.HasPrefix(p.Name, f.names[i]+"/") {
+		if strings.HasPrefix(p.Name, f.prefix+f.names[i]+"/") {
 			gone = append(gone, p.Name)
 		}
 	}
 	for _, name := range gone {
 		f.set.Remove(name)
 	}
-	f.layers = slices.Delete(f.layers, i, i+1)
-	f.names = slices.Delete(f.names, i, i+1)
 	return nil
 }
 
@@ -251,7 +309,7 @@ func (f *folding) affine(l BatchNorm, name string) (scale, shift []float64, err 
 // absorb puts y = scale·x + shift before or behind layer j.
 func (f *folding) absorb(j int, scale, shift []float64, before bool) error {
 	h, _ := hostOf(f.layers[j])
-	name := f.names[j]
+	name := f.prefix + f.names[j]
 	kernel, err := f.values(name + "/kernel")
 	if err != nil {
 		return err
@@ -290,4 +348,107 @@ func (f *folding) absorb(j int, scale, shift []float64, before bool) error {
 	}
 	f.layers[j] = h.bare
 	return nil
+}
+
+// fold is FoldModel.
+func (m Functional) fold(params *param.Set) (Model, *param.Set, error) {
+	f := &folding{set: copyForFolding(params)}
+	entries, err := m.explicit()
+	if err != nil {
+		return m, nil, err
+	}
+	for i, e := range entries {
+		f.names = append(f.names, e.Name)
+		if e.Layer != nil {
+			if entries[i].Layer, err = f.nested(e.Layer, e.Name); err != nil {
+				return m, nil, err
+			}
+		}
+		f.layers = append(f.layers, entries[i].Layer)
+	}
+	shared, wanted := map[string]bool{}, map[string]bool{}
+	for _, e := range entries {
+		shared[e.Share] = true
+	}
+	for _, name := range m.Out {
+		wanted[name] = true
+	}
+	if len(m.Out) == 0 {
+		wanted[entries[len(entries)-1].Name] = true
+	}
+	index := func(name string) int { return slices.Index(f.names, name) }
+	users := func(name string) (all []int) {
+		for k, e := range entries {
+			if slices.Contains(e.Inputs, name) {
+				all = append(all, k)
+			}
+		}
+		return all
+	}
+	for i := len(entries) - 1; i >= 0; i-- {
+		name := f.names[i]
+		if _, ok := f.layers[i].(BatchNorm); !ok || shared[name] || wanted[name] || len(entries[i].Inputs) != 1 {
+			continue
+		}
+		from := entries[i].Inputs[0]
+		if j := index(from); j >= 0 && f.layers[j] != nil && !shared[from] && !wanted[from] && len(users(from)) == 1 {
+			if h, ok := hostOf(f.layers[j]); ok && (h.act == nil || h.act == act.Activation(act.Linear{})) {
+				if err := f.merge(i, j, false); err != nil {
+					return m, nil, err
+				}
+				for _, k := range users(name) {
+					in := slices.Clone(entries[k].Inputs)
+					for n := range in {
+						if in[n] == name {
+							in[n] = from
+						}
+					}
+					entries[k].Inputs = in
+				}
+				entries, f.layers, f.names = slices.Delete(entries, i, i+1), slices.Delete(f.layers, i, i+1), slices.Delete(f.names, i, i+1)
+				continue
+			}
+		}
+		if us := users(name); len(us) == 1 && len(entries[us[0]].Inputs) == 1 && f.layers[us[0]] != nil && !shared[f.names[us[0]]] {
+			if h, ok := hostOf(f.layers[us[0]]); ok && h.before {
+				if err := f.merge(i, us[0], true); err != nil {
+					return m, nil, err
+				}
+				entries[us[0]].Inputs = []string{from}
+				entries, f.layers, f.names = slices.Delete(entries, i, i+1), slices.Delete(f.layers, i, i+1), slices.Delete(f.names, i, i+1)
+			}
+		}
+	}
+	for i := range entries {
+		entries[i].Layer = f.layers[i]
+	}
+	m.Layers = entries
+	return m, f.set, nil
+}
+
+// explicit is the entries with their names and inputs written out.
+func (m Functional) explicit() ([]Entry, error) {
+	s := param.NewScope(graph.New(), nil, param.Options{})
+	entries := slices.Clone(m.Layers)
+	last := m.inputs()[0].Name
+	for i := range entries {
+		e := &entries[i]
+		switch {
+		case e.Name != "":
+		case e.Share != "":
+			e.Name = s.AutoName(e.Share)
+		case e.Layer == nil:
+			return nil, fmt.Errorf("fold: entry %d has no layer", i)
+		default:
+			e.Name = nameIn(s, e.Layer)
+		}
+		if len(e.Inputs) == 0 {
+			e.Inputs = []string{last}
+		}
+		last = e.Name
+	}
+	if len(entries) == 0 {
+		return nil, errors.New("fold: the model has no layers")
+	}
+	return entries, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -18,10 +19,10 @@ import (
 )
 
 // predicted is what a model predicts for x (shape).
-func predicted(t testing.TB, m Sequential, set *param.Set, x []float64, shape ...int) []float64 {
+func predicted(t testing.TB, m Model, set *param.Set, x []float64, shape ...int) []float64 {
 	t.Helper()
 	b := graph.New()
-	b.Output("y", m.Apply(param.NewScope(b, set, param.Options{Seed: 3}), b.Input("x", graph.Float, shape...)))
+	b.Output("y", m.Trace(param.NewScope(b, set, param.Options{Seed: 3}), []graph.Node{b.Input("x", graph.Float, shape...)})[0])
 	r, err := graphtest.Compile(b, set)
 	if err != nil {
 		t.Fatal(err)
@@ -204,6 +205,73 @@ func TestFoldConvolutions(t *testing.T) {
 				t.Errorf("%v becomes %v, which predicts %g for %g", test.m, folded, v, want[i])
 				break
 			}
+		}
+	}
+}
+
+// What is nested is folded, too, and what stands between named layers where it
+// may be.
+func TestFoldModels(t *testing.T) {
+	t.Parallel()
+	unit := Sequential{Dense{Units: 4, NoBias: true}, BatchNorm{}, act.ReLU{}, Dense{Units: 4}, BatchNorm{}}
+	shared := Functional{Layers: []Entry{
+		{Layer: Dense{Units: 4, Name: "d"}}, {Layer: BatchNorm{Name: "n"}}, {Share: "d", Name: "again"}, {Share: "n", Name: "n2"},
+	}}
+	for name, test := range map[string]struct {
+		m    Model
+		left int // normalizations
+	}{
+		"residual": {Sequential{Dense{Units: 4}, BatchNorm{}, Residual{Layers: unit}, Residual{Layers: unit, Name: "two"}, BatchNorm{}, Dense{Units: 2}}, 0},
+		"blocks":   {Sequential{Block{Layers: Sequential{Block{Layers: unit}, BatchNorm{}}}, Dense{Units: 2}}, 1},
+		"behind": {Functional{Layers: []Entry{
+			{Layer: Dense{Units: 4, Name: "a"}}, {Layer: BatchNorm{}}, {Layer: act.ReLU{}}, {Layer: Block{Layers: unit, Name: "b"}}, {Layer: Dense{Units: 3}},
+		}}, 0},
+		"before": {Functional{Layers: []Entry{
+			{Layer: BatchNorm{}}, {Layer: Dense{Units: 4, Act: act.Tanh{}}}, {Layer: BatchNorm{}}, {Layer: Dense{Units: 3, Name: "out"}},
+		}, Out: []string{"out"}}, 0},
+		"paths": {Functional{Layers: []Entry{
+			{Layer: Dense{Units: 4, Name: "a"}}, {Layer: BatchNorm{Name: "n"}},
+			{Layer: Dense{Units: 4, Name: "b", Act: act.ELU{}}}, {Layer: Add{}, Inputs: []string{"b", "n"}},
+		}}, 0},
+		"two users of a dense layer": {Functional{Layers: []Entry{
+			{Layer: Dense{Units: 4, Name: "a"}}, {Layer: BatchNorm{Name: "n"}}, {Layer: Add{}, Inputs: []string{"a", "n"}},
+		}}, 1},
+		"two users of a normalization": {Functional{Layers: []Entry{
+			{Layer: BatchNorm{Name: "n"}}, {Layer: Dense{Units: 3, Name: "a"}}, {Layer: Dense{Units: 3, Name: "b"}, Inputs: []string{"n"}}, {Layer: Add{}, Inputs: []string{"a", "b"}},
+		}}, 1},
+		"an output": {Functional{Layers: []Entry{{Layer: Dense{Units: 4, Name: "a"}}, {Layer: BatchNorm{Name: "n"}}}}, 1},
+		"shared":    {shared, 1},
+	} {
+		x := []float64{0.1, -0.5, 2, 1, 0.3, -1, 0.7, 0.2}
+		set := param.NewSet(tensor.Float64)
+		predicted(t, test.m, set, x, 2, 4)
+		stir(set, 6)
+		want := predicted(t, test.m, set, x, 2, 4)
+		before := fmt.Sprint(test.m)
+		folded, params, err := FoldModel(test.m, set)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		left := 0
+		for p := range params.All() {
+			if strings.HasSuffix(p.Name, "/moving_mean") {
+				left++
+			}
+		}
+		n := params.Len()
+		got := predicted(t, folded, params, x, 2, 4)
+		if left != test.left || params.Len() != n {
+			t.Errorf("%s: %d normalizations are left, want %d; %d parameters, %d found", name, left, test.left, params.Len(), n)
+		}
+		for i, v := range want {
+			if math.Abs(got[i]-v) > 1e-9*(1+math.Abs(v)) {
+				t.Errorf("%s: predicts %g for %g", name, got[i], v)
+				break
+			}
+		}
+		if after := fmt.Sprint(test.m); after != before {
+			t.Errorf("%s: %s became %s", name, before, after)
 		}
 	}
 }

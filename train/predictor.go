@@ -13,7 +13,7 @@ import (
 )
 
 // A Predictor is a net compiled for predictions on batches of one size: batch
-// normalization is folded into the layers beside it ([nn.Fold]), and the weights
+// normalization is folded into the layers beside it ([nn.FoldModel]), and the weights
 // are a copy, so that training may go on. Its methods may be called
 // concurrently; each call has a plan to itself, and there are as many plans as
 // cores at most.
@@ -43,12 +43,9 @@ func (n *Net) Predictor(rows int) (*Predictor, error) {
 	if rows < 1 {
 		return nil, fmt.Errorf("predictor: want a batch of at least 1 row, got %d", rows)
 	}
-	m, set := n.Model, n.Params.Clone()
-	if s, ok := m.(nn.Sequential); ok {
-		var err error
-		if m, set, err = nn.Fold(s, n.Params); err != nil {
-			return nil, err
-		}
+	m, set, err := nn.FoldModel(n.Model, n.Params.Clone())
+	if err != nil {
+		return nil, err
 	}
 	cfg := n.cfg
 	cfg.Preprocess = n.prep

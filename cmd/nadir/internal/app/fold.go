@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/internal/rng"
@@ -18,15 +19,20 @@ import (
 // foldModel is a model as predictions are made with it: without the batch
 // normalizations that can be part of the layers beside them. gone is how many.
 func foldModel(m nn.Model, params *param.Set) (f nn.Model, set *param.Set, gone int, err error) {
-	layers, ok := m.(nn.Sequential)
-	if !ok {
-		return m, params, 0, nil
-	}
-	short, set, err := nn.Fold(layers, params)
-	if err != nil {
+	if f, set, err = nn.FoldModel(m, params); err != nil {
 		return nil, nil, 0, err
 	}
-	return short, set, len(layers) - len(short), nil
+	return f, set, normalizations(params) - normalizations(set), nil
+}
+
+// normalizations counts the batch normalizations that have statistics.
+func normalizations(set *param.Set) (n int) {
+	for p := range set.Of(param.Stat) {
+		if strings.HasSuffix(p.Name, "/moving_mean") {
+			n++
+		}
+	}
+	return n
 }
 
 // fold makes the model one for predictions.
