@@ -190,7 +190,7 @@ func (s Auxiliary) plan(_ *Pretraining, o *outline) ([]part, error) {
 		}
 		names = append(names, u.path)
 	}
-	at := part{layers: strings.Join(names, ","), begin: t.begin}
+	at := part{task: s.Task, layers: strings.Join(names, ","), begin: t.begin}
 	for _, a := range t.segment.layers {
 		if _, ok := a.Layer.(nn.BatchNorm); ok {
 			at.norms = append(at.norms, a.Path)

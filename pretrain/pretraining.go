@@ -66,6 +66,7 @@ type progress struct {
 type part struct {
 	stage  int // from 1
 	kind   string
+	task   string // of an auxiliary stage
 	layers string // names, with commas between
 	common Common
 	begin  func(ctx context.Context, p *Pretraining, of rows) (*training, error)
@@ -97,7 +98,7 @@ func (t *training) close() error {
 type Step struct {
 	*train.Step
 	Stage       int    // from 1
-	Kind        string // of the stage
+	Kind, Task  string // of the stage; a task is an auxiliary one's
 	Layers      string // that are trained, with commas between
 	Part, Parts int    // of all stages together, from 1
 	Taken       int64  // steps of all parts
@@ -110,6 +111,7 @@ type Step struct {
 type Epoch struct {
 	Stage  int    `json:"stage"`
 	Kind   string `json:"kind"`
+	Task   string `json:"task,omitempty"`
 	Layers string `json:"layers"`
 	train.Epoch
 }
@@ -199,7 +201,7 @@ func (p *Pretraining) Steps(ctx context.Context) iter.Seq2[*Step, error] {
 
 func (p *Pretraining) stepOf(s *train.Step) *Step {
 	at := p.parts[p.state.Part]
-	p.step = Step{Step: s, Stage: at.stage, Kind: at.kind, Layers: at.layers, Part: p.state.Part + 1, Parts: len(p.parts), Taken: p.state.Steps + s.Step}
+	p.step = Step{Step: s, Stage: at.stage, Kind: at.kind, Task: at.task, Layers: at.layers, Part: p.state.Part + 1, Parts: len(p.parts), Taken: p.state.Steps + s.Step}
 	if s.Done != nil {
 		h := p.History()
 		p.step.Done = &h[len(h)-1]
@@ -293,7 +295,7 @@ func (p *Pretraining) History() []Epoch {
 	at := p.parts[p.state.Part]
 	for _, e := range p.now.trainer.History() {
 		e.Step += p.state.Steps
-		out = append(out, Epoch{at.stage, at.kind, at.layers, e})
+		out = append(out, Epoch{at.stage, at.kind, at.task, at.layers, e})
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/nadir-ml/nadir/ckpt"
 	"github.com/nadir-ml/nadir/format/safetensors"
@@ -53,7 +54,7 @@ func (p *Pretraining) Save(store ckpt.Store) (*ckpt.Checkpoint, error) {
 func (p *Pretraining) text() string {
 	out := ""
 	for _, at := range p.parts {
-		out += fmt.Sprintf("%d %s %s; ", at.stage, at.kind, at.layers)
+		out += fmt.Sprintf("%d %s; ", at.stage, strings.Join(strings.Fields(at.kind+" "+at.task+" "+at.layers), " "))
 	}
 	return out
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -72,6 +71,9 @@ pays. Each net has the configuration's epochs, and steps= steps at least (500).`
 
 // pretrainDir is the folder of a run that holds the checkpoints of its stages.
 const pretrainDir = "pretrain"
+
+// stagesFile shows what they measured.
+const stagesFile = "pretrain.svg"
 
 func (s *session) pretrainStore() ckpt.Store {
 	return ckpt.Store{Dir: s.dir.file(pretrainDir), Keep: s.cfg.Ckpt.Keep}
@@ -219,7 +221,7 @@ func (s *session) runStages(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		stage := &term.Stage{Number: st.Stage, Kind: st.Kind, Layers: st.Layers, Epochs: st.Epochs}
+		stage := &term.Stage{Number: st.Stage, Kind: st.Kind, Task: st.Task, Layers: st.Layers, Epochs: st.Epochs}
 		s.report.Step(term.Progress{Epoch: st.Epoch, Step: st.Taken, Rows: st.Rows, Train: st.Train, LR: st.LR, GradNorm: st.GradNorm, Stage: stage})
 		every := s.cfg.Ckpt.Every
 		due := st.Done != nil || every.Steps > 0 && st.Taken%int64(every.Steps) == 0 || every.Time > 0 && time.Since(last) >= every.Time
@@ -246,6 +248,11 @@ func (s *session) runStages(ctx context.Context) error {
 		}
 	}
 	s.spent = time.Since(began)
+	if !s.only {
+		if err := s.stageCurves(stagesFile); err != nil {
+			return err
+		}
+	}
 	if _, err := s.stages.Save(s.pretrainStore()); err != nil {
 		return err
 	}
@@ -265,6 +272,7 @@ type stageRecord struct {
 	Event   string       `json:"event"`
 	Stage   int          `json:"stage"`
 	Kind    string       `json:"kind"`
+	Task    string       `json:"task,omitempty"`
 	Layers  string       `json:"layers"`
 	Epoch   int          `json:"epoch"`
 	Step    int64        `json:"step"`
@@ -280,7 +288,7 @@ func (s *session) recordStages() error {
 	h := s.stages.History()
 	for ; s.toldStages < len(h); s.toldStages++ {
 		e := h[s.toldStages]
-		if err := s.dir.appendLine(metricsFile, stageRecord{"epoch", e.Stage, e.Kind, e.Layers, e.Epoch.Epoch, e.Step, e.Seconds, e.SamplesPerSecond(), e.LR, e.Train, e.Val}); err != nil {
+		if err := s.dir.appendLine(metricsFile, stageRecord{"epoch", e.Stage, e.Kind, e.Task, e.Layers, e.Epoch.Epoch, e.Step, e.Seconds, e.SamplesPerSecond(), e.LR, e.Train, e.Val}); err != nil {
 			return err
 		}
 	}
@@ -312,7 +320,7 @@ func (s *session) finishStages(event string) error {
 	for _, e := range s.stages.History() {
 		done.Seconds += e.Seconds
 	}
-	if err := s.stageCurves(); err != nil {
+	if err := s.stageCurves(curvesFile); err != nil {
 		return err
 	}
 	if err := s.writeModel(done.Model); err != nil {
@@ -346,8 +354,8 @@ func (s *session) filters() error {
 	return nil
 }
 
-// stageCurves draws the loss of every stage, one after the other.
-func (s *session) stageCurves() error {
+// stageCurves draws what the stages measured, part by part, one after the other.
+func (s *session) stageCurves(file string) error {
 	h := s.stages.History()
 	if len(h) == 0 {
 		return nil
@@ -361,26 +369,40 @@ func (s *session) stageCurves() error {
 			}
 		}
 	}
-	validated := s.data.val != nil
 	for _, name := range names {
-		m := plot.Metric{Name: name, Loss: name == "loss" || name == "mse"}
-		some := false
-		for _, e := range h {
-			v, ok := e.Train.Get(name)
-			some = some || ok && !math.IsNaN(v)
+		p.Metrics = append(p.Metrics, plot.Metric{Name: name, Loss: name == "loss" && positive(h) || name == "mse"})
+	}
+	add := func(x float64, e pretrain.Epoch) {
+		p.X, p.LR = append(p.X, x), append(p.LR, e.LR)
+		for i := range p.Metrics {
+			m := &p.Metrics[i]
+			v, _ := e.Train.Get(m.Name) // NaN where there is none
 			m.Train = append(m.Train, v)
-			if validated {
-				w, _ := e.Val.Get(name)
-				m.Val = append(m.Val, w)
+			if s.data.val != nil {
+				v, _ := e.Val.Get(m.Name)
+				m.Val = append(m.Val, v)
 			}
-		}
-		if some {
-			p.Metrics = append(p.Metrics, m)
 		}
 	}
 	for i, e := range h {
-		p.X = append(p.X, float64(i+1))
-		p.LR = append(p.LR, e.LR)
+		if i > 0 && (e.Stage != h[i-1].Stage || e.Layers != h[i-1].Layers) {
+			gap := pretrain.Epoch{}
+			gap.LR = e.LR
+			add(float64(i)+0.5, gap) // no line from one part to the next
+		}
+		add(float64(i+1), e)
 	}
-	return s.picture(curvesFile, p.SVG)
+	return s.picture(file, p.SVG)
+}
+
+// positive reports whether all losses are above 0, so that they have a logarithm.
+func positive(h []pretrain.Epoch) bool {
+	for _, e := range h {
+		for _, of := range []train.Values{e.Train, e.Val} {
+			if v, ok := of.Get("loss"); ok && !(v > 0) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -39,6 +39,7 @@ func (o *objects) Epoch(e Epoch) {
 		Event         string   `json:"event"`
 		Stage         int      `json:"stage,omitempty"`
 		Kind          string   `json:"kind,omitempty"`
+		Task          string   `json:"task,omitempty"`
 		Layers        string   `json:"layers,omitempty"`
 		Epoch         int      `json:"epoch"`
 		Step          int64    `json:"step"`
@@ -47,7 +48,7 @@ func (o *objects) Epoch(e Epoch) {
 		LR            *float64 `json:"lr"`
 		Train         Values   `json:"train"`
 		Val           Values   `json:"val"`
-	}{"epoch", stage.Number, stage.Kind, stage.Layers, e.Epoch, e.Step, finite(e.Seconds), finite(e.SamplesPerSec), finite(e.LR), e.Train, e.Val})
+	}{"epoch", stage.Number, stage.Kind, stage.Task, stage.Layers, e.Epoch, e.Step, finite(e.Seconds), finite(e.SamplesPerSec), finite(e.LR), e.Train, e.Val})
 }
 
 func (o *objects) Saved(string) {}

@@ -55,13 +55,18 @@ type Progress struct {
 type Stage struct {
 	Number int    // from 1
 	Kind   string // such as autoencoder
+	Task   string // of an auxiliary one
 	Layers string // that are trained
 	Epochs int    // planned
 }
 
 // epoch is the number of an epoch, of how many, with what is trained.
 func (s *Stage) epoch(n int) string {
-	return fmt.Sprintf("stage %d %s %s  epoch %d/%d", s.Number, s.Kind, s.Layers, n, s.Epochs)
+	kind := s.Kind
+	if s.Task != "" {
+		kind += " " + s.Task
+	}
+	return fmt.Sprintf("stage %d %s %s  epoch %d/%d", s.Number, kind, s.Layers, n, s.Epochs)
 }
 
 // Epoch is the outcome of an epoch. Val is nil where nothing is validated, Best
