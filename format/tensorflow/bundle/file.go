@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/nadir-ml/nadir/tensor"
 )
@@ -74,7 +75,6 @@ func Shard(prefix string, i, n int) string { return fmt.Sprintf("%s-%05d-of-%05d
 // with the contents is an [*Error]; what cannot be read is the operating system's
 // error.
 func Open(prefix string) (*File, error) {
-	f := &File{path: prefix + ".index", Version: 2}
 	dir, base := filepath.Split(prefix)
 	if dir == "" {
 		dir = "."
@@ -84,20 +84,21 @@ func Open(prefix string) (*File, error) {
 		return nil, err
 	}
 	defer root.Close()
-	err = f.open(root, dir, base)
-	if err != nil {
+	return openIn(root.FS(), dir, base)
+}
+
+// openIn is Open for files of a file system, which are called by dir in errors.
+func openIn(root fs.FS, dir, base string) (*File, error) {
+	f := &File{path: filepath.Join(dir, base) + ".index", Version: 2}
+	if err := f.open(root, dir, base); err != nil {
 		f.Close()
 		return nil, in(f.path, "", err)
 	}
 	return f, nil
 }
 
-func (f *File) open(root *os.Root, dir, base string) error {
-	has := func(name string) bool { _, err := root.Stat(name); return err == nil }
-	first := Shard(base, 0, 1)
-	for n := 1; n <= 1<<10 && !has(first); n++ {
-		first = Shard(base, 0, n)
-	}
+func (f *File) open(root fs.FS, dir, base string) error {
+	has := func(name string) bool { _, err := fs.Stat(root, name); return err == nil }
 	switch {
 	case has(base + ".index"):
 		t, err := f.table(root, dir, base+".index")
@@ -112,12 +113,9 @@ func (f *File) open(root *os.Root, dir, base string) error {
 			return err
 		}
 		return f.slices(t)
-	case has(first):
-		f.Version, f.path = 1, filepath.Join(dir, first)
-		var n int
-		if _, err := fmt.Sscanf(first[len(base):], "-00000-of-%05d", &n); err != nil {
-			return errorf(0, "%q is no shard's name", first)
-		}
+	}
+	if n := shardsOf(root, base); n > 0 {
+		f.Version, f.path = 1, filepath.Join(dir, Shard(base, 0, n))
 		for i := range n {
 			t, err := f.table(root, dir, Shard(base, i, n))
 			if err != nil {
@@ -132,11 +130,28 @@ func (f *File) open(root *os.Root, dir, base string) error {
 	return &fs.PathError{Op: "open", Path: filepath.Join(dir, base+".index"), Err: fs.ErrNotExist}
 }
 
+// shardsOf is how many tables a checkpoint of version 1 consists of, 0 where there is
+// none.
+func shardsOf(root fs.FS, base string) int {
+	entries, err := fs.ReadDir(root, ".")
+	if err != nil {
+		return 0
+	}
+	for _, e := range entries {
+		if rest, ok := strings.CutPrefix(e.Name(), base+"-00000-of-"); ok && len(rest) == 5 {
+			if n, err := strconv.Atoi(rest); err == nil {
+				return n
+			}
+		}
+	}
+	return 0
+}
+
 // file opens a file of the checkpoint's folder.
-func (f *File) file(root *os.Root, dir, name string) (*os.File, int64, error) {
+func (f *File) file(root fs.FS, dir, name string) (io.ReaderAt, int64, error) {
 	path := filepath.Join(dir, name)
 	// Asked before opening, because opening a named pipe would wait for its writer.
-	info, err := root.Stat(name)
+	info, err := fs.Stat(root, name)
 	if err != nil {
 		return nil, 0, relocate(err, path)
 	}
@@ -148,7 +163,11 @@ func (f *File) file(root *os.Root, dir, name string) (*os.File, int64, error) {
 		return nil, 0, relocate(err, path)
 	}
 	f.closers = append(f.closers, r)
-	return r, info.Size(), nil
+	at, ok := r.(io.ReaderAt)
+	if !ok {
+		return nil, 0, &fs.PathError{Op: "open", Path: path, Err: errors.New("it cannot be read from any place")}
+	}
+	return at, info.Size(), nil
 }
 
 // relocate gives an error of a root the path that a person knows.
@@ -159,7 +178,7 @@ func relocate(err error, path string) error {
 	return err
 }
 
-func (f *File) table(root *os.Root, dir, name string) (*Table, error) {
+func (f *File) table(root fs.FS, dir, name string) (*Table, error) {
 	r, size, err := f.file(root, dir, name)
 	if err != nil {
 		return nil, err
@@ -214,7 +233,7 @@ func (e *Entry) typed(code uint64) {
 }
 
 // bundle lists the entries of version 2.
-func (f *File) bundle(root *os.Root, dir, base string, t *Table) error {
+func (f *File) bundle(root fs.FS, dir, base string, t *Table) error {
 	shards := -1
 	parts := map[string][]piece{}  // slices of variables that were cut
 	cut := map[string][][]extent{} // which they should be

@@ -55,8 +55,11 @@ func NewTable(r io.ReaderAt, size int64) (*Table, error) {
 	if !IsTable(end) {
 		return nil, errorf(size-8, "it does not end as a table does; it is truncated, or another format")
 	}
-	_, rest, err := handle(end, size-footer) // of the index of further blocks, which are none
+	more, rest, err := handle(end, size-footer) // of the list of further blocks, which are none
 	if err != nil {
+		return nil, err
+	}
+	if _, err := t.block(more); err != nil {
 		return nil, err
 	}
 	ref, _, err := handle(rest, size-footer)
