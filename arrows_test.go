@@ -185,6 +185,7 @@ func TestRules(t *testing.T) {
 	t.Parallel()
 	testModules := []string{
 		"pgregory.net/rapid", "github.com/google/go-cmp", "go.uber.org/goleak", "github.com/rogpeppe/go-internal",
+		"google.golang.org/protobuf", // makes messages for readers
 	}
 	pkgs := packages(t)
 	for name, p := range pkgs {

@@ -49,19 +49,29 @@ func Use(path string, o format.Options) error {
 	return err
 }
 
-// Damage gives use every beginning of a file and copies in which one bit is
-// turned, step bytes apart, and holds it to errors that are no panic and not bare.
-// Beginnings must be refused; of turned bits, use decides.
+// Damage gives use every beginning of a file, step bytes apart, which it must refuse, and
+// then does as Turned.
 func Damage(t *testing.T, file []byte, step int, use func(file []byte) error) {
 	t.Helper()
-	whole := use(file)
-	if whole != nil {
-		t.Fatalf("the whole file: %v", whole)
-	}
 	for n := 0; n < len(file); n += step {
 		if err := use(file[:n:n]); err == nil {
 			t.Errorf("the first %d of %d bytes are taken for the whole", n, len(file))
-		} else {
+		}
+	}
+	Turned(t, file, step, use)
+}
+
+// Turned gives use a file, which it must take, then every beginning of it and copies in
+// which one bit is turned, step bytes apart. It may take them, but errors must say
+// something, and nothing may panic. It is for files that are whole at many places, and
+// that have no checksums.
+func Turned(t *testing.T, file []byte, step int, use func(file []byte) error) {
+	t.Helper()
+	if err := use(file); err != nil {
+		t.Fatalf("the whole file: %v", err)
+	}
+	for n := 0; n < len(file); n += step {
+		if err := use(file[:n:n]); err != nil {
 			Told(t, err)
 		}
 	}

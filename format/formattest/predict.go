@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/nadir-ml/nadir/format"
@@ -68,16 +69,35 @@ func Rows(scale, offset float64, shape ...int) *tensor.Tensor {
 	return x
 }
 
-// Images are the pictures of a set's test part, as numbers from 0 to 1, and their
-// labels.
+// Images are the pictures of a part of a set, t10k or train, as numbers from 0 to 1, and
+// their labels, not to be changed.
 func Images(t testing.TB, set, part string) (x *tensor.Tensor, labels []uint8) {
 	t.Helper()
+	once.Lock()
+	defer once.Unlock()
+	key := set + "/" + part
+	if p, ok := pictures[key]; ok {
+		return p.x, p.labels
+	}
 	raw := read(t, set, part+"-images-idx3-ubyte.gz")
 	x = tensor.New(tensor.Float32, raw.Shape()...)
 	for i, b := range raw.Uint8s() {
 		x.Float32s()[i] = float32(b) * (1.0 / 255)
 	}
-	return x, read(t, set, part+"-labels-idx1-ubyte.gz").Uint8s()
+	p := loaded{x, read(t, set, part+"-labels-idx1-ubyte.gz").Uint8s()}
+	pictures[key] = p
+	return p.x, p.labels
+}
+
+// Sets that were read stay, as many tests of a package ask for the same.
+var (
+	once     sync.Mutex
+	pictures = map[string]loaded{}
+)
+
+type loaded struct {
+	x      *tensor.Tensor
+	labels []uint8
 }
 
 func read(t testing.TB, set, name string) *tensor.Tensor {

@@ -225,7 +225,8 @@ func (c *converter) isAct(r ref) bool {
 	case c.given[n.name]:
 		v = true
 	case n.op == "Placeholder":
-		v = len(c.given) == 0
+		t, _ := n.attr("dtype", 6)
+		v = len(c.given) == 0 && t.Int != 10 // a truth value steers
 	case shapes[n.op], n.op == "Const":
 	default:
 		for _, in := range n.in {
@@ -376,21 +377,24 @@ func (c *converter) whole(r ref) ([]int, bool) {
 	return out, ok
 }
 
-// random reports whether a value is drawn at random.
-func (c *converter) random(r ref) bool {
-	seen := map[string]bool{}
-	queue := []ref{r}
-	for len(queue) > 0 && len(seen) < 64 {
-		n := c.g.nodes[queue[0].name]
-		queue = queue[1:]
-		if n == nil || seen[n.name] {
-			continue
+// mask reports whether a value is the mask of a dropout: 0 or 1, drawn at random.
+func (c *converter) mask(r ref) bool {
+	_, n, err := c.source(r)
+	if err != nil || n.op != "Floor" && n.op != "GreaterEqual" && n.op != "Greater" && n.op != "Less" {
+		return false
+	}
+	queue := slices.Clone(n.in)
+	for i := 0; i < len(queue) && i < 32; i++ {
+		_, n, err := c.source(queue[i])
+		if err != nil {
+			return false
 		}
-		seen[n.name] = true
-		if n.op == "RandomUniform" || n.op == "StatelessRandomUniform" || n.op == "StatelessRandomUniformV2" {
+		switch n.op {
+		case "RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2":
 			return true
+		case "Add", "AddV2", "Sub", "Mul":
+			queue = append(queue, n.in...)
 		}
-		queue = append(queue, n.in...)
 	}
 	return false
 }
@@ -655,6 +659,9 @@ type end struct {
 	node string
 	loss loss.Loss
 	note string
+	// blocked says why the graph goes on with what there is no layer for, in ways that
+	// have nothing to do with training.
+	blocked error
 }
 
 // training are the ops that stand behind the model and name what it gives: by them
@@ -692,34 +699,95 @@ func ends(c *converter) (logits, last []end) {
 			}
 		}
 		if _, err := c.act(r); err == nil && !slices.ContainsFunc(logits, func(e end) bool { return e.node == r.name }) {
-			logits = append(logits, end{r.name, l, "logits of " + n.op})
+			logits = append(logits, end{r.name, l, "logits of " + n.op, nil})
 		}
 	}
-	// Where one end was found the others are of no use but to be listed.
-	behind := map[string]bool{}
-	var able []*node
+	var front []*node
 	for _, n := range list {
-		if ops[n.op] == nil && !passing[n.op] {
+		if ops[n.op] == nil && !passing[n.op] && n.op != "Merge" {
 			continue
 		}
-		if _, err := c.act(ref{name: n.name}); err != nil {
-			continue
-		}
-		able = append(able, n)
-		for _, r := range n.in {
-			behind[r.name] = true
+		if _, err := c.act(ref{name: n.name}); err == nil {
+			front = append(front, n)
 		}
 	}
-	for _, n := range able {
-		if behind[n.name] || slices.ContainsFunc(logits, func(e end) bool { return e.node == n.name }) {
+	// What something able is computed of is no end.
+	behind := map[string]bool{}
+	users := map[string][]*node{}
+	for _, n := range list {
+		for _, r := range n.in {
+			users[r.name] = append(users[r.name], n)
+		}
+	}
+	for _, n := range front {
+		queue := slices.Clone(n.in)
+		for len(queue) > 0 {
+			r := queue[0]
+			queue = queue[1:]
+			if m := c.g.nodes[r.name]; m != nil && !behind[r.name] {
+				behind[r.name] = true
+				queue = append(queue, m.in...)
+			}
+		}
+	}
+	known := map[ref]int{}
+	for _, n := range front {
+		src, at, err := c.source(ref{name: n.name})
+		if behind[n.name] || err != nil || slices.ContainsFunc(logits, func(e end) bool { return e.node == n.name }) {
 			continue
 		}
-		var l loss.Loss
-		if _, src, err := c.source(ref{name: n.name}); err == nil && src.op == "Softmax" {
-			l = loss.CrossEntropy{}
+		e := end{node: n.name}
+		if at.op == "Softmax" {
+			e.loss = loss.CrossEntropy{}
 		}
-		last = append(last, end{n.name, l, ""})
+		own := c.fed(n.name)
+		for _, u := range users[n.name] {
+			if measures[u.op] {
+				continue
+			}
+			more := false // it is given labels, too
+			for name := range c.fed(u.name) {
+				more = more || !own[name]
+			}
+			if _, err := c.act(ref{name: u.name}); !more && err != nil {
+				e.blocked = err
+			}
+		}
+		// Two names of one result: the shorter one.
+		if i, twice := known[src]; twice {
+			if len(n.name) < len(last[i].node) {
+				last[i] = e
+			}
+			continue
+		}
+		known[src] = len(last)
+		last = append(last, e)
 	}
 	slices.SortStableFunc(last, func(a, b end) int { return cmp.Compare(a.node, b.node) })
 	return logits, last
+}
+
+// measures are ops that measure what a model gives.
+var measures = map[string]bool{"ArgMax": true, "Equal": true, "InTopK": true, "InTopKV2": true, "HistogramSummary": true, "ScalarSummary": true, "Print": true, "Shape": true,
+	"Size": true, "Rank": true, "TopKV2": true, "Assert": true, "IsNan": true, "IsFinite": true, "L2Loss": true}
+
+// fed are the placeholders that a node depends on.
+func (c *converter) fed(name string) map[string]bool {
+	out, seen := map[string]bool{}, map[string]bool{}
+	queue := []string{name}
+	for len(queue) > 0 {
+		n := c.g.nodes[queue[0]]
+		queue = queue[1:]
+		if n == nil || seen[n.name] {
+			continue
+		}
+		seen[n.name] = true
+		if n.op == "Placeholder" {
+			out[n.name] = true
+		}
+		for _, r := range n.in {
+			queue = append(queue, r.name)
+		}
+	}
+	return out
 }

@@ -402,7 +402,7 @@ func (g *graph) inline() error {
 	}
 	// What was called by the name of a call is still found by it.
 	for r := range renamed {
-		if r.out == 0 && g.nodes[r.name] == nil {
+		if r.out == 0 && depth[r.name] == 0 && g.nodes[r.name] == nil {
 			if err := g.add(&node{name: r.name, op: "Identity", in: []ref{resolve(r)}}); err != nil {
 				return err
 			}

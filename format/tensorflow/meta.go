@@ -20,6 +20,7 @@ type metaGraph struct {
 	version    string
 	signatures map[string]*signature
 	objects    []byte            // SavedObjectGraph
+	why        error             // what the first node that has no layer lacks
 	named      map[string]string // of a tensor of the checkpoint: the variable's name
 }
 
@@ -150,7 +151,13 @@ func describe(f *format.File, m *metaGraph, path string) error {
 			f.Outputs = append(f.Outputs, n)
 		}
 	}
-	logits, last := ends(newConverter(m.graph, f, m.variables(f)))
+	scratch := newConverter(m.graph, f, m.variables(f))
+	logits, last := ends(scratch)
+	for _, n := range m.graph.order { // the first that there is no layer for
+		if err := scratch.failed[ref{name: n.name}]; err != nil && m.why == nil {
+			m.why = err
+		}
+	}
 	for _, e := range append(slices.Clone(logits), last...) {
 		if !slices.ContainsFunc(f.Outputs, func(n format.Node) bool { return n.Name == e.node }) {
 			f.Outputs = append(f.Outputs, format.Node{Name: e.node, Note: e.note})
@@ -225,11 +232,17 @@ func (m *metaGraph) output(logits, last []end, o format.Options) (end, ref, *sig
 			}
 		}
 	}
+	open := slices.DeleteFunc(slices.Clone(last), func(e end) bool { return e.blocked != nil })
+	if len(logits) == 0 && len(open) == 0 && len(last) > 0 {
+		return end{}, ref{}, nil, last[len(last)-1].blocked
+	}
 	switch {
 	case len(logits) == 1:
 		return logits[0], ref{name: logits[0].node}, nil, nil
-	case len(logits) == 0 && len(last) == 1:
-		return last[0], ref{name: last[0].node}, nil, nil
+	case len(logits) == 0 && len(open) == 1:
+		return open[0], ref{name: open[0].node}, nil, nil
+	case len(all) == 0 && m.why != nil:
+		return end{}, ref{}, nil, m.why
 	case len(all) == 0:
 		return end{}, ref{}, nil, &format.Unsupported{What: "the graph", Msg: "nothing in it is computed of an input"}
 	}

@@ -220,13 +220,15 @@ func mul(c *converter, n *node) (string, error) {
 		return "", err
 	}
 	a, b := n.in[0], n.in[1]
+	for _, p := range [][2]ref{{a, b}, {b, a}} {
+		if c.mask(p[1]) {
+			return c.dropout(n, p[0])
+		}
+	}
 	if !c.isAct(a) {
 		a, b = b, a
 	}
 	if !c.isAct(b) {
-		if c.random(b) {
-			return c.dropout(n, a)
-		}
 		v, ok := c.number(b)
 		if w, one := c.weight(b); !ok && one && w.Shape.Len() == 1 {
 			name, _, err := c.line(n, ref{name: n.name}, weight{})
