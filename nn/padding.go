@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -40,12 +42,12 @@ func (s *Sides) UnmarshalSpec(v spec.Value) error {
 			ends = item.Items
 		}
 		if len(ends) != 2 {
-			return at(item, "want one number for both sides, or a pair")
+			return errors.New("want one number for both sides, or a pair")
 		}
 		for i, e := range ends {
 			n, err := strconv.Atoi(e.Text)
 			if e.Kind != spec.Number || err != nil || n < 0 {
-				return at(e, "want whole numbers, 0 or more: one for all sides, or for each axis one or a pair")
+				return errors.New("want whole numbers, 0 or more: one for all sides, or for each axis one or a pair")
 			}
 			side[i] = n
 		}
@@ -134,7 +136,7 @@ func (p *Padding) UnmarshalSpec(v spec.Value) error {
 	case "same", "causal":
 		p.mode = v.Text
 	default:
-		return &spec.Error{Pos: v.Pos, Msg: "want valid, same, causal, or how much on each side", Word: v.Text, Nearest: spec.Nearest(v.Text, []string{"valid", "same", "causal"})}
+		return &spec.Error{Pos: v.Pos, Msg: fmt.Sprintf("unknown padding %q; want valid, same, causal, or how much on each side", v.Text), Word: v.Text, Nearest: spec.Nearest(v.Text, []string{"valid", "same", "causal"})}
 	}
 	return nil
 }
