@@ -47,6 +47,14 @@ func TestNoAllocs(t *testing.T) {
 		{"several batches a step", small(), points, Config{Accumulate: 2}},
 		{"momentum cycled, clipped by what was seen", dense, points, Config{Schedule: sched.OneCycle{}, Optim: optim.Optimizer{Rule: optim.SGD{Momentum: 0.9}, GlobalClipNorm: optim.Auto, SWA: true}}},
 		{"regression", nn.Sequential{nn.Dense{Units: 8, Act: act.GELU{}}, nn.Dense{Units: 1}}, values, Config{Loss: loss.Huber{}}},
+		{"convolutions", nn.Sequential{
+			nn.Reshape{Shape: []int{28, 28, 1}}, nn.Conv2D{Filters: 4, Kernel: tensor.Shape{3}, Strides: tensor.Shape{2}, Act: act.ReLU{}}, nn.BatchNorm{},
+			nn.DepthwiseConv2D{Kernel: tensor.Shape{3}, Padding: nn.Same}, nn.MaxPooling2D{}, nn.AveragePooling2D{Padding: nn.Same}, nn.Conv2DTranspose{Filters: 2, Kernel: tensor.Shape{2}},
+			nn.GlobalAveragePooling2D{}, nn.Dense{Units: 10},
+		}, images, Config{Threads: 2}},
+		{"recurrent", nn.Sequential{
+			nn.Bidirectional{Layer: nn.LSTM{Units: 4, Sequences: true, Dropout: 0.1, RecurrentDropout: 0.1}}, nn.GRU{Units: 4, Sequences: true}, nn.SimpleRNN{Units: 4}, nn.Dense{Units: 10},
+		}, images, Config{Optim: optim.Optimizer{Rule: optim.SGD{}, ClipNorm: 1}}},
 		{"two outputs", nn.Functional{
 			In: []nn.Port{{Name: "x"}},
 			Layers: []nn.Entry{

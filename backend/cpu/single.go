@@ -35,7 +35,7 @@ func singleOps[T float]() map[string]single[T] {
 		"plane_put":        planePut[T],
 		"to_int":           toInt[T],
 		"sum":              reduction(kernel.Sum[T], kernel.RowSum[T], kernel.ColSum[T], T(0), func(a, b T) T { return a + b }),
-		"reduce_max":       reduction[T](nil, kernel.RowMax[T], nil, T(math.Inf(-1)), func(a, b T) T { return max(a, b) }),
+		"reduce_max":       reduction(nil, kernel.RowMax[T], colMax[T], T(math.Inf(-1)), func(a, b T) T { return max(a, b) }),
 		"column_dot":       columnDot[T],
 		"column_spread":    columnSpread[T],
 		"affine_gradients": affineGradients[T],
@@ -134,6 +134,14 @@ func reduction[T float](all func([]T) T, row, col func(dst, x []T, rows, cols, l
 			r, n := dims[0], dims[1]
 			chunks, per := cut(n, 16, r)
 			return chunks, func(_, k int) { col(y.f, in.f, r, n, k*per, min(n, (k+1)*per)) }
+		case len(dims) == 3 && red[1] && col != nil: // the places of each image
+			n, r, c := dims[0], dims[1], dims[2]
+			chunks, per := cut(n, 1, r*c)
+			return chunks, func(_, k int) {
+				for i := k * per; i < min(n, (k+1)*per); i++ {
+					col(y.f[i*c:(i+1)*c], in.f[i*r*c:(i+1)*r*c], r, c, 0, c)
+				}
+			}
 		}
 		// Strides of the kept and of the reduced axes.
 		var kept, reduced []axis
@@ -158,6 +166,15 @@ func reduction[T float](all func([]T) T, row, col func(dst, x []T, rows, cols, l
 				y.f[o] = acc
 			}
 		}
+	}
+}
+
+// colMax sets dst[j] to the largest of column j of x (rows×cols), for j0 ≤ j < j1.
+func colMax[T float](dst, x []T, rows, cols, j0, j1 int) {
+	dst = dst[j0:j1]
+	copy(dst, x[j0:j1])
+	for i := 1; i < rows; i++ {
+		kernel.Max(dst, dst, x[i*cols+j0:i*cols+j1])
 	}
 }
 
