@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/nadir-ml/nadir/backend"
@@ -221,6 +222,7 @@ func (m *measurement) figures() {
 		put("std", deviation(p.out))
 		put("flow", deviation(p.flow))
 		put("in", deviation(p.in))
+		put("unit", p.unit())
 		if units := p.out.Rank() - 1; units > 0 {
 			axes := make([]int, units)
 			for k := range axes {
@@ -241,6 +243,40 @@ func (m *measurement) figures() {
 			put("flat", flat.Mul(p.z.Greater(b.Const(0))).Mean())
 		}
 	}
+}
+
+// unit is what the first unit's activation is given for each example, or what it
+// gives where it has none (rows).
+func (p *probe) unit() graph.Node {
+	x := p.out
+	if p.z.Valid() {
+		x = p.z
+	}
+	if x.Rank() < 1 || x.Dim(-1) < 1 {
+		return x.Reshape(-1)
+	}
+	return x.Reshape(-1, x.Dim(-1)).Slice(1, 0, 1).Reshape(-1)
+}
+
+// percentilesOf sorts values.
+func percentilesOf(values []float64) *Percentiles {
+	if len(values) == 0 {
+		return nil
+	}
+	slices.Sort(values)
+	at := func(share float64) float64 { // between neighbours, as numpy's percentile is
+		x := share * float64(len(values)-1)
+		i := int(x)
+		if i+1 == len(values) {
+			return values[i]
+		}
+		return values[i] + (x-float64(i))*(values[i+1]-values[i])
+	}
+	p := &Percentiles{at(0.15), at(0.5), at(0.85)}
+	if math.IsNaN(p.P15+p.P50+p.P85) || math.IsInf(p.P85-p.P15, 0) {
+		return nil
+	}
+	return p
 }
 
 // flatSlope is the slope of an activation below which a unit is saturated.
@@ -413,6 +449,7 @@ func (m *measurement) read(plan backend.Plan, set *param.Set) []Layer {
 			Mean: get("mean"), Std: get("std"), GradStd: get("gstd"),
 			ForwardFactor: get("std") / get("in"), GradFactor: get("gin") / get("gout"),
 			Saturated: get("saturated"), Flat: get("flat"), Dead: get("dead"), Update: math.NaN(),
+			Unit:  percentilesOf(slices.Clone(floats(plan.Output(outputName(i, "unit"))))),
 			units: p.out.Dim(-1), flowStd: get("flow"), inNorm: get("gin"), outNorm: get("gout"),
 		}
 	}

@@ -63,6 +63,11 @@ type Layer struct {
 	Update float64
 	// Jacobian is the spectrum of ∂a_l/∂a_(l−1); nil where it was not measured.
 	Jacobian *Spectrum
+	// Unit is where the inputs of the first unit's activation lie, over the
+	// examples: what moves as training goes on, and much less with batch
+	// normalization (Ioffe and Szegedy, ICML 2015, figure 1). It is nil where they
+	// are not finite.
+	Unit *Percentiles
 	// Symmetric says that all units of the layer began equal and the step left
 	// them so.
 	Symmetric bool
@@ -70,6 +75,13 @@ type Layer struct {
 	units           int
 	flowStd         float64 // Std, but before a softmax
 	inNorm, outNorm float64 // of the gradient with respect to input and output
+}
+
+// Percentiles are the 15th, the 50th and the 85th.
+type Percentiles struct {
+	P15 float64 `json:"p15"`
+	P50 float64 `json:"p50"`
+	P85 float64 `json:"p85"`
 }
 
 // A Verdict is what a report comes to.
@@ -112,21 +124,22 @@ func (r *Report) MarshalJSON() ([]byte, error) { return json.Marshal(r.text()) }
 // MarshalJSON writes what was not measured, or is not finite, as null.
 func (l Layer) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
-		Name          string    `json:"name"`
-		Kind          string    `json:"kind"`
-		Activation    string    `json:"activation,omitempty"`
-		Init          string    `json:"init,omitempty"`
-		Mean          *float64  `json:"mean"`
-		Std           *float64  `json:"std"`
-		GradStd       *float64  `json:"grad_std"`
-		ForwardFactor *float64  `json:"forward_factor"`
-		GradFactor    *float64  `json:"grad_factor"`
-		Saturated     *float64  `json:"saturated"`
-		Dead          *float64  `json:"dead"`
-		Update        *float64  `json:"update_ratio"`
-		Jacobian      *Spectrum `json:"jacobian,omitempty"`
+		Name          string       `json:"name"`
+		Kind          string       `json:"kind"`
+		Activation    string       `json:"activation,omitempty"`
+		Init          string       `json:"init,omitempty"`
+		Mean          *float64     `json:"mean"`
+		Std           *float64     `json:"std"`
+		GradStd       *float64     `json:"grad_std"`
+		ForwardFactor *float64     `json:"forward_factor"`
+		GradFactor    *float64     `json:"grad_factor"`
+		Saturated     *float64     `json:"saturated"`
+		Dead          *float64     `json:"dead"`
+		Update        *float64     `json:"update_ratio"`
+		Jacobian      *Spectrum    `json:"jacobian,omitempty"`
+		Unit          *Percentiles `json:"unit,omitempty"`
 	}{l.Name, l.Kind, l.Activation, l.Init, number(l.Mean), number(l.Std), number(l.GradStd), number(l.ForwardFactor), number(l.GradFactor),
-		number(l.Saturated), number(l.Dead), number(l.Update), l.Jacobian})
+		number(l.Saturated), number(l.Dead), number(l.Update), l.Jacobian, l.Unit})
 }
 
 // number is v, or nil where it is not finite.
