@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
 	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/data/csv"
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/loss"
 	"github.com/nadir-ml/nadir/nn"
@@ -66,6 +68,10 @@ train. In a file the keys stand under transfer:, FROM as from:.`,
 			}
 			if from == "" {
 				return usage("transfer wants a model whose layers are reused: a file, or the directory of a run")
+			}
+			switch strings.ToLower(filepath.Ext(from)) {
+			case ".yaml", ".yml":
+				return usage("%s is a configuration, not a model; one with transfer: is run by: nadir train %s", from, shellWord(from))
 			}
 			keys = append([]string{"transfer.from=" + strconv.Quote(from)}, transferKeys(keys)...)
 			switch {
@@ -208,6 +214,9 @@ func (c *command) grafted(cfg *config.Config, d *dataset) (*built, error) {
 	for _, f := range r.old.Data.Inputs {
 		r.inputs.Fields = append(r.inputs.Fields, inputField{f.Name, f.DType.String(), f.Shape})
 	}
+	if err := r.sameColumns(d); err != nil {
+		return nil, err
+	}
 	if err := d.fitTo(c, cfg, r.inputs); err != nil {
 		return nil, err
 	}
@@ -259,6 +268,40 @@ func (c *command) grafted(cfg *config.Config, d *dataset) (*built, error) {
 		return nil, err
 	}
 	return b, r.resolve(cfg, m)
+}
+
+// sameColumns refuses a table whose inputs mean something else than those of the
+// table that the old model was trained on: other columns, or texts that stand for
+// other numbers.
+func (r *grafting) sameColumns(d *dataset) error {
+	text := r.old.Extra["table"]
+	if text == "" || d.table == nil {
+		return nil
+	}
+	var old csv.Table
+	if err := json.Unmarshal([]byte(text), &old); err != nil {
+		return &format.Corrupt{Err: err}
+	}
+	inputs := func(t *csv.Table) (out []csv.Column) {
+		for _, c := range t.Columns {
+			if c.Kind == csv.Number || c.Kind == csv.Category {
+				out = append(out, c)
+			}
+		}
+		return out
+	}
+	was, is := inputs(&old), inputs(d.table.Table())
+	for i := range max(len(was), len(is)) {
+		switch {
+		case i >= len(was):
+			return &data.Error{Path: d.name, Msg: fmt.Sprintf("the model to be reused knows no column %q; leave it out with data.ignore=%s", is[i].Name, is[i].Name)}
+		case i >= len(is):
+			return &data.Error{Path: d.name, Msg: fmt.Sprintf("the model to be reused takes a column %q, which is not here", was[i].Name)}
+		case was[i].Name != is[i].Name || was[i].Kind != is[i].Kind || !slices.Equal(was[i].Categories, is[i].Categories):
+			return &data.Error{Path: d.name, Msg: fmt.Sprintf("column %q is not what the model to be reused takes in its place: column %q with other texts, or in another order", is[i].Name, was[i].Name)}
+		}
+	}
+	return nil
 }
 
 // ownModel is the model that the user wrote, nil where it is to be made of the
