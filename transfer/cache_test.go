@@ -183,6 +183,28 @@ func TestCachedIsUncached(t *testing.T) {
 	}
 }
 
+// TestLearnAfter takes a step by hand after a run with a cache: on rows as they
+// are.
+func TestLearnAfter(t *testing.T) {
+	t.Parallel()
+	src := pictures(t, 20)
+	tr := trainer(t, deep(), train.Config{Data: src.Schema()}, lower)
+	if err := train.Fit(tr.Steps(t.Context(), train.Run{Train: src, Val: src, Epochs: 1, Cache: &Cache{}})); err != nil {
+		t.Fatal(err)
+	}
+	for b, err := range data.Batches(src, 20, data.Order{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tr.Learn(t.Context(), b); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := tr.Evaluate(t.Context(), src); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRestored goes on from a checkpoint that was taken with a cache, without
 // one, and the other way round.
 func TestRestored(t *testing.T) {
