@@ -220,10 +220,16 @@ func (c *compiler[T]) schedule() {
 					}
 				}
 			}
-			for _, y := range chain {
-				if todo(y) {
-					c.add(y, groups)
-				}
+			chain = slices.DeleteFunc(chain, func(y graph.Node) bool { return !todo(y) })
+			switch {
+			case len(chain) == 0:
+			case c.folds(x):
+				c.fold(x)
+			case c.isElementwise(x):
+				c.join(chain, groups)
+			default:
+				c.at[x.ID()] = len(c.instrs)
+				c.instrs = append(c.instrs, &instr[T]{op: x.Op().Name, path: x.Path(), node: x})
 			}
 		}
 		for x := range c.g.Nodes() {
@@ -260,43 +266,55 @@ func (c *compiler[T]) chain(x graph.Node, todo func(graph.Node) bool) []graph.No
 	return chain
 }
 
-// add makes a node part of an instruction, or one of its own.
-func (c *compiler[T]) add(x graph.Node, groups map[string][]int) {
+// fold makes a sum part of the group that computes its operand.
+func (c *compiler[T]) fold(x graph.Node) {
 	id := x.ID()
+	c.at[id] = c.at[x.In(0).ID()]
+	c.folded[id] = true
+	g := c.instrs[c.at[id]].group
+	g.nodes = append(g.nodes, x)
+}
+
+// join makes a chain part of a group that computes or reads what it reads, where
+// all its operands are there by the time that group runs, or else a group of its
+// own.
+func (c *compiler[T]) join(chain []graph.Node, groups map[string][]int) {
+	x := chain[len(chain)-1]
 	last := c.updates - 1
-	for _, in := range x.Ins() {
-		root := c.root[in.ID()]
-		at := c.at[root]
-		if c.folded[root] { // a sum is there when its group has run
-			at++
+	roots := map[int]bool{}
+	for _, y := range chain {
+		for _, in := range y.Ins() {
+			root := c.root[in.ID()]
+			roots[root] = true
+			at := c.at[root]
+			if c.folded[root] { // a sum is there when its group has run
+				at++
+			}
+			last = max(last, at)
 		}
-		last = max(last, at)
-	}
-	if c.folds(x) {
-		c.at[id] = c.at[x.In(0).ID()]
-		c.folded[id] = true
-		g := c.instrs[c.at[id]].group
-		g.nodes = append(g.nodes, x)
-		return
-	}
-	if !c.isElementwise(x) {
-		c.at[id] = len(c.instrs)
-		c.instrs = append(c.instrs, &instr[T]{op: x.Op().Name, path: x.Path(), node: x})
-		return
 	}
 	key := x.Shape().String()
 	list := groups[key]
-	// A group may take the node in if all the node's inputs are there by the time
-	// the group runs.
-	if k := sort.SearchInts(list, last); c.fuse && k < len(list) && list[k] >= c.updates {
-		g := c.instrs[list[k]]
-		g.group.nodes = append(g.group.nodes, x)
-		c.at[id] = list[k]
-		return
+	into := -1
+	for k := len(list) - 1; k >= 0 && into < 0 && c.fuse && list[k] >= max(last, c.updates); k-- {
+		for _, y := range c.instrs[list[k]].group.nodes {
+			for _, in := range append(y.Ins(), y) {
+				if roots[c.root[in.ID()]] {
+					into = list[k]
+				}
+			}
+		}
 	}
-	c.at[id] = len(c.instrs)
-	groups[key] = append(list, len(c.instrs))
-	c.instrs = append(c.instrs, &instr[T]{op: "tile", path: x.Path(), group: &group[T]{x.Shape(), []graph.Node{x}}})
+	if into < 0 {
+		into = len(c.instrs)
+		groups[key] = append(list, into)
+		c.instrs = append(c.instrs, &instr[T]{op: "tile", path: chain[0].Path(), group: &group[T]{shape: x.Shape()}})
+	}
+	g := c.instrs[into].group
+	g.nodes = append(g.nodes, chain...)
+	for _, y := range chain {
+		c.at[y.ID()] = into
+	}
 }
 
 // folds reports whether a sum can be taken while its operand is computed: where

@@ -2912,9 +2912,10 @@ rest:
 	SUBQ       SI, BX
 	ADDQ       $0x08, BX
 	JZ         done
-	NEGQ       BX
-	LEAQ       lanes<>+0(SB), DI
-	VMOVUPS    32(DI)(BX*4), Y0
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VADDPS     Y2, Y1, Y1
@@ -2947,9 +2948,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y1
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VADDPS     Y0, Y2, Y0
 	VMASKMOVPS Y0, Y1, (AX)(BX*4)
@@ -2982,9 +2984,10 @@ rest:
 	SUBQ       SI, BX
 	ADDQ       $0x08, BX
 	JZ         done
-	NEGQ       BX
-	LEAQ       lanes<>+0(SB), DI
-	VMOVUPS    32(DI)(BX*4), Y0
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VSUBPS     Y2, Y1, Y1
@@ -3017,9 +3020,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y1
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VSUBPS     Y0, Y2, Y0
 	VMASKMOVPS Y0, Y1, (AX)(BX*4)
@@ -3051,9 +3055,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y1
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VSUBPS     Y2, Y0, Y0
 	VMASKMOVPS Y0, Y1, (AX)(BX*4)
@@ -3086,9 +3091,10 @@ rest:
 	SUBQ       SI, BX
 	ADDQ       $0x08, BX
 	JZ         done
-	NEGQ       BX
-	LEAQ       lanes<>+0(SB), DI
-	VMOVUPS    32(DI)(BX*4), Y0
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VMULPS     Y2, Y1, Y1
@@ -3121,9 +3127,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y1
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VMULPS     Y0, Y2, Y0
 	VMASKMOVPS Y0, Y1, (AX)(BX*4)
@@ -3156,9 +3163,10 @@ rest:
 	SUBQ       SI, BX
 	ADDQ       $0x08, BX
 	JZ         done
-	NEGQ       BX
-	LEAQ       lanes<>+0(SB), DI
-	VMOVUPS    32(DI)(BX*4), Y0
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VDIVPS     Y2, Y1, Y1
@@ -3191,9 +3199,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y1
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VDIVPS     Y0, Y2, Y0
 	VMASKMOVPS Y0, Y1, (AX)(BX*4)
@@ -3225,9 +3234,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y1
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VDIVPS     Y2, Y0, Y0
 	VMASKMOVPS Y0, Y1, (AX)(BX*4)
@@ -3253,8 +3263,8 @@ next:
 	VMAXPS  Y1, Y0, Y2
 	VMAXPS  Y0, Y1, Y3
 	VANDPS  Y3, Y2, Y2
-	VCMPPS  $0x03, Y1, Y0, Y3
-	VORPS   Y3, Y2, Y2
+	VCMPPS  $0x03, Y1, Y0, Y0
+	VORPS   Y0, Y2, Y2
 	VMOVUPS Y2, (AX)(SI*4)
 	ADDQ    $0x08, SI
 	CMPQ    SI, BX
@@ -3264,16 +3274,17 @@ rest:
 	SUBQ       SI, BX
 	ADDQ       $0x08, BX
 	JZ         done
-	NEGQ       BX
-	LEAQ       lanes<>+0(SB), DI
-	VMOVUPS    32(DI)(BX*4), Y0
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VMAXPS     Y2, Y1, Y3
 	VMAXPS     Y1, Y2, Y4
 	VANDPS     Y4, Y3, Y3
-	VCMPPS     $0x03, Y2, Y1, Y4
-	VORPS      Y4, Y3, Y3
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y1, Y3, Y3
 	VMASKMOVPS Y3, Y0, (AX)(SI*4)
 
 done:
@@ -3296,8 +3307,8 @@ next:
 	VMAXPS  Y0, Y1, Y2
 	VMAXPS  Y1, Y0, Y3
 	VANDPS  Y3, Y2, Y2
-	VCMPPS  $0x03, Y0, Y1, Y3
-	VORPS   Y3, Y2, Y2
+	VCMPPS  $0x03, Y0, Y1, Y1
+	VORPS   Y1, Y2, Y2
 	VMOVUPS Y2, (AX)(BX*4)
 	ADDQ    $0x08, BX
 	CMPQ    BX, DX
@@ -3307,15 +3318,16 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y1
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VMAXPS     Y0, Y2, Y3
 	VMAXPS     Y2, Y0, Y4
 	VANDPS     Y4, Y3, Y3
-	VCMPPS     $0x03, Y0, Y2, Y4
-	VORPS      Y4, Y3, Y3
+	VCMPPS     $0x03, Y0, Y2, Y0
+	VORPS      Y0, Y3, Y3
 	VMASKMOVPS Y3, Y1, (AX)(BX*4)
 
 done:
@@ -3339,8 +3351,8 @@ next:
 	VMINPS  Y1, Y0, Y2
 	VMINPS  Y0, Y1, Y3
 	VORPS   Y3, Y2, Y2
-	VCMPPS  $0x03, Y1, Y0, Y3
-	VORPS   Y3, Y2, Y2
+	VCMPPS  $0x03, Y1, Y0, Y0
+	VORPS   Y0, Y2, Y2
 	VMOVUPS Y2, (AX)(SI*4)
 	ADDQ    $0x08, SI
 	CMPQ    SI, BX
@@ -3350,16 +3362,17 @@ rest:
 	SUBQ       SI, BX
 	ADDQ       $0x08, BX
 	JZ         done
-	NEGQ       BX
-	LEAQ       lanes<>+0(SB), DI
-	VMOVUPS    32(DI)(BX*4), Y0
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VMINPS     Y2, Y1, Y3
 	VMINPS     Y1, Y2, Y4
 	VORPS      Y4, Y3, Y3
-	VCMPPS     $0x03, Y2, Y1, Y4
-	VORPS      Y4, Y3, Y3
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y1, Y3, Y3
 	VMASKMOVPS Y3, Y0, (AX)(SI*4)
 
 done:
@@ -3382,8 +3395,8 @@ next:
 	VMINPS  Y0, Y1, Y2
 	VMINPS  Y1, Y0, Y3
 	VORPS   Y3, Y2, Y2
-	VCMPPS  $0x03, Y0, Y1, Y3
-	VORPS   Y3, Y2, Y2
+	VCMPPS  $0x03, Y0, Y1, Y1
+	VORPS   Y1, Y2, Y2
 	VMOVUPS Y2, (AX)(BX*4)
 	ADDQ    $0x08, BX
 	CMPQ    BX, DX
@@ -3393,15 +3406,16 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y1
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VMINPS     Y0, Y2, Y3
 	VMINPS     Y2, Y0, Y4
 	VORPS      Y4, Y3, Y3
-	VCMPPS     $0x03, Y0, Y2, Y4
-	VORPS      Y4, Y3, Y3
+	VCMPPS     $0x03, Y0, Y2, Y0
+	VORPS      Y0, Y3, Y3
 	VMASKMOVPS Y3, Y1, (AX)(BX*4)
 
 done:
@@ -3433,9 +3447,10 @@ rest:
 	SUBQ       SI, BX
 	ADDQ       $0x08, BX
 	JZ         done
-	NEGQ       BX
-	LEAQ       lanes<>+0(SB), DI
-	VMOVUPS    32(DI)(BX*4), Y0
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VCMPPS     $0x1e, Y2, Y1, Y1
@@ -3480,9 +3495,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y1
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VCMPPS     $0x1e, Y0, Y2, Y0
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
@@ -3517,9 +3533,10 @@ rest:
 	SUBQ       SI, BX
 	ADDQ       $0x08, BX
 	JZ         done
-	NEGQ       BX
-	LEAQ       lanes<>+0(SB), DI
-	VMOVUPS    32(DI)(BX*4), Y0
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VCMPPS     $0x1d, Y2, Y1, Y1
@@ -3554,9 +3571,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y1
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VCMPPS     $0x1d, Y0, Y2, Y0
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
@@ -3591,9 +3609,10 @@ rest:
 	SUBQ       SI, BX
 	ADDQ       $0x08, BX
 	JZ         done
-	NEGQ       BX
-	LEAQ       lanes<>+0(SB), DI
-	VMOVUPS    32(DI)(BX*4), Y0
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VCMPPS     $0x11, Y2, Y1, Y1
@@ -3628,9 +3647,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y1
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VCMPPS     $0x11, Y0, Y2, Y0
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
@@ -3665,9 +3685,10 @@ rest:
 	SUBQ       SI, BX
 	ADDQ       $0x08, BX
 	JZ         done
-	NEGQ       BX
-	LEAQ       lanes<>+0(SB), DI
-	VMOVUPS    32(DI)(BX*4), Y0
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VCMPPS     $0x12, Y2, Y1, Y1
@@ -3702,9 +3723,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y1
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VCMPPS     $0x12, Y0, Y2, Y0
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
@@ -3739,9 +3761,10 @@ rest:
 	SUBQ       SI, BX
 	ADDQ       $0x08, BX
 	JZ         done
-	NEGQ       BX
-	LEAQ       lanes<>+0(SB), DI
-	VMOVUPS    32(DI)(BX*4), Y0
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VCMPPS     $0x00, Y2, Y1, Y1
@@ -3776,9 +3799,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y1
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VCMPPS     $0x00, Y0, Y2, Y0
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
@@ -3813,9 +3837,10 @@ rest:
 	SUBQ       SI, BX
 	ADDQ       $0x08, BX
 	JZ         done
-	NEGQ       BX
-	LEAQ       lanes<>+0(SB), DI
-	VMOVUPS    32(DI)(BX*4), Y0
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y0
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VCMPPS     $0x04, Y2, Y1, Y1
@@ -3850,9 +3875,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y1
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VCMPPS     $0x04, Y0, Y2, Y0
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
@@ -3888,9 +3914,10 @@ rest:
 	SUBQ       SI, BX
 	ADDQ       $0x08, BX
 	JZ         done
-	NEGQ       BX
-	LEAQ       lanes<>+0(SB), DI
-	VMOVUPS    32(DI)(BX*4), Y1
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y1
 	VMASKMOVPS (CX)(SI*4), Y1, Y2
 	VMASKMOVPS (DX)(SI*4), Y1, Y3
 	VMULPS     Y0, Y3, Y0
@@ -3929,9 +3956,10 @@ rest:
 	SUBQ       DI, SI
 	ADDQ       $0x08, SI
 	JZ         done
-	NEGQ       SI
-	LEAQ       lanes<>+0(SB), R8
-	VMOVUPS    32(R8)(SI*4), Y0
+	MOVQ       SI, R8
+	NEGQ       R8
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(R8*4), Y0
 	VMASKMOVPS (CX)(DI*4), Y0, Y1
 	VMASKMOVPS (DX)(DI*4), Y0, Y2
 	VMASKMOVPS (BX)(DI*4), Y0, Y3
@@ -3966,9 +3994,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y0
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*4), Y0, Y1
 	VXORPS     all80000000<>+0(SB), Y1, Y1
 	VMASKMOVPS Y1, Y0, (AX)(BX*4)
@@ -4009,9 +4038,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y0
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*4), Y0, Y1
 	VANDPS     all7fffffff<>+0(SB), Y1, Y1
 	VMASKMOVPS Y1, Y0, (AX)(BX*4)
@@ -4052,9 +4082,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y0
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*4), Y0, Y1
 	VMULPS     Y1, Y1, Y1
 	VMASKMOVPS Y1, Y0, (AX)(BX*4)
@@ -4085,9 +4116,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y0
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*4), Y0, Y1
 	VSQRTPS    Y1, Y1
 	VMASKMOVPS Y1, Y0, (AX)(BX*4)
@@ -4120,9 +4152,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y0
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*4), Y0, Y1
 	VSQRTPS    Y1, Y1
 	VMOVUPS    all3f800000<>+0(SB), Y2
@@ -4156,9 +4189,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y0
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*4), Y0, Y1
 	VMOVUPS    all3f800000<>+0(SB), Y2
 	VDIVPS     Y1, Y2, Y1
@@ -4190,9 +4224,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y0
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*4), Y0, Y1
 	VROUNDPS   $0x09, Y1, Y1
 	VMASKMOVPS Y1, Y0, (AX)(BX*4)
@@ -4214,9 +4249,9 @@ TEXT ·relu8(SB), NOSPLIT, $0-24
 next:
 	VMOVUPS (CX)(BX*4), Y0
 	VXORPS  Y1, Y1, Y1
-	VMAXPS  Y0, Y1, Y1
-	VADDPS  all00000000<>+0(SB), Y1, Y1
-	VMOVUPS Y1, (AX)(BX*4)
+	VMAXPS  Y0, Y1, Y0
+	VADDPS  all00000000<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (AX)(BX*4)
 	ADDQ    $0x08, BX
 	CMPQ    BX, DX
 	JLE     next
@@ -4225,14 +4260,15 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y0
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*4), Y0, Y1
 	VXORPS     Y2, Y2, Y2
-	VMAXPS     Y1, Y2, Y2
-	VADDPS     all00000000<>+0(SB), Y2, Y2
-	VMASKMOVPS Y2, Y0, (AX)(BX*4)
+	VMAXPS     Y1, Y2, Y1
+	VADDPS     all00000000<>+0(SB), Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*4)
 
 done:
 	VZEROUPPER
@@ -4296,9 +4332,10 @@ rest:
 	SUBQ         BX, DX
 	ADDQ         $0x08, DX
 	JZ           done
-	NEGQ         DX
-	LEAQ         lanes<>+0(SB), SI
-	VMOVUPS      32(SI)(DX*4), Y0
+	MOVQ         DX, SI
+	NEGQ         SI
+	LEAQ         lanes<>+0(SB), DX
+	VMOVUPS      32(DX)(SI*4), Y0
 	VMASKMOVPS   (CX)(BX*4), Y0, Y1
 	VMOVUPS      all42b20000<>+0(SB), Y2
 	VMINPS       Y1, Y2, Y1
@@ -4503,9 +4540,10 @@ rest:
 	SUBQ         BX, DX
 	ADDQ         $0x08, DX
 	JZ           done
-	NEGQ         DX
-	LEAQ         lanes<>+0(SB), SI
-	VMOVUPS      32(SI)(DX*4), Y1
+	MOVQ         DX, SI
+	NEGQ         SI
+	LEAQ         lanes<>+0(SB), DX
+	VMOVUPS      32(DX)(SI*4), Y1
 	VMASKMOVPS   (CX)(BX*4), Y1, Y2
 	VSUBPS       Y0, Y2, Y0
 	VMOVUPS      all42b20000<>+0(SB), Y2
@@ -4587,9 +4625,10 @@ rest:
 	SUBQ         BX, DX
 	ADDQ         $0x08, DX
 	JZ           done
-	NEGQ         DX
-	LEAQ         lanes<>+0(SB), SI
-	VMOVUPS      32(SI)(DX*4), Y0
+	MOVQ         DX, SI
+	NEGQ         SI
+	LEAQ         lanes<>+0(SB), DX
+	VMOVUPS      32(DX)(SI*4), Y0
 	VMASKMOVPS   (CX)(BX*4), Y0, Y1
 	VMOVUPS      all42b20000<>+0(SB), Y2
 	VMINPS       Y1, Y2, Y4
@@ -4701,13 +4740,13 @@ next:
 	VFMADD231PS allb95e8083<>+0(SB), Y2, Y1
 	VADDPS      Y3, Y1, Y1
 	VFMADD231PS all3f318000<>+0(SB), Y2, Y1
-	VCMPPS      $0x00, Y4, Y0, Y5
-	VMOVUPS     allff800000<>+0(SB), Y2
-	VBLENDVPS   Y5, Y2, Y1, Y1
-	VCMPPS      $0x19, Y4, Y0, Y5
-	VORPS       Y5, Y1, Y1
-	VCMPPS      $0x00, all7f800000<>+0(SB), Y0, Y5
-	VBLENDVPS   Y5, Y0, Y1, Y1
+	VCMPPS      $0x00, Y4, Y0, Y2
+	VMOVUPS     allff800000<>+0(SB), Y3
+	VBLENDVPS   Y2, Y3, Y1, Y1
+	VCMPPS      $0x19, Y4, Y0, Y2
+	VORPS       Y2, Y1, Y1
+	VCMPPS      $0x00, all7f800000<>+0(SB), Y0, Y2
+	VBLENDVPS   Y2, Y0, Y1, Y1
 	VMOVUPS     Y1, (AX)(BX*4)
 	ADDQ        $0x08, BX
 	CMPQ        BX, DX
@@ -4717,9 +4756,10 @@ rest:
 	SUBQ        BX, DX
 	ADDQ        $0x08, DX
 	JZ          done
-	NEGQ        DX
-	LEAQ        lanes<>+0(SB), SI
-	VMOVUPS     32(SI)(DX*4), Y0
+	MOVQ        DX, SI
+	NEGQ        SI
+	LEAQ        lanes<>+0(SB), DX
+	VMOVUPS     32(DX)(SI*4), Y0
 	VMASKMOVPS  (CX)(BX*4), Y0, Y1
 	VCMPPS      $0x11, all00800000<>+0(SB), Y1, Y2
 	VMULPS      all4b000000<>+0(SB), Y1, Y5
@@ -4748,13 +4788,13 @@ rest:
 	VFMADD231PS allb95e8083<>+0(SB), Y3, Y2
 	VADDPS      Y4, Y2, Y2
 	VFMADD231PS all3f318000<>+0(SB), Y3, Y2
-	VCMPPS      $0x00, Y5, Y1, Y6
-	VMOVUPS     allff800000<>+0(SB), Y3
-	VBLENDVPS   Y6, Y3, Y2, Y2
-	VCMPPS      $0x19, Y5, Y1, Y6
-	VORPS       Y6, Y2, Y2
-	VCMPPS      $0x00, all7f800000<>+0(SB), Y1, Y6
-	VBLENDVPS   Y6, Y1, Y2, Y2
+	VCMPPS      $0x00, Y5, Y1, Y3
+	VMOVUPS     allff800000<>+0(SB), Y4
+	VBLENDVPS   Y3, Y4, Y2, Y2
+	VCMPPS      $0x19, Y5, Y1, Y3
+	VORPS       Y3, Y2, Y2
+	VCMPPS      $0x00, all7f800000<>+0(SB), Y1, Y3
+	VBLENDVPS   Y3, Y1, Y2, Y2
 	VMASKMOVPS  Y2, Y0, (AX)(BX*4)
 
 done:
@@ -4970,9 +5010,10 @@ rest:
 	SUBQ         BX, DX
 	ADDQ         $0x08, DX
 	JZ           done
-	NEGQ         DX
-	LEAQ         lanes<>+0(SB), SI
-	VMOVUPS      32(SI)(DX*4), Y0
+	MOVQ         DX, SI
+	NEGQ         SI
+	LEAQ         lanes<>+0(SB), DX
+	VMOVUPS      32(DX)(SI*4), Y0
 	VMASKMOVPS   (CX)(BX*4), Y0, Y1
 	VANDPS       all7fffffff<>+0(SB), Y1, Y2
 	VADDPS       Y2, Y2, Y3
@@ -5153,10 +5194,10 @@ next:
 	VCMPPS      $0x00, Y2, Y0, Y3
 	VMOVUPS     allff800000<>+0(SB), Y4
 	VBLENDVPS   Y3, Y4, Y1, Y1
-	VCMPPS      $0x19, Y2, Y0, Y3
-	VORPS       Y3, Y1, Y1
-	VCMPPS      $0x00, all7f800000<>+0(SB), Y0, Y3
-	VBLENDVPS   Y3, Y0, Y1, Y1
+	VCMPPS      $0x19, Y2, Y0, Y2
+	VORPS       Y2, Y1, Y1
+	VCMPPS      $0x00, all7f800000<>+0(SB), Y0, Y2
+	VBLENDVPS   Y2, Y0, Y1, Y1
 	VANDPS      all80000000<>+0(SB), Y0, Y2
 	VORPS       Y2, Y1, Y1
 	VMOVUPS     Y1, (AX)(BX*4)
@@ -5168,9 +5209,10 @@ rest:
 	SUBQ        BX, DX
 	ADDQ        $0x08, DX
 	JZ          done
-	NEGQ        DX
-	LEAQ        lanes<>+0(SB), SI
-	VMOVUPS     32(SI)(DX*4), Y0
+	MOVQ        DX, SI
+	NEGQ        SI
+	LEAQ        lanes<>+0(SB), DX
+	VMOVUPS     32(DX)(SI*4), Y0
 	VMASKMOVPS  (CX)(BX*4), Y0, Y1
 	VADDPS      all3f800000<>+0(SB), Y1, Y3
 	VSUBPS      all3f800000<>+0(SB), Y3, Y4
@@ -5205,10 +5247,10 @@ rest:
 	VCMPPS      $0x00, Y3, Y1, Y4
 	VMOVUPS     allff800000<>+0(SB), Y5
 	VBLENDVPS   Y4, Y5, Y2, Y2
-	VCMPPS      $0x19, Y3, Y1, Y4
-	VORPS       Y4, Y2, Y2
-	VCMPPS      $0x00, all7f800000<>+0(SB), Y1, Y4
-	VBLENDVPS   Y4, Y1, Y2, Y2
+	VCMPPS      $0x19, Y3, Y1, Y3
+	VORPS       Y3, Y2, Y2
+	VCMPPS      $0x00, all7f800000<>+0(SB), Y1, Y3
+	VBLENDVPS   Y3, Y1, Y2, Y2
 	VANDPS      all80000000<>+0(SB), Y1, Y3
 	VORPS       Y3, Y2, Y2
 	VMASKMOVPS  Y2, Y0, (AX)(BX*4)
@@ -5290,8 +5332,8 @@ next:
 	VMOVUPS      all3f317218<>+0(SB), Y4
 	VFMADD231PS  all3f000000<>+0(SB), Y0, Y4
 	VFMADD213PS  Y4, Y2, Y3
-	VCMPPS       $0x11, all3f100000<>+0(SB), Y2, Y2
-	VBLENDVPS    Y2, Y3, Y1, Y1
+	VCMPPS       $0x11, all3f100000<>+0(SB), Y2, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y1
 	VMOVUPS      Y1, (AX)(BX*4)
 	ADDQ         $0x08, BX
 	CMPQ         BX, DX
@@ -5301,9 +5343,10 @@ rest:
 	SUBQ         BX, DX
 	ADDQ         $0x08, DX
 	JZ           done
-	NEGQ         DX
-	LEAQ         lanes<>+0(SB), SI
-	VMOVUPS      32(SI)(DX*4), Y0
+	MOVQ         DX, SI
+	NEGQ         SI
+	LEAQ         lanes<>+0(SB), DX
+	VMOVUPS      32(DX)(SI*4), Y0
 	VMASKMOVPS   (CX)(BX*4), Y0, Y1
 	VORPS        all80000000<>+0(SB), Y1, Y3
 	VMOVUPS      all42b20000<>+0(SB), Y2
@@ -5356,8 +5399,8 @@ rest:
 	VMOVUPS      all3f317218<>+0(SB), Y5
 	VFMADD231PS  all3f000000<>+0(SB), Y1, Y5
 	VFMADD213PS  Y5, Y3, Y4
-	VCMPPS       $0x11, all3f100000<>+0(SB), Y3, Y3
-	VBLENDVPS    Y3, Y4, Y2, Y2
+	VCMPPS       $0x11, all3f100000<>+0(SB), Y3, Y1
+	VBLENDVPS    Y1, Y4, Y2, Y2
 	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
 
 done:
@@ -5558,8 +5601,8 @@ next:
 	VFMADD213PS Y0, Y0, Y4
 	VANDPS      all80000000<>+0(SB), Y0, Y2
 	VORPS       Y2, Y3, Y3
-	VCMPPS      $0x11, all3f800000<>+0(SB), Y1, Y1
-	VBLENDVPS   Y1, Y4, Y3, Y0
+	VCMPPS      $0x11, all3f800000<>+0(SB), Y1, Y0
+	VBLENDVPS   Y0, Y4, Y3, Y0
 	VMOVUPS     Y0, (AX)(BX*4)
 	ADDQ        $0x08, BX
 	CMPQ        BX, DX
@@ -5569,9 +5612,10 @@ rest:
 	SUBQ        BX, DX
 	ADDQ        $0x08, DX
 	JZ          done
-	NEGQ        DX
-	LEAQ        lanes<>+0(SB), SI
-	VMOVUPS     32(SI)(DX*4), Y0
+	MOVQ        DX, SI
+	NEGQ        SI
+	LEAQ        lanes<>+0(SB), DX
+	VMOVUPS     32(DX)(SI*4), Y0
 	VMASKMOVPS  (CX)(BX*4), Y0, Y1
 	VANDPS      all7fffffff<>+0(SB), Y1, Y2
 	VMOVUPS     all40800000<>+0(SB), Y3
@@ -5605,8 +5649,8 @@ rest:
 	VFMADD213PS Y1, Y1, Y5
 	VANDPS      all80000000<>+0(SB), Y1, Y3
 	VORPS       Y3, Y4, Y4
-	VCMPPS      $0x11, all3f800000<>+0(SB), Y2, Y2
-	VBLENDVPS   Y2, Y5, Y4, Y1
+	VCMPPS      $0x11, all3f800000<>+0(SB), Y2, Y1
+	VBLENDVPS   Y1, Y5, Y4, Y1
 	VMASKMOVPS  Y1, Y0, (AX)(BX*4)
 
 done:
@@ -5899,9 +5943,10 @@ rest:
 	SUBQ       BX, DX
 	ADDQ       $0x08, DX
 	JZ         done
-	NEGQ       DX
-	LEAQ       lanes<>+0(SB), SI
-	VMOVUPS    32(SI)(DX*4), Y0
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*4), Y0, Y1
 	VXORPS     Y2, Y2, Y2
 	VCMPPS     $0x18, Y2, Y1, Y3
@@ -5970,9 +6015,10 @@ rest:
 	SUBQ         BX, DX
 	ADDQ         $0x08, DX
 	JZ           done
-	NEGQ         DX
-	LEAQ         lanes<>+0(SB), SI
-	VMOVUPS      32(SI)(DX*4), Y0
+	MOVQ         DX, SI
+	NEGQ         SI
+	LEAQ         lanes<>+0(SB), DX
+	VMOVUPS      32(DX)(SI*4), Y0
 	VMASKMOVPS   (CX)(BX*4), Y0, Y1
 	VORPS        all80000000<>+0(SB), Y1, Y3
 	VMOVUPS      all42b20000<>+0(SB), Y2
@@ -6074,8 +6120,8 @@ next:
 	VMAXPS  Y1, Y0, Y2
 	VMAXPS  Y0, Y1, Y3
 	VANDPS  Y3, Y2, Y2
-	VCMPPS  $0x03, Y1, Y0, Y3
-	VORPS   Y3, Y2, Y2
+	VCMPPS  $0x03, Y1, Y0, Y0
+	VORPS   Y0, Y2, Y2
 	VMOVAPS Y2, Y0
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
@@ -6093,8 +6139,8 @@ rest:
 	VMAXPS     Y1, Y0, Y2
 	VMAXPS     Y0, Y1, Y3
 	VANDPS     Y3, Y2, Y2
-	VCMPPS     $0x03, Y1, Y0, Y3
-	VORPS      Y3, Y2, Y2
+	VCMPPS     $0x03, Y1, Y0, Y0
+	VORPS      Y0, Y2, Y2
 	VMOVAPS    Y2, Y0
 
 fold:
@@ -6102,22 +6148,22 @@ fold:
 	VMAXPS     Y1, Y0, Y2
 	VMAXPS     Y0, Y1, Y3
 	VANDPS     Y3, Y2, Y2
-	VCMPPS     $0x03, Y1, Y0, Y3
-	VORPS      Y3, Y2, Y2
+	VCMPPS     $0x03, Y1, Y0, Y0
+	VORPS      Y0, Y2, Y2
 	VMOVAPS    Y2, Y0
 	VPERMILPS  $0x4e, Y0, Y1
 	VMAXPS     Y1, Y0, Y2
 	VMAXPS     Y0, Y1, Y3
 	VANDPS     Y3, Y2, Y2
-	VCMPPS     $0x03, Y1, Y0, Y3
-	VORPS      Y3, Y2, Y2
+	VCMPPS     $0x03, Y1, Y0, Y0
+	VORPS      Y0, Y2, Y2
 	VMOVAPS    Y2, Y0
 	VPERMILPS  $0xb1, Y0, Y1
 	VMAXPS     Y1, Y0, Y2
 	VMAXPS     Y0, Y1, Y3
 	VANDPS     Y3, Y2, Y2
-	VCMPPS     $0x03, Y1, Y0, Y3
-	VORPS      Y3, Y2, Y2
+	VCMPPS     $0x03, Y1, Y0, Y0
+	VORPS      Y0, Y2, Y2
 	VMOVAPS    Y2, Y0
 	VMOVSS     X0, ret+16(FP)
 	VZEROUPPER

@@ -9782,3 +9782,3838 @@ maskedstore:
 done:
 	VZEROUPPER
 	RET
+
+// func add16(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·add16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Z0
+	VMOVUPS (DX)(SI*4), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(SI*4)
+	ADDQ    $0x10, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ      SI, BX
+	ADDQ      $0x10, BX
+	JZ        done
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z0
+	VMOVUPS.Z (DX)(SI*4), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func addS16(dst *float32, a *float32, s float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addS16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Z1
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(BX*4)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func sub16(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sub16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Z0
+	VMOVUPS (DX)(SI*4), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(SI*4)
+	ADDQ    $0x10, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ      SI, BX
+	ADDQ      $0x10, BX
+	JZ        done
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z0
+	VMOVUPS.Z (DX)(SI*4), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func subS16(dst *float32, a *float32, s float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·subS16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Z1
+	VSUBPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(BX*4)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
+	VSUBPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func rsubS16(dst *float32, a *float32, s float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·rsubS16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Z1
+	VSUBPS  Z1, Z0, Z1
+	VMOVUPS Z1, (AX)(BX*4)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func mul16(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·mul16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Z0
+	VMOVUPS (DX)(SI*4), Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(SI*4)
+	ADDQ    $0x10, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ      SI, BX
+	ADDQ      $0x10, BX
+	JZ        done
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z0
+	VMOVUPS.Z (DX)(SI*4), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulS16(dst *float32, a *float32, s float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·mulS16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(BX*4)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func div16(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·div16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Z0
+	VMOVUPS (DX)(SI*4), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(SI*4)
+	ADDQ    $0x10, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ      SI, BX
+	ADDQ      $0x10, BX
+	JZ        done
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z0
+	VMOVUPS.Z (DX)(SI*4), K1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func divS16(dst *float32, a *float32, s float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·divS16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(BX*4)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
+	VDIVPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func rdivS16(dst *float32, a *float32, s float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·rdivS16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Z1
+	VDIVPS  Z1, Z0, Z1
+	VMOVUPS Z1, (AX)(BX*4)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func max16(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·max16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, BX
+	JL   rest
+
+next:
+	VMOVUPS    (CX)(SI*4), Z0
+	VMOVUPS    (DX)(SI*4), Z1
+	VMAXPS     Z1, Z0, Z2
+	VMAXPS     Z0, Z1, Z3
+	VANDPS     Z3, Z2, Z2
+	VCMPPS     $0x03, Z1, Z0, K1
+	VPTERNLOGD $0xff, Z2, Z2, K1, Z2
+	VMOVUPS    Z2, (AX)(SI*4)
+	ADDQ       $0x10, SI
+	CMPQ       SI, BX
+	JLE        next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x10, BX
+	JZ         done
+	MOVQ       $-1, DI
+	BZHIQ      BX, DI, DI
+	KMOVW      DI, K1
+	VMOVUPS.Z  (CX)(SI*4), K1, Z0
+	VMOVUPS.Z  (DX)(SI*4), K1, Z1
+	VMAXPS     Z1, Z0, Z2
+	VMAXPS     Z0, Z1, Z3
+	VANDPS     Z3, Z2, Z2
+	VCMPPS     $0x03, Z1, Z0, K2
+	VPTERNLOGD $0xff, Z2, Z2, K2, Z2
+	VMOVUPS    Z2, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func maxS16(dst *float32, a *float32, s float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·maxS16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           rest
+
+next:
+	VMOVUPS    (CX)(BX*4), Z1
+	VMAXPS     Z0, Z1, Z2
+	VMAXPS     Z1, Z0, Z3
+	VANDPS     Z3, Z2, Z2
+	VCMPPS     $0x03, Z0, Z1, K1
+	VPTERNLOGD $0xff, Z2, Z2, K1, Z2
+	VMOVUPS    Z2, (AX)(BX*4)
+	ADDQ       $0x10, BX
+	CMPQ       BX, DX
+	JLE        next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x10, DX
+	JZ         done
+	MOVQ       $-1, SI
+	BZHIQ      DX, SI, SI
+	KMOVW      SI, K1
+	VMOVUPS.Z  (CX)(BX*4), K1, Z1
+	VMAXPS     Z0, Z1, Z2
+	VMAXPS     Z1, Z0, Z3
+	VANDPS     Z3, Z2, Z2
+	VCMPPS     $0x03, Z0, Z1, K2
+	VPTERNLOGD $0xff, Z2, Z2, K2, Z2
+	VMOVUPS    Z2, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func min16(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·min16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, BX
+	JL   rest
+
+next:
+	VMOVUPS    (CX)(SI*4), Z0
+	VMOVUPS    (DX)(SI*4), Z1
+	VMINPS     Z1, Z0, Z2
+	VMINPS     Z0, Z1, Z3
+	VORPS      Z3, Z2, Z2
+	VCMPPS     $0x03, Z1, Z0, K1
+	VPTERNLOGD $0xff, Z2, Z2, K1, Z2
+	VMOVUPS    Z2, (AX)(SI*4)
+	ADDQ       $0x10, SI
+	CMPQ       SI, BX
+	JLE        next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x10, BX
+	JZ         done
+	MOVQ       $-1, DI
+	BZHIQ      BX, DI, DI
+	KMOVW      DI, K1
+	VMOVUPS.Z  (CX)(SI*4), K1, Z0
+	VMOVUPS.Z  (DX)(SI*4), K1, Z1
+	VMINPS     Z1, Z0, Z2
+	VMINPS     Z0, Z1, Z3
+	VORPS      Z3, Z2, Z2
+	VCMPPS     $0x03, Z1, Z0, K2
+	VPTERNLOGD $0xff, Z2, Z2, K2, Z2
+	VMOVUPS    Z2, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func minS16(dst *float32, a *float32, s float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·minS16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           rest
+
+next:
+	VMOVUPS    (CX)(BX*4), Z1
+	VMINPS     Z0, Z1, Z2
+	VMINPS     Z1, Z0, Z3
+	VORPS      Z3, Z2, Z2
+	VCMPPS     $0x03, Z0, Z1, K1
+	VPTERNLOGD $0xff, Z2, Z2, K1, Z2
+	VMOVUPS    Z2, (AX)(BX*4)
+	ADDQ       $0x10, BX
+	CMPQ       BX, DX
+	JLE        next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x10, DX
+	JZ         done
+	MOVQ       $-1, SI
+	BZHIQ      DX, SI, SI
+	KMOVW      SI, K1
+	VMOVUPS.Z  (CX)(BX*4), K1, Z1
+	VMINPS     Z0, Z1, Z2
+	VMINPS     Z1, Z0, Z3
+	VORPS      Z3, Z2, Z2
+	VCMPPS     $0x03, Z0, Z1, K2
+	VPTERNLOGD $0xff, Z2, Z2, K2, Z2
+	VMOVUPS    Z2, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func gt16(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·gt16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, BX
+	JL   rest
+
+next:
+	VMOVUPS   (CX)(SI*4), Z0
+	VMOVUPS   (DX)(SI*4), Z1
+	VCMPPS    $0x1e, Z1, Z0, K1
+	VMOVUPS.Z all3f800000<>+0(SB), K1, Z0
+	VMOVUPS   Z0, (AX)(SI*4)
+	ADDQ      $0x10, SI
+	CMPQ      SI, BX
+	JLE       next
+
+rest:
+	SUBQ      SI, BX
+	ADDQ      $0x10, BX
+	JZ        done
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z0
+	VMOVUPS.Z (DX)(SI*4), K1, Z1
+	VCMPPS    $0x1e, Z1, Z0, K2
+	VMOVUPS.Z all3f800000<>+0(SB), K2, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all3f800000<>+0(SB)/4, $0x3f800000
+DATA all3f800000<>+4(SB)/4, $0x3f800000
+DATA all3f800000<>+8(SB)/4, $0x3f800000
+DATA all3f800000<>+12(SB)/4, $0x3f800000
+DATA all3f800000<>+16(SB)/4, $0x3f800000
+DATA all3f800000<>+20(SB)/4, $0x3f800000
+DATA all3f800000<>+24(SB)/4, $0x3f800000
+DATA all3f800000<>+28(SB)/4, $0x3f800000
+DATA all3f800000<>+32(SB)/4, $0x3f800000
+DATA all3f800000<>+36(SB)/4, $0x3f800000
+DATA all3f800000<>+40(SB)/4, $0x3f800000
+DATA all3f800000<>+44(SB)/4, $0x3f800000
+DATA all3f800000<>+48(SB)/4, $0x3f800000
+DATA all3f800000<>+52(SB)/4, $0x3f800000
+DATA all3f800000<>+56(SB)/4, $0x3f800000
+DATA all3f800000<>+60(SB)/4, $0x3f800000
+GLOBL all3f800000<>(SB), RODATA|NOPTR, $64
+
+// func gtS16(dst *float32, a *float32, s float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·gtS16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           rest
+
+next:
+	VMOVUPS   (CX)(BX*4), Z1
+	VCMPPS    $0x1e, Z0, Z1, K1
+	VMOVUPS.Z all3f800000<>+0(SB), K1, Z1
+	VMOVUPS   Z1, (AX)(BX*4)
+	ADDQ      $0x10, BX
+	CMPQ      BX, DX
+	JLE       next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
+	VCMPPS    $0x1e, Z0, Z1, K2
+	VMOVUPS.Z all3f800000<>+0(SB), K2, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func ge16(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ge16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, BX
+	JL   rest
+
+next:
+	VMOVUPS   (CX)(SI*4), Z0
+	VMOVUPS   (DX)(SI*4), Z1
+	VCMPPS    $0x1d, Z1, Z0, K1
+	VMOVUPS.Z all3f800000<>+0(SB), K1, Z0
+	VMOVUPS   Z0, (AX)(SI*4)
+	ADDQ      $0x10, SI
+	CMPQ      SI, BX
+	JLE       next
+
+rest:
+	SUBQ      SI, BX
+	ADDQ      $0x10, BX
+	JZ        done
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z0
+	VMOVUPS.Z (DX)(SI*4), K1, Z1
+	VCMPPS    $0x1d, Z1, Z0, K2
+	VMOVUPS.Z all3f800000<>+0(SB), K2, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func geS16(dst *float32, a *float32, s float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·geS16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           rest
+
+next:
+	VMOVUPS   (CX)(BX*4), Z1
+	VCMPPS    $0x1d, Z0, Z1, K1
+	VMOVUPS.Z all3f800000<>+0(SB), K1, Z1
+	VMOVUPS   Z1, (AX)(BX*4)
+	ADDQ      $0x10, BX
+	CMPQ      BX, DX
+	JLE       next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
+	VCMPPS    $0x1d, Z0, Z1, K2
+	VMOVUPS.Z all3f800000<>+0(SB), K2, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func lt16(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·lt16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, BX
+	JL   rest
+
+next:
+	VMOVUPS   (CX)(SI*4), Z0
+	VMOVUPS   (DX)(SI*4), Z1
+	VCMPPS    $0x11, Z1, Z0, K1
+	VMOVUPS.Z all3f800000<>+0(SB), K1, Z0
+	VMOVUPS   Z0, (AX)(SI*4)
+	ADDQ      $0x10, SI
+	CMPQ      SI, BX
+	JLE       next
+
+rest:
+	SUBQ      SI, BX
+	ADDQ      $0x10, BX
+	JZ        done
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z0
+	VMOVUPS.Z (DX)(SI*4), K1, Z1
+	VCMPPS    $0x11, Z1, Z0, K2
+	VMOVUPS.Z all3f800000<>+0(SB), K2, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func ltS16(dst *float32, a *float32, s float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ltS16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           rest
+
+next:
+	VMOVUPS   (CX)(BX*4), Z1
+	VCMPPS    $0x11, Z0, Z1, K1
+	VMOVUPS.Z all3f800000<>+0(SB), K1, Z1
+	VMOVUPS   Z1, (AX)(BX*4)
+	ADDQ      $0x10, BX
+	CMPQ      BX, DX
+	JLE       next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
+	VCMPPS    $0x11, Z0, Z1, K2
+	VMOVUPS.Z all3f800000<>+0(SB), K2, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func le16(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·le16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, BX
+	JL   rest
+
+next:
+	VMOVUPS   (CX)(SI*4), Z0
+	VMOVUPS   (DX)(SI*4), Z1
+	VCMPPS    $0x12, Z1, Z0, K1
+	VMOVUPS.Z all3f800000<>+0(SB), K1, Z0
+	VMOVUPS   Z0, (AX)(SI*4)
+	ADDQ      $0x10, SI
+	CMPQ      SI, BX
+	JLE       next
+
+rest:
+	SUBQ      SI, BX
+	ADDQ      $0x10, BX
+	JZ        done
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z0
+	VMOVUPS.Z (DX)(SI*4), K1, Z1
+	VCMPPS    $0x12, Z1, Z0, K2
+	VMOVUPS.Z all3f800000<>+0(SB), K2, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func leS16(dst *float32, a *float32, s float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·leS16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           rest
+
+next:
+	VMOVUPS   (CX)(BX*4), Z1
+	VCMPPS    $0x12, Z0, Z1, K1
+	VMOVUPS.Z all3f800000<>+0(SB), K1, Z1
+	VMOVUPS   Z1, (AX)(BX*4)
+	ADDQ      $0x10, BX
+	CMPQ      BX, DX
+	JLE       next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
+	VCMPPS    $0x12, Z0, Z1, K2
+	VMOVUPS.Z all3f800000<>+0(SB), K2, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func eq16(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·eq16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, BX
+	JL   rest
+
+next:
+	VMOVUPS   (CX)(SI*4), Z0
+	VMOVUPS   (DX)(SI*4), Z1
+	VCMPPS    $0x00, Z1, Z0, K1
+	VMOVUPS.Z all3f800000<>+0(SB), K1, Z0
+	VMOVUPS   Z0, (AX)(SI*4)
+	ADDQ      $0x10, SI
+	CMPQ      SI, BX
+	JLE       next
+
+rest:
+	SUBQ      SI, BX
+	ADDQ      $0x10, BX
+	JZ        done
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z0
+	VMOVUPS.Z (DX)(SI*4), K1, Z1
+	VCMPPS    $0x00, Z1, Z0, K2
+	VMOVUPS.Z all3f800000<>+0(SB), K2, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func eqS16(dst *float32, a *float32, s float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·eqS16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           rest
+
+next:
+	VMOVUPS   (CX)(BX*4), Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VMOVUPS.Z all3f800000<>+0(SB), K1, Z1
+	VMOVUPS   Z1, (AX)(BX*4)
+	ADDQ      $0x10, BX
+	CMPQ      BX, DX
+	JLE       next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
+	VCMPPS    $0x00, Z0, Z1, K2
+	VMOVUPS.Z all3f800000<>+0(SB), K2, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func ne16(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ne16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, BX
+	JL   rest
+
+next:
+	VMOVUPS   (CX)(SI*4), Z0
+	VMOVUPS   (DX)(SI*4), Z1
+	VCMPPS    $0x04, Z1, Z0, K1
+	VMOVUPS.Z all3f800000<>+0(SB), K1, Z0
+	VMOVUPS   Z0, (AX)(SI*4)
+	ADDQ      $0x10, SI
+	CMPQ      SI, BX
+	JLE       next
+
+rest:
+	SUBQ      SI, BX
+	ADDQ      $0x10, BX
+	JZ        done
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z0
+	VMOVUPS.Z (DX)(SI*4), K1, Z1
+	VCMPPS    $0x04, Z1, Z0, K2
+	VMOVUPS.Z all3f800000<>+0(SB), K2, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func neS16(dst *float32, a *float32, s float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·neS16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           rest
+
+next:
+	VMOVUPS   (CX)(BX*4), Z1
+	VCMPPS    $0x04, Z0, Z1, K1
+	VMOVUPS.Z all3f800000<>+0(SB), K1, Z1
+	VMOVUPS   Z1, (AX)(BX*4)
+	ADDQ      $0x10, BX
+	CMPQ      BX, DX
+	JLE       next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
+	VCMPPS    $0x04, Z0, Z1, K2
+	VMOVUPS.Z all3f800000<>+0(SB), K2, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func axpy16(dst *float32, a *float32, b *float32, s float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·axpy16(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	VBROADCASTSS s+24(FP), Z0
+	MOVQ         n+32(FP), BX
+	XORQ         SI, SI
+	SUBQ         $0x10, BX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(SI*4), Z1
+	VMOVUPS (DX)(SI*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z2, Z1, Z2
+	VMOVUPS Z2, (AX)(SI*4)
+	ADDQ    $0x10, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ      SI, BX
+	ADDQ      $0x10, BX
+	JZ        done
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z1
+	VMOVUPS.Z (DX)(SI*4), K1, Z2
+	VMULPS    Z0, Z2, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func select16(dst *float32, a *float32, b *float32, c *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·select16(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ n+32(FP), SI
+	XORQ DI, DI
+	SUBQ $0x10, SI
+	JL   rest
+
+next:
+	VMOVUPS   (CX)(DI*4), Z0
+	VMOVUPS   (DX)(DI*4), Z1
+	VMOVUPS   (BX)(DI*4), Z2
+	VPXORD    Z4, Z4, Z4
+	VCMPPS    $0x00, Z4, Z0, K1
+	VBLENDMPS Z2, Z1, K1, Z3
+	VMOVUPS   Z3, (AX)(DI*4)
+	ADDQ      $0x10, DI
+	CMPQ      DI, SI
+	JLE       next
+
+rest:
+	SUBQ      DI, SI
+	ADDQ      $0x10, SI
+	JZ        done
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (CX)(DI*4), K1, Z0
+	VMOVUPS.Z (DX)(DI*4), K1, Z1
+	VMOVUPS.Z (BX)(DI*4), K1, Z2
+	VPXORD    Z6, Z6, Z6
+	VCMPPS    $0x00, Z6, Z0, K2
+	VBLENDMPS Z2, Z1, K2, Z5
+	VMOVUPS   Z5, K1, (AX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func neg16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·neg16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(BX*4), Z0
+	VXORPS  all80000000<>+0(SB), Z0, Z0
+	VMOVUPS Z0, (AX)(BX*4)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z0
+	VXORPS    all80000000<>+0(SB), Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all80000000<>+0(SB)/4, $0x80000000
+DATA all80000000<>+4(SB)/4, $0x80000000
+DATA all80000000<>+8(SB)/4, $0x80000000
+DATA all80000000<>+12(SB)/4, $0x80000000
+DATA all80000000<>+16(SB)/4, $0x80000000
+DATA all80000000<>+20(SB)/4, $0x80000000
+DATA all80000000<>+24(SB)/4, $0x80000000
+DATA all80000000<>+28(SB)/4, $0x80000000
+DATA all80000000<>+32(SB)/4, $0x80000000
+DATA all80000000<>+36(SB)/4, $0x80000000
+DATA all80000000<>+40(SB)/4, $0x80000000
+DATA all80000000<>+44(SB)/4, $0x80000000
+DATA all80000000<>+48(SB)/4, $0x80000000
+DATA all80000000<>+52(SB)/4, $0x80000000
+DATA all80000000<>+56(SB)/4, $0x80000000
+DATA all80000000<>+60(SB)/4, $0x80000000
+GLOBL all80000000<>(SB), RODATA|NOPTR, $64
+
+// func abs16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·abs16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(BX*4), Z0
+	VANDPS  all7fffffff<>+0(SB), Z0, Z0
+	VMOVUPS Z0, (AX)(BX*4)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z0
+	VANDPS    all7fffffff<>+0(SB), Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all7fffffff<>+0(SB)/4, $0x7fffffff
+DATA all7fffffff<>+4(SB)/4, $0x7fffffff
+DATA all7fffffff<>+8(SB)/4, $0x7fffffff
+DATA all7fffffff<>+12(SB)/4, $0x7fffffff
+DATA all7fffffff<>+16(SB)/4, $0x7fffffff
+DATA all7fffffff<>+20(SB)/4, $0x7fffffff
+DATA all7fffffff<>+24(SB)/4, $0x7fffffff
+DATA all7fffffff<>+28(SB)/4, $0x7fffffff
+DATA all7fffffff<>+32(SB)/4, $0x7fffffff
+DATA all7fffffff<>+36(SB)/4, $0x7fffffff
+DATA all7fffffff<>+40(SB)/4, $0x7fffffff
+DATA all7fffffff<>+44(SB)/4, $0x7fffffff
+DATA all7fffffff<>+48(SB)/4, $0x7fffffff
+DATA all7fffffff<>+52(SB)/4, $0x7fffffff
+DATA all7fffffff<>+56(SB)/4, $0x7fffffff
+DATA all7fffffff<>+60(SB)/4, $0x7fffffff
+GLOBL all7fffffff<>(SB), RODATA|NOPTR, $64
+
+// func square16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·square16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(BX*4), Z0
+	VMULPS  Z0, Z0, Z0
+	VMOVUPS Z0, (AX)(BX*4)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z0
+	VMULPS    Z0, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func sqrt16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sqrt16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(BX*4), Z0
+	VSQRTPS Z0, Z0
+	VMOVUPS Z0, (AX)(BX*4)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z0
+	VSQRTPS   Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func rsqrt16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·rsqrt16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(BX*4), Z0
+	VSQRTPS Z0, Z0
+	VMOVUPS all3f800000<>+0(SB), Z1
+	VDIVPS  Z0, Z1, Z0
+	VMOVUPS Z0, (AX)(BX*4)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z0
+	VSQRTPS   Z0, Z0
+	VMOVUPS   all3f800000<>+0(SB), Z1
+	VDIVPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func recip16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·recip16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(BX*4), Z0
+	VMOVUPS all3f800000<>+0(SB), Z1
+	VDIVPS  Z0, Z1, Z0
+	VMOVUPS Z0, (AX)(BX*4)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z0
+	VMOVUPS   all3f800000<>+0(SB), Z1
+	VDIVPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func floor16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·floor16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS     (CX)(BX*4), Z0
+	VRNDSCALEPS $0x09, Z0, Z0
+	VMOVUPS     Z0, (AX)(BX*4)
+	ADDQ        $0x10, BX
+	CMPQ        BX, DX
+	JLE         next
+
+rest:
+	SUBQ        BX, DX
+	ADDQ        $0x10, DX
+	JZ          done
+	MOVQ        $-1, SI
+	BZHIQ       DX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (CX)(BX*4), K1, Z0
+	VRNDSCALEPS $0x09, Z0, Z0
+	VMOVUPS     Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func relu16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·relu16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(BX*4), Z0
+	VPXORD  Z1, Z1, Z1
+	VMAXPS  Z0, Z1, Z0
+	VADDPS  all00000000<>+0(SB), Z0, Z0
+	VMOVUPS Z0, (AX)(BX*4)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z0
+	VPXORD    Z2, Z2, Z2
+	VMAXPS    Z0, Z2, Z0
+	VADDPS    all00000000<>+0(SB), Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all00000000<>+0(SB)/4, $0x00000000
+DATA all00000000<>+4(SB)/4, $0x00000000
+DATA all00000000<>+8(SB)/4, $0x00000000
+DATA all00000000<>+12(SB)/4, $0x00000000
+DATA all00000000<>+16(SB)/4, $0x00000000
+DATA all00000000<>+20(SB)/4, $0x00000000
+DATA all00000000<>+24(SB)/4, $0x00000000
+DATA all00000000<>+28(SB)/4, $0x00000000
+DATA all00000000<>+32(SB)/4, $0x00000000
+DATA all00000000<>+36(SB)/4, $0x00000000
+DATA all00000000<>+40(SB)/4, $0x00000000
+DATA all00000000<>+44(SB)/4, $0x00000000
+DATA all00000000<>+48(SB)/4, $0x00000000
+DATA all00000000<>+52(SB)/4, $0x00000000
+DATA all00000000<>+56(SB)/4, $0x00000000
+DATA all00000000<>+60(SB)/4, $0x00000000
+GLOBL all00000000<>(SB), RODATA|NOPTR, $64
+
+// func exp16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·exp16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS      (CX)(BX*4), Z0
+	VMOVUPS      all42b20000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VMOVUPS      allc2d20000<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VMOVUPS      all4b400000<>+0(SB), Z1
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Z0, Z1
+	VSUBPS       all4b400000<>+0(SB), Z1, Z2
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS all3f318000<>+0(SB), Z2, Z0
+	VFNMADD231PS allb95e8083<>+0(SB), Z2, Z0
+	VMOVUPS      all3ab688ff<>+0(SB), Z3
+	VFMADD213PS  all3c090631<>+0(SB), Z0, Z3
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Z0, Z3
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Z0, Z3
+	VFMADD213PS  all3f000000<>+0(SB), Z0, Z3
+	VMULPS       Z0, Z0, Z2
+	VFMADD213PS  Z0, Z2, Z3
+	VADDPS       all3f800000<>+0(SB), Z3, Z0
+	VPSUBD       all4b400000<>+0(SB), Z1, Z1
+	VPSRAD       $0x01, Z1, Z2
+	VPSUBD       Z2, Z1, Z1
+	VPADDD       all0000007f<>+0(SB), Z1, Z1
+	VPSLLD       $0x17, Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VPADDD       all0000007f<>+0(SB), Z2, Z2
+	VPSLLD       $0x17, Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VMOVUPS      Z0, (AX)(BX*4)
+	ADDQ         $0x10, BX
+	CMPQ         BX, DX
+	JLE          next
+
+rest:
+	SUBQ         BX, DX
+	ADDQ         $0x10, DX
+	JZ           done
+	MOVQ         $-1, SI
+	BZHIQ        DX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*4), K1, Z0
+	VMOVUPS      all42b20000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VMOVUPS      allc2d20000<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VMOVUPS      all4b400000<>+0(SB), Z1
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Z0, Z1
+	VSUBPS       all4b400000<>+0(SB), Z1, Z2
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS all3f318000<>+0(SB), Z2, Z0
+	VFNMADD231PS allb95e8083<>+0(SB), Z2, Z0
+	VMOVUPS      all3ab688ff<>+0(SB), Z3
+	VFMADD213PS  all3c090631<>+0(SB), Z0, Z3
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Z0, Z3
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Z0, Z3
+	VFMADD213PS  all3f000000<>+0(SB), Z0, Z3
+	VMULPS       Z0, Z0, Z2
+	VFMADD213PS  Z0, Z2, Z3
+	VADDPS       all3f800000<>+0(SB), Z3, Z0
+	VPSUBD       all4b400000<>+0(SB), Z1, Z1
+	VPSRAD       $0x01, Z1, Z2
+	VPSUBD       Z2, Z1, Z1
+	VPADDD       all0000007f<>+0(SB), Z1, Z1
+	VPSLLD       $0x17, Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VPADDD       all0000007f<>+0(SB), Z2, Z2
+	VPSLLD       $0x17, Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VMOVUPS      Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all42b20000<>+0(SB)/4, $0x42b20000
+DATA all42b20000<>+4(SB)/4, $0x42b20000
+DATA all42b20000<>+8(SB)/4, $0x42b20000
+DATA all42b20000<>+12(SB)/4, $0x42b20000
+DATA all42b20000<>+16(SB)/4, $0x42b20000
+DATA all42b20000<>+20(SB)/4, $0x42b20000
+DATA all42b20000<>+24(SB)/4, $0x42b20000
+DATA all42b20000<>+28(SB)/4, $0x42b20000
+DATA all42b20000<>+32(SB)/4, $0x42b20000
+DATA all42b20000<>+36(SB)/4, $0x42b20000
+DATA all42b20000<>+40(SB)/4, $0x42b20000
+DATA all42b20000<>+44(SB)/4, $0x42b20000
+DATA all42b20000<>+48(SB)/4, $0x42b20000
+DATA all42b20000<>+52(SB)/4, $0x42b20000
+DATA all42b20000<>+56(SB)/4, $0x42b20000
+DATA all42b20000<>+60(SB)/4, $0x42b20000
+GLOBL all42b20000<>(SB), RODATA|NOPTR, $64
+
+DATA allc2d20000<>+0(SB)/4, $0xc2d20000
+DATA allc2d20000<>+4(SB)/4, $0xc2d20000
+DATA allc2d20000<>+8(SB)/4, $0xc2d20000
+DATA allc2d20000<>+12(SB)/4, $0xc2d20000
+DATA allc2d20000<>+16(SB)/4, $0xc2d20000
+DATA allc2d20000<>+20(SB)/4, $0xc2d20000
+DATA allc2d20000<>+24(SB)/4, $0xc2d20000
+DATA allc2d20000<>+28(SB)/4, $0xc2d20000
+DATA allc2d20000<>+32(SB)/4, $0xc2d20000
+DATA allc2d20000<>+36(SB)/4, $0xc2d20000
+DATA allc2d20000<>+40(SB)/4, $0xc2d20000
+DATA allc2d20000<>+44(SB)/4, $0xc2d20000
+DATA allc2d20000<>+48(SB)/4, $0xc2d20000
+DATA allc2d20000<>+52(SB)/4, $0xc2d20000
+DATA allc2d20000<>+56(SB)/4, $0xc2d20000
+DATA allc2d20000<>+60(SB)/4, $0xc2d20000
+GLOBL allc2d20000<>(SB), RODATA|NOPTR, $64
+
+DATA all4b400000<>+0(SB)/4, $0x4b400000
+DATA all4b400000<>+4(SB)/4, $0x4b400000
+DATA all4b400000<>+8(SB)/4, $0x4b400000
+DATA all4b400000<>+12(SB)/4, $0x4b400000
+DATA all4b400000<>+16(SB)/4, $0x4b400000
+DATA all4b400000<>+20(SB)/4, $0x4b400000
+DATA all4b400000<>+24(SB)/4, $0x4b400000
+DATA all4b400000<>+28(SB)/4, $0x4b400000
+DATA all4b400000<>+32(SB)/4, $0x4b400000
+DATA all4b400000<>+36(SB)/4, $0x4b400000
+DATA all4b400000<>+40(SB)/4, $0x4b400000
+DATA all4b400000<>+44(SB)/4, $0x4b400000
+DATA all4b400000<>+48(SB)/4, $0x4b400000
+DATA all4b400000<>+52(SB)/4, $0x4b400000
+DATA all4b400000<>+56(SB)/4, $0x4b400000
+DATA all4b400000<>+60(SB)/4, $0x4b400000
+GLOBL all4b400000<>(SB), RODATA|NOPTR, $64
+
+DATA all3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+32(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+36(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+40(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+44(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+48(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+52(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+56(SB)/4, $0x3fb8aa3b
+DATA all3fb8aa3b<>+60(SB)/4, $0x3fb8aa3b
+GLOBL all3fb8aa3b<>(SB), RODATA|NOPTR, $64
+
+DATA all3f318000<>+0(SB)/4, $0x3f318000
+DATA all3f318000<>+4(SB)/4, $0x3f318000
+DATA all3f318000<>+8(SB)/4, $0x3f318000
+DATA all3f318000<>+12(SB)/4, $0x3f318000
+DATA all3f318000<>+16(SB)/4, $0x3f318000
+DATA all3f318000<>+20(SB)/4, $0x3f318000
+DATA all3f318000<>+24(SB)/4, $0x3f318000
+DATA all3f318000<>+28(SB)/4, $0x3f318000
+DATA all3f318000<>+32(SB)/4, $0x3f318000
+DATA all3f318000<>+36(SB)/4, $0x3f318000
+DATA all3f318000<>+40(SB)/4, $0x3f318000
+DATA all3f318000<>+44(SB)/4, $0x3f318000
+DATA all3f318000<>+48(SB)/4, $0x3f318000
+DATA all3f318000<>+52(SB)/4, $0x3f318000
+DATA all3f318000<>+56(SB)/4, $0x3f318000
+DATA all3f318000<>+60(SB)/4, $0x3f318000
+GLOBL all3f318000<>(SB), RODATA|NOPTR, $64
+
+DATA allb95e8083<>+0(SB)/4, $0xb95e8083
+DATA allb95e8083<>+4(SB)/4, $0xb95e8083
+DATA allb95e8083<>+8(SB)/4, $0xb95e8083
+DATA allb95e8083<>+12(SB)/4, $0xb95e8083
+DATA allb95e8083<>+16(SB)/4, $0xb95e8083
+DATA allb95e8083<>+20(SB)/4, $0xb95e8083
+DATA allb95e8083<>+24(SB)/4, $0xb95e8083
+DATA allb95e8083<>+28(SB)/4, $0xb95e8083
+DATA allb95e8083<>+32(SB)/4, $0xb95e8083
+DATA allb95e8083<>+36(SB)/4, $0xb95e8083
+DATA allb95e8083<>+40(SB)/4, $0xb95e8083
+DATA allb95e8083<>+44(SB)/4, $0xb95e8083
+DATA allb95e8083<>+48(SB)/4, $0xb95e8083
+DATA allb95e8083<>+52(SB)/4, $0xb95e8083
+DATA allb95e8083<>+56(SB)/4, $0xb95e8083
+DATA allb95e8083<>+60(SB)/4, $0xb95e8083
+GLOBL allb95e8083<>(SB), RODATA|NOPTR, $64
+
+DATA all3ab688ff<>+0(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+4(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+8(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+12(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+16(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+20(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+24(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+28(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+32(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+36(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+40(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+44(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+48(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+52(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+56(SB)/4, $0x3ab688ff
+DATA all3ab688ff<>+60(SB)/4, $0x3ab688ff
+GLOBL all3ab688ff<>(SB), RODATA|NOPTR, $64
+
+DATA all3c090631<>+0(SB)/4, $0x3c090631
+DATA all3c090631<>+4(SB)/4, $0x3c090631
+DATA all3c090631<>+8(SB)/4, $0x3c090631
+DATA all3c090631<>+12(SB)/4, $0x3c090631
+DATA all3c090631<>+16(SB)/4, $0x3c090631
+DATA all3c090631<>+20(SB)/4, $0x3c090631
+DATA all3c090631<>+24(SB)/4, $0x3c090631
+DATA all3c090631<>+28(SB)/4, $0x3c090631
+DATA all3c090631<>+32(SB)/4, $0x3c090631
+DATA all3c090631<>+36(SB)/4, $0x3c090631
+DATA all3c090631<>+40(SB)/4, $0x3c090631
+DATA all3c090631<>+44(SB)/4, $0x3c090631
+DATA all3c090631<>+48(SB)/4, $0x3c090631
+DATA all3c090631<>+52(SB)/4, $0x3c090631
+DATA all3c090631<>+56(SB)/4, $0x3c090631
+DATA all3c090631<>+60(SB)/4, $0x3c090631
+GLOBL all3c090631<>(SB), RODATA|NOPTR, $64
+
+DATA all3d2aaa8c<>+0(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+4(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+8(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+12(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+16(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+20(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+24(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+28(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+32(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+36(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+40(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+44(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+48(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+52(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+56(SB)/4, $0x3d2aaa8c
+DATA all3d2aaa8c<>+60(SB)/4, $0x3d2aaa8c
+GLOBL all3d2aaa8c<>(SB), RODATA|NOPTR, $64
+
+DATA all3e2aaa6e<>+0(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+4(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+8(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+12(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+16(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+20(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+24(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+28(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+32(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+36(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+40(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+44(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+48(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+52(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+56(SB)/4, $0x3e2aaa6e
+DATA all3e2aaa6e<>+60(SB)/4, $0x3e2aaa6e
+GLOBL all3e2aaa6e<>(SB), RODATA|NOPTR, $64
+
+DATA all3f000000<>+0(SB)/4, $0x3f000000
+DATA all3f000000<>+4(SB)/4, $0x3f000000
+DATA all3f000000<>+8(SB)/4, $0x3f000000
+DATA all3f000000<>+12(SB)/4, $0x3f000000
+DATA all3f000000<>+16(SB)/4, $0x3f000000
+DATA all3f000000<>+20(SB)/4, $0x3f000000
+DATA all3f000000<>+24(SB)/4, $0x3f000000
+DATA all3f000000<>+28(SB)/4, $0x3f000000
+DATA all3f000000<>+32(SB)/4, $0x3f000000
+DATA all3f000000<>+36(SB)/4, $0x3f000000
+DATA all3f000000<>+40(SB)/4, $0x3f000000
+DATA all3f000000<>+44(SB)/4, $0x3f000000
+DATA all3f000000<>+48(SB)/4, $0x3f000000
+DATA all3f000000<>+52(SB)/4, $0x3f000000
+DATA all3f000000<>+56(SB)/4, $0x3f000000
+DATA all3f000000<>+60(SB)/4, $0x3f000000
+GLOBL all3f000000<>(SB), RODATA|NOPTR, $64
+
+DATA all0000007f<>+0(SB)/4, $0x0000007f
+DATA all0000007f<>+4(SB)/4, $0x0000007f
+DATA all0000007f<>+8(SB)/4, $0x0000007f
+DATA all0000007f<>+12(SB)/4, $0x0000007f
+DATA all0000007f<>+16(SB)/4, $0x0000007f
+DATA all0000007f<>+20(SB)/4, $0x0000007f
+DATA all0000007f<>+24(SB)/4, $0x0000007f
+DATA all0000007f<>+28(SB)/4, $0x0000007f
+DATA all0000007f<>+32(SB)/4, $0x0000007f
+DATA all0000007f<>+36(SB)/4, $0x0000007f
+DATA all0000007f<>+40(SB)/4, $0x0000007f
+DATA all0000007f<>+44(SB)/4, $0x0000007f
+DATA all0000007f<>+48(SB)/4, $0x0000007f
+DATA all0000007f<>+52(SB)/4, $0x0000007f
+DATA all0000007f<>+56(SB)/4, $0x0000007f
+DATA all0000007f<>+60(SB)/4, $0x0000007f
+GLOBL all0000007f<>(SB), RODATA|NOPTR, $64
+
+// func expS16(dst *float32, a *float32, s float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·expS16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	VBROADCASTSS s+16(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           rest
+
+next:
+	VMOVUPS      (CX)(BX*4), Z1
+	VSUBPS       Z0, Z1, Z1
+	VMOVUPS      all42b20000<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+	VMOVUPS      allc2d20000<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VMOVUPS      all4b400000<>+0(SB), Z2
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Z1, Z2
+	VSUBPS       all4b400000<>+0(SB), Z2, Z3
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS all3f318000<>+0(SB), Z3, Z1
+	VFNMADD231PS allb95e8083<>+0(SB), Z3, Z1
+	VMOVUPS      all3ab688ff<>+0(SB), Z4
+	VFMADD213PS  all3c090631<>+0(SB), Z1, Z4
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Z1, Z4
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Z1, Z4
+	VFMADD213PS  all3f000000<>+0(SB), Z1, Z4
+	VMULPS       Z1, Z1, Z3
+	VFMADD213PS  Z1, Z3, Z4
+	VADDPS       all3f800000<>+0(SB), Z4, Z1
+	VPSUBD       all4b400000<>+0(SB), Z2, Z2
+	VPSRAD       $0x01, Z2, Z3
+	VPSUBD       Z3, Z2, Z2
+	VPADDD       all0000007f<>+0(SB), Z2, Z2
+	VPSLLD       $0x17, Z2, Z2
+	VMULPS       Z2, Z1, Z1
+	VPADDD       all0000007f<>+0(SB), Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VMULPS       Z3, Z1, Z1
+	VMOVUPS      Z1, (AX)(BX*4)
+	ADDQ         $0x10, BX
+	CMPQ         BX, DX
+	JLE          next
+
+rest:
+	SUBQ         BX, DX
+	ADDQ         $0x10, DX
+	JZ           done
+	MOVQ         $-1, SI
+	BZHIQ        DX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*4), K1, Z1
+	VSUBPS       Z0, Z1, Z0
+	VMOVUPS      all42b20000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VMOVUPS      allc2d20000<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VMOVUPS      all4b400000<>+0(SB), Z1
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Z0, Z1
+	VSUBPS       all4b400000<>+0(SB), Z1, Z2
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS all3f318000<>+0(SB), Z2, Z0
+	VFNMADD231PS allb95e8083<>+0(SB), Z2, Z0
+	VMOVUPS      all3ab688ff<>+0(SB), Z3
+	VFMADD213PS  all3c090631<>+0(SB), Z0, Z3
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Z0, Z3
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Z0, Z3
+	VFMADD213PS  all3f000000<>+0(SB), Z0, Z3
+	VMULPS       Z0, Z0, Z2
+	VFMADD213PS  Z0, Z2, Z3
+	VADDPS       all3f800000<>+0(SB), Z3, Z0
+	VPSUBD       all4b400000<>+0(SB), Z1, Z1
+	VPSRAD       $0x01, Z1, Z2
+	VPSUBD       Z2, Z1, Z1
+	VPADDD       all0000007f<>+0(SB), Z1, Z1
+	VPSLLD       $0x17, Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VPADDD       all0000007f<>+0(SB), Z2, Z2
+	VPSLLD       $0x17, Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VMOVUPS      Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func expm116(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·expm116(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS      (CX)(BX*4), Z0
+	VMOVUPS      all42b20000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z3
+	VMOVUPS      allc1a00000<>+0(SB), Z1
+	VMAXPS       Z3, Z1, Z3
+	VMOVUPS      all4b400000<>+0(SB), Z2
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Z3, Z2
+	VSUBPS       all4b400000<>+0(SB), Z2, Z1
+	VMOVAPS      Z3, Z4
+	VFNMADD231PS all3f318000<>+0(SB), Z1, Z4
+	VFNMADD231PS allb95e8083<>+0(SB), Z1, Z4
+	VMOVUPS      all3ab688ff<>+0(SB), Z3
+	VFMADD213PS  all3c090631<>+0(SB), Z4, Z3
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Z4, Z3
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Z4, Z3
+	VFMADD213PS  all3f000000<>+0(SB), Z4, Z3
+	VMULPS       Z4, Z4, Z1
+	VFMADD213PS  Z4, Z1, Z3
+	VPADDD       all0000007e<>+0(SB), Z2, Z2
+	VPSLLD       $0x17, Z2, Z2
+	VADDPS       allbf000000<>+0(SB), Z2, Z1
+	VFMADD231PS  Z3, Z2, Z1
+	VADDPS       Z1, Z1, Z1
+	VANDPS       all7fffffff<>+0(SB), Z0, Z2
+	VCMPPS       $0x11, all33000000<>+0(SB), Z2, K1
+	VBLENDMPS    Z0, Z1, K1, Z1
+	VMOVUPS      Z1, (AX)(BX*4)
+	ADDQ         $0x10, BX
+	CMPQ         BX, DX
+	JLE          next
+
+rest:
+	SUBQ         BX, DX
+	ADDQ         $0x10, DX
+	JZ           done
+	MOVQ         $-1, SI
+	BZHIQ        DX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*4), K1, Z0
+	VMOVUPS      all42b20000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z3
+	VMOVUPS      allc1a00000<>+0(SB), Z1
+	VMAXPS       Z3, Z1, Z3
+	VMOVUPS      all4b400000<>+0(SB), Z2
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Z3, Z2
+	VSUBPS       all4b400000<>+0(SB), Z2, Z1
+	VMOVAPS      Z3, Z4
+	VFNMADD231PS all3f318000<>+0(SB), Z1, Z4
+	VFNMADD231PS allb95e8083<>+0(SB), Z1, Z4
+	VMOVUPS      all3ab688ff<>+0(SB), Z3
+	VFMADD213PS  all3c090631<>+0(SB), Z4, Z3
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Z4, Z3
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Z4, Z3
+	VFMADD213PS  all3f000000<>+0(SB), Z4, Z3
+	VMULPS       Z4, Z4, Z1
+	VFMADD213PS  Z4, Z1, Z3
+	VPADDD       all0000007e<>+0(SB), Z2, Z2
+	VPSLLD       $0x17, Z2, Z2
+	VADDPS       allbf000000<>+0(SB), Z2, Z1
+	VFMADD231PS  Z3, Z2, Z1
+	VADDPS       Z1, Z1, Z1
+	VANDPS       all7fffffff<>+0(SB), Z0, Z2
+	VCMPPS       $0x11, all33000000<>+0(SB), Z2, K2
+	VBLENDMPS    Z0, Z1, K2, Z1
+	VMOVUPS      Z1, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA allc1a00000<>+0(SB)/4, $0xc1a00000
+DATA allc1a00000<>+4(SB)/4, $0xc1a00000
+DATA allc1a00000<>+8(SB)/4, $0xc1a00000
+DATA allc1a00000<>+12(SB)/4, $0xc1a00000
+DATA allc1a00000<>+16(SB)/4, $0xc1a00000
+DATA allc1a00000<>+20(SB)/4, $0xc1a00000
+DATA allc1a00000<>+24(SB)/4, $0xc1a00000
+DATA allc1a00000<>+28(SB)/4, $0xc1a00000
+DATA allc1a00000<>+32(SB)/4, $0xc1a00000
+DATA allc1a00000<>+36(SB)/4, $0xc1a00000
+DATA allc1a00000<>+40(SB)/4, $0xc1a00000
+DATA allc1a00000<>+44(SB)/4, $0xc1a00000
+DATA allc1a00000<>+48(SB)/4, $0xc1a00000
+DATA allc1a00000<>+52(SB)/4, $0xc1a00000
+DATA allc1a00000<>+56(SB)/4, $0xc1a00000
+DATA allc1a00000<>+60(SB)/4, $0xc1a00000
+GLOBL allc1a00000<>(SB), RODATA|NOPTR, $64
+
+DATA all0000007e<>+0(SB)/4, $0x0000007e
+DATA all0000007e<>+4(SB)/4, $0x0000007e
+DATA all0000007e<>+8(SB)/4, $0x0000007e
+DATA all0000007e<>+12(SB)/4, $0x0000007e
+DATA all0000007e<>+16(SB)/4, $0x0000007e
+DATA all0000007e<>+20(SB)/4, $0x0000007e
+DATA all0000007e<>+24(SB)/4, $0x0000007e
+DATA all0000007e<>+28(SB)/4, $0x0000007e
+DATA all0000007e<>+32(SB)/4, $0x0000007e
+DATA all0000007e<>+36(SB)/4, $0x0000007e
+DATA all0000007e<>+40(SB)/4, $0x0000007e
+DATA all0000007e<>+44(SB)/4, $0x0000007e
+DATA all0000007e<>+48(SB)/4, $0x0000007e
+DATA all0000007e<>+52(SB)/4, $0x0000007e
+DATA all0000007e<>+56(SB)/4, $0x0000007e
+DATA all0000007e<>+60(SB)/4, $0x0000007e
+GLOBL all0000007e<>(SB), RODATA|NOPTR, $64
+
+DATA allbf000000<>+0(SB)/4, $0xbf000000
+DATA allbf000000<>+4(SB)/4, $0xbf000000
+DATA allbf000000<>+8(SB)/4, $0xbf000000
+DATA allbf000000<>+12(SB)/4, $0xbf000000
+DATA allbf000000<>+16(SB)/4, $0xbf000000
+DATA allbf000000<>+20(SB)/4, $0xbf000000
+DATA allbf000000<>+24(SB)/4, $0xbf000000
+DATA allbf000000<>+28(SB)/4, $0xbf000000
+DATA allbf000000<>+32(SB)/4, $0xbf000000
+DATA allbf000000<>+36(SB)/4, $0xbf000000
+DATA allbf000000<>+40(SB)/4, $0xbf000000
+DATA allbf000000<>+44(SB)/4, $0xbf000000
+DATA allbf000000<>+48(SB)/4, $0xbf000000
+DATA allbf000000<>+52(SB)/4, $0xbf000000
+DATA allbf000000<>+56(SB)/4, $0xbf000000
+DATA allbf000000<>+60(SB)/4, $0xbf000000
+GLOBL allbf000000<>(SB), RODATA|NOPTR, $64
+
+DATA all33000000<>+0(SB)/4, $0x33000000
+DATA all33000000<>+4(SB)/4, $0x33000000
+DATA all33000000<>+8(SB)/4, $0x33000000
+DATA all33000000<>+12(SB)/4, $0x33000000
+DATA all33000000<>+16(SB)/4, $0x33000000
+DATA all33000000<>+20(SB)/4, $0x33000000
+DATA all33000000<>+24(SB)/4, $0x33000000
+DATA all33000000<>+28(SB)/4, $0x33000000
+DATA all33000000<>+32(SB)/4, $0x33000000
+DATA all33000000<>+36(SB)/4, $0x33000000
+DATA all33000000<>+40(SB)/4, $0x33000000
+DATA all33000000<>+44(SB)/4, $0x33000000
+DATA all33000000<>+48(SB)/4, $0x33000000
+DATA all33000000<>+52(SB)/4, $0x33000000
+DATA all33000000<>+56(SB)/4, $0x33000000
+DATA all33000000<>+60(SB)/4, $0x33000000
+GLOBL all33000000<>(SB), RODATA|NOPTR, $64
+
+// func log16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·log16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS     (CX)(BX*4), Z0
+	VCMPPS      $0x11, all00800000<>+0(SB), Z0, K1
+	VMULPS      all4b000000<>+0(SB), Z0, Z5
+	VBLENDMPS   Z5, Z0, K1, Z5
+	VMOVUPS.Z   allc1b80000<>+0(SB), K1, Z1
+	VPSUBD      all3f3504f3<>+0(SB), Z5, Z2
+	VPSRAD      $0x17, Z2, Z2
+	VPSLLD      $0x17, Z2, Z3
+	VPSUBD      Z3, Z5, Z3
+	VSUBPS      all3f800000<>+0(SB), Z3, Z3
+	VCVTDQ2PS   Z2, Z2
+	VADDPS      Z1, Z2, Z2
+	VPXORD      Z4, Z4, Z4
+	VMOVUPS     all3d8ec753<>+0(SB), Z5
+	VFMADD213PS allbdeb1ade<>+0(SB), Z3, Z5
+	VFMADD213PS all3def5141<>+0(SB), Z3, Z5
+	VFMADD213PS allbdfe7a63<>+0(SB), Z3, Z5
+	VFMADD213PS all3e11e90d<>+0(SB), Z3, Z5
+	VFMADD213PS allbe2aada5<>+0(SB), Z3, Z5
+	VFMADD213PS all3e4ccead<>+0(SB), Z3, Z5
+	VFMADD213PS allbe7ffffe<>+0(SB), Z3, Z5
+	VFMADD213PS all3eaaaaaa<>+0(SB), Z3, Z5
+	VFMADD213PS allbf000000<>+0(SB), Z3, Z5
+	VMULPS      Z3, Z3, Z1
+	VMULPS      Z1, Z5, Z1
+	VFMADD231PS allb95e8083<>+0(SB), Z2, Z1
+	VADDPS      Z3, Z1, Z1
+	VFMADD231PS all3f318000<>+0(SB), Z2, Z1
+	VCMPPS      $0x00, Z4, Z0, K1
+	VMOVUPS     allff800000<>+0(SB), Z2
+	VBLENDMPS   Z2, Z1, K1, Z1
+	VCMPPS      $0x19, Z4, Z0, K1
+	VPTERNLOGD  $0xff, Z1, Z1, K1, Z1
+	VCMPPS      $0x00, all7f800000<>+0(SB), Z0, K1
+	VBLENDMPS   Z0, Z1, K1, Z1
+	VMOVUPS     Z1, (AX)(BX*4)
+	ADDQ        $0x10, BX
+	CMPQ        BX, DX
+	JLE         next
+
+rest:
+	SUBQ        BX, DX
+	ADDQ        $0x10, DX
+	JZ          done
+	MOVQ        $-1, SI
+	BZHIQ       DX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (CX)(BX*4), K1, Z0
+	VCMPPS      $0x11, all00800000<>+0(SB), Z0, K2
+	VMULPS      all4b000000<>+0(SB), Z0, Z4
+	VBLENDMPS   Z4, Z0, K2, Z4
+	VMOVUPS.Z   allc1b80000<>+0(SB), K2, Z1
+	VPSUBD      all3f3504f3<>+0(SB), Z4, Z2
+	VPSRAD      $0x17, Z2, Z2
+	VPSLLD      $0x17, Z2, Z3
+	VPSUBD      Z3, Z4, Z3
+	VSUBPS      all3f800000<>+0(SB), Z3, Z3
+	VCVTDQ2PS   Z2, Z2
+	VADDPS      Z1, Z2, Z2
+	VPXORD      Z6, Z6, Z6
+	VMOVUPS     all3d8ec753<>+0(SB), Z4
+	VFMADD213PS allbdeb1ade<>+0(SB), Z3, Z4
+	VFMADD213PS all3def5141<>+0(SB), Z3, Z4
+	VFMADD213PS allbdfe7a63<>+0(SB), Z3, Z4
+	VFMADD213PS all3e11e90d<>+0(SB), Z3, Z4
+	VFMADD213PS allbe2aada5<>+0(SB), Z3, Z4
+	VFMADD213PS all3e4ccead<>+0(SB), Z3, Z4
+	VFMADD213PS allbe7ffffe<>+0(SB), Z3, Z4
+	VFMADD213PS all3eaaaaaa<>+0(SB), Z3, Z4
+	VFMADD213PS allbf000000<>+0(SB), Z3, Z4
+	VMULPS      Z3, Z3, Z1
+	VMULPS      Z1, Z4, Z1
+	VFMADD231PS allb95e8083<>+0(SB), Z2, Z1
+	VADDPS      Z3, Z1, Z1
+	VFMADD231PS all3f318000<>+0(SB), Z2, Z1
+	VCMPPS      $0x00, Z6, Z0, K2
+	VMOVUPS     allff800000<>+0(SB), Z2
+	VBLENDMPS   Z2, Z1, K2, Z1
+	VCMPPS      $0x19, Z6, Z0, K2
+	VPTERNLOGD  $0xff, Z1, Z1, K2, Z1
+	VCMPPS      $0x00, all7f800000<>+0(SB), Z0, K2
+	VBLENDMPS   Z0, Z1, K2, Z1
+	VMOVUPS     Z1, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all00800000<>+0(SB)/4, $0x00800000
+DATA all00800000<>+4(SB)/4, $0x00800000
+DATA all00800000<>+8(SB)/4, $0x00800000
+DATA all00800000<>+12(SB)/4, $0x00800000
+DATA all00800000<>+16(SB)/4, $0x00800000
+DATA all00800000<>+20(SB)/4, $0x00800000
+DATA all00800000<>+24(SB)/4, $0x00800000
+DATA all00800000<>+28(SB)/4, $0x00800000
+DATA all00800000<>+32(SB)/4, $0x00800000
+DATA all00800000<>+36(SB)/4, $0x00800000
+DATA all00800000<>+40(SB)/4, $0x00800000
+DATA all00800000<>+44(SB)/4, $0x00800000
+DATA all00800000<>+48(SB)/4, $0x00800000
+DATA all00800000<>+52(SB)/4, $0x00800000
+DATA all00800000<>+56(SB)/4, $0x00800000
+DATA all00800000<>+60(SB)/4, $0x00800000
+GLOBL all00800000<>(SB), RODATA|NOPTR, $64
+
+DATA all4b000000<>+0(SB)/4, $0x4b000000
+DATA all4b000000<>+4(SB)/4, $0x4b000000
+DATA all4b000000<>+8(SB)/4, $0x4b000000
+DATA all4b000000<>+12(SB)/4, $0x4b000000
+DATA all4b000000<>+16(SB)/4, $0x4b000000
+DATA all4b000000<>+20(SB)/4, $0x4b000000
+DATA all4b000000<>+24(SB)/4, $0x4b000000
+DATA all4b000000<>+28(SB)/4, $0x4b000000
+DATA all4b000000<>+32(SB)/4, $0x4b000000
+DATA all4b000000<>+36(SB)/4, $0x4b000000
+DATA all4b000000<>+40(SB)/4, $0x4b000000
+DATA all4b000000<>+44(SB)/4, $0x4b000000
+DATA all4b000000<>+48(SB)/4, $0x4b000000
+DATA all4b000000<>+52(SB)/4, $0x4b000000
+DATA all4b000000<>+56(SB)/4, $0x4b000000
+DATA all4b000000<>+60(SB)/4, $0x4b000000
+GLOBL all4b000000<>(SB), RODATA|NOPTR, $64
+
+DATA allc1b80000<>+0(SB)/4, $0xc1b80000
+DATA allc1b80000<>+4(SB)/4, $0xc1b80000
+DATA allc1b80000<>+8(SB)/4, $0xc1b80000
+DATA allc1b80000<>+12(SB)/4, $0xc1b80000
+DATA allc1b80000<>+16(SB)/4, $0xc1b80000
+DATA allc1b80000<>+20(SB)/4, $0xc1b80000
+DATA allc1b80000<>+24(SB)/4, $0xc1b80000
+DATA allc1b80000<>+28(SB)/4, $0xc1b80000
+DATA allc1b80000<>+32(SB)/4, $0xc1b80000
+DATA allc1b80000<>+36(SB)/4, $0xc1b80000
+DATA allc1b80000<>+40(SB)/4, $0xc1b80000
+DATA allc1b80000<>+44(SB)/4, $0xc1b80000
+DATA allc1b80000<>+48(SB)/4, $0xc1b80000
+DATA allc1b80000<>+52(SB)/4, $0xc1b80000
+DATA allc1b80000<>+56(SB)/4, $0xc1b80000
+DATA allc1b80000<>+60(SB)/4, $0xc1b80000
+GLOBL allc1b80000<>(SB), RODATA|NOPTR, $64
+
+DATA all3f3504f3<>+0(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+4(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+8(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+12(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+16(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+20(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+24(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+28(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+32(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+36(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+40(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+44(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+48(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+52(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+56(SB)/4, $0x3f3504f3
+DATA all3f3504f3<>+60(SB)/4, $0x3f3504f3
+GLOBL all3f3504f3<>(SB), RODATA|NOPTR, $64
+
+DATA all3d8ec753<>+0(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+4(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+8(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+12(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+16(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+20(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+24(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+28(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+32(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+36(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+40(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+44(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+48(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+52(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+56(SB)/4, $0x3d8ec753
+DATA all3d8ec753<>+60(SB)/4, $0x3d8ec753
+GLOBL all3d8ec753<>(SB), RODATA|NOPTR, $64
+
+DATA allbdeb1ade<>+0(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+4(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+8(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+12(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+16(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+20(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+24(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+28(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+32(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+36(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+40(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+44(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+48(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+52(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+56(SB)/4, $0xbdeb1ade
+DATA allbdeb1ade<>+60(SB)/4, $0xbdeb1ade
+GLOBL allbdeb1ade<>(SB), RODATA|NOPTR, $64
+
+DATA all3def5141<>+0(SB)/4, $0x3def5141
+DATA all3def5141<>+4(SB)/4, $0x3def5141
+DATA all3def5141<>+8(SB)/4, $0x3def5141
+DATA all3def5141<>+12(SB)/4, $0x3def5141
+DATA all3def5141<>+16(SB)/4, $0x3def5141
+DATA all3def5141<>+20(SB)/4, $0x3def5141
+DATA all3def5141<>+24(SB)/4, $0x3def5141
+DATA all3def5141<>+28(SB)/4, $0x3def5141
+DATA all3def5141<>+32(SB)/4, $0x3def5141
+DATA all3def5141<>+36(SB)/4, $0x3def5141
+DATA all3def5141<>+40(SB)/4, $0x3def5141
+DATA all3def5141<>+44(SB)/4, $0x3def5141
+DATA all3def5141<>+48(SB)/4, $0x3def5141
+DATA all3def5141<>+52(SB)/4, $0x3def5141
+DATA all3def5141<>+56(SB)/4, $0x3def5141
+DATA all3def5141<>+60(SB)/4, $0x3def5141
+GLOBL all3def5141<>(SB), RODATA|NOPTR, $64
+
+DATA allbdfe7a63<>+0(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+4(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+8(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+12(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+16(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+20(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+24(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+28(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+32(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+36(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+40(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+44(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+48(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+52(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+56(SB)/4, $0xbdfe7a63
+DATA allbdfe7a63<>+60(SB)/4, $0xbdfe7a63
+GLOBL allbdfe7a63<>(SB), RODATA|NOPTR, $64
+
+DATA all3e11e90d<>+0(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+4(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+8(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+12(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+16(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+20(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+24(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+28(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+32(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+36(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+40(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+44(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+48(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+52(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+56(SB)/4, $0x3e11e90d
+DATA all3e11e90d<>+60(SB)/4, $0x3e11e90d
+GLOBL all3e11e90d<>(SB), RODATA|NOPTR, $64
+
+DATA allbe2aada5<>+0(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+4(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+8(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+12(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+16(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+20(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+24(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+28(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+32(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+36(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+40(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+44(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+48(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+52(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+56(SB)/4, $0xbe2aada5
+DATA allbe2aada5<>+60(SB)/4, $0xbe2aada5
+GLOBL allbe2aada5<>(SB), RODATA|NOPTR, $64
+
+DATA all3e4ccead<>+0(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+4(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+8(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+12(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+16(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+20(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+24(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+28(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+32(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+36(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+40(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+44(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+48(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+52(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+56(SB)/4, $0x3e4ccead
+DATA all3e4ccead<>+60(SB)/4, $0x3e4ccead
+GLOBL all3e4ccead<>(SB), RODATA|NOPTR, $64
+
+DATA allbe7ffffe<>+0(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+4(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+8(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+12(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+16(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+20(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+24(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+28(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+32(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+36(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+40(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+44(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+48(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+52(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+56(SB)/4, $0xbe7ffffe
+DATA allbe7ffffe<>+60(SB)/4, $0xbe7ffffe
+GLOBL allbe7ffffe<>(SB), RODATA|NOPTR, $64
+
+DATA all3eaaaaaa<>+0(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+4(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+8(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+12(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+16(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+20(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+24(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+28(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+32(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+36(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+40(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+44(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+48(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+52(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+56(SB)/4, $0x3eaaaaaa
+DATA all3eaaaaaa<>+60(SB)/4, $0x3eaaaaaa
+GLOBL all3eaaaaaa<>(SB), RODATA|NOPTR, $64
+
+DATA allff800000<>+0(SB)/4, $0xff800000
+DATA allff800000<>+4(SB)/4, $0xff800000
+DATA allff800000<>+8(SB)/4, $0xff800000
+DATA allff800000<>+12(SB)/4, $0xff800000
+DATA allff800000<>+16(SB)/4, $0xff800000
+DATA allff800000<>+20(SB)/4, $0xff800000
+DATA allff800000<>+24(SB)/4, $0xff800000
+DATA allff800000<>+28(SB)/4, $0xff800000
+DATA allff800000<>+32(SB)/4, $0xff800000
+DATA allff800000<>+36(SB)/4, $0xff800000
+DATA allff800000<>+40(SB)/4, $0xff800000
+DATA allff800000<>+44(SB)/4, $0xff800000
+DATA allff800000<>+48(SB)/4, $0xff800000
+DATA allff800000<>+52(SB)/4, $0xff800000
+DATA allff800000<>+56(SB)/4, $0xff800000
+DATA allff800000<>+60(SB)/4, $0xff800000
+GLOBL allff800000<>(SB), RODATA|NOPTR, $64
+
+DATA all7f800000<>+0(SB)/4, $0x7f800000
+DATA all7f800000<>+4(SB)/4, $0x7f800000
+DATA all7f800000<>+8(SB)/4, $0x7f800000
+DATA all7f800000<>+12(SB)/4, $0x7f800000
+DATA all7f800000<>+16(SB)/4, $0x7f800000
+DATA all7f800000<>+20(SB)/4, $0x7f800000
+DATA all7f800000<>+24(SB)/4, $0x7f800000
+DATA all7f800000<>+28(SB)/4, $0x7f800000
+DATA all7f800000<>+32(SB)/4, $0x7f800000
+DATA all7f800000<>+36(SB)/4, $0x7f800000
+DATA all7f800000<>+40(SB)/4, $0x7f800000
+DATA all7f800000<>+44(SB)/4, $0x7f800000
+DATA all7f800000<>+48(SB)/4, $0x7f800000
+DATA all7f800000<>+52(SB)/4, $0x7f800000
+DATA all7f800000<>+56(SB)/4, $0x7f800000
+DATA all7f800000<>+60(SB)/4, $0x7f800000
+GLOBL all7f800000<>(SB), RODATA|NOPTR, $64
+
+// func tanh16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·tanh16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS      (CX)(BX*4), Z0
+	VANDPS       all7fffffff<>+0(SB), Z0, Z1
+	VADDPS       Z1, Z1, Z2
+	VMOVUPS      all41a00000<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+	VMOVUPS      all4b400000<>+0(SB), Z3
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Z2, Z3
+	VSUBPS       all4b400000<>+0(SB), Z3, Z4
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS all3f318000<>+0(SB), Z4, Z2
+	VFNMADD231PS allb95e8083<>+0(SB), Z4, Z2
+	VMOVUPS      all3ab688ff<>+0(SB), Z5
+	VFMADD213PS  all3c090631<>+0(SB), Z2, Z5
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Z2, Z5
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Z2, Z5
+	VFMADD213PS  all3f000000<>+0(SB), Z2, Z5
+	VMULPS       Z2, Z2, Z4
+	VFMADD213PS  Z2, Z4, Z5
+	VPADDD       all0000007f<>+0(SB), Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VFMADD213PS  Z3, Z3, Z5
+	VADDPS       all3f800000<>+0(SB), Z5, Z5
+	VMOVUPS      all40000000<>+0(SB), Z2
+	VDIVPS       Z5, Z2, Z5
+	VMOVUPS      all3f800000<>+0(SB), Z2
+	VSUBPS       Z5, Z2, Z5
+	VMULPS       Z0, Z0, Z2
+	VMOVUPS      all3b153c52<>+0(SB), Z3
+	VFMADD213PS  allbc087ae0<>+0(SB), Z2, Z3
+	VFMADD213PS  all3cb24bc7<>+0(SB), Z2, Z3
+	VFMADD213PS  allbd5d03d4<>+0(SB), Z2, Z3
+	VFMADD213PS  all3e088873<>+0(SB), Z2, Z3
+	VFMADD213PS  allbeaaaaab<>+0(SB), Z2, Z3
+	VMULPS       Z2, Z0, Z2
+	VFMADD213PS  Z0, Z2, Z3
+	VCMPPS       $0x11, all3f200000<>+0(SB), Z1, K1
+	VBLENDMPS    Z3, Z5, K1, Z5
+	VANDPS       all80000000<>+0(SB), Z0, Z0
+	VORPS        Z0, Z5, Z0
+	VMOVUPS      Z0, (AX)(BX*4)
+	ADDQ         $0x10, BX
+	CMPQ         BX, DX
+	JLE          next
+
+rest:
+	SUBQ         BX, DX
+	ADDQ         $0x10, DX
+	JZ           done
+	MOVQ         $-1, SI
+	BZHIQ        DX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*4), K1, Z0
+	VANDPS       all7fffffff<>+0(SB), Z0, Z1
+	VADDPS       Z1, Z1, Z2
+	VMOVUPS      all41a00000<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+	VMOVUPS      all4b400000<>+0(SB), Z3
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Z2, Z3
+	VSUBPS       all4b400000<>+0(SB), Z3, Z4
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS all3f318000<>+0(SB), Z4, Z2
+	VFNMADD231PS allb95e8083<>+0(SB), Z4, Z2
+	VMOVUPS      all3ab688ff<>+0(SB), Z5
+	VFMADD213PS  all3c090631<>+0(SB), Z2, Z5
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Z2, Z5
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Z2, Z5
+	VFMADD213PS  all3f000000<>+0(SB), Z2, Z5
+	VMULPS       Z2, Z2, Z4
+	VFMADD213PS  Z2, Z4, Z5
+	VPADDD       all0000007f<>+0(SB), Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VFMADD213PS  Z3, Z3, Z5
+	VADDPS       all3f800000<>+0(SB), Z5, Z5
+	VMOVUPS      all40000000<>+0(SB), Z2
+	VDIVPS       Z5, Z2, Z5
+	VMOVUPS      all3f800000<>+0(SB), Z2
+	VSUBPS       Z5, Z2, Z5
+	VMULPS       Z0, Z0, Z2
+	VMOVUPS      all3b153c52<>+0(SB), Z3
+	VFMADD213PS  allbc087ae0<>+0(SB), Z2, Z3
+	VFMADD213PS  all3cb24bc7<>+0(SB), Z2, Z3
+	VFMADD213PS  allbd5d03d4<>+0(SB), Z2, Z3
+	VFMADD213PS  all3e088873<>+0(SB), Z2, Z3
+	VFMADD213PS  allbeaaaaab<>+0(SB), Z2, Z3
+	VMULPS       Z2, Z0, Z2
+	VFMADD213PS  Z0, Z2, Z3
+	VCMPPS       $0x11, all3f200000<>+0(SB), Z1, K2
+	VBLENDMPS    Z3, Z5, K2, Z5
+	VANDPS       all80000000<>+0(SB), Z0, Z0
+	VORPS        Z0, Z5, Z0
+	VMOVUPS      Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all41a00000<>+0(SB)/4, $0x41a00000
+DATA all41a00000<>+4(SB)/4, $0x41a00000
+DATA all41a00000<>+8(SB)/4, $0x41a00000
+DATA all41a00000<>+12(SB)/4, $0x41a00000
+DATA all41a00000<>+16(SB)/4, $0x41a00000
+DATA all41a00000<>+20(SB)/4, $0x41a00000
+DATA all41a00000<>+24(SB)/4, $0x41a00000
+DATA all41a00000<>+28(SB)/4, $0x41a00000
+DATA all41a00000<>+32(SB)/4, $0x41a00000
+DATA all41a00000<>+36(SB)/4, $0x41a00000
+DATA all41a00000<>+40(SB)/4, $0x41a00000
+DATA all41a00000<>+44(SB)/4, $0x41a00000
+DATA all41a00000<>+48(SB)/4, $0x41a00000
+DATA all41a00000<>+52(SB)/4, $0x41a00000
+DATA all41a00000<>+56(SB)/4, $0x41a00000
+DATA all41a00000<>+60(SB)/4, $0x41a00000
+GLOBL all41a00000<>(SB), RODATA|NOPTR, $64
+
+DATA all40000000<>+0(SB)/4, $0x40000000
+DATA all40000000<>+4(SB)/4, $0x40000000
+DATA all40000000<>+8(SB)/4, $0x40000000
+DATA all40000000<>+12(SB)/4, $0x40000000
+DATA all40000000<>+16(SB)/4, $0x40000000
+DATA all40000000<>+20(SB)/4, $0x40000000
+DATA all40000000<>+24(SB)/4, $0x40000000
+DATA all40000000<>+28(SB)/4, $0x40000000
+DATA all40000000<>+32(SB)/4, $0x40000000
+DATA all40000000<>+36(SB)/4, $0x40000000
+DATA all40000000<>+40(SB)/4, $0x40000000
+DATA all40000000<>+44(SB)/4, $0x40000000
+DATA all40000000<>+48(SB)/4, $0x40000000
+DATA all40000000<>+52(SB)/4, $0x40000000
+DATA all40000000<>+56(SB)/4, $0x40000000
+DATA all40000000<>+60(SB)/4, $0x40000000
+GLOBL all40000000<>(SB), RODATA|NOPTR, $64
+
+DATA all3b153c52<>+0(SB)/4, $0x3b153c52
+DATA all3b153c52<>+4(SB)/4, $0x3b153c52
+DATA all3b153c52<>+8(SB)/4, $0x3b153c52
+DATA all3b153c52<>+12(SB)/4, $0x3b153c52
+DATA all3b153c52<>+16(SB)/4, $0x3b153c52
+DATA all3b153c52<>+20(SB)/4, $0x3b153c52
+DATA all3b153c52<>+24(SB)/4, $0x3b153c52
+DATA all3b153c52<>+28(SB)/4, $0x3b153c52
+DATA all3b153c52<>+32(SB)/4, $0x3b153c52
+DATA all3b153c52<>+36(SB)/4, $0x3b153c52
+DATA all3b153c52<>+40(SB)/4, $0x3b153c52
+DATA all3b153c52<>+44(SB)/4, $0x3b153c52
+DATA all3b153c52<>+48(SB)/4, $0x3b153c52
+DATA all3b153c52<>+52(SB)/4, $0x3b153c52
+DATA all3b153c52<>+56(SB)/4, $0x3b153c52
+DATA all3b153c52<>+60(SB)/4, $0x3b153c52
+GLOBL all3b153c52<>(SB), RODATA|NOPTR, $64
+
+DATA allbc087ae0<>+0(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+4(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+8(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+12(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+16(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+20(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+24(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+28(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+32(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+36(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+40(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+44(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+48(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+52(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+56(SB)/4, $0xbc087ae0
+DATA allbc087ae0<>+60(SB)/4, $0xbc087ae0
+GLOBL allbc087ae0<>(SB), RODATA|NOPTR, $64
+
+DATA all3cb24bc7<>+0(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+4(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+8(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+12(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+16(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+20(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+24(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+28(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+32(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+36(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+40(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+44(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+48(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+52(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+56(SB)/4, $0x3cb24bc7
+DATA all3cb24bc7<>+60(SB)/4, $0x3cb24bc7
+GLOBL all3cb24bc7<>(SB), RODATA|NOPTR, $64
+
+DATA allbd5d03d4<>+0(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+4(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+8(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+12(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+16(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+20(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+24(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+28(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+32(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+36(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+40(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+44(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+48(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+52(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+56(SB)/4, $0xbd5d03d4
+DATA allbd5d03d4<>+60(SB)/4, $0xbd5d03d4
+GLOBL allbd5d03d4<>(SB), RODATA|NOPTR, $64
+
+DATA all3e088873<>+0(SB)/4, $0x3e088873
+DATA all3e088873<>+4(SB)/4, $0x3e088873
+DATA all3e088873<>+8(SB)/4, $0x3e088873
+DATA all3e088873<>+12(SB)/4, $0x3e088873
+DATA all3e088873<>+16(SB)/4, $0x3e088873
+DATA all3e088873<>+20(SB)/4, $0x3e088873
+DATA all3e088873<>+24(SB)/4, $0x3e088873
+DATA all3e088873<>+28(SB)/4, $0x3e088873
+DATA all3e088873<>+32(SB)/4, $0x3e088873
+DATA all3e088873<>+36(SB)/4, $0x3e088873
+DATA all3e088873<>+40(SB)/4, $0x3e088873
+DATA all3e088873<>+44(SB)/4, $0x3e088873
+DATA all3e088873<>+48(SB)/4, $0x3e088873
+DATA all3e088873<>+52(SB)/4, $0x3e088873
+DATA all3e088873<>+56(SB)/4, $0x3e088873
+DATA all3e088873<>+60(SB)/4, $0x3e088873
+GLOBL all3e088873<>(SB), RODATA|NOPTR, $64
+
+DATA allbeaaaaab<>+0(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+4(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+8(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+12(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+16(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+20(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+24(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+28(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+32(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+36(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+40(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+44(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+48(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+52(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+56(SB)/4, $0xbeaaaaab
+DATA allbeaaaaab<>+60(SB)/4, $0xbeaaaaab
+GLOBL allbeaaaaab<>(SB), RODATA|NOPTR, $64
+
+DATA all3f200000<>+0(SB)/4, $0x3f200000
+DATA all3f200000<>+4(SB)/4, $0x3f200000
+DATA all3f200000<>+8(SB)/4, $0x3f200000
+DATA all3f200000<>+12(SB)/4, $0x3f200000
+DATA all3f200000<>+16(SB)/4, $0x3f200000
+DATA all3f200000<>+20(SB)/4, $0x3f200000
+DATA all3f200000<>+24(SB)/4, $0x3f200000
+DATA all3f200000<>+28(SB)/4, $0x3f200000
+DATA all3f200000<>+32(SB)/4, $0x3f200000
+DATA all3f200000<>+36(SB)/4, $0x3f200000
+DATA all3f200000<>+40(SB)/4, $0x3f200000
+DATA all3f200000<>+44(SB)/4, $0x3f200000
+DATA all3f200000<>+48(SB)/4, $0x3f200000
+DATA all3f200000<>+52(SB)/4, $0x3f200000
+DATA all3f200000<>+56(SB)/4, $0x3f200000
+DATA all3f200000<>+60(SB)/4, $0x3f200000
+GLOBL all3f200000<>(SB), RODATA|NOPTR, $64
+
+// func log1p16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·log1p16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS     (CX)(BX*4), Z0
+	VADDPS      all3f800000<>+0(SB), Z0, Z2
+	VSUBPS      all3f800000<>+0(SB), Z2, Z3
+	VSUBPS      Z3, Z0, Z3
+	VPSUBD      all3f3504f3<>+0(SB), Z2, Z4
+	VPSRAD      $0x17, Z4, Z4
+	VPSLLD      $0x17, Z4, Z5
+	VPSUBD      Z5, Z2, Z5
+	VSUBPS      all3f800000<>+0(SB), Z5, Z5
+	VPSLLD      $0x17, Z4, Z2
+	VMOVUPS     all3f800000<>+0(SB), Z1
+	VPSUBD      Z2, Z1, Z2
+	VPMAXSD     all00000000<>+0(SB), Z2, Z2
+	VFMADD231PS Z2, Z3, Z5
+	VCVTDQ2PS   Z4, Z4
+	VMOVUPS     allbf800000<>+0(SB), Z2
+	VMOVUPS     all3d8ec753<>+0(SB), Z3
+	VFMADD213PS allbdeb1ade<>+0(SB), Z5, Z3
+	VFMADD213PS all3def5141<>+0(SB), Z5, Z3
+	VFMADD213PS allbdfe7a63<>+0(SB), Z5, Z3
+	VFMADD213PS all3e11e90d<>+0(SB), Z5, Z3
+	VFMADD213PS allbe2aada5<>+0(SB), Z5, Z3
+	VFMADD213PS all3e4ccead<>+0(SB), Z5, Z3
+	VFMADD213PS allbe7ffffe<>+0(SB), Z5, Z3
+	VFMADD213PS all3eaaaaaa<>+0(SB), Z5, Z3
+	VFMADD213PS allbf000000<>+0(SB), Z5, Z3
+	VMULPS      Z5, Z5, Z1
+	VMULPS      Z1, Z3, Z1
+	VFMADD231PS allb95e8083<>+0(SB), Z4, Z1
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS all3f318000<>+0(SB), Z4, Z1
+	VCMPPS      $0x00, Z2, Z0, K1
+	VMOVUPS     allff800000<>+0(SB), Z3
+	VBLENDMPS   Z3, Z1, K1, Z1
+	VCMPPS      $0x19, Z2, Z0, K1
+	VPTERNLOGD  $0xff, Z1, Z1, K1, Z1
+	VCMPPS      $0x00, all7f800000<>+0(SB), Z0, K1
+	VBLENDMPS   Z0, Z1, K1, Z1
+	VANDPS      all80000000<>+0(SB), Z0, Z2
+	VORPS       Z2, Z1, Z1
+	VMOVUPS     Z1, (AX)(BX*4)
+	ADDQ        $0x10, BX
+	CMPQ        BX, DX
+	JLE         next
+
+rest:
+	SUBQ        BX, DX
+	ADDQ        $0x10, DX
+	JZ          done
+	MOVQ        $-1, SI
+	BZHIQ       DX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (CX)(BX*4), K1, Z0
+	VADDPS      all3f800000<>+0(SB), Z0, Z2
+	VSUBPS      all3f800000<>+0(SB), Z2, Z3
+	VSUBPS      Z3, Z0, Z3
+	VPSUBD      all3f3504f3<>+0(SB), Z2, Z4
+	VPSRAD      $0x17, Z4, Z4
+	VPSLLD      $0x17, Z4, Z5
+	VPSUBD      Z5, Z2, Z5
+	VSUBPS      all3f800000<>+0(SB), Z5, Z5
+	VPSLLD      $0x17, Z4, Z2
+	VMOVUPS     all3f800000<>+0(SB), Z1
+	VPSUBD      Z2, Z1, Z2
+	VPMAXSD     all00000000<>+0(SB), Z2, Z2
+	VFMADD231PS Z2, Z3, Z5
+	VCVTDQ2PS   Z4, Z4
+	VMOVUPS     allbf800000<>+0(SB), Z2
+	VMOVUPS     all3d8ec753<>+0(SB), Z3
+	VFMADD213PS allbdeb1ade<>+0(SB), Z5, Z3
+	VFMADD213PS all3def5141<>+0(SB), Z5, Z3
+	VFMADD213PS allbdfe7a63<>+0(SB), Z5, Z3
+	VFMADD213PS all3e11e90d<>+0(SB), Z5, Z3
+	VFMADD213PS allbe2aada5<>+0(SB), Z5, Z3
+	VFMADD213PS all3e4ccead<>+0(SB), Z5, Z3
+	VFMADD213PS allbe7ffffe<>+0(SB), Z5, Z3
+	VFMADD213PS all3eaaaaaa<>+0(SB), Z5, Z3
+	VFMADD213PS allbf000000<>+0(SB), Z5, Z3
+	VMULPS      Z5, Z5, Z1
+	VMULPS      Z1, Z3, Z1
+	VFMADD231PS allb95e8083<>+0(SB), Z4, Z1
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS all3f318000<>+0(SB), Z4, Z1
+	VCMPPS      $0x00, Z2, Z0, K2
+	VMOVUPS     allff800000<>+0(SB), Z3
+	VBLENDMPS   Z3, Z1, K2, Z1
+	VCMPPS      $0x19, Z2, Z0, K2
+	VPTERNLOGD  $0xff, Z1, Z1, K2, Z1
+	VCMPPS      $0x00, all7f800000<>+0(SB), Z0, K2
+	VBLENDMPS   Z0, Z1, K2, Z1
+	VANDPS      all80000000<>+0(SB), Z0, Z2
+	VORPS       Z2, Z1, Z1
+	VMOVUPS     Z1, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA allbf800000<>+0(SB)/4, $0xbf800000
+DATA allbf800000<>+4(SB)/4, $0xbf800000
+DATA allbf800000<>+8(SB)/4, $0xbf800000
+DATA allbf800000<>+12(SB)/4, $0xbf800000
+DATA allbf800000<>+16(SB)/4, $0xbf800000
+DATA allbf800000<>+20(SB)/4, $0xbf800000
+DATA allbf800000<>+24(SB)/4, $0xbf800000
+DATA allbf800000<>+28(SB)/4, $0xbf800000
+DATA allbf800000<>+32(SB)/4, $0xbf800000
+DATA allbf800000<>+36(SB)/4, $0xbf800000
+DATA allbf800000<>+40(SB)/4, $0xbf800000
+DATA allbf800000<>+44(SB)/4, $0xbf800000
+DATA allbf800000<>+48(SB)/4, $0xbf800000
+DATA allbf800000<>+52(SB)/4, $0xbf800000
+DATA allbf800000<>+56(SB)/4, $0xbf800000
+DATA allbf800000<>+60(SB)/4, $0xbf800000
+GLOBL allbf800000<>(SB), RODATA|NOPTR, $64
+
+// func softplus16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·softplus16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS      (CX)(BX*4), Z0
+	VORPS        all80000000<>+0(SB), Z0, Z2
+	VMOVUPS      all42b20000<>+0(SB), Z1
+	VMINPS       Z2, Z1, Z1
+	VMOVUPS      allc2d20000<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VMOVUPS      all4b400000<>+0(SB), Z2
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Z1, Z2
+	VSUBPS       all4b400000<>+0(SB), Z2, Z3
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS all3f318000<>+0(SB), Z3, Z1
+	VFNMADD231PS allb95e8083<>+0(SB), Z3, Z1
+	VMOVUPS      all3ab688ff<>+0(SB), Z6
+	VFMADD213PS  all3c090631<>+0(SB), Z1, Z6
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Z1, Z6
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Z1, Z6
+	VFMADD213PS  all3f000000<>+0(SB), Z1, Z6
+	VMULPS       Z1, Z1, Z3
+	VFMADD213PS  Z1, Z3, Z6
+	VADDPS       all3f800000<>+0(SB), Z6, Z1
+	VPSUBD       all4b400000<>+0(SB), Z2, Z2
+	VPSRAD       $0x01, Z2, Z3
+	VPSUBD       Z3, Z2, Z2
+	VPADDD       all0000007f<>+0(SB), Z2, Z2
+	VPSLLD       $0x17, Z2, Z2
+	VMULPS       Z2, Z1, Z1
+	VPADDD       all0000007f<>+0(SB), Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VMULPS       Z3, Z1, Z1
+	VMOVUPS      all3b379bc1<>+0(SB), Z3
+	VFMADD213PS  allbc8cc605<>+0(SB), Z1, Z3
+	VFMADD213PS  all3d49f941<>+0(SB), Z1, Z3
+	VFMADD213PS  allbdbb2cda<>+0(SB), Z1, Z3
+	VFMADD213PS  all3e05762f<>+0(SB), Z1, Z3
+	VFMADD213PS  allbe279444<>+0(SB), Z1, Z3
+	VFMADD213PS  all3e4c5b50<>+0(SB), Z1, Z3
+	VFMADD213PS  allbe7ff782<>+0(SB), Z1, Z3
+	VFMADD213PS  all3eaaaa8a<>+0(SB), Z1, Z3
+	VFMADD213PS  allbf000000<>+0(SB), Z1, Z3
+	VMULPS       Z1, Z1, Z2
+	VFMADD213PS  Z1, Z2, Z3
+	VPXORD       Z4, Z4, Z4
+	VMAXPS       Z0, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VMULPS       Z0, Z0, Z2
+	VMOVUPS      allb7ca24a8<>+0(SB), Z3
+	VFMADD213PS  all39b5a31d<>+0(SB), Z2, Z3
+	VFMADD213PS  allbbaaa9f0<>+0(SB), Z2, Z3
+	VFMADD213PS  all3e000000<>+0(SB), Z2, Z3
+	VMOVUPS      all3f317218<>+0(SB), Z6
+	VFMADD231PS  all3f000000<>+0(SB), Z0, Z6
+	VFMADD213PS  Z6, Z2, Z3
+	VCMPPS       $0x11, all3f100000<>+0(SB), Z2, K1
+	VBLENDMPS    Z3, Z1, K1, Z1
+	VMOVUPS      Z1, (AX)(BX*4)
+	ADDQ         $0x10, BX
+	CMPQ         BX, DX
+	JLE          next
+
+rest:
+	SUBQ         BX, DX
+	ADDQ         $0x10, DX
+	JZ           done
+	MOVQ         $-1, SI
+	BZHIQ        DX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*4), K1, Z0
+	VORPS        all80000000<>+0(SB), Z0, Z1
+	VMOVUPS      all42b20000<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z2
+	VMOVUPS      allc2d20000<>+0(SB), Z1
+	VMAXPS       Z2, Z1, Z2
+	VMOVUPS      all4b400000<>+0(SB), Z1
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Z2, Z1
+	VSUBPS       all4b400000<>+0(SB), Z1, Z3
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS all3f318000<>+0(SB), Z3, Z2
+	VFNMADD231PS allb95e8083<>+0(SB), Z3, Z2
+	VMOVUPS      all3ab688ff<>+0(SB), Z4
+	VFMADD213PS  all3c090631<>+0(SB), Z2, Z4
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Z2, Z4
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Z2, Z4
+	VFMADD213PS  all3f000000<>+0(SB), Z2, Z4
+	VMULPS       Z2, Z2, Z3
+	VFMADD213PS  Z2, Z3, Z4
+	VADDPS       all3f800000<>+0(SB), Z4, Z2
+	VPSUBD       all4b400000<>+0(SB), Z1, Z1
+	VPSRAD       $0x01, Z1, Z3
+	VPSUBD       Z3, Z1, Z1
+	VPADDD       all0000007f<>+0(SB), Z1, Z1
+	VPSLLD       $0x17, Z1, Z1
+	VMULPS       Z1, Z2, Z2
+	VPADDD       all0000007f<>+0(SB), Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VMOVUPS      all3b379bc1<>+0(SB), Z3
+	VFMADD213PS  allbc8cc605<>+0(SB), Z2, Z3
+	VFMADD213PS  all3d49f941<>+0(SB), Z2, Z3
+	VFMADD213PS  allbdbb2cda<>+0(SB), Z2, Z3
+	VFMADD213PS  all3e05762f<>+0(SB), Z2, Z3
+	VFMADD213PS  allbe279444<>+0(SB), Z2, Z3
+	VFMADD213PS  all3e4c5b50<>+0(SB), Z2, Z3
+	VFMADD213PS  allbe7ff782<>+0(SB), Z2, Z3
+	VFMADD213PS  all3eaaaa8a<>+0(SB), Z2, Z3
+	VFMADD213PS  allbf000000<>+0(SB), Z2, Z3
+	VMULPS       Z2, Z2, Z1
+	VFMADD213PS  Z2, Z1, Z3
+	VPXORD       Z5, Z5, Z5
+	VMAXPS       Z0, Z5, Z2
+	VADDPS       Z3, Z2, Z2
+	VMULPS       Z0, Z0, Z1
+	VMOVUPS      allb7ca24a8<>+0(SB), Z3
+	VFMADD213PS  all39b5a31d<>+0(SB), Z1, Z3
+	VFMADD213PS  allbbaaa9f0<>+0(SB), Z1, Z3
+	VFMADD213PS  all3e000000<>+0(SB), Z1, Z3
+	VMOVUPS      all3f317218<>+0(SB), Z4
+	VFMADD231PS  all3f000000<>+0(SB), Z0, Z4
+	VFMADD213PS  Z4, Z1, Z3
+	VCMPPS       $0x11, all3f100000<>+0(SB), Z1, K2
+	VBLENDMPS    Z3, Z2, K2, Z2
+	VMOVUPS      Z2, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all3b379bc1<>+0(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+4(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+8(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+12(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+16(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+20(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+24(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+28(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+32(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+36(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+40(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+44(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+48(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+52(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+56(SB)/4, $0x3b379bc1
+DATA all3b379bc1<>+60(SB)/4, $0x3b379bc1
+GLOBL all3b379bc1<>(SB), RODATA|NOPTR, $64
+
+DATA allbc8cc605<>+0(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+4(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+8(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+12(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+16(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+20(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+24(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+28(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+32(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+36(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+40(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+44(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+48(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+52(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+56(SB)/4, $0xbc8cc605
+DATA allbc8cc605<>+60(SB)/4, $0xbc8cc605
+GLOBL allbc8cc605<>(SB), RODATA|NOPTR, $64
+
+DATA all3d49f941<>+0(SB)/4, $0x3d49f941
+DATA all3d49f941<>+4(SB)/4, $0x3d49f941
+DATA all3d49f941<>+8(SB)/4, $0x3d49f941
+DATA all3d49f941<>+12(SB)/4, $0x3d49f941
+DATA all3d49f941<>+16(SB)/4, $0x3d49f941
+DATA all3d49f941<>+20(SB)/4, $0x3d49f941
+DATA all3d49f941<>+24(SB)/4, $0x3d49f941
+DATA all3d49f941<>+28(SB)/4, $0x3d49f941
+DATA all3d49f941<>+32(SB)/4, $0x3d49f941
+DATA all3d49f941<>+36(SB)/4, $0x3d49f941
+DATA all3d49f941<>+40(SB)/4, $0x3d49f941
+DATA all3d49f941<>+44(SB)/4, $0x3d49f941
+DATA all3d49f941<>+48(SB)/4, $0x3d49f941
+DATA all3d49f941<>+52(SB)/4, $0x3d49f941
+DATA all3d49f941<>+56(SB)/4, $0x3d49f941
+DATA all3d49f941<>+60(SB)/4, $0x3d49f941
+GLOBL all3d49f941<>(SB), RODATA|NOPTR, $64
+
+DATA allbdbb2cda<>+0(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+4(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+8(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+12(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+16(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+20(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+24(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+28(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+32(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+36(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+40(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+44(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+48(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+52(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+56(SB)/4, $0xbdbb2cda
+DATA allbdbb2cda<>+60(SB)/4, $0xbdbb2cda
+GLOBL allbdbb2cda<>(SB), RODATA|NOPTR, $64
+
+DATA all3e05762f<>+0(SB)/4, $0x3e05762f
+DATA all3e05762f<>+4(SB)/4, $0x3e05762f
+DATA all3e05762f<>+8(SB)/4, $0x3e05762f
+DATA all3e05762f<>+12(SB)/4, $0x3e05762f
+DATA all3e05762f<>+16(SB)/4, $0x3e05762f
+DATA all3e05762f<>+20(SB)/4, $0x3e05762f
+DATA all3e05762f<>+24(SB)/4, $0x3e05762f
+DATA all3e05762f<>+28(SB)/4, $0x3e05762f
+DATA all3e05762f<>+32(SB)/4, $0x3e05762f
+DATA all3e05762f<>+36(SB)/4, $0x3e05762f
+DATA all3e05762f<>+40(SB)/4, $0x3e05762f
+DATA all3e05762f<>+44(SB)/4, $0x3e05762f
+DATA all3e05762f<>+48(SB)/4, $0x3e05762f
+DATA all3e05762f<>+52(SB)/4, $0x3e05762f
+DATA all3e05762f<>+56(SB)/4, $0x3e05762f
+DATA all3e05762f<>+60(SB)/4, $0x3e05762f
+GLOBL all3e05762f<>(SB), RODATA|NOPTR, $64
+
+DATA allbe279444<>+0(SB)/4, $0xbe279444
+DATA allbe279444<>+4(SB)/4, $0xbe279444
+DATA allbe279444<>+8(SB)/4, $0xbe279444
+DATA allbe279444<>+12(SB)/4, $0xbe279444
+DATA allbe279444<>+16(SB)/4, $0xbe279444
+DATA allbe279444<>+20(SB)/4, $0xbe279444
+DATA allbe279444<>+24(SB)/4, $0xbe279444
+DATA allbe279444<>+28(SB)/4, $0xbe279444
+DATA allbe279444<>+32(SB)/4, $0xbe279444
+DATA allbe279444<>+36(SB)/4, $0xbe279444
+DATA allbe279444<>+40(SB)/4, $0xbe279444
+DATA allbe279444<>+44(SB)/4, $0xbe279444
+DATA allbe279444<>+48(SB)/4, $0xbe279444
+DATA allbe279444<>+52(SB)/4, $0xbe279444
+DATA allbe279444<>+56(SB)/4, $0xbe279444
+DATA allbe279444<>+60(SB)/4, $0xbe279444
+GLOBL allbe279444<>(SB), RODATA|NOPTR, $64
+
+DATA all3e4c5b50<>+0(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+4(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+8(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+12(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+16(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+20(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+24(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+28(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+32(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+36(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+40(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+44(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+48(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+52(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+56(SB)/4, $0x3e4c5b50
+DATA all3e4c5b50<>+60(SB)/4, $0x3e4c5b50
+GLOBL all3e4c5b50<>(SB), RODATA|NOPTR, $64
+
+DATA allbe7ff782<>+0(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+4(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+8(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+12(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+16(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+20(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+24(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+28(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+32(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+36(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+40(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+44(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+48(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+52(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+56(SB)/4, $0xbe7ff782
+DATA allbe7ff782<>+60(SB)/4, $0xbe7ff782
+GLOBL allbe7ff782<>(SB), RODATA|NOPTR, $64
+
+DATA all3eaaaa8a<>+0(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+4(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+8(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+12(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+16(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+20(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+24(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+28(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+32(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+36(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+40(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+44(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+48(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+52(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+56(SB)/4, $0x3eaaaa8a
+DATA all3eaaaa8a<>+60(SB)/4, $0x3eaaaa8a
+GLOBL all3eaaaa8a<>(SB), RODATA|NOPTR, $64
+
+DATA allb7ca24a8<>+0(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+4(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+8(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+12(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+16(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+20(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+24(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+28(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+32(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+36(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+40(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+44(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+48(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+52(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+56(SB)/4, $0xb7ca24a8
+DATA allb7ca24a8<>+60(SB)/4, $0xb7ca24a8
+GLOBL allb7ca24a8<>(SB), RODATA|NOPTR, $64
+
+DATA all39b5a31d<>+0(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+4(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+8(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+12(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+16(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+20(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+24(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+28(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+32(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+36(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+40(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+44(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+48(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+52(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+56(SB)/4, $0x39b5a31d
+DATA all39b5a31d<>+60(SB)/4, $0x39b5a31d
+GLOBL all39b5a31d<>(SB), RODATA|NOPTR, $64
+
+DATA allbbaaa9f0<>+0(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+4(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+8(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+12(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+16(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+20(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+24(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+28(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+32(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+36(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+40(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+44(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+48(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+52(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+56(SB)/4, $0xbbaaa9f0
+DATA allbbaaa9f0<>+60(SB)/4, $0xbbaaa9f0
+GLOBL allbbaaa9f0<>(SB), RODATA|NOPTR, $64
+
+DATA all3e000000<>+0(SB)/4, $0x3e000000
+DATA all3e000000<>+4(SB)/4, $0x3e000000
+DATA all3e000000<>+8(SB)/4, $0x3e000000
+DATA all3e000000<>+12(SB)/4, $0x3e000000
+DATA all3e000000<>+16(SB)/4, $0x3e000000
+DATA all3e000000<>+20(SB)/4, $0x3e000000
+DATA all3e000000<>+24(SB)/4, $0x3e000000
+DATA all3e000000<>+28(SB)/4, $0x3e000000
+DATA all3e000000<>+32(SB)/4, $0x3e000000
+DATA all3e000000<>+36(SB)/4, $0x3e000000
+DATA all3e000000<>+40(SB)/4, $0x3e000000
+DATA all3e000000<>+44(SB)/4, $0x3e000000
+DATA all3e000000<>+48(SB)/4, $0x3e000000
+DATA all3e000000<>+52(SB)/4, $0x3e000000
+DATA all3e000000<>+56(SB)/4, $0x3e000000
+DATA all3e000000<>+60(SB)/4, $0x3e000000
+GLOBL all3e000000<>(SB), RODATA|NOPTR, $64
+
+DATA all3f317218<>+0(SB)/4, $0x3f317218
+DATA all3f317218<>+4(SB)/4, $0x3f317218
+DATA all3f317218<>+8(SB)/4, $0x3f317218
+DATA all3f317218<>+12(SB)/4, $0x3f317218
+DATA all3f317218<>+16(SB)/4, $0x3f317218
+DATA all3f317218<>+20(SB)/4, $0x3f317218
+DATA all3f317218<>+24(SB)/4, $0x3f317218
+DATA all3f317218<>+28(SB)/4, $0x3f317218
+DATA all3f317218<>+32(SB)/4, $0x3f317218
+DATA all3f317218<>+36(SB)/4, $0x3f317218
+DATA all3f317218<>+40(SB)/4, $0x3f317218
+DATA all3f317218<>+44(SB)/4, $0x3f317218
+DATA all3f317218<>+48(SB)/4, $0x3f317218
+DATA all3f317218<>+52(SB)/4, $0x3f317218
+DATA all3f317218<>+56(SB)/4, $0x3f317218
+DATA all3f317218<>+60(SB)/4, $0x3f317218
+GLOBL all3f317218<>(SB), RODATA|NOPTR, $64
+
+DATA all3f100000<>+0(SB)/4, $0x3f100000
+DATA all3f100000<>+4(SB)/4, $0x3f100000
+DATA all3f100000<>+8(SB)/4, $0x3f100000
+DATA all3f100000<>+12(SB)/4, $0x3f100000
+DATA all3f100000<>+16(SB)/4, $0x3f100000
+DATA all3f100000<>+20(SB)/4, $0x3f100000
+DATA all3f100000<>+24(SB)/4, $0x3f100000
+DATA all3f100000<>+28(SB)/4, $0x3f100000
+DATA all3f100000<>+32(SB)/4, $0x3f100000
+DATA all3f100000<>+36(SB)/4, $0x3f100000
+DATA all3f100000<>+40(SB)/4, $0x3f100000
+DATA all3f100000<>+44(SB)/4, $0x3f100000
+DATA all3f100000<>+48(SB)/4, $0x3f100000
+DATA all3f100000<>+52(SB)/4, $0x3f100000
+DATA all3f100000<>+56(SB)/4, $0x3f100000
+DATA all3f100000<>+60(SB)/4, $0x3f100000
+GLOBL all3f100000<>(SB), RODATA|NOPTR, $64
+
+// func erf16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·erf16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS     (CX)(BX*4), Z0
+	VANDPS      all7fffffff<>+0(SB), Z0, Z2
+	VMOVUPS     all40800000<>+0(SB), Z3
+	VMINPS      Z2, Z3, Z3
+	VSUBPS      all40200000<>+0(SB), Z3, Z3
+	VMULPS      all3f2aaaab<>+0(SB), Z3, Z3
+	VMOVUPS     all398744fe<>+0(SB), Z4
+	VFMADD213PS all38c72be9<>+0(SB), Z3, Z4
+	VFMADD213PS allbb0538b4<>+0(SB), Z3, Z4
+	VFMADD213PS all3aca3b81<>+0(SB), Z3, Z4
+	VFMADD213PS all3b98ede0<>+0(SB), Z3, Z4
+	VFMADD213PS allbc2a9672<>+0(SB), Z3, Z4
+	VFMADD213PS all3bd98271<>+0(SB), Z3, Z4
+	VFMADD213PS all3c1cf285<>+0(SB), Z3, Z4
+	VFMADD213PS allbd02887e<>+0(SB), Z3, Z4
+	VFMADD213PS all3d3e0301<>+0(SB), Z3, Z4
+	VFMADD213PS allbd32cbe5<>+0(SB), Z3, Z4
+	VFMADD213PS all3ce6e947<>+0(SB), Z3, Z4
+	VFMADD213PS allbc48c018<>+0(SB), Z3, Z4
+	VFMADD213PS all3b561fb3<>+0(SB), Z3, Z4
+	VFMADD213PS all3f7fe554<>+0(SB), Z3, Z4
+	VMULPS      Z0, Z0, Z3
+	VMOVUPS     allb72b6899<>+0(SB), Z6
+	VFMADD213PS all38f0290b<>+0(SB), Z3, Z6
+	VFMADD213PS allba5f0be1<>+0(SB), Z3, Z6
+	VFMADD213PS all3bab2270<>+0(SB), Z3, Z6
+	VFMADD213PS allbcdc15f9<>+0(SB), Z3, Z6
+	VFMADD213PS all3de7178f<>+0(SB), Z3, Z6
+	VFMADD213PS allbec093a3<>+0(SB), Z3, Z6
+	VFMADD213PS all3e0375d4<>+0(SB), Z3, Z6
+	VFMADD213PS Z0, Z0, Z6
+	VANDPS      all80000000<>+0(SB), Z0, Z3
+	VORPS       Z3, Z4, Z4
+	VCMPPS      $0x11, all3f800000<>+0(SB), Z2, K1
+	VBLENDMPS   Z6, Z4, K1, Z1
+	VMOVUPS     Z1, (AX)(BX*4)
+	ADDQ        $0x10, BX
+	CMPQ        BX, DX
+	JLE         next
+
+rest:
+	SUBQ        BX, DX
+	ADDQ        $0x10, DX
+	JZ          done
+	MOVQ        $-1, SI
+	BZHIQ       DX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (CX)(BX*4), K1, Z0
+	VANDPS      all7fffffff<>+0(SB), Z0, Z1
+	VMOVUPS     all40800000<>+0(SB), Z2
+	VMINPS      Z1, Z2, Z2
+	VSUBPS      all40200000<>+0(SB), Z2, Z2
+	VMULPS      all3f2aaaab<>+0(SB), Z2, Z2
+	VMOVUPS     all398744fe<>+0(SB), Z3
+	VFMADD213PS all38c72be9<>+0(SB), Z2, Z3
+	VFMADD213PS allbb0538b4<>+0(SB), Z2, Z3
+	VFMADD213PS all3aca3b81<>+0(SB), Z2, Z3
+	VFMADD213PS all3b98ede0<>+0(SB), Z2, Z3
+	VFMADD213PS allbc2a9672<>+0(SB), Z2, Z3
+	VFMADD213PS all3bd98271<>+0(SB), Z2, Z3
+	VFMADD213PS all3c1cf285<>+0(SB), Z2, Z3
+	VFMADD213PS allbd02887e<>+0(SB), Z2, Z3
+	VFMADD213PS all3d3e0301<>+0(SB), Z2, Z3
+	VFMADD213PS allbd32cbe5<>+0(SB), Z2, Z3
+	VFMADD213PS all3ce6e947<>+0(SB), Z2, Z3
+	VFMADD213PS allbc48c018<>+0(SB), Z2, Z3
+	VFMADD213PS all3b561fb3<>+0(SB), Z2, Z3
+	VFMADD213PS all3f7fe554<>+0(SB), Z2, Z3
+	VMULPS      Z0, Z0, Z2
+	VMOVUPS     allb72b6899<>+0(SB), Z4
+	VFMADD213PS all38f0290b<>+0(SB), Z2, Z4
+	VFMADD213PS allba5f0be1<>+0(SB), Z2, Z4
+	VFMADD213PS all3bab2270<>+0(SB), Z2, Z4
+	VFMADD213PS allbcdc15f9<>+0(SB), Z2, Z4
+	VFMADD213PS all3de7178f<>+0(SB), Z2, Z4
+	VFMADD213PS allbec093a3<>+0(SB), Z2, Z4
+	VFMADD213PS all3e0375d4<>+0(SB), Z2, Z4
+	VFMADD213PS Z0, Z0, Z4
+	VANDPS      all80000000<>+0(SB), Z0, Z2
+	VORPS       Z2, Z3, Z3
+	VCMPPS      $0x11, all3f800000<>+0(SB), Z1, K2
+	VBLENDMPS   Z4, Z3, K2, Z5
+	VMOVUPS     Z5, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all40800000<>+0(SB)/4, $0x40800000
+DATA all40800000<>+4(SB)/4, $0x40800000
+DATA all40800000<>+8(SB)/4, $0x40800000
+DATA all40800000<>+12(SB)/4, $0x40800000
+DATA all40800000<>+16(SB)/4, $0x40800000
+DATA all40800000<>+20(SB)/4, $0x40800000
+DATA all40800000<>+24(SB)/4, $0x40800000
+DATA all40800000<>+28(SB)/4, $0x40800000
+DATA all40800000<>+32(SB)/4, $0x40800000
+DATA all40800000<>+36(SB)/4, $0x40800000
+DATA all40800000<>+40(SB)/4, $0x40800000
+DATA all40800000<>+44(SB)/4, $0x40800000
+DATA all40800000<>+48(SB)/4, $0x40800000
+DATA all40800000<>+52(SB)/4, $0x40800000
+DATA all40800000<>+56(SB)/4, $0x40800000
+DATA all40800000<>+60(SB)/4, $0x40800000
+GLOBL all40800000<>(SB), RODATA|NOPTR, $64
+
+DATA all40200000<>+0(SB)/4, $0x40200000
+DATA all40200000<>+4(SB)/4, $0x40200000
+DATA all40200000<>+8(SB)/4, $0x40200000
+DATA all40200000<>+12(SB)/4, $0x40200000
+DATA all40200000<>+16(SB)/4, $0x40200000
+DATA all40200000<>+20(SB)/4, $0x40200000
+DATA all40200000<>+24(SB)/4, $0x40200000
+DATA all40200000<>+28(SB)/4, $0x40200000
+DATA all40200000<>+32(SB)/4, $0x40200000
+DATA all40200000<>+36(SB)/4, $0x40200000
+DATA all40200000<>+40(SB)/4, $0x40200000
+DATA all40200000<>+44(SB)/4, $0x40200000
+DATA all40200000<>+48(SB)/4, $0x40200000
+DATA all40200000<>+52(SB)/4, $0x40200000
+DATA all40200000<>+56(SB)/4, $0x40200000
+DATA all40200000<>+60(SB)/4, $0x40200000
+GLOBL all40200000<>(SB), RODATA|NOPTR, $64
+
+DATA all3f2aaaab<>+0(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+4(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+8(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+12(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+16(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+20(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+24(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+28(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+32(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+36(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+40(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+44(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+48(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+52(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+56(SB)/4, $0x3f2aaaab
+DATA all3f2aaaab<>+60(SB)/4, $0x3f2aaaab
+GLOBL all3f2aaaab<>(SB), RODATA|NOPTR, $64
+
+DATA all398744fe<>+0(SB)/4, $0x398744fe
+DATA all398744fe<>+4(SB)/4, $0x398744fe
+DATA all398744fe<>+8(SB)/4, $0x398744fe
+DATA all398744fe<>+12(SB)/4, $0x398744fe
+DATA all398744fe<>+16(SB)/4, $0x398744fe
+DATA all398744fe<>+20(SB)/4, $0x398744fe
+DATA all398744fe<>+24(SB)/4, $0x398744fe
+DATA all398744fe<>+28(SB)/4, $0x398744fe
+DATA all398744fe<>+32(SB)/4, $0x398744fe
+DATA all398744fe<>+36(SB)/4, $0x398744fe
+DATA all398744fe<>+40(SB)/4, $0x398744fe
+DATA all398744fe<>+44(SB)/4, $0x398744fe
+DATA all398744fe<>+48(SB)/4, $0x398744fe
+DATA all398744fe<>+52(SB)/4, $0x398744fe
+DATA all398744fe<>+56(SB)/4, $0x398744fe
+DATA all398744fe<>+60(SB)/4, $0x398744fe
+GLOBL all398744fe<>(SB), RODATA|NOPTR, $64
+
+DATA all38c72be9<>+0(SB)/4, $0x38c72be9
+DATA all38c72be9<>+4(SB)/4, $0x38c72be9
+DATA all38c72be9<>+8(SB)/4, $0x38c72be9
+DATA all38c72be9<>+12(SB)/4, $0x38c72be9
+DATA all38c72be9<>+16(SB)/4, $0x38c72be9
+DATA all38c72be9<>+20(SB)/4, $0x38c72be9
+DATA all38c72be9<>+24(SB)/4, $0x38c72be9
+DATA all38c72be9<>+28(SB)/4, $0x38c72be9
+DATA all38c72be9<>+32(SB)/4, $0x38c72be9
+DATA all38c72be9<>+36(SB)/4, $0x38c72be9
+DATA all38c72be9<>+40(SB)/4, $0x38c72be9
+DATA all38c72be9<>+44(SB)/4, $0x38c72be9
+DATA all38c72be9<>+48(SB)/4, $0x38c72be9
+DATA all38c72be9<>+52(SB)/4, $0x38c72be9
+DATA all38c72be9<>+56(SB)/4, $0x38c72be9
+DATA all38c72be9<>+60(SB)/4, $0x38c72be9
+GLOBL all38c72be9<>(SB), RODATA|NOPTR, $64
+
+DATA allbb0538b4<>+0(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+4(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+8(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+12(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+16(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+20(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+24(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+28(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+32(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+36(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+40(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+44(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+48(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+52(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+56(SB)/4, $0xbb0538b4
+DATA allbb0538b4<>+60(SB)/4, $0xbb0538b4
+GLOBL allbb0538b4<>(SB), RODATA|NOPTR, $64
+
+DATA all3aca3b81<>+0(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+4(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+8(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+12(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+16(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+20(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+24(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+28(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+32(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+36(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+40(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+44(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+48(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+52(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+56(SB)/4, $0x3aca3b81
+DATA all3aca3b81<>+60(SB)/4, $0x3aca3b81
+GLOBL all3aca3b81<>(SB), RODATA|NOPTR, $64
+
+DATA all3b98ede0<>+0(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+4(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+8(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+12(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+16(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+20(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+24(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+28(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+32(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+36(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+40(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+44(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+48(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+52(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+56(SB)/4, $0x3b98ede0
+DATA all3b98ede0<>+60(SB)/4, $0x3b98ede0
+GLOBL all3b98ede0<>(SB), RODATA|NOPTR, $64
+
+DATA allbc2a9672<>+0(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+4(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+8(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+12(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+16(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+20(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+24(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+28(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+32(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+36(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+40(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+44(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+48(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+52(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+56(SB)/4, $0xbc2a9672
+DATA allbc2a9672<>+60(SB)/4, $0xbc2a9672
+GLOBL allbc2a9672<>(SB), RODATA|NOPTR, $64
+
+DATA all3bd98271<>+0(SB)/4, $0x3bd98271
+DATA all3bd98271<>+4(SB)/4, $0x3bd98271
+DATA all3bd98271<>+8(SB)/4, $0x3bd98271
+DATA all3bd98271<>+12(SB)/4, $0x3bd98271
+DATA all3bd98271<>+16(SB)/4, $0x3bd98271
+DATA all3bd98271<>+20(SB)/4, $0x3bd98271
+DATA all3bd98271<>+24(SB)/4, $0x3bd98271
+DATA all3bd98271<>+28(SB)/4, $0x3bd98271
+DATA all3bd98271<>+32(SB)/4, $0x3bd98271
+DATA all3bd98271<>+36(SB)/4, $0x3bd98271
+DATA all3bd98271<>+40(SB)/4, $0x3bd98271
+DATA all3bd98271<>+44(SB)/4, $0x3bd98271
+DATA all3bd98271<>+48(SB)/4, $0x3bd98271
+DATA all3bd98271<>+52(SB)/4, $0x3bd98271
+DATA all3bd98271<>+56(SB)/4, $0x3bd98271
+DATA all3bd98271<>+60(SB)/4, $0x3bd98271
+GLOBL all3bd98271<>(SB), RODATA|NOPTR, $64
+
+DATA all3c1cf285<>+0(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+4(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+8(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+12(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+16(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+20(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+24(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+28(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+32(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+36(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+40(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+44(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+48(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+52(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+56(SB)/4, $0x3c1cf285
+DATA all3c1cf285<>+60(SB)/4, $0x3c1cf285
+GLOBL all3c1cf285<>(SB), RODATA|NOPTR, $64
+
+DATA allbd02887e<>+0(SB)/4, $0xbd02887e
+DATA allbd02887e<>+4(SB)/4, $0xbd02887e
+DATA allbd02887e<>+8(SB)/4, $0xbd02887e
+DATA allbd02887e<>+12(SB)/4, $0xbd02887e
+DATA allbd02887e<>+16(SB)/4, $0xbd02887e
+DATA allbd02887e<>+20(SB)/4, $0xbd02887e
+DATA allbd02887e<>+24(SB)/4, $0xbd02887e
+DATA allbd02887e<>+28(SB)/4, $0xbd02887e
+DATA allbd02887e<>+32(SB)/4, $0xbd02887e
+DATA allbd02887e<>+36(SB)/4, $0xbd02887e
+DATA allbd02887e<>+40(SB)/4, $0xbd02887e
+DATA allbd02887e<>+44(SB)/4, $0xbd02887e
+DATA allbd02887e<>+48(SB)/4, $0xbd02887e
+DATA allbd02887e<>+52(SB)/4, $0xbd02887e
+DATA allbd02887e<>+56(SB)/4, $0xbd02887e
+DATA allbd02887e<>+60(SB)/4, $0xbd02887e
+GLOBL allbd02887e<>(SB), RODATA|NOPTR, $64
+
+DATA all3d3e0301<>+0(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+4(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+8(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+12(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+16(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+20(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+24(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+28(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+32(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+36(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+40(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+44(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+48(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+52(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+56(SB)/4, $0x3d3e0301
+DATA all3d3e0301<>+60(SB)/4, $0x3d3e0301
+GLOBL all3d3e0301<>(SB), RODATA|NOPTR, $64
+
+DATA allbd32cbe5<>+0(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+4(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+8(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+12(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+16(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+20(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+24(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+28(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+32(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+36(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+40(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+44(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+48(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+52(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+56(SB)/4, $0xbd32cbe5
+DATA allbd32cbe5<>+60(SB)/4, $0xbd32cbe5
+GLOBL allbd32cbe5<>(SB), RODATA|NOPTR, $64
+
+DATA all3ce6e947<>+0(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+4(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+8(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+12(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+16(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+20(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+24(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+28(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+32(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+36(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+40(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+44(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+48(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+52(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+56(SB)/4, $0x3ce6e947
+DATA all3ce6e947<>+60(SB)/4, $0x3ce6e947
+GLOBL all3ce6e947<>(SB), RODATA|NOPTR, $64
+
+DATA allbc48c018<>+0(SB)/4, $0xbc48c018
+DATA allbc48c018<>+4(SB)/4, $0xbc48c018
+DATA allbc48c018<>+8(SB)/4, $0xbc48c018
+DATA allbc48c018<>+12(SB)/4, $0xbc48c018
+DATA allbc48c018<>+16(SB)/4, $0xbc48c018
+DATA allbc48c018<>+20(SB)/4, $0xbc48c018
+DATA allbc48c018<>+24(SB)/4, $0xbc48c018
+DATA allbc48c018<>+28(SB)/4, $0xbc48c018
+DATA allbc48c018<>+32(SB)/4, $0xbc48c018
+DATA allbc48c018<>+36(SB)/4, $0xbc48c018
+DATA allbc48c018<>+40(SB)/4, $0xbc48c018
+DATA allbc48c018<>+44(SB)/4, $0xbc48c018
+DATA allbc48c018<>+48(SB)/4, $0xbc48c018
+DATA allbc48c018<>+52(SB)/4, $0xbc48c018
+DATA allbc48c018<>+56(SB)/4, $0xbc48c018
+DATA allbc48c018<>+60(SB)/4, $0xbc48c018
+GLOBL allbc48c018<>(SB), RODATA|NOPTR, $64
+
+DATA all3b561fb3<>+0(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+4(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+8(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+12(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+16(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+20(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+24(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+28(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+32(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+36(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+40(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+44(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+48(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+52(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+56(SB)/4, $0x3b561fb3
+DATA all3b561fb3<>+60(SB)/4, $0x3b561fb3
+GLOBL all3b561fb3<>(SB), RODATA|NOPTR, $64
+
+DATA all3f7fe554<>+0(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+4(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+8(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+12(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+16(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+20(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+24(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+28(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+32(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+36(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+40(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+44(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+48(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+52(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+56(SB)/4, $0x3f7fe554
+DATA all3f7fe554<>+60(SB)/4, $0x3f7fe554
+GLOBL all3f7fe554<>(SB), RODATA|NOPTR, $64
+
+DATA allb72b6899<>+0(SB)/4, $0xb72b6899
+DATA allb72b6899<>+4(SB)/4, $0xb72b6899
+DATA allb72b6899<>+8(SB)/4, $0xb72b6899
+DATA allb72b6899<>+12(SB)/4, $0xb72b6899
+DATA allb72b6899<>+16(SB)/4, $0xb72b6899
+DATA allb72b6899<>+20(SB)/4, $0xb72b6899
+DATA allb72b6899<>+24(SB)/4, $0xb72b6899
+DATA allb72b6899<>+28(SB)/4, $0xb72b6899
+DATA allb72b6899<>+32(SB)/4, $0xb72b6899
+DATA allb72b6899<>+36(SB)/4, $0xb72b6899
+DATA allb72b6899<>+40(SB)/4, $0xb72b6899
+DATA allb72b6899<>+44(SB)/4, $0xb72b6899
+DATA allb72b6899<>+48(SB)/4, $0xb72b6899
+DATA allb72b6899<>+52(SB)/4, $0xb72b6899
+DATA allb72b6899<>+56(SB)/4, $0xb72b6899
+DATA allb72b6899<>+60(SB)/4, $0xb72b6899
+GLOBL allb72b6899<>(SB), RODATA|NOPTR, $64
+
+DATA all38f0290b<>+0(SB)/4, $0x38f0290b
+DATA all38f0290b<>+4(SB)/4, $0x38f0290b
+DATA all38f0290b<>+8(SB)/4, $0x38f0290b
+DATA all38f0290b<>+12(SB)/4, $0x38f0290b
+DATA all38f0290b<>+16(SB)/4, $0x38f0290b
+DATA all38f0290b<>+20(SB)/4, $0x38f0290b
+DATA all38f0290b<>+24(SB)/4, $0x38f0290b
+DATA all38f0290b<>+28(SB)/4, $0x38f0290b
+DATA all38f0290b<>+32(SB)/4, $0x38f0290b
+DATA all38f0290b<>+36(SB)/4, $0x38f0290b
+DATA all38f0290b<>+40(SB)/4, $0x38f0290b
+DATA all38f0290b<>+44(SB)/4, $0x38f0290b
+DATA all38f0290b<>+48(SB)/4, $0x38f0290b
+DATA all38f0290b<>+52(SB)/4, $0x38f0290b
+DATA all38f0290b<>+56(SB)/4, $0x38f0290b
+DATA all38f0290b<>+60(SB)/4, $0x38f0290b
+GLOBL all38f0290b<>(SB), RODATA|NOPTR, $64
+
+DATA allba5f0be1<>+0(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+4(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+8(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+12(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+16(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+20(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+24(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+28(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+32(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+36(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+40(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+44(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+48(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+52(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+56(SB)/4, $0xba5f0be1
+DATA allba5f0be1<>+60(SB)/4, $0xba5f0be1
+GLOBL allba5f0be1<>(SB), RODATA|NOPTR, $64
+
+DATA all3bab2270<>+0(SB)/4, $0x3bab2270
+DATA all3bab2270<>+4(SB)/4, $0x3bab2270
+DATA all3bab2270<>+8(SB)/4, $0x3bab2270
+DATA all3bab2270<>+12(SB)/4, $0x3bab2270
+DATA all3bab2270<>+16(SB)/4, $0x3bab2270
+DATA all3bab2270<>+20(SB)/4, $0x3bab2270
+DATA all3bab2270<>+24(SB)/4, $0x3bab2270
+DATA all3bab2270<>+28(SB)/4, $0x3bab2270
+DATA all3bab2270<>+32(SB)/4, $0x3bab2270
+DATA all3bab2270<>+36(SB)/4, $0x3bab2270
+DATA all3bab2270<>+40(SB)/4, $0x3bab2270
+DATA all3bab2270<>+44(SB)/4, $0x3bab2270
+DATA all3bab2270<>+48(SB)/4, $0x3bab2270
+DATA all3bab2270<>+52(SB)/4, $0x3bab2270
+DATA all3bab2270<>+56(SB)/4, $0x3bab2270
+DATA all3bab2270<>+60(SB)/4, $0x3bab2270
+GLOBL all3bab2270<>(SB), RODATA|NOPTR, $64
+
+DATA allbcdc15f9<>+0(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+4(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+8(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+12(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+16(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+20(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+24(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+28(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+32(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+36(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+40(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+44(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+48(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+52(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+56(SB)/4, $0xbcdc15f9
+DATA allbcdc15f9<>+60(SB)/4, $0xbcdc15f9
+GLOBL allbcdc15f9<>(SB), RODATA|NOPTR, $64
+
+DATA all3de7178f<>+0(SB)/4, $0x3de7178f
+DATA all3de7178f<>+4(SB)/4, $0x3de7178f
+DATA all3de7178f<>+8(SB)/4, $0x3de7178f
+DATA all3de7178f<>+12(SB)/4, $0x3de7178f
+DATA all3de7178f<>+16(SB)/4, $0x3de7178f
+DATA all3de7178f<>+20(SB)/4, $0x3de7178f
+DATA all3de7178f<>+24(SB)/4, $0x3de7178f
+DATA all3de7178f<>+28(SB)/4, $0x3de7178f
+DATA all3de7178f<>+32(SB)/4, $0x3de7178f
+DATA all3de7178f<>+36(SB)/4, $0x3de7178f
+DATA all3de7178f<>+40(SB)/4, $0x3de7178f
+DATA all3de7178f<>+44(SB)/4, $0x3de7178f
+DATA all3de7178f<>+48(SB)/4, $0x3de7178f
+DATA all3de7178f<>+52(SB)/4, $0x3de7178f
+DATA all3de7178f<>+56(SB)/4, $0x3de7178f
+DATA all3de7178f<>+60(SB)/4, $0x3de7178f
+GLOBL all3de7178f<>(SB), RODATA|NOPTR, $64
+
+DATA allbec093a3<>+0(SB)/4, $0xbec093a3
+DATA allbec093a3<>+4(SB)/4, $0xbec093a3
+DATA allbec093a3<>+8(SB)/4, $0xbec093a3
+DATA allbec093a3<>+12(SB)/4, $0xbec093a3
+DATA allbec093a3<>+16(SB)/4, $0xbec093a3
+DATA allbec093a3<>+20(SB)/4, $0xbec093a3
+DATA allbec093a3<>+24(SB)/4, $0xbec093a3
+DATA allbec093a3<>+28(SB)/4, $0xbec093a3
+DATA allbec093a3<>+32(SB)/4, $0xbec093a3
+DATA allbec093a3<>+36(SB)/4, $0xbec093a3
+DATA allbec093a3<>+40(SB)/4, $0xbec093a3
+DATA allbec093a3<>+44(SB)/4, $0xbec093a3
+DATA allbec093a3<>+48(SB)/4, $0xbec093a3
+DATA allbec093a3<>+52(SB)/4, $0xbec093a3
+DATA allbec093a3<>+56(SB)/4, $0xbec093a3
+DATA allbec093a3<>+60(SB)/4, $0xbec093a3
+GLOBL allbec093a3<>(SB), RODATA|NOPTR, $64
+
+DATA all3e0375d4<>+0(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+4(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+8(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+12(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+16(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+20(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+24(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+28(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+32(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+36(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+40(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+44(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+48(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+52(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+56(SB)/4, $0x3e0375d4
+DATA all3e0375d4<>+60(SB)/4, $0x3e0375d4
+GLOBL all3e0375d4<>(SB), RODATA|NOPTR, $64
+
+// func sign16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·sign16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS   (CX)(BX*4), Z0
+	VPXORD    Z2, Z2, Z2
+	VCMPPS    $0x18, Z2, Z0, K1
+	VANDPS    all80000000<>+0(SB), Z0, Z1
+	VORPS     all3f800000<>+0(SB), Z1, Z1
+	VBLENDMPS Z0, Z1, K1, Z1
+	VMOVUPS   Z1, (AX)(BX*4)
+	ADDQ      $0x10, BX
+	CMPQ      BX, DX
+	JLE       next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z0
+	VPXORD    Z3, Z3, Z3
+	VCMPPS    $0x18, Z3, Z0, K2
+	VANDPS    all80000000<>+0(SB), Z0, Z1
+	VORPS     all3f800000<>+0(SB), Z1, Z1
+	VBLENDMPS Z0, Z1, K2, Z1
+	VMOVUPS   Z1, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func sigmoid16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·sigmoid16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS      (CX)(BX*4), Z0
+	VORPS        all80000000<>+0(SB), Z0, Z2
+	VMOVUPS      all42b20000<>+0(SB), Z1
+	VMINPS       Z2, Z1, Z3
+	VMOVUPS      allc2d20000<>+0(SB), Z1
+	VMAXPS       Z3, Z1, Z3
+	VMOVUPS      all4b400000<>+0(SB), Z1
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Z3, Z1
+	VSUBPS       all4b400000<>+0(SB), Z1, Z4
+	VMOVAPS      Z3, Z3
+	VFNMADD231PS all3f318000<>+0(SB), Z4, Z3
+	VFNMADD231PS allb95e8083<>+0(SB), Z4, Z3
+	VMOVUPS      all3ab688ff<>+0(SB), Z5
+	VFMADD213PS  all3c090631<>+0(SB), Z3, Z5
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Z3, Z5
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Z3, Z5
+	VFMADD213PS  all3f000000<>+0(SB), Z3, Z5
+	VMULPS       Z3, Z3, Z4
+	VFMADD213PS  Z3, Z4, Z5
+	VADDPS       all3f800000<>+0(SB), Z5, Z3
+	VPSUBD       all4b400000<>+0(SB), Z1, Z1
+	VPSRAD       $0x01, Z1, Z4
+	VPSUBD       Z4, Z1, Z1
+	VPADDD       all0000007f<>+0(SB), Z1, Z1
+	VPSLLD       $0x17, Z1, Z1
+	VMULPS       Z1, Z3, Z3
+	VPADDD       all0000007f<>+0(SB), Z4, Z4
+	VPSLLD       $0x17, Z4, Z4
+	VMULPS       Z4, Z3, Z3
+	VADDPS       all3f800000<>+0(SB), Z3, Z1
+	VPMOVD2M     Z0, K1
+	VMOVUPS      all3f800000<>+0(SB), Z0
+	VBLENDMPS    Z3, Z0, K1, Z2
+	VDIVPS       Z1, Z2, Z1
+	VSUBPS       Z1, Z2, Z2
+	VFNMADD231PS Z3, Z1, Z2
+	VFMADD231PS  all3f400000<>+0(SB), Z2, Z1
+	VMOVUPS      Z1, (AX)(BX*4)
+	ADDQ         $0x10, BX
+	CMPQ         BX, DX
+	JLE          next
+
+rest:
+	SUBQ         BX, DX
+	ADDQ         $0x10, DX
+	JZ           done
+	MOVQ         $-1, SI
+	BZHIQ        DX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*4), K1, Z0
+	VORPS        all80000000<>+0(SB), Z0, Z2
+	VMOVUPS      all42b20000<>+0(SB), Z1
+	VMINPS       Z2, Z1, Z3
+	VMOVUPS      allc2d20000<>+0(SB), Z1
+	VMAXPS       Z3, Z1, Z3
+	VMOVUPS      all4b400000<>+0(SB), Z1
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Z3, Z1
+	VSUBPS       all4b400000<>+0(SB), Z1, Z4
+	VMOVAPS      Z3, Z3
+	VFNMADD231PS all3f318000<>+0(SB), Z4, Z3
+	VFNMADD231PS allb95e8083<>+0(SB), Z4, Z3
+	VMOVUPS      all3ab688ff<>+0(SB), Z5
+	VFMADD213PS  all3c090631<>+0(SB), Z3, Z5
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Z3, Z5
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Z3, Z5
+	VFMADD213PS  all3f000000<>+0(SB), Z3, Z5
+	VMULPS       Z3, Z3, Z4
+	VFMADD213PS  Z3, Z4, Z5
+	VADDPS       all3f800000<>+0(SB), Z5, Z3
+	VPSUBD       all4b400000<>+0(SB), Z1, Z1
+	VPSRAD       $0x01, Z1, Z4
+	VPSUBD       Z4, Z1, Z1
+	VPADDD       all0000007f<>+0(SB), Z1, Z1
+	VPSLLD       $0x17, Z1, Z1
+	VMULPS       Z1, Z3, Z3
+	VPADDD       all0000007f<>+0(SB), Z4, Z4
+	VPSLLD       $0x17, Z4, Z4
+	VMULPS       Z4, Z3, Z3
+	VADDPS       all3f800000<>+0(SB), Z3, Z1
+	VPMOVD2M     Z0, K2
+	VMOVUPS      all3f800000<>+0(SB), Z0
+	VBLENDMPS    Z3, Z0, K2, Z2
+	VDIVPS       Z1, Z2, Z1
+	VSUBPS       Z1, Z2, Z2
+	VFNMADD231PS Z3, Z1, Z2
+	VFMADD231PS  all3f400000<>+0(SB), Z2, Z1
+	VMOVUPS      Z1, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA all3f400000<>+0(SB)/4, $0x3f400000
+DATA all3f400000<>+4(SB)/4, $0x3f400000
+DATA all3f400000<>+8(SB)/4, $0x3f400000
+DATA all3f400000<>+12(SB)/4, $0x3f400000
+DATA all3f400000<>+16(SB)/4, $0x3f400000
+DATA all3f400000<>+20(SB)/4, $0x3f400000
+DATA all3f400000<>+24(SB)/4, $0x3f400000
+DATA all3f400000<>+28(SB)/4, $0x3f400000
+DATA all3f400000<>+32(SB)/4, $0x3f400000
+DATA all3f400000<>+36(SB)/4, $0x3f400000
+DATA all3f400000<>+40(SB)/4, $0x3f400000
+DATA all3f400000<>+44(SB)/4, $0x3f400000
+DATA all3f400000<>+48(SB)/4, $0x3f400000
+DATA all3f400000<>+52(SB)/4, $0x3f400000
+DATA all3f400000<>+56(SB)/4, $0x3f400000
+DATA all3f400000<>+60(SB)/4, $0x3f400000
+GLOBL all3f400000<>(SB), RODATA|NOPTR, $64

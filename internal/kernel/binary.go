@@ -78,7 +78,7 @@ func Pow[T Float](dst, a, b []T) {
 func Axpy[T Float](dst, a []T, s T, b []T) {
 	dst, b = dst[:len(a)], b[:len(a)]
 	if vectorized[T]() && len(a) > 0 {
-		axpy8(first(dst), first(a), first(b), float32(s), len(a))
+		axpy32(first(dst), first(a), first(b), float32(s), len(a))
 		return
 	}
 	for i, x := range a {

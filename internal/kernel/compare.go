@@ -136,7 +136,7 @@ func NeS[T Float](dst, a []T, s T) {
 func Select[T Float](dst, cond, a, b []T) {
 	dst, a, b = dst[:len(cond)], a[:len(cond)], b[:len(cond)]
 	if vectorized[T]() && len(cond) > 0 {
-		select8(first(dst), first(cond), first(a), first(b), len(cond))
+		select32(first(dst), first(cond), first(a), first(b), len(cond))
 		return
 	}
 	for i, c := range cond {

@@ -18,8 +18,8 @@ func matMul32([]float32, int, []float32, int, bool, []float32, int, bool, int, i
 func binary8(int, *float32, *float32, *float32, int)  { panic(missing) }
 func scalar8(int, *float32, *float32, float32, int)   { panic(missing) }
 func unary8(int, *float32, *float32, int)             { panic(missing) }
-func axpy8(_, _, _ *float32, _ float32, _ int)        { panic(missing) }
-func select8(_, _, _, _ *float32, _ int)              { panic(missing) }
+func axpy32(_, _, _ *float32, _ float32, _ int)       { panic(missing) }
+func select32(_, _, _, _ *float32, _ int)             { panic(missing) }
 func sum8(*float32, int) float32                      { panic(missing) }
 func rowMax8(*float32, int) float32                   { panic(missing) }
 func colSum8(_, _ *float32, _, _, _, _ int)           { panic(missing) }

@@ -159,6 +159,10 @@ func ints8(dst *float32, src *int32, eights int)
 func uniform16(dst *float32, k0, k1 uint32, block uint64, fours int)
 
 func binary8(op int, dst, a, b *float32, n int) {
+	if active == avx512 {
+		binary16(op, dst, a, b, n)
+		return
+	}
 	switch op {
 	case opAdd:
 		add8(dst, a, b, n)
@@ -188,6 +192,10 @@ func binary8(op int, dst, a, b *float32, n int) {
 }
 
 func scalar8(op int, dst, a *float32, s float32, n int) {
+	if active == avx512 {
+		scalar16(op, dst, a, s, n)
+		return
+	}
 	switch op {
 	case opAddS:
 		addS8(dst, a, s, n)
@@ -223,6 +231,10 @@ func scalar8(op int, dst, a *float32, s float32, n int) {
 }
 
 func unary8(op int, dst, a *float32, n int) {
+	if active == avx512 {
+		unary16(op, dst, a, n)
+		return
+	}
 	switch op {
 	case opNeg:
 		neg8(dst, a, n)
@@ -258,5 +270,21 @@ func unary8(op int, dst, a *float32, n int) {
 		erf8(dst, a, n)
 	case opSign:
 		sign8(dst, a, n)
+	}
+}
+
+func axpy32(dst, a, b *float32, s float32, n int) {
+	if active == avx512 {
+		axpy16(dst, a, b, s, n)
+	} else {
+		axpy8(dst, a, b, s, n)
+	}
+}
+
+func select32(dst, a, b, c *float32, n int) {
+	if active == avx512 {
+		select16(dst, a, b, c, n)
+	} else {
+		select8(dst, a, b, c, n)
 	}
 }

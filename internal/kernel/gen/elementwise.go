@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 
 	"github.com/mmcloughlin/avo/attr"
@@ -13,14 +14,17 @@ import (
 
 type vec = reg.VecVirtual
 
-// constants are static data: eight equal lanes each.
+// at is the width that elementwise functions are written for.
+var at = avx2
+
+// constants are static data: as many equal lanes each as a vector has.
 var constants = map[uint32]op.Mem{}
 
 func bits(b uint32) op.Mem {
 	m, ok := constants[b]
 	if !ok {
 		m = avo.GLOBL(fmt.Sprintf("all%08x", b), attr.RODATA|attr.NOPTR)
-		for i := range 8 {
+		for i := range at.lanes() {
 			avo.DATA(4*i, op.U32(b))
 		}
 		constants[b] = m
@@ -33,9 +37,65 @@ func num(v float64) op.Mem { return bits(math.Float32bits(float32(v))) }
 // ready copies a constant to a register: what an instruction needs as other than
 // its first operand.
 func ready(m op.Mem) vec {
-	v := avo.YMM()
+	v := at.vector()
 	avo.VMOVUPS(m, v)
 	return v
+}
+
+// A cond is a comparison's result lane by lane: a vector of ones and zeros or, in
+// wide vectors, a mask.
+type cond struct {
+	lanes vec
+	mask  reg.Register
+}
+
+// when compares as the predicate says: a with b.
+func when(predicate uint8, b op.Op, a vec) cond {
+	if at.bytes == 64 {
+		k := avo.K()
+		avo.VCMPPS(op.Imm(uint64(predicate)), b, a, k)
+		return cond{mask: k}
+	}
+	y := avo.YMM()
+	avo.VCMPPS(op.Imm(uint64(predicate)), b, a, y)
+	return cond{lanes: y}
+}
+
+// negative is where the sign of x is set.
+func negative(x vec) cond {
+	if at.bytes == 64 {
+		k := avo.K()
+		avo.VPMOVD2M(x, k)
+		return cond{mask: k}
+	}
+	return cond{lanes: x}
+}
+
+// pick sets dst to yes where the condition holds, else to no.
+func (c cond) pick(yes op.Op, no, dst vec) {
+	if c.mask != nil {
+		avo.VBLENDMPS(yes, no, c.mask, dst)
+		return
+	}
+	avo.VBLENDVPS(c.lanes, yes, no, dst)
+}
+
+// only sets dst to x where the condition holds, else to 0.
+func (c cond) only(x op.Op, dst vec) {
+	if c.mask != nil {
+		avo.VMOVUPS_Z(x, c.mask, dst)
+		return
+	}
+	avo.VANDPS(x, c.lanes, dst)
+}
+
+// ruin makes y NaN, all bits set, where the condition holds.
+func (c cond) ruin(y vec) {
+	if c.mask != nil {
+		avo.VPTERNLOGD(op.Imm(0xFF), y, y, c.mask, y)
+		return
+	}
+	avo.VORPS(c.lanes, y, y)
 }
 
 // lanes is the mask of the first n of 8 lanes, at 4·(8−n).
@@ -55,6 +115,7 @@ var lanes = sync.OnceValue(func() op.Mem {
 // scalar). The rest of fewer than 8 is a masked round of the same instructions,
 // so that a result does not depend on its place.
 func over(name, formula string, arrays int, scalar bool, f func(x []vec) vec) {
+	name = strings.TrimSuffix(name, "8") + fmt.Sprint(at.lanes())
 	args := "dst, a"
 	for _, b := range []string{"b", "c"}[:arrays-1] {
 		args += ", " + b
@@ -76,7 +137,7 @@ func over(name, formula string, arrays int, scalar bool, f func(x []vec) vec) {
 		if err != nil {
 			panic(err)
 		}
-		s = avo.YMM()
+		s = at.vector()
 		avo.VBROADCASTSS(addr.Addr, s)
 	}
 	n := avo.Load(avo.Param("n"), avo.GP64())
@@ -85,41 +146,26 @@ func over(name, formula string, arrays int, scalar bool, f func(x []vec) vec) {
 	round := func(mask reg.Register) {
 		x := make([]vec, arrays, arrays+1)
 		for q := range x {
-			x[q] = avo.YMM()
-			m := op.Mem{Base: src[q], Index: i, Scale: 4}
-			if mask == nil {
-				avo.VMOVUPS(m, x[q])
-			} else {
-				avo.VMASKMOVPS(m, mask, x[q])
-			}
+			x[q] = at.vector()
+			at.load(op.Mem{Base: src[q], Index: i, Scale: 4}, mask, x[q])
 		}
 		if scalar {
 			x = append(x, s)
 		}
-		y, m := f(x), op.Mem{Base: dst, Index: i, Scale: 4}
-		if mask == nil {
-			avo.VMOVUPS(y, m)
-		} else {
-			avo.VMASKMOVPS(y, mask, m)
-		}
+		at.store(f(x), mask, op.Mem{Base: dst, Index: i, Scale: 4})
 	}
-	avo.SUBQ(op.Imm(8), n)
+	avo.SUBQ(op.Imm(uint64(at.lanes())), n)
 	avo.JL(op.LabelRef("rest"))
 	avo.Label("next")
 	round(nil)
-	avo.ADDQ(op.Imm(8), i)
+	avo.ADDQ(op.Imm(uint64(at.lanes())), i)
 	avo.CMPQ(i, n)
 	avo.JLE(op.LabelRef("next"))
 	avo.Label("rest")
-	avo.SUBQ(i, n) // −8 … −1: minus the lanes that are not there
-	avo.ADDQ(op.Imm(8), n)
+	avo.SUBQ(i, n) // minus the lanes that are not there
+	avo.ADDQ(op.Imm(uint64(at.lanes())), n)
 	avo.JZ(op.LabelRef("done"))
-	avo.NEGQ(n)
-	table := avo.GP64()
-	avo.LEAQ(lanes(), table)
-	mask := avo.YMM()
-	avo.VMOVUPS(op.Mem{Base: table, Index: n, Scale: 4, Disp: 32}, mask)
-	round(mask)
+	round(at.rest(n))
 	avo.Label("done")
 	avo.VZEROUPPER()
 	avo.RET()
@@ -148,7 +194,7 @@ func widen(name, from string, size int, f func(m op.Mem, y vec)) {
 // the order of Go's assembler: the second source first.
 func two(f func(...op.Op)) func(x []vec) vec {
 	return func(x []vec) vec {
-		y := avo.YMM()
+		y := at.vector()
 		f(x[1], x[0], y)
 		return y
 	}
@@ -160,9 +206,8 @@ func swapped(f func(x []vec) vec) func(x []vec) vec {
 
 func compare(predicate uint8) func(x []vec) vec {
 	return func(x []vec) vec {
-		y := avo.YMM()
-		avo.VCMPPS(op.Imm(uint64(predicate)), x[1], x[0], y)
-		avo.VANDPS(num(1), y, y)
+		y := at.vector()
+		when(predicate, x[1], x[0]).only(num(1), y)
 		return y
 	}
 }
@@ -171,12 +216,11 @@ func compare(predicate uint8) func(x []vec) vec {
 // returns its second operand for two zeros and for NaN, so it is asked both ways.
 func extreme(f func(...op.Op), zeros func(...op.Op)) func(x []vec) vec {
 	return func(x []vec) vec {
-		y, z := avo.YMM(), avo.YMM()
+		y, z := at.vector(), at.vector()
 		f(x[1], x[0], y)
 		f(x[0], x[1], z)
 		zeros(z, y, y)
-		avo.VCMPPS(op.Imm(3), x[1], x[0], z) // unordered
-		avo.VORPS(z, y, y)
+		when(3, x[1], x[0]).ruin(y) // unordered
 		return y
 	}
 }
@@ -204,22 +248,20 @@ func elementwise() {
 		both(c.name, "1 where a[i] "+c.sign+" %s, else 0", compare(c.predicate))
 	}
 	over("axpy8", "a[i] + s·b[i]", 2, true, func(x []vec) vec {
-		y := avo.YMM()
+		y := at.vector()
 		avo.VMULPS(x[2], x[1], y)
 		avo.VADDPS(y, x[0], y)
 		return y
 	})
 	over("select8", "b[i] where a[i] is not 0, else c[i]", 3, false, func(x []vec) vec {
-		zero, y := avo.YMM(), avo.YMM()
-		avo.VXORPS(zero, zero, zero)
-		avo.VCMPPS(op.Imm(0), zero, x[0], y)
-		avo.VBLENDVPS(y, x[2], x[1], y)
+		y := at.vector()
+		when(0, at.zero(), x[0]).pick(x[2], x[1], y)
 		return y
 	})
 
 	one := func(name, formula string, f func(x, y vec)) {
 		over(name+"8", formula, 1, false, func(x []vec) vec {
-			y := avo.YMM()
+			y := at.vector()
 			f(x[0], y)
 			return y
 		})
@@ -233,15 +275,14 @@ func elementwise() {
 		avo.VDIVPS(y, ready(num(1)), y)
 	})
 	one("recip", "1/a[i]", func(x, y vec) { avo.VDIVPS(x, ready(num(1)), y) })
-	one("floor", "⌊a[i]⌋", func(x, y vec) { avo.VROUNDPS(op.Imm(9), x, y) })
+	one("floor", "⌊a[i]⌋", func(x, y vec) { at.round(x, y) })
 	one("relu", "max(a[i], 0)", func(x, y vec) {
-		avo.VXORPS(y, y, y)
-		avo.VMAXPS(x, y, y)
+		avo.VMAXPS(x, at.zero(), y)
 		avo.VADDPS(num(0), y, y) // −0 becomes +0
 	})
 	one("exp", "e^a[i]", expBody)
 	over("expS8", "e^(a[i] − s)", 1, true, func(x []vec) vec {
-		y := avo.YMM()
+		y := at.vector()
 		avo.VSUBPS(x[1], x[0], y)
 		expBody(y, y)
 		return y
@@ -254,10 +295,22 @@ func elementwise() {
 	one("erf", "erf a[i]", erfBody)
 	one("sign", "the sign of a[i]", signBody)
 	one("sigmoid", "1 / (1 + e^−a[i])", sigmoidBody)
+}
 
+// widenings writes conversions to float32.
+func widenings() {
 	widen("bytes8", "uint8", 1, func(m op.Mem, y vec) {
 		avo.VPMOVZXBD(m, y)
 		avo.VCVTDQ2PS(y, y)
 	})
 	widen("ints8", "int32", 4, func(m op.Mem, y vec) { avo.VCVTDQ2PS(m, y) })
+}
+
+// round is the largest whole number not above x.
+func (w width) round(x, y vec) {
+	if w.bytes == 64 {
+		avo.VRNDSCALEPS(op.Imm(9), x, y)
+	} else {
+		avo.VROUNDPS(op.Imm(9), x, y)
+	}
 }

@@ -24,12 +24,15 @@ func main() {
 		avx2.fused()
 		moves()
 		elementwise()
+		widenings()
 		reductions()
 		uniform()
 	case "avx512":
 		avx512.products()
 		avx512.packings()
 		avx512.fused()
+		at = avx512
+		elementwise()
 	default:
 		fmt.Fprintf(os.Stderr, "gen: no family %q; there are avx2 and avx512\n", *family)
 		os.Exit(2)

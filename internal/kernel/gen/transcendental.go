@@ -25,7 +25,7 @@ func horner(x vec, c ...float64) vec {
 // expSplit is e^x = 2^n·(1 + f) for |x| of some hundreds at most: t holds n in its
 // low bits. The polynomial is the Chebyshev fit of (e^r−1−r)/r², |r| ≤ ½ ln 2.
 func expSplit(x vec) (t, f vec) {
-	t, n, r := avo.YMM(), avo.YMM(), avo.YMM()
+	t, n, r := at.vector(), at.vector(), at.vector()
 	avo.VMOVUPS(num(whole), t)
 	avo.VFMADD231PS(num(math.Log2E), x, t)
 	avo.VSUBPS(num(whole), t, n)
@@ -40,7 +40,7 @@ func expSplit(x vec) (t, f vec) {
 
 // between keeps x, NaN too, within [lo, hi].
 func between(x vec, lo, hi float64) vec {
-	y := avo.YMM()
+	y := at.vector()
 	avo.VMINPS(x, ready(num(hi)), y)
 	avo.VMAXPS(y, ready(num(lo)), y)
 	return y
@@ -49,7 +49,7 @@ func between(x vec, lo, hi float64) vec {
 // scale multiplies y by 2^n in two steps, so that y·2^n may be a denormal, 0 or
 // infinite where 2^n is none of these.
 func scale(y, t vec) {
-	n, h := avo.YMM(), avo.YMM()
+	n, h := at.vector(), at.vector()
 	avo.VPSUBD(bits(0x4B400000), t, n) // the bits of whole
 	avo.VPSRAD(op.Imm(1), n, h)
 	avo.VPSUBD(h, n, n)
@@ -75,15 +75,14 @@ func expm1Body(x, y vec) {
 	avo.VADDPS(num(-0.5), t, y)
 	avo.VFMADD231PS(f, t, y)
 	avo.VADDPS(y, y, y)
-	small := avo.YMM()
+	small := at.vector()
 	avo.VANDPS(bits(1<<31-1), x, small)
-	avo.VCMPPS(op.Imm(17), num(0x1p-25), small, small)
-	avo.VBLENDVPS(small, x, y, y)
+	when(17, num(0x1p-25), small).pick(x, y, y)
 }
 
 // logParts is x = 2^k·(1+f), √½ ≤ 1+f < √2, for a normal x ≥ 0.
 func logParts(x vec) (k, f vec) {
-	k, f = avo.YMM(), avo.YMM()
+	k, f = at.vector(), at.vector()
 	avo.VPSUBD(bits(0x3F3504F3), x, k) // √½
 	avo.VPSRAD(op.Imm(23), k, k)
 	avo.VPSLLD(op.Imm(23), k, f)
@@ -103,33 +102,28 @@ func logSum(k, f, x, zero vec, y vec) {
 	avo.VFMADD231PS(num(ln2Lo), k, y)
 	avo.VADDPS(f, y, y)
 	avo.VFMADD231PS(num(ln2Hi), k, y)
-	avo.VCMPPS(op.Imm(0), zero, x, h)
-	avo.VBLENDVPS(h, ready(num(math.Inf(-1))), y, y)
-	avo.VCMPPS(op.Imm(25), zero, x, h) // not (x ≥ zero)
-	avo.VORPS(h, y, y)
-	avo.VCMPPS(op.Imm(0), num(math.Inf(1)), x, h)
-	avo.VBLENDVPS(h, x, y, y)
+	when(0, zero, x).pick(ready(num(math.Inf(-1))), y, y)
+	when(25, zero, x).ruin(y) // not (x ≥ zero)
+	when(0, num(math.Inf(1)), x).pick(x, y, y)
 }
 
 // logBody raises denormals to normal numbers first.
 func logBody(x, y vec) {
-	small, d := avo.YMM(), avo.YMM()
-	avo.VCMPPS(op.Imm(17), num(0x1p-126), x, small)
+	small, d := at.vector(), at.vector()
+	tiny := when(17, num(0x1p-126), x)
 	avo.VMULPS(num(0x1p23), x, d)
-	avo.VBLENDVPS(small, d, x, d)
-	avo.VANDPS(num(-23), small, small)
+	tiny.pick(d, x, d)
+	tiny.only(num(-23), small)
 	k, f := logParts(d)
 	avo.VCVTDQ2PS(k, k)
 	avo.VADDPS(small, k, k)
-	zero := avo.YMM()
-	avo.VXORPS(zero, zero, zero)
-	logSum(k, f, x, zero, y)
+	logSum(k, f, x, at.zero(), y)
 }
 
 // log1pBody takes u = 1+x apart and gives f back what the sum lost, x − (u−1), at
 // its scale. The result has the sign of x, that of a zero too.
 func log1pBody(x, y vec) {
-	u, lost, scale := avo.YMM(), avo.YMM(), avo.YMM()
+	u, lost, scale := at.vector(), at.vector(), at.vector()
 	avo.VADDPS(num(1), x, u)
 	avo.VSUBPS(num(1), u, lost)
 	avo.VSUBPS(lost, x, lost)
@@ -149,15 +143,14 @@ func log1pBody(x, y vec) {
 // for 0 ≤ z ≤ 1, q a Chebyshev fit. Below ¾, where both terms' errors would add,
 // it is x/2 + ln 2 + x²·c(x²), the last term ln cosh ½x.
 func softplusBody(x, y vec) {
-	a, z := avo.YMM(), avo.YMM()
+	a, z := at.vector(), at.vector()
 	avo.VORPS(bits(1<<31), x, a)
 	expBody(a, z)
 	q := horner(z, 0.002801641993, -0.01718426698, 0.04930997343, -0.09139413774, 0.1303336424,
 		-0.1636515287, 0.1995670795, -0.2499675991, 0.3333323735, -0.4999999952)
 	avo.VMULPS(z, z, a)
 	avo.VFMADD213PS(z, a, q)
-	avo.VXORPS(y, y, y)
-	avo.VMAXPS(x, y, y)
+	avo.VMAXPS(x, at.zero(), y)
 	avo.VADDPS(q, y, y)
 
 	avo.VMULPS(x, x, a)
@@ -165,14 +158,13 @@ func softplusBody(x, y vec) {
 	half := ready(num(math.Ln2))
 	avo.VFMADD231PS(num(0.5), x, half)
 	avo.VFMADD213PS(half, a, near)
-	avo.VCMPPS(op.Imm(17), num(0.5625), a, a)
-	avo.VBLENDVPS(a, near, y, y)
+	when(17, num(0.5625), a).pick(near, y, y)
 }
 
 // erfBody is x + x·p(x²) up to 1 and a fit around 5/2 from there to 4, where it
 // reaches 1.
 func erfBody(x, y vec) {
-	a, t, z := avo.YMM(), avo.YMM(), avo.YMM()
+	a, t, z := at.vector(), at.vector(), at.vector()
 	avo.VANDPS(bits(1<<31-1), x, a)
 	avo.VMINPS(a, ready(num(4)), t)
 	avo.VSUBPS(num(2.5), t, t)
@@ -186,24 +178,21 @@ func erfBody(x, y vec) {
 	avo.VFMADD213PS(x, x, near)
 	avo.VANDPS(bits(1<<31), x, z)
 	avo.VORPS(z, far, far)
-	avo.VCMPPS(op.Imm(17), num(1), a, a)
-	avo.VBLENDVPS(a, near, far, y)
+	when(17, num(1), a).pick(near, far, y)
 }
 
 // signBody is ±1 by comparison, and x where it is neither above nor below 0.
 func signBody(x, y vec) {
-	zero, not := avo.YMM(), avo.YMM()
-	avo.VXORPS(zero, zero, zero)
-	avo.VCMPPS(op.Imm(24), zero, x, not) // equal or unordered
+	not := when(24, at.zero(), x) // equal or unordered
 	avo.VANDPS(bits(1<<31), x, y)
 	avo.VORPS(num(1), y, y)
-	avo.VBLENDVPS(not, x, y, y)
+	not.pick(x, y, y)
 }
 
 // tanhBody is x + x³·g(x²) below 5/8, g a Chebyshev fit, and 1 − 2/(e^2|x| + 1)
 // with the sign of x above.
 func tanhBody(x, y vec) {
-	a, z := avo.YMM(), avo.YMM()
+	a, z := at.vector(), at.vector()
 	avo.VANDPS(bits(1<<31-1), x, a)
 	avo.VADDPS(a, a, z)
 	avo.VMINPS(z, ready(num(20)), z)
@@ -218,8 +207,7 @@ func tanhBody(x, y vec) {
 	g := horner(z, 0.002277154837, -0.008330076704, 0.02176464921, -0.05395873069, 0.1333330131, -0.3333333316)
 	avo.VMULPS(z, x, z)
 	avo.VFMADD213PS(x, z, g)
-	avo.VCMPPS(op.Imm(17), num(0.625), a, a)
-	avo.VBLENDVPS(a, g, f, f)
+	when(17, num(0.625), a).pick(g, f, f)
 	avo.VANDPS(bits(1<<31), x, y)
 	avo.VORPS(y, f, y)
 }
@@ -228,11 +216,11 @@ func tanhBody(x, y vec) {
 // the rounded sum is mended by what q·(1+e) misses, n − q − q·e with its first
 // difference exact, times 1/(1+e) taken as ¾.
 func sigmoidBody(x, y vec) {
-	a, e := avo.YMM(), avo.YMM()
+	a, e := at.vector(), at.vector()
 	avo.VORPS(bits(1<<31), x, a)
 	expBody(a, e)
 	avo.VADDPS(num(1), e, y)
-	avo.VBLENDVPS(x, e, ready(num(1)), a)
+	negative(x).pick(e, ready(num(1)), a)
 	avo.VDIVPS(y, a, y)
 	avo.VSUBPS(y, a, a)
 	avo.VFNMADD231PS(e, y, a)
