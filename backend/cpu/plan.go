@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"time"
 
 	"github.com/nadir-ml/nadir/backend"
 	"github.com/nadir-ml/nadir/graph"
@@ -22,7 +23,8 @@ type plan[T float] struct {
 	outputs []output
 	guards  []*value[T]
 	arena   int
-	costs   []backend.Cost // of each instruction, while they are timed
+	costs   []backend.Cost    // of each instruction, while they are timed
+	bests   [][]time.Duration // of each instruction's chunks
 	order   []namedValue[T]
 }
 

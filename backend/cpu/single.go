@@ -56,9 +56,38 @@ func singleOps[T float]() map[string]single[T] {
 	}
 }
 
-// macsPerChunk is how many multiply-adds of a matrix product are worth handing
-// to another core.
-const macsPerChunk = 1024 * 1024
+// macsPerChunk is how many multiply-adds of a matrix product are worth handing to
+// another core.
+const macsPerChunk = 256 * 1024
+
+// cutProduct divides a product m×n over k into chunks of rows or of columns. A
+// chunk reads the other operand whole, so it must not be narrow: rows go with
+// 100 or so, which share a copy of B, columns with stretches of B's rows that are
+// worth a page.
+func cutProduct(m, n, k, ldb int, tb bool) (byRow bool, chunks, per int) {
+	byRow = m >= n
+	worth := max(1, m*n*k/macsPerChunk)
+	if byRow {
+		chunks = min(worth, max(2, (m+96)/192*2))
+		per = (m + chunks - 1) / chunks
+	} else {
+		granule := 32
+		if !tb && ldb >= 1024 {
+			granule = 128
+		}
+		chunks = min(worth, max(1, n/granule))
+		per = ((n+chunks-1)/chunks + granule - 1) / granule * granule
+	}
+	length := n
+	if byRow {
+		length = m
+	}
+	per = max(1, per)
+	for (length+per-1)/per > maxChunks {
+		per *= 2
+	}
+	return byRow, max(1, (length+per-1)/per), per
+}
 
 func matmul[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	a, b, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x)
@@ -71,18 +100,7 @@ func matmul[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	if k == 0 {
 		return 1, func(int, int) { kernel.Fill(y.f, 0) }
 	}
-	// The longer side is cut, in whole register tiles.
-	const granule = 16
-	long, other := n, m
-	byRow := m > n
-	if byRow {
-		long, other = m, n
-	}
-	per := max(1, macsPerChunk/max(1, other*k)/granule) * granule
-	for (long+per-1)/per > maxChunks {
-		per *= 2
-	}
-	chunks := max(1, (long+per-1)/per)
+	byRow, chunks, per := cutProduct(m, n, k, ldb, attr.TransB)
 	return chunks, func(_, chunk int) {
 		i0, i1, j0, j1 := 0, m, chunk*per, min(n, (chunk+1)*per)
 		if byRow {
