@@ -237,12 +237,24 @@ func (c *compiler[T]) schedule() {
 				need(x)
 			}
 		}
-		for x := range c.g.Nodes() {
-			if todo(x) {
-				need(x)
+		for _, x := range c.ends() {
+			if root := c.g.Node(c.root[x.ID()]); todo(root) {
+				need(root)
 			}
 		}
 	}
+}
+
+// ends lists what a run is for: outputs, guards and updates.
+func (c *compiler[T]) ends() (ends []graph.Node) {
+	for _, o := range c.g.Outputs() {
+		ends = append(ends, o.Node)
+	}
+	ends = append(ends, c.g.Guards()...)
+	for _, u := range c.g.Updates() {
+		ends = append(ends, u.Next)
+	}
+	return ends
 }
 
 // chain lists x and, where it is elementwise, the nodes of its shape behind it that

@@ -39,8 +39,9 @@ func ColDot[T Float](dst, a, b []T, rows, cols, j0, j1 int) {
 	a, b = a[:rows*cols], b[:rows*cols]
 	if vectorized[T]() && rows > 0 && j0 < j1 {
 		dst = dst[j0:j1]
-		for i := 0; i < rows; i += sumBlock {
-			colDot32(first(dst), first(a[i*cols+j0:]), first(b[i*cols+j0:]), 4*cols, min(sumBlock, rows-i), j1-j0, i)
+		block := rowBlock(rows)
+		for i := 0; i < rows; i += block {
+			colDot32(first(dst), first(a[i*cols+j0:]), first(b[i*cols+j0:]), 4*cols, min(block, rows-i), j1-j0, i)
 		}
 		return
 	}
@@ -53,8 +54,9 @@ func ColSpread[T Float](dst, x, m []T, rows, cols, j0, j1 int) {
 	x, m = x[:rows*cols], m[:cols]
 	if vectorized[T]() && rows > 0 && j0 < j1 {
 		dst = dst[j0:j1]
-		for i := 0; i < rows; i += sumBlock {
-			colSpread32(first(dst), first(x[i*cols+j0:]), first(m[j0:]), 4*cols, min(sumBlock, rows-i), j1-j0, i)
+		block := rowBlock(rows)
+		for i := 0; i < rows; i += block {
+			colSpread32(first(dst), first(x[i*cols+j0:]), first(m[j0:]), 4*cols, min(block, rows-i), j1-j0, i)
 		}
 		return
 	}
@@ -63,11 +65,12 @@ func ColSpread[T Float](dst, x, m []T, rows, cols, j0, j1 int) {
 
 // colSums adds f as ColSum adds elements.
 func colSums[T Float](dst []T, rows, j0, j1 int, f func(i, j int) T) {
+	block := rowBlock(rows)
 	for j := j0; j < j1; j++ {
 		var total T
-		for i := 0; i < rows; i += sumBlock {
+		for i := 0; i < rows; i += block {
 			var part T
-			for k := i; k < min(i+sumBlock, rows); k++ {
+			for k := i; k < min(i+block, rows); k++ {
 				part += f(k, j)
 			}
 			total += part

@@ -39,6 +39,16 @@ func sumLeaf[T Float](x []T) T {
 	return s[0]
 }
 
+// rowBlock is how many of so many rows are added at a time by sums of columns: few,
+// so that rows are read as they lie, and not so few that the blocks' sums would be
+// many.
+func rowBlock(rows int) int {
+	if rows <= 16*sumBlock {
+		return 16
+	}
+	return sumBlock
+}
+
 // RowSum sets dst[i] = Σ_j x[i,j] for rows i0 ≤ i < i1 of x (rows×cols), each
 // summed as by [Sum].
 func RowSum[T Float](dst, x []T, rows, cols, i0, i1 int) {
@@ -69,21 +79,24 @@ func maxOf[T Float](x []T) T {
 }
 
 // ColSum sets dst[j] = Σ_i x[i,j] for columns j0 ≤ j < j1 of x (rows×cols): rows
-// are added in order within blocks of sumBlock, then the blocks in order.
+// are added in order within blocks (16 rows, or 256 where there are more than 4096),
+// then the blocks in order.
 func ColSum[T Float](dst, x []T, rows, cols, j0, j1 int) {
 	x = x[:rows*cols]
 	if vectorized[T]() && rows > 0 && j0 < j1 {
 		dst = dst[j0:j1]
-		for i := 0; i < rows; i += sumBlock {
-			colSum8(first(dst), first(x[i*cols+j0:]), 4*cols, min(sumBlock, rows-i), j1-j0, i)
+		block := rowBlock(rows)
+		for i := 0; i < rows; i += block {
+			colSum8(first(dst), first(x[i*cols+j0:]), 4*cols, min(block, rows-i), j1-j0, i)
 		}
 		return
 	}
 	for j := j0; j < j1; j += 8 {
 		w := min(8, j1-j)
 		var total [8]T
-		for i := 0; i < rows; i += sumBlock {
-			part := colPart(x[i*cols+j:], cols, min(sumBlock, rows-i), w)
+		block := rowBlock(rows)
+		for i := 0; i < rows; i += block {
+			part := colPart(x[i*cols+j:], cols, min(block, rows-i), w)
 			for q := range total {
 				total[q] += part[q]
 			}
