@@ -52,39 +52,41 @@ func (c Corrupted) Rows(src data.Source) (data.Source, error) {
 		return nil, &data.Error{Msg: fmt.Sprintf("task corrupted: samples of type %v; want bytes or float32", t)}
 	}
 	return data.Generated(s.schema(2, label, nil), n, func(dst *data.Batch, idx []int32, seed uint64, epoch int) error {
-		rows := make([]int32, 0, 2*len(idx))
-		rs := make([]*rng.Stream, len(idx))
+		d := s.draw(seed, epoch)
+		defer d.done()
 		for k, i := range idx {
-			rs[k] = s.random(seed, epoch, i)
+			r := d.random(i)
 			other := i
 			for other == i && n > 1 {
-				other = int32(rs[k].IntN(n))
+				other = int32(r.IntN(n))
 			}
-			rows = append(rows, i, other)
+			d.rows = append(d.rows, i, other)
 			dst.Y[0].Int32s()[k] = 1
 		}
-		if err := s.read(dst, rows); err != nil {
+		if err := d.read(dst, d.rows); err != nil {
 			return err
 		}
-		for k := range idx {
+		d.key = rng.Key(seed, "pretrain/corrupted/part") // others than the partner was drawn with
+		for k, i := range idx {
+			r := d.random(i)
 			good, bad := s.sample(dst, 2*k), s.sample(dst, 2*k+1)
 			if c.How == "noise" {
 				copy(bad, good)
 				n := s.field.Shape.Len()
-				noise(dst.X[0], (2*k+1)*n, (2*k+2)*n, rs[k])
+				noise(dst.X[0], (2*k+1)*n, (2*k+2)*n, &r)
 				continue
 			}
-			c.spoil(s, good, bad, rs[k])
+			c.spoil(d, good, bad, &r)
 		}
 		return nil
 	}), nil
 }
 
 // spoil makes bad, which holds another sample, a spoilt good.
-func (c Corrupted) spoil(s *sampled, good, bad []byte, r *rng.Stream) {
-	size := s.field.DType.Size()
-	var part []int // elements that are spoilt
-	if h, w, pixel, err := s.picture(); err == nil && h > 1 && w > 1 {
+func (c Corrupted) spoil(d *drawing, good, bad []byte, r *rng.Stream) {
+	size := d.field.DType.Size()
+	part := d.part[:0] // elements that are spoilt
+	if h, w, pixel, err := d.picture(); err == nil && h > 1 && w > 1 {
 		size = pixel
 		top, left := r.IntN(h-h/2+1), r.IntN(w-w/2+1)
 		for y := range h / 2 {
@@ -93,29 +95,25 @@ func (c Corrupted) spoil(s *sampled, good, bad []byte, r *rng.Stream) {
 			}
 		}
 	} else {
-		order := make([]int32, s.bytes/size)
-		r.Perm(order)
+		order := d.perm(len(good)/size, r)
 		for _, i := range order[:(len(order)+1)/2] {
 			part = append(part, int(i))
 		}
 	}
+	d.part = part
 	if c.How == "shuffle" {
 		copy(bad, good)
-		order := make([]int32, len(part))
-		r.Perm(order)
+		order := d.perm(len(part), r)
 		for k, i := range part {
 			from := part[order[k]]
 			copy(bad[i*size:(i+1)*size], good[from*size:])
 		}
 		return
 	}
-	hole := make([]byte, 0, len(part)*size)
-	for _, i := range part {
-		hole = append(hole, bad[i*size:(i+1)*size]...)
-	}
+	other := d.keep(bad)
 	copy(bad, good)
-	for k, i := range part {
-		copy(bad[i*size:(i+1)*size], hole[k*size:])
+	for _, i := range part {
+		copy(bad[i*size:(i+1)*size], other[i*size:])
 	}
 }
 

@@ -116,15 +116,17 @@ func (j Jigsaw) Rows(src data.Source) (data.Source, error) {
 	th, tw := h/n, w/n
 	orders := j.Orders()
 	return data.Generated(s.schema(1, label, numbered(len(orders))), src.Len(), func(dst *data.Batch, idx []int32, seed uint64, epoch int) error {
-		if err := s.read(dst, idx); err != nil {
+		d := s.draw(seed, epoch)
+		defer d.done()
+		if err := d.read(dst, idx); err != nil {
 			return err
 		}
-		was := make([]byte, s.bytes)
 		for k, i := range idx {
-			which := s.random(seed, epoch, i).IntN(len(orders))
+			r := d.random(i)
+			which := r.IntN(len(orders))
 			dst.Y[0].Int32s()[k] = int32(which)
 			x := s.sample(dst, k)
-			copy(was, x)
+			was := d.keep(x)
 			for to, from := range orders[which] {
 				for y := range th {
 					a := (to/n*th+y)*w + to%n*tw

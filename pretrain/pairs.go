@@ -21,20 +21,21 @@ func (Pairs) Rows(src data.Source) (data.Source, error) {
 		return nil, err
 	}
 	return data.Generated(s.schema(2, label, []string{"different", "same"}), src.Len(), func(dst *data.Batch, idx []int32, seed uint64, epoch int) error {
-		rows := make([]int32, 0, 2*len(idx))
+		d := s.draw(seed, epoch)
+		defer d.done()
 		for k, i := range idx {
-			r := s.random(seed, epoch, i)
+			r := d.random(i)
 			same := int32(r.Uint32() & 1)
 			other := int32(0)
 			if same == 1 {
-				other = s.like(i, r)
+				other = s.like(i, &r)
 			} else {
-				other = s.unlike(i, r)
+				other = s.unlike(i, &r)
 			}
-			rows = append(rows, i, other)
+			d.rows = append(d.rows, i, other)
 			dst.Y[0].Int32s()[k] = same
 		}
-		return s.read(dst, rows)
+		return d.read(dst, d.rows)
 	}), nil
 }
 
@@ -56,13 +57,14 @@ func (Triplets) Rows(src data.Source) (data.Source, error) {
 		return nil, err
 	}
 	return data.Generated(s.schema(3, label, nil), src.Len(), func(dst *data.Batch, idx []int32, seed uint64, epoch int) error {
-		rows := make([]int32, 0, 3*len(idx))
+		d := s.draw(seed, epoch)
+		defer d.done()
 		for k, i := range idx {
-			r := s.random(seed, epoch, i)
-			rows = append(rows, i, s.like(i, r), s.unlike(i, r))
+			r := d.random(i)
+			d.rows = append(d.rows, i, s.like(i, &r), s.unlike(i, &r))
 			dst.Y[0].Int32s()[k] = 1
 		}
-		return s.read(dst, rows)
+		return d.read(dst, d.rows)
 	}), nil
 }
 
@@ -79,10 +81,12 @@ func (labeled) Rows(src data.Source) (data.Source, error) {
 	if err := s.byClass(); err != nil {
 		return nil, err
 	}
-	return data.Generated(s.schema(1, label, nil), src.Len(), func(dst *data.Batch, idx []int32, _ uint64, _ int) error {
+	return data.Generated(s.schema(1, label, nil), src.Len(), func(dst *data.Batch, idx []int32, seed uint64, epoch int) error {
+		d := s.draw(seed, epoch)
+		defer d.done()
 		for k, i := range idx {
 			dst.Y[0].Int32s()[k] = s.labels[i]
 		}
-		return s.read(dst, idx)
+		return d.read(dst, idx)
 	}), nil
 }

@@ -29,16 +29,18 @@ func (Rotation) Rows(src data.Source) (data.Source, error) {
 		return nil, &data.Error{Msg: fmt.Sprintf("task rotation: pictures of %d×%d pixels do not fit where they are turned; want square ones", w, h)}
 	}
 	return data.Generated(s.schema(1, label, []string{"0", "90", "180", "270"}), src.Len(), func(dst *data.Batch, idx []int32, seed uint64, epoch int) error {
-		if err := s.read(dst, idx); err != nil {
+		d := s.draw(seed, epoch)
+		defer d.done()
+		if err := d.read(dst, idx); err != nil {
 			return err
 		}
-		was := make([]byte, s.bytes)
 		for k, i := range idx {
-			turns := s.random(seed, epoch, i).IntN(4)
+			r := d.random(i)
+			turns := r.IntN(4)
 			dst.Y[0].Int32s()[k] = int32(turns)
 			x := s.sample(dst, k)
 			for range turns {
-				copy(was, x)
+				was := d.keep(x)
 				for y := range h {
 					for c := range w {
 						copy(x[(y*w+c)*pixel:(y*w+c+1)*pixel], was[(c*w+w-1-y)*pixel:])

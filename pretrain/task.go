@@ -2,6 +2,7 @@ package pretrain
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/nadir-ml/nadir/data"
@@ -22,13 +23,15 @@ type Task interface {
 
 // sampled is a task's rows while they are made: samples of a source.
 type sampled struct {
-	src    data.Source
-	field  data.Field
-	bytes  int // of a sample
-	pool   sync.Pool
-	kind   string
-	labels []int32   // of src, where the task looks at them
-	class  [][]int32 // rows of src by label
+	src   data.Source
+	field data.Field
+	bytes int // of a sample
+	pool  sync.Pool
+	kind  string
+	// purpose names the random numbers.
+	purpose string
+	labels  []int32   // of src, where the task looks at them
+	class   [][]int32 // rows of src by label
 }
 
 func samples(kind string, src data.Source) (*sampled, error) {
@@ -37,7 +40,7 @@ func samples(kind string, src data.Source) (*sampled, error) {
 		return nil, fmt.Errorf("task %s: the rows have %d inputs; the tasks are about one", kind, len(s.Inputs))
 	}
 	f := s.Inputs[0]
-	return &sampled{src: src, field: f, bytes: f.DType.Size() * f.Shape.Len(), kind: kind}, nil
+	return &sampled{src: src, field: f, bytes: f.DType.Size() * f.Shape.Len(), kind: kind, purpose: "pretrain/" + kind}, nil
 }
 
 // byClass looks at the labels.
@@ -103,23 +106,59 @@ func (s *sampled) schema(k int, target data.Field, classes []string) data.Schema
 // label is the target of a class number.
 var label = data.Field{Name: "y", DType: tensor.Int32, Shape: tensor.Shape{}}
 
+// A drawing is the buffers that a batch of a task's rows is made with.
+type drawing struct {
+	*sampled
+	key   uint64 // of the random numbers
+	epoch int
+	from  *data.Batch
+	rows  []int32 // of the source
+	part  []int   // elements
+	order []int32
+	bytes []byte
+}
+
+// draw begins a batch.
+func (s *sampled) draw(seed uint64, epoch int) *drawing {
+	d, _ := s.pool.Get().(*drawing)
+	if d == nil {
+		d = &drawing{sampled: s}
+	}
+	d.key, d.epoch, d.rows = rng.Key(seed, s.purpose), epoch, d.rows[:0]
+	return d
+}
+
+// done gives the buffers back.
+func (d *drawing) done() { d.pool.Put(d) }
+
 // random is the random numbers of a row.
-func (s *sampled) random(seed uint64, epoch int, row int32) *rng.Stream {
-	return rng.New(rng.Key(seed, "pretrain/"+s.kind), uint64(epoch)<<32|uint64(uint32(row)))
+func (d *drawing) random(row int32) rng.Stream {
+	return *rng.New(d.key, uint64(d.epoch)<<32|uint64(uint32(row)))
 }
 
 // read reads rows of the source into the samples of dst, one after the other.
-func (s *sampled) read(dst *data.Batch, rows []int32) error {
-	b, _ := s.pool.Get().(*data.Batch)
-	if b == nil || b.X[0].Shape()[0] < len(rows) {
-		b = data.NewBatch(s.src.Schema(), len(rows))
+func (d *drawing) read(dst *data.Batch, rows []int32) error {
+	if d.from == nil || d.from.X[0].Shape()[0] < len(rows) {
+		d.from = data.NewBatch(d.src.Schema(), len(rows))
 	}
-	defer s.pool.Put(b)
-	if err := s.src.Read(b, rows); err != nil {
+	if err := d.src.Read(d.from, rows); err != nil {
 		return err
 	}
-	copy(dst.X[0].Bytes(), b.X[0].Bytes()[:len(rows)*s.bytes])
+	copy(dst.X[0].Bytes(), d.from.X[0].Bytes()[:len(rows)*d.sampled.bytes])
 	return nil
+}
+
+// perm is the numbers below n in disorder, until the next.
+func (d *drawing) perm(n int, r *rng.Stream) []int32 {
+	d.order = slices.Grow(d.order[:0], n)[:n]
+	r.Perm(d.order)
+	return d.order
+}
+
+// keep is a copy of a sample, until the next.
+func (d *drawing) keep(x []byte) []byte {
+	d.bytes = append(d.bytes[:0], x...)
+	return d.bytes
 }
 
 // sample is the bytes of sample i of dst.

@@ -280,3 +280,27 @@ func TestAuxiliary(t *testing.T) {
 		}
 	}
 }
+
+// TestTasksAllocateLittle reads batch after batch into the same buffers.
+func TestTasksAllocateLittle(t *testing.T) {
+	src := pictures(t, 64, 8, 8, 4)
+	idx := make([]int32, 32)
+	for i := range idx {
+		idx[i] = int32(2 * i)
+	}
+	for _, task := range []Task{Pairs{}, Triplets{}, labeled{}, Rotation{}, Jigsaw{}, Corrupted{}, Corrupted{"shuffle"}, Corrupted{"noise"}} {
+		s, err := task.Rows(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := data.NewBatch(s.Schema(), len(idx))
+		// A garbage collection may empty the pool once in a while.
+		if n := testing.AllocsPerRun(100, func() {
+			if err := s.Read(b, idx); err != nil {
+				t.Fatal(err)
+			}
+		}); n > 2 {
+			t.Errorf("%T: %g allocations a batch", task, n)
+		}
+	}
+}
