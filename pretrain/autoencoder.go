@@ -46,9 +46,9 @@ func (s Autoencoder) Validate() error {
 	switch {
 	case s.Loss != "" && s.Loss != "mse" && s.Loss != "binary_cross_entropy":
 		return spec.Field("loss", "want mse or binary_cross_entropy, found %q", s.Loss)
-	case s.Sparsity != 0 && !(s.Sparsity > 0 && s.Sparsity < 1):
-		return spec.Field("sparsity", "want a number between 0 and 1, got %g", s.Sparsity)
-	case !(s.Weight >= 0):
+	case s.Sparsity != 0 && !(spec.Or(s.Sparsity, 0) > 0 && s.Sparsity < 1):
+		return spec.Field("sparsity", "want a number between 0 and 1, got %g", spec.Or(s.Sparsity, 0))
+	case !(spec.Or(s.Weight, 0) >= 0):
 		return spec.Field("sparsity_weight", "want a number not below 0, got %g", s.Weight)
 	case !(spec.Or(s.L1, 0) >= 0):
 		return spec.Field("activity_l1", "want a number not below 0, got %g", s.L1)

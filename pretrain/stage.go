@@ -3,6 +3,7 @@ package pretrain
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nadir-ml/nadir/optim"
@@ -59,8 +60,8 @@ func (c Common) Validate() error {
 		return spec.Field("epochs", "want a whole number above 0, got %d", c.Epochs)
 	case c.Batch < 0:
 		return spec.Field("batch", "want a whole number above 0, got %d", c.Batch)
-	case c.LR < 0 || c.LR != c.LR:
-		return spec.Field("lr", "want a number above 0, got %g", c.LR)
+	case c.LR != 0 && !(spec.Or(c.LR, 0) > 0):
+		return spec.Field("lr", "want a number above 0, got %g", spec.Or(c.LR, 0))
 	}
 	return nil
 }
@@ -96,6 +97,9 @@ func (c Common) optimizer(or optim.Optimizer) (optim.Optimizer, error) {
 	return out, nil
 }
 
+// counts are the keys that hold a whole number above 0.
+var counts = []string{"epochs", "batch", "k", "chains", "head", "embedding", "tiles", "permutations"}
+
 // Decode reads a pretrain list.
 func Decode(v spec.Value) ([]Stage, error) {
 	items := v.Items
@@ -121,6 +125,11 @@ func Decode(v spec.Value) ([]Stage, error) {
 			}
 			if n, named := item.Get("name"); named {
 				return nil, &spec.Error{Pos: n.Pos, Path: path + ".name", Msg: path + ": a stage has a kind, not a name"}
+			}
+			for _, e := range item.Entries { // in Go a 0 means the default; a written one says 0
+				if n := 0; slices.Contains(counts, e.Key) && spec.Decode(e.Value, &n) == nil && e.Value.Kind == spec.Number && n == 0 {
+					return nil, &spec.Error{Pos: e.Value.Pos, Path: path + "." + e.Key, Msg: fmt.Sprintf("%s: %s: want a whole number above 0, got 0", path, e.Key)}
+				}
 			}
 			item = item.Without("kind").With("name", kind)
 		}
