@@ -4,6 +4,9 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/backend/cpu"
+	"github.com/nadir-ml/nadir/backend/ref"
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/internal/golden"
 	"github.com/nadir-ml/nadir/internal/graphtest"
@@ -76,15 +79,21 @@ func TestGolden(t *testing.T) {
 	held := 0
 	for _, c := range cases {
 		for _, precision := range []int{64, 32} {
-			if t.Run(c.Name, func(t *testing.T) { compare(t, c, precision) }) {
-				held++
+			for name, on := range backends {
+				if t.Run(c.Name+"/"+name, func(t *testing.T) { compare(t, c, precision, on) }) {
+					held++
+				}
 			}
 		}
 	}
-	t.Logf("%d of %d cases held, each in float64 and float32", held/2, len(cases))
+	t.Logf("%d of %d cases held, each in float64 and float32, on the interpreter and on the processor", held/4, len(cases))
 }
 
-func compare(t *testing.T, c *golden.Case, precision int) {
+// backends are what activations are run on: the interpreter, and the kernels
+// that training runs on.
+var backends = map[string]backend.Backend{"ref": ref.Backend{}, "cpu": cpu.New()}
+
+func compare(t *testing.T, c *golden.Case, precision int, on backend.Backend) {
 	make := references[c.Op]
 	if make == nil {
 		t.Fatalf("no activation stands for %s", c.Op)
@@ -113,10 +122,11 @@ func compare(t *testing.T, c *golden.Case, precision int) {
 	if y.Valid() {
 		b.Output("dydx", graph.VJP(y, b.Full(1, y.Shape()...), wrt)[0])
 	}
-	r, err := graphtest.Compile(b, set)
+	r, err := graphtest.CompileOn(on, b, set)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer r.Close()
 	r.Set("x", x.Data...)
 	r.Set("upstream", upstream.Data...)
 	if err := r.Step(); err != nil {

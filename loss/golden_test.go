@@ -4,6 +4,9 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/backend/cpu"
+	"github.com/nadir-ml/nadir/backend/ref"
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/internal/golden"
 	"github.com/nadir-ml/nadir/internal/graphtest"
@@ -70,7 +73,11 @@ func TestGolden(t *testing.T) {
 				skipped[precision]++
 				continue
 			}
-			if t.Run(c.Name, func(t *testing.T) { compare(t, c, precision) }) {
+			if t.Run(c.Name, func(t *testing.T) {
+				for name, on := range backends {
+					t.Run(name, func(t *testing.T) { compare(t, c, precision, on) })
+				}
+			}) {
 				held[precision]++
 			}
 		}
@@ -79,7 +86,11 @@ func TestGolden(t *testing.T) {
 		len(cases), held[64], skipped[64], held[32], skipped[32])
 }
 
-func compare(t *testing.T, c *golden.Case, precision int) {
+// backends are what the values are computed on: the interpreter, and the kernels
+// that training runs on.
+var backends = map[string]backend.Backend{"ref": ref.Backend{}, "cpu": cpu.New()}
+
+func compare(t *testing.T, c *golden.Case, precision int, on backend.Backend) {
 	make := references[c.Op]
 	if make == nil {
 		t.Fatalf("no loss stands for %s", c.Op)
@@ -121,10 +132,11 @@ func compare(t *testing.T, c *golden.Case, precision int) {
 	for i, d := range graph.Grad(loss, nodes) {
 		b.Output(names[i], d)
 	}
-	r, err := graphtest.Compile(b, param.NewSet(graphtest.DType(precision)))
+	r, err := graphtest.CompileOn(on, b, param.NewSet(graphtest.DType(precision)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer r.Close()
 	for _, name := range c.Inputs.Names {
 		r.Set(name, c.Input(t, name).Data...)
 	}

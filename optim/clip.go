@@ -29,14 +29,14 @@ func (c ClipValue) Apply(b *graph.Builder, _, grads []graph.Node) []graph.Node {
 
 // Clip adds the transform.
 func (c ClipValue) Clip(b *graph.Builder, grads []graph.Node) (out []graph.Node, cut graph.Node) {
-	top := b.Const(0)
+	beyond := b.Const(0)
 	for _, g := range grads {
 		out = append(out, g.Max(b.Const(-float64(c))).Min(b.Const(float64(c))))
 		if g.Valid() {
-			top = top.Max(g.Abs().ReduceMax())
+			beyond = beyond.Add(g.Abs().Greater(b.Const(float64(c))).Sum())
 		}
 	}
-	return out, top.Greater(b.Const(float64(c)))
+	return out, beyond.Greater(b.Const(0))
 }
 
 // ClipNorm scales each gradient whose Euclidean norm is above c to norm c:

@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/nadir-ml/nadir/backend"
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/internal/golden"
 	"github.com/nadir-ml/nadir/internal/graphtest"
@@ -24,7 +25,11 @@ func TestGoldenClip(t *testing.T) {
 	held := map[int]int{}
 	for _, c := range cases {
 		for _, precision := range []int{64, 32} {
-			if t.Run(c.Name, func(t *testing.T) { clip(t, c, precision) }) {
+			if t.Run(c.Name, func(t *testing.T) {
+				for name, on := range backends {
+					t.Run(name, func(t *testing.T) { clip(t, c, precision, on) })
+				}
+			}) {
 				held[precision]++
 			}
 		}
@@ -45,7 +50,7 @@ var rounded = map[string]map[string][]float64{
 	"formula_norm_huge":        {"g": {math.NaN(), math.NaN(), math.NaN(), math.NaN()}, "h": {0.17957585821919023, 0.7768080497523754, -0.6035907263906168}},
 }
 
-func clip(t *testing.T, c *golden.Case, precision int) {
+func clip(t *testing.T, c *golden.Case, precision int, on backend.Backend) {
 	make := clips[c.Op]
 	if make == nil {
 		t.Fatalf("no transform stands for %s", c.Op)
@@ -61,10 +66,11 @@ func clip(t *testing.T, c *golden.Case, precision int) {
 		b.Output("norm of "+names[i], Norm(b, grads[i]))
 	}
 	b.Output("norm", Norm(b, grads...))
-	r, err := graphtest.Compile(b, param.NewSet(graphtest.DType(precision)))
+	r, err := graphtest.CompileOn(on, b, param.NewSet(graphtest.DType(precision)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer r.Close()
 	for _, name := range names {
 		r.Set(name, c.Input(t, name).Data...)
 	}

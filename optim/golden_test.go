@@ -4,6 +4,9 @@ import (
 	"math"
 	"testing"
 
+	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/backend/cpu"
+	"github.com/nadir-ml/nadir/backend/ref"
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/internal/golden"
 	"github.com/nadir-ml/nadir/internal/graphtest"
@@ -159,10 +162,14 @@ func TestGolden(t *testing.T) {
 				continue
 			}
 			if t.Run(c.Name, func(t *testing.T) {
-				if c.Inputs.At("start") != nil {
-					valley(t, c, precision)
-				} else {
-					sequence(t, c, precision)
+				for name, on := range backends {
+					t.Run(name, func(t *testing.T) {
+						if c.Inputs.At("start") != nil {
+							valley(t, c, precision, on)
+						} else {
+							sequence(t, c, precision, on)
+						}
+					})
 				}
 			}) {
 				held[precision]++
@@ -182,8 +189,12 @@ func rates(o Optimizer, c *golden.Case) func(step int) float64 {
 	return func(step int) float64 { return o.Rate() * math.Pow(factor, float64(step-1)) }
 }
 
+// backends are what the values are computed on: the interpreter, and the kernels
+// that training runs on.
+var backends = map[string]backend.Backend{"ref": ref.Backend{}, "cpu": cpu.New()}
+
 // sequence runs 20 steps of given gradients for three tensors.
-func sequence(t *testing.T, c *golden.Case, precision int) {
+func sequence(t *testing.T, c *golden.Case, precision int, on backend.Backend) {
 	o := optimizer(t, c)
 	b, set := graph.New(), param.NewSet(graphtest.DType(precision))
 	var grads []graph.Node
@@ -200,10 +211,11 @@ func sequence(t *testing.T, c *golden.Case, precision int) {
 		grads = append(grads, b.Input("grad "+name, graph.Float, v.Shape...))
 	}
 	o.Build(b, set, names, grads, b.Input("lr", graph.Float), b.Input("t", graph.Float))
-	r, err := graphtest.Compile(b, set)
+	r, err := graphtest.CompileOn(on, b, set)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer r.Close()
 	rate := rates(o, c)
 	got := map[string][]float64{}
 	slots := map[string]map[string][]float64{}
@@ -262,7 +274,7 @@ func keepSlots(t *testing.T, c *golden.Case, set *param.Set, kept map[string]map
 
 // valley runs 20 steps down Rosenbrock's function, with the gradient of the
 // graph itself.
-func valley(t *testing.T, c *golden.Case, precision int) {
+func valley(t *testing.T, c *golden.Case, precision int, on backend.Backend) {
 	o := optimizer(t, c)
 	b, set := graph.New(), param.NewSet(graphtest.DType(precision))
 	start := c.Input(t, "start")
@@ -278,10 +290,11 @@ func valley(t *testing.T, c *golden.Case, precision int) {
 	loss := x.Neg().AddScalar(1).Square().Add(y.Sub(x.Square()).Square().Scale(100))
 	b.Output("loss", loss)
 	o.Build(b, set, []string{"p"}, graph.Grad(loss, []graph.Node{w}), b.Input("lr", graph.Float), b.Input("t", graph.Float))
-	r, err := graphtest.Compile(b, set)
+	r, err := graphtest.CompileOn(on, b, set)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer r.Close()
 	rate := rates(o, c)
 	var params, losses []float64
 	for step := 1; step <= 21; step++ {

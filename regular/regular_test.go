@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/backend/cpu"
+	"github.com/nadir-ml/nadir/backend/ref"
 	"pgregory.net/rapid"
 
 	"github.com/nadir-ml/nadir/backend/gradcheck"
@@ -44,7 +47,11 @@ func TestGolden(t *testing.T) {
 			continue // layers
 		}
 		for _, precision := range []int{64, 32} {
-			if t.Run(c.Name, func(t *testing.T) { compare(t, c, precision) }) {
+			if t.Run(c.Name, func(t *testing.T) {
+				for name, on := range backends {
+					t.Run(name, func(t *testing.T) { compare(t, c, precision, on) })
+				}
+			}) {
 				held[precision]++
 			}
 		}
@@ -54,7 +61,11 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func compare(t *testing.T, c *golden.Case, precision int) {
+// backends are what the values are computed on: the interpreter, and the kernels
+// that training runs on.
+var backends = map[string]backend.Backend{"ref": ref.Backend{}, "cpu": cpu.New()}
+
+func compare(t *testing.T, c *golden.Case, precision int, on backend.Backend) {
 	in := c.Input(t, "w")
 	b := graph.New()
 	w := b.Input("w", graph.Float, in.Shape...)
@@ -65,10 +76,11 @@ func compare(t *testing.T, c *golden.Case, precision int) {
 	} else {
 		b.Output("w", projections[c.Op](c).Project(w))
 	}
-	r, err := graphtest.Compile(b, param.NewSet(graphtest.DType(precision)))
+	r, err := graphtest.CompileOn(on, b, param.NewSet(graphtest.DType(precision)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer r.Close()
 	r.Set("w", in.Data...)
 	if err := r.Step(); err != nil {
 		t.Fatal(err)

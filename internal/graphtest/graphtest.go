@@ -32,6 +32,11 @@ type Run struct {
 // Compile compiles a graph whose parameters are in set; set may be nil where
 // there are none, and then the precision is float64.
 func Compile(b *graph.Builder, set *param.Set) (*Run, error) {
+	return CompileOn(ref.Backend{}, b, set)
+}
+
+// CompileOn is Compile for a backend of choice, on one thread.
+func CompileOn(on backend.Backend, b *graph.Builder, set *param.Set) (*Run, error) {
 	if set == nil {
 		set = param.NewSet(tensor.Float64)
 	}
@@ -40,7 +45,7 @@ func Compile(b *graph.Builder, set *param.Set) (*Run, error) {
 		r.inputs[x.Name()] = tensor.New(x.Type().Kind.DType(r.float), x.Shape()...)
 	}
 	var err error
-	r.plan, err = ref.Backend{}.Compile(b, backend.Options{Float: r.float, State: set.Value})
+	r.plan, err = on.Compile(b, backend.Options{Float: r.float, State: set.Value, Threads: 1})
 	return r, err
 }
 
@@ -63,6 +68,9 @@ func (r *Run) Step() error {
 
 // Output is a result of the last step, in row-major order.
 func (r *Run) Output(name string) []float64 { return Floats(r.plan.Output(name)) }
+
+// Close lets go of the plan.
+func (r *Run) Close() error { return r.plan.Close() }
 
 // Floats is a tensor's elements in row-major order.
 func Floats(t *tensor.Tensor) []float64 {
