@@ -3,6 +3,7 @@ package augment
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -131,20 +132,39 @@ type augmenter struct {
 	pool   sync.Pool
 }
 
-// scratch is the room that one call of Apply works in.
+// scratch is the room that one goroutine works in.
 type scratch struct {
 	stream rng.Stream
 	p      picture
 	buf    []float32
 }
 
-// Apply changes the rows of a batch. It allocates nothing once it has the room.
+// leastRows is the number of rows that are worth a goroutine.
+const leastRows = 8
+
+// Apply changes the rows of a batch, on several cores where there are many. What
+// becomes of a row does not depend on that. It allocates nothing for a row once
+// it has the room.
 func (a *augmenter) Apply(b *data.Batch, seed uint64, epoch int) {
+	key := rng.Key(seed, "data/augment")
+	parts := max(1, min(runtime.GOMAXPROCS(0), b.N/leastRows))
+	if parts == 1 {
+		a.rows(b, key, epoch, 0, b.N)
+		return
+	}
+	var wg sync.WaitGroup
+	for k := range parts {
+		wg.Go(func() { a.rows(b, key, epoch, k*b.N/parts, (k+1)*b.N/parts) })
+	}
+	wg.Wait()
+}
+
+// rows changes those from lo to below hi.
+func (a *augmenter) rows(b *data.Batch, key uint64, epoch, lo, hi int) {
 	s := a.pool.Get().(*scratch)
 	defer a.pool.Put(s)
-	key := rng.Key(seed, "data/augment")
-	for row, i := range b.Index[:b.N] {
-		s.stream = *rng.New(key, uint64(uint32(epoch))<<32|uint64(uint32(i)))
+	for row := lo; row < hi; row++ {
+		s.stream = *rng.New(key, uint64(uint32(epoch))<<32|uint64(uint32(b.Index[row])))
 		for _, f := range a.fields {
 			n := f.shape.h * f.shape.w * f.shape.c
 			s.buf = slices.Grow(s.buf[:0], 4*n)[:4*n]

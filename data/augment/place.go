@@ -137,27 +137,19 @@ func (p *picture) sample(dst []float32, x, y float64, f Fill) {
 		}
 		return
 	}
-	at := func(ix, iy, k int) float32 {
-		ix, iy = f.inside(ix, p.w), f.inside(iy, p.h)
-		if ix < 0 || iy < 0 {
-			return float32(f.Value) * p.full
-		}
-		return p.x[(iy*p.w+ix)*p.c+k]
-	}
+	left, right := f.inside(ix, p.w), f.inside(ix+1, p.w)
+	top, bottom := f.inside(iy, p.h), f.inside(iy+1, p.h)
 	for k := range dst {
-		a, b, c, d := at(ix, iy, k), float32(0), float32(0), float32(0)
-		// A neighbour that counts nothing is not looked at.
-		if tx != 0 {
-			b = at(ix+1, iy, k)
-		}
-		if ty != 0 {
-			c = at(ix, iy+1, k)
-		}
-		if tx != 0 && ty != 0 {
-			d = at(ix+1, iy+1, k)
-		}
-		dst[k] = blend(a, b, c, d, tx, ty)
+		dst[k] = blend(p.at(left, top, k, f), p.at(right, top, k, f), p.at(left, bottom, k, f), p.at(right, bottom, k, f), tx, ty)
 	}
+}
+
+// at is a channel of the pixel in a column and a line, or what lies outside.
+func (p *picture) at(x, y, k int, f Fill) float32 {
+	if x < 0 || y < 0 {
+		return float32(f.Value) * p.full
+	}
+	return p.x[(y*p.w+x)*p.c+k]
 }
 
 // blend is the value at (tx, ty) between a, b above and c, d below.
