@@ -18,8 +18,10 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/nadir-ml/nadir/ckpt"
+	"github.com/nadir-ml/nadir/format/hdf5"
 	"github.com/nadir-ml/nadir/format/npy"
 	st "github.com/nadir-ml/nadir/format/safetensors"
+	"github.com/nadir-ml/nadir/format/tensorflow/bundle"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -183,6 +185,34 @@ var makers = map[string]func(path string) error{
 		}, nil)
 		return errors.Join(err, f.Close())
 	},
+	// The same net as a checkpoint of TensorFlow, with what an optimizer keeps.
+	"tf-checkpoint": func(path string) error {
+		index, err := os.Create(path + ".index")
+		if err != nil {
+			return err
+		}
+		values, err := os.Create(path + ".data-00000-of-00001")
+		if err != nil {
+			return err
+		}
+		err = bundle.Write(index, values, []bundle.Named{
+			{Name: "hidden/kernel", Tensor: tensor.Of([]float32{1, 3, 5, 2, 4, 6}, 2, 3)},
+			{Name: "hidden/bias", Tensor: tensor.Of([]float32{1, 1, 1}, 3)},
+			{Name: "hidden/kernel/Adam", Tensor: tensor.New(tensor.Float32, 2, 3)},
+			{Name: "out/kernel", Tensor: tensor.Of([]float32{1, 1, 1}, 3, 1)},
+			{Name: "out/bias", Tensor: tensor.Of([]float32{0}, 1)},
+			{Name: "step", Tensor: tensor.Of([]int64{7})},
+		})
+		return errors.Join(err, index.Close(), values.Close())
+	},
+	// The same net as Keras 2 saves it.
+	"keras-model": func(path string) error {
+		return kerasModel(path, `{"class_name": "Dense", "config": {"name": "hidden", "batch_input_shape": [null, 2], "units": 3, "activation": "relu"}},
+			{"class_name": "Dense", "config": {"name": "out", "units": 1, "activation": "linear"}}`)
+	},
+	"keras-lambda": func(path string) error {
+		return kerasModel(path, `{"class_name": "Lambda", "config": {"name": "f", "batch_input_shape": [null, 2], "function": ["4wEAAAAA", null, null]}}`)
+	},
 	"gz": func(path string) error {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -237,4 +267,29 @@ func pictures(path string, classes []string, size, last int) error {
 		}
 	}
 	return nil
+}
+
+// kerasModel writes an .h5 file of a net of two dense layers, 2-3-1, under the given layers
+// of a configuration.
+func kerasModel(path, layers string) error {
+	root := &hdf5.Node{}
+	root.Set("model_config", `{"class_name": "Sequential", "config": {"name": "s", "layers": [`+layers+`]}}`)
+	root.Set("keras_version", "2.4.0")
+	root.Set("backend", "tensorflow")
+	top := root.Group("model_weights")
+	top.Set("layer_names", hdf5.Fixed{"hidden", "out"})
+	for name, ts := range map[string][2]*tensor.Tensor{
+		"hidden": {tensor.Of([]float32{1, 3, 5, 2, 4, 6}, 2, 3), tensor.Of([]float32{1, 1, 1}, 3)},
+		"out":    {tensor.Of([]float32{1, 1, 1}, 3, 1), tensor.Of([]float32{0}, 1)},
+	} {
+		g := top.Group(name)
+		g.Set("weight_names", hdf5.Fixed{name + "/kernel:0", name + "/bias:0"})
+		g.Put(name+"/kernel:0", ts[0])
+		g.Put(name+"/bias:0", ts[1])
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(hdf5.Write(f, root), f.Close())
 }
