@@ -64,6 +64,7 @@ type File struct {
 	training  string
 	layers    []Layer
 	optimizer []Weight
+	elsewhere map[string]string // tensors of variables that lie elsewhere; nil of a file
 
 	h5     *hdf5.File
 	closer io.Closer

@@ -50,6 +50,38 @@ func openFormat(path string) (*format.File, error) {
 	return f, nil
 }
 
+// A Variable is a weight of a model that is not kept in a file of Keras, such as a
+// SavedModel's.
+type Variable struct {
+	Name   string // as TensorFlow calls it: the layer's name first, as in lstm/lstm_cell/kernel
+	Tensor string // what the file that holds it calls it
+	DType  tensor.DType
+	Shape  tensor.Shape
+}
+
+// FromConfig makes a model of a configuration in JSON, as Keras of that version writes
+// it, with what it was compiled with, which may be empty. The tensors are those of the
+// variables.
+func FromConfig(version, config, training string, variables []Variable, o format.Options) (*format.Blueprint, error) {
+	k := &File{format: H5, version: version, config: config, training: training, elsewhere: map[string]string{}}
+	at := map[string]int{}
+	for _, v := range variables {
+		layer, _, ok := strings.Cut(v.Name, "/")
+		if !ok {
+			continue
+		}
+		i, known := at[layer]
+		if !known {
+			i = len(k.layers)
+			at[layer] = i
+			k.layers = append(k.layers, Layer{Path: layer, Name: layer})
+		}
+		k.layers[i].Weights = append(k.layers[i].Weights, Weight{Name: v.Name, DType: v.DType, Shape: v.Shape})
+		k.elsewhere[v.Name] = v.Tensor
+	}
+	return blueprint(k, o)
+}
+
 // tensor is what a weight of the layer is called among all of the file. Several
 // layers may give theirs the same name.
 func (l Layer) tensor(w Weight) string {

@@ -40,6 +40,7 @@ func blueprint(k *File, o format.Options) (*format.Blueprint, error) {
 	if err != nil {
 		return nil, err
 	}
+	v = plain(v)
 	n := &net{file: k, v1: strings.HasPrefix(k.Version(), "1."), keras3: strings.HasPrefix(k.Version(), "3."), used: map[string]bool{}}
 	class, config := classOf(v)
 	var text spec.Value
@@ -69,6 +70,29 @@ func blueprint(k *File, o format.Options) (*format.Blueprint, error) {
 	}
 	b.Warnings = n.warnings
 	return b, nil
+}
+
+// plain makes lists of what Python's JSON wraps, tuples and shapes.
+func plain(v spec.Value) spec.Value {
+	if class, _ := v.Get("class_name"); class.Text == "__tuple__" || class.Text == "TensorShape" {
+		items, _ := v.Get("items")
+		v = items
+	}
+	if len(v.Items) > 0 {
+		items := make([]spec.Value, len(v.Items))
+		for i, x := range v.Items {
+			items[i] = plain(x)
+		}
+		v.Items = items
+	}
+	if len(v.Entries) > 0 {
+		entries := slices.Clone(v.Entries)
+		for i := range entries {
+			entries[i].Value = plain(entries[i].Value)
+		}
+		v.Entries = entries
+	}
+	return v
 }
 
 func (n *net) warn(format string, args ...any) {
@@ -295,6 +319,9 @@ func (n *net) inner(l spec.Value, prefix, place string) (spec.Value, error) {
 // nest says that the parts from index at on lie in a model of that name: the
 // formats that go by names keep them under it.
 func (n *net) nest(at int, outer string) {
+	if n.file.elsewhere != nil {
+		return // variables go by their own layer's name
+	}
 	for i := range n.parts[at:] {
 		n.parts[at+i].name = outer
 	}

@@ -78,7 +78,11 @@ func (n *net) weightsOf(p part) []stored {
 	take := func(l Layer) {
 		for _, w := range l.Weights {
 			if w.DType.IsFloat() {
-				out = append(out, stored{l.tensor(w), strings.TrimSuffix(w.Name, ":0"), w.Shape})
+				name := l.tensor(w)
+				if n.file.elsewhere != nil {
+					name = n.file.elsewhere[w.Name]
+				}
+				out = append(out, stored{name, strings.TrimSuffix(w.Name, ":0"), w.Shape})
 			}
 		}
 	}

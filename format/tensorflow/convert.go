@@ -22,13 +22,14 @@ type converter struct {
 	// variable is the tensor of the file that holds a variable.
 	variable func(name string) (format.Tensor, error)
 
-	given    map[string]bool // nodes that are taken as inputs
-	acts     map[string]bool // whether a node depends on an input
-	done     map[ref]string  // what the result of a node is called
-	failed   map[ref]error   // why a node cannot be converted
-	busy     map[ref]bool    // being converted: met again is a cycle
-	names    map[string]bool // of layers
-	choice   map[string]int  // of a Merge: the input that is alive
+	given    map[string]bool  // nodes that are taken as inputs
+	acts     map[string]bool  // whether a node depends on an input
+	done     map[ref]string   // what the result of a node is called
+	failed   map[ref]error    // why a node cannot be converted
+	busy     map[ref]bool     // being converted: met again is a cycle
+	names    map[string]bool  // of layers
+	choice   map[string]int   // of a Merge: the input that is alive
+	steps    map[string]*step // of LSTMs, by their last node; nil where a node ends none
 	list     []*entry
 	inputs   []data.Field
 	optional map[string]bool // inputs whose shape is not known
@@ -673,7 +674,7 @@ var training = map[string]loss.Loss{
 // newConverter makes one for the graph of a file.
 func newConverter(g *graph, f *format.File, variable func(string) (format.Tensor, error)) *converter {
 	return &converter{g: g, file: f, variable: variable, given: map[string]bool{}, acts: map[string]bool{}, done: map[ref]string{}, failed: map[ref]error{},
-		busy: map[ref]bool{}, names: map[string]bool{}, choice: map[string]int{}, optional: map[string]bool{}}
+		busy: map[ref]bool{}, names: map[string]bool{}, choice: map[string]int{}, optional: map[string]bool{}, steps: map[string]*step{}}
 }
 
 // ends lists where a model may end: logits first, by what training makes of them, then

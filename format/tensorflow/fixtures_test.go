@@ -8,6 +8,7 @@ import (
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/format/formattest"
+	"github.com/nadir-ml/nadir/format/tensorflow/bundle"
 	"github.com/nadir-ml/nadir/internal/shared"
 	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/tensor"
@@ -37,6 +38,7 @@ func TestMNIST(t *testing.T) {
 		{"tf1-checkpoint/homl-ch11-selu", "", format.Options{}, nil, 10000},
 		{"tf-frozen-graphdef/miyosuda-mnist-softmax", "beginner-graph.pb", format.Options{}, nil, 10000},
 		{"tf-frozen-graphdef/tf2onnx-fc-layers", "frozen.pb", format.Options{}, nil, 10000},
+		{"tf-frozen-graphdef/tf2onnx-lstm", "frozen.pb", format.Options{}, nil, 10000},
 		{"tf-savedmodel/homl2-my_mnist_model", "", format.Options{}, nil, 10000},
 	} {
 		t.Run(filepath.Base(tc.dir), func(t *testing.T) {
@@ -176,4 +178,58 @@ func TestListing(t *testing.T) {
 		}
 		f.Close()
 	}
+}
+
+// TestKerasLSTM imports an LSTM by what Keras says of it, and holds it to the cell's
+// formula.
+func TestKerasLSTM(t *testing.T) {
+	t.Parallel()
+	dir := shared.Dir(t, "models", "tf-savedmodel/lstm_from_sequential")
+	m, r := formattest.Import(t, dir, format.Options{})
+	if len(r.Tensors) != 5 || r.Tensors[0] != (format.Link{From: "variables/0/.ATTRIBUTES/VARIABLE_VALUE", To: "lstm/kernel"}) {
+		t.Errorf("tensors: %v", r.Tensors)
+	}
+	b, err := bundle.Open(filepath.Join(dir, "variables", "variables"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	read := func(name string) *tensor.Tensor {
+		x, err := b.Tensor(name + "/.ATTRIBUTES/VARIABLE_VALUE")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	kernel, recurrent, bias := read("variables/0"), read("variables/1"), read("variables/2")
+	out, offset := read("layer_with_weights-1/kernel"), read("layer_with_weights-1/bias")
+	const steps, in, units = 5, 3, 32
+	x := formattest.Rows(2, -1, 2, steps, in)
+	sigmoid := func(v float64) float64 { return 1 / (1 + math.Exp(-v)) }
+	var want []float64
+	for row := range 2 {
+		var h, c [units]float64
+		for s := range steps {
+			var z [4 * units]float64
+			for k := range z {
+				z[k] = bias.Flat(k)
+				for i := range in {
+					z[k] += x.At(row, s, i) * kernel.At(i, k)
+				}
+				for i := range units {
+					z[k] += h[i] * recurrent.At(i, k)
+				}
+			}
+			for u := range units {
+				c[u] = sigmoid(z[units+u])*c[u] + sigmoid(z[u])*math.Tanh(z[2*units+u])
+				h[u] = sigmoid(z[3*units+u]) * math.Tanh(c[u])
+			}
+		}
+		y := offset.Flat(0)
+		for u := range units {
+			y += h[u] * out.Flat(u)
+		}
+		want = append(want, sigmoid(y))
+	}
+	formattest.Near(t, formattest.Predict(t, m, x), want...)
 }

@@ -129,7 +129,7 @@ func describe(f *format.File, m *metaGraph, path string) error {
 		f.Tensors = constants(m.graph)
 	}
 	for _, n := range m.graph.order {
-		if n.op != "Placeholder" {
+		if t, _ := n.attr("dtype", 6); n.op != "Placeholder" || t.Int == bundle.TypeString {
 			continue
 		}
 		s, known := n.shape()

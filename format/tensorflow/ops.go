@@ -225,6 +225,9 @@ func mul(c *converter, n *node) (string, error) {
 			return c.dropout(n, p[0])
 		}
 	}
+	if name, ok, err := c.lstm(n); ok || err != nil {
+		return name, err
+	}
 	if !c.isAct(a) {
 		a, b = b, a
 	}

@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/format/keras"
 	"github.com/nadir-ml/nadir/format/tensorflow/bundle"
+	"github.com/nadir-ml/nadir/spec"
 )
 
 // savedModel is the folder of a SavedModel: what lies at the path, or the folder of
@@ -53,7 +55,121 @@ func openSavedModel(path string) (*format.File, error) {
 		return nil, err
 	}
 	f.Metadata = append(f.Metadata, format.Entry{Key: "tags", Value: strings.Join(m.tags, ", ")})
+	text, err := m.keras(dir)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	if text != "" {
+		f.Metadata = append(f.Metadata, format.Entry{Key: "keras", Value: text})
+		m.prefer(f, text)
+	}
 	return f, nil
+}
+
+// keras is the description of the model by Keras, where Keras saved it: that of the
+// root object, in a file of its own since TensorFlow 2.5, before in the graph of objects.
+// It is empty where there is none.
+func (m *metaGraph) keras(dir string) (string, error) {
+	file := filepath.Join(dir, "keras_metadata.pb")
+	if exists(file) {
+		raw, err := readFile(file)
+		if err != nil {
+			return "", err
+		}
+		for f, err := range bundle.Fields(raw) {
+			if err != nil {
+				return "", locate(file, err)
+			}
+			if text, ok := modelText(f.Bytes, 4, 5); f.Num == 1 && ok {
+				return text, nil
+			}
+		}
+	}
+	for f, err := range bundle.Fields(m.objects) { // SavedObjectGraph
+		if err != nil {
+			return "", err
+		}
+		if f.Num != 1 {
+			continue
+		}
+		for g, err := range bundle.Fields(f.Bytes) { // SavedObject
+			if err != nil {
+				return "", err
+			}
+			if text, ok := modelText(g.Bytes, 1, 3); g.Num == 4 && ok {
+				return text, nil
+			}
+		}
+		break // the first is the root
+	}
+	return "", nil
+}
+
+// modelText takes an object apart: its identifier and its description in JSON are the
+// fields of these numbers.
+func modelText(b []byte, identifier, metadata int) (string, bool) {
+	var id, text string
+	for f, err := range bundle.Fields(b) {
+		switch {
+		case err != nil:
+			return "", false
+		case f.Num == identifier:
+			id = string(f.Bytes)
+		case f.Num == metadata:
+			text = string(f.Bytes)
+		}
+	}
+	return text, id == "_tf_keras_sequential" || id == "_tf_keras_network"
+}
+
+// prefer takes the model as Keras describes it, unless nodes of the graph are asked for
+// or there is something in it that is not known here.
+func (m *metaGraph) prefer(f *format.File, text string) {
+	graph := f.Blueprint
+	f.Blueprint = func(o format.Options) (*format.Blueprint, error) {
+		if o.Input != "" || o.Output != "" {
+			return graph(o)
+		}
+		b, err := m.described(f, text, o)
+		if err == nil {
+			return b, nil
+		}
+		if g, other := graph(o); other == nil {
+			return g, nil
+		}
+		return nil, err
+	}
+}
+
+// described makes a model of Keras' description.
+func (m *metaGraph) described(f *format.File, text string, o format.Options) (*format.Blueprint, error) {
+	v, err := spec.ParseJSON("keras_metadata", []byte(text))
+	if err != nil {
+		return nil, err
+	}
+	config, _ := v.Get("config")
+	class, _ := v.Get("class_name")
+	training, _ := v.Get("training_config")
+	trained := ""
+	if training.Kind == spec.Map {
+		trained = string(training.JSON())
+	}
+	version, _ := v.Get("keras_version")
+	if version.Text == "" {
+		version.Text = "2.x"
+	}
+	var list []keras.Variable
+	for _, t := range f.Tensors {
+		if name := m.named[t.Name]; name != "" && !t.Slot {
+			list = append(list, keras.Variable{Name: name, Tensor: t.Name, DType: t.DType, Shape: t.Shape})
+		}
+	}
+	whole := spec.Value{Kind: spec.Map}.With("class_name", class).With("config", config)
+	if b, ok := v.Get("build_input_shape"); ok {
+		whole = whole.With("build_config", spec.Value{Kind: spec.Map}.With("input_shape", b))
+	}
+	return keras.FromConfig(version.Text, string(whole.JSON()), trained, list, o)
 }
 
 // parseSavedModel reads a SavedModel: of its graphs that which serves.
