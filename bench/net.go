@@ -6,7 +6,9 @@ import (
 
 	"github.com/nadir-ml/nadir/act"
 	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/nn/models"
 	"github.com/nadir-ml/nadir/optim"
 	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
@@ -51,20 +53,10 @@ func Nets() []Net {
 		{Name: "ae", Rebuilds: true, Model: nn.Sequential{
 			nn.Dense{Units: 300, Act: act.ELU{}}, nn.Dense{Units: 150, Act: act.ELU{}},
 			nn.Dense{Units: 300, Act: act.ELU{}}, nn.Dense{Units: pixels}}},
+		{Name: "lenet", Model: models.LeNet5()},
 	}
 	for i := range nets {
-		in, first := pixels, true
-		for _, l := range nets[i].Model {
-			if d, ok := l.(nn.Dense); ok {
-				macs := float64(in * d.Units)
-				nets[i].Forward += 2 * macs
-				nets[i].Flops += 6 * macs
-				if first { // the input needs no gradient
-					nets[i].Flops -= 2 * macs
-				}
-				in, first = d.Units, false
-			}
-		}
+		nets[i].count()
 	}
 	return nets
 }
@@ -78,10 +70,30 @@ func Find(name string) (Net, error) {
 		}
 		names = append(names, n.Name)
 	}
-	if name == "lenet" {
-		return Net{}, fmt.Errorf("net lenet: it needs convolutions, which this build has no layers for; there are %s", strings.Join(names, ", "))
+	return Net{}, fmt.Errorf("no net is named %q; there are %s", name, strings.Join(names, ", "))
+}
+
+// count adds up the products with kernels. A kernel is used once for each place
+// of the result, and the model's input needs no gradient.
+func (n *Net) count() {
+	sum, err := nn.Summarize(n.Model, []graph.Type{{Kind: graph.Float, Shape: tensor.Shape{pixels}}}, nil)
+	if err != nil {
+		panic("bench: " + err.Error()) // the nets are fixed
 	}
-	return Net{}, fmt.Errorf("no net is named %q; there are %s", name, strings.Join(append(names, "lenet"), ", "))
+	first := true
+	for _, r := range sum.Rows {
+		if r.Init == "" {
+			continue // no kernel
+		}
+		units := r.Output[len(r.Output)-1]
+		macs := float64((r.Params - units) * r.Output.Len() / units) // all have a bias
+		n.Forward += 2 * macs
+		n.Flops += 6 * macs
+		if first {
+			n.Flops -= 2 * macs
+		}
+		first = false
+	}
 }
 
 // schema says what the net's rows are.
