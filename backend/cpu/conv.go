@@ -193,6 +193,45 @@ func fold[T float](g *geometry, dx, src []T, group, r0, r1, h0, h1 int) {
 	}
 }
 
+// planar inputs have one channel: then a column of the unfolded input is whole
+// stretches of it, and is written faster than a row.
+func (g *geometry) planar() bool { return g.c == 1 && !g.direct }
+
+// unfoldPlanar writes the unfolded rows [r0, r1) of a planar input column by
+// column: the transpose of what unfold writes.
+func unfoldPlanar[T float](g *geometry, dst, x []T, r0, r1 int) {
+	s := g.span[2]
+	for r := r0; r < r1; {
+		n, sample, at := g.lane(r, r1)
+		to := dst[r-r0:]
+		for t0 := range g.span[0].Size {
+			for t1 := range g.span[1].Size {
+				place, ok := g.line(at, t0, t1)
+				for t := range s.Size {
+					tap := (t0*g.span[1].Size+t1)*s.Size + t
+					col := to[tap*(r1-r0):][:n]
+					if !ok {
+						clear(col)
+						continue
+					}
+					lo, hi := g.hit(at[2], n, t)
+					first := sample*g.in + place + t*s.Dilation
+					clear(col[:lo])
+					if s.Stride == 1 && lo < hi {
+						copy(col[lo:hi], x[first+lo:])
+					} else {
+						for i := lo; i < hi; i++ {
+							col[i] = x[first+i*s.Stride]
+						}
+					}
+					clear(col[hi:])
+				}
+			}
+		}
+		r += n
+	}
+}
+
 // block is how many rows are unfolded at a time.
 func (g *geometry) block() int { return max(16, blockElems/max(1, g.k)) }
 
@@ -224,13 +263,17 @@ func conv[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 			for q := range g.groups {
 				var a []T
 				lda := g.c
-				if g.direct {
+				switch {
+				case g.direct:
 					a = x.f[r*g.c+q*g.cg:]
-				} else {
+				case g.planar():
+					a, lda = c.work.worker[worker], m
+					unfoldPlanar(&g, a, x.f, r, r+m)
+				default:
 					a, lda = c.work.worker[worker], g.k
 					unfold(&g, a, x.f, q, r, r+m, 0, g.k)
 				}
-				kernel.MatMul(y.f[r*g.f+q*g.fg:], g.f, a, lda, false, w.f[q*g.fg:], g.f, false, m, g.fg, g.k, 0, m, 0, g.fg, false)
+				kernel.MatMul(y.f[r*g.f+q*g.fg:], g.f, a, lda, g.planar(), w.f[q*g.fg:], g.f, false, m, g.fg, g.k, 0, m, 0, g.fg, false)
 			}
 		}
 	}
@@ -362,6 +405,7 @@ func convKernel[T float](c *compiler[T], node graph.Node) (int, func(int, int)) 
 	}
 	c.work.need(each, all)
 	left := new(counter)
+	planar := g.planar() && p.cols == 1
 	chunks := p.rows * p.cols
 	return chunks, func(worker, chunk int) {
 		part := dw.f
@@ -380,13 +424,17 @@ func convKernel[T float](c *compiler[T], node graph.Node) (int, func(int, int)) 
 			for q := range g.groups {
 				var a []T
 				lda := g.c
-				if g.direct {
+				switch {
+				case g.direct:
 					a = x.f[r*g.c+q*g.cg+k0:]
-				} else {
+				case planar:
+					a, lda = c.work.worker[worker], m
+					unfoldPlanar(&g, a, x.f, r, r+m)
+				default:
 					a, lda = c.work.worker[worker], k1-k0
 					unfold(&g, a, x.f, q, r, r+m, k0, k1)
 				}
-				kernel.MatMul(part[k0*g.f+q*g.fg:], g.f, a, lda, true, dy.f[r*g.f+q*g.fg:], g.f, false, k1-k0, g.fg, m, 0, k1-k0, 0, g.fg, r > i*p.perRows)
+				kernel.MatMul(part[k0*g.f+q*g.fg:], g.f, a, lda, !planar, dy.f[r*g.f+q*g.fg:], g.f, false, k1-k0, g.fg, m, 0, k1-k0, 0, g.fg, r > i*p.perRows)
 			}
 		}
 		if p.rows > 1 && left.last(chunks) {
@@ -404,19 +452,34 @@ func gatherPartials[T float](dst, parts []T, n int) {
 	}
 }
 
-// mulAdd adds products: of vectors of one length, or where each number of x goes
-// with the same count of neighbours in w and y. tmp has the length of y.
-func mulAdd[T float](y, x, w, tmp []T) {
-	if len(x) == len(w) && len(x) >= 16 {
-		tmp = tmp[:len(x)]
-		kernel.Mul(tmp, x, w)
-		kernel.Add(y, y, tmp)
-		return
-	}
-	m := len(w) / max(1, len(x))
-	for i, v := range x {
-		for j := i * m; j < (i+1)*m; j++ {
-			y[j] += T(v * w[j])
+// mulAdd adds n products of vectors, y += x·w, that lie so many numbers apart. x has
+// c numbers, each of which goes with the same count of neighbours in w and y. tmp
+// has the length of y.
+func mulAdd[T float](y []T, yStep int, x []T, xStep int, w []T, wStep int, tmp []T, n, c int) {
+	f := len(tmp)
+	switch {
+	case f == c && c >= 16:
+		for i := range n {
+			kernel.Mul(tmp, x[i*xStep:][:c], w[i*wStep:][:c])
+			d := y[i*yStep:][:c]
+			kernel.Add(d, d, tmp)
+		}
+	case f == c:
+		for i := range n {
+			a, b, d := x[i*xStep:][:c], w[i*wStep:][:c], y[i*yStep:][:c]
+			for j, v := range a {
+				d[j] += T(v * b[j])
+			}
+		}
+	default:
+		m := f / max(1, c)
+		for i := range n {
+			b, d := w[i*wStep:][:f], y[i*yStep:][:f]
+			for k, v := range x[i*xStep:][:c] {
+				for j := k * m; j < (k+1)*m; j++ {
+					d[j] += T(v * b[j])
+				}
+			}
 		}
 	}
 }
@@ -452,9 +515,10 @@ func (g *geometry) hit(at, n, t int) (lo, hi int) {
 	return lo, max(lo, min(n, (g.from[2]-1-at)/s.Stride+1))
 }
 
-// alongLane calls f for every row of a lane and every tap of it that lies on the
-// lines [h0, h1) of the input: tap by tap, and within a tap row by row.
-func alongLane(g *geometry, r, n, sample int, at [3]int, h0, h1 int, f func(row, tap, place int)) {
+// alongLane calls f for every tap of a lane that lies on the lines [h0, h1) of the
+// input, with the first of the rows for which it does, its place on the input, and
+// the number of rows; from one to the next the place moves by the stride.
+func alongLane(g *geometry, r, n, sample int, at [3]int, h0, h1 int, f func(row, tap, place, n int)) {
 	s := g.span
 	for t0 := range s[0].Size {
 		for t1 := range s[1].Size {
@@ -464,9 +528,8 @@ func alongLane(g *geometry, r, n, sample int, at [3]int, h0, h1 int, f func(row,
 			}
 			for t := range s[2].Size {
 				lo, hi := g.hit(at[2], n, t)
-				tap, first := (t0*s[1].Size+t1)*s[2].Size+t, sample*g.in+place+t*s[2].Dilation
-				for i := lo; i < hi; i++ {
-					f(r+i, tap, first+i*s[2].Stride)
+				if lo < hi {
+					f(r+lo, (t0*s[1].Size+t1)*s[2].Size+t, sample*g.in+place+t*s[2].Dilation+lo*s[2].Stride, hi-lo)
 				}
 			}
 		}
@@ -476,15 +539,16 @@ func alongLane(g *geometry, r, n, sample int, at [3]int, h0, h1 int, f func(row,
 func convDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) (int, func(int, int)) {
 	x, w, y := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
 	c.work.need(g.f, 0)
+	step := g.span[2].Stride * g.c
 	chunks, per := cut(g.rows(), 1, 2*g.taps*g.f)
 	return chunks, func(worker, chunk int) {
-		tmp := c.work.worker[worker]
+		tmp := c.work.worker[worker][:g.f]
 		r0, r1 := chunk*per, min(g.rows(), (chunk+1)*per)
 		clear(y.f[r0*g.f : r1*g.f])
 		for r := r0; r < r1; {
 			n, sample, at := g.lane(r, r1)
-			alongLane(g, r, n, sample, at, 0, g.from[1], func(row, tap, place int) {
-				mulAdd(y.f[row*g.f:(row+1)*g.f], x.f[place*g.c:(place+1)*g.c], w.f[tap*g.f:(tap+1)*g.f], tmp)
+			alongLane(g, r, n, sample, at, 0, g.from[1], func(row, tap, place, n int) {
+				mulAdd(y.f[row*g.f:], g.f, x.f[place*g.c:], step, w.f[tap*g.f:(tap+1)*g.f], 0, tmp, n, g.c)
 			})
 			r += n
 		}
@@ -494,9 +558,10 @@ func convDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) (int, 
 func convInputDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) (int, func(int, int)) {
 	dy, w, dx := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
 	c.work.need(g.f, 0)
+	step := g.span[2].Stride * g.c
 	chunks, b := g.bands()
 	return chunks, func(worker, chunk int) {
-		tmp := c.work.worker[worker]
+		tmp := c.work.worker[worker][:g.f]
 		b.of(g, chunk, func(s, h0, h1 int) {
 			clearLines(g, dx.f, s, h0, h1)
 			lo, hi := g.touching(h0, h1)
@@ -505,15 +570,18 @@ func convInputDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) (
 				end := first + hi*g.to[2]
 				for r := first + lo*g.to[2]; r < end; {
 					n, sample, at := g.lane(r, end)
-					alongLane(g, r, n, sample, at, h0, h1, func(row, tap, place int) {
-						d, y, k := dx.f[place*g.c:(place+1)*g.c], dy.f[row*g.f:(row+1)*g.f], w.f[tap*g.f:(tap+1)*g.f]
+					alongLane(g, r, n, sample, at, h0, h1, func(row, tap, place, n int) {
+						k := w.f[tap*g.f : (tap+1)*g.f]
 						if g.fg == 1 {
-							mulAdd(d, y, k, tmp)
+							mulAdd(dx.f[place*g.c:], step, dy.f[row*g.f:], g.f, k, 0, tmp, n, g.c)
 							return
 						}
-						for i := range d {
-							for j := i * g.fg; j < (i+1)*g.fg; j++ {
-								d[i] += T(y[j] * k[j])
+						for q := range n {
+							d, y := dx.f[place*g.c+q*step:][:g.c], dy.f[(row+q)*g.f:][:g.f]
+							for i := range d {
+								for j := i * g.fg; j < (i+1)*g.fg; j++ {
+									d[i] += T(y[j] * k[j])
+								}
 							}
 						}
 					})
@@ -531,16 +599,17 @@ func convKernelDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) 
 	per := max(1, (g.rows()+rows-1)/rows)
 	rows = max(1, (g.rows()+per-1)/per)
 	c.work.need(g.f, rows*size)
+	step := g.span[2].Stride * g.c
 	left := new(counter)
 	return rows, func(worker, chunk int) {
-		tmp := c.work.worker[worker]
+		tmp := c.work.worker[worker][:g.f]
 		part := c.work.shared[chunk*size : (chunk+1)*size]
 		clear(part)
 		r1 := min(g.rows(), (chunk+1)*per)
 		for r := chunk * per; r < r1; {
 			n, sample, at := g.lane(r, r1)
-			alongLane(g, r, n, sample, at, 0, g.from[1], func(row, tap, place int) {
-				mulAdd(part[tap*g.f:(tap+1)*g.f], x.f[place*g.c:(place+1)*g.c], dy.f[row*g.f:(row+1)*g.f], tmp)
+			alongLane(g, r, n, sample, at, 0, g.from[1], func(row, tap, place, n int) {
+				mulAdd(part[tap*g.f:(tap+1)*g.f], 0, x.f[place*g.c:], step, dy.f[row*g.f:], g.f, tmp, n, g.c)
 			})
 			r += n
 		}
