@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/data/images"
@@ -350,7 +351,26 @@ type fitted struct {
 	schema data.Schema
 	from   []int // of each input: the source's
 	turns  []*turn
-	class  []int32 // new number of each class, or nil
+	class  []int32   // new number of each class, or nil
+	spare  sync.Pool // *stock
+}
+
+// A stock is the buffers of one read.
+type stock struct {
+	batch *data.Batch
+	row   []float32
+}
+
+// stock is buffers for n rows.
+func (f *fitted) stock(n int) *stock {
+	if s, ok := f.spare.Get().(*stock); ok && s.batch.X[0].Shape()[0] >= n {
+		return s
+	}
+	size := 0
+	for _, t := range f.turns {
+		size = max(size, t.want.Shape.Len())
+	}
+	return &stock{data.NewBatch(f.Source.Schema(), n), make([]float32, size)}
 }
 
 // fit makes rows of src ones of the model. The classes of the model stand in
@@ -447,7 +467,9 @@ func (f *fitted) Read(dst *data.Batch, idx []int32) error {
 	if err := dst.Start(idx); err != nil {
 		return err
 	}
-	b := data.NewBatch(f.Source.Schema(), len(idx))
+	held := f.stock(len(idx))
+	defer f.spare.Put(held)
+	b := held.batch
 	if err := f.Source.Read(b, idx); err != nil {
 		return err
 	}
@@ -459,7 +481,7 @@ func (f *fitted) Read(dst *data.Batch, idx []int32) error {
 			}
 			continue
 		}
-		row := make([]float32, t.want.Shape.Len())
+		row := held.row[:t.want.Shape.Len()]
 		for i := range b.N {
 			if err := t.apply(dst.X[k], x, i, row); err != nil {
 				return err

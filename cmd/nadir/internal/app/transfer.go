@@ -500,7 +500,7 @@ func (r *grafting) resolve(cfg *config.Config, m nn.Model) error {
 	}
 	cfg.Model = v
 	reused, _ := r.layers()
-	cfg.Transfer.Reuse = strings.Join(reused, ",")
+	cfg.Transfer.Reuse, cfg.Transfer.Head, cfg.Transfer.Add = strings.Join(reused, ","), 0, spec.Value{}
 	t, _ := cfg.Tree.Get("transfer")
 	t = t.Without("head").Without("add").With("reuse", spec.Str(cfg.Transfer.Reuse))
 	cfg.Tree = cfg.Tree.With("model", v).With("transfer", t)
@@ -510,6 +510,9 @@ func (r *grafting) resolve(cfg *config.Config, m nn.Model) error {
 // say tells what is reused, and what is to be expected of it.
 func (r *grafting) say(ctx context.Context, s *session) error {
 	c := s.command
+	if c.quiet {
+		return nil
+	}
 	reused, fresh := r.layers()
 	text := fmt.Sprintf("from %s: %s", r.path, strings.Join(reused, ", "))
 	if len(fresh) > 0 {
