@@ -360,6 +360,20 @@ func TestAnyPrefix(t *testing.T) {
 	})
 }
 
+// TestMix keeps nothing where rows are mixed with each other.
+func TestMix(t *testing.T) {
+	t.Parallel()
+	src := pictures(t, 20)
+	tr := trainer(t, deep(), train.Config{Data: src.Schema(), Mix: train.Mix{MixUp: 0.2}}, lower)
+	if p, err := tr.Prefix(); p != nil || err != nil {
+		t.Errorf("prefix %v, %v", p, err)
+	}
+	cache, rows := counted(&Cache{})
+	if err := train.Fit(tr.Steps(t.Context(), train.Run{Train: src, Epochs: 1, Cache: cache})); err != nil || *rows > 0 {
+		t.Errorf("%d rows were kept, %v", *rows, err)
+	}
+}
+
 type jitter struct{}
 
 func (jitter) Apply(b *data.Batch, seed uint64, epoch int) {
