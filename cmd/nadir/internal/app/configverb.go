@@ -18,6 +18,7 @@ import (
 	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/optim"
 	"github.com/nadir-ml/nadir/optim/sched"
+	"github.com/nadir-ml/nadir/regular"
 	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/train"
 )
@@ -119,6 +120,8 @@ func vocabulary() []struct {
 		{"layer", nn.Layers.Names()},
 		{"activation", act.Registry.Names()},
 		{"initializer", initial.Registry.Names()},
+		{"regularizer", regular.Regularizers.Names()},
+		{"constraint", regular.Constraints.Names()},
 		{"optim", optim.Registry.Names()},
 		{"schedule", sched.Registry.Names()},
 		{"loss", loss.Registry.Names()},
