@@ -1,5 +1,5 @@
-// The lab runs the experiments of the field that have a recorded outcome, and
-// sets what Nadir measures beside what was recorded.
+// Lab runs experiments whose outcome was recorded elsewhere, and sets what Nadir
+// measures beside it.
 //
 //	go run ./lab            all that is not done yet, then RESULTS.md
 //	go run ./lab R13 R34    these
