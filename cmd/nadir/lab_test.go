@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/goccy/go-yaml"
+	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
 )
 
 // The command makes sense of every configuration of the lab.
@@ -23,26 +23,30 @@ func TestLabSpecs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			head, config, _ := bytes.Cut(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), []byte("\n---\n"))
-			var e struct {
-				Runs []struct {
-					Keys []string
-					From string
-				}
-			}
-			if err := yaml.Unmarshal(head, &e); err != nil {
+			head, body, _ := bytes.Cut(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), []byte("\n---\n"))
+			e, err := config.ParseYAML(file, head)
+			if err != nil {
 				t.Fatal(err)
+			}
+			runs, _ := e.Get("runs")
+			if len(runs.Items) == 0 {
+				t.Fatal("there are no runs")
 			}
 			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "exp.yaml"), config, 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, "exp.yaml"), body, 0o644); err != nil {
 				t.Fatal(err)
 			}
-			for _, r := range e.Runs {
-				if r.From != "" {
-					r.Keys = append(r.Keys, "transfer.from=base.safetensors")
+			for _, r := range runs.Items {
+				words := []string{"config", "exp.yaml"}
+				keys, _ := r.Get("keys")
+				for _, k := range keys.Items {
+					words = append(words, k.Text)
 				}
-				if out, err := nadir(t, dir, append([]string{"config", "exp.yaml"}, r.Keys...)...).CombinedOutput(); err != nil {
-					t.Errorf("%q: %v\n%s", r.Keys, err, out)
+				if _, ok := r.Get("from"); ok {
+					words = append(words, "transfer.from=base.safetensors")
+				}
+				if out, err := nadir(t, dir, words...).CombinedOutput(); err != nil {
+					t.Errorf("%q: %v\n%s", words, err, out)
 				}
 			}
 		})
