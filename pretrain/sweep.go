@@ -72,7 +72,7 @@ func (p Point) Verdict() string {
 // A SweepReport is what came of a sweep.
 type SweepReport struct {
 	Metric    string // accuracy, or loss
-	Unlabeled int    // rows that the stages saw
+	Unlabeled int    // rows that the stages saw, those of the largest set
 	Seeds     int
 	Points    []Point
 }
@@ -94,7 +94,7 @@ func (s Sweep) Run(ctx context.Context) (*SweepReport, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	out := &SweepReport{Metric: "loss", Seeds: s.Seeds, Unlabeled: s.Pretrain.Train.Len()}
+	out := &SweepReport{Metric: "loss", Seeds: s.Seeds}
 	for _, n := range s.Labels {
 		out.Points = append(out.Points, Point{Labels: n})
 	}
@@ -109,10 +109,11 @@ func (s Sweep) Run(ctx context.Context) (*SweepReport, error) {
 		cfg := s.Config
 		cfg.Seed += uint64(k)
 		e.Seed = cfg.Seed
-		begin, learned, err := s.pretrain(ctx, cfg)
+		begin, learned, saw, err := s.pretrain(ctx, cfg)
 		if err != nil {
 			return nil, err
 		}
+		out.Unlabeled = saw
 		tell(0, true, math.NaN())
 		for i := range out.Points {
 			p := &out.Points[i]
@@ -168,30 +169,38 @@ func (s Sweep) check() error {
 	return nil
 }
 
-// pretrain runs the stages and gives the parameters before and after.
-func (s Sweep) pretrain(ctx context.Context, cfg train.Config) (begin, learned *param.Set, err error) {
+// pretrain runs the stages and gives the parameters before and after, and how many
+// rows they saw.
+func (s Sweep) pretrain(ctx context.Context, cfg train.Config) (begin, learned *param.Set, saw int, err error) {
 	n, err := train.NewNet(s.Model, nil, cfg)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
 	defer n.Close()
 	if err := n.Adapt(ctx, s.Rows); err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
 	begin = n.Params.Clone()
 	of := s.Pretrain
 	of.Seed, of.Optim = cfg.Seed, cfg.Optim
 	p, err := New(n, s.Stages, of)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
 	defer p.Close()
+	for _, stage := range s.Stages {
+		r, err := p.rowsOf(stage.base())
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		saw = max(saw, r.train.Len())
+	}
 	for _, err := range p.Steps(ctx) {
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, 0, err
 		}
 	}
-	return begin, n.Params.Clone(), nil
+	return begin, n.Params.Clone(), saw, nil
 }
 
 // train trains a net that begins with a set on labeled rows and measures it.
