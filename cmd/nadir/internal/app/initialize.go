@@ -2,12 +2,16 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/diag"
 	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/optim"
+	"github.com/nadir-ml/nadir/optim/sched"
+	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/train"
 )
 
@@ -23,6 +27,23 @@ func (c *command) sayWhy(cfg *config.Config) {
 	}
 }
 
+// sayCycle tells where a schedule would move a momentum that the optimizer does
+// not have.
+func (s *session) sayCycle() error {
+	var sc sched.Schedule
+	var o optim.Optimizer
+	if s.cfg.Schedule.Kind == spec.Null {
+		return nil
+	}
+	if err := errors.Join(spec.Decode(s.cfg.Schedule, &sc), spec.Decode(s.cfg.Optim, &o)); err != nil {
+		return err
+	}
+	if _, cycled := sc.(sched.Cycled); cycled && !o.Cycles() {
+		s.note(fmt.Sprintf("schedule %s moves the rate alone: %s has no momentum to be moved; sgd with a momentum, adam and adamw have", nameIn(s.cfg.Schedule), nameIn(s.cfg.Optim)))
+	}
+	return nil
+}
+
 // initialize does to the first weights what the configuration asks for beyond
 // their initializers. drawn says that they are fresh.
 func (s *session) initialize(ctx context.Context, drawn bool) error {
@@ -31,6 +52,9 @@ func (s *session) initialize(ctx context.Context, drawn bool) error {
 	}
 	if s.cfg.Init != "lsuv" {
 		return s.remark(ctx)
+	}
+	if s.reuse != nil {
+		return usage("init=lsuv draws every kernel anew, those that are reused as well; leave one of the two out")
 	}
 	batch, err := diag.Sampled(s.data.train, lsuvRows, s.cfg.Seed)
 	if err != nil {

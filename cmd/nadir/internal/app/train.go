@@ -153,6 +153,9 @@ func (s *session) assemble(ctx context.Context) error {
 		s.note(note)
 	}
 	s.trainer, s.from, s.reuse = b.trainer, b.from, b.reuse
+	if err := s.sayCycle(); err != nil {
+		return err
+	}
 	if err := s.prepare(); err != nil {
 		return err
 	}
