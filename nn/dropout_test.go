@@ -149,3 +149,40 @@ func TestNoiseRefused(t *testing.T) {
 		}
 	}
 }
+
+// A channel of a sample is dropped as a whole or kept as a whole, as many as the
+// rate says: of n draws 6 standard errors are passed once in 10⁸.
+func TestSpatialDropout(t *testing.T) {
+	t.Parallel()
+	const samples, channels, rate = 200, 100, 0.3
+	b := graph.New()
+	s := param.NewScope(b, param.NewSet(graphtest.DType(64)), param.Options{Training: true})
+	b.Output("y", SpatialDropout{Rate: rate}.Apply(s, b.Full(1, samples, 2, 3, channels)))
+	r, err := graphtest.Compile(b, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Step(); err != nil {
+		t.Fatal(err)
+	}
+	y, dropped := r.Output("y"), 0.0
+	for i := range samples {
+		for c := range channels {
+			first := y[i*6*channels+c]
+			if first == 0 {
+				dropped++
+			} else if math.Abs(first-1/(1-rate)) > 1e-12 {
+				t.Fatalf("what is kept is %v", first)
+			}
+			for place := range 6 {
+				if y[(i*6+place)*channels+c] != first {
+					t.Fatalf("sample %d, channel %d differs from place to place", i, c)
+				}
+			}
+		}
+	}
+	const n = samples * channels
+	if d := dropped/n - rate; math.Abs(d) > 6*math.Sqrt(rate*(1-rate)/n) {
+		t.Errorf("%v of the channels are dropped", dropped/n)
+	}
+}

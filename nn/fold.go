@@ -247,7 +247,7 @@ func (f *folding) flattened(i, j int) bool {
 func (f *folding) beside(i, step int) int {
 	for i += step; i >= 0 && i < len(f.layers); i += step {
 		switch f.layers[i].(type) {
-		case Dropout, AlphaDropout, GaussianDropout, GaussianNoise:
+		case Dropout, SpatialDropout, AlphaDropout, GaussianDropout, GaussianNoise:
 		case Flatten:
 			if step < 0 {
 				return -1

@@ -45,6 +45,7 @@ func TestLayers(t *testing.T) {
 		"dropout":                  {nn.Dropout{Rate: 0.3}, []tensor.Shape{image}},
 		"dropout of nothing":       {nn.Dropout{}, []tensor.Shape{vector}},
 		"alpha dropout":            {nn.AlphaDropout{Rate: 0.3}, []tensor.Shape{image}},
+		"spatial dropout":          {nn.SpatialDropout{Rate: 0.3}, []tensor.Shape{image}},
 		"gaussian dropout":         {nn.GaussianDropout{Rate: 0.3}, []tensor.Shape{vector}},
 		"gaussian noise":           {nn.GaussianNoise{Stddev: 0.2}, []tensor.Shape{image}},
 		"layer normalization":      {nn.LayerNorm{}, []tensor.Shape{vector}},

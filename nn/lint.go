@@ -6,10 +6,9 @@ import (
 	"github.com/nadir-ml/nadir/act"
 )
 
-// Lint says what in a model does not do what it is there for: a bias before a batch
+// Lint says what in a model does no harm and no good: a bias before a batch
 // normalization, which takes the mean off again (Ioffe and Szegedy, ICML 2015,
-// section 3.2), and dropout behind SELU, whose mean and variance only alpha
-// dropout keeps (Klambauer et al., NIPS 2017).
+// section 3.2).
 func Lint(m Model) []string {
 	layers, ok := m.(Sequential)
 	if !ok {
@@ -27,10 +26,6 @@ func Lint(m Model) []string {
 			out = append(out, Lint(l.Layers)...)
 		case Residual:
 			out = append(out, Lint(l.Layers)...)
-		case Dropout:
-			if j := f.beside(i, -1); j >= 0 && l.Rate > 0 && activationOf(f.layers[j]) == act.Activation(act.SELU{}) {
-				out = append(out, fmt.Sprintf("%s changes the mean and variance that SELU keeps: alpha_dropout keeps them, too", names[i]))
-			}
 		case BatchNorm:
 			j := f.beside(i, -1)
 			if j < 0 {
@@ -43,15 +38,4 @@ func Lint(m Model) []string {
 		}
 	}
 	return out
-}
-
-// activationOf is the activation that a layer ends with, or nil.
-func activationOf(l Layer) act.Activation {
-	if h, ok := hostOf(l); ok {
-		return h.act
-	}
-	if a, ok := wrap(l).(Activation); ok {
-		return a.Act
-	}
-	return nil
 }
