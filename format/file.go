@@ -18,7 +18,7 @@ type Tensor struct {
 	Type  string       // what the file calls the type, where DType is Invalid
 	Shape tensor.Shape
 	Slot  bool // an optimizer's memory, or its count of steps
-	// Read reads it. It may be called concurrently.
+	// Read reads it, into a new tensor each time. It may be called concurrently.
 	Read func() (*tensor.Tensor, error)
 }
 
@@ -235,11 +235,7 @@ func (f *File) fill(b *Blueprint, o Options, r *Report) (*Model, error) {
 		if !t.Shape().Equal(d.shape) {
 			return nil, fmt.Errorf("parameter %q: the file gives it the shape %v, the model wants %v", d.name, t.Shape(), d.shape)
 		}
-		v, err := m.Params.Add(d.name, d.kind, d.shape)
-		if err == nil {
-			err = v.Value.CopyFrom(t)
-		}
-		if err != nil {
+		if err := put(m.Params, d, t, p.Make == nil); err != nil {
 			return nil, err
 		}
 		for _, from := range p.From {
@@ -253,6 +249,20 @@ func (f *File) fill(b *Blueprint, o Options, r *Report) (*Model, error) {
 		}
 	}
 	return m, nil
+}
+
+// put adds a parameter. What was read as it is and is of the set's type becomes the
+// parameter itself: large models are not there twice.
+func put(s *param.Set, d declaration, t *tensor.Tensor, own bool) error {
+	if own && t.DType() == s.Float() {
+		_, err := s.Put(d.name, d.kind, t)
+		return err
+	}
+	v, err := s.Add(d.name, d.kind, d.shape)
+	if err != nil {
+		return err
+	}
+	return v.Value.CopyFrom(t)
 }
 
 // check holds a place against the parameter before anything is read.

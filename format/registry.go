@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"github.com/nadir-ml/nadir/format/safetensors"
 )
 
 // A Format is a kind of file that models are kept in.
@@ -141,6 +143,13 @@ func OpenFile(path string) (*File, error) {
 		f = &formats[0] // safetensors, which says what the file looks like
 	}
 	file, err := f.Open(path)
+	if e, ok := errors.AsType[*safetensors.Error](err); ok && !isSafetensors(p) {
+		looks := ""
+		if _, like, ok := strings.Cut(e.Msg, "it looks like "); ok {
+			looks = ": it looks like " + like
+		}
+		return nil, &Corrupt{fmt.Errorf("%s: the file is damaged, or of no format that is known here (%s)%s", path, strings.Join(Formats(), ", "), looks)}
+	}
 	if err != nil {
 		return nil, blame(path, err)
 	}

@@ -103,6 +103,21 @@ func (s *Set) Add(name string, kind Kind, shape tensor.Shape) (*Param, error) {
 	return p, nil
 }
 
+// Put declares a parameter that has its value already. The tensor, which must be of the
+// set's type, is the set's from then on.
+func (s *Set) Put(name string, kind Kind, value *tensor.Tensor) (*Param, error) {
+	if s.index[name] != nil {
+		return nil, fmt.Errorf("parameter %q is declared twice", name)
+	}
+	if value.DType() != s.float {
+		return nil, fmt.Errorf("parameter %q is of %v, the set of %v", name, value.DType(), s.float)
+	}
+	p := &Param{Name: name, Kind: kind, Value: value}
+	s.list = append(s.list, p)
+	s.index[name] = p
+	return p, nil
+}
+
 // Remove drops a parameter; it does nothing where there is none.
 func (s *Set) Remove(name string) {
 	if p := s.index[name]; p != nil {

@@ -394,3 +394,20 @@ func ExampleSet_Graft() {
 	// Output:
 	// [hidden1/kernel] [head/kernel] <nil>
 }
+
+// TestPut takes a tensor as it is, once and of the set's type.
+func TestPut(t *testing.T) {
+	t.Parallel()
+	s := param.NewSet(tensor.Float32)
+	x := tensor.Of([]float32{1, 2}, 2)
+	p, err := s.Put("a/kernel", param.Weight, x)
+	if err != nil || p.Value != x || s.Value("a/kernel") != x || !p.Trainable() {
+		t.Errorf("got %v, %v", p, err)
+	}
+	if _, err := s.Put("a/kernel", param.Weight, x); err == nil {
+		t.Error("it was declared twice")
+	}
+	if _, err := s.Put("b", param.Weight, tensor.Of([]float64{1}, 1)); err == nil {
+		t.Error("another type was taken")
+	}
+}

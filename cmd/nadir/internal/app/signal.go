@@ -209,6 +209,11 @@ func (c *command) examineSaved(ctx context.Context, target string, keys []string
 		}
 		set := train.Config{Preprocess: s.Preprocess, Threads: s.cfg.Threads, Float: floatOf(s.cfg.Precision)}
 		set.Data.Inputs = unitInputs(s.Data.Inputs)
+		for i, f := range set.Data.Inputs { // the noise is what the model itself is given
+			if f = prepared(s.Preprocess, f); !f.Shape.Equal(set.Data.Inputs[i].Shape) {
+				set.Data.Inputs[i], set.Preprocess = f, nn.Sequential{}
+			}
+		}
 		if e.net, err = train.NewNet(s.Net, s.Params, set); err != nil {
 			return nil, err
 		}

@@ -193,9 +193,20 @@ func (c *command) architecture(ctx context.Context, target string, keys []string
 	}
 	a := &architecture{name: s.path, model: s.Net, params: s.Params, prep: s.Preprocess, float: floatOf(s.cfg.Precision)}
 	for _, i := range fields {
-		a.inputs = append(a.inputs, s.Data.Inputs[i])
+		a.inputs = append(a.inputs, prepared(s.Preprocess, s.Data.Inputs[i]))
 	}
 	return a, nil
+}
+
+// prepared is a field as preprocessing hands it to the model: that may change its shape.
+func prepared(prep nn.Sequential, f data.Field) data.Field {
+	b := graph.New()
+	s := param.NewScope(b, nil, param.Options{Declare: func(string, param.Kind, param.Init, tensor.Shape) error { return nil }})
+	x := nn.Block{Layers: prep}.Apply(s, b.Input("x", graph.KindOf(f.DType), append(tensor.Shape{2}, f.Shape...)...))
+	if x.Valid() && x.Rank() > 0 {
+		f.Shape = x.Shape()[1:].Clone()
+	}
+	return f
 }
 
 // written is the model of a configuration, which is read.
