@@ -12,10 +12,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
+	"github.com/nadir-ml/nadir/cmd/nadir/internal/term"
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/data/csv"
 	"github.com/nadir-ml/nadir/format"
@@ -525,11 +527,43 @@ func (r *grafting) say(ctx context.Context, s *session) error {
 	if text := r.frozenText(); text != "" {
 		c.note(text)
 	}
+	why, err := r.unkept(s.cfg, s.trainer)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		c.note(why)
+	}
 	like, err := c.likeness(ctx, s.cfg, r, s.trainer.Net, s.data.train)
 	if like != nil {
 		c.note(likenessText(like))
 	}
 	return err
+}
+
+// unkept says why frozen layers are run in every epoch, "" where they are not.
+func (r *grafting) unkept(cfg *config.Config, t *train.Trainer) (string, error) {
+	if len(r.freezing.Frozen) == 0 || cfg.Transfer.Cache == string(transfer.Off) {
+		return "", nil
+	}
+	const said = "the frozen layers are run in every epoch: "
+	if cfg.Augmented() {
+		return said + "augmentation makes other rows each time", nil
+	}
+	p, err := t.Prefix()
+	if p != nil || err != nil {
+		return "", err
+	}
+	for _, q := range r.table {
+		switch p := t.Params.Get(q.Name); {
+		case p == nil || p.Kind != param.Weight:
+		case p.Frozen:
+			return said + "what is below them is not the same in each: random numbers, rows that are blended, statistics that move", nil
+		default:
+			return fmt.Sprintf("%s%s, the lowest layer with weights, is not frozen; freeze='*' freezes all that are reused", said, topLayers([]string{q.Name})[0]), nil
+		}
+	}
+	return "", nil
 }
 
 func (r *grafting) frozenText() string {
@@ -601,6 +635,10 @@ func (c *command) dryTransfer(ctx context.Context, keys []string) error {
 	if err != nil {
 		return err
 	}
+	why, err := r.unkept(cfg, b.trainer)
+	if err != nil {
+		return err
+	}
 	if c.json {
 		var rows []object
 		for _, m := range r.table {
@@ -623,6 +661,9 @@ func (c *command) dryTransfer(ctx context.Context, keys []string) error {
 			fmt.Fprintf(w, "\n%s\n", text)
 		}
 		fmt.Fprintf(w, "%d parameters, %d of them trained at first\n", total, trainable)
+		if why != "" {
+			fmt.Fprintln(w, why)
+		}
 		if len(kept) > 0 {
 			fmt.Fprintf(w, "run once and kept: %s\n", strings.Join(kept, ", "))
 		}
@@ -632,15 +673,27 @@ func (c *command) dryTransfer(ctx context.Context, keys []string) error {
 	})
 }
 
-// A told cache says once what it keeps.
+// A told cache says once what it keeps, and where it takes its time how far it is.
 type told struct {
 	*transfer.Cache
 	note func(string)
 	said map[string]bool
+	last time.Time // that something was said
+}
+
+// sayEvery is the time between two words on how far the frozen layers have run.
+const sayEvery = 2 * time.Second
+
+func (t *told) progress(done, total int) {
+	if now := time.Now(); now.Sub(t.last) >= sayEvery && done < total {
+		t.last = now
+		t.note(fmt.Sprintf("the frozen layers have run on %s of %s rows", term.Count(int64(done)), term.Count(int64(total))))
+	}
 }
 
 // Features asks the cache.
 func (t *told) Features(ctx context.Context, p *train.Prefix, src data.Source) (data.Source, error) {
+	t.last = time.Now()
 	f, err := t.Cache.Features(ctx, p, src)
 	if f != nil && !t.said[p.Key()] {
 		t.said[p.Key()] = true
@@ -655,7 +708,9 @@ func newCache(cfg *config.Config, note func(string)) *told {
 	if cfg.Transfer.Cache != "" {
 		mode = transfer.Mode(cfg.Transfer.Cache)
 	}
-	return &told{&transfer.Cache{Mode: mode, MaxMemory: int64(memory() / 4), Note: note}, note, map[string]bool{}}
+	t := &told{note: note, said: map[string]bool{}}
+	t.Cache = &transfer.Cache{Mode: mode, MaxMemory: int64(memory() / 4), Note: note, Progress: t.progress}
+	return t
 }
 
 // thawing is what a run of a transfer adds to training: the cache, and the hook

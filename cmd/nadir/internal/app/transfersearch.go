@@ -231,6 +231,7 @@ func (s *search) walk(ctx context.Context, tell func(*attempt)) error {
 	}
 	names, units := s.names, s.units
 	try := func(k candidate) (*attempt, error) {
+		s.note(fmt.Sprintf("%d: %s", len(s.tried)+1, k.name))
 		a, err := s.try(ctx, k, s.data, 1)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", k.name, err)
@@ -359,7 +360,7 @@ func (c *command) transferSearch(ctx context.Context, keys []string) error {
 			_ = c.printJSON(append(object{{"event", "candidate"}, {"number", n}}, a.members()...))
 			return
 		}
-		c.note(fmt.Sprintf("%d: %s: %s in epoch %d, %.1f s", n, a.name, valuesText(a.val), a.epoch, a.seconds))
+		c.note(fmt.Sprintf("   %s in epoch %d, %.1f s", valuesText(a.val), a.epoch, a.seconds))
 	}); err != nil {
 		return err
 	}
