@@ -58,7 +58,7 @@ func probes(s *param.Scope, from []graph.Node) []*probe {
 		if len(weights[a.Path]) == 0 {
 			continue
 		}
-		p := &probe{path: a.Path, layer: a.Layer, act: activationOf(a.Layer), in: a.In[0], out: a.Out, z: a.Out}
+		p := &probe{path: a.Path, layer: a.Layer, act: ActivationOf(a.Layer), in: a.In[0], out: a.Out, z: a.Out}
 		for _, name := range weights[a.Path] {
 			if p.kernel == "" && len(s.Params().Value(name).Shape()) > 1 {
 				p.kernel = name
@@ -153,8 +153,8 @@ func asActivation(l nn.Layer) (act.Activation, bool) {
 	return a, ok && act.Registry.NameOf(a) != ""
 }
 
-// activationOf is the activation in a layer's field Act, nil without one.
-func activationOf(l nn.Layer) act.Activation {
+// ActivationOf is the activation in a layer's field Act, nil without one.
+func ActivationOf(l nn.Layer) act.Activation {
 	v := reflect.Indirect(reflect.ValueOf(l))
 	if v.Kind() != reflect.Struct {
 		return nil

@@ -18,6 +18,7 @@ import (
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/data/digits"
 	"github.com/nadir-ml/nadir/data/sets"
+	"github.com/nadir-ml/nadir/diag"
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/internal/plot"
@@ -426,8 +427,8 @@ func (a *architecture) text(w *bufio.Writer, sum *nn.Summary, cost []int) {
 
 // kindText is a layer's kind and its activation.
 func kindText(r nn.Row) string {
-	if d, ok := r.Layer.(nn.Dense); ok && d.Act != nil {
-		return strings.TrimSpace(r.Kind + " " + act.Registry.NameOf(d.Act))
+	if a := diag.ActivationOf(r.Layer); a != nil && r.Kind != "activation" {
+		return strings.TrimSpace(r.Kind + " " + act.Registry.NameOf(a))
 	}
 	return r.Kind
 }
