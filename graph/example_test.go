@@ -73,3 +73,17 @@ func ExampleBuilder_Err() {
 	fmt.Println(b.Err())
 	// Output: hidden: matmul: inner lengths differ: (32, 784) by (700, 10)
 }
+
+// A convolution and its gradients are three ops that belong together.
+func ExampleSlide() {
+	b := graph.New()
+	x, kernel := b.Input("x", graph.Float, 1, 28, 28, 3), b.Param("kernel", 5, 5, 3, 8)
+	w := graph.Slide(graph.Span{Size: 5, Stride: 2, Before: 2, After: 2}, graph.Span{Size: 5, Stride: 2, Before: 2, After: 2})
+	y := x.Conv(kernel, w, 1)
+	grads := graph.Grad(y.Square().Sum(), []graph.Node{x, kernel})
+	fmt.Println(w, y.Shape(), y.MaxPool(graph.Slide(graph.Span{Size: 2, Stride: 2}, graph.Span{Size: 2, Stride: 2})).Shape())
+	fmt.Println(grads[0].Op().Name, grads[0].Shape(), grads[1].Op().Name, grads[1].Shape())
+	// Output:
+	// [5/2d1+2+2 5/2d1+2+2] [1 14 14 8] [1 7 7 8]
+	// conv_input [1 28 28 3] conv_kernel [5 5 3 8]
+}

@@ -63,6 +63,7 @@ func TestMisfitsOfWindows(t *testing.T) {
 		{image, nn.Cropping2D{Cropping: nn.Even(3)}, "cropping2d: cropping cuts 3 and 3 places off the 6 of axis 1"},
 		{image, nn.UpSampling2D{Interpolation: "cubic"}, `up_sampling2d: interpolation: want nearest or bilinear, got "cubic"`},
 		{image, nn.UpSampling2D{Size: tensor.Shape{0, 2}}, "up_sampling2d: size: want"},
+		{image, nn.UpSampling2D{Size: tensor.Shape{2, 1000}}, "up_sampling2d: size: want factors of at most 256, got 1000"},
 		{image, nn.Permute{Dims: []int{1, 3}}, "permute: dims: want each axis from 1 to 2 once"},
 		{image, nn.Permute{Dims: []int{2, 1}}, "permute: dims [2 1] are for samples of 2 axes"},
 		{image, nn.PadAxes{Padding: nn.Even(1, 1)}, "pad: padding has 2 entries for samples of 3 axes"},
@@ -201,4 +202,41 @@ func ExampleLSTM() {
 func ExampleBidirectional() {
 	fmt.Println(sample(tensor.Shape{10}, nn.Embedding{Words: 1000, Units: 8}, nn.Bidirectional{Layer: nn.LSTM{Units: 32}}))
 	// Output: [64] <nil>
+}
+
+func ExampleEmbedding() {
+	fmt.Println(sample(tensor.Shape{12}, nn.Embedding{Words: 5000, Units: 16}, nn.GlobalAveragePooling1D{}))
+	// Output: [16] <nil>
+}
+
+func ExampleTimeDistributed() {
+	fmt.Println(sample(tensor.Shape{9, 28, 28, 1}, nn.TimeDistributed{Layer: nn.Conv2D{Filters: 4, Kernel: tensor.Shape{3}, Strides: tensor.Shape{2}}}))
+	// Output: [9 13 13 4] <nil>
+}
+
+func ExampleUpSampling2D() {
+	fmt.Println(sample(tensor.Shape{4, 4, 3}, nn.UpSampling2D{Size: tensor.Shape{2, 3}, Interpolation: "bilinear"}))
+	// Output: [8 12 3] <nil>
+}
+
+func ExamplePadding() {
+	for _, p := range []nn.Padding{nn.Valid, nn.Same, nn.Pad(nn.Even(1)), nn.Pad(nn.Sides{{0, 1}, {2, 0}})} {
+		shape, err := sample(tensor.Shape{8, 8, 1}, nn.Conv2D{Filters: 1, Kernel: tensor.Shape{3}, Padding: p})
+		fmt.Println(p, shape, err)
+	}
+	// Output:
+	// valid [6 6 1] <nil>
+	// same [8 8 1] <nil>
+	// 1 [8 8 1] <nil>
+	// [[0,1],[2,0]] [7 8 1] <nil>
+}
+
+func ExampleAveragePooling2D() {
+	fmt.Println(sample(tensor.Shape{7, 7, 2}, nn.AveragePooling2D{}, nn.ZeroPadding2D{}, nn.Cropping2D{Cropping: nn.Even(2)}))
+	// Output: [1 1 2] <nil>
+}
+
+func ExampleGRU() {
+	fmt.Println(sample(tensor.Shape{10, 3}, nn.GRU{Units: 8, Sequences: true}, nn.SimpleRNN{Units: 4, Backwards: true}))
+	// Output: [4] <nil>
 }

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"math"
+	"slices"
 
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/spec"
@@ -13,6 +14,9 @@ func init() {
 	Layers.Register("up_sampling2d", UpSampling2D{}, spec.Doc("images made larger"))
 	Layers.Register("up_sampling3d", UpSampling3D{}, spec.Doc("each place of a volume several times"))
 }
+
+// mostTimes bounds a factor: each of its parts is an op of its own.
+const mostTimes = 256
 
 // UpSampling2D makes images larger by whole factors: x (N, rows, columns, C), y
 // (N, rows·f₁, columns·f₂, C). Each place is repeated (nearest), or lies between
@@ -64,8 +68,14 @@ func (l UpSampling2D) validate(axes int) error {
 	default:
 		return spec.Field("interpolation", "want nearest or bilinear, got %q", l.Interpolation)
 	}
-	_, err := each("size", l.Size, axes, 2)
-	return err
+	size, err := each("size", l.Size, axes, 2)
+	if err != nil {
+		return err
+	}
+	if f := slices.Max(size); f > mostTimes {
+		return spec.Field("size", "want factors of at most %d, got %d", mostTimes, f)
+	}
+	return nil
 }
 
 func (l UpSampling2D) apply(s *Scope, x graph.Node, axes int) graph.Node {

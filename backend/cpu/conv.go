@@ -382,6 +382,9 @@ func (g *geometry) partials() partials {
 	rows := max(1, min(chunks, g.rows()/64, mostPartial/size, 64))
 	cols := max(1, min(chunks/rows, g.k/32, 64))
 	p := partials{perRows: max(1, (g.rows()+rows-1)/rows), perCols: max(1, (g.k+cols-1)/cols)}
+	if line := g.span[2].Size * g.cg; !g.direct && line < g.k {
+		p.perCols = (p.perCols + line - 1) / line * line // whole lines are unfolded fastest
+	}
 	p.rows, p.cols = max(1, (g.rows()+p.perRows-1)/p.perRows), (g.k+p.perCols-1)/p.perCols
 	return p
 }
