@@ -216,12 +216,9 @@ func (l *layerAt) body() *spec.Value {
 	return &l.item.Entries[0].Value
 }
 
-// set sets a field. A layer of one number, such as dense: 10, becomes a mapping.
+// set sets a field.
 func (l *layerAt) set(key string, v spec.Value) {
 	b := l.body()
-	if b.Kind == spec.Number && l.kind == "dense" {
-		*b = spec.Value{Kind: spec.Map, Pos: b.Pos}.With("units", *b)
-	}
 	if b.Kind == spec.Null {
 		*b = spec.Value{Kind: spec.Map, Pos: b.Pos}
 	}
