@@ -11,7 +11,7 @@ import (
 )
 
 // A Cost is what a prediction takes, in microseconds, with all that preprocesses
-// its input.
+// its input and with batch normalization folded into the layers beside it.
 type Cost struct {
 	One   float64 `json:"one"`   // of a row by itself
 	Batch float64 `json:"batch"` // of a row among many
@@ -40,13 +40,22 @@ func Latency(ctx context.Context, src data.Source, nets ...*train.Net) ([]Cost, 
 		}
 		x, _ := b.View()
 		times := make([][]float64, len(nets))
+		var ready []prediction
+		for _, n := range nets {
+			p, err := n.Predictor(rows)
+			if err != nil {
+				return nil, err
+			}
+			defer p.Close()
+			ready = append(ready, prediction{p, p.Outputs(), x})
+		}
 		for round := range costRounds + 1 {
-			for i, n := range nets {
-				us, err := spend(ctx, n, x)
+			for i, p := range ready {
+				us, err := p.spend(ctx)
 				if err != nil {
 					return nil, err
 				}
-				if round > 0 { // the first compiles and warms
+				if round > 0 { // the first warms
 					times[i] = append(times[i], us/float64(rows))
 				}
 			}
@@ -63,14 +72,17 @@ func Latency(ctx context.Context, src data.Source, nets ...*train.Net) ([]Cost, 
 	return out, nil
 }
 
-// spend predicts again and again for a slice of time: microseconds a call.
-func spend(ctx context.Context, n *train.Net, x []*tensor.Tensor) (float64, error) {
+// A prediction is one that can be made again and again.
+type prediction struct {
+	*train.Predictor
+	to, of []*tensor.Tensor
+}
+
+// spend predicts for a slice of time: microseconds a call.
+func (p prediction) spend(ctx context.Context) (float64, error) {
 	start, calls := time.Now(), 0
 	for {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		if _, err := n.Predict(ctx, x...); err != nil {
+		if err := p.Predict(ctx, p.to, p.of); err != nil {
 			return 0, err
 		}
 		calls++
