@@ -10,7 +10,7 @@ import (
 // The arithmetic of each net is what the issue of its figures says.
 func TestFlops(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]float64{"chapter": 1.13, "plain": 1.13, "deep": 1.46, "wide": 31.7, "ae": 2.89} {
+	for name, want := range map[string]float64{"chapter": 1.13, "plain": 1.13, "deep": 1.46, "wide": 31.7, "ae": 2.89, "lenet": 2.26} {
 		n, err := Find(name)
 		if err != nil {
 			t.Fatal(err)

@@ -125,12 +125,14 @@ func unfold[T float](g *geometry, dst, x []T, group, r0, r1, k0, k1 int) {
 						clear(to[i*width+k-k0:][:line])
 					}
 				default:
+					if lo < hi {
+						kernel.CopyRows(to[lo*width+k-k0:], x[first+lo*step:], width, step, line, hi-lo)
+					}
 					for i := range n {
-						part := to[i*width+k-k0:][:line]
 						if i >= lo && i < hi {
-							copy(part, x[first+i*step:])
 							continue
 						}
+						part := to[i*width+k-k0:][:line]
 						a, b := g.inside(at[2] + i*g.span[2].Stride)
 						clear(part[:a*g.c])
 						if a < b {
@@ -499,6 +501,34 @@ func (g *geometry) eachTap(row int, f func(tap, place int)) {
 				for t := lo; t < hi; t++ {
 					f((t0*s[1].Size+t1)*s[2].Size+t, sample*g.in+place+t*s[2].Dilation)
 				}
+			}
+		}
+	}
+}
+
+// within reports whether the windows of a lane of n rows lie on the input as a
+// whole.
+func (g *geometry) within(at [3]int, n int) bool {
+	for a := range 2 {
+		if at[a] < 0 || at[a]+g.span[a].Extent() > g.from[a] {
+			return false
+		}
+	}
+	lo, hi := g.whole(at[2], n)
+	return lo == 0 && hi == n
+}
+
+// eachTapOf calls f for every tap of a lane that is within the input, with the place of
+// the first row's among all samples.
+func (g *geometry) eachTapOf(sample int, at [3]int, f func(tap, place int)) {
+	s := g.span
+	tap := 0
+	for t0 := range s[0].Size {
+		for t1 := range s[1].Size {
+			place, _ := g.line(at, t0, t1)
+			for t := range s[2].Size {
+				f(tap, sample*g.in+place+t*s[2].Dilation)
+				tap++
 			}
 		}
 	}

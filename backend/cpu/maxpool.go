@@ -17,56 +17,102 @@ func maxPool[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	g := pooling(node, node.In(0))
 	chunks, per := cut(g.rows(), 1, g.taps*(g.c+8))
 	return chunks, func(_, chunk int) {
-		for r := chunk * per; r < min(g.rows(), (chunk+1)*per); r++ {
-			row := y.f[r*g.c : (r+1)*g.c]
-			first := true
-			g.eachTap(r, func(_, place int) {
-				in := x.f[place*g.c : (place+1)*g.c]
-				switch {
-				case first:
-					copy(row, in)
-				case len(in) < 8:
-					for i, v := range in {
-						row[i] = max(row[i], v)
-					}
-				default:
-					kernel.Max(row, row, in)
+		end := min(g.rows(), (chunk+1)*per)
+		for r := chunk * per; r < end; {
+			n, sample, at := g.lane(r, end)
+			if !g.within(at, n) {
+				for i := range n {
+					maxPoolRow(&g, y.f, x.f, r+i)
 				}
-				first = false
+				r += n
+				continue
+			}
+			step := g.span[2].Stride * g.c
+			g.eachTapOf(sample, at, func(tap, place int) {
+				if tap == 0 {
+					kernel.CopyRows(y.f[r*g.c:], x.f[place*g.c:], g.c, step, g.c, n)
+				} else {
+					kernel.MaxRows(y.f[r*g.c:], x.f[place*g.c:], g.c, step, g.c, n)
+				}
 			})
+			r += n
 		}
 	}
+}
+
+// maxPoolRow is one row, of whose window parts may lie outside.
+func maxPoolRow[T float](g *geometry, y, x []T, r int) {
+	row := y[r*g.c : (r+1)*g.c]
+	first := true
+	g.eachTap(r, func(_, place int) {
+		in := x[place*g.c : (place+1)*g.c]
+		if first {
+			copy(row, in)
+		} else {
+			kernel.Max(row, row, in)
+		}
+		first = false
+	})
 }
 
 func maxPoolIndex[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	x, y := c.of(node.In(0)), c.of(node)
 	g := pooling(node, node.In(0))
-	c.work.need(g.c, 0)
+	c.work.need(g.to[2]*g.c, 0)
 	chunks, per := cut(g.rows(), 1, g.taps*(2*g.c+8))
 	return chunks, func(worker, chunk int) {
-		best := c.work.worker[worker][:g.c]
-		for r := chunk * per; r < min(g.rows(), (chunk+1)*per); r++ {
-			index := y.i[r*g.c : (r+1)*g.c]
-			first := true
-			g.eachTap(r, func(_, place int) {
-				in := x.f[place*g.c : (place+1)*g.c]
-				at := int32(place % g.in)
-				if first {
-					first = false
-					copy(best, in)
-					for i := range index {
-						index[i] = at
-					}
+		best := c.work.worker[worker]
+		end := min(g.rows(), (chunk+1)*per)
+		for r := chunk * per; r < end; {
+			n, sample, at := g.lane(r, end)
+			if !g.within(at, n) {
+				for i := range n {
+					maxPoolIndexRow(&g, y.i, x.f, best[:g.c], r+i)
+				}
+				r += n
+				continue
+			}
+			stride := g.span[2].Stride
+			index := y.i[r*g.c : (r+n)*g.c]
+			g.eachTapOf(sample, at, func(tap, place int) {
+				from := place % g.in
+				if tap > 0 {
+					kernel.MaxIndexRows(best, index, x.f[place*g.c:], g.c, stride*g.c, g.c, n, from, stride)
 					return
 				}
-				for i, v := range in {
-					if b := best[i]; v > b || v != v && b == b {
-						best[i], index[i] = v, at
+				kernel.CopyRows(best, x.f[place*g.c:], g.c, stride*g.c, g.c, n)
+				for i := range n {
+					for k := range index[i*g.c : (i+1)*g.c] {
+						index[i*g.c+k] = int32(from + i*stride)
 					}
 				}
 			})
+			r += n
 		}
 	}
+}
+
+// maxPoolIndexRow is one row, of whose window parts may lie outside.
+func maxPoolIndexRow[T float](g *geometry, y []int32, x, best []T, r int) {
+	index := y[r*g.c : (r+1)*g.c]
+	first := true
+	g.eachTap(r, func(_, place int) {
+		in := x[place*g.c : (place+1)*g.c]
+		at := int32(place % g.in)
+		if first {
+			first = false
+			copy(best, in)
+			for i := range index {
+				index[i] = at
+			}
+			return
+		}
+		for i, v := range in {
+			if b := best[i]; v > b || v != v && b == b {
+				best[i], index[i] = v, at
+			}
+		}
+	})
 }
 
 func planeTake[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {

@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func product1(p *byte)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·product1(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
 	MOVQ 40(AX), CX
@@ -19,6 +19,22 @@ TEXT ·product1(SB), NOSPLIT, $0-8
 	JE   tail3
 	CMPQ 80(AX), $+4
 	JE   tail4
+	CMPQ 80(AX), $+5
+	JE   tail5
+	CMPQ 80(AX), $+6
+	JE   tail6
+	CMPQ 80(AX), $+7
+	JE   tail7
+	CMPQ 80(AX), $+8
+	JE   tail8
+	CMPQ 80(AX), $+9
+	JE   tail9
+	CMPQ 80(AX), $+10
+	JE   tail10
+	CMPQ 80(AX), $+11
+	JE   tail11
+	CMPQ 80(AX), $+12
+	JE   tail12
 
 down:
 	MOVQ 16(AX), SI
@@ -34,19 +50,29 @@ next:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
 
 fullk:
-	VMOVUPS      (DI), Y4
-	VMOVUPS      32(DI), Y5
-	VMOVUPS      64(DI), Y6
-	VMOVUPS      96(DI), Y7
-	PREFETCHT0   255(DI)
-	PREFETCHT0   191(DI)
-	VBROADCASTSS (R8), Y8
-	VFMADD231PS  Y8, Y4, Y0
-	VFMADD231PS  Y8, Y5, Y1
-	VFMADD231PS  Y8, Y6, Y2
-	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS (R8), Y12
+	VFMADD231PS  (DI), Y12, Y0
+	VFMADD231PS  32(DI), Y12, Y1
+	VFMADD231PS  64(DI), Y12, Y2
+	VFMADD231PS  96(DI), Y12, Y3
+	VFMADD231PS  128(DI), Y12, Y4
+	VFMADD231PS  160(DI), Y12, Y5
+	VFMADD231PS  192(DI), Y12, Y6
+	VFMADD231PS  224(DI), Y12, Y7
+	VFMADD231PS  256(DI), Y12, Y8
+	VFMADD231PS  288(DI), Y12, Y9
+	VFMADD231PS  320(DI), Y12, Y10
+	VFMADD231PS  352(DI), Y12, Y11
 	ADDQ         CX, R8
 	ADDQ         DX, DI
 	DECQ         R9
@@ -63,6 +89,22 @@ fullk:
 	VMOVUPS      Y2, 64(DI)
 	VADDPS       96(DI), Y3, Y3
 	VMOVUPS      Y3, 96(DI)
+	VADDPS       128(DI), Y4, Y4
+	VMOVUPS      Y4, 128(DI)
+	VADDPS       160(DI), Y5, Y5
+	VMOVUPS      Y5, 160(DI)
+	VADDPS       192(DI), Y6, Y6
+	VMOVUPS      Y6, 192(DI)
+	VADDPS       224(DI), Y7, Y7
+	VMOVUPS      Y7, 224(DI)
+	VADDPS       256(DI), Y8, Y8
+	VMOVUPS      Y8, 256(DI)
+	VADDPS       288(DI), Y9, Y9
+	VMOVUPS      Y9, 288(DI)
+	VADDPS       320(DI), Y10, Y10
+	VMOVUPS      Y10, 320(DI)
+	VADDPS       352(DI), Y11, Y11
+	VMOVUPS      Y11, 352(DI)
 	ADDQ         R8, DI
 	JMP          fulldone
 
@@ -72,11 +114,19 @@ fullstore:
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
 	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VMOVUPS Y8, 256(DI)
+	VMOVUPS Y9, 288(DI)
+	VMOVUPS Y10, 320(DI)
+	VMOVUPS Y11, 352(DI)
 	ADDQ    R8, DI
 
 fulldone:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	ADDQ $+384, SI
+	ADDQ $+384, BX
 	DECQ 128(AX)
 	JNZ  next
 	DECQ 96(AX)
@@ -99,11 +149,11 @@ tail1:
 	VXORPS Y0, Y0, Y0
 
 masked1k:
+	VBROADCASTSS (DI), Y1
 	MOVQ         24(AX), R9
-	VMOVUPS      (R9), Y1
-	VMASKMOVPS   (SI), Y1, Y1
-	VBROADCASTSS (DI), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VMOVUPS      (R9), Y2
+	VMASKMOVPS   (SI), Y2, Y2
+	VFMADD231PS  Y1, Y2, Y0
 	ADDQ         CX, DI
 	ADDQ         DX, SI
 	DECQ         R8
@@ -147,13 +197,12 @@ tail2:
 	VXORPS Y1, Y1, Y1
 
 masked2k:
-	VMOVUPS      (SI), Y2
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  (SI), Y2, Y0
 	MOVQ         24(AX), R9
 	VMOVUPS      (R9), Y3
 	VMASKMOVPS   32(SI), Y3, Y3
-	VBROADCASTSS (DI), Y4
-	VFMADD231PS  Y4, Y2, Y0
-	VFMADD231PS  Y4, Y3, Y1
+	VFMADD231PS  Y2, Y3, Y1
 	ADDQ         CX, DI
 	ADDQ         DX, SI
 	DECQ         R8
@@ -201,15 +250,13 @@ tail3:
 	VXORPS Y2, Y2, Y2
 
 masked3k:
-	VMOVUPS      (SI), Y3
-	VMOVUPS      32(SI), Y4
+	VBROADCASTSS (DI), Y3
+	VFMADD231PS  (SI), Y3, Y0
+	VFMADD231PS  32(SI), Y3, Y1
 	MOVQ         24(AX), R9
-	VMOVUPS      (R9), Y5
-	VMASKMOVPS   64(SI), Y5, Y5
-	VBROADCASTSS (DI), Y6
-	VFMADD231PS  Y6, Y3, Y0
-	VFMADD231PS  Y6, Y4, Y1
-	VFMADD231PS  Y6, Y5, Y2
+	VMOVUPS      (R9), Y4
+	VMASKMOVPS   64(SI), Y4, Y4
+	VFMADD231PS  Y3, Y4, Y2
 	ADDQ         CX, DI
 	ADDQ         DX, SI
 	DECQ         R8
@@ -261,17 +308,14 @@ tail4:
 	VXORPS Y3, Y3, Y3
 
 masked4k:
-	VMOVUPS      (SI), Y4
-	VMOVUPS      32(SI), Y5
-	VMOVUPS      64(SI), Y6
+	VBROADCASTSS (DI), Y4
+	VFMADD231PS  (SI), Y4, Y0
+	VFMADD231PS  32(SI), Y4, Y1
+	VFMADD231PS  64(SI), Y4, Y2
 	MOVQ         24(AX), R9
-	VMOVUPS      (R9), Y7
-	VMASKMOVPS   96(SI), Y7, Y7
-	VBROADCASTSS (DI), Y8
-	VFMADD231PS  Y8, Y4, Y0
-	VFMADD231PS  Y8, Y5, Y1
-	VFMADD231PS  Y8, Y6, Y2
-	VFMADD231PS  Y8, Y7, Y3
+	VMOVUPS      (R9), Y5
+	VMASKMOVPS   96(SI), Y5, Y5
+	VFMADD231PS  Y4, Y5, Y3
 	ADDQ         CX, DI
 	ADDQ         DX, SI
 	DECQ         R8
@@ -312,6 +356,682 @@ masked4done:
 	JMP  tail4
 
 tail4end:
+	VZEROUPPER
+	RET
+
+tail5:
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+
+masked5k:
+	VBROADCASTSS (DI), Y5
+	VFMADD231PS  (SI), Y5, Y0
+	VFMADD231PS  32(SI), Y5, Y1
+	VFMADD231PS  64(SI), Y5, Y2
+	VFMADD231PS  96(SI), Y5, Y3
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y6
+	VMASKMOVPS   128(SI), Y6, Y6
+	VFMADD231PS  Y5, Y6, Y4
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked5k
+	MOVQ         24(AX), SI
+	VMOVUPS      (SI), Y5
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
+	CMPQ         88(AX), $0x00
+	JE           masked5store
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VADDPS       64(SI), Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VADDPS       96(SI), Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VMASKMOVPS   128(SI), Y5, Y0
+	VADDPS       Y0, Y4, Y4
+	VMASKMOVPS   Y4, Y5, 128(SI)
+	ADDQ         DI, SI
+	JMP          masked5done
+
+masked5store:
+	MOVQ       BX, SI
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y1, 32(SI)
+	VMOVUPS    Y2, 64(SI)
+	VMOVUPS    Y3, 96(SI)
+	VMASKMOVPS Y4, Y5, 128(SI)
+	ADDQ       DI, SI
+
+masked5done:
+	DECQ 96(AX)
+	JZ   tail5end
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
+	JMP  tail5
+
+tail5end:
+	VZEROUPPER
+	RET
+
+tail6:
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+masked6k:
+	VBROADCASTSS (DI), Y6
+	VFMADD231PS  (SI), Y6, Y0
+	VFMADD231PS  32(SI), Y6, Y1
+	VFMADD231PS  64(SI), Y6, Y2
+	VFMADD231PS  96(SI), Y6, Y3
+	VFMADD231PS  128(SI), Y6, Y4
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y7
+	VMASKMOVPS   160(SI), Y7, Y7
+	VFMADD231PS  Y6, Y7, Y5
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked6k
+	MOVQ         24(AX), SI
+	VMOVUPS      (SI), Y6
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
+	CMPQ         88(AX), $0x00
+	JE           masked6store
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VADDPS       64(SI), Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VADDPS       96(SI), Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VADDPS       128(SI), Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VMASKMOVPS   160(SI), Y6, Y0
+	VADDPS       Y0, Y5, Y5
+	VMASKMOVPS   Y5, Y6, 160(SI)
+	ADDQ         DI, SI
+	JMP          masked6done
+
+masked6store:
+	MOVQ       BX, SI
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y1, 32(SI)
+	VMOVUPS    Y2, 64(SI)
+	VMOVUPS    Y3, 96(SI)
+	VMOVUPS    Y4, 128(SI)
+	VMASKMOVPS Y5, Y6, 160(SI)
+	ADDQ       DI, SI
+
+masked6done:
+	DECQ 96(AX)
+	JZ   tail6end
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
+	JMP  tail6
+
+tail6end:
+	VZEROUPPER
+	RET
+
+tail7:
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+
+masked7k:
+	VBROADCASTSS (DI), Y7
+	VFMADD231PS  (SI), Y7, Y0
+	VFMADD231PS  32(SI), Y7, Y1
+	VFMADD231PS  64(SI), Y7, Y2
+	VFMADD231PS  96(SI), Y7, Y3
+	VFMADD231PS  128(SI), Y7, Y4
+	VFMADD231PS  160(SI), Y7, Y5
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y8
+	VMASKMOVPS   192(SI), Y8, Y8
+	VFMADD231PS  Y7, Y8, Y6
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked7k
+	MOVQ         24(AX), SI
+	VMOVUPS      (SI), Y7
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
+	CMPQ         88(AX), $0x00
+	JE           masked7store
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VADDPS       64(SI), Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VADDPS       96(SI), Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VADDPS       128(SI), Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VADDPS       160(SI), Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VMASKMOVPS   192(SI), Y7, Y0
+	VADDPS       Y0, Y6, Y6
+	VMASKMOVPS   Y6, Y7, 192(SI)
+	ADDQ         DI, SI
+	JMP          masked7done
+
+masked7store:
+	MOVQ       BX, SI
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y1, 32(SI)
+	VMOVUPS    Y2, 64(SI)
+	VMOVUPS    Y3, 96(SI)
+	VMOVUPS    Y4, 128(SI)
+	VMOVUPS    Y5, 160(SI)
+	VMASKMOVPS Y6, Y7, 192(SI)
+	ADDQ       DI, SI
+
+masked7done:
+	DECQ 96(AX)
+	JZ   tail7end
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
+	JMP  tail7
+
+tail7end:
+	VZEROUPPER
+	RET
+
+tail8:
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+masked8k:
+	VBROADCASTSS (DI), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  32(SI), Y8, Y1
+	VFMADD231PS  64(SI), Y8, Y2
+	VFMADD231PS  96(SI), Y8, Y3
+	VFMADD231PS  128(SI), Y8, Y4
+	VFMADD231PS  160(SI), Y8, Y5
+	VFMADD231PS  192(SI), Y8, Y6
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y9
+	VMASKMOVPS   224(SI), Y9, Y9
+	VFMADD231PS  Y8, Y9, Y7
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked8k
+	MOVQ         24(AX), SI
+	VMOVUPS      (SI), Y8
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
+	CMPQ         88(AX), $0x00
+	JE           masked8store
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VADDPS       64(SI), Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VADDPS       96(SI), Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VADDPS       128(SI), Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VADDPS       160(SI), Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VADDPS       192(SI), Y6, Y6
+	VMOVUPS      Y6, 192(SI)
+	VMASKMOVPS   224(SI), Y8, Y0
+	VADDPS       Y0, Y7, Y7
+	VMASKMOVPS   Y7, Y8, 224(SI)
+	ADDQ         DI, SI
+	JMP          masked8done
+
+masked8store:
+	MOVQ       BX, SI
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y1, 32(SI)
+	VMOVUPS    Y2, 64(SI)
+	VMOVUPS    Y3, 96(SI)
+	VMOVUPS    Y4, 128(SI)
+	VMOVUPS    Y5, 160(SI)
+	VMOVUPS    Y6, 192(SI)
+	VMASKMOVPS Y7, Y8, 224(SI)
+	ADDQ       DI, SI
+
+masked8done:
+	DECQ 96(AX)
+	JZ   tail8end
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
+	JMP  tail8
+
+tail8end:
+	VZEROUPPER
+	RET
+
+tail9:
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+
+masked9k:
+	VBROADCASTSS (DI), Y9
+	VFMADD231PS  (SI), Y9, Y0
+	VFMADD231PS  32(SI), Y9, Y1
+	VFMADD231PS  64(SI), Y9, Y2
+	VFMADD231PS  96(SI), Y9, Y3
+	VFMADD231PS  128(SI), Y9, Y4
+	VFMADD231PS  160(SI), Y9, Y5
+	VFMADD231PS  192(SI), Y9, Y6
+	VFMADD231PS  224(SI), Y9, Y7
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y10
+	VMASKMOVPS   256(SI), Y10, Y10
+	VFMADD231PS  Y9, Y10, Y8
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked9k
+	MOVQ         24(AX), SI
+	VMOVUPS      (SI), Y9
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
+	CMPQ         88(AX), $0x00
+	JE           masked9store
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VADDPS       64(SI), Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VADDPS       96(SI), Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VADDPS       128(SI), Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VADDPS       160(SI), Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VADDPS       192(SI), Y6, Y6
+	VMOVUPS      Y6, 192(SI)
+	VADDPS       224(SI), Y7, Y7
+	VMOVUPS      Y7, 224(SI)
+	VMASKMOVPS   256(SI), Y9, Y0
+	VADDPS       Y0, Y8, Y8
+	VMASKMOVPS   Y8, Y9, 256(SI)
+	ADDQ         DI, SI
+	JMP          masked9done
+
+masked9store:
+	MOVQ       BX, SI
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y1, 32(SI)
+	VMOVUPS    Y2, 64(SI)
+	VMOVUPS    Y3, 96(SI)
+	VMOVUPS    Y4, 128(SI)
+	VMOVUPS    Y5, 160(SI)
+	VMOVUPS    Y6, 192(SI)
+	VMOVUPS    Y7, 224(SI)
+	VMASKMOVPS Y8, Y9, 256(SI)
+	ADDQ       DI, SI
+
+masked9done:
+	DECQ 96(AX)
+	JZ   tail9end
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
+	JMP  tail9
+
+tail9end:
+	VZEROUPPER
+	RET
+
+tail10:
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+
+masked10k:
+	VBROADCASTSS (DI), Y10
+	VFMADD231PS  (SI), Y10, Y0
+	VFMADD231PS  32(SI), Y10, Y1
+	VFMADD231PS  64(SI), Y10, Y2
+	VFMADD231PS  96(SI), Y10, Y3
+	VFMADD231PS  128(SI), Y10, Y4
+	VFMADD231PS  160(SI), Y10, Y5
+	VFMADD231PS  192(SI), Y10, Y6
+	VFMADD231PS  224(SI), Y10, Y7
+	VFMADD231PS  256(SI), Y10, Y8
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y11
+	VMASKMOVPS   288(SI), Y11, Y11
+	VFMADD231PS  Y10, Y11, Y9
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked10k
+	MOVQ         24(AX), SI
+	VMOVUPS      (SI), Y10
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
+	CMPQ         88(AX), $0x00
+	JE           masked10store
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VADDPS       64(SI), Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VADDPS       96(SI), Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VADDPS       128(SI), Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VADDPS       160(SI), Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VADDPS       192(SI), Y6, Y6
+	VMOVUPS      Y6, 192(SI)
+	VADDPS       224(SI), Y7, Y7
+	VMOVUPS      Y7, 224(SI)
+	VADDPS       256(SI), Y8, Y8
+	VMOVUPS      Y8, 256(SI)
+	VMASKMOVPS   288(SI), Y10, Y0
+	VADDPS       Y0, Y9, Y9
+	VMASKMOVPS   Y9, Y10, 288(SI)
+	ADDQ         DI, SI
+	JMP          masked10done
+
+masked10store:
+	MOVQ       BX, SI
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y1, 32(SI)
+	VMOVUPS    Y2, 64(SI)
+	VMOVUPS    Y3, 96(SI)
+	VMOVUPS    Y4, 128(SI)
+	VMOVUPS    Y5, 160(SI)
+	VMOVUPS    Y6, 192(SI)
+	VMOVUPS    Y7, 224(SI)
+	VMOVUPS    Y8, 256(SI)
+	VMASKMOVPS Y9, Y10, 288(SI)
+	ADDQ       DI, SI
+
+masked10done:
+	DECQ 96(AX)
+	JZ   tail10end
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
+	JMP  tail10
+
+tail10end:
+	VZEROUPPER
+	RET
+
+tail11:
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+
+masked11k:
+	VBROADCASTSS (DI), Y11
+	VFMADD231PS  (SI), Y11, Y0
+	VFMADD231PS  32(SI), Y11, Y1
+	VFMADD231PS  64(SI), Y11, Y2
+	VFMADD231PS  96(SI), Y11, Y3
+	VFMADD231PS  128(SI), Y11, Y4
+	VFMADD231PS  160(SI), Y11, Y5
+	VFMADD231PS  192(SI), Y11, Y6
+	VFMADD231PS  224(SI), Y11, Y7
+	VFMADD231PS  256(SI), Y11, Y8
+	VFMADD231PS  288(SI), Y11, Y9
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y12
+	VMASKMOVPS   320(SI), Y12, Y12
+	VFMADD231PS  Y11, Y12, Y10
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked11k
+	MOVQ         24(AX), SI
+	VMOVUPS      (SI), Y11
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
+	CMPQ         88(AX), $0x00
+	JE           masked11store
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VADDPS       64(SI), Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VADDPS       96(SI), Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VADDPS       128(SI), Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VADDPS       160(SI), Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VADDPS       192(SI), Y6, Y6
+	VMOVUPS      Y6, 192(SI)
+	VADDPS       224(SI), Y7, Y7
+	VMOVUPS      Y7, 224(SI)
+	VADDPS       256(SI), Y8, Y8
+	VMOVUPS      Y8, 256(SI)
+	VADDPS       288(SI), Y9, Y9
+	VMOVUPS      Y9, 288(SI)
+	VMASKMOVPS   320(SI), Y11, Y0
+	VADDPS       Y0, Y10, Y10
+	VMASKMOVPS   Y10, Y11, 320(SI)
+	ADDQ         DI, SI
+	JMP          masked11done
+
+masked11store:
+	MOVQ       BX, SI
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y1, 32(SI)
+	VMOVUPS    Y2, 64(SI)
+	VMOVUPS    Y3, 96(SI)
+	VMOVUPS    Y4, 128(SI)
+	VMOVUPS    Y5, 160(SI)
+	VMOVUPS    Y6, 192(SI)
+	VMOVUPS    Y7, 224(SI)
+	VMOVUPS    Y8, 256(SI)
+	VMOVUPS    Y9, 288(SI)
+	VMASKMOVPS Y10, Y11, 320(SI)
+	ADDQ       DI, SI
+
+masked11done:
+	DECQ 96(AX)
+	JZ   tail11end
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
+	JMP  tail11
+
+tail11end:
+	VZEROUPPER
+	RET
+
+tail12:
+	MOVQ   16(AX), SI
+	MOVQ   (AX), BX
+	MOVQ   8(AX), DI
+	MOVQ   64(AX), R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+
+masked12k:
+	VBROADCASTSS (DI), Y12
+	VFMADD231PS  (SI), Y12, Y0
+	VFMADD231PS  32(SI), Y12, Y1
+	VFMADD231PS  64(SI), Y12, Y2
+	VFMADD231PS  96(SI), Y12, Y3
+	VFMADD231PS  128(SI), Y12, Y4
+	VFMADD231PS  160(SI), Y12, Y5
+	VFMADD231PS  192(SI), Y12, Y6
+	VFMADD231PS  224(SI), Y12, Y7
+	VFMADD231PS  256(SI), Y12, Y8
+	VFMADD231PS  288(SI), Y12, Y9
+	VFMADD231PS  320(SI), Y12, Y10
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y13
+	VMASKMOVPS   352(SI), Y13, Y13
+	VFMADD231PS  Y12, Y13, Y11
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked12k
+	MOVQ         24(AX), SI
+	VMOVUPS      (SI), Y12
+	MOVQ         BX, SI
+	MOVQ         32(AX), DI
+	CMPQ         88(AX), $0x00
+	JE           masked12store
+	VADDPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VADDPS       32(SI), Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VADDPS       64(SI), Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VADDPS       96(SI), Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VADDPS       128(SI), Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VADDPS       160(SI), Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VADDPS       192(SI), Y6, Y6
+	VMOVUPS      Y6, 192(SI)
+	VADDPS       224(SI), Y7, Y7
+	VMOVUPS      Y7, 224(SI)
+	VADDPS       256(SI), Y8, Y8
+	VMOVUPS      Y8, 256(SI)
+	VADDPS       288(SI), Y9, Y9
+	VMOVUPS      Y9, 288(SI)
+	VADDPS       320(SI), Y10, Y10
+	VMOVUPS      Y10, 320(SI)
+	VMASKMOVPS   352(SI), Y12, Y0
+	VADDPS       Y0, Y11, Y11
+	VMASKMOVPS   Y11, Y12, 352(SI)
+	ADDQ         DI, SI
+	JMP          masked12done
+
+masked12store:
+	MOVQ       BX, SI
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y1, 32(SI)
+	VMOVUPS    Y2, 64(SI)
+	VMOVUPS    Y3, 96(SI)
+	VMOVUPS    Y4, 128(SI)
+	VMOVUPS    Y5, 160(SI)
+	VMOVUPS    Y6, 192(SI)
+	VMOVUPS    Y7, 224(SI)
+	VMOVUPS    Y8, 256(SI)
+	VMOVUPS    Y9, 288(SI)
+	VMOVUPS    Y10, 320(SI)
+	VMASKMOVPS Y11, Y12, 352(SI)
+	ADDQ       DI, SI
+
+masked12done:
+	DECQ 96(AX)
+	JZ   tail12end
+	MOVQ 104(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 112(AX), BX
+	ADDQ BX, (AX)
+	JMP  tail12
+
+tail12end:
 	VZEROUPPER
 	RET
 
@@ -2692,6 +3412,251 @@ maskedstore:
 	VMASKMOVPS Y1, Y0, (AX)
 
 done:
+	VZEROUPPER
+	RET
+
+// func lines(dst *float32, src *float32, dstStep int, srcStep int, n int, rows int)
+// Requires: AVX
+TEXT ·lines(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), DX
+	MOVQ    dstStep+16(FP), BX
+	MOVQ    srcStep+24(FP), SI
+	MOVQ    n+32(FP), DI
+	MOVQ    rows+40(FP), R8
+	MOVQ    DI, CX
+	ANDQ    $0x07, CX
+	SUBQ    $0x08, DI
+	TESTQ   CX, CX
+	JZ      even
+	MOVQ    CX, R9
+	NEGQ    R9
+	LEAQ    lanes<>+0(SB), CX
+	VMOVUPS 32(CX)(R9*4), Y0
+
+row:
+	XORQ  CX, CX
+	MOVQ  DI, R9
+	TESTQ R9, R9
+	JL    rest
+
+next:
+	VMOVUPS (DX)(CX*4), Y1
+	VMOVUPS Y1, (AX)(CX*4)
+	ADDQ    $0x08, CX
+	CMPQ    CX, DI
+	JLE     next
+
+rest:
+	VMASKMOVPS (DX)(CX*4), Y0, Y1
+	VMASKMOVPS Y1, Y0, (AX)(CX*4)
+	ADDQ       BX, AX
+	ADDQ       SI, DX
+	DECQ       R8
+	JNZ        row
+	VZEROUPPER
+	RET
+
+even:
+	XORQ  CX, CX
+	MOVQ  DI, R9
+	TESTQ R9, R9
+	JL    evenrest
+
+evennext:
+	VMOVUPS (DX)(CX*4), Y0
+	VMOVUPS Y0, (AX)(CX*4)
+	ADDQ    $0x08, CX
+	CMPQ    CX, DI
+	JLE     evennext
+
+evenrest:
+	ADDQ BX, AX
+	ADDQ SI, DX
+	DECQ R8
+	JNZ  even
+	VZEROUPPER
+	RET
+
+// func largest(dst *float32, src *float32, dstStep int, srcStep int, n int, rows int)
+// Requires: AVX
+TEXT ·largest(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), DX
+	MOVQ    dstStep+16(FP), BX
+	MOVQ    srcStep+24(FP), SI
+	MOVQ    n+32(FP), DI
+	MOVQ    rows+40(FP), R8
+	MOVQ    DI, CX
+	ANDQ    $0x07, CX
+	SUBQ    $0x08, DI
+	TESTQ   CX, CX
+	JZ      even
+	MOVQ    CX, R9
+	NEGQ    R9
+	LEAQ    lanes<>+0(SB), CX
+	VMOVUPS 32(CX)(R9*4), Y0
+
+row:
+	XORQ  CX, CX
+	MOVQ  DI, R9
+	TESTQ R9, R9
+	JL    rest
+
+next:
+	VMOVUPS (DX)(CX*4), Y1
+	VMOVUPS (AX)(CX*4), Y2
+	VMAXPS  Y1, Y2, Y3
+	VMAXPS  Y2, Y1, Y4
+	VANDPS  Y4, Y3, Y3
+	VCMPPS  $0x03, Y1, Y2, Y1
+	VORPS   Y1, Y3, Y3
+	VMOVUPS Y3, (AX)(CX*4)
+	ADDQ    $0x08, CX
+	CMPQ    CX, DI
+	JLE     next
+
+rest:
+	VMASKMOVPS (DX)(CX*4), Y0, Y1
+	VMASKMOVPS (AX)(CX*4), Y0, Y2
+	VMAXPS     Y1, Y2, Y3
+	VMAXPS     Y2, Y1, Y4
+	VANDPS     Y4, Y3, Y3
+	VCMPPS     $0x03, Y1, Y2, Y1
+	VORPS      Y1, Y3, Y3
+	VMASKMOVPS Y3, Y0, (AX)(CX*4)
+	ADDQ       BX, AX
+	ADDQ       SI, DX
+	DECQ       R8
+	JNZ        row
+	VZEROUPPER
+	RET
+
+even:
+	XORQ  CX, CX
+	MOVQ  DI, R9
+	TESTQ R9, R9
+	JL    evenrest
+
+evennext:
+	VMOVUPS (DX)(CX*4), Y0
+	VMOVUPS (AX)(CX*4), Y1
+	VMAXPS  Y0, Y1, Y2
+	VMAXPS  Y1, Y0, Y3
+	VANDPS  Y3, Y2, Y2
+	VCMPPS  $0x03, Y0, Y1, Y0
+	VORPS   Y0, Y2, Y2
+	VMOVUPS Y2, (AX)(CX*4)
+	ADDQ    $0x08, CX
+	CMPQ    CX, DI
+	JLE     evennext
+
+evenrest:
+	ADDQ BX, AX
+	ADDQ SI, DX
+	DECQ R8
+	JNZ  even
+	VZEROUPPER
+	RET
+
+// func larger(dst *float32, index *int32, src *float32, dstStep int, srcStep int, n int, rows int, from int, step int)
+// Requires: AVX, AVX2
+TEXT ·larger(SB), NOSPLIT, $0-72
+	MOVQ    dst+0(FP), AX
+	MOVQ    index+8(FP), DX
+	MOVQ    src+16(FP), BX
+	MOVQ    dstStep+24(FP), SI
+	MOVQ    srcStep+32(FP), DI
+	MOVQ    n+40(FP), R8
+	MOVQ    rows+48(FP), R9
+	MOVQ    from+56(FP), R10
+	MOVQ    step+64(FP), R11
+	MOVQ    R8, CX
+	ANDQ    $0x07, CX
+	SUBQ    $0x08, R8
+	TESTQ   CX, CX
+	JZ      even
+	MOVQ    CX, R12
+	NEGQ    R12
+	LEAQ    lanes<>+0(SB), CX
+	VMOVUPS 32(CX)(R12*4), Y1
+
+row:
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	ADDQ         R11, R10
+	XORQ         CX, CX
+	MOVQ         R8, R12
+	TESTQ        R12, R12
+	JL           rest
+
+next:
+	VMOVUPS   (BX)(CX*4), Y2
+	VMOVUPS   (AX)(CX*4), Y3
+	VMOVUPS   (DX)(CX*4), Y4
+	VCMPPS    $0x06, Y3, Y2, Y5
+	VCMPPS    $0x07, Y3, Y3, Y6
+	VANDPS    Y5, Y6, Y7
+	VBLENDVPS Y7, Y0, Y4, Y4
+	VANDPS    Y5, Y6, Y5
+	VBLENDVPS Y5, Y2, Y3, Y3
+	VMOVUPS   Y3, (AX)(CX*4)
+	VMOVUPS   Y4, (DX)(CX*4)
+	ADDQ      $0x08, CX
+	CMPQ      CX, R8
+	JLE       next
+
+rest:
+	VMASKMOVPS (BX)(CX*4), Y1, Y2
+	VMASKMOVPS (AX)(CX*4), Y1, Y3
+	VMASKMOVPS (DX)(CX*4), Y1, Y4
+	VCMPPS     $0x06, Y3, Y2, Y5
+	VCMPPS     $0x07, Y3, Y3, Y6
+	VANDPS     Y5, Y6, Y7
+	VBLENDVPS  Y7, Y0, Y4, Y4
+	VANDPS     Y5, Y6, Y0
+	VBLENDVPS  Y0, Y2, Y3, Y3
+	VMASKMOVPS Y3, Y1, (AX)(CX*4)
+	VMASKMOVPS Y4, Y1, (DX)(CX*4)
+	ADDQ       SI, AX
+	ADDQ       SI, DX
+	ADDQ       DI, BX
+	DECQ       R9
+	JNZ        row
+	VZEROUPPER
+	RET
+
+even:
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	ADDQ         R11, R10
+	XORQ         CX, CX
+	MOVQ         R8, R12
+	TESTQ        R12, R12
+	JL           evenrest
+
+evennext:
+	VMOVUPS   (BX)(CX*4), Y1
+	VMOVUPS   (AX)(CX*4), Y2
+	VMOVUPS   (DX)(CX*4), Y3
+	VCMPPS    $0x06, Y2, Y1, Y4
+	VCMPPS    $0x07, Y2, Y2, Y5
+	VANDPS    Y4, Y5, Y6
+	VBLENDVPS Y6, Y0, Y3, Y3
+	VANDPS    Y4, Y5, Y4
+	VBLENDVPS Y4, Y1, Y2, Y2
+	VMOVUPS   Y2, (AX)(CX*4)
+	VMOVUPS   Y3, (DX)(CX*4)
+	ADDQ      $0x08, CX
+	CMPQ      CX, R8
+	JLE       evennext
+
+evenrest:
+	ADDQ SI, AX
+	ADDQ SI, DX
+	ADDQ DI, BX
+	DECQ R9
+	JNZ  even
 	VZEROUPPER
 	RET
 

@@ -30,3 +30,9 @@ func colSpread32(_, _, _ *float32, _, _, _, _ int)    { panic(missing) }
 func bytes8(*float32, *uint8, int)                    { panic(missing) }
 func ints8(*float32, *int32, int)                     { panic(missing) }
 func uniform16(*float32, uint32, uint32, uint64, int) { panic(missing) }
+
+func lines32(_, _ *float32, _, _, _, _ int)   { panic(missing) }
+func largest32(_, _ *float32, _, _, _, _ int) { panic(missing) }
+func larger32(*float32, *int32, *float32, int, int, int, int, int, int) {
+	panic(missing)
+}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	avo "github.com/mmcloughlin/avo/build"
 	op "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -191,4 +193,141 @@ func (w width) fused() {
 		avo.VMULPS(x, x, x)
 		avo.VADDPS(x, sum, sum)
 	})
+}
+
+// windows writes what pools and convolutions move: rows of n numbers that lie
+// regular steps apart.
+func (w width) windows() {
+	w.overRows("lines", "copies rows of n numbers to where they lie dstStep bytes apart", "func(dst, src *float32, dstStep, srcStep, n, rows int)",
+		func(q *rowLoop, mask reg.Register) {
+			x := w.vector()
+			w.load(q.at("src"), mask, x)
+			w.store(x, mask, q.at("dst"))
+		})
+	w.overRows("largest", "sets rows of n numbers to the larger of themselves and those of src", "func(dst, src *float32, dstStep, srcStep, n, rows int)",
+		func(q *rowLoop, mask reg.Register) {
+			x, y, z := w.vector(), w.vector(), w.vector()
+			w.load(q.at("src"), mask, x)
+			w.load(q.at("dst"), mask, y)
+			avo.VMAXPS(x, y, z)
+			m := w.vector()
+			avo.VMAXPS(y, x, m)
+			avo.VANDPS(m, z, z) // of two zeros the positive one
+			keep := at
+			at = w
+			when(3, x, y).ruin(z)
+			at = keep
+			w.store(z, mask, q.at("dst"))
+		})
+	w.overRows("larger", "puts number (from + row·step) into index, and src into dst, where src is above dst or NaN",
+		"func(dst *float32, index *int32, src *float32, dstStep, srcStep, n, rows, from, step int)",
+		func(q *rowLoop, mask reg.Register) {
+			x, y, i := w.vector(), w.vector(), w.vector()
+			w.load(q.at("src"), mask, x)
+			w.load(q.at("dst"), mask, y)
+			w.load(q.at("index"), mask, i)
+			keep := at
+			at = w
+			above := when(6, y, x) // not x ≤ y
+			known := when(7, y, y) // y is a number
+			above.and(known).pick(q.number, i, i)
+			above.and(known).pick(x, y, y)
+			at = keep
+			w.store(y, mask, q.at("dst"))
+			w.store(i, mask, q.at("index"))
+		})
+}
+
+// and is where both conditions hold.
+func (c cond) and(d cond) cond {
+	if c.mask != nil {
+		k := avo.K()
+		avo.KANDW(c.mask, d.mask, k)
+		return cond{mask: k}
+	}
+	y := avo.YMM()
+	avo.VANDPS(c.lanes, d.lanes, y)
+	return cond{lanes: y}
+}
+
+// A rowLoop is the registers of a function over rows of vectors.
+type rowLoop struct {
+	base   map[string]reg.Register
+	i      reg.Register
+	number vec // of the row, in all lanes
+}
+
+func (q *rowLoop) at(name string) op.Mem {
+	return op.Mem{Base: q.base[name], Index: q.i, Scale: 4}
+}
+
+// overRows writes a function of rows of n ≥ 1 numbers, the last of them masked. An
+// array index lies as dst does.
+func (w width) overRows(name, what, signature string, f func(q *rowLoop, mask reg.Register)) {
+	name += w.suffix
+	avo.TEXT(name, avo.NOSPLIT, signature)
+	avo.Doc(name + " " + what + ".")
+	load := func(p string) reg.Register { return avo.Load(avo.Param(p), avo.GP64()) }
+	q := &rowLoop{base: map[string]reg.Register{"dst": load("dst")}, i: avo.GP64()}
+	indexed := strings.Contains(signature, "index")
+	if indexed {
+		q.base["index"] = load("index")
+	}
+	q.base["src"] = load("src")
+	dstStep, srcStep, n, rows := load("dstStep"), load("srcStep"), load("n"), load("rows")
+	var from, step reg.Register
+	if indexed {
+		from, step = load("from"), load("step")
+		q.number = w.vector()
+	}
+	tail, left := avo.GP64(), avo.GP64()
+	avo.MOVQ(n, tail)
+	avo.ANDQ(op.Imm(uint64(w.lanes()-1)), tail)
+	avo.SUBQ(op.Imm(uint64(w.lanes())), n)
+	avo.TESTQ(tail, tail)
+	avo.JZ(op.LabelRef("even"))
+	mask := w.rest(tail)
+	avo.Label("row")
+	if indexed {
+		low := avo.XMM()
+		avo.VMOVD(from.(reg.GPVirtual).As32(), low)
+		avo.VPBROADCASTD(low, q.number)
+		avo.ADDQ(step, from)
+	}
+	next := func(label string) {
+		avo.XORQ(q.i, q.i)
+		avo.MOVQ(n, left)
+		avo.TESTQ(left, left)
+		avo.JL(op.LabelRef(label + "rest"))
+		avo.Label(label + "next")
+		f(q, nil)
+		avo.ADDQ(op.Imm(uint64(w.lanes())), q.i)
+		avo.CMPQ(q.i, n)
+		avo.JLE(op.LabelRef(label + "next"))
+		avo.Label(label + "rest")
+	}
+	end := func(label string) {
+		for _, name := range []string{"dst", "index"} {
+			if r := q.base[name]; r != nil {
+				avo.ADDQ(dstStep, r)
+			}
+		}
+		avo.ADDQ(srcStep, q.base["src"])
+		avo.DECQ(rows)
+		avo.JNZ(op.LabelRef(label))
+		avo.VZEROUPPER()
+		avo.RET()
+	}
+	next("")
+	f(q, mask)
+	end("row")
+	avo.Label("even")
+	if indexed {
+		low := avo.XMM()
+		avo.VMOVD(from.(reg.GPVirtual).As32(), low)
+		avo.VPBROADCASTD(low, q.number)
+		avo.ADDQ(step, from)
+	}
+	next("even")
+	end("even")
 }

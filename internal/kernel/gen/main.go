@@ -22,6 +22,7 @@ func main() {
 		avx2.products()
 		avx2.packings()
 		avx2.fused()
+		avx2.windows()
 		moves()
 		elementwise()
 		widenings()
@@ -31,6 +32,7 @@ func main() {
 		avx512.products()
 		avx512.packings()
 		avx512.fused()
+		avx512.windows()
 		at = avx512
 		elementwise()
 	default:

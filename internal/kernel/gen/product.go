@@ -30,8 +30,8 @@ type width struct {
 }
 
 var (
-	avx2   = width{"", 32, []int{1: 4, 2: 4, 3: 3, 4: 2, 5: 2, 6: 2}, 4}
-	avx512 = width{"Wide", 64, []int{1: 8, 2: 6, 3: 4, 4: 4, 5: 4, 6: 4, 7: 2, 8: 2, 9: 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2}, 7}
+	avx2   = width{"", 32, []int{1: 12, 2: 4, 3: 3, 4: 2, 5: 2, 6: 2}, 4}
+	avx512 = width{"Wide", 64, []int{1: 20, 2: 6, 3: 4, 4: 4, 5: 4, 6: 4, 7: 2, 8: 2, 9: 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2}, 7}
 )
 
 func (w width) vector() vec {
@@ -235,6 +235,14 @@ func (t *tile) sum(name string, n int, masked bool) {
 		return op.Mem{Base: base, Index: t.ai, Scale: uint8(r)}
 	}
 	avo.Label(name + "k")
+	if t.rows == 1 {
+		t.dot(at(0), n, masked)
+		avo.ADDQ(t.ap, a)
+		avo.ADDQ(t.ldb, t.b)
+		avo.DECQ(k)
+		avo.JNZ(op.LabelRef(name + "k"))
+		return
+	}
 	row := make([]vec, n)
 	for v := range row {
 		row[v] = t.vector()
@@ -272,6 +280,23 @@ func (t *tile) sum(name string, n int, masked bool) {
 	avo.ADDQ(t.ldb, t.b)
 	avo.DECQ(k)
 	avo.JNZ(op.LabelRef(name + "k"))
+}
+
+// dot adds a number of A times a row of B: a single row of C has registers for many
+// columns, so that B's rows are read as they lie.
+func (t *tile) dot(a op.Mem, n int, masked bool) {
+	x := t.vector()
+	avo.VBROADCASTSS(a, x)
+	for v := range n {
+		m := op.Mem{Base: t.b, Disp: t.bytes * v}
+		if masked && v == n-1 {
+			y := t.vector()
+			t.load(m, t.mask(t.p), y)
+			avo.VFMADD231PS(x, y, t.sums[0][v])
+			continue
+		}
+		avo.VFMADD231PS(m, x, t.sums[0][v])
+	}
 }
 
 // put sets C to the sums or adds them.
