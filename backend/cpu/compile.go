@@ -43,6 +43,7 @@ type compiler[T float] struct {
 	folded  []bool       // a sum that its operand's group takes
 	value   []*value[T]  // its memory, by root
 	inplace map[int]bool // roots written into the parameter they update
+	target  map[int]int  // and that parameter's node
 	early   map[int]int  // roots whose memory an operand has before them: that operand's instruction
 
 	instrs  []*instr[T]
@@ -112,7 +113,7 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 	c := &compiler[T]{
 		g: g, threads: threads, fuse: fuse, table: table, singles: singles, key: &runKey{}, float: tensor.TypeOf[T](),
 		root: make([]int, n), off: make([]int, n), at: make([]int, n), uses: make([]int, n), apart: make([]bool, n), folded: make([]bool, n), value: make([]*value[T], n),
-		inplace: map[int]bool{}, early: map[int]int{}, params: map[string]*value[T]{}, inputs: map[string]*value[T]{},
+		inplace: map[int]bool{}, target: map[int]int{}, early: map[int]int{}, params: map[string]*value[T]{}, inputs: map[string]*value[T]{},
 	}
 	if err := c.leaves(o); err != nil {
 		return nil, err
@@ -423,7 +424,7 @@ func (c *compiler[T]) place() {
 		}
 		if ok {
 			c.value[x] = c.value[p]
-			c.inplace[x] = true
+			c.inplace[x], c.target[x] = true, p
 			c.apart[x] = true
 			continue
 		}

@@ -303,8 +303,8 @@ func (b *programmer[T]) step(i int, x graph.Node) {
 		b.cost++
 		p.steps = append(p.steps, st)
 		return
-	case v != nil && !b.inplace[id]:
-		st.out = v
+	case v != nil && (!b.inplace[id] || b.lastUse[b.target[id]] <= i):
+		st.out = v // of a parameter, nothing later in the tile wants the old value
 	default:
 		st.dst = b.alloc()
 		b.regOf[id] = st.dst

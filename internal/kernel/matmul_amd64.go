@@ -381,9 +381,7 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 			block, aTile = &w.block[0], 4*kc*tileRows
 			p.ai, p.ap = 4, 4*tileRows
 		case lda%256 == 0: // such rows share the sets of a cache
-			for r := range m {
-				copy(w.block[r*kc:][:kc], a[(i+r)*lda+p0:])
-			}
+			CopyRows(w.block[:], a[i*lda+p0:], kc, lda, kc, m)
 			block, aRow = &w.block[0], 4*kc
 			p.ai, p.ap = 4*kc, 4
 		default:
@@ -450,9 +448,7 @@ func packPanels(t *tiling, dst, b []float32, ldb int, tb bool, p, kc, j0, j1 int
 	}
 	if rest := (j1 - j0) % t.panelCols; rest > 0 {
 		dst = dst[whole*kc*t.panelCols:]
-		for r := range kc {
-			copy(dst[r*t.panelCols:], b[(p+r)*ldb+j1-rest:][:rest])
-		}
+		CopyRows(dst, b[p*ldb+j1-rest:], t.panelCols, ldb, rest, kc)
 	}
 }
 
@@ -464,9 +460,7 @@ func packStrips(dst, a []float32, lda, p, kc, i, m int) (strip int) {
 	if strip%64 == 0 {
 		strip += 16
 	}
-	for r := range kc {
-		copy(dst[r*strip:], a[(p+r)*lda+i:][:m])
-	}
+	CopyRows(dst, a[p*lda+i:], strip, lda, m, kc)
 	return strip
 }
 
