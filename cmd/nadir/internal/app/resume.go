@@ -75,7 +75,9 @@ func (c *command) resume(ctx context.Context, path string, keys []string) error 
 	if err := later(s.cfg); err != nil {
 		return err
 	}
-	s.only = info.Pretrain
+	if s.only = info.Pretrain; s.only && s.cfg.Epochs != before.Epochs {
+		return usage("%s is a run of stages alone, whose epochs are theirs: in a new run such as pretrain.0.epochs=20; to train from what they learned: nadir train model=%s", path, dir.file(modelFile))
+	}
 	changed := changes(before, s.cfg, latest.Step)
 	if len(changed) == 0 && s.cfg.Epochs == before.Epochs {
 		if printed, err := s.finished(latest.Step); printed || err != nil {
@@ -122,6 +124,9 @@ func (c *command) resume(ctx context.Context, path string, keys []string) error 
 	if s.stages != nil {
 		if err := s.restoreStages(ctx, latest, changed); err != nil {
 			return err
+		}
+		if changedIn(changed, "pretrain") && !s.pretraining() {
+			return usage("%s: its stages are over; what is said of them can be changed in a new run", path)
 		}
 	}
 	if info.Kernel != cpu.Family() {
