@@ -19,7 +19,8 @@ import (
 // Auxiliary trains the lower layers of the net together on a task whose labels
 // cost little, under a head of their own that is dropped afterwards: the first net
 // of a pair of which the second reuses the lower layers. The tower is all of the
-// net from its input to the uppermost of the layers named. Where a row holds
+// net from its input to the uppermost of the layers named, which may be of any
+// kind. Where a row holds
 // several samples, one tower sees them all, as one batch: the weights are shared.
 //
 // The tasks are those of [Task]; the losses go with them:
@@ -162,7 +163,7 @@ func (s Auxiliary) objective() loss.Loss {
 }
 
 func (s Auxiliary) plan(_ *Pretraining, o *outline) ([]part, error) {
-	units, err := o.units(s.Layers)
+	names, top, err := o.lower(s.Layers)
 	if err != nil {
 		return nil, err
 	}
@@ -177,18 +178,18 @@ func (s Auxiliary) plan(_ *Pretraining, o *outline) ([]part, error) {
 	if n != 1 {
 		return nil, fmt.Errorf("the model has %d inputs; an auxiliary task is about one", n)
 	}
-	top := units[len(units)-1]
-	t := &tower{Auxiliary: s, act: top.dense.Act}
-	code, _ := o.code(top)
+	t := &tower{Auxiliary: s}
+	if d, ok := o.layers[top].Layer.(nn.Dense); ok {
+		t.act = d.Act
+	}
+	code, _ := o.behind(top, graph.Node.Valid)
 	if t.segment, err = o.between(input, code); err != nil {
 		return nil, err
 	}
-	var names []string
-	for _, u := range units {
-		if !t.segment.holds(u.path + "/kernel") {
-			return nil, fmt.Errorf("layers: %s is not below %s; the layers of a tower lie one above the other", u.path, top.path)
+	for _, name := range names {
+		if !t.segment.holds(name + "/") {
+			return nil, fmt.Errorf("layers: %s is not below %s; the layers of a tower lie one above the other", name, o.layers[top].Path)
 		}
-		names = append(names, u.path)
 	}
 	at := part{task: s.Task, layers: strings.Join(names, ","), begin: t.begin}
 	for _, a := range t.segment.layers {
@@ -203,7 +204,7 @@ func (s Auxiliary) plan(_ *Pretraining, o *outline) ([]part, error) {
 type tower struct {
 	Auxiliary
 	segment segment
-	act     act.Activation // of the uppermost layer
+	act     act.Activation // of the uppermost layer where it is dense; nil: rectified
 }
 
 func (t *tower) begin(_ context.Context, p *Pretraining, of rows) (*training, error) {
@@ -269,6 +270,9 @@ func (t *tower) head(s *nn.Scope, code graph.Node, classes int) graph.Node {
 	n, k, d := code.Dim(0), code.Dim(1), code.Dim(2)
 	one := func(i int) graph.Node { return code.Slice(1, i, i+1).Reshape(n, d) }
 	hidden := nn.Dense{Units: 10, Act: t.act}
+	if t.act == nil {
+		hidden.Act = act.ReLU{}
+	}
 	if t.Head > 0 {
 		hidden.Units = t.Head
 	}

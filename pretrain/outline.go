@@ -90,6 +90,52 @@ func (o *outline) dense() (all []unit, names []string) {
 	return all, names
 }
 
+// kernels lists the layers that have a kernel, a weight of two axes or more, of their
+// own or within them, as places in the outline.
+func (o *outline) kernels() []int {
+	var out []int
+	for i, a := range o.layers {
+		for p := range o.net.Params.Of(param.Weight) {
+			if !a.Shared && strings.HasPrefix(p.Name, a.Path+"/") && len(p.Value.Shape()) > 1 {
+				out = append(out, i)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// lower finds the layers with a kernel that a pattern names, of any kind; without a
+// pattern all but those at the top. top is the place of the uppermost.
+func (o *outline) lower(pattern string) (names []string, top int, err error) {
+	all := o.kernels()
+	var matched []*param.Param
+	if pattern != "" {
+		if matched, err = o.net.Params.Match(pattern); err != nil {
+			return nil, 0, fmt.Errorf("layers: %w", err)
+		}
+	}
+	var have []string
+	for k, i := range all {
+		path := o.layers[i].Path
+		have = append(have, path)
+		hit := k < len(all)-1
+		if pattern != "" {
+			hit = slices.ContainsFunc(matched, func(p *param.Param) bool { return strings.HasPrefix(p.Name, path+"/") && len(p.Value.Shape()) > 1 })
+		}
+		if hit {
+			names, top = append(names, path), i
+		}
+	}
+	switch {
+	case len(names) > 0:
+		return names, top, nil
+	case pattern == "":
+		return nil, 0, fmt.Errorf("layers: the model has no hidden layer with a kernel; it has %s", strings.Join(have, ", "))
+	}
+	return nil, 0, fmt.Errorf("layers: %q names no layer with a kernel; there are %s", pattern, strings.Join(have, ", "))
+}
+
 // top reports whether no other layer with weights lies above a dense layer.
 func (o *outline) top(u unit) bool {
 	above := map[graph.Node]bool{o.layers[u.at].Out: true}
@@ -110,13 +156,20 @@ func (o *outline) top(u unit) bool {
 // normalization and an activation, belong to it. last is the place of the last of
 // them.
 func (o *outline) code(u unit) (code graph.Node, last int) {
-	code, last = o.layers[u.at].Out, u.at
-	for i := u.at + 1; i < len(o.layers); i++ {
+	return o.behind(u.at, func(x graph.Node) bool { return x.Rank() == 2 })
+}
+
+// behind follows the layers behind one that take nothing but what it gives, as far
+// as they are kept, to the next one with a kernel.
+func (o *outline) behind(at int, keep func(graph.Node) bool) (code graph.Node, last int) {
+	kernels := o.kernels()
+	code, last = o.layers[at].Out, at
+	for i := at + 1; i < len(o.layers); i++ {
 		a := o.layers[i]
 		if !slices.Contains(a.In, code) {
 			continue
 		}
-		if _, dense := a.Layer.(nn.Dense); dense || len(a.In) > 1 || a.Shared || !a.Out.Valid() || a.Out.Rank() != 2 || o.shared(code) {
+		if slices.Contains(kernels, i) || len(a.In) > 1 || a.Shared || !a.Out.Valid() || !keep(a.Out) || o.shared(code) {
 			break
 		}
 		code, last = a.Out, i

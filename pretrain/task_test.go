@@ -9,8 +9,11 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/nadir-ml/nadir/act"
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/data/digits"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/param"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -278,6 +281,33 @@ func TestAuxiliary(t *testing.T) {
 		if v == nil || !strings.Contains(v.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", stage, v, want)
 		}
+	}
+}
+
+// TestConvolutions trains the convolutions of a net, whose only dense layer is its
+// head.
+func TestConvolutions(t *testing.T) {
+	t.Parallel()
+	tr, _ := digits.New(2, 100, 1)
+	m := nn.Sequential{nn.Reshape{Shape: []int{28, 28, 1}}, nn.Conv2D{Filters: 4, Kernel: tensor.Shape{3, 3}, Strides: tensor.Shape{3, 3}, Act: act.ReLU{}, Name: "conv1"}, nn.BatchNorm{},
+		nn.Conv2D{Filters: 4, Kernel: tensor.Shape{3, 3}, Strides: tensor.Shape{3, 3}, Name: "conv2"}, nn.Activation{Act: act.ReLU{}}, nn.Flatten{}, nn.Dense{Units: 10, Name: "logits"}}
+	for stage, layers := range map[string]string{`"task":"jigsaw"`: "conv1,conv2", `"task":"pairs","layers":"conv1"`: "conv1"} {
+		n := netOf(t, m, tr)
+		before := n.Params.Clone()
+		p := run(t, n, `[{"kind":"auxiliary","epochs":1,`+stage+`}]`, Config{Train: tr})
+		if h := p.History(); len(h) != 1 || h[0].Layers != layers {
+			t.Errorf("%s: history %+v", stage, h)
+		}
+		for q := range before.Of(param.Weight) {
+			layer, _, _ := strings.Cut(q.Name, "/")
+			mine := strings.Contains(layers, layer) || layer == "batch_normalization"
+			if same := bytes.Equal(q.Value.Bytes(), n.Params.Value(q.Name).Bytes()); same == mine {
+				t.Errorf("%s: %s has changed: %t", stage, q.Name, !same)
+			}
+		}
+	}
+	if _, err := New(netOf(t, m, tr), stagesOf(t, `[{"kind":"auxiliary","task":"pairs","layers":"batch_normalization"}]`), Config{Train: tr}); err == nil || !strings.Contains(err.Error(), "names no layer with a kernel; there are conv1, conv2, logits") {
+		t.Errorf("error %v", err)
 	}
 }
 
