@@ -61,3 +61,31 @@ func ExampleMismatches() {
 	// Output:
 	// [dense] selu with he_normal wants lecun_normal
 }
+
+// What can be said against a net before its first step.
+func ExampleCheck() {
+	m := nn.Sequential{
+		nn.Dense{Units: 50, Act: act.SELU{}},
+		nn.Dropout{Rate: 0.2},
+		nn.Dense{Units: 50, Act: act.ELU{}, Init: initial.Ones{}},
+		nn.Dense{Units: 10},
+	}
+	n, err := train.NewNet(m, nil, train.Config{Data: data.Schema{
+		Inputs: []data.Field{{Name: "input", DType: tensor.Float32, Shape: tensor.Shape{100}}},
+	}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	remarks, err := diag.Check(context.Background(), n, diag.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, r := range remarks {
+		fmt.Println(r.Layers, r.Text)
+	}
+	// Output:
+	// [dense_1] The units of dense_1 begin equal, get equal gradients and so stay equal: draw the kernels at random, such as kernel_initializer: he_normal. Biases may begin at 0.
+	// [dropout] selu keeps mean and variance with alpha_dropout alone: write it, with the same rate, in place of dropout.
+}

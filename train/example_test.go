@@ -189,3 +189,28 @@ func ExampleTrainer_Restore() {
 	// Output:
 	// 12 true
 }
+
+// A rate to begin with, found on a copy: the trainer stays as it is.
+func ExampleLRFinder() {
+	images, _ := digits.New(42, 2000, 1)
+	tr, err := train.New(nn.Sequential{nn.Flatten{}, nn.Dense{Units: 50, Act: act.ReLU{}}, nn.Dense{Units: 10}}, train.Config{
+		Data: images.Schema(), Seed: 42, Optim: optim.Optimizer{Rule: optim.SGD{}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer tr.Close()
+	curve, err := train.LRFinder{Steps: 200}.Find(context.Background(), tr, images)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("between 0.02 and 0.5:", curve.Suggestion > 0.02 && curve.Suggestion < 0.5)
+	fmt.Println("below where it blows up:", curve.Suggestion < curve.BlowUp)
+	fmt.Println("steps taken by the trainer:", tr.Taken())
+	// Output:
+	// between 0.02 and 0.5: true
+	// below where it blows up: true
+	// steps taken by the trainer: 0
+}
