@@ -143,7 +143,7 @@ func OpenFile(path string) (*File, error) {
 		f = &formats[0] // safetensors, which says what the file looks like
 	}
 	file, err := f.Open(path)
-	if e, ok := errors.AsType[*safetensors.Error](err); ok && !isSafetensors(p) {
+	if e, ok := errors.AsType[*safetensors.Error](err); ok && !(len(p.Head) > 8 && p.Head[8] == '{') {
 		looks := ""
 		if _, like, ok := strings.Cut(e.Msg, "it looks like "); ok {
 			looks = ": it looks like " + like
