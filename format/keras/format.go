@@ -25,6 +25,11 @@ func openFormat(path string) (*format.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	return k.describe(), nil
+}
+
+// describe lists what the file holds in the words of package format.
+func (k *File) describe() *format.File {
 	f := &format.File{Format: named[k.Format()], Ordered: k.Format() != Weights && k.Format() != Archive, Release: k.Close}
 	add := func(name string, w Weight, slot bool) {
 		f.Tensors = append(f.Tensors, format.Tensor{Name: name, DType: w.DType, Shape: w.Shape, Slot: slot,
@@ -47,7 +52,7 @@ func openFormat(path string) (*format.File, error) {
 	if k.Config() != "" {
 		f.Blueprint = func(o format.Options) (*format.Blueprint, error) { return blueprint(k, o) }
 	}
-	return f, nil
+	return f
 }
 
 // A Variable is a weight of a model that is not kept in a file of Keras, such as a
