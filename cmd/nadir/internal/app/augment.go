@@ -56,3 +56,10 @@ func augmented(cfg *config.Config, src data.Source) (data.Source, error) {
 	}
 	return data.Augmented(src, a), nil
 }
+
+// mixed reports whether training blends rows.
+func mixed(cfg *config.Config) bool {
+	ts, _ := transformsOf(cfg)
+	a, b := augment.Mixing(ts...)
+	return a > 0 || b > 0
+}

@@ -206,6 +206,9 @@ func (c *command) dataShow(ctx context.Context, target string, keys []string, ou
 	if err != nil {
 		return err
 	}
+	if mixed(cfg) {
+		c.note("mix_up and cut_mix blend the rows of a batch in training: the sheet shows them unblended")
+	}
 	for b, err := range data.Batches(rows, n, data.Order{Seed: cfg.Seed, Epoch: epoch - 1, Shuffle: true}) {
 		if err != nil {
 			return asData(err)
