@@ -56,7 +56,7 @@ func step(rows, in, out int) (*graph.Builder, map[string]*tensor.Tensor) {
 	values := map[string]*tensor.Tensor{
 		"x": pixels(rows, in), "label": labels(out, rows),
 		"w": span(-0.1, 0.1, in, out), "b": span(-0.1, 0.1, out), "table": span(-1, 1, out, out),
-		"k": span(-0.3, 0.3, 3, 3, 1, 12), "depth": span(-0.3, 0.3, 2, 2, 1, 12),
+		"k": span(-0.3, 0.3, 3, 3, 1, 4), "depth": span(-0.3, 0.3, 2, 2, 1, 4),
 	}
 	x, l := g.Input("x", graph.Byte, rows, in), g.Input("label", graph.Int, rows)
 	w, b, table := g.Param("w", in, out), g.Param("b", out), g.Param("table", out, out)
@@ -67,10 +67,10 @@ func step(rows, in, out int) (*graph.Builder, map[string]*tensor.Tensor) {
 	h = h.Sub(mean).Mul(h.Sub(mean).Square().Mean(0).AddScalar(1e-3).Rsqrt())
 	h = h.Sigmoid().Add(table.Gather(l))
 	// A convolution, one by channel, and a pool, of rows taken as images.
-	k, depth := g.Param("k", 3, 3, 1, 12), g.Param("depth", 2, 2, 1, 12)
+	k, depth := g.Param("k", 3, 3, 1, 4), g.Param("depth", 2, 2, 1, 4)
 	around := graph.Span{Size: 3, Before: 1, After: 1}
 	image := x.ToFloat().Scale(1./255).Reshape(rows, in/10, 10, 1).Conv(k, graph.Slide(around, around), 1)
-	image = image.Relu().Conv(depth, graph.Slide(graph.Span{Size: 2}, graph.Span{Size: 2, Stride: 2}), 12)
+	image = image.Relu().Conv(depth, graph.Slide(graph.Span{Size: 2}, graph.Span{Size: 2, Stride: 2}), 4)
 	image = image.MaxPool(graph.Slide(graph.Span{Size: 2}, graph.Span{Size: 2}))
 	h = h.Mul(image.Mean(1, 2).Sum(1).AddScalar(1).Reshape(rows, 1))
 	loss := h.CrossEntropy(l).Mean()

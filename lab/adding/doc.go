@@ -11,7 +11,7 @@
 // by 1.06¹⁰⁰ = 339, and diag says exploding.
 //
 //	go run ./lab/adding                  # a minute: 3,200 steps without and with clipnorm=1
-//	go run ./lab/adding -epochs 8        # what the test runs
+//	go run ./lab/adding -epochs 6        # the test runs less
 //
 // Without clipping the error stays above chance, or the net diverges; with every
 // gradient clipped to norm 1 it learns (Pascanu, Mikolov and Bengio, "On the

@@ -12,21 +12,21 @@ import (
 
 const chance = 1. / 6
 
-// TestClipping trains for 640 steps, and 320 without clipping: that is enough to
+// TestClipping trains for 480 steps, and 160 without clipping: that is enough to
 // tell them apart.
 func TestClipping(t *testing.T) {
 	t.Parallel()
 	if got, err := signal(1); err != nil || got != "exploding" {
 		t.Errorf("the verdict is %q, %v, want exploding", got, err)
 	}
-	free, err := learn(1, 4, 0)
+	free, err := learn(1, 2, 0)
 	if diverged := (*train.Diverged)(nil); err != nil && !errors.As(err, &diverged) {
 		t.Fatal(err)
 	}
 	if n := len(free); err == nil && free[n-1] < chance {
 		t.Errorf("without clipping the errors are %v; want chance, %.3g, or worse", free, chance)
 	}
-	clipped, err := learn(1, 8, 1)
+	clipped, err := learn(1, 6, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
