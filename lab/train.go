@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -144,9 +145,11 @@ func (r *Record) outcome() string {
 	if r.Diverged != "" {
 		return r.Diverged
 	}
-	text := fmt.Sprintf("val/accuracy %.4f after %d epochs", r.value("val/accuracy", 0), len(r.Epochs))
-	if v, ok := r.Test["accuracy"]; ok {
-		text += fmt.Sprintf(", test/accuracy %.4f", v)
+	text := fmt.Sprintf("%d epochs", len(r.Stages)+len(r.Epochs))
+	for _, of := range []string{"stage/val/accuracy", "val/accuracy", "test/accuracy"} {
+		if v := r.value(of, 0); !math.IsNaN(v) {
+			text += fmt.Sprintf(", %s %.4f", of, v)
+		}
 	}
 	return text
 }
