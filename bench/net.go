@@ -8,7 +8,6 @@ import (
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/nn"
-	"github.com/nadir-ml/nadir/nn/models"
 	"github.com/nadir-ml/nadir/optim"
 	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
@@ -53,7 +52,11 @@ func Nets() []Net {
 		{Name: "ae", Rebuilds: true, Model: nn.Sequential{
 			nn.Dense{Units: 300, Act: act.ELU{}}, nn.Dense{Units: 150, Act: act.ELU{}},
 			nn.Dense{Units: 300, Act: act.ELU{}}, nn.Dense{Units: pixels}}},
-		{Name: "lenet", Model: models.LeNet5()},
+		{Name: "lenet", Model: nn.Sequential{
+			nn.Reshape{Shape: tensor.Shape{28, 28, 1}},
+			nn.Conv2D{Filters: 6, Kernel: tensor.Shape{5}, Padding: nn.Same, Act: act.ReLU{}}, nn.MaxPooling2D{},
+			nn.Conv2D{Filters: 16, Kernel: tensor.Shape{5}, Act: act.ReLU{}}, nn.MaxPooling2D{},
+			nn.Flatten{}, nn.Dense{Units: 120, Act: act.ReLU{}}, nn.Dense{Units: 84, Act: act.ReLU{}}, nn.Dense{Units: classes}}},
 	}
 	for i := range nets {
 		nets[i].count()

@@ -21,7 +21,7 @@ func (tiny) At(sched.Point) float64 { return 1e-6 }
 func (tiny) String() string         { return "1e-6" }
 
 // window is how long one reading lasts at least.
-const window = 20 * time.Millisecond
+const window = 4 * time.Millisecond
 
 // Windows are the times of one call, one for every window, ascending.
 type Windows []time.Duration

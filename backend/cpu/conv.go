@@ -168,30 +168,49 @@ func unfoldLine[T float](g *geometry, row, x []T, group, first, at, k, k0, k1 in
 // from, as far as that lies in lines [h0, h1) of the second axis. Rows are added
 // in their order.
 func fold[T float](g *geometry, dx, src []T, group, r0, r1, h0, h1 int) {
-	for r := r0; r < r1; r++ {
-		row := src[(r-r0)*g.k:][:g.k]
-		sample, at := g.origin(r)
-		lo, hi := g.inside(at[2])
+	beside := g.cg == g.c && g.span[2].Dilation == 1
+	for r := r0; r < r1; {
+		n, sample, at := g.lane(r, r1)
+		lo, hi := g.whole(at[2], n)
+		k := 0
 		for t0 := range g.span[0].Size {
 			for t1 := range g.span[1].Size {
-				line := row[:g.span[2].Size*g.cg]
-				row = row[len(line):]
+				part := src[(r-r0)*g.k+k:]
+				k += g.span[2].Size * g.cg
 				place, ok := g.line(at, t0, t1)
-				if p1 := at[1] + t1*g.span[1].Dilation; !ok || p1 < h0 || p1 >= h1 || lo == hi {
+				if p1 := at[1] + t1*g.span[1].Dilation; !ok || p1 < h0 || p1 >= h1 {
 					continue
 				}
-				first := (sample*g.in + place) * g.c
-				if g.cg == g.c && g.span[2].Dilation == 1 {
-					d := dx[first+lo*g.c : first+hi*g.c]
-					kernel.Add(d, d, line[lo*g.cg:hi*g.cg])
-					continue
-				}
-				for t := lo; t < hi; t++ {
-					d := dx[first+t*g.span[2].Dilation*g.c+group*g.cg:][:g.cg]
-					kernel.Add(d, d, line[t*g.cg:(t+1)*g.cg])
+				first, step := (sample*g.in+place)*g.c, g.span[2].Stride*g.c
+				for i := 0; i < n; i++ {
+					if beside && i == lo && lo < hi { // the places of a lane, row by row
+						kernel.AddRows(dx[first+lo*step:], part[lo*g.k:], step, g.k, g.span[2].Size*g.c, hi-lo)
+						i = hi - 1
+						continue
+					}
+					foldLine(g, dx, part[i*g.k:], group, first+i*step, at[2]+i*g.span[2].Stride, beside)
 				}
 			}
 		}
+		r += n
+	}
+}
+
+// foldLine adds the taps of one line of a row, as far as they lie on the input;
+// first may lie outside.
+func foldLine[T float](g *geometry, dx, line []T, group, first, at int, beside bool) {
+	lo, hi := g.inside(at)
+	if lo >= hi {
+		return
+	}
+	if beside {
+		d := dx[first+lo*g.c : first+hi*g.c]
+		kernel.Add(d, d, line[lo*g.cg:hi*g.cg])
+		return
+	}
+	for t := lo; t < hi; t++ {
+		d := dx[first+t*g.span[2].Dilation*g.c+group*g.cg:][:g.cg]
+		kernel.Add(d, d, line[t*g.cg:(t+1)*g.cg])
 	}
 }
 

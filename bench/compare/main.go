@@ -38,6 +38,7 @@ func main() {
 	flag.StringVar(&rules, "optim", "sgd,momentum,adam", "rules")
 	flag.StringVar(&threads, "threads", "1,2", "numbers of threads")
 	flag.StringVar(&parts, "parts", "train,gemm,infer", "what is compared")
+	flag.StringVar(&c.note, "note", "", "what a reader of the report should know of this run")
 	flag.Float64Var(&c.seconds, "seconds", 1, "seconds a process measures")
 	flag.IntVar(&c.rounds, "rounds", 2, "rounds of each case")
 	flag.Parse()

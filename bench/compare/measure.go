@@ -17,7 +17,7 @@ import (
 
 // A comparison is one run of the command.
 type comparison struct {
-	peers, out, ours                     string
+	peers, out, ours, note               string
 	nets, batches, rules, threads, parts []string
 	seconds                              float64
 	rounds                               int

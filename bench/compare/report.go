@@ -20,6 +20,9 @@ func (c *comparison) report(out io.Writer) {
 	fmt.Fprintf(w, "Machine: %s, %d cores, %s kernels, %s. Peak measured in this run: %.1f GFLOP/s on one thread, %.1f on two.\n",
 		c.cpu, runtime.NumCPU(), c.kernel, runtime.Version(), c.peak["1"], c.peak["2"])
 	fmt.Fprintf(w, "A copy moves %s on one core.\n", bandwidths())
+	if c.note != "" {
+		fmt.Fprintf(w, "\n%s\n", c.note)
+	}
 	if len(c.trained) > 0 {
 		fmt.Fprint(w, "\n## Training steps against PyTorch\n\n“Floor” is the net's smallest arithmetic at the peak, with Adam one pass over weights, gradient and slots besides.\n\n")
 		fmt.Fprint(w, "| net | batch | rule | threads | ours | PyTorch | PyTorch ÷ ours | floor | floor ÷ ours |\n|---|---|---|---|---|---|---|---|---|\n")

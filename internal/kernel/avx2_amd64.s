@@ -3478,6 +3478,75 @@ evenrest:
 	VZEROUPPER
 	RET
 
+// func sumRows(dst *float32, src *float32, dstStep int, srcStep int, n int, rows int)
+// Requires: AVX
+TEXT ·sumRows(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), DX
+	MOVQ    dstStep+16(FP), BX
+	MOVQ    srcStep+24(FP), SI
+	MOVQ    n+32(FP), DI
+	MOVQ    rows+40(FP), R8
+	MOVQ    DI, CX
+	ANDQ    $0x07, CX
+	SUBQ    $0x08, DI
+	TESTQ   CX, CX
+	JZ      even
+	MOVQ    CX, R9
+	NEGQ    R9
+	LEAQ    lanes<>+0(SB), CX
+	VMOVUPS 32(CX)(R9*4), Y0
+
+row:
+	XORQ  CX, CX
+	MOVQ  DI, R9
+	TESTQ R9, R9
+	JL    rest
+
+next:
+	VMOVUPS (DX)(CX*4), Y1
+	VMOVUPS (AX)(CX*4), Y2
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (AX)(CX*4)
+	ADDQ    $0x08, CX
+	CMPQ    CX, DI
+	JLE     next
+
+rest:
+	VMASKMOVPS (DX)(CX*4), Y0, Y1
+	VMASKMOVPS (AX)(CX*4), Y0, Y2
+	VADDPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (AX)(CX*4)
+	ADDQ       BX, AX
+	ADDQ       SI, DX
+	DECQ       R8
+	JNZ        row
+	VZEROUPPER
+	RET
+
+even:
+	XORQ  CX, CX
+	MOVQ  DI, R9
+	TESTQ R9, R9
+	JL    evenrest
+
+evennext:
+	VMOVUPS (DX)(CX*4), Y0
+	VMOVUPS (AX)(CX*4), Y1
+	VADDPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(CX*4)
+	ADDQ    $0x08, CX
+	CMPQ    CX, DI
+	JLE     evennext
+
+evenrest:
+	ADDQ BX, AX
+	ADDQ SI, DX
+	DECQ R8
+	JNZ  even
+	VZEROUPPER
+	RET
+
 // func largest(dst *float32, src *float32, dstStep int, srcStep int, n int, rows int)
 // Requires: AVX
 TEXT ·largest(SB), NOSPLIT, $0-48

@@ -11259,6 +11259,74 @@ evenrest:
 	VZEROUPPER
 	RET
 
+// func sumRowsWide(dst *float32, src *float32, dstStep int, srcStep int, n int, rows int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sumRowsWide(SB), NOSPLIT, $0-48
+	MOVQ  dst+0(FP), AX
+	MOVQ  src+8(FP), DX
+	MOVQ  dstStep+16(FP), BX
+	MOVQ  srcStep+24(FP), SI
+	MOVQ  n+32(FP), DI
+	MOVQ  rows+40(FP), R8
+	MOVQ  DI, CX
+	ANDQ  $0x0f, CX
+	SUBQ  $0x10, DI
+	TESTQ CX, CX
+	JZ    even
+	MOVQ  $-1, R9
+	BZHIQ CX, R9, R9
+	KMOVW R9, K1
+
+row:
+	XORQ  CX, CX
+	MOVQ  DI, R9
+	TESTQ R9, R9
+	JL    rest
+
+next:
+	VMOVUPS (DX)(CX*4), Z0
+	VMOVUPS (AX)(CX*4), Z1
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(CX*4)
+	ADDQ    $0x10, CX
+	CMPQ    CX, DI
+	JLE     next
+
+rest:
+	VMOVUPS.Z (DX)(CX*4), K1, Z0
+	VMOVUPS.Z (AX)(CX*4), K1, Z1
+	VADDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (AX)(CX*4)
+	ADDQ      BX, AX
+	ADDQ      SI, DX
+	DECQ      R8
+	JNZ       row
+	VZEROUPPER
+	RET
+
+even:
+	XORQ  CX, CX
+	MOVQ  DI, R9
+	TESTQ R9, R9
+	JL    evenrest
+
+evennext:
+	VMOVUPS (DX)(CX*4), Z0
+	VMOVUPS (AX)(CX*4), Z1
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(CX*4)
+	ADDQ    $0x10, CX
+	CMPQ    CX, DI
+	JLE     evennext
+
+evenrest:
+	ADDQ BX, AX
+	ADDQ SI, DX
+	DECQ R8
+	JNZ  even
+	VZEROUPPER
+	RET
+
 // func largestWide(dst *float32, src *float32, dstStep int, srcStep int, n int, rows int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·largestWide(SB), NOSPLIT, $0-48

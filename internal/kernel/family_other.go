@@ -32,6 +32,7 @@ func ints8(*float32, *int32, int)                     { panic(missing) }
 func uniform16(*float32, uint32, uint32, uint64, int) { panic(missing) }
 
 func lines32(_, _ *float32, _, _, _, _ int)   { panic(missing) }
+func sumRows32(_, _ *float32, _, _, _, _ int) { panic(missing) }
 func largest32(_, _ *float32, _, _, _, _ int) { panic(missing) }
 func larger32(*float32, *int32, *float32, int, int, int, int, int, int) {
 	panic(missing)

@@ -73,6 +73,7 @@ func TestGuardElementwise(t *testing.T) {
 				ColSum(dst, m, rows, n, 0, n)
 				ColSum(dst, m, rows, n, n/2, n)
 				CopyRows(out, m, n, n, n, rows)
+				AddRows(out, m, n, n, n, rows)
 				MaxRows(out, m, n, n, n, rows)
 				MaxIndexRows(out, guarded[int32](t, rows*n, atEnd), m, n, n, n, rows, 0, 1)
 				ColDot(dst, m, out, rows, n, 0, n)

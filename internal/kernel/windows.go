@@ -17,6 +17,25 @@ func CopyRows[T Float](dst, src []T, dstStep, srcStep, n, rows int) {
 	}
 }
 
+// AddRows adds rows of n numbers of src to those of dst, which lie as with
+// [CopyRows] but may overlap each other: they are added one after the other.
+func AddRows[T Float](dst, src []T, dstStep, srcStep, n, rows int) {
+	if n == 0 || rows == 0 {
+		return
+	}
+	_, _ = dst[(rows-1)*dstStep+n-1], src[(rows-1)*srcStep+n-1]
+	if vectorized[T]() {
+		sumRows32(first(dst), first(src), 4*dstStep, 4*srcStep, n, rows)
+		return
+	}
+	for r := range rows {
+		d, s := dst[r*dstStep:][:n], src[r*srcStep:][:n]
+		for i, v := range s {
+			d[i] += v
+		}
+	}
+}
+
 // MaxRows sets rows of n numbers of dst to the larger of themselves and of those of
 // src, which lie as with [CopyRows], as [Max] does.
 func MaxRows[T Float](dst, src []T, dstStep, srcStep, n, rows int) {

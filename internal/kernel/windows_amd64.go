@@ -9,6 +9,20 @@ func lines(dst, src *float32, dstStep, srcStep, n, rows int)
 func linesWide(dst, src *float32, dstStep, srcStep, n, rows int)
 
 //go:noescape
+func sumRows(dst, src *float32, dstStep, srcStep, n, rows int)
+
+//go:noescape
+func sumRowsWide(dst, src *float32, dstStep, srcStep, n, rows int)
+
+func sumRows32(dst, src *float32, dstStep, srcStep, n, rows int) {
+	if active == avx512 {
+		sumRowsWide(dst, src, dstStep, srcStep, n, rows)
+	} else {
+		sumRows(dst, src, dstStep, srcStep, n, rows)
+	}
+}
+
+//go:noescape
 func largest(dst, src *float32, dstStep, srcStep, n, rows int)
 
 //go:noescape

@@ -41,6 +41,19 @@ func testRows[T Float](t *testing.T) {
 				}
 			}
 		}
+		near := rapid.IntRange(0, n).Draw(t, "overlap")
+		added, sums := slices.Clone(old), slices.Clone(old)
+		AddRows(added, src, near, ss, n, rows)
+		for k := range rows {
+			for i := range n {
+				sums[k*near+i] += src[k*ss+i]
+			}
+		}
+		for i := range sums {
+			if !same(added[i], sums[i]) {
+				t.Fatalf("sum %d is %g, want %g", i, added[i], sums[i])
+			}
+		}
 		for q, got := range [3][]T{copied, largest, larger} {
 			for i := range got {
 				if !same(got[i], want[q][i]) {

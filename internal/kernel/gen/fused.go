@@ -204,6 +204,14 @@ func (w width) windows() {
 			w.load(q.at("src"), mask, x)
 			w.store(x, mask, q.at("dst"))
 		})
+	w.overRows("sumRows", "adds rows of n numbers to rows that lie dstStep bytes apart, one after the other: they may overlap", "func(dst, src *float32, dstStep, srcStep, n, rows int)",
+		func(q *rowLoop, mask reg.Register) {
+			x, y := w.vector(), w.vector()
+			w.load(q.at("src"), mask, x)
+			w.load(q.at("dst"), mask, y)
+			avo.VADDPS(x, y, y)
+			w.store(y, mask, q.at("dst"))
+		})
 	w.overRows("largest", "sets rows of n numbers to the larger of themselves and those of src", "func(dst, src *float32, dstStep, srcStep, n, rows int)",
 		func(q *rowLoop, mask reg.Register) {
 			x, y, z := w.vector(), w.vector(), w.vector()

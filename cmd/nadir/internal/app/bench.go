@@ -23,12 +23,12 @@ func benchVerb(c *command) *cobra.Command {
 		Use:   "bench [net=NAME] [batch=N] [optim=NAME] [threads=N] [seconds=S] [mode=train|infer|gemm|ops]",
 		Short: "How fast this machine trains and predicts",
 		Long: `Time whole training steps (forward, loss, backward and update) of a named net on
-random batches in memory, in windows of 20 ms: the best and the middle one. A best
+random batches in memory, in windows of 4 ms: the best and the middle one. A best
 that is far below the middle tells of neighbours on the machine.
 
 Nets: chapter is 784-BN-300-ELU-BN-100-ELU-BN-10, plain 784-300-100-10 with ReLU,
 deep 784-20×100-10 with ELU, wide 784-2048-2048-10 with ReLU, ae 784-300-150-300-784
-with ELU and the squared error, lenet LeNet-5 on 28×28.
+with ELU and the squared error, lenet LeNet-5 on 28×28 with ReLU and max pooling.
 
 mode=infer times predictions, call by call, batch normalization folded. mode=gemm
 times one matrix product of m×k by k×n. mode=ops lists what each instruction of a
