@@ -35,6 +35,7 @@ type converter struct {
 	optional map[string]bool // inputs whose shape is not known
 	warnings []string
 	depth    int
+	effort   int
 }
 
 // An entry is a layer.
@@ -143,7 +144,8 @@ func (c *converter) alive(n *node) (int, error) {
 func (c *converter) branch(r ref) (*node, int) {
 	seen := map[string]bool{}
 	queue := []ref{r}
-	for len(queue) > 0 {
+	for len(queue) > 0 && c.effort < mostEffort {
+		c.effort++
 		r := queue[0]
 		queue = queue[1:]
 		n := c.g.nodes[r.name]
@@ -240,6 +242,10 @@ func (c *converter) isAct(r ref) bool {
 	c.acts[r.name] = v
 	return v
 }
+
+// mostEffort is how many nodes are looked at to tell branches and ends apart, all in all: a
+// graph that is made to take long ends there.
+const mostEffort = 1 << 20
 
 // maxDepth is how many ops may follow one another.
 const maxDepth = 20000
@@ -776,7 +782,8 @@ var measures = map[string]bool{"ArgMax": true, "Equal": true, "InTopK": true, "I
 func (c *converter) fed(name string) map[string]bool {
 	out, seen := map[string]bool{}, map[string]bool{}
 	queue := []string{name}
-	for len(queue) > 0 {
+	for len(queue) > 0 && c.effort < mostEffort {
+		c.effort++
 		n := c.g.nodes[queue[0]]
 		queue = queue[1:]
 		if n == nil || seen[n.name] {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -406,6 +407,27 @@ func TestRefuses(t *testing.T) {
 	})
 	if grown > 64<<20 {
 		t.Errorf("it took %d bytes", grown)
+	}
+}
+
+// TestEffort gives up on graphs that are made to take long.
+func TestEffort(t *testing.T) {
+	t.Parallel()
+	const n = 3000
+	nodes := placeholder("x", -1, 2)
+	at := "x"
+	name := func(kind string, i int) string { return kind + strconv.Itoa(i) }
+	for i := range n {
+		nodes = append(nodes, op(name("r", i), "Relu", []string{at})...)
+		at = name("r", i)
+	}
+	for i := range n { // ends that are used by what there is no layer for, and conditionals without a condition
+		nodes = append(nodes, op(name("e", i), "Tanh", []string{at})...)
+		nodes = append(nodes, op(name("u", i), "Fft", []string{name("e", i)})...)
+		nodes = append(nodes, op(name("m", i), "Merge", []string{at, at})...)
+	}
+	if _, _, err := load(nodes); err == nil {
+		t.Error("it was read")
 	}
 }
 
