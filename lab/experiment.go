@@ -73,6 +73,8 @@ type Claim struct {
 	Spread  []string `yaml:"spread"`
 	AtMost  float64  `yaml:"at_most"`
 	AtLeast float64  `yaml:"at_least"`
+	// Order names runs whose medians are to rise from each to the next.
+	Order []string `yaml:"order"`
 	// Same names runs whose every number is to be the same.
 	Same []string `yaml:"same"`
 	// Reaches names a run whose median is to be at least AtLeast, Stays one whose
@@ -182,7 +184,7 @@ func (e *Experiment) validate() error {
 
 // runs names what a claim is about.
 func (c Claim) runs() []string {
-	out := slices.Concat(c.Spread, c.Same)
+	out := slices.Concat(c.Spread, c.Order, c.Same)
 	for _, n := range []string{c.Better, c.Than, c.Reaches, c.Stays} {
 		if n != "" {
 			out = append(out, n)

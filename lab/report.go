@@ -152,6 +152,16 @@ func (f finding) test(c Claim) (verdict, string) {
 		}
 		d := hi - lo
 		return is((c.AtMost == 0 || d <= c.AtMost) && d >= c.AtLeast, "spread %.4f: %s", d, strings.Join(parts, ", "))
+	case len(c.Order) > 0:
+		rises := true
+		var parts []string
+		last := math.Inf(-1)
+		for _, n := range c.Order {
+			m := median(at(n))
+			rises, last = rises && m > last, m
+			parts = append(parts, n+" "+number(m))
+		}
+		return is(rises, "%s", strings.Join(parts, " < "))
 	case len(c.Same) > 0:
 		first := f.records[c.Same[0]]
 		pairs, numbers := 0, 0
