@@ -13,7 +13,7 @@ import (
 )
 
 // activations draws the activations of the chapter and their derivatives.
-func activations() (*svg.Canvas, error) {
+func activations(string) (*svg.Canvas, error) {
 	list := []struct {
 		name string
 		a    act.Activation

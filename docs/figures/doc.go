@@ -2,6 +2,7 @@
 //
 //	go run ./docs/figures
 //
-// Everything in them is computed by Nadir itself, in float64, from fixed seeds:
-// drawn anew, a figure has the same bytes.
+// Everything in them is computed by Nadir itself: in float64 from fixed seeds, so
+// that a figure has the same bytes when it is drawn anew, or by an experiment of
+// the lab.
 package main

@@ -16,7 +16,7 @@ import (
 
 // filters draws what the units of a restricted Boltzmann machine look for in
 // the digits.
-func filters() (*svg.Canvas, error) {
+func filters(string) (*svg.Canvas, error) {
 	const units, columns, scale, gap = 48, 12, 2, 8
 	images, _ := digits.New(42, 2000, 0)
 	net, err := train.NewNet(nn.Sequential{nn.Flatten{}, nn.Dense{Units: units, Act: act.Sigmoid{}, Name: "hidden"}, nn.Dense{Units: 10}}, nil,

@@ -9,16 +9,18 @@ import (
 	"github.com/nadir-ml/nadir/internal/svg"
 )
 
-// figures lists every picture of the guide by the name of its file.
+// figures lists every picture of the guide by the name of its file. What takes
+// long to measure is drawn from what the lab has kept, below root.
 var figures = []struct {
 	file string
-	draw func() (*svg.Canvas, error)
+	draw func(root string) (*svg.Canvas, error)
 }{
 	{"activations.svg", activations},
 	{"signal.svg", signal},
 	{"valley.svg", valley},
 	{"schedules.svg", schedules},
 	{"filters.svg", filters},
+	{"ladder.svg", ladder},
 }
 
 func main() {
@@ -28,7 +30,7 @@ func main() {
 		os.Exit(2)
 	}
 	for _, f := range figures {
-		text, err := render(f.draw)
+		text, err := render(f.draw, ".")
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, f.file), text, 0o644)
 		}
@@ -40,9 +42,9 @@ func main() {
 	}
 }
 
-// render is the text of one picture.
-func render(draw func() (*svg.Canvas, error)) ([]byte, error) {
-	canvas, err := draw()
+// render is the text of one picture; root is the module's folder.
+func render(draw func(root string) (*svg.Canvas, error), root string) ([]byte, error) {
+	canvas, err := draw(root)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ func TestFigures(t *testing.T) {
 	for _, f := range figures {
 		t.Run(f.file, func(t *testing.T) {
 			t.Parallel()
-			text, err := render(f.draw)
+			text, err := render(f.draw, "../..")
 			if err != nil {
 				t.Fatal(err)
 			}

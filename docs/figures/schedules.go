@@ -6,7 +6,7 @@ import (
 )
 
 // schedules draws the learning rate over a run of twenty epochs.
-func schedules() (*svg.Canvas, error) {
+func schedules(string) (*svg.Canvas, error) {
 	const perEpoch, epochs, rate = 50, 20, 0.1
 	list := []struct {
 		name string

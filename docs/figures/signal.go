@@ -19,7 +19,7 @@ var nan = math.NaN()
 
 // signal draws how far outputs and gradients spread in nets of twenty layers of
 // 100 units, by activation and initializer.
-func signal() (*svg.Canvas, error) {
+func signal(string) (*svg.Canvas, error) {
 	const depth, width = 20, 100
 	list := []struct {
 		name string

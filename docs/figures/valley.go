@@ -18,7 +18,7 @@ import (
 const steep = 30
 
 // valley draws the paths of optimizers down a long valley.
-func valley() (*svg.Canvas, error) {
+func valley(string) (*svg.Canvas, error) {
 	const steps = 60
 	rules := []struct {
 		name string
