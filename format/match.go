@@ -56,21 +56,41 @@ func (w *matcher) take(t Tensor, d declaration, turn Turn) {
 	w.b.Places = append(w.b.Places, Place{To: d.name, From: []string{t.Name}, Make: turn})
 }
 
-// byName takes the tensor that is called as the parameter is.
+// byName takes the tensor that is called as the parameter is. Where none is, it takes
+// the only one that would be if what parts the words of its layer were underscores: a
+// nested module layer1.0.conv1 is the layer layer1_0_conv1 of a net with a name.
 func (w *matcher) byName(d declaration) bool {
+	at := strings.LastIndex(d.name, "/")
+	if at < 0 {
+		return false
+	}
+	layer, leaf := strings.ReplaceAll(d.name[:at], "/", "."), d.name[at+1:]
+	flat := underscores.Replace(layer)
+	var near []Tensor
 	for _, t := range w.tensors {
-		layer, leaf := nameOf(t.Name)
-		at := strings.LastIndex(d.name, "/")
-		if w.taken[t.Name] || at < 0 || layer != strings.ReplaceAll(d.name[:at], "/", ".") || !leafFits(leaf, d.name[at+1:]) {
+		l, called := nameOf(t.Name)
+		if w.taken[t.Name] || !leafFits(called, leaf) {
 			continue
 		}
-		if turn, ok := w.fit(t, d); ok {
+		turn, ok := w.fit(t, d)
+		switch {
+		case !ok:
+		case l == layer:
 			w.take(t, d, turn)
 			return true
+		case underscores.Replace(l) == flat:
+			near = append(near, t)
 		}
 	}
-	return false
+	if len(near) != 1 {
+		return false
+	}
+	turn, _ := w.fit(near[0], d)
+	w.take(near[0], d, turn)
+	return true
 }
+
+var underscores = strings.NewReplacer(".", "_", "-", "_")
 
 // A group is what belongs to one layer, by the names' common part.
 type group struct {
@@ -223,6 +243,10 @@ func Fit(t Tensor, name string, shape tensor.Shape) (turn Turn, ok bool) {
 				return Permute(order...), true
 			}
 		}
+	}
+	if more := len(shape) - len(t.Shape); more > 0 && len(t.Shape) == 1 && strings.HasSuffix(name, "/alpha") &&
+		shape[:more].Len() == 1 && t.Shape.Equal(shape[more:]) {
+		return func(from []*tensor.Tensor) (*tensor.Tensor, error) { return from[0].Reshape(shape...) }, true
 	}
 	return nil, t.Shape.Equal(shape)
 }
