@@ -1,0 +1,214 @@
+package format
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/nadir-ml/nadir/format/npy"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// An Exporter writes models so that another program reads them.
+type Exporter struct {
+	Name   string // such as "keras"
+	Ending string // of the files that are written so unless said otherwise, such as ".keras"
+	// Write writes the model. The report links parameters to what the file calls
+	// them; what the file cannot say is among the warnings. A model that the
+	// format has no words for is an [*Unsupported], before a byte is written.
+	Write func(w io.Writer, m *Model) (*Report, error)
+	// Check reads a file that Write wrote and compares every number with the
+	// model's, bit by bit. It says how many parameters it compared.
+	Check func(path string, m *Model) (int, error)
+}
+
+var exporters []Exporter
+
+// RegisterExporter makes an exporter known to ExporterFor. It is for package
+// initialization.
+func RegisterExporter(e Exporter) { exporters = append(exporters, e) }
+
+// Exporters lists the exporters that are known, by name.
+func Exporters() []Exporter {
+	return slices.SortedFunc(slices.Values(exporters), func(a, b Exporter) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// ExporterFor is the exporter of that name, or, without a name, the one with the
+// longest ending that the path has.
+func ExporterFor(name, path string) (Exporter, bool) {
+	var best Exporter
+	found := false
+	for _, e := range exporters {
+		switch {
+		case name != "" && name == e.Name:
+			return e, true
+		case name == "" && strings.HasSuffix(strings.ToLower(path), e.Ending) && len(e.Ending) > len(best.Ending):
+			best, found = e, true
+		}
+	}
+	return best, found
+}
+
+// Parameters are the model's parameters in the order in which it declares them.
+// One that is missing, or of another shape, is an error.
+func Parameters(m *Model) (names []string, values []*tensor.Tensor, err error) {
+	declared, err := m.declared()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, d := range declared {
+		v := m.Params.Value(d.name)
+		if v == nil || !v.Shape().Equal(d.shape) {
+			return nil, nil, fmt.Errorf("parameter %q of shape %v is missing", d.name, d.shape)
+		}
+		names, values = append(names, d.name), append(values, v)
+	}
+	return names, values, nil
+}
+
+// Same is an error where the numbers that a file gave back for a parameter are not
+// those that were written, to the last bit.
+func Same(name string, want, got *tensor.Tensor) error {
+	switch {
+	case got.DType() != want.DType() || !got.Shape().Equal(want.Shape()):
+		return fmt.Errorf("read back, %q is %v%v; written was %v%v", name, got.DType(), got.Shape(), want.DType(), want.Shape())
+	case !bytes.Equal(got.Bytes(), want.Bytes()):
+		return fmt.Errorf("read back, the numbers of %q are not those that were written", name)
+	}
+	return nil
+}
+
+// SameTensors opens a file and compares its tensors with those that were written,
+// in their order. Other tensors must not be in it.
+func SameTensors(path string, names []string, want []*tensor.Tensor) (int, error) {
+	f, err := OpenFile(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	if len(f.Tensors) != len(names) {
+		return 0, fmt.Errorf("read back, the file holds %d tensors; written were %d", len(f.Tensors), len(names))
+	}
+	for i, name := range names {
+		t, ok := f.Lookup(name)
+		if !ok {
+			return i, fmt.Errorf("read back, the file has no tensor %q", name)
+		}
+		got, err := t.Read()
+		if err == nil {
+			err = Same(name, want[i], got)
+		}
+		if err != nil {
+			return i, err
+		}
+	}
+	return len(names), nil
+}
+
+func init() {
+	RegisterExporter(Exporter{Name: "safetensors", Ending: ".safetensors", Write: writeOwn, Check: checkOwn})
+	RegisterExporter(Exporter{Name: "npz", Ending: ".npz", Write: writeNPZ, Check: func(path string, m *Model) (int, error) {
+		names, values, err := Parameters(m)
+		if err != nil {
+			return 0, err
+		}
+		return SameTensors(path, names, values)
+	}})
+}
+
+// sameNames links parameters to tensors of the same name.
+func sameNames(format string, names []string) *Report {
+	r := &Report{Format: format}
+	for _, n := range names {
+		r.Tensors = append(r.Tensors, Link{n, n})
+	}
+	return r
+}
+
+func writeOwn(w io.Writer, m *Model) (*Report, error) {
+	names, _, err := Parameters(m)
+	if err != nil {
+		return nil, err
+	}
+	return sameNames("safetensors", names), Write(w, m)
+}
+
+func checkOwn(path string, m *Model) (int, error) {
+	back, err := Open(path, m.Params.Float())
+	if err != nil {
+		return 0, err
+	}
+	names, values, err := Parameters(m)
+	if err != nil {
+		return 0, err
+	}
+	for i, n := range names {
+		if err := Same(n, values[i], back.Params.Value(n)); err != nil {
+			return i, err
+		}
+	}
+	return len(names), nil
+}
+
+func writeNPZ(w io.Writer, m *Model) (*Report, error) {
+	names, values, err := Parameters(m)
+	if err != nil {
+		return nil, err
+	}
+	r := sameNames("npz", names)
+	r.Warnings = BareWarnings(m)
+	return r, npy.WriteArchive(w, func(yield func(string, *tensor.Tensor) bool) {
+		for i, n := range names {
+			if !yield(n, values[i]) {
+				return
+			}
+		}
+	})
+}
+
+// BareWarnings say what a file of weights alone leaves to its reader.
+func BareWarnings(m *Model) []string {
+	if len(m.Preprocess) == 0 {
+		return nil
+	}
+	return []string{"the file holds weights alone; what is done to the input before the first layer, its preprocessing, is left to its reader"}
+}
+
+// A Flattening is a layer of a sequence that takes what a flatten layer makes of
+// samples with several axes, the channels last.
+type Flattening struct {
+	Flatten, Layer string
+	Shape          tensor.Shape // of a sample before it
+}
+
+// Flattened lists the layers of a model that depend on the order in which
+// samples with channels are flattened.
+func Flattened(m *Model) ([]Flattening, error) {
+	layers, ok := m.Net.(nn.Sequential)
+	if !ok || len(m.Data.Inputs) != 1 {
+		return nil, nil
+	}
+	f := m.Data.Inputs[0]
+	s, err := nn.Summarize(layers, []graph.Type{{Kind: graph.Float, Shape: f.Shape}}, nil)
+	if err != nil {
+		return nil, err
+	}
+	var out []Flattening
+	before := f.Shape
+	for i, r := range s.Rows {
+		if r.Kind == "flatten" && len(before) > 2 {
+			for _, next := range s.Rows[i+1:] {
+				if next.Params > 0 {
+					out = append(out, Flattening{r.Name, next.Name, before})
+					break
+				}
+			}
+		}
+		before = r.Output
+	}
+	return out, nil
+}
