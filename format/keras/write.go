@@ -264,9 +264,13 @@ func (s *speller) layer(kind, name string, fields spec.Value, prefix, top string
 	}
 	switch kind {
 	case "batch_normalization", "layer_normalization":
-		config = withDefault(config, "epsilon", 0.001)
 		if kind == "batch_normalization" {
 			config = withDefault(config, "momentum", 0.99)
+		}
+		config = withDefault(config, "epsilon", 0.001)
+	case "gru": // Keras 2 and 3 do, Keras 1 did not
+		if _, ok := config.Get("reset_after"); !ok {
+			config = config.With("reset_after", spec.Value{Kind: spec.Bool, Text: "true"})
 		}
 	case "standardize":
 		if len(w.values) == 0 || len(w.values[0].Shape()) != 1 {
@@ -312,11 +316,13 @@ func unspelled(name, kind, why string) error {
 	return &format.Unsupported{What: fmt.Sprintf("layer %q (%s)", name, kind), Msg: why + "; .npz, .pt and .safetensors take it"}
 }
 
+// withDefault puts a key behind all others, with what it is without being said.
 func withDefault(config spec.Value, key string, v float64) spec.Value {
-	if _, ok := config.Get(key); ok {
-		return config
+	x, ok := config.Get(key)
+	if !ok {
+		x = spec.Num(v)
 	}
-	return config.With(key, spec.Num(v))
+	return config.Without(key).With(key, x)
 }
 
 // function is the activation's name in Keras, if Keras has it as a function.
