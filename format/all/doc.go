@@ -6,6 +6,7 @@ package all
 
 import (
 	_ "github.com/nadir-ml/nadir/format/keras"      // Keras' .h5, .weights.h5 and .keras
+	_ "github.com/nadir-ml/nadir/format/onnx"       // ONNX
 	_ "github.com/nadir-ml/nadir/format/tensorflow" // TensorFlow's checkpoints, graphs and SavedModels
 	_ "github.com/nadir-ml/nadir/format/torch"      // PyTorch's .pt and .pth
 )

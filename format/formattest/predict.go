@@ -40,7 +40,20 @@ func Predict(t testing.TB, m *format.Model, x *tensor.Tensor) *tensor.Tensor {
 
 // Try is Predict with an error.
 func Try(m *format.Model, x *tensor.Tensor) (*tensor.Tensor, error) {
-	set := train.Config{Data: m.Data, Preprocess: m.Preprocess, Threads: 1, Losses: map[string]train.OutputLoss{}}
+	x, err := x.Reshape(append([]int{x.Shape()[0]}, m.Data.Inputs[0].Shape...)...)
+	if err != nil {
+		return nil, err
+	}
+	out, err := TryAll(m, x)
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
+}
+
+// TryAll is what all outputs of a model predict for rows of each input.
+func TryAll(m *format.Model, xs ...*tensor.Tensor) ([]*tensor.Tensor, error) {
+	set := train.Config{Data: m.Data, Preprocess: m.Preprocess, Float: m.Params.Float(), Threads: 1, Losses: map[string]train.OutputLoss{}}
 	for _, o := range m.Losses {
 		set.Losses[o.Name] = train.OutputLoss{Loss: o.Loss, Weight: o.Weight}
 	}
@@ -49,14 +62,14 @@ func Try(m *format.Model, x *tensor.Tensor) (*tensor.Tensor, error) {
 		return nil, err
 	}
 	defer n.Close()
-	if x, err = x.Reshape(append([]int{x.Shape()[0]}, m.Data.Inputs[0].Shape...)...); err != nil {
-		return nil, err
-	}
-	out, err := n.Predict(context(), x)
+	out, err := n.Predict(context(), xs...)
 	if err != nil {
 		return nil, err
 	}
-	return out[0].Clone(), nil
+	for i := range out {
+		out[i] = out[i].Clone()
+	}
+	return out, nil
 }
 
 // Rows are the test inputs that are recorded as lcg: n numbers of

@@ -1,0 +1,679 @@
+package onnx
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A constant is a tensor that depends on no input. It is read when it is asked for.
+type constant struct {
+	name  string
+	code  int64
+	shape tensor.Shape
+	read  func() (*tensor.Tensor, error)
+}
+
+// known is a tensor of the file.
+func known(t *tensorProto) *constant {
+	return &constant{t.name, t.code, t.shape, t.read}
+}
+
+// maxFold is how many elements a constant may have that is computed with at import.
+const maxFold = 1 << 22
+
+// maxFilled is how many elements all constants together may have that a file only
+// describes, by a shape and a number.
+const maxFilled = 1 << 25
+
+func (k *constant) tensor() format.Tensor {
+	return format.Tensor{Name: k.name, DType: dtypeOf(k.code), Type: typeName(k.code), Shape: k.shape, Read: k.read}
+}
+
+// weight makes a constant one of the file's tensors, which parameters are made of.
+func (c *converter) weight(n *node, v *value) (*constant, error) {
+	if v == nil {
+		return nil, refuse(n, "an input is missing")
+	}
+	if v.isAct() {
+		return nil, refuse(n, "its weights depend on an input of the model; want a constant")
+	}
+	if v.k == nil || !dtypeOf(v.k.code).IsFloat() {
+		return nil, refuse(n, "its weights are no floats")
+	}
+	if _, ok := c.file.Lookup(v.k.name); !ok {
+		c.file.Tensors = append(c.file.Tensors, v.k.tensor())
+	}
+	return v.k, nil
+}
+
+// numbers reads a constant that is small.
+func (c *converter) numbers(v *value) ([]float64, tensor.Shape, bool, error) {
+	if v == nil || v.isAct() {
+		return nil, nil, false, nil
+	}
+	if v.k == nil {
+		out := make([]float64, len(v.vec))
+		for i, n := range v.vec {
+			if n == batch {
+				return nil, nil, false, nil
+			}
+			out[i] = float64(n)
+		}
+		if v.scalar {
+			return out, tensor.Shape{}, true, nil
+		}
+		return out, tensor.Shape{len(out)}, true, nil
+	}
+	if n, err := v.k.shape.Elems(); err != nil || n > maxFold {
+		return nil, nil, false, err
+	}
+	t, err := v.k.read()
+	if err != nil {
+		return nil, nil, false, err
+	}
+	out := make([]float64, t.Len())
+	for i := range out {
+		out[i] = t.Flat(i)
+	}
+	return out, v.k.shape, true, nil
+}
+
+// whole reads whole numbers, of which the number of samples may be one.
+func (c *converter) whole(n *node, v *value) ([]int, error) {
+	if v == nil {
+		return nil, refuse(n, "an input is missing")
+	}
+	if v.vec != nil {
+		return v.vec, nil
+	}
+	if v.isAct() {
+		return nil, refuse(n, "whole numbers depend on an input of the model; want constants")
+	}
+	if len(v.k.shape) > 1 || v.k.shape.Len() > 1024 {
+		return nil, refuse(n, "%q of shape %v is no list of a few whole numbers", v.k.name, v.k.shape)
+	}
+	f, _, _, err := c.numbers(v)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]int, len(f))
+	for i, x := range f {
+		if x != math.Trunc(x) {
+			return nil, refuse(n, "%q holds %g, want whole numbers", v.k.name, x)
+		}
+		// Ends of slices are written as the largest number there is.
+		out[i] = int(min(max(x, -1<<53), 1<<53))
+	}
+	return out, nil
+}
+
+// number reads one number.
+func (c *converter) number(n *node, v *value) (float64, error) {
+	f, _, ok, err := c.numbers(v)
+	if err != nil {
+		return 0, err
+	}
+	if !ok || len(f) != 1 {
+		return 0, refuse(n, "want one constant number as an input")
+	}
+	return f[0], nil
+}
+
+// derived is a constant that is made of another when it is read.
+func derived(n *node, k *constant, shape tensor.Shape, make format.Turn) *value {
+	return &value{k: &constant{n.out[0], k.code, shape, func() (*tensor.Tensor, error) {
+		t, err := k.read()
+		if err != nil || make == nil {
+			return t, err
+		}
+		return make([]*tensor.Tensor{t})
+	}}}
+}
+
+// folded says what an operation makes of constants.
+var folded map[string]func(c *converter, n *node, args []*value) (*value, error)
+
+func init() {
+	folded = map[string]func(c *converter, n *node, args []*value) (*value, error){
+		"Constant": constantOf, "ConstantOfShape": constantOfShape, "Shape": shapeOf, "Size": sizeOf, "Identity": same, "Cast": castConstant,
+		"Gather": gatherConstant, "Slice": sliceConstant, "Concat": concatConstant, "Unsqueeze": squeezeConstant, "Squeeze": squeezeConstant,
+		"Reshape": reshapeConstant, "Transpose": transposeConstant, "Dropout": same,
+		"Add": arith(func(a, b float64) float64 { return a + b }), "Sub": arith(func(a, b float64) float64 { return a - b }),
+		"Mul": arith(func(a, b float64) float64 { return a * b }), "Div": arith(func(a, b float64) float64 { return a / b }),
+	}
+}
+
+func need(n *node, args []*value, want int) error {
+	if len(args) < want || slices.Contains(args[:want], nil) {
+		return refuse(n, "it has too few inputs, want %d", want)
+	}
+	return nil
+}
+
+func same(c *converter, n *node, args []*value) (*value, error) {
+	if err := need(n, args, 1); err != nil {
+		return nil, err
+	}
+	return args[0], nil
+}
+
+func constantOf(c *converter, n *node, args []*value) (*value, error) {
+	for key, a := range n.attrs {
+		floats, ints := a.floats, a.ints
+		switch key {
+		case "value":
+			if a.t == nil {
+				return nil, refuse(n, "it has no value")
+			}
+			k := known(a.t)
+			k.name = n.out[0]
+			return &value{k: k}, nil
+		case "value_float":
+			floats = []float64{a.f}
+		case "value_int":
+			ints = []int{int(a.i)}
+		case "value_floats", "value_ints":
+		default:
+			return nil, refuse(n, "a constant by its attribute %q is not read", key)
+		}
+		if key == "value_int" || key == "value_ints" {
+			if ints == nil {
+				ints = []int{}
+			}
+			return &value{vec: ints, scalar: key == "value_int"}, nil
+		}
+		shape := tensor.Shape{len(floats)}
+		if key == "value_float" {
+			shape = tensor.Shape{}
+		}
+		return &value{k: &constant{n.out[0], 1, shape, func() (*tensor.Tensor, error) {
+			t, err := tensor.TryNew(tensor.Float32, shape...)
+			if err == nil {
+				for i, v := range floats {
+					t.SetFlat(i, v)
+				}
+			}
+			return t, err
+		}}}, nil
+	}
+	return nil, refuse(n, "it has no value")
+}
+
+func constantOfShape(c *converter, n *node, args []*value) (*value, error) {
+	if err := need(n, args, 1); err != nil {
+		return nil, err
+	}
+	shape, err := c.whole(n, args[0])
+	if err != nil {
+		return nil, err
+	}
+	code, fill := int64(1), 0.0
+	if a := n.attrs["value"]; a != nil && a.t != nil {
+		t, err := a.t.read()
+		if err != nil {
+			return nil, err
+		}
+		if t.Len() != 1 {
+			return nil, refuse(n, "its value has %d elements, want one", t.Len())
+		}
+		code, fill = a.t.code, t.Flat(0)
+	}
+	total := 1
+	for _, d := range shape {
+		if d < 0 || d > maxFilled {
+			return nil, refuse(n, "shape %v is none of a constant, or is too large", shape)
+		}
+		if total *= d; total > maxFilled {
+			break
+		}
+	}
+	if c.filled += total; c.filled > maxFilled {
+		return nil, refuse(n, "constants that are a shape and a number have more than %d elements", maxFilled)
+	}
+	s := tensor.Shape(slices.Clone(shape))
+	return &value{k: &constant{n.out[0], code, s, func() (*tensor.Tensor, error) {
+		t, err := tensor.TryNew(dtypeOf(code), s...)
+		if err == nil && fill != 0 {
+			for i := range t.Len() {
+				t.SetFlat(i, fill)
+			}
+		}
+		return t, err
+	}}}, nil
+}
+
+func shapeOf(c *converter, n *node, args []*value) (*value, error) {
+	if err := need(n, args, 1); err != nil {
+		return nil, err
+	}
+	v := args[0]
+	var dims []int
+	switch {
+	case v.isAct():
+		for _, d := range v.shape {
+			if d < 0 {
+				d = batch
+			}
+			dims = append(dims, d)
+		}
+	case v.k != nil:
+		dims = slices.Clone([]int(v.k.shape))
+	case !v.scalar:
+		dims = []int{len(v.vec)}
+	}
+	start, end := n.int("start", 0), n.int("end", len(dims))
+	if start < 0 {
+		start += len(dims)
+	}
+	if end < 0 {
+		end += len(dims)
+	}
+	start = min(max(start, 0), len(dims))
+	end = min(max(end, start), len(dims))
+	return &value{vec: append([]int{}, dims[start:end]...)}, nil
+}
+
+func sizeOf(c *converter, n *node, args []*value) (*value, error) {
+	return nil, refuse(n, "the number of elements of a batch is not known before it runs")
+}
+
+func castConstant(c *converter, n *node, args []*value) (*value, error) {
+	if err := need(n, args, 1); err != nil {
+		return nil, err
+	}
+	v, to := args[0], dtypeOf(int64(n.int("to", 0)))
+	if to == tensor.Invalid {
+		return nil, refuse(n, "it makes %s, which are not read", typeName(int64(n.int("to", 0))))
+	}
+	if v.vec != nil {
+		if to == tensor.Int64 || to == tensor.Int32 {
+			return v, nil
+		}
+		f, shape, ok, _ := c.numbers(v)
+		if !ok || !to.IsFloat() {
+			return nil, refuse(n, "whole numbers of a shape become %v", to)
+		}
+		return &value{k: &constant{n.out[0], int64(n.int("to", 0)), shape, func() (*tensor.Tensor, error) {
+			t, err := tensor.TryNew(to, shape...)
+			if err == nil {
+				for i, x := range f {
+					t.SetFlat(i, x)
+				}
+			}
+			return t, err
+		}}}, nil
+	}
+	from := dtypeOf(v.k.code)
+	if from.IsFloat() != to.IsFloat() && !to.IsFloat() || !from.IsFloat() && from != to && to != tensor.Int64 && !to.IsFloat() {
+		return nil, refuse(n, "%v become %v", from, to)
+	}
+	out := derived(n, v.k, v.k.shape, func(from []*tensor.Tensor) (*tensor.Tensor, error) { return from[0].Convert(to), nil })
+	out.k.code = int64(n.int("to", 0))
+	return out, nil
+}
+
+func gatherConstant(c *converter, n *node, args []*value) (*value, error) {
+	if err := need(n, args, 2); err != nil {
+		return nil, err
+	}
+	from, err := c.whole(n, args[0])
+	if err != nil {
+		return nil, err
+	}
+	if args[0].scalar || args[0].k != nil && len(args[0].k.shape) != 1 || n.int("axis", 0) > 0 {
+		return nil, refuse(n, "only elements of a list of whole numbers are gathered")
+	}
+	at, err := c.whole(n, args[1])
+	if err != nil {
+		return nil, err
+	}
+	out := &value{vec: []int{}, scalar: args[1].scalar || args[1].k != nil && len(args[1].k.shape) == 0}
+	for _, i := range at {
+		if i < 0 {
+			i += len(from)
+		}
+		if i < 0 || i >= len(from) {
+			return nil, refuse(n, "element %d of %d is gathered", i, len(from))
+		}
+		out.vec = append(out.vec, from[i])
+	}
+	return out, nil
+}
+
+func sliceConstant(c *converter, n *node, args []*value) (*value, error) {
+	if err := need(n, args, 1); err != nil {
+		return nil, err
+	}
+	from, err := c.whole(n, args[0])
+	if err != nil {
+		return nil, err
+	}
+	bounds := [4][]int{n.ints("starts"), n.ints("ends"), n.ints("axes"), nil}
+	for i := 1; i < len(args) && i < 5; i++ {
+		if args[i] != nil {
+			if bounds[i-1], err = c.whole(n, args[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(bounds[0]) != 1 || len(bounds[1]) != 1 || len(bounds[3]) > 0 && bounds[3][0] != 1 || args[0].scalar {
+		return nil, refuse(n, "only runs of a list of whole numbers are cut out")
+	}
+	clamp := func(i int) int {
+		if i < 0 {
+			i += len(from)
+		}
+		return min(max(i, 0), len(from))
+	}
+	lo, hi := clamp(bounds[0][0]), clamp(bounds[1][0])
+	return &value{vec: append([]int{}, from[lo:max(lo, hi)]...)}, nil
+}
+
+func concatConstant(c *converter, n *node, args []*value) (*value, error) {
+	out := &value{vec: []int{}}
+	for _, v := range args {
+		if v != nil && v.k != nil && dtypeOf(v.k.code).IsFloat() {
+			return nil, refuse(n, "constants that are no whole numbers are joined")
+		}
+		more, err := c.whole(n, v)
+		if err != nil {
+			return nil, err
+		}
+		if out.vec = append(out.vec, more...); len(out.vec) > 1<<16 {
+			return nil, refuse(n, "too many whole numbers are joined")
+		}
+	}
+	return out, nil
+}
+
+// axesOf are the axes of a Squeeze or Unsqueeze, which are an attribute or an input.
+func (c *converter) axesOf(n *node, args []*value) ([]int, bool, error) {
+	if a := n.attrs["axes"]; a != nil {
+		return a.ints, true, nil
+	}
+	if len(args) < 2 || args[1] == nil {
+		return nil, false, nil
+	}
+	axes, err := c.whole(n, args[1])
+	return axes, true, err
+}
+
+// inserted is a shape with axes of length 1 put in.
+func inserted(n *node, shape, axes []int) ([]int, error) {
+	rank := len(shape) + len(axes)
+	if rank > maxAxes {
+		return nil, refuse(n, "it makes more than %d axes", maxAxes)
+	}
+	out := make([]int, rank)
+	for _, a := range axes {
+		if a < 0 {
+			a += rank
+		}
+		if a < 0 || a >= rank || out[a] != 0 {
+			return nil, refuse(n, "axes %v are none of %d", axes, rank)
+		}
+		out[a] = 1
+	}
+	next := 0
+	taken := slices.Clone(out)
+	for i := range out {
+		if taken[i] == 0 {
+			out[i] = shape[next]
+			next++
+		}
+	}
+	return out, nil
+}
+
+// removed lists the axes that a Squeeze leaves.
+func removed(n *node, shape, axes []int, given bool) (kept []int, err error) {
+	gone := make([]bool, len(shape))
+	if !given {
+		for i, d := range shape {
+			gone[i] = d == 1
+		}
+	}
+	for _, a := range axes {
+		if a < 0 {
+			a += len(shape)
+		}
+		if a < 0 || a >= len(shape) || shape[a] != 1 {
+			return nil, refuse(n, "axes %v of %v are not all of length 1", axes, shape)
+		}
+		gone[a] = true
+	}
+	for i := range shape {
+		if !gone[i] {
+			kept = append(kept, i)
+		}
+	}
+	return kept, nil
+}
+
+func squeezeConstant(c *converter, n *node, args []*value) (*value, error) {
+	if err := need(n, args, 1); err != nil {
+		return nil, err
+	}
+	axes, given, err := c.axesOf(n, args)
+	if err != nil {
+		return nil, err
+	}
+	v := args[0]
+	shape := []int{}
+	if v.k != nil {
+		shape = v.k.shape
+	} else if !v.scalar {
+		shape = []int{len(v.vec)}
+	}
+	var out []int
+	if n.op == "Unsqueeze" {
+		out, err = inserted(n, shape, axes)
+	} else {
+		var kept []int
+		kept, err = removed(n, shape, axes, given)
+		for _, a := range kept {
+			out = append(out, shape[a])
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if v.k != nil {
+		return derived(n, v.k, out, format.Reshape(out...)), nil
+	}
+	if len(out) > 1 {
+		return nil, refuse(n, "whole numbers of a shape get %d axes", len(out))
+	}
+	return &value{vec: v.vec, scalar: len(out) == 0}, nil
+}
+
+func reshapeConstant(c *converter, n *node, args []*value) (*value, error) {
+	if err := need(n, args, 1); err != nil {
+		return nil, err
+	}
+	if args[0].k == nil {
+		return nil, refuse(n, "whole numbers of a shape are reshaped")
+	}
+	k := args[0].k
+	to := n.ints("shape")
+	if len(args) > 1 {
+		var err error
+		if to, err = c.whole(n, args[1]); err != nil {
+			return nil, err
+		}
+	}
+	out, open, have, total := make(tensor.Shape, len(to)), -1, 1, k.shape.Len()
+	for i, d := range to {
+		switch {
+		case d == -1 && open < 0:
+			open = i
+			continue
+		case d == 0 && i < len(k.shape) && n.int("allowzero", 0) == 0:
+			d = k.shape[i]
+		case d < 1 || len(to) > maxAxes:
+			return nil, refuse(n, "a constant cannot get shape %v", to)
+		}
+		out[i] = d
+		if have *= d; have > total {
+			return nil, refuse(n, "a constant of shape %v cannot get shape %v", k.shape, to)
+		}
+	}
+	if open >= 0 {
+		if have == 0 {
+			return nil, refuse(n, "a constant of shape %v cannot get shape %v", k.shape, to)
+		}
+		out[open] = total / have
+		have *= out[open]
+	}
+	if have != total {
+		return nil, refuse(n, "a constant of shape %v cannot get shape %v", k.shape, to)
+	}
+	return derived(n, k, out, format.Reshape(out...)), nil
+}
+
+// permOf reads the order of axes of a Transpose.
+func permOf(n *node, rank int) ([]int, error) {
+	perm := n.ints("perm")
+	if perm == nil {
+		for i := range rank {
+			perm = append(perm, rank-1-i)
+		}
+	}
+	if len(perm) != rank || !slices.Equal(slices.Sorted(slices.Values(perm)), natural(rank)) {
+		return nil, refuse(n, "%v is no order of %d axes", perm, rank)
+	}
+	return perm, nil
+}
+
+func transposeConstant(c *converter, n *node, args []*value) (*value, error) {
+	if err := need(n, args, 1); err != nil {
+		return nil, err
+	}
+	k := args[0].k
+	if k == nil {
+		return args[0], nil
+	}
+	perm, err := permOf(n, len(k.shape))
+	if err != nil {
+		return nil, err
+	}
+	shape := make(tensor.Shape, len(perm))
+	for i, a := range perm {
+		shape[i] = k.shape[a]
+	}
+	return derived(n, k, shape, format.Permute(perm...)), nil
+}
+
+// arith computes with constants, element by element.
+func arith(f func(a, b float64) float64) func(c *converter, n *node, args []*value) (*value, error) {
+	return func(c *converter, n *node, args []*value) (*value, error) {
+		if err := need(n, args, 2); err != nil {
+			return nil, err
+		}
+		a, sa, ok, err := c.numbers(args[0])
+		if err != nil {
+			return nil, err
+		}
+		b, sb, ok2, err := c.numbers(args[1])
+		if err != nil {
+			return nil, err
+		}
+		if !ok || !ok2 {
+			return nil, refuse(n, "it computes with the number of samples, or with constants that are too large")
+		}
+		code := func(v *value) int64 {
+			if v.k == nil {
+				return 7
+			}
+			return v.k.code
+		}
+		if code(args[0]) != code(args[1]) {
+			return nil, refuse(n, "its inputs are %s and %s", typeName(code(args[0])), typeName(code(args[1])))
+		}
+		dt := dtypeOf(code(args[0]))
+		if !dt.IsFloat() && dt != tensor.Int64 && dt != tensor.Int32 {
+			return nil, refuse(n, "it computes with %v", dt)
+		}
+		shape, err := broadcast(n, sa, sb)
+		if err != nil {
+			return nil, err
+		}
+		total := tensor.Shape(shape).Len()
+		if total > maxFold {
+			return nil, refuse(n, "its result is too large")
+		}
+		out := make([]float64, total)
+		for i := range out {
+			x := f(a[locate(i, shape, sa)], b[locate(i, shape, sb)])
+			if !dt.IsFloat() {
+				if x = math.Trunc(x); math.IsNaN(x) || math.Abs(x) > 1<<53 {
+					return nil, refuse(n, "it computes %g, which is no whole number", x)
+				}
+			}
+			out[i] = x
+		}
+		if dt == tensor.Int64 && len(shape) < 2 {
+			v := &value{vec: make([]int, len(out)), scalar: len(shape) == 0}
+			for i, x := range out {
+				v.vec[i] = int(x)
+			}
+			return v, nil
+		}
+		return &value{k: &constant{n.out[0], code(args[0]), shape, func() (*tensor.Tensor, error) {
+			t, err := tensor.TryNew(dt, shape...)
+			if err == nil {
+				for i, v := range out {
+					t.SetFlat(i, v)
+				}
+			}
+			return t, err
+		}}}, nil
+	}
+}
+
+// broadcast is the shape that two shapes have together.
+func broadcast(n *node, a, b []int) ([]int, error) {
+	rank := max(len(a), len(b))
+	out := make([]int, rank)
+	for i := range out {
+		x, y := 1, 1
+		if j := i - rank + len(a); j >= 0 {
+			x = a[j]
+		}
+		if j := i - rank + len(b); j >= 0 {
+			y = b[j]
+		}
+		switch {
+		case x == y || y == 1:
+			out[i] = x
+		case x == 1:
+			out[i] = y
+		default:
+			return nil, &format.Corrupt{Err: fmt.Errorf("%s: shapes %v and %v do not go together", n.what(), a, b)}
+		}
+	}
+	if _, err := tensor.Shape(out).Elems(); err != nil && !slices.Contains(out, -1) {
+		return nil, err
+	}
+	return out, nil
+}
+
+// locate finds the element of a smaller shape that is element i of a larger one.
+func locate(i int, large, small []int) int {
+	at, step := 0, 1
+	for a := len(large) - 1; a >= 0; a-- {
+		k := i % large[a]
+		i /= large[a]
+		if j := a - len(large) + len(small); j >= 0 {
+			if small[j] != 1 {
+				at += k * step
+			}
+			step *= small[j]
+		}
+	}
+	return at
+}

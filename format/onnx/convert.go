@@ -1,0 +1,568 @@
+package onnx
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A value is what a name of the graph stands for: a constant, whole numbers that
+// follow from shapes, or the result of a layer.
+type value struct {
+	k *constant
+	// vec are whole numbers, where batch stands for the number of samples.
+	vec    []int
+	scalar bool // vec is one number without an axis
+
+	layer string
+	code  int64
+	// shape is that of the graph. The batch's axis is −1.
+	shape []int
+	// perm says which axis of the graph each axis of the layer's result is. The
+	// first is the batch's.
+	perm []int
+	// order is that of the features of a flattened value, nil where it is the graph's.
+	order *order
+}
+
+// An order says how the features of a flattened value stand: axis j of what was
+// flattened is axis to[j] of dims, which is what the graph flattens.
+type order struct{ dims, to []int }
+
+// batch stands for the number of samples in whole numbers.
+const batch = math.MinInt
+
+func (v *value) isAct() bool { return v != nil && v.k == nil && v.vec == nil }
+
+// rank is the number of axes of a layer's result.
+func (v *value) rank() int { return len(v.shape) }
+
+// sample is the number of elements of a sample.
+func (v *value) sample() int {
+	n := 1
+	for _, d := range v.shape {
+		if d >= 0 {
+			n *= d
+		}
+	}
+	return n
+}
+
+// A converter makes layers of what the outputs of a graph are computed of.
+type converter struct {
+	m    *model
+	file *format.File
+	made map[string]*node // by what it makes
+	init map[string]*constant
+	in   map[string]valueInfo
+	uses map[string][]*node
+	told []data.Field // what the inputs are, where the graph leaves it open
+	from string       // the value that is taken for the input, if one is named
+
+	values map[string]*value
+	failed map[string]error
+	busy   map[*node]bool
+	depth  int
+	rows   int // the number of samples, where the graph fixes it
+	filled int // elements of constants that are only described
+
+	names     map[string]bool
+	list      []*entry
+	inputs    []data.Field
+	orders    map[string][]int  // of the inputs' axes, and the outputs'
+	inputName map[string]string // of an input of the graph: the model's
+	warnings  []string
+}
+
+// An entry is a layer.
+type entry struct {
+	kind   string
+	fields spec.Value
+	name   string
+	in     []string
+	params []param
+	node   *node
+}
+
+// A param is a parameter of a layer and the tensors that it is made of.
+type param struct {
+	leaf string
+	from []string
+	make format.Turn
+}
+
+// bias is the kind of an entry that adds a vector. It becomes part of the layer before.
+const bias = "+bias"
+
+func refuse(n *node, msg string, args ...any) error {
+	return &format.Unsupported{What: n.what(), Msg: fmt.Sprintf(msg, args...)}
+}
+
+func newConverter(m *model, f *format.File, folder string) (*converter, error) {
+	c := &converter{m: m, file: f, made: map[string]*node{}, init: map[string]*constant{}, in: map[string]valueInfo{}, uses: map[string][]*node{},
+		values: map[string]*value{}, failed: map[string]error{}, busy: map[*node]bool{}, names: map[string]bool{}, orders: map[string][]int{}, inputName: map[string]string{}}
+	for _, t := range m.graph.tensors {
+		if t.name == "" || c.init[t.name] != nil {
+			return nil, fmt.Errorf("two tensors of the graph are called %q", t.name)
+		}
+		t.folder = folder
+		c.init[t.name] = known(t)
+	}
+	for _, v := range m.graph.inputs {
+		if _, twice := c.in[v.name]; twice {
+			return nil, fmt.Errorf("two inputs of the graph are called %q", v.name)
+		}
+		c.in[v.name] = v
+	}
+	for _, n := range m.graph.nodes {
+		for _, a := range n.attrs {
+			if a.t != nil {
+				a.t.folder = folder
+			}
+		}
+		for _, out := range n.out {
+			if out == "" {
+				continue
+			}
+			if c.made[out] != nil || c.init[out] != nil {
+				return nil, fmt.Errorf("two nodes of the graph make %q", out)
+			}
+			c.made[out] = n
+		}
+		for _, in := range n.in {
+			if in != "" {
+				c.uses[in] = append(c.uses[in], n)
+			}
+		}
+	}
+	return c, nil
+}
+
+func (c *converter) warn(msg string, args ...any) {
+	if text := fmt.Sprintf(msg, args...); !slices.Contains(c.warnings, text) {
+		c.warnings = append(c.warnings, text)
+	}
+}
+
+// value finds what a name stands for.
+func (c *converter) value(name string) (*value, error) {
+	if v := c.values[name]; v != nil {
+		return v, nil
+	}
+	if err := c.failed[name]; err != nil {
+		return nil, err
+	}
+	v, err := c.find(name)
+	if err != nil {
+		c.failed[name] = err
+		return nil, err
+	}
+	c.values[name] = v
+	return v, nil
+}
+
+func (c *converter) find(name string) (*value, error) {
+	n := c.made[name]
+	switch in, isInput := c.in[name]; {
+	case c.from == name:
+		if n != nil {
+			return c.input(valueInfo{name: name, code: 1, tensor: true})
+		}
+		return c.input(in)
+	case c.init[name] != nil:
+		return &value{k: c.init[name]}, nil
+	case n != nil:
+	case isInput && c.from != "":
+		return nil, &format.Unsupported{What: fmt.Sprintf("input %q", name), Msg: "it is fed, but is not the input that was named"}
+	case isInput:
+		return c.input(in)
+	default:
+		return nil, fmt.Errorf("the graph has no value %q, which is asked for", name)
+	}
+	if c.busy[n] {
+		return nil, fmt.Errorf("%s: what it is computed of leads back to it", n.what())
+	}
+	if c.depth >= maxDepth {
+		return nil, fmt.Errorf("more than %d operations follow one another", maxDepth)
+	}
+	c.busy[n] = true
+	c.depth++
+	defer func() { delete(c.busy, n); c.depth-- }()
+	return c.compute(n, slices.Index(n.out, name))
+}
+
+// compute makes a layer or a constant of a node.
+func (c *converter) compute(n *node, out int) (*value, error) {
+	if n.domain != "" {
+		return nil, refuse(n, "operations of domain %q are not read", n.domain)
+	}
+	f, layer := ops[n.op]
+	k, folds := folded[n.op]
+	if !layer && !folds {
+		return nil, refuse(n, "there is no layer for this operation; output.node= names a value before it, where that is what is wanted")
+	}
+	for _, a := range n.attrs {
+		if a.graph {
+			return nil, refuse(n, "it holds graphs of its own")
+		}
+	}
+	args := make([]*value, len(n.in))
+	live := false
+	for i, in := range n.in {
+		if in == "" {
+			continue
+		}
+		v, err := c.value(in)
+		if err != nil {
+			return nil, err
+		}
+		args[i] = v
+		live = live || v.isAct()
+	}
+	if out > 0 && !several[n.op] {
+		return nil, refuse(n, "its output %d, %q, is used; only the first is made", out+1, n.out[out])
+	}
+	if live && n.op != "Shape" && n.op != "Size" {
+		if !layer {
+			return nil, refuse(n, "there is no layer for this operation; it is computed of constants alone")
+		}
+		return f(c, n, args, out)
+	}
+	if !folds {
+		return nil, refuse(n, "it is computed of constants alone, which is not done for this operation")
+	}
+	return k(c, n, args)
+}
+
+// natural is the order of axes that a graph has.
+func natural(rank int) []int {
+	p := make([]int, rank)
+	for i := range p {
+		p[i] = i
+	}
+	return p
+}
+
+// channelsLast is the order in which axis 1 stands behind the others.
+func channelsLast(rank int) []int {
+	p := []int{0}
+	for i := 2; i < rank; i++ {
+		p = append(p, i)
+	}
+	if rank > 1 {
+		p = append(p, 1)
+	}
+	return p
+}
+
+// images are the operations that have channels on axis 1.
+var images = map[string]bool{"Conv": true, "ConvTranspose": true, "MaxPool": true, "AveragePool": true, "GlobalAveragePool": true, "GlobalMaxPool": true,
+	"BatchNormalization": true, "LRN": true}
+
+// plain are the operations to which the order of axes is all the same.
+var plain = map[string]bool{"Add": true, "Sub": true, "Mul": true, "Div": true, "Identity": true, "Cast": true, "Dropout": true, "Pad": true, "Clip": true,
+	"Sum": true, "Max": true, "Min": true, "Mean": true, "Neg": true, "PRelu": true}
+
+// wanted is the order of axes in which an input is best given: that of what takes it
+// first.
+func (c *converter) wanted(name string, rank int) []int {
+	seen := map[string]bool{}
+	queue := []string{name}
+	for len(queue) > 0 && len(seen) < 64 {
+		name := queue[0]
+		queue = queue[1:]
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		for _, n := range c.uses[name] {
+			switch {
+			case images[n.op] && rank > 2:
+				return channelsLast(rank)
+			case recurrent[n.op] && rank == 3 && n.int("layout", 0) == 0 && n.input(0) == name:
+				return []int{1, 0, 2}
+			case plain[n.op] || simple[n.op] != "" || n.op == "LeakyRelu":
+				queue = append(queue, n.out...)
+			}
+		}
+	}
+	return natural(rank)
+}
+
+// recurrent are the operations that go over steps.
+var recurrent = map[string]bool{"LSTM": true, "GRU": true, "RNN": true}
+
+// input makes a value an input of the model.
+func (c *converter) input(in valueInfo) (*value, error) {
+	what := fmt.Sprintf("input %q", in.name)
+	if !in.tensor {
+		return nil, &format.Unsupported{What: what, Msg: "it is no tensor"}
+	}
+	f := data.Field{Name: c.name(in.name), DType: tensor.Float32}
+	switch dtypeOf(in.code) {
+	case tensor.Float32, tensor.Float16, tensor.BFloat16:
+	case tensor.Float64:
+		f.DType = tensor.Float64
+	case tensor.Int32, tensor.Int64:
+		f.DType = tensor.Int32
+	default:
+		return nil, &format.Unsupported{What: what, Msg: fmt.Sprintf("its elements are %s; floats and whole numbers of 32 and 64 bits are read", typeName(in.code))}
+	}
+	shape := slices.Clone(in.shape)
+	var perm []int
+	told := -1
+	if len(c.told) > len(c.inputs) {
+		told = len(c.inputs)
+	}
+	if in.shaped && len(shape) > 0 {
+		perm = c.wanted(in.name, len(shape))
+		if told >= 0 && len(c.told[told].Shape) == len(shape)-1 { // as it is inside
+			for j, d := range c.told[told].Shape {
+				if a := perm[j+1]; shape[a] < 0 {
+					shape[a] = d
+				}
+			}
+		}
+	} else if !in.shaped && told >= 0 {
+		perm = c.wanted(in.name, len(c.told[told].Shape)+1)
+		shape = make([]int, len(perm))
+		for j, d := range c.told[told].Shape {
+			shape[perm[j+1]] = d
+		}
+	} else if in.shaped {
+		return nil, &format.Unsupported{What: what, Msg: "it is one number, without an axis for the batch"}
+	} else {
+		return nil, &format.Choice{Key: "input", Msg: fmt.Sprintf("input %q has no shape: say it with input=, such as input=28x28x1", in.name)}
+	}
+	if n := shape[perm[0]]; n > 0 && in.shaped {
+		if c.rows > 0 && c.rows != n {
+			return nil, &format.Unsupported{What: what, Msg: fmt.Sprintf("its batch has %d samples, that of another input %d", n, c.rows)}
+		}
+		c.rows = n
+	}
+	shape[perm[0]] = -1
+	f.Shape = tensor.Shape{}
+	for _, a := range perm[1:] {
+		if shape[a] < 1 {
+			return nil, &format.Choice{Key: "input", Msg: fmt.Sprintf("input %q has no fixed shape, %v: say it with input=, such as input=28x28x1", in.name, in.shape)}
+		}
+		f.Shape = append(f.Shape, shape[a])
+	}
+	if !slices.Equal(perm, natural(len(perm))) && len(perm) > 2 {
+		c.warn("input %q is given in another order of axes than the graph has it: %v", in.name, f.Shape)
+	}
+	c.inputs = append(c.inputs, f)
+	c.orders[f.Name], c.inputName[in.name] = perm, f.Name
+	return &value{layer: f.Name, code: in.code, shape: shape, perm: perm}, nil
+}
+
+// name makes a layer's name of one of the graph's, once.
+func (c *converter) name(want string) string {
+	want = strings.Trim(strings.NewReplacer("/", ".", ":", "_", "#", "_", ",", "_", "!", "_", "*", "_", "?", "_", "[", "_", "]", "_", "{", "_", "}", "_", " ", "_").Replace(want), ".")
+	if want == "" {
+		want = "layer"
+	}
+	name := want
+	for i := 1; c.names[name]; i++ {
+		name = fmt.Sprintf("%s_%d", want, i)
+	}
+	c.names[name] = true
+	return name
+}
+
+// called is what a layer is called: by the weights that it has, as frameworks name
+// them, by its node, or by what it makes.
+func (c *converter) called(n *node, weights string) string {
+	for _, suffix := range []string{".weight", "/kernel", "_weight", ".kernel", "/MatMul/ReadVariableOp:0", "/Conv2D/ReadVariableOp:0", "/weights"} {
+		if base, ok := strings.CutSuffix(weights, suffix); ok && base != "" {
+			return c.name(base)
+		}
+	}
+	if n.name != "" {
+		return c.name(n.name)
+	}
+	if len(n.out) > 0 {
+		return c.name(n.out[0])
+	}
+	return c.name(strings.ToLower(n.op))
+}
+
+// emit adds a layer and gives its result, which is like v but for what is set then.
+func (c *converter) emit(n *node, kind string, fields spec.Value, v *value, params ...param) *value {
+	weights := ""
+	if len(params) > 0 && len(params[0].from) > 0 && kind != bias {
+		weights = params[0].from[0]
+	}
+	e := &entry{kind: kind, fields: fields, name: c.called(n, weights), in: []string{v.layer}, params: params, node: n}
+	c.list = append(c.list, e)
+	out := *v
+	out.layer = e.name
+	return &out
+}
+
+// arrange gives a value's axes an order.
+func (c *converter) arrange(n *node, v *value, perm []int) (*value, error) {
+	if v.order != nil {
+		v = c.unflat(n, v)
+	}
+	if slices.Equal(v.perm, perm) {
+		return v, nil
+	}
+	if v.perm[0] != perm[0] {
+		return nil, refuse(n, "it would take the samples of a batch, axis %d, for something else", v.perm[0])
+	}
+	dims := make([]int, 0, len(perm))
+	for _, a := range perm[1:] {
+		dims = append(dims, slices.Index(v.perm, a))
+	}
+	out := c.emit(&node{name: v.layer + ".permute"}, "permute", format.Map("dims", dims), v)
+	out.perm = slices.Clone(perm)
+	return out, nil
+}
+
+// unflat gives the features of a flattened value the order of the graph.
+func (c *converter) unflat(n *node, v *value) *value {
+	o := v.order
+	if o == nil {
+		return v
+	}
+	inside, dims := make([]int, len(o.to)), make([]int, len(o.to))
+	for j, a := range o.to {
+		inside[j], dims[a] = o.dims[a], j+1
+	}
+	out := c.emit(&node{name: v.layer + ".unflatten"}, "reshape", format.Map("target_shape", inside), v)
+	out = c.emit(&node{name: v.layer + ".permute"}, "permute", format.Map("dims", dims), out)
+	out = c.emit(&node{name: v.layer + ".flatten"}, "flatten", spec.Value{Kind: spec.Map}, out)
+	out.order = nil
+	return out
+}
+
+// kernels are the layers that take a bias and an activation.
+var kernels = map[string]bool{"dense": true, "conv1d": true, "conv2d": true, "conv3d": true, "depthwise_conv1d": true, "depthwise_conv2d": true,
+	"conv1d_transpose": true, "conv2d_transpose": true}
+
+// finish leaves out what leads to no output, and makes biases and activations part of
+// the layers before them, where nobody else takes these' results.
+func (c *converter) finish(outs []string) error {
+	by := map[string]*entry{}
+	for _, e := range c.list {
+		by[e.name] = e
+	}
+	live := map[string]bool{}
+	queue := slices.Clone(outs)
+	for len(queue) > 0 {
+		name := queue[0]
+		queue = queue[1:]
+		if !live[name] {
+			live[name] = true
+			if e := by[name]; e != nil {
+				queue = append(queue, e.in...)
+			}
+		}
+	}
+	c.list = slices.DeleteFunc(c.list, func(e *entry) bool { return !live[e.name] })
+	c.inputs = slices.DeleteFunc(c.inputs, func(f data.Field) bool { return !live[f.Name] })
+
+	users := map[string]int{}
+	for _, e := range c.list {
+		for _, in := range e.in {
+			users[in]++
+		}
+	}
+	for _, o := range outs {
+		users[o]++
+	}
+	by = map[string]*entry{}
+	alias := map[string]string{}
+	var kept []*entry
+	for _, e := range c.list {
+		for i, in := range e.in {
+			if a, ok := alias[in]; ok {
+				e.in[i] = a
+			}
+		}
+		var before *entry
+		if len(e.in) == 1 {
+			before = by[e.in[0]]
+		}
+		own := before != nil && users[e.in[0]] == 1 && kernels[before.kind]
+		if own {
+			_, active := before.fields.Get("activation")
+			own = !active
+		}
+		switch {
+		case e.kind == bias && own && !hasBias(before):
+			before.fields = before.fields.Without("use_bias")
+			before.params = append(before.params, e.params...)
+		case e.kind == bias:
+			return refuse(e.node, "a vector of weights is added to something that is no dense or convolutional layer; there is no layer for that")
+		case e.kind == activation && own && len(e.params) == 0:
+			a, _ := e.fields.Get("activation")
+			before.fields = before.fields.With("activation", a)
+		default:
+			kept, by[e.name] = append(kept, e), e
+			continue
+		}
+		alias[e.name] = before.name
+		users[before.name] = users[e.name]
+	}
+	c.list = kept
+	for i, o := range outs {
+		if a, ok := alias[o]; ok {
+			outs[i] = a
+		}
+	}
+	return nil
+}
+
+func hasBias(e *entry) bool {
+	return slices.ContainsFunc(e.params, func(p param) bool { return p.leaf == "bias" })
+}
+
+// text is the network as text.
+func (c *converter) text(outs []string) spec.Value {
+	layers := spec.Value{Kind: spec.List}
+	straight := len(c.inputs) == 1 && len(outs) == 1
+	if straight {
+		last := c.inputs[0].Name
+		for _, e := range c.list {
+			straight = straight && len(e.in) == 1 && e.in[0] == last
+			last = e.name
+		}
+		straight = straight && last == outs[0] && len(c.list) > 0
+	}
+	one := func(kind string, fields spec.Value) spec.Value {
+		return spec.Value{Kind: spec.Map, Entries: []spec.Entry{{Key: kind, Value: fields}}}
+	}
+	if straight && len(c.inputs[0].Shape) > 0 {
+		layers.Items = append(layers.Items, one("input", format.Map("shape", c.inputs[0].Shape)))
+	}
+	for _, e := range c.list {
+		f := e.fields.With("name", spec.Str(e.name))
+		if !straight {
+			in := spec.Value{Kind: spec.List}
+			for _, name := range e.in {
+				in.Items = append(in.Items, spec.Str(name))
+			}
+			f = f.With("inputs", in)
+		}
+		layers.Items = append(layers.Items, one(e.kind, f))
+	}
+	if straight {
+		return layers
+	}
+	ins, names := spec.Value{Kind: spec.Map}, spec.Value{Kind: spec.List}
+	for _, f := range c.inputs {
+		ins = ins.With(f.Name, format.List(f.Shape...))
+	}
+	for _, o := range outs {
+		names.Items = append(names.Items, spec.Str(o))
+	}
+	return spec.Value{Kind: spec.Map}.With("inputs", ins).With("layers", layers).With("outputs", names)
+}

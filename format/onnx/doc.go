@@ -1,0 +1,21 @@
+// Package onnx reads ONNX models, of operator sets 7 to 21. It is imported for its
+// registration with package format.
+//
+// A graph of operations becomes layers: of each operation that an output of the
+// graph is computed of, ops.go says what layer it is. What depends on no input is a
+// constant and is computed once, at import; what depends on the shape of an input
+// alone is known then, too. An operation that there is no layer for is an error that
+// names it and its node.
+//
+// Channels come last inside. A value has an order of axes that may differ from that
+// of the graph: a Transpose changes the order alone and computes nothing, kernels are
+// turned when they are read, and a matrix behind a Flatten gets its rows reordered.
+// An input that convolutions take is given with its channels last, and an output with
+// channels comes so.
+//
+// The first axis of an input is the batch's. An operation that would join samples is
+// refused.
+//
+// Format: onnx/onnx.proto; operations: docs/Operators.md and docs/Changelog.md of the
+// ONNX project.
+package onnx

@@ -1,0 +1,239 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/format/tensorflow/bundle"
+	"github.com/nadir-ml/nadir/loss"
+)
+
+func init() {
+	format.Register(format.Format{Name: "onnx", Detect: detect, Open: open})
+}
+
+// Operator sets that are read. Set 22 only adds types of elements to the operations of
+// 21; of set 6 those that broadcast in the old way are refused.
+const oldest, newest = 6, 22
+
+// detect finds a model by its first fields: the version of the format, then who made
+// it, the graph or the operator sets.
+func detect(p *format.Probe) bool {
+	if p.Info == nil || !p.Info.Mode().IsRegular() {
+		return false
+	}
+	h := p.Head
+	if len(h) > 3 && h[0] == 0x08 && h[1] > 2 && h[1] < 64 && slices.Contains([]byte{0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42}, h[2]) {
+		return true
+	}
+	return strings.EqualFold(filepath.Ext(p.Path), ".onnx")
+}
+
+// maxFile is the largest model that is read: protocol buffers end there.
+const maxFile = 1 << 31
+
+func open(path string) (*format.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("not a regular file but %v", info.Mode().Type())}
+	}
+	if info.Size() >= maxFile {
+		return nil, &format.Corrupt{Err: fmt.Errorf("%s: a model of 2 GiB or more is none: large tensors belong into files beside it", path)}
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return parse(raw, filepath.Dir(path))
+}
+
+// parse describes a model whose external data lies in a folder.
+func parse(raw []byte, folder string) (*format.File, error) {
+	m, err := parseModel(raw)
+	if err != nil {
+		return nil, damaged(err)
+	}
+	if m.opset < oldest || m.opset > newest {
+		return nil, &format.Unsupported{What: fmt.Sprintf("operator set %d", m.opset), Msg: fmt.Sprintf("sets %d to %d are read; export the model again", oldest, newest)}
+	}
+	f := &format.File{Format: "onnx"}
+	f.Metadata = append(f.Metadata, format.Entry{Key: "ir_version", Value: strconv.FormatInt(m.ir, 10)}, format.Entry{Key: "opset", Value: strconv.Itoa(m.opset)})
+	if m.producer != "" {
+		f.Metadata = append(f.Metadata, format.Entry{Key: "producer", Value: m.producer})
+	}
+	f.Metadata = append(f.Metadata, m.meta...)
+	scratch, err := newConverter(m, f, folder)
+	if err != nil {
+		return nil, damaged(err)
+	}
+	for _, t := range m.graph.tensors {
+		x := known(t).tensor()
+		if dtypeOf(t.code) == 0 {
+			x.Read = nil
+		}
+		f.Tensors = append(f.Tensors, x)
+	}
+	for _, in := range m.graph.inputs {
+		if scratch.init[in.name] == nil {
+			f.Inputs = append(f.Inputs, format.Node{Name: in.name, Shape: sampleOf(in), Note: note(in)})
+		}
+	}
+	for _, out := range m.graph.outputs {
+		f.Outputs = append(f.Outputs, format.Node{Name: out.name, Shape: sampleOf(out)})
+	}
+	f.Blueprint = func(o format.Options) (*format.Blueprint, error) {
+		_, b, err := blueprint(m, f, folder, o)
+		return b, err
+	}
+	return f, nil
+}
+
+func sampleOf(v valueInfo) []int {
+	if len(v.shape) == 0 {
+		return nil
+	}
+	return v.shape[1:]
+}
+
+func note(v valueInfo) string {
+	if v.code != 1 {
+		return typeName(v.code)
+	}
+	return ""
+}
+
+// damaged makes errors of the wire format ones of the file.
+func damaged(err error) error {
+	if u, ok := errors.AsType[*format.Unsupported](err); ok {
+		return u
+	}
+	if e, ok := errors.AsType[*bundle.Error](err); ok {
+		return &format.Corrupt{Err: fmt.Errorf("the ONNX model is damaged or truncated: %s", e.Msg)}
+	}
+	return &format.Corrupt{Err: err}
+}
+
+// blueprint makes the model of the outputs that are asked for.
+func blueprint(m *model, f *format.File, folder string, o format.Options) (*converter, *format.Blueprint, error) {
+	c, err := newConverter(m, f, folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.told = o.Inputs
+	if o.Input != "" {
+		if _, isIn := c.in[o.Input]; !isIn && c.made[o.Input] == nil {
+			var have []string
+			for _, n := range f.Inputs {
+				have = append(have, n.Name)
+			}
+			return nil, nil, &format.Choice{Key: "input.node", Msg: fmt.Sprintf("input.node=%s: the graph has no value of this name", o.Input), Have: have}
+		}
+		c.from = o.Input
+	}
+	var names []string
+	for _, out := range m.graph.outputs {
+		names = append(names, out.name)
+	}
+	wanted := names
+	if o.Output != "" {
+		name := o.Output
+		for _, n := range m.graph.nodes { // a node is as good as what it makes
+			if n.name == name && c.made[name] == nil && len(n.out) > 0 {
+				name = n.out[0]
+			}
+		}
+		if c.made[name] == nil {
+			return nil, nil, &format.Choice{Key: "output.node", Msg: fmt.Sprintf("output.node=%s: the graph has no value of this name", o.Output), Have: names}
+		}
+		wanted = []string{name}
+	}
+	if len(wanted) == 0 {
+		return nil, nil, &format.Corrupt{Err: errors.New("the graph has no outputs")}
+	}
+	b := &format.Blueprint{Model: &format.Model{Extra: map[string]string{}}}
+	var outs []string
+	last := ""
+	for _, name := range wanted {
+		v, err := c.value(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !v.isAct() {
+			return nil, nil, &format.Unsupported{What: fmt.Sprintf("output %q", name), Msg: "it is computed of no input of the graph"}
+		}
+		if v = c.unflat(&node{}, v); slices.Contains(outs, v.layer) {
+			return nil, nil, &format.Choice{Key: "output.node", Msg: fmt.Sprintf("output %q is another one by a second name: choose one with output.node=", name), Have: names}
+		}
+		if slices.ContainsFunc(c.inputs, func(f data.Field) bool { return f.Name == v.layer }) { // a model has a layer
+			v = c.emit(&node{name: name}, activation, format.Map("activation", "linear"), v)
+		}
+		if !slices.Equal(v.perm, natural(v.rank())) && v.rank() > 2 {
+			c.warn("output %q comes in another order of axes than the graph has it", name)
+		}
+		c.orders["output:"+name] = v.perm
+		outs, last = append(outs, v.layer), c.softmaxed(v)
+	}
+	if err := c.finish(outs); err != nil {
+		return nil, nil, err
+	}
+	if len(c.inputs) == 0 {
+		return nil, nil, &format.Unsupported{What: "the graph", Msg: "it has no input"}
+	}
+	b.Model.Data.Inputs = c.inputs
+	if b.Model.Net, err = format.Network(c.text(outs)); err != nil {
+		return nil, nil, err
+	}
+	if len(outs) == 1 && last != "" {
+		_, ports := b.Model.Net.Ports()
+		b.Model.Losses = []format.Output{{Name: ports[0].Name, Loss: loss.CrossEntropy{}, Weight: 1}}
+	}
+	declared, _, err := format.Declared(b.Model)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, e := range c.list {
+		for _, p := range e.params {
+			to, ok := place(declared, e.name, p.leaf)
+			if !ok {
+				return nil, nil, fmt.Errorf("layer %q: it has no parameter %q", e.name, p.leaf)
+			}
+			b.Places = append(b.Places, format.Place{To: to, From: p.from, Make: p.make})
+		}
+	}
+	b.Warnings = c.warnings
+	return c, b, nil
+}
+
+// softmaxed reports, by its name, whether a value is probabilities of classes.
+func (c *converter) softmaxed(v *value) string {
+	for _, e := range c.list {
+		if a, _ := e.fields.Get("activation"); e.name == v.layer && a.Text == "softmax" && v.rank() == 2 {
+			return e.name
+		}
+	}
+	return ""
+}
+
+// place finds a layer's parameter: by what it is called, or what ends so, such as
+// depthwise_kernel.
+func place(declared []string, layer, leaf string) (string, bool) {
+	for _, suffix := range []string{"/" + leaf, "_" + leaf} {
+		for _, d := range declared {
+			if strings.HasPrefix(d, layer+"/") && strings.HasSuffix(d, suffix) {
+				return d, true
+			}
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,205 @@
+package onnx
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/format/formattest"
+	"github.com/nadir-ml/nadir/internal/shared"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// cases reads the cases of an archive: files by folder and name.
+func cases(t *testing.T, archive string) map[string]map[string][]byte {
+	t.Helper()
+	f, err := os.Open(shared.File(t, "models", "onnx-node-tests", archive))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]map[string][]byte{}
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, rest, ok := strings.Cut(path.Clean(h.Name), "/")
+		if !ok || h.Typeflag != tar.TypeReg {
+			continue
+		}
+		raw, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out[name] == nil {
+			out[name] = map[string][]byte{}
+		}
+		out[name][rest] = raw
+	}
+}
+
+// errWrong is the error for results that differ.
+var errWrong = errors.New("wrong")
+
+// runCase computes a case. Inputs from fixed on are made constants of the graph: the
+// cases feed weights, too.
+func runCase(files map[string][]byte, fixed int) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: panic: %v", errWrong, p)
+		}
+	}()
+	m, err := parseModel(files["model.onnx"])
+	if err != nil {
+		return damaged(err)
+	}
+	if m.opset < oldest || m.opset > newest {
+		return &format.Unsupported{What: "operator set", Msg: "its version"}
+	}
+	f := &format.File{}
+	data := map[string]*tensor.Tensor{}
+	given := map[string]bool{}
+	for _, p := range m.graph.tensors {
+		given[p.name] = true
+	}
+	float, i := tensor.Float32, -1
+	for _, in := range m.graph.inputs {
+		if given[in.name] {
+			continue
+		}
+		i++
+		if !in.tensor {
+			return &format.Unsupported{What: in.name, Msg: "it is no tensor"}
+		}
+		p, err := parseTensor(files[fmt.Sprintf("test_data_set_0/input_%d.pb", i)])
+		if err != nil {
+			return damaged(err)
+		}
+		if in.code == 16 && p.code == 4 { // as NumPy knows no bfloat16
+			p.code = 16
+		}
+		if in.code == 11 {
+			float = tensor.Float64
+		}
+		if i >= fixed {
+			p.name = in.name
+			m.graph.tensors = append(m.graph.tensors, p)
+			continue
+		}
+		if data[in.name], err = p.read(); err != nil {
+			return damaged(err)
+		}
+	}
+	c, b, err := blueprint(m, f, "", format.Options{})
+	if err != nil {
+		return damaged(err)
+	}
+	f.Blueprint = func(format.Options) (*format.Blueprint, error) { return b, nil }
+	net, _, err := f.Import(format.Options{Float: float})
+	if err != nil {
+		return err
+	}
+	var xs []*tensor.Tensor
+	for _, in := range m.graph.inputs {
+		if data[in.name] == nil {
+			continue
+		}
+		for name, perm := range c.orders {
+			if name == c.inputName[in.name] {
+				x, err := format.Permute(perm...)([]*tensor.Tensor{data[in.name]})
+				if err != nil {
+					return err
+				}
+				if x.DType() == tensor.Int64 {
+					x = x.Convert(tensor.Int32)
+				}
+				xs = append(xs, x)
+			}
+		}
+	}
+	ys, err := formattest.TryAll(net, xs...)
+	if err != nil {
+		return err
+	}
+	for i, out := range m.graph.outputs {
+		p, err := parseTensor(files[fmt.Sprintf("test_data_set_0/output_%d.pb", i)])
+		if err != nil {
+			return err
+		}
+		want, err := p.read()
+		if err != nil {
+			return err
+		}
+		perm := c.orders["output:"+out.name]
+		if len(perm) != len(want.Shape()) {
+			return fmt.Errorf("%w: output of %d axes, want %v", errWrong, len(perm), want.Shape())
+		}
+		if want, err = format.Permute(perm...)([]*tensor.Tensor{want}); err != nil {
+			return err
+		}
+		got := ys[i]
+		if !got.Shape().Equal(want.Shape()) {
+			return fmt.Errorf("%w: shape %v, want %v", errWrong, got.Shape(), want.Shape())
+		}
+		for k := range want.Len() {
+			g, w := got.Flat(k), want.Flat(k)
+			if !(math.Abs(g-w) <= 1e-4+1e-3*math.Abs(w)) && !(math.IsNaN(g) && math.IsNaN(w)) && g != w {
+				return fmt.Errorf("%w: element %d is %g, want %g", errWrong, k, g, w)
+			}
+		}
+	}
+	return nil
+}
+
+// TestNodes computes the cases of ONNX's own tests. They pass, or are refused for a
+// reason; none gives other numbers.
+func TestNodes(t *testing.T) {
+	t.Parallel()
+	for _, archive := range []string{"node-v1.17.0", "pytorch-converted", "pytorch-operator", "simple"} {
+		all := cases(t, archive+".tar.gz")
+		passed, refused, failed := []string{}, []string{}, []string{}
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			err := runCase(all[name], 1)
+			if err != nil && !errors.Is(err, errWrong) {
+				if again := runCase(all[name], 1<<20); again == nil || errors.Is(again, errWrong) {
+					err = again
+				}
+			}
+			var u *format.Unsupported
+			var bad *format.Corrupt
+			var choice *format.Choice
+			switch {
+			case err == nil:
+				passed = append(passed, name)
+			case errors.As(err, &u), errors.As(err, &choice):
+				refused = append(refused, name)
+				t.Logf("%s: refused: %v", name, err)
+			case errors.As(err, &bad):
+				refused = append(refused, name)
+				t.Logf("%s: refused as damaged: %v", name, err)
+			default:
+				failed = append(failed, name)
+				t.Errorf("%s/%s: %v", archive, name, err)
+			}
+		}
+		t.Logf("%s: %d pass, %d fail, %d refused", archive, len(passed), len(failed), len(refused))
+	}
+}

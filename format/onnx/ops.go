@@ -1,0 +1,1286 @@
+package onnx
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// activation is the kind of a layer that applies an activation.
+const activation = "activation"
+
+// An op makes a layer of a node of which an input depends on the model's. Inputs that
+// are left out are nil.
+type op func(c *converter, n *node, args []*value, out int) (*value, error)
+
+var ops map[string]op
+
+// simple are activations without anything to set.
+var simple = map[string]string{"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Softsign": "softsign", "Exp": "exponential",
+	"HardSwish": "hard_swish", "Mish": "mish"}
+
+// several are the operations of which more outputs than the first are made.
+var several = map[string]bool{}
+
+func init() {
+	ops = map[string]op{
+		"Gemm": gemm, "MatMul": matMul, "Conv": convolution, "BatchNormalization": batchNorm, "MaxPool": pooling("max_pooling"), "AveragePool": pooling("average_pooling"),
+		"GlobalAveragePool": globalPooling("global_average_pooling"), "GlobalMaxPool": globalPooling("global_max_pooling"), "ReduceMean": reduceMean,
+		"Flatten": flatten, "Reshape": reshape, "Transpose": transpose, "Squeeze": squeeze, "Unsqueeze": squeeze, "Concat": concat,
+		"Add": add, "Sub": sub, "Mul": mul, "Div": div, "Sum": join("add"), "Max": join("maximum"), "Min": join("minimum"), "Mean": join("average"),
+		"Neg": func(c *converter, n *node, args []*value, _ int) (*value, error) { return c.scaled(n, args, -1, 0) },
+		"Elu": func(c *converter, n *node, args []*value, _ int) (*value, error) {
+			return c.withAlpha(n, args, "elu", "alpha", 1)
+		},
+		"Celu": func(c *converter, n *node, args []*value, _ int) (*value, error) {
+			return c.withAlpha(n, args, "celu", "alpha", 1)
+		},
+		"LeakyRelu": func(c *converter, n *node, args []*value, _ int) (*value, error) {
+			return c.withAlpha(n, args, "leaky_relu", "negative_slope", 0.01)
+		},
+		"Selu": selu, "HardSigmoid": hardSigmoid, "Gelu": gelu, "PRelu": prelu, "Clip": clip, "Softmax": softmax("softmax"), "LogSoftmax": softmax("log_softmax"),
+		"Dropout": dropout, "Identity": identity, "Cast": cast, "Pad": pad, "LRN": lrn, "Gather": gather,
+	}
+	for name, kind := range simple {
+		ops[name] = func(c *converter, n *node, args []*value, _ int) (*value, error) {
+			return c.activate(n, args, spec.Str(kind))
+		}
+	}
+}
+
+// floats checks that an input is there, depends on the model's, and is of floats.
+func floats(n *node, args []*value, i int) (*value, error) {
+	if i >= len(args) || args[i] == nil {
+		return nil, refuse(n, "input %d is missing", i+1)
+	}
+	if !args[i].isAct() {
+		return nil, refuse(n, "input %d is a constant, where a value that depends on the model's input is wanted", i+1)
+	}
+	if !dtypeOf(args[i].code).IsFloat() {
+		return nil, refuse(n, "it computes with %s; only floats are", typeName(args[i].code))
+	}
+	return args[i], nil
+}
+
+// activate adds an activation.
+func (c *converter) activate(n *node, args []*value, a spec.Value) (*value, error) {
+	v, err := floats(n, args, 0)
+	if err != nil {
+		return nil, err
+	}
+	return c.emit(n, activation, format.Map("activation", a), v), nil
+}
+
+func (c *converter) withAlpha(n *node, args []*value, kind, key string, otherwise float64) (*value, error) {
+	a := n.float("alpha", otherwise)
+	if !(a > 0) {
+		return nil, refuse(n, "its alpha is %g, want a number above 0", a)
+	}
+	return c.activate(n, args, format.Map("name", kind, key, a))
+}
+
+// scaled adds x·scale + offset.
+func (c *converter) scaled(n *node, args []*value, scale, offset float64) (*value, error) {
+	v, err := floats(n, args, 0)
+	if err != nil {
+		return nil, err
+	}
+	if scale == 1 && offset == 0 {
+		return v, nil
+	}
+	if math.IsNaN(scale*offset) || math.IsInf(scale, 0) || math.IsInf(offset, 0) {
+		return nil, refuse(n, "it computes with %g and %g", scale, offset)
+	}
+	return c.emit(n, "rescaling", format.Map("scale", scale, "offset", offset), v), nil
+}
+
+// The constants of SELU (Klambauer et al., 2017).
+const (
+	seluAlpha = 1.6732632423543772848170429916717
+	seluScale = 1.0507009873554804934193349852946
+)
+
+func near(v, want float64) bool { return math.Abs(v-want) <= 1e-6*math.Max(1, math.Abs(want)) }
+
+func selu(c *converter, n *node, args []*value, _ int) (*value, error) {
+	alpha, gamma := n.float("alpha", seluAlpha), n.float("gamma", seluScale)
+	if near(alpha, seluAlpha) && near(gamma, seluScale) {
+		return c.activate(n, args, spec.Str("selu"))
+	}
+	v, err := c.withAlpha(n, args, "elu", "alpha", alpha)
+	if err != nil {
+		return nil, err
+	}
+	return c.scaled(n, []*value{v}, gamma, 0)
+}
+
+func hardSigmoid(c *converter, n *node, args []*value, _ int) (*value, error) {
+	alpha, beta := n.float("alpha", 0.2), n.float("beta", 0.5)
+	if near(beta, 0.5) && alpha > 0 {
+		return c.activate(n, args, format.Map("name", "hard_sigmoid", "slope", alpha))
+	}
+	v, err := c.scaled(n, args, alpha, beta)
+	if err != nil {
+		return nil, err
+	}
+	return c.activate(n, []*value{v}, format.Map("name", "relu", "max_value", 1))
+}
+
+func gelu(c *converter, n *node, args []*value, _ int) (*value, error) {
+	switch a := n.text("approximate", "none"); a {
+	case "none":
+		return c.activate(n, args, spec.Str("gelu"))
+	case "tanh":
+		return c.activate(n, args, spec.Str("gelu_tanh"))
+	default:
+		return nil, refuse(n, "approximate is %q; want none or tanh", a)
+	}
+}
+
+// clip is a ReLU with an upper bound, moved where the lower bound is not 0.
+func clip(c *converter, n *node, args []*value, _ int) (*value, error) {
+	v, err := floats(n, args, 0)
+	if err != nil {
+		return nil, err
+	}
+	const most = 3e38 // the largest float32 stands for no bound
+	lo, hi := math.Inf(-1), math.Inf(1)
+	if c.m.opset < 11 {
+		lo, hi = n.float("min", lo), n.float("max", hi)
+	} else {
+		for i, bound := range []*float64{&lo, &hi} {
+			if len(args) > i+1 && args[i+1] != nil {
+				if *bound, err = c.number(n, args[i+1]); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	below, above := lo > -most, hi < most
+	if below && above && !(lo < hi) {
+		return nil, refuse(n, "it cuts to [%g, %g]", lo, hi)
+	}
+	one := func(v *value) []*value { return []*value{v} }
+	relu := func(v *value, top float64) (*value, error) {
+		a := spec.Str("relu")
+		switch {
+		case top == 6:
+			a = spec.Str("relu6")
+		case top < most:
+			a = format.Map("name", "relu", "max_value", top)
+		}
+		return c.activate(n, one(v), a)
+	}
+	switch {
+	case below:
+		if v, err = c.scaled(n, one(v), 1, -lo); err != nil {
+			return nil, err
+		}
+		if v, err = relu(v, hi-lo); err != nil {
+			return nil, err
+		}
+		return c.scaled(n, one(v), 1, lo)
+	case above: // hi − max(hi − x, 0)
+		if v, err = c.scaled(n, one(v), -1, hi); err != nil {
+			return nil, err
+		}
+		if v, err = relu(v, math.Inf(1)); err != nil {
+			return nil, err
+		}
+		return c.scaled(n, one(v), -1, hi)
+	}
+	return v, nil
+}
+
+// prelu has a slope for each element, or one along an axis.
+func prelu(c *converter, n *node, args []*value, _ int) (*value, error) {
+	v, err := floats(n, args, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := need(n, args, 2); err != nil {
+		return nil, err
+	}
+	w, err := c.weight(n, args[1])
+	if err != nil {
+		return nil, err
+	}
+	v = c.unflat(n, v)
+	slope := slices.Repeat([]int{1}, max(0, v.rank()-len(w.shape)))
+	slope = append(slope, w.shape...)
+	if c.m.opset < 7 && len(w.shape) == 1 && v.rank() > 1 { // one for each channel, in the old way
+		slope = slices.Repeat([]int{1}, v.rank())
+		slope[1] = w.shape[0]
+	}
+	if len(slope) != v.rank() || slope[v.perm[0]] != 1 {
+		return nil, refuse(n, "slopes of shape %v differ between the samples of a batch", w.shape)
+	}
+	inside, shared := []int{}, []int{}
+	for j, a := range v.perm[1:] {
+		switch {
+		case slope[a] == v.shape[a]:
+		case slope[a] == 1:
+			shared = append(shared, j+1)
+		default:
+			return nil, &format.Corrupt{Err: fmt.Errorf("%s: slopes of shape %v for values of shape %v", n.what(), w.shape, v.shape)}
+		}
+		inside = append(inside, slope[a])
+	}
+	perm := make([]int, len(v.perm))
+	copy(perm, v.perm)
+	turn := format.Reshape(slope...).Then(format.Permute(perm...)).Then(format.Reshape(inside...))
+	fields := spec.Value{Kind: spec.Map}
+	if len(shared) > 0 {
+		fields = format.Map("shared_axes", shared)
+	}
+	return c.emit(n, activation, format.Map("activation", fields.With("name", spec.Str("prelu"))), v, param{"alpha", []string{w.name}, turn}), nil
+}
+
+// softmax goes along one axis; before operator set 13, over all axes from one on.
+func softmax(kind string) op {
+	return func(c *converter, n *node, args []*value, _ int) (*value, error) {
+		v, err := floats(n, args, 0)
+		if err != nil {
+			return nil, err
+		}
+		rank := v.rank()
+		axis := -1
+		if c.m.opset < 13 {
+			axis = 1
+		}
+		if axis = n.int("axis", axis); axis < 0 {
+			axis += rank
+		}
+		if axis < 0 || axis >= rank || axis == v.perm[0] {
+			return nil, refuse(n, "its axis %d is the batch's, or none of %d", n.int("axis", -1), rank)
+		}
+		if v.order != nil { // the order of features does not matter
+			return c.emit(n, activation, format.Map("activation", kind), v), nil
+		}
+		wide := 0
+		for _, d := range v.shape[axis:] {
+			if d != 1 {
+				wide++
+			}
+		}
+		if c.m.opset < 13 && (wide > 1 || wide == 1 && v.shape[axis] == 1) {
+			if v, err = c.arrange(n, v, natural(rank)); err != nil {
+				return nil, err
+			}
+			flat := slices.Clone(v.shape[1:axis])
+			flat = append(flat, tensor.Shape(v.shape[axis:]).Len())
+			x := c.emit(&node{name: v.layer + ".rows"}, "reshape", format.Map("target_shape", flat), v)
+			x = c.emit(n, activation, format.Map("activation", kind), x)
+			return c.emit(&node{name: x.layer + ".shape"}, "reshape", format.Map("target_shape", v.shape[1:]), x), nil
+		}
+		if v.perm[rank-1] != axis {
+			perm := slices.DeleteFunc(slices.Clone(v.perm), func(a int) bool { return a == axis })
+			if v, err = c.arrange(n, v, append(perm, axis)); err != nil {
+				return nil, err
+			}
+		}
+		return c.emit(n, activation, format.Map("activation", kind), v), nil
+	}
+}
+
+// rows is the Turn that gives the rows of a matrix the order of a flattened value's
+// features.
+func (o *order) rows(units int) format.Turn {
+	if o == nil {
+		return nil
+	}
+	all := 1
+	for _, d := range o.dims {
+		all *= d
+	}
+	return format.Reshape(append(slices.Clone(o.dims), units)...).
+		Then(format.Permute(append(slices.Clone(o.to), len(o.to))...)).
+		Then(format.Reshape(all, units))
+}
+
+// times is the Turn that multiplies.
+func times(factor float64) format.Turn {
+	if factor == 1 {
+		return nil
+	}
+	return func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+		t := from[0].Clone()
+		for i := range t.Len() {
+			t.SetFlat(i, t.Flat(i)*factor)
+		}
+		return t, nil
+	}
+}
+
+// spread is the Turn that makes a vector of so many units of one number or a vector.
+func spread(units int) format.Turn {
+	return func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+		t := from[0]
+		if t.Len() == units {
+			return t.Reshape(units)
+		}
+		out, err := tensor.TryNew(t.DType(), units)
+		if err == nil {
+			for i := range units {
+				out.SetFlat(i, t.Flat(0))
+			}
+		}
+		return out, err
+	}
+}
+
+// no is false as a field.
+var no = format.Map("x", false).Entries[0].Value
+
+// dense adds a matrix of weights.
+func (c *converter) dense(n *node, v *value, w *constant, turned bool, alpha float64) (*value, error) {
+	if len(w.shape) != 2 {
+		return nil, refuse(n, "its weights %q have shape %v, want a matrix", w.name, w.shape)
+	}
+	in, units := w.shape[0], w.shape[1]
+	var turn format.Turn
+	if turned {
+		in, units, turn = units, in, format.Transpose
+	}
+	if in != v.shape[v.rank()-1] {
+		return nil, &format.Corrupt{Err: fmt.Errorf("%s: weights of shape %v for values of shape %v", n.what(), w.shape, v.shape)}
+	}
+	turn = turn.Then(v.order.rows(units)).Then(times(alpha))
+	out := c.emit(n, "dense", format.Map("units", units, "use_bias", false), v, param{"kernel", []string{w.name}, turn})
+	out.shape = slices.Clone(v.shape)
+	out.shape[v.rank()-1], out.order = units, nil
+	return out, nil
+}
+
+func matMul(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if err := need(n, args, 2); err != nil {
+		return nil, err
+	}
+	if !args[0].isAct() || args[1].isAct() {
+		return nil, refuse(n, "only a value times a constant matrix is a layer")
+	}
+	v, err := floats(n, args, 0)
+	if err != nil {
+		return nil, err
+	}
+	w, err := c.weight(n, args[1])
+	if err != nil {
+		return nil, err
+	}
+	rank := v.rank()
+	if rank < 2 {
+		return nil, refuse(n, "values of shape %v are multiplied with a matrix", v.shape)
+	}
+	if v.perm[rank-1] != rank-1 {
+		perm := slices.DeleteFunc(slices.Clone(v.perm), func(a int) bool { return a == rank-1 })
+		if v, err = c.arrange(n, v, append(perm, rank-1)); err != nil {
+			return nil, err
+		}
+	}
+	return c.dense(n, v, w, false, 1)
+}
+
+func gemm(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if err := need(n, args, 2); err != nil {
+		return nil, err
+	}
+	if !args[0].isAct() || args[1].isAct() || n.int("transA", 0) != 0 {
+		return nil, refuse(n, "only a value times a constant matrix is a layer")
+	}
+	v, err := floats(n, args, 0)
+	if err != nil {
+		return nil, err
+	}
+	if v.rank() != 2 || v.perm[0] != 0 {
+		return nil, refuse(n, "values of shape %v are multiplied, want rows of samples", v.shape)
+	}
+	w, err := c.weight(n, args[1])
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.dense(n, v, w, n.int("transB", 0) != 0, n.float("alpha", 1))
+	if err != nil || len(args) < 3 || args[2] == nil {
+		return out, err
+	}
+	beta := n.float("beta", 1)
+	if args[2].isAct() {
+		if beta != 1 {
+			return nil, refuse(n, "what it adds depends on the model's input and is multiplied")
+		}
+		return c.joined(n, "add", []*value{out, args[2]})
+	}
+	b, err := c.weight(n, args[2])
+	if err != nil {
+		return nil, err
+	}
+	return c.addVector(n, out, b, times(beta))
+}
+
+// addVector adds a constant vector along the last axis of a layer's result.
+func (c *converter) addVector(n *node, v *value, b *constant, turn format.Turn) (*value, error) {
+	v = c.unflat(n, v)
+	last := v.perm[v.rank()-1]
+	units := v.shape[last]
+	for i, d := range b.shape {
+		a := i + v.rank() - len(b.shape)
+		if a < 0 && d == 1 || a >= 0 && (d == 1 || a == last && d == units && a != v.perm[0]) {
+			continue
+		}
+		return nil, refuse(n, "a constant of shape %v is added to values of shape %v; there is no layer for that", b.shape, v.shape)
+	}
+	if len(b.shape) > v.rank() {
+		return nil, refuse(n, "a constant of shape %v is added to values of shape %v", b.shape, v.shape)
+	}
+	e := c.emit(&node{name: v.layer + ".bias", op: n.op}, bias, spec.Value{Kind: spec.Map}, v, param{"bias", []string{b.name}, turn.Then(spread(units))})
+	c.list[len(c.list)-1].node = n
+	return e, nil
+}
+
+// old checks what binary operations had before operator set 7.
+func (c *converter) old(n *node) error {
+	if n.attrs["axis"] != nil {
+		return refuse(n, "it says along which axis it broadcasts, as was done before operator set 7")
+	}
+	return nil
+}
+
+// scalarOf is the number that a constant of one element is.
+func (c *converter) scalarOf(v *value) (float64, bool, error) {
+	if v.isAct() || v.k != nil && (v.k.shape.Len() != 1 || len(v.k.shape) > 1) || v.k == nil && len(v.vec) != 1 {
+		return 0, false, nil
+	}
+	f, _, ok, err := c.numbers(v)
+	if !ok || err != nil {
+		return 0, false, err
+	}
+	return f[0], true, nil
+}
+
+func add(c *converter, n *node, args []*value, _ int) (*value, error) { return c.sum(n, args, 1) }
+
+func sub(c *converter, n *node, args []*value, _ int) (*value, error) { return c.sum(n, args, -1) }
+
+// sum is a + sign·b.
+func (c *converter) sum(n *node, args []*value, sign float64) (*value, error) {
+	if err := need(n, args, 2); err != nil {
+		return nil, err
+	}
+	if err := c.old(n); err != nil {
+		return nil, err
+	}
+	a, b := args[0], args[1]
+	if a.isAct() && b.isAct() {
+		if sign < 0 {
+			return c.joined(n, "subtract", []*value{a, b})
+		}
+		return c.joined(n, "add", []*value{a, b})
+	}
+	scale := 1.0
+	if !a.isAct() {
+		if sign < 0 { // k − x
+			scale, sign = -1, 1
+		}
+		a, b = b, a
+	}
+	if _, err := floats(n, []*value{a}, 0); err != nil {
+		return nil, err
+	}
+	v, ok, err := c.scalarOf(b)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		return c.scaled(n, []*value{a}, scale, sign*v)
+	}
+	if a, err = c.scaled(n, []*value{a}, scale, 0); err != nil {
+		return nil, err
+	}
+	w, err := c.weight(n, b)
+	if err != nil {
+		return nil, err
+	}
+	return c.addVector(n, a, w, times(sign))
+}
+
+func mul(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if err := need(n, args, 2); err != nil {
+		return nil, err
+	}
+	if err := c.old(n); err != nil {
+		return nil, err
+	}
+	a, b := args[0], args[1]
+	if a.isAct() && b.isAct() {
+		return c.joined(n, "multiply", []*value{a, b})
+	}
+	if !a.isAct() {
+		a, b = b, a
+	}
+	v, ok, err := c.scalarOf(b)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, refuse(n, "there is no layer for a product with weights, element by element")
+	}
+	return c.scaled(n, []*value{a}, v, 0)
+}
+
+func div(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if err := need(n, args, 2); err != nil {
+		return nil, err
+	}
+	if err := c.old(n); err != nil {
+		return nil, err
+	}
+	v, ok, err := c.scalarOf(args[1])
+	if err != nil {
+		return nil, err
+	}
+	if !ok || v == 0 {
+		return nil, refuse(n, "there is no layer for division by what is no constant number")
+	}
+	return c.scaled(n, args, 1/v, 0)
+}
+
+// together brings values to one order of axes.
+func (c *converter) together(n *node, args []*value) ([]*value, error) {
+	out := make([]*value, len(args))
+	for i := range args {
+		v, err := floats(n, args, i)
+		if err != nil {
+			return nil, err
+		}
+		if v.rank() != args[0].rank() || v.perm[0] != args[0].perm[0] || v.code != args[0].code {
+			return nil, refuse(n, "it joins %s of shapes %v and %v", typeName(v.code), args[0].shape, v.shape)
+		}
+		out[i] = v
+	}
+	alike := true
+	for _, v := range out {
+		alike = alike && v.order == nil
+	}
+	if !alike {
+		for i := range out {
+			out[i] = c.unflat(n, out[i])
+		}
+	}
+	perm := out[0].perm
+	for i, v := range out {
+		var err error
+		if out[i], err = c.arrange(n, v, perm); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// joined adds a layer of several inputs, whose shapes go together.
+func (c *converter) joined(n *node, kind string, args []*value) (*value, error) {
+	if len(args) == 1 {
+		return floats(n, args, 0)
+	}
+	args, err := c.together(n, args)
+	if err != nil {
+		return nil, err
+	}
+	shape := args[0].shape
+	for _, v := range args[1:] {
+		if shape, err = broadcast(n, shape, v.shape); err != nil {
+			return nil, err
+		}
+	}
+	out := c.emit(n, kind, spec.Value{Kind: spec.Map}, args[0])
+	c.list[len(c.list)-1].in = layersOf(args)
+	out.shape = shape
+	return out, nil
+}
+
+func layersOf(args []*value) []string {
+	var out []string
+	for _, v := range args {
+		out = append(out, v.layer)
+	}
+	return out
+}
+
+func join(kind string) op {
+	return func(c *converter, n *node, args []*value, _ int) (*value, error) {
+		if err := need(n, args, len(args)); err != nil {
+			return nil, err
+		}
+		return c.joined(n, kind, args)
+	}
+}
+
+func concat(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if err := need(n, args, max(1, len(args))); err != nil {
+		return nil, err
+	}
+	if len(args) == 1 {
+		return args[0], nil
+	}
+	args, err := c.together(n, args)
+	if err != nil {
+		return nil, err
+	}
+	rank := args[0].rank()
+	axis := n.int("axis", 1)
+	if axis < 0 {
+		axis += rank
+	}
+	place := slices.Index(args[0].perm, axis)
+	if place < 1 {
+		return nil, refuse(n, "it joins along axis %d, which is the batch's or none of %d", n.int("axis", 1), rank)
+	}
+	shape := slices.Clone(args[0].shape)
+	for _, v := range args[1:] {
+		for a, d := range v.shape {
+			if a == axis {
+				shape[a] += d
+			} else if shape[a] != d {
+				return nil, &format.Corrupt{Err: fmt.Errorf("%s: shapes %v and %v do not go together", n.what(), args[0].shape, v.shape)}
+			}
+		}
+	}
+	out := c.emit(n, "concatenate", format.Map("axis", place), args[0])
+	c.list[len(c.list)-1].in = layersOf(args)
+	out.shape = shape
+	return out, nil
+}
+
+// A window is what slides over the axes behind the channels.
+type window struct{ size, strides, dilations, before, after []int }
+
+// windowOf reads the window of a node over axes of so many places.
+func windowOf(n *node, space, size []int) (window, error) {
+	k := len(space)
+	ones := slices.Repeat([]int{1}, k)
+	w := window{size: size, strides: n.ints("strides"), dilations: n.ints("dilations"), before: make([]int, k), after: make([]int, k)}
+	if w.strides == nil {
+		w.strides = ones
+	}
+	if w.dilations == nil {
+		w.dilations = ones
+	}
+	pads := n.ints("pads")
+	if pads == nil {
+		pads = make([]int, 2*k)
+	}
+	for _, list := range [][]int{w.size, w.strides, w.dilations} {
+		if len(list) != k || slices.Min(list) < 1 || slices.Max(list) > 1<<20 {
+			return w, refuse(n, "its window over %d axes has size %v, strides %v, dilations %v", k, w.size, w.strides, w.dilations)
+		}
+	}
+	if len(pads) != 2*k || slices.Min(pads) < 0 || slices.Max(pads) > 1<<20 {
+		return w, refuse(n, "it pads by %v; want numbers not below 0 for %d axes", pads, k)
+	}
+	for i := range k {
+		extent := (w.size[i]-1)*w.dilations[i] + 1
+		switch mode := n.text("auto_pad", "NOTSET"); mode {
+		case "NOTSET", "":
+			w.before[i], w.after[i] = pads[i], pads[i+k]
+		case "VALID":
+		case "SAME_UPPER", "SAME_LOWER":
+			all := max(((space[i]+w.strides[i]-1)/w.strides[i]-1)*w.strides[i]+extent-space[i], 0)
+			w.before[i], w.after[i] = all/2, all-all/2
+			if mode == "SAME_LOWER" {
+				w.before[i], w.after[i] = w.after[i], w.before[i]
+			}
+		default:
+			return w, refuse(n, "auto_pad is %q", mode)
+		}
+	}
+	return w, nil
+}
+
+// fields writes the window as a layer's.
+func (w window) fields(fields spec.Value) spec.Value {
+	fields = fields.With("strides", format.List(w.strides...))
+	if slices.Max(w.dilations) > 1 {
+		fields = fields.With("dilation_rate", format.List(w.dilations...))
+	}
+	if slices.Max(w.before) == 0 && slices.Max(w.after) == 0 {
+		return fields
+	}
+	pads := spec.Value{Kind: spec.List}
+	for i := range w.before {
+		pads.Items = append(pads.Items, format.List(w.before[i], w.after[i]))
+	}
+	return fields.With("padding", pads)
+}
+
+// over is how many places a window has over axes of so many.
+func (w window) over(n *node, space []int, ceil bool) ([]int, error) {
+	out := make([]int, len(space))
+	for i, d := range space {
+		room := d + w.before[i] + w.after[i] - (w.size[i]-1)*w.dilations[i] - 1
+		if room < 0 {
+			return nil, refuse(n, "its window does not fit into %v", space)
+		}
+		out[i] = room/w.strides[i] + 1
+		if ceil && room%w.strides[i] != 0 && out[i]*w.strides[i] < d+w.before[i] {
+			out[i]++
+		}
+	}
+	return out, nil
+}
+
+// image brings a value with channels to the order in which these come last.
+func (c *converter) image(n *node, args []*value, least, most int) (*value, error) {
+	v, err := floats(n, args, 0)
+	if err != nil {
+		return nil, err
+	}
+	if v.rank() < least || v.rank() > most {
+		return nil, refuse(n, "values of shape %v have another number of axes than there are layers for", v.shape)
+	}
+	return c.arrange(n, v, channelsLast(v.rank()))
+}
+
+// noun is the name of a layer for a number of axes.
+func noun(kind string, axes int) string { return fmt.Sprintf("%s%dd", kind, axes) }
+
+func convolution(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if err := need(n, args, 2); err != nil {
+		return nil, err
+	}
+	v, err := c.image(n, args, 3, 5)
+	if err != nil {
+		return nil, err
+	}
+	w, err := c.weight(n, args[1])
+	if err != nil {
+		return nil, err
+	}
+	axes, groups := v.rank()-2, n.int("group", 1)
+	channels := v.shape[1]
+	if len(w.shape) != axes+2 || groups < 1 || w.shape[1]*groups != channels || w.shape[0]%groups != 0 || w.shape[0] == 0 {
+		return nil, &format.Corrupt{Err: fmt.Errorf("%s: a kernel of shape %v and %d groups for values of shape %v", n.what(), w.shape, groups, v.shape)}
+	}
+	size := []int(w.shape[2:])
+	if k := n.ints("kernel_shape"); k != nil && !slices.Equal(k, size) {
+		return nil, &format.Corrupt{Err: fmt.Errorf("%s: a kernel of shape %v, where kernel_shape says %v", n.what(), w.shape, k)}
+	}
+	win, err := windowOf(n, v.shape[2:], size)
+	if err != nil {
+		return nil, err
+	}
+	space, err := win.over(n, v.shape[2:], false)
+	if err != nil {
+		return nil, err
+	}
+	filters := w.shape[0]
+	kind, leaf := noun("conv", axes), "kernel"
+	fields := format.Map("filters", filters, "kernel_size", size)
+	var turn format.Turn
+	if groups == channels && groups > 1 && axes < 3 {
+		kind = noun("depthwise_conv", axes)
+		fields = format.Map("kernel_size", size)
+		if m := filters / channels; m > 1 {
+			fields = fields.With("depth_multiplier", spec.Num(float64(m)))
+		}
+		var order []int
+		for i := range axes {
+			order = append(order, i+2)
+		}
+		turn = format.Reshape(append([]int{channels, filters / channels}, size...)...).Then(format.Permute(append(order, 0, 1)...))
+	} else {
+		if groups > 1 {
+			fields = fields.With("groups", spec.Num(float64(groups)))
+		}
+		var order []int
+		for i := range axes {
+			order = append(order, i+2)
+		}
+		turn = format.Permute(append(order, 1, 0)...)
+	}
+	out := c.emit(n, kind, win.fields(fields).With("use_bias", no), v, param{leaf, []string{w.name}, turn})
+	out.shape = append([]int{-1, filters}, space...)
+	if len(args) < 3 || args[2] == nil {
+		return out, nil
+	}
+	b, err := c.weight(n, args[2])
+	if err != nil {
+		return nil, err
+	}
+	if len(b.shape) != 1 || b.shape[0] != filters {
+		return nil, &format.Corrupt{Err: fmt.Errorf("%s: a bias of shape %v for %d filters", n.what(), b.shape, filters)}
+	}
+	e := c.emit(&node{name: out.layer + ".bias"}, bias, spec.Value{Kind: spec.Map}, out, param{"bias", []string{b.name}, nil})
+	c.list[len(c.list)-1].node = n
+	return e, nil
+}
+
+func pooling(kind string) op {
+	return func(c *converter, n *node, args []*value, _ int) (*value, error) {
+		v, err := c.image(n, args, 3, 5)
+		if err != nil {
+			return nil, err
+		}
+		win, err := windowOf(n, v.shape[2:], n.ints("kernel_shape"))
+		if err != nil {
+			return nil, err
+		}
+		ceil := n.int("ceil_mode", 0) != 0
+		space, err := win.over(n, v.shape[2:], ceil)
+		if err != nil {
+			return nil, err
+		}
+		fields := win.fields(format.Map("pool_size", win.size))
+		if ceil {
+			fields = fields.With("ceil_mode", format.Map("x", true).Entries[0].Value)
+		}
+		if n.int("count_include_pad", 0) != 0 && kind == "average_pooling" {
+			fields = fields.With("count_include_pad", format.Map("x", true).Entries[0].Value)
+		}
+		out := c.emit(n, noun(kind, v.rank()-2), fields, v)
+		out.shape = append([]int{-1, v.shape[1]}, space...)
+		return out, nil
+	}
+}
+
+func globalPooling(kind string) op {
+	return func(c *converter, n *node, args []*value, _ int) (*value, error) {
+		v, err := c.image(n, args, 3, 5)
+		if err != nil {
+			return nil, err
+		}
+		out := c.emit(n, noun(kind, v.rank()-2), format.Map("keepdims", true), v)
+		out.shape = append([]int{-1, v.shape[1]}, slices.Repeat([]int{1}, v.rank()-2)...)
+		return out, nil
+	}
+}
+
+// reduceMean over all axes behind the channels is a global pooling.
+func reduceMean(c *converter, n *node, args []*value, _ int) (*value, error) {
+	v, err := floats(n, args, 0)
+	if err != nil {
+		return nil, err
+	}
+	axes, given, err := c.axesOf(n, args)
+	if err != nil {
+		return nil, err
+	}
+	rank := v.rank()
+	axes = slices.Clone(axes)
+	for i, a := range axes {
+		if a < 0 {
+			axes[i] += rank
+		}
+	}
+	slices.Sort(axes)
+	// The axis that stays beside the batch's holds the channels.
+	channels := -1
+	for a := range rank {
+		if a != v.perm[0] && !slices.Contains(axes, a) {
+			channels = a
+		}
+	}
+	if !given || rank < 3 || rank > 5 || len(axes) != rank-2 || channels < 0 || slices.Contains(axes, v.perm[0]) {
+		return nil, refuse(n, "it is the mean over axes %v of %v; only that over all but the batch's and one more is a layer", axes, v.shape)
+	}
+	if v, err = c.arrange(n, v, append(append([]int{v.perm[0]}, axes...), channels)); err != nil {
+		return nil, err
+	}
+	if n.int("keepdims", 1) != 0 {
+		out := c.emit(n, noun("global_average_pooling", rank-2), format.Map("keepdims", true), v)
+		out.shape = slices.Clone(v.shape)
+		for _, a := range axes {
+			out.shape[a] = 1
+		}
+		return out, nil
+	}
+	out := c.emit(n, noun("global_average_pooling", rank-2), spec.Value{Kind: spec.Map}, v)
+	out.shape, out.perm = []int{-1, v.shape[channels]}, []int{0, 1}
+	if channels < v.perm[0] {
+		out.shape, out.perm = []int{v.shape[channels], -1}, []int{1, 0}
+	}
+	return out, nil
+}
+
+func batchNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if err := need(n, args, 5); err != nil {
+		return nil, err
+	}
+	v, err := floats(n, args, 0)
+	if err != nil {
+		return nil, err
+	}
+	used := 0
+	for _, out := range n.out {
+		if out != "" {
+			used++
+		}
+	}
+	if n.int("training_mode", 0) != 0 || c.m.opset < 7 && n.int("is_test", 0) == 0 || used > 1 {
+		return nil, refuse(n, "it normalizes with the batch's own statistics: this is the graph of training; export the one of prediction")
+	}
+	if n.int("spatial", 1) == 0 || v.rank() < 2 {
+		return nil, refuse(n, "it has statistics of its own for each place")
+	}
+	if v, err = c.arrange(n, v, channelsLast(v.rank())); err != nil {
+		return nil, err
+	}
+	var params []param
+	for i, leaf := range []string{"gamma", "beta", "moving_mean", "moving_variance"} {
+		w, err := c.weight(n, args[i+1])
+		if err != nil {
+			return nil, err
+		}
+		if len(w.shape) != 1 || w.shape[0] != v.shape[1] {
+			return nil, &format.Corrupt{Err: fmt.Errorf("%s: %s of shape %v for values of shape %v", n.what(), leaf, w.shape, v.shape)}
+		}
+		params = append(params, param{leaf, []string{w.name}, nil})
+	}
+	momentum, eps := n.float("momentum", 0.9), n.float("epsilon", 1e-5)
+	fields := format.Map("epsilon", eps)
+	if momentum > 0 && momentum <= 1 {
+		fields = fields.With("momentum", spec.Num(momentum))
+	}
+	return c.emit(n, "batch_normalization", fields, v, params...), nil
+}
+
+func lrn(c *converter, n *node, args []*value, _ int) (*value, error) {
+	v, err := c.image(n, args, 2, maxAxes)
+	if err != nil {
+		return nil, err
+	}
+	return c.emit(n, "local_response_normalization", format.Map("size", n.int("size", 0), "alpha", n.float("alpha", 1e-4), "beta", n.float("beta", 0.75), "bias", n.float("bias", 1)), v), nil
+}
+
+// dropout does nothing at prediction.
+func dropout(c *converter, n *node, args []*value, _ int) (*value, error) {
+	v, err := floats(n, args, 0)
+	if err != nil {
+		return nil, err
+	}
+	rate := n.float("ratio", 0.5)
+	if len(args) > 1 && args[1] != nil {
+		if rate, err = c.number(n, args[1]); err != nil {
+			return nil, err
+		}
+		rate = short(rate)
+	}
+	if len(args) > 2 && args[2] != nil {
+		on, err := c.number(n, args[2])
+		if err != nil {
+			return nil, err
+		}
+		if on != 0 && rate != 0 {
+			return nil, refuse(n, "it drops at prediction: this is the graph of training; export the one of prediction")
+		}
+	}
+	if c.m.opset < 7 && n.int("is_test", 0) == 0 {
+		return nil, refuse(n, "it drops at prediction: this is the graph of training; export the one of prediction")
+	}
+	if !(rate > 0 && rate < 1) {
+		return v, nil
+	}
+	return c.emit(n, "dropout", format.Map("rate", rate), v), nil
+}
+
+func identity(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if err := need(n, args, 1); err != nil {
+		return nil, err
+	}
+	return args[0], nil
+}
+
+// cast changes nothing between floats, which are all of one type inside.
+func cast(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if err := need(n, args, 1); err != nil {
+		return nil, err
+	}
+	code := int64(n.int("to", 0))
+	from, to := dtypeOf(args[0].code), dtypeOf(code)
+	whole := func(dt tensor.DType) bool { return dt == tensor.Int32 || dt == tensor.Int64 }
+	if !(from.IsFloat() && to.IsFloat() || whole(from) && whole(to)) {
+		return nil, refuse(n, "%s become %s, for which there is no layer", typeName(args[0].code), typeName(code))
+	}
+	if to == tensor.Float16 || to == tensor.BFloat16 {
+		c.warn("%s: nothing is rounded to %v", n.what(), to)
+	}
+	out := *args[0]
+	out.code = code
+	return &out, nil
+}
+
+func gather(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if err := need(n, args, 2); err != nil {
+		return nil, err
+	}
+	v := args[1]
+	if args[0].isAct() || n.int("axis", 0) != 0 {
+		return nil, refuse(n, "only rows of a matrix of weights are looked up")
+	}
+	w, err := c.weight(n, args[0])
+	if err != nil {
+		return nil, err
+	}
+	if dt := dtypeOf(v.code); len(w.shape) != 2 || dt != tensor.Int32 && dt != tensor.Int64 || v.rank() < 1 {
+		return nil, refuse(n, "only rows of a matrix of weights are looked up, by whole numbers")
+	}
+	out := c.emit(n, "embedding", format.Map("input_dim", w.shape[0], "output_dim", w.shape[1]), v, param{"embeddings", []string{w.name}, nil})
+	out.code = w.code
+	out.shape = append(slices.Clone(v.shape), w.shape[1])
+	out.perm = append(slices.Clone(v.perm), v.rank())
+	return out, nil
+}
+
+func pad(c *converter, n *node, args []*value, _ int) (*value, error) {
+	v, err := floats(n, args, 0)
+	if err != nil {
+		return nil, err
+	}
+	if mode := n.text("mode", "constant"); mode != "constant" {
+		return nil, refuse(n, "it pads in mode %q; only zeros are put around", mode)
+	}
+	fill := n.float("value", 0)
+	pads := n.ints("pads")
+	if len(args) > 1 && args[1] != nil {
+		if pads, err = c.whole(n, args[1]); err != nil {
+			return nil, err
+		}
+	}
+	if len(args) > 2 && args[2] != nil {
+		if fill, err = c.number(n, args[2]); err != nil {
+			return nil, err
+		}
+	}
+	if fill != 0 {
+		return nil, refuse(n, "it pads with %g; only zeros are put around", fill)
+	}
+	rank := v.rank()
+	axes := natural(rank)
+	if len(args) > 3 && args[3] != nil {
+		if axes, err = c.whole(n, args[3]); err != nil {
+			return nil, err
+		}
+	}
+	if len(pads) != 2*len(axes) {
+		return nil, refuse(n, "it pads %d axes by %v", len(axes), pads)
+	}
+	before, after := make([]int, rank), make([]int, rank)
+	for i, a := range axes {
+		if a < 0 {
+			a += rank
+		}
+		lo, hi := pads[i], pads[i+len(axes)]
+		if a < 0 || a >= rank || lo < 0 || hi < 0 || max(lo, hi) > 1<<20 || a == v.perm[0] && lo+hi > 0 {
+			return nil, refuse(n, "it pads axes %v of %v by %v", axes, v.shape, pads)
+		}
+		before[a], after[a] = lo, hi
+	}
+	v = c.unflat(n, v)
+	shape := slices.Clone(v.shape)
+	sides := spec.Value{Kind: spec.List}
+	for _, a := range v.perm[1:] {
+		sides.Items = append(sides.Items, format.List(before[a], after[a]))
+		shape[a] += before[a] + after[a]
+	}
+	out := c.emit(n, "pad", format.Map("padding", sides), v)
+	out.shape = shape
+	return out, nil
+}
+
+// transpose changes the order of axes alone.
+func transpose(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if err := need(n, args, 1); err != nil {
+		return nil, err
+	}
+	v := c.unflat(n, args[0])
+	perm, err := permOf(n, v.rank())
+	if err != nil {
+		return nil, err
+	}
+	out := *v
+	out.shape, out.perm = make([]int, len(perm)), make([]int, len(perm))
+	for i, a := range perm {
+		out.shape[i] = v.shape[a]
+		out.perm[slices.Index(v.perm, a)] = i
+	}
+	return &out, nil
+}
+
+// flat makes each sample a vector, whose features keep the order that they have.
+func (c *converter) flat(n *node, v *value) (*value, error) {
+	if v.perm[0] != 0 {
+		return nil, refuse(n, "it would take the samples of a batch, axis %d, for something else", v.perm[0])
+	}
+	if v.rank() == 2 {
+		return v, nil
+	}
+	out := c.emit(n, "flatten", spec.Value{Kind: spec.Map}, v)
+	out.shape, out.perm = []int{-1, v.sample()}, []int{0, 1}
+	o := &order{}
+	last, sorted := 0, true
+	for _, a := range v.perm[1:] {
+		o.to = append(o.to, a-1)
+		if v.shape[a] != 1 {
+			sorted = sorted && a > last
+			last = a
+		}
+	}
+	o.dims = slices.Clone(v.shape[1:])
+	if !sorted {
+		out.order = o
+	}
+	return out, nil
+}
+
+func flatten(c *converter, n *node, args []*value, _ int) (*value, error) {
+	v, err := floats(n, args, 0)
+	if err != nil {
+		return nil, err
+	}
+	axis := n.int("axis", 1)
+	if axis < 0 {
+		axis += v.rank()
+	}
+	if axis != 1 {
+		return nil, refuse(n, "it flattens from axis %d on; only the axes of a sample are joined", n.int("axis", 1))
+	}
+	return c.flat(n, v)
+}
+
+func reshape(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if err := need(n, args, 1); err != nil {
+		return nil, err
+	}
+	v := args[0]
+	if !v.isAct() {
+		return nil, refuse(n, "a constant gets a shape that depends on the model's input")
+	}
+	to := n.ints("shape")
+	var err error
+	if len(args) > 1 {
+		if to, err = c.whole(n, args[1]); err != nil {
+			return nil, err
+		}
+	}
+	if len(to) == 0 || len(to) > maxAxes {
+		return nil, refuse(n, "it makes shape %v", to)
+	}
+	shape, open, have := make([]int, len(to)), -1, 1
+	for i, d := range to {
+		if d == 0 && n.int("allowzero", 0) == 0 && i < v.rank() {
+			if d = v.shape[i]; d < 0 {
+				d = batch
+			}
+		}
+		switch {
+		case i == 0 && (d == batch || c.rows > 0 && d == c.rows):
+			shape[0] = -1
+			continue
+		case i == 0 && d == -1: // what is left is the batch, if all others are a sample
+			shape[0] = -1
+			continue
+		case d == -1 && open < 0 && to[0] != -1:
+			open = i
+			continue
+		case i == 0, d < 1, d > math.MaxInt32:
+			return nil, refuse(n, "the shape that it makes, %v, does not begin with the batch's axis, or is not known before it runs", said(to))
+		}
+		shape[i] = d
+		have *= d
+		if have > v.sample() {
+			return nil, refuse(n, "samples of shape %v cannot get shape %v", v.shape, said(to))
+		}
+	}
+	if open >= 0 {
+		shape[open] = v.sample() / have
+		have *= shape[open]
+	}
+	if have != v.sample() {
+		return nil, refuse(n, "samples of shape %v cannot get shape %v: it would take samples apart or join them", v.shape, said(to))
+	}
+	if len(shape) == 2 {
+		return c.flat(n, v)
+	}
+	if v, err = c.arrange(n, v, natural(v.rank())); err != nil {
+		return nil, err
+	}
+	if slices.Equal(v.shape, shape) {
+		return v, nil
+	}
+	out := c.emit(n, "reshape", format.Map("target_shape", shape[1:]), v)
+	out.shape, out.perm = shape, natural(len(shape))
+	return out, nil
+}
+
+// said are the numbers of a shape for a person.
+func said(shape []int) []string {
+	var out []string
+	for _, d := range shape {
+		if d == batch {
+			out = append(out, "batch")
+		} else {
+			out = append(out, fmt.Sprint(d))
+		}
+	}
+	return out
+}
+
+// squeeze leaves out axes of length 1, or puts some in.
+func squeeze(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if err := need(n, args, 1); err != nil {
+		return nil, err
+	}
+	v := args[0]
+	axes, given, err := c.axesOf(n, args)
+	if err != nil {
+		return nil, err
+	}
+	if !v.isAct() {
+		return nil, refuse(n, "its axes depend on the model's input")
+	}
+	if n.op == "Unsqueeze" {
+		shape, err := inserted(n, v.shape, axes)
+		if err != nil {
+			return nil, err
+		}
+		if shape[0] != -1 {
+			return nil, refuse(n, "it puts an axis before the batch's")
+		}
+		if v, err = c.arrange(n, v, natural(v.rank())); err != nil {
+			return nil, err
+		}
+		out := c.emit(n, "reshape", format.Map("target_shape", shape[1:]), v)
+		out.shape, out.perm = shape, natural(len(shape))
+		return out, nil
+	}
+	v = c.unflat(n, v)
+	kept, err := removed(n, v.shape, axes, given)
+	if err != nil {
+		return nil, err
+	}
+	if c.rows == 1 && !given {
+		return nil, refuse(n, "it leaves out whichever axes have length 1, and the batch has one sample")
+	}
+	var inside, shape, perm []int
+	for _, a := range v.perm {
+		if at := slices.Index(kept, a); at >= 0 {
+			perm = append(perm, at)
+			if a != v.perm[0] {
+				inside = append(inside, v.shape[a])
+			}
+		}
+	}
+	for _, a := range kept {
+		shape = append(shape, v.shape[a])
+	}
+	if len(perm) == v.rank() {
+		return v, nil
+	}
+	if len(perm) == 1 {
+		return nil, refuse(n, "nothing of a sample is left but a number")
+	}
+	out := c.emit(n, "reshape", format.Map("target_shape", inside), v)
+	out.shape, out.perm = shape, perm
+	return out, nil
+}
