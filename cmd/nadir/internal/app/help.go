@@ -12,7 +12,7 @@ var groups = []struct {
 	verbs     []string
 }{
 	{"train", "Train:", []string{"train", "pretrain", "resume", "transfer", "cv", "compare"}},
-	{"use", "Use and understand a model:", []string{"eval", "predict", "summary", "inspect", "signal", "init-table"}},
+	{"use", "Use and understand a model:", []string{"eval", "predict", "summary", "inspect", "signal", "lr-find", "init-table"}},
 	{"share", "From and to other frameworks:", []string{"import", "export"}},
 	{"look", "Data and configuration:", []string{"data", "config"}},
 	{"other", "Other:", []string{"bench", "version", "completion", "help"}},
@@ -20,7 +20,7 @@ var groups = []struct {
 
 // reserved are the names of verbs that this version does not have.
 var reserved = []string{
-	"lr-find", "zoo",
+	"zoo",
 	"doctor", "watch", "board", "report", "serve", "runs", "tune",
 }
 
