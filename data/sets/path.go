@@ -26,6 +26,12 @@ import (
 //   - .npy: one array of inputs, without a target.
 //   - IDX, compressed or not: the images' or the labels' file; the other one
 //     is found beside it by its name.
+//   - TFRecord, compressed or not, of tf.train.Example: Options.Features are the
+//     input, Options.Label is the target. A feature of PNG or JPEG pictures is
+//     Uint8 [height width channels], other bytes are Uint8 in the shape that
+//     features height, width and channels (or depth) say, integers Int32 and
+//     floats Float32. Several features are joined to one vector of Float32. A
+//     target of integers or texts is a class, one of floats is predicted.
 //   - a folder of pictures, one sub-folder a class ([images.Open]), or with
 //     such folders in train and test.
 //   - a folder with MNIST's four files or CIFAR-10's batches.
@@ -42,6 +48,8 @@ func OpenPath(path string, o Options) (*Set, error) {
 		s, err = openNPZ(path, o.Targets)
 	case ext == ".npy":
 		s, err = openNPY(path)
+	case isTFRecord(path):
+		s, err = openTFRecord(path, o)
 	default:
 		if err = knownIDX(path); err == nil {
 			s, err = openIDX(path)
@@ -163,7 +171,7 @@ func knownIDX(path string) error {
 	defer c.Close()
 	var head [2]byte
 	if _, err := io.ReadFull(c, head[:]); err != nil || head != [2]byte{} {
-		return errors.New("an unknown kind of file: want .npz, .npy, an IDX file, or a folder of pictures")
+		return errors.New("an unknown kind of file: want .npz, .npy, an IDX or TFRecord file, or a folder of pictures")
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/data/images"
+	"github.com/nadir-ml/nadir/tensor"
 )
 
 // A Set is a training part and, where there is one, a test part.
@@ -22,6 +23,8 @@ type Set struct {
 	// FixedOrder is whether the rows stand in a published order, so that a
 	// validation part is by custom their end.
 	FixedOrder bool
+	// Records is whether the rows are records of a TFRecord file.
+	Records bool
 	// Notes are what the user should be told of, such as parts that are not
 	// there.
 	Notes []string
@@ -47,7 +50,17 @@ type Options struct {
 	// Targets names arrays of an .npz file that are targets, beside those that
 	// are called so: the outputs of a model that has several.
 	Targets []string
-	// Images are the options of a folder of pictures.
+	// Features names the features of a TFRecord file that are the input, and
+	// Label the one that is the target. Without them they are chosen where
+	// there is one choice.
+	Features []string
+	Label    string
+	// Shape is that of a row of those features; nil: as the file has them.
+	Shape tensor.Shape
+	// Numbers says that the target of a TFRecord file is to be predicted as
+	// numbers, though it may be whole.
+	Numbers bool
+	// Images are the options of pictures, in a folder or a TFRecord file.
 	Images images.Options
 }
 

@@ -27,7 +27,7 @@ func dataVerb(c *command) *cobra.Command {
 		Use:   "data list|show|stats",
 		Short: "Known data sets, samples as a picture, statistics",
 		Long: `Look at data before training on it. NAME is a set that "nadir data list" knows, PATH
-a CSV, npz, npy or IDX file or a folder of pictures.`,
+a CSV, npz, npy, IDX or TFRecord file or a folder of pictures.`,
 		Example: `  nadir data list
   nadir data show fashion-mnist n=100 -o clothes.png
   nadir data stats titanic.csv data.label=Survived`,

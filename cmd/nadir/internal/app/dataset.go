@@ -102,6 +102,13 @@ func (c *command) setOptions(cfg *config.Config) (o sets.Options, done func()) {
 			o.Targets = append(o.Targets, p.Name)
 		}
 	}
+	o.Features, o.Label = cfg.Data.Feature, cfg.Data.Label
+	if l, _, err := lossesOf(cfg.Loss); err == nil && l != nil {
+		o.Numbers = !train.Classifies(l)
+	}
+	if shape, _, ok := shapeGiven(cfg); ok {
+		o.Shape = shape
+	}
 	if s := cfg.Input.Size; len(s) > 0 {
 		o.Images = images.Options{Height: s[0], Width: s[len(s)-1]}
 		if len(s) > 1 {
@@ -169,6 +176,9 @@ func (c *command) openSet(ctx context.Context, cfg *config.Config, o openOptions
 	if info, err := os.Stat(path); err == nil && info.IsDir() && !d.fixed {
 		return d, d.only(cfg, "input.size")
 	}
+	if s.Records {
+		return d, d.only(cfg, "data.feature", "data.label", "input.size")
+	}
 	return d, d.only(cfg, "")
 }
 
@@ -180,11 +190,12 @@ func setOf(name string, s *sets.Set) *dataset {
 // that are listed.
 func (d *dataset) only(cfg *config.Config, keys ...string) error {
 	for _, k := range []struct{ key, of string }{
-		{"data.label", "tables"},
+		{"data.feature", "TFRecord files"},
+		{"data.label", "tables and TFRecord files"},
 		{"data.ignore", "tables"},
 		{"sample_weight", "tables"},
 		{"data.url", "sets that are downloaded"},
-		{"input.size", "folders of pictures"},
+		{"input.size", "folders and TFRecord files of pictures"},
 	} {
 		if v, ok := given(cfg, k.key); ok && !contains(keys, k.key) {
 			d.Close()
@@ -192,15 +203,20 @@ func (d *dataset) only(cfg *config.Config, keys ...string) error {
 		}
 	}
 	shape := d.schema().Inputs[0].Shape
-	v, ok := given(cfg, "input.shape")
-	if x, scalar := given(cfg, "input"); scalar && x.Kind != spec.Map {
-		v, ok = x, true
-	}
-	if ok && !tensor.Shape(cfg.Input.Shape).Equal(shape) {
+	if want, v, ok := shapeGiven(cfg); ok && !want.Equal(shape) {
 		d.Close()
 		return &spec.Error{Pos: v.Pos, Path: "input", Msg: fmt.Sprintf("input: the rows of %s have shape %s; leave the key out, it is for models without data", cfg.Data.Name, shape.Times())}
 	}
 	return nil
+}
+
+// shapeGiven is the shape of a sample that was asked for, and where.
+func shapeGiven(cfg *config.Config) (shape tensor.Shape, v spec.Value, ok bool) {
+	v, ok = given(cfg, "input.shape")
+	if x, scalar := given(cfg, "input"); scalar && x.Kind != spec.Map {
+		v, ok = x, true
+	}
+	return tensor.Shape(cfg.Input.Shape), v, ok
 }
 
 // find is the path that data= names, looked for in a second folder, too.

@@ -124,7 +124,7 @@ func meant(verb string, words []string, keys ...string) error {
 
 // sourceKeys say what rows there are.
 func sourceKeys(more ...string) []string {
-	return append([]string{"data", "data.name", "data.url", "data.label", "data.ignore", "data.classes", "data.limit", "sample_weight", "seed"}, more...)
+	return append([]string{"data", "data.name", "data.url", "data.feature", "data.label", "data.ignore", "data.classes", "data.limit", "sample_weight", "seed"}, more...)
 }
 
 // reading is the configuration that data is opened with. What input.* asks for
@@ -134,7 +134,7 @@ func (s *subject) reading(other bool) (*config.Config, error) {
 	cfg := *s.cfg
 	cfg.Tree = cfg.Tree.Without("input")
 	d, _ := cfg.Tree.Get("data")
-	for _, key := range []string{"label", "ignore", "url"} {
+	for _, key := range []string{"feature", "label", "ignore", "url"} {
 		v, now := s.said("data", key)
 		if now && s.table != nil && key != "url" {
 			return nil, &spec.Error{Pos: v.Pos, Path: "data." + key, Msg: "data." + key + ": the model was saved with the columns that it takes"}
@@ -142,6 +142,8 @@ func (s *subject) reading(other bool) (*config.Config, error) {
 		if other && !now && d.Kind == spec.Map {
 			d = d.Without(key)
 			switch key {
+			case "feature":
+				cfg.Data.Feature = nil
 			case "label":
 				cfg.Data.Label = ""
 			case "ignore":

@@ -52,7 +52,8 @@ type Data struct {
 	URL     string     `spec:"url" doc:"a mirror to download from"`
 	Val     Part       `doc:"part kept for validation" default:"0.1"`
 	Test    Part       `doc:"part kept for testing, where the set has none of its own"`
-	Label   string     `doc:"name or position of the column to predict"`
+	Feature Words      `doc:"features of a TFRecord file that are the input"`
+	Label   string     `doc:"name or position of the column, or name of the feature, to predict"`
 	Ignore  Words      `doc:"columns of a table that are not read"`
 	Batch   int        `doc:"rows a step" default:"32"`
 	Limit   int        `doc:"training rows to keep, before the split"`
