@@ -1,0 +1,111 @@
+package caffe
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A chunk is a run of numbers of a blob: packed, or one alone.
+type chunk struct {
+	bytes []byte
+	wide  bool // of 8 bytes each
+}
+
+// chunks yields the numbers of a BlobProto, and what its other fields say of the shape.
+func chunks(b []byte, see func(chunk)) (tensor.Shape, error) {
+	var shape tensor.Shape
+	old, named := tensor.Shape{1, 1, 1, 1}, false
+	for len(b) > 0 {
+		num, typ, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return nil, fmt.Errorf("the tag of a blob's field is damaged or cut off")
+		}
+		b = b[n:]
+		if n = protowire.ConsumeFieldValue(num, typ, b); n < 0 {
+			return nil, fmt.Errorf("field %d of a blob is damaged or cut off", num)
+		}
+		raw := b[:n]
+		b = b[n:]
+		if typ == protowire.BytesType {
+			raw, _ = protowire.ConsumeBytes(raw)
+		}
+		switch {
+		case num >= 1 && num <= 4 && typ == protowire.VarintType:
+			v, _ := protowire.ConsumeVarint(raw)
+			if v > 1<<31-1 {
+				return nil, fmt.Errorf("a blob has an axis of %d", int64(v))
+			}
+			old[num-1], named = int(v), true
+		case num == 5 && (typ == protowire.BytesType || typ == protowire.Fixed32Type):
+			see(chunk{raw, false})
+		case num == 8 && (typ == protowire.BytesType || typ == protowire.Fixed64Type):
+			see(chunk{raw, true})
+		case num == 7 && typ == protowire.BytesType:
+			m, err := parseBinary(raw, shapeSchema)
+			if err != nil {
+				return nil, err
+			}
+			axes, err := m.ints("dim")
+			if err != nil || len(axes) > 32 {
+				return nil, fmt.Errorf("the shape of a blob has %d axes of %v", len(axes), m.texts("dim")[:min(32, len(axes))])
+			}
+			shape = append(tensor.Shape{}, axes...)
+		}
+	}
+	if shape == nil && named {
+		shape = old
+	}
+	return shape, nil
+}
+
+// blobTensor lists a BlobProto as a tensor.
+func blobTensor(name string, b []byte) (format.Tensor, error) {
+	size, narrow, wide := 0, false, false
+	shape, err := chunks(b, func(c chunk) {
+		size += len(c.bytes)
+		narrow, wide = narrow || !c.wide, wide || c.wide
+	})
+	if err != nil {
+		return format.Tensor{}, fmt.Errorf("blob %q: %w", name, err)
+	}
+	dt := tensor.Float32
+	if wide {
+		dt = tensor.Float64
+	}
+	if narrow && wide {
+		return format.Tensor{}, fmt.Errorf("blob %q holds numbers of two types", name)
+	}
+	if shape == nil {
+		shape = tensor.Shape{size / dt.Size()}
+	}
+	n, err := shape.Elems()
+	if err != nil || size%dt.Size() != 0 || n != size/dt.Size() {
+		return format.Tensor{}, fmt.Errorf("blob %q has shape %v, but %d bytes of numbers", name, shape, size)
+	}
+	return format.Tensor{Name: name, DType: dt, Shape: shape, Read: func() (*tensor.Tensor, error) {
+		t, err := tensor.TryNew(dt, shape...)
+		if err != nil {
+			return nil, err
+		}
+		at := 0
+		if _, err := chunks(b, func(c chunk) {
+			if dt == tensor.Float32 {
+				for i := 0; i+4 <= len(c.bytes); i, at = i+4, at+4 {
+					binary.NativeEndian.PutUint32(t.Bytes()[at:], binary.LittleEndian.Uint32(c.bytes[i:]))
+				}
+				return
+			}
+			for i := 0; i+8 <= len(c.bytes); i, at = i+8, at+8 {
+				binary.NativeEndian.PutUint64(t.Bytes()[at:], binary.LittleEndian.Uint64(c.bytes[i:]))
+			}
+		}); err != nil {
+			return nil, err
+		}
+		return t, nil
+	}}, nil
+}

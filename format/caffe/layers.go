@@ -1,0 +1,847 @@
+package caffe
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A blobValue is a value of the network: what it is called in the sketch, and its shape.
+type blobValue struct {
+	name string
+	// image is its channels, height and width; nil where it is a vector.
+	image tensor.Shape
+	// runs are the images that a vector was flattened from, one after the other: Caffe
+	// has channels first in each, and the vector has them last. A plain vector of n
+	// numbers is one image of n, 1 and 1.
+	runs []tensor.Shape
+}
+
+func (v blobValue) plain() bool {
+	return v.image == nil && !slices.ContainsFunc(v.runs, func(r tensor.Shape) bool { return r[1]*r[2] != 1 && r[0] != 1 })
+}
+
+// channels is how long the last axis is.
+func (v blobValue) channels() int {
+	if v.image != nil {
+		return v.image[0]
+	}
+	n := 0
+	for _, r := range v.runs {
+		n += r[0] * r[1] * r[2]
+	}
+	return n
+}
+
+type converter struct {
+	net     *net
+	file    *format.File
+	told    format.Options
+	tensors map[string]format.Tensor
+	sketch  format.Sketch
+	blobs   map[string]blobValue // by the name of the blob, as it is now
+	users   map[string]int       // how many layers take a blob of that name
+	logits  []string
+	warned  []string
+}
+
+func (c *converter) warn(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(c.warned, text) {
+		c.warned = append(c.warned, text)
+	}
+}
+
+func unsupported(l *layer, text string, args ...any) error {
+	return &format.Unsupported{What: fmt.Sprintf("layer %q (type %s)", l.name, l.kind), Msg: fmt.Sprintf(text, args...)}
+}
+
+// convert draws the layers and takes the ends as outputs.
+func (c *converter) convert(ends []string) (*format.Blueprint, error) {
+	for _, l := range c.net.layers {
+		for _, b := range l.bottom {
+			c.users[b]++
+		}
+	}
+	for i, name := range c.net.inputs {
+		if i >= len(c.net.shapes) {
+			c.net.shapes = append(c.net.shapes, nil)
+		}
+		if err := c.input(name, c.net.shapes[i]); err != nil {
+			return nil, err
+		}
+	}
+	failed := map[string]error{} // by blob: what there is no layer for may lie behind the output
+	known := map[string]string{} // a layer's name finds its first result, too
+	for _, l := range c.net.layers {
+		if sources[l.kind] {
+			if err := c.source(l); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if l.kind == "SoftmaxWithLoss" && len(l.bottom) > 0 {
+			c.logits = append(c.logits, c.blobs[l.bottom[0]].name)
+		}
+		if measured(l.kind) {
+			continue
+		}
+		var err error
+		for _, b := range l.bottom {
+			if err == nil {
+				err = failed[b]
+			}
+		}
+		if err == nil {
+			err = c.layer(l)
+		}
+		for i, t := range l.top {
+			if err != nil {
+				delete(c.blobs, t)
+				failed[t] = err
+			} else if delete(failed, t); i == 0 {
+				known[l.name] = c.blobs[t].name
+			}
+		}
+		if u, ok := err.(*format.Unsupported); err != nil && (!ok || u == nil) {
+			return nil, fmt.Errorf("layer %q (type %s): %w", l.name, l.kind, err)
+		}
+	}
+	var outs []string
+	for _, e := range ends {
+		if err := failed[e]; err != nil {
+			return nil, err
+		}
+		v, ok := c.blobs[e]
+		if !ok {
+			if v.name, ok = known[e]; !ok {
+				var have []string
+				for _, l := range c.net.layers {
+					have = append(have, l.top...)
+				}
+				slices.Sort(have)
+				return nil, &format.Choice{Key: "output.node", Msg: fmt.Sprintf("output.node=%s: the network has no blob or layer of this name", e), Have: slices.Compact(have)}
+			}
+		}
+		if !slices.Contains(outs, v.name) {
+			outs = append(outs, v.name)
+		}
+	}
+	if len(outs) == 0 {
+		return nil, &format.Unsupported{What: "the network", Msg: "it has no output"}
+	}
+	b, err := c.sketch.Blueprint(outs, c.logits...)
+	if b != nil {
+		b.Warnings = append(b.Warnings, c.warned...)
+	}
+	return b, err
+}
+
+// input adds an input of a shape that begins with the batch.
+func (c *converter) input(name string, shape tensor.Shape) error {
+	v := blobValue{}
+	switch {
+	case len(shape) == 4:
+		v.image = shape[1:]
+	case len(shape) == 2:
+		v.runs = []tensor.Shape{{shape[1], 1, 1}}
+	case len(shape) != 0:
+		return &format.Unsupported{What: fmt.Sprintf("input %q", name), Msg: fmt.Sprintf("its shape is %v; want images, (N, C, H, W), or vectors, (N, n)", shape)}
+	case len(c.told.Inputs) > 0:
+		switch s := c.told.Inputs[min(len(c.sketch.Inputs), len(c.told.Inputs)-1)].Shape; len(s) {
+		case 3:
+			v.image = tensor.Shape{s[2], s[0], s[1]}
+		case 2:
+			v.image = tensor.Shape{1, s[0], s[1]}
+		case 1:
+			v.runs = []tensor.Shape{{s[0], 1, 1}}
+		}
+	}
+	if v.image == nil && v.runs == nil {
+		return &format.Choice{Key: "input", Msg: fmt.Sprintf("input %q has no fixed shape: say it with input=, such as input=227x227x3, or put the .prototxt of prediction beside the weights", name)}
+	}
+	for _, n := range append(v.image.Clone(), v.channels()) {
+		if n < 1 {
+			return fmt.Errorf("input %q has shape %v", name, shape)
+		}
+	}
+	own := tensor.Shape{v.channels()}
+	if v.image != nil {
+		own = tensor.Shape{v.image[1], v.image[2], v.image[0]}
+	}
+	v.name = c.sketch.Input(name, own)
+	c.blobs[name] = v
+	return nil
+}
+
+// source is a layer that gives data: its first result is the input.
+func (c *converter) source(l *layer) error {
+	if len(l.top) == 0 {
+		return nil
+	}
+	shapes := l.m.sub("input_param")["shape"]
+	for i, top := range l.top {
+		if i > 0 && l.kind != "Input" || c.users[top] == 0 {
+			continue // labels
+		}
+		var shape tensor.Shape
+		if len(shapes) > 0 {
+			dims, err := shapes[min(i, len(shapes)-1)].tree.ints("dim")
+			if err != nil {
+				return err
+			}
+			shape = dims
+		}
+		t := l.m.sub("transform_param")
+		if crop, err := t.int("crop_size", 0); err == nil && crop > 0 && shape == nil && len(c.told.Inputs) == 0 {
+			shape = tensor.Shape{1, 3, crop, crop}
+			c.warn("input %q is taken for pictures of 3 channels, cut to %dx%d", top, crop, crop)
+		}
+		if err := c.input(top, shape); err != nil {
+			return err
+		}
+		if t.text("mean_file") != "" || len(t["mean_value"]) > 1 {
+			c.warn("layer %q takes a mean from the input, which is not done here: say it with input.mean=", l.name)
+			continue
+		}
+		scale, err := t.float("scale", 1)
+		if err != nil {
+			return err
+		}
+		mean, err := t.float("mean_value", 0)
+		if err != nil {
+			return err
+		}
+		if scale != 1 || mean != 0 {
+			v := c.blobs[top]
+			v.name = c.sketch.Add("rescaling", l.name, format.Map("scale", scale, "offset", -mean*scale), []string{v.name}).Name
+			c.blobs[top] = v
+		}
+	}
+	return nil
+}
+
+// layer draws one layer.
+func (c *converter) layer(l *layer) error {
+	var in []blobValue
+	for _, b := range l.bottom {
+		v, ok := c.blobs[b]
+		if !ok {
+			return unsupported(l, "what it takes, %q, comes from no layer before it, or from one that there is nothing for", b)
+		}
+		in = append(in, v)
+	}
+	if len(in) == 0 || len(l.top) == 0 {
+		return unsupported(l, "it takes nothing, or gives nothing")
+	}
+	f := layers[l.kind]
+	if f == nil {
+		return unsupported(l, "there is no layer of this type; output.node= names a blob before it, where that is what is wanted")
+	}
+	v, err := f(c, l, in)
+	if err != nil {
+		return err
+	}
+	for _, t := range l.top {
+		c.blobs[t] = v
+	}
+	return nil
+}
+
+// layers says what each type is.
+var layers map[string]func(c *converter, l *layer, in []blobValue) (blobValue, error)
+
+func init() {
+	act := func(name string) func(c *converter, l *layer, in []blobValue) (blobValue, error) {
+		return func(c *converter, l *layer, in []blobValue) (blobValue, error) {
+			return c.activate(l, in[0], spec.Str(name))
+		}
+	}
+	same := func(_ *converter, _ *layer, in []blobValue) (blobValue, error) { return in[0], nil }
+	layers = map[string]func(c *converter, l *layer, in []blobValue) (blobValue, error){
+		"Convolution": convolve, "Deconvolution": convolve, "Pooling": pool, "InnerProduct": dense, "ReLU": rectify, "PReLU": prelu, "ELU": elu, "LRN": normalize, "Dropout": drop,
+		"Sigmoid": act("sigmoid"), "TanH": act("tanh"), "BNLL": act("softplus"), "Softmax": soft, "Flatten": flatten, "Concat": join, "Eltwise": eltwiseLayer, "Power": powerLayer,
+		"BatchNorm": batchNorm, "Scale": scale, "Split": same, "Padding": padding, "Reshape": reshape,
+	}
+}
+
+// emit adds a layer with one input.
+func (c *converter) emit(kind string, l *layer, in blobValue, fields spec.Value, parts ...format.Part) string {
+	return c.sketch.Add(kind, l.name, fields, []string{in.name}, parts...).Name
+}
+
+// activate is an activation: part of the layer before it, where nobody else takes that
+// one's result.
+func (c *converter) activate(l *layer, in blobValue, a spec.Value) (blobValue, error) {
+	before := c.sketch.Layer(in.name)
+	alone := l.bottom[0] == l.top[0] || c.users[l.bottom[0]] == 1
+	if before != nil && alone && !c.sketch.Used(in.name) && c.told.Output != l.bottom[0] && strings.Contains("conv2d dense conv2d_transpose", before.Kind) {
+		if _, ok := before.Fields.Get("activation"); !ok {
+			before.Fields = before.Fields.With("activation", a)
+			return in, nil
+		}
+	}
+	in.name = c.emit("activation", l, in, format.Map("activation", a))
+	return in, nil
+}
+
+// pair reads sizes that are written once for both axes, twice, or as height and width.
+func pair(m message, key, short string, without int) (h, w int, err error) {
+	v, err := m.ints(key)
+	if err != nil {
+		return 0, 0, err
+	}
+	switch len(v) {
+	case 0:
+		h, w = without, without
+	case 1:
+		h, w = v[0], v[0]
+	case 2:
+		h, w = v[0], v[1]
+	default:
+		return 0, 0, fmt.Errorf("%s: want one or two numbers, found %v", key, v)
+	}
+	if h, err = m.int(short+"_h", h); err == nil {
+		w, err = m.int(short+"_w", w)
+	}
+	return h, w, err
+}
+
+// A window slides over an image.
+type window struct{ kernel, stride, pad, dilation [2]int }
+
+func readWindow(m message) (w window, err error) {
+	if w.kernel[0], w.kernel[1], err = pair(m, "kernel_size", "kernel", 0); err != nil {
+		return w, err
+	}
+	if w.stride[0], w.stride[1], err = pair(m, "stride", "stride", 1); err != nil {
+		return w, err
+	}
+	if w.pad[0], w.pad[1], err = pair(m, "pad", "pad", 0); err != nil {
+		return w, err
+	}
+	if w.dilation[0], w.dilation[1], err = pair(m, "dilation", "dilation", 1); err != nil {
+		return w, err
+	}
+	for i := range 2 {
+		if w.kernel[i] < 1 || w.stride[i] < 1 || w.pad[i] < 0 || w.dilation[i] < 1 {
+			return w, fmt.Errorf("a window of %v, stride %v, pad %v, dilation %v", w.kernel, w.stride, w.pad, w.dilation)
+		}
+	}
+	return w, nil
+}
+
+func (c *converter) blob(l *layer, i int) (format.Tensor, bool) {
+	t, ok := c.tensors[l.name+"/"+strconv.Itoa(i)]
+	return t, ok
+}
+
+// part is a parameter made of a blob. Blobs of older files have four axes always.
+func part(leaf string, l *layer, i int, turns ...format.Turn) format.Part {
+	p := format.Part{Leaf: leaf, From: []string{l.name + "/" + strconv.Itoa(i)}}
+	for _, t := range turns {
+		p.Make = p.Make.Then(t)
+	}
+	return p
+}
+
+var no = format.Map("", false).Entries[0].Value
+
+func convolve(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	p := l.m.sub("convolution_param")
+	w, err := readWindow(p)
+	if err != nil {
+		return blobValue{}, err
+	}
+	filters, err := p.int("num_output", 0)
+	if err != nil {
+		return blobValue{}, err
+	}
+	groups, err := p.int("group", 1)
+	if err != nil {
+		return blobValue{}, err
+	}
+	bias, err := p.flag("bias_term", true)
+	if err != nil {
+		return blobValue{}, err
+	}
+	x := in[0]
+	if x.image == nil || len(in) != 1 {
+		return blobValue{}, unsupported(l, "it wants one image")
+	}
+	if filters < 1 || groups < 1 || x.image[0]%groups != 0 || filters%groups != 0 {
+		return blobValue{}, fmt.Errorf("%d filters in %d groups on %d channels", filters, groups, x.image[0])
+	}
+	fields := format.Map("filters", filters, "kernel_size", w.kernel[:], "strides", w.stride[:], "padding", w.pad[:])
+	if w.dilation != [2]int{1, 1} {
+		fields = fields.With("dilation_rate", format.List(w.dilation[:]...))
+	}
+	if groups > 1 {
+		fields = fields.With("groups", spec.Num(float64(groups)))
+	}
+	out := blobValue{image: tensor.Shape{filters, 0, 0}}
+	kind, axes := "conv2d", []int{filters, x.image[0] / groups, w.kernel[0], w.kernel[1]}
+	if l.kind == "Deconvolution" {
+		kind, axes = "conv2d_transpose", []int{x.image[0], filters / groups, w.kernel[0], w.kernel[1]}
+	}
+	for i := range 2 {
+		reach := w.dilation[i]*(w.kernel[i]-1) + 1
+		if n := x.image[1+i] + 2*w.pad[i] - reach; l.kind == "Deconvolution" {
+			out.image[1+i] = (x.image[1+i]-1)*w.stride[i] + reach - 2*w.pad[i]
+		} else if n >= 0 {
+			out.image[1+i] = n/w.stride[i] + 1
+		}
+		if out.image[1+i] < 1 {
+			return blobValue{}, fmt.Errorf("a window of %v does not fit into %v", w.kernel, x.image)
+		}
+	}
+	parts := []format.Part{part("kernel", l, 0, format.Reshape(axes...), format.Permute(2, 3, 1, 0))}
+	if bias {
+		parts = append(parts, part("bias", l, 1, format.Reshape(filters)))
+	} else {
+		fields = fields.With("use_bias", no)
+	}
+	out.name = c.emit(kind, l, x, fields, parts...)
+	return out, nil
+}
+
+func pool(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	p := l.m.sub("pooling_param")
+	x := in[0]
+	if x.image == nil {
+		return blobValue{}, unsupported(l, "it wants an image")
+	}
+	kind := map[string]string{"": "max_pooling2d", "MAX": "max_pooling2d", "AVE": "average_pooling2d"}[p.text("pool")]
+	if kind == "" {
+		return blobValue{}, unsupported(l, "there is no pooling of the kind %s", p.text("pool"))
+	}
+	global, err := p.flag("global_pooling", false)
+	if err != nil {
+		return blobValue{}, err
+	}
+	if global {
+		out := blobValue{image: tensor.Shape{x.image[0], 1, 1}}
+		out.name = c.emit("global_"+kind, l, x, format.Map("keepdims", true))
+		return out, nil
+	}
+	w, err := readWindow(p)
+	if err != nil {
+		return blobValue{}, err
+	}
+	ceil := p.text("round_mode") != "FLOOR" && p.text("round_mode") != "1"
+	out := blobValue{image: x.image.Clone()}
+	for i := range 2 {
+		if w.pad[i] >= w.kernel[i] {
+			return blobValue{}, fmt.Errorf("a pad of %v is no smaller than the window of %v", w.pad, w.kernel)
+		}
+		n := x.image[1+i] + 2*w.pad[i] - w.kernel[i]
+		if n < 0 {
+			// Caffe's last window may begin where none fits: it is cut off.
+			if !ceil || n <= -w.stride[i] {
+				return blobValue{}, fmt.Errorf("a window of %v does not fit into %v", w.kernel, x.image)
+			}
+			n = 0
+		}
+		out.image[1+i] = n/w.stride[i] + 1
+		if ceil && n%w.stride[i] != 0 && out.image[1+i]*w.stride[i] < x.image[1+i]+w.pad[i] {
+			out.image[1+i]++
+		}
+	}
+	fields := format.Map("pool_size", w.kernel[:], "strides", w.stride[:], "padding", w.pad[:])
+	if ceil {
+		fields = fields.With("ceil_mode", format.Map("", true).Entries[0].Value)
+	}
+	if kind == "average_pooling2d" && w.pad != [2]int{} {
+		fields = fields.With("count_include_pad", format.Map("", true).Entries[0].Value)
+	}
+	out.name = c.emit(kind, l, x, fields)
+	return out, nil
+}
+
+// columns is the Turn of a matrix [units, n], whose columns are numbers of images with
+// channels first, into the kernel [n, units], whose rows have channels last.
+func columns(units int, runs []tensor.Shape) format.Turn {
+	return func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+		t := from[0]
+		n := 0
+		for _, r := range runs {
+			n += r[0] * r[1] * r[2]
+		}
+		if t.Len() != n*units {
+			return nil, fmt.Errorf("the matrix has %d numbers; %d units of %d inputs want %d", t.Len(), units, n, n*units)
+		}
+		out, err := tensor.TryNew(t.DType(), n, units)
+		if err != nil {
+			return nil, err
+		}
+		size := t.DType().Size()
+		src, dst := t.Bytes(), out.Bytes()
+		at, to := 0, 0
+		for _, r := range runs {
+			places := r[1] * r[2]
+			for place := range places {
+				for channel := range r[0] {
+					col := at + channel*places + place
+					for u := range units {
+						copy(dst[to:to+size], src[(u*n+col)*size:])
+						to += size
+					}
+				}
+			}
+			at += r[0] * places
+		}
+		return out, nil
+	}
+}
+
+// vector is a value as a vector, flattened where it is an image.
+func (c *converter) vector(name string, x blobValue) blobValue {
+	if x.image == nil {
+		return x
+	}
+	return blobValue{name: c.sketch.Add("flatten", name, spec.Value{}, []string{x.name}).Name, runs: []tensor.Shape{x.image}}
+}
+
+func dense(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	p := l.m.sub("inner_product_param")
+	units, err := p.int("num_output", 0)
+	if err != nil {
+		return blobValue{}, err
+	}
+	bias, err := p.flag("bias_term", true)
+	if err != nil {
+		return blobValue{}, err
+	}
+	turned, err := p.flag("transpose", false)
+	if err != nil {
+		return blobValue{}, err
+	}
+	if axis, err := p.int("axis", 1); err != nil || axis != 1 {
+		return blobValue{}, unsupported(l, "its axis is %d; only 1 is read", axis)
+	}
+	if units < 1 {
+		return blobValue{}, fmt.Errorf("num_output is %d", units)
+	}
+	x := c.vector("flatten_"+l.name, in[0])
+	n := x.channels()
+	turn := columns(units, x.runs)
+	if turned {
+		turn = format.Turn(format.Reshape(n, units)).Then(format.Transpose).Then(turn)
+	}
+	parts := []format.Part{part("kernel", l, 0, turn)}
+	fields := format.Map("units", units)
+	if bias {
+		parts = append(parts, part("bias", l, 1, format.Reshape(units)))
+	} else {
+		fields = fields.With("use_bias", no)
+	}
+	return blobValue{name: c.emit("dense", l, x, fields, parts...), runs: []tensor.Shape{{units, 1, 1}}}, nil
+}
+
+func rectify(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	slope, err := l.m.sub("relu_param").float("negative_slope", 0)
+	if err != nil {
+		return blobValue{}, err
+	}
+	if slope == 0 {
+		return c.activate(l, in[0], spec.Str("relu"))
+	}
+	return c.activate(l, in[0], format.Map("name", "leaky_relu", "negative_slope", slope))
+}
+
+func prelu(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	shared, err := l.m.sub("prelu_param").flag("channel_shared", false)
+	if err != nil {
+		return blobValue{}, err
+	}
+	x := in[0]
+	var axes, shape []int
+	switch {
+	case x.image != nil && shared:
+		axes, shape = []int{1, 2, 3}, []int{1, 1, 1}
+	case x.image != nil:
+		axes, shape = []int{1, 2}, []int{1, 1, x.image[0]}
+	case shared:
+		axes, shape = []int{1}, []int{1}
+	case x.plain():
+		shape = []int{x.channels()}
+	default:
+		return blobValue{}, unsupported(l, "it has a slope for each number of a flattened image")
+	}
+	a := format.Map("name", "prelu")
+	if axes != nil {
+		a = a.With("shared_axes", format.List(axes...))
+	}
+	x.name = c.emit("activation", l, x, format.Map("activation", a), part("alpha", l, 0, format.Reshape(shape...)))
+	return x, nil
+}
+
+func elu(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	alpha, err := l.m.sub("elu_param").float("alpha", 1)
+	if err != nil {
+		return blobValue{}, err
+	}
+	if alpha == 1 {
+		return c.activate(l, in[0], spec.Str("elu"))
+	}
+	return c.activate(l, in[0], format.Map("name", "elu", "alpha", alpha))
+}
+
+func soft(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	if axis, err := l.m.sub("softmax_param").int("axis", 1); err != nil || axis != 1 {
+		return blobValue{}, unsupported(l, "its axis is %d; only that of the channels, 1, is read", axis)
+	}
+	return c.activate(l, in[0], spec.Str("softmax"))
+}
+
+func normalize(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	p := l.m.sub("lrn_param")
+	if r := p.text("norm_region"); r != "" && r != "ACROSS_CHANNELS" && r != "0" {
+		return blobValue{}, unsupported(l, "it normalizes within a channel; only across channels is read")
+	}
+	size, err := p.int("local_size", 5)
+	if err != nil {
+		return blobValue{}, err
+	}
+	fields := format.Map("size", size)
+	for _, k := range []struct {
+		key, as string
+		without float64
+	}{{"alpha", "alpha", 1}, {"beta", "beta", 0.75}, {"k", "bias", 1}} {
+		v, err := p.float(k.key, k.without)
+		if err != nil {
+			return blobValue{}, err
+		}
+		fields = fields.With(k.as, spec.Num(v))
+	}
+	x := in[0]
+	if x.image == nil && !x.plain() {
+		return blobValue{}, unsupported(l, "it normalizes a flattened image")
+	}
+	x.name = c.emit("local_response_normalization", l, x, fields)
+	return x, nil
+}
+
+func drop(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	rate, err := l.m.sub("dropout_param").float("dropout_ratio", 0.5)
+	if err != nil {
+		return blobValue{}, err
+	}
+	x := in[0]
+	if rate > 0 && rate < 1 {
+		x.name = c.emit("dropout", l, x, format.Map("rate", rate))
+	}
+	return x, nil
+}
+
+func flatten(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	p := l.m.sub("flatten_param")
+	axis, err := p.int("axis", 1)
+	if err != nil {
+		return blobValue{}, err
+	}
+	end, err := p.int("end_axis", -1)
+	if err != nil || axis != 1 || end != -1 && end != 3 {
+		return blobValue{}, unsupported(l, "it flattens axes %d to %d; only all but the batch's is read", axis, end)
+	}
+	return c.vector(l.name, in[0]), nil
+}
+
+func reshape(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	dims, err := l.m.sub("reshape_param").sub("shape").ints("dim")
+	if err != nil {
+		return blobValue{}, err
+	}
+	if len(dims) == 2 && dims[0] == 0 && (dims[1] == -1 || dims[1] == in[0].channels()) || len(dims) == 4 && in[0].image == nil && in[0].plain() && dims[2] == 1 && dims[3] == 1 {
+		return c.vector(l.name, in[0]), nil
+	}
+	return blobValue{}, unsupported(l, "it gives the shape %v; only vectors are read", dims)
+}
+
+func join(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	p := l.m.sub("concat_param")
+	axis, err := p.int("concat_dim", 1)
+	if err == nil {
+		axis, err = p.int("axis", axis)
+	}
+	if err != nil {
+		return blobValue{}, err
+	}
+	out := blobValue{}
+	var names []string
+	for _, x := range in {
+		if (x.image == nil) != (in[0].image == nil) {
+			return blobValue{}, unsupported(l, "it joins images and vectors")
+		}
+		names = append(names, x.name)
+		out.runs = append(out.runs, x.runs...)
+	}
+	if in[0].image != nil {
+		if axis == -3 {
+			axis = 1
+		}
+		if axis < 1 || axis > 3 {
+			return blobValue{}, unsupported(l, "its axis is %d; want 1 to 3", axis)
+		}
+		out.image, out.runs = in[0].image.Clone(), nil
+		for _, x := range in[1:] {
+			for a := range 3 {
+				if a == axis-1 {
+					out.image[a] += x.image[a]
+				} else if x.image[a] != out.image[a] {
+					return blobValue{}, fmt.Errorf("it joins images of %v and %v", out.image, x.image)
+				}
+			}
+		}
+		axis = map[int]int{1: 3, 2: 1, 3: 2}[axis]
+	} else if axis != 1 && axis != -1 {
+		return blobValue{}, unsupported(l, "its axis is %d; want 1", axis)
+	}
+	if len(in) == 1 {
+		out.name = names[0]
+		return out, nil
+	}
+	out.name = c.sketch.Add("concatenate", l.name, format.Map("axis", axis), names).Name
+	return out, nil
+}
+
+func eltwiseLayer(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	p := l.m.sub("eltwise_param")
+	kind := map[string]string{"": "add", "SUM": "add", "1": "add", "PROD": "multiply", "0": "multiply", "MAX": "maximum", "2": "maximum"}[p.text("operation")]
+	minus := 0
+	for i, s := range p.texts("coeff") {
+		switch v, err := strconv.ParseFloat(s, 64); {
+		case err == nil && v == 1:
+		case err == nil && v == -1 && i == 1 && len(in) == 2 && kind == "add":
+			minus++
+		default:
+			kind = ""
+		}
+	}
+	if minus > 0 && kind == "add" {
+		kind = "subtract"
+	}
+	if kind == "" {
+		return blobValue{}, unsupported(l, "there is no layer for the operation %s with coefficients %v", p.text("operation"), p.texts("coeff"))
+	}
+	var names []string
+	for _, x := range in {
+		if !slices.Equal(x.image, in[0].image) || !slices.EqualFunc(x.runs, in[0].runs, slices.Equal) {
+			return blobValue{}, fmt.Errorf("its inputs have other shapes or orders than one another")
+		}
+		names = append(names, x.name)
+	}
+	out := in[0]
+	if len(in) > 1 {
+		out.name = c.sketch.Add(kind, l.name, spec.Value{}, names).Name
+	}
+	return out, nil
+}
+
+func powerLayer(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	p := l.m.sub("power_param")
+	pow, err := p.float("power", 1)
+	if err != nil {
+		return blobValue{}, err
+	}
+	scale, err := p.float("scale", 1)
+	if err != nil {
+		return blobValue{}, err
+	}
+	shift, err := p.float("shift", 0)
+	if err != nil {
+		return blobValue{}, err
+	}
+	if pow != 1 {
+		return blobValue{}, unsupported(l, "its power is %v; only 1 is read", pow)
+	}
+	x := in[0]
+	x.name = c.emit("rescaling", l, x, format.Map("scale", scale, "offset", shift))
+	return x, nil
+}
+
+func batchNorm(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	eps, err := l.m.sub("batch_norm_param").float("eps", 1e-5)
+	if err != nil {
+		return blobValue{}, err
+	}
+	x := in[0]
+	if x.image == nil && !x.plain() {
+		return blobValue{}, unsupported(l, "it normalizes a flattened image")
+	}
+	// What is kept are sums, and in the third blob how much they count.
+	moment := func(leaf string, i int) format.Part {
+		return format.Part{Leaf: leaf, From: []string{l.name + "/" + strconv.Itoa(i), l.name + "/2"}, Make: func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+			if from[1].Len() != 1 {
+				return nil, fmt.Errorf("the factor of a batch normalization has %d numbers, want one", from[1].Len())
+			}
+			t, err := from[0].Clone().Reshape(from[0].Len())
+			if err != nil {
+				return nil, err
+			}
+			if f := from[1].Flat(0); f != 0 {
+				for k := range t.Len() {
+					t.SetFlat(k, t.Flat(k)/f)
+				}
+			}
+			return t, nil
+		}}
+	}
+	x.name = c.emit("batch_normalization", l, x, format.Map("epsilon", eps, "scale", false, "center", false), moment("moving_mean", 0), moment("moving_variance", 1))
+	return x, nil
+}
+
+// scale is part of the batch normalization before it, else a convolution of each channel
+// alone.
+func scale(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	p := l.m.sub("scale_param")
+	bias, err := p.flag("bias_term", false)
+	if err != nil {
+		return blobValue{}, err
+	}
+	if axis, err := p.int("axis", 1); err != nil || axis != 1 || len(in) != 1 {
+		return blobValue{}, unsupported(l, "only a factor for each channel is read")
+	}
+	x := in[0]
+	n := x.channels()
+	before := c.sketch.Layer(x.name)
+	if before != nil && before.Kind == "batch_normalization" && len(before.Parts) == 2 && !c.sketch.Used(x.name) && (l.bottom[0] == l.top[0] || c.users[l.bottom[0]] == 1) && c.told.Output != l.bottom[0] {
+		before.Fields = before.Fields.Without("scale")
+		before.Parts = append(before.Parts, part("gamma", l, 0, format.Reshape(n)))
+		if bias {
+			before.Fields = before.Fields.Without("center")
+			before.Parts = append(before.Parts, part("beta", l, 1, format.Reshape(n)))
+		}
+		return x, nil
+	}
+	if x.image == nil {
+		return blobValue{}, unsupported(l, "it scales a vector; only images, and what batch normalization gives, are read")
+	}
+	fields := format.Map("kernel_size", []int{1, 1})
+	parts := []format.Part{part("kernel", l, 0, format.Reshape(1, 1, n, 1))}
+	if bias {
+		parts = append(parts, part("bias", l, 1, format.Reshape(n)))
+	} else {
+		fields = fields.With("use_bias", no)
+	}
+	x.name = c.emit("depthwise_conv2d", l, x, fields, parts...)
+	return x, nil
+}
+
+func padding(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	n, err := l.m.sub("padding_param").int("pad", 0)
+	if err != nil {
+		return blobValue{}, err
+	}
+	x := in[0]
+	if x.image == nil || n < 0 {
+		return blobValue{}, unsupported(l, "it pads what is no image, or by %d", n)
+	}
+	x.image = tensor.Shape{x.image[0], x.image[1] + 2*n, x.image[2] + 2*n}
+	x.name = c.emit("zero_padding2d", l, x, format.Map("padding", n))
+	return x, nil
+}
