@@ -335,11 +335,6 @@ func readWindow(m message) (w window, err error) {
 	return w, nil
 }
 
-func (c *converter) blob(l *layer, i int) (format.Tensor, bool) {
-	t, ok := c.tensors[l.name+"/"+strconv.Itoa(i)]
-	return t, ok
-}
-
 // part is a parameter made of a blob. Blobs of older files have four axes always.
 func part(leaf string, l *layer, i int, turns ...format.Turn) format.Part {
 	p := format.Part{Leaf: leaf, From: []string{l.name + "/" + strconv.Itoa(i)}}
