@@ -31,12 +31,14 @@ file's name ends in, or the one that format= names:
   .weights.h5   keras-weights-h5  Keras 3, weights alone
   .npz          npz               NumPy arrays, a parameter each
   .safetensors  safetensors       the model as it is kept here
+  .go           go                Go code with the weights in it: a function Predict
 
 What was written is read again before it gets its name: each number has to come
 back to the last bit. MODEL is a saved model, the directory of a run, or a model
 of another framework; bare weights want model=, the net that they are for.`,
 		Example: `  nadir export runs/digits -o digits.keras
   nadir export runs/digits -o digits.pt
+  nadir export model.h5 -o predict.go
   nadir export model.safetensors -o weights.bin format=npz --force`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, keys, err := oneTarget(cmd, args)
