@@ -67,6 +67,7 @@ type converter struct {
 
 	values map[string]*value
 	failed map[string]error
+	steps  map[*node]*value // the layers that go over steps
 	busy   map[*node]bool
 	depth  int
 	rows   int // the number of samples, where the graph fixes it
@@ -106,7 +107,7 @@ func refuse(n *node, msg string, args ...any) error {
 
 func newConverter(m *model, f *format.File, folder string) (*converter, error) {
 	c := &converter{m: m, file: f, made: map[string]*node{}, init: map[string]*constant{}, in: map[string]valueInfo{}, uses: map[string][]*node{},
-		values: map[string]*value{}, failed: map[string]error{}, busy: map[*node]bool{}, names: map[string]bool{}, orders: map[string][]int{}, inputName: map[string]string{}}
+		values: map[string]*value{}, failed: map[string]error{}, steps: map[*node]*value{}, busy: map[*node]bool{}, names: map[string]bool{}, orders: map[string][]int{}, inputName: map[string]string{}}
 	for _, t := range m.graph.tensors {
 		if t.name == "" || c.init[t.name] != nil {
 			return nil, fmt.Errorf("two tensors of the graph are called %q", t.name)
@@ -285,7 +286,7 @@ func (c *converter) wanted(name string, rank int) []int {
 			switch {
 			case images[n.op] && rank > 2:
 				return channelsLast(rank)
-			case recurrent[n.op] && rank == 3 && n.int("layout", 0) == 0 && n.input(0) == name:
+			case cells[n.op].kind != "" && rank == 3 && n.int("layout", 0) == 0 && n.input(0) == name:
 				return []int{1, 0, 2}
 			case plain[n.op] || simple[n.op] != "" || n.op == "LeakyRelu":
 				queue = append(queue, n.out...)
@@ -294,9 +295,6 @@ func (c *converter) wanted(name string, rank int) []int {
 	}
 	return natural(rank)
 }
-
-// recurrent are the operations that go over steps.
-var recurrent = map[string]bool{"LSTM": true, "GRU": true, "RNN": true}
 
 // input makes a value an input of the model.
 func (c *converter) input(in valueInfo) (*value, error) {

@@ -17,7 +17,7 @@ const activation = "activation"
 // are left out are nil.
 type op func(c *converter, n *node, args []*value, out int) (*value, error)
 
-var ops map[string]op
+var ops = map[string]op{}
 
 // simple are activations without anything to set.
 var simple = map[string]string{"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Softsign": "softsign", "Exp": "exponential",
@@ -27,7 +27,7 @@ var simple = map[string]string{"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "ta
 var several = map[string]bool{}
 
 func init() {
-	ops = map[string]op{
+	for name, f := range map[string]op{
 		"Gemm": gemm, "MatMul": matMul, "Conv": convolution, "BatchNormalization": batchNorm, "MaxPool": pooling("max_pooling"), "AveragePool": pooling("average_pooling"),
 		"GlobalAveragePool": globalPooling("global_average_pooling"), "GlobalMaxPool": globalPooling("global_max_pooling"), "ReduceMean": reduceMean,
 		"Flatten": flatten, "Reshape": reshape, "Transpose": transpose, "Squeeze": squeeze, "Unsqueeze": squeeze, "Concat": concat,
@@ -44,6 +44,8 @@ func init() {
 		},
 		"Selu": selu, "HardSigmoid": hardSigmoid, "Gelu": gelu, "PRelu": prelu, "Clip": clip, "Softmax": softmax("softmax"), "LogSoftmax": softmax("log_softmax"),
 		"Dropout": dropout, "Identity": identity, "Cast": cast, "Pad": pad, "LRN": lrn, "Gather": gather,
+	} {
+		ops[name] = f
 	}
 	for name, kind := range simple {
 		ops[name] = func(c *converter, n *node, args []*value, _ int) (*value, error) {

@@ -124,6 +124,14 @@ func (t *tensorProto) size() (elems, bytes int, err error) {
 
 // read reads the numbers. Memory is taken for what is there.
 func (t *tensorProto) read() (*tensor.Tensor, error) {
+	x, err := t.numbers()
+	if _, failed := errors.AsType[*fs.PathError](err); err != nil && !failed {
+		return nil, damaged(err)
+	}
+	return x, err
+}
+
+func (t *tensorProto) numbers() (*tensor.Tensor, error) {
 	n, size, err := t.size()
 	if err != nil {
 		return nil, err

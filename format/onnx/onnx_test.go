@@ -1,0 +1,331 @@
+package onnx
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"pgregory.net/rapid"
+
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/format/formattest"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// Messages are written by hand, as no package that writes them is needed otherwise.
+
+func bytesField(num protowire.Number, parts ...[]byte) []byte {
+	var all []byte
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return protowire.AppendBytes(protowire.AppendTag(nil, num, protowire.BytesType), all)
+}
+
+func textField(num protowire.Number, s string) []byte { return bytesField(num, []byte(s)) }
+
+func intField(num protowire.Number, v int) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(nil, num, protowire.VarintType), uint64(v))
+}
+
+func bytesOf(parts ...[]byte) []byte {
+	var all []byte
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}
+
+// raw is a TensorProto of floats.
+func raw(name string, v []float32, shape ...int) []byte {
+	var b, data []byte
+	for _, d := range shape {
+		b = append(b, intField(1, d)...)
+	}
+	for _, x := range v {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(x))
+	}
+	return bytesOf(b, intField(2, 1), textField(8, name), bytesField(9, data))
+}
+
+func int64s(name string, v ...int) []byte {
+	b := bytesOf(intField(1, len(v)), intField(2, 7), textField(8, name))
+	for _, x := range v {
+		b = append(b, intField(7, x)...)
+	}
+	return b
+}
+
+// info is a ValueInfoProto of floats. A length of 0 is a symbol.
+func info(name string, shape ...int) []byte {
+	var dims []byte
+	for _, d := range shape {
+		if d == 0 {
+			dims = append(dims, bytesField(1, textField(2, "N"))...)
+		} else {
+			dims = append(dims, bytesField(1, intField(1, d))...)
+		}
+	}
+	return bytesOf(textField(1, name), bytesField(2, bytesField(1, intField(1, 1), bytesField(2, dims))))
+}
+
+func aNode(op, in, out string, attrs ...[]byte) []byte {
+	var b []byte
+	for _, s := range strings.Fields(in) {
+		b = append(b, textField(1, s)...)
+	}
+	for _, s := range strings.Fields(out) {
+		b = append(b, textField(2, s)...)
+	}
+	b = append(b, textField(4, op)...)
+	for _, a := range attrs {
+		b = append(b, bytesField(5, a)...)
+	}
+	return bytesField(1, b)
+}
+
+func intsAttr(name string, v ...int) []byte {
+	b := textField(1, name)
+	for _, x := range v {
+		b = append(b, intField(8, x)...)
+	}
+	return append(b, intField(20, 7)...)
+}
+
+func aModel(opset int, graph ...[]byte) []byte {
+	return bytesOf(intField(1, 8), textField(2, "test"), bytesField(7, graph...), bytesField(8, intField(2, opset)))
+}
+
+func ramp(n int) []float32 {
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32((i*7919+13)%101)/50 - 1
+	}
+	return v
+}
+
+// small is a convolution, a pooling, and a matrix behind a Flatten.
+func small() []byte {
+	return aModel(17,
+		aNode("Conv", "x w b", "c", intsAttr("pads", 1, 1, 1, 1)), aNode("Relu", "c", "r"), aNode("MaxPool", "r", "p", intsAttr("kernel_shape", 2, 2), intsAttr("strides", 2, 2)),
+		aNode("Flatten", "p", "f"), aNode("Gemm", "f m", "y"),
+		bytesField(5, raw("w", ramp(2*3*3*3), 2, 3, 3, 3)), bytesField(5, raw("b", ramp(2), 2)), bytesField(5, raw("m", ramp(8*3), 8, 3)),
+		bytesField(11, info("x", 0, 3, 4, 4)), bytesField(12, info("y", 0, 3)))
+}
+
+// use imports a model and predicts with it.
+func use(file []byte) error {
+	f, err := parse(file, "nowhere")
+	if err != nil {
+		return err
+	}
+	for _, t := range f.Tensors {
+		if t.Read == nil {
+			continue
+		}
+		if _, err := t.Read(); err != nil {
+			return err
+		}
+	}
+	m, _, err := f.Import(format.Options{})
+	if err != nil {
+		return err
+	}
+	if len(m.Data.Inputs) != 1 || m.Data.Inputs[0].Shape.Len() > 1<<16 || m.Data.Inputs[0].DType != tensor.Float32 {
+		return nil
+	}
+	_, err = formattest.Try(m, formattest.Rows(1, 0, append([]int{2}, m.Data.Inputs[0].Shape...)...))
+	return err
+}
+
+// TestDamage turns bits and cuts the file at every byte.
+func TestDamage(t *testing.T) {
+	t.Parallel()
+	formattest.Damage(t, small(), 1, use)
+}
+
+// TestHostile are files whose parts do not belong together.
+func TestHostile(t *testing.T) {
+	t.Parallel()
+	x, y := bytesField(11, info("x", 0, 4)), bytesField(12, info("y", 0, 4))
+	huge := 1 << 40
+	chain := []byte{}
+	const deep = 30000
+	name := func(i int) string { return "v" + itoa(i) }
+	for i := range deep {
+		in := "x"
+		if i > 0 {
+			in = name(i - 1)
+		}
+		chain = append(chain, aNode("Relu", in, name(i))...)
+	}
+	for what, tc := range map[string]struct {
+		file []byte
+		says string
+	}{
+		"cycle":        {aModel(17, aNode("Relu", "a", "b"), aNode("Relu", "b", "a"), x, bytesField(12, info("a", 0, 4))), "leads back"},
+		"self":         {aModel(17, aNode("Add", "x y", "y"), x, y), "leads back"},
+		"unknown op":   {aModel(17, aNode("Frobnicate", "x", "y"), x, y), `node "y" (Frobnicate)`},
+		"domain":       {aModel(17, bytesField(1, textField(1, "x"), textField(2, "y"), textField(4, "Gelu"), textField(7, "com.microsoft")), x, y), "com.microsoft"},
+		"missing":      {aModel(17, aNode("Relu", "z", "y"), x, y), `"z"`},
+		"no output":    {aModel(17, aNode("Relu", "x", "y"), x), "no outputs"},
+		"twice":        {aModel(17, aNode("Relu", "x", "y"), aNode("Tanh", "x", "y"), x, y), "two nodes"},
+		"old":          {aModel(3, aNode("Relu", "x", "y"), x, y), "operator set 3"},
+		"new":          {aModel(99, aNode("Relu", "x", "y"), x, y), "operator set 99"},
+		"overflow":     {aModel(17, aNode("MatMul", "x w", "y"), bytesField(5, bytesOf(intField(1, huge), intField(1, huge), intField(2, 1), textField(8, "w"))), x, y), `"w"`},
+		"large":        {aModel(17, aNode("MatMul", "x w", "y"), bytesField(5, raw("w", nil, 4, 1<<30)), x, y), `"w"`},
+		"negative":     {aModel(17, aNode("MatMul", "x w", "y"), bytesField(5, raw("w", nil, 4, -4)), x, y), `"w"`},
+		"short":        {aModel(17, aNode("MatMul", "x w", "y"), bytesField(5, raw("w", ramp(3), 4, 4)), x, y), "12 bytes, want 64"},
+		"filled":       {aModel(17, aNode("ConstantOfShape", "s", "w"), aNode("MatMul", "x w", "y"), bytesField(5, int64s("s", 4, 1<<30)), x, y), "too large"},
+		"misfit":       {aModel(17, aNode("MatMul", "x w", "y"), bytesField(5, raw("w", ramp(12), 3, 4)), x, y), "[3 4]"},
+		"wide input":   {aModel(17, aNode("Relu", "x", "y"), bytesField(11, info("x", 0, 1<<31-1, 1<<31-1, 1<<31-1)), y), ""},
+		"deep":         {aModel(17, chain, x, bytesField(12, info(name(deep-1), 0, 4))), "20000"},
+		"mixes sample": {aModel(17, aNode("Reshape", "x s", "y"), bytesField(5, int64s("s", -1, 2)), x, y), "samples"},
+		"batch axis":   {aModel(17, aNode("Softmax", "x", "y", bytesOf(textField(1, "axis"), intField(3, 0))), x, y), "batch"},
+		"external":     {aModel(17, aNode("MatMul", "x w", "y"), bytesField(5, outside("../secret", 0)), x, y), "folder"},
+		"empty":        {nil, "graph"},
+	} {
+		err := use(tc.file)
+		if err == nil {
+			t.Errorf("%s: it is taken", what)
+			continue
+		}
+		formattest.Told(t, err)
+		if !strings.Contains(err.Error(), tc.says) {
+			t.Errorf("%s: %v; want it to say %q", what, err, tc.says)
+		}
+		var u *format.Unsupported
+		var c *format.Corrupt
+		var k *format.Choice
+		if !errors.As(err, &u) && !errors.As(err, &c) && !errors.As(err, &k) {
+			t.Errorf("%s: %v is a %T", what, err, err)
+		}
+	}
+}
+
+func itoa(i int) string { return strconv.Itoa(i) }
+
+// outside is a tensor [4, 4] in another file.
+func outside(location string, offset int) []byte {
+	entry := func(k, v string) []byte { return bytesField(13, textField(1, k), textField(2, v)) }
+	return bytesOf(intField(1, 4), intField(1, 4), intField(2, 1), textField(8, "w"), entry("location", location), entry("offset", itoa(offset)), entry("length", "64"), intField(14, 1))
+}
+
+// TestExternal reads data beside the model, and none elsewhere.
+func TestExternal(t *testing.T) {
+	t.Parallel()
+	top := t.TempDir()
+	dir := filepath.Join(top, "model")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	data := make([]byte, 72)
+	for i, v := range ramp(16) {
+		binary.LittleEndian.PutUint32(data[8+4*i:], math.Float32bits(v))
+	}
+	for _, name := range []string{filepath.Join(dir, "w.bin"), filepath.Join(top, "secret")} {
+		if err := os.WriteFile(name, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("../secret", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	write := func(location string, offset int) string {
+		path := filepath.Join(dir, "m.onnx")
+		b := aModel(17, aNode("MatMul", "x w", "y"), bytesField(5, outside(location, offset)), bytesField(11, info("x", 0, 4)), bytesField(12, info("y", 0, 4)))
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	m, err := format.Open(write("w.bin", 8), tensor.Float32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := formattest.Predict(t, m, tensor.Of([]float32{1, 0, 0, 0}, 1, 4))
+	for i, v := range ramp(4) {
+		if got.Flat(i) != float64(v) {
+			t.Errorf("element %d is %g, want %g", i, got.Flat(i), v)
+		}
+	}
+	for _, location := range []string{"../secret", filepath.Join(top, "secret"), "link", "absent", ".", ""} {
+		if _, err := format.Open(write(location, 8), tensor.Float32); err == nil {
+			t.Errorf("%q is read", location)
+		} else if c := (*format.Corrupt)(nil); !errors.As(err, &c) {
+			t.Errorf("%q: %v is no error of the file", location, err)
+		}
+	}
+	if _, err := format.Open(write("w.bin", 16), tensor.Float32); err == nil {
+		t.Error("data behind the end of its file is read")
+	}
+}
+
+// TestTypes writes the same numbers in every type, in both ways.
+func TestTypes(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		code := rapid.SampledFrom([]int64{1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13, 10, 16}).Draw(t, "type")
+		n := rapid.IntRange(0, 5).Draw(t, "n")
+		dt := dtypeOf(code)
+		want := tensor.New(dt, n)
+		for i := range n {
+			v := float64(rapid.IntRange(0, 1).Draw(t, "v"))
+			if dt != tensor.Bool {
+				v *= 100
+			}
+			want.SetFlat(i, v)
+		}
+		num, width := field(dt)
+		typed := []byte{}
+		w := dt.Size()
+		for i := range n {
+			var b [8]byte
+			copy(b[:], want.Bytes()[i*w:(i+1)*w])
+			v := binary.LittleEndian.Uint64(b[:])
+			switch width {
+			case 4:
+				typed = protowire.AppendFixed32(typed, uint32(v))
+			case 8:
+				typed = protowire.AppendFixed64(typed, v)
+			default:
+				typed = protowire.AppendVarint(typed, v)
+			}
+		}
+		for _, body := range [][]byte{bytesField(9, want.Bytes()), bytesField(protowire.Number(num), typed)} {
+			p, err := parseTensor(bytesOf(intField(1, n), intField(2, int(code)), body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := p.read()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got.Bytes()) != string(want.Bytes()) {
+				t.Fatalf("%s: %v, want %v", typeName(code), got, want)
+			}
+		}
+	})
+}
+
+// FuzzOpen opens what may be a model, and predicts with it.
+func FuzzOpen(f *testing.F) {
+	f.Add(small())
+	f.Add(aModel(9, aNode("Shape", "x", "s"), aNode("Reshape", "x s", "y"), bytesField(11, info("x", 2, 3)), bytesField(12, info("y", 2, 3))))
+	f.Add(aModel(13, aNode("ConstantOfShape", "s", "w"), aNode("MatMul", "x w", "y"), bytesField(5, int64s("s", 4, 4)), bytesField(11, info("x", 0, 4)), bytesField(12, info("y", 0, 4))))
+	f.Add(aModel(13, aNode("Transpose", "x", "t", intsAttr("perm", 0, 2, 1)), aNode("Softmax", "t", "y"), bytesField(11, info("x", 0, 3, 4)), bytesField(12, info("y", 0, 4, 3))))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		if len(file) > 1<<16 {
+			return
+		}
+		if err := use(file); err != nil && err.Error() == "" {
+			t.Error("an error that says nothing")
+		}
+	})
+}
