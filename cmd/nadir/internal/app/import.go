@@ -23,15 +23,16 @@ func importVerb(c *command) *cobra.Command {
 		Long: `Read a model of another framework and save it as one of ours: layers, weights,
 and the preprocessing that input.* says. The format is found from the content.
 
-Bare weights want model=, the net that they are for: a file, a preset or a saved
-model; input= says what shape its samples have, where it does not say so itself.
+Bare weights want model=, the net that they are for: a file, a preset, a saved
+model or the name of an architecture; input= says what shape its samples have, where it does not say so itself.
 Of a graph with several ends output.node= and input.node= choose.
 
 input.scale, input.mean and input.std (numbers, or a list a channel), and
 input.standardize=train with data=, are saved as the model's preprocessing.`,
 		Example: `  nadir import model.h5 -o model.safetensors
   nadir import my_model.ckpt -o digits.safetensors output.node=dnn/outputs/BiasAdd input.scale=1/255
-  nadir import weights.pt -o net.safetensors model=net.yaml input=28x28`,
+  nadir import weights.pt -o net.safetensors model=net.yaml input=28x28
+  nadir import resnet20.th -o r.safetensors model=resnet20-cifar input.scale=1/255 input.mean=[0.485,0.456,0.406] input.std=[0.229,0.224,0.225]`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, keys, err := oneTarget(cmd, args)
 			if err != nil {
@@ -64,6 +65,11 @@ func (c *command) importModel(ctx context.Context, target string, keys []string,
 		if v, ok := s.said("input", key); ok {
 			return usage("input.%s=%s: the shape of the model's input says it; it has meaning where pictures are read", key, v.Text)
 		}
+	}
+	_, scaled := s.said("input", "scale")
+	_, centered := s.said("input", "mean")
+	if centered && !scaled && len(s.Data.Inputs[0].Shape) == 3 {
+		c.note("the model is saved without input.scale: 8-bit pictures, which have values from 0 to 255, want input.scale=1/255 before this input.mean")
 	}
 	if err := c.fitStandard(ctx, s, in); err != nil {
 		return err
