@@ -22,6 +22,9 @@
 //
 // Package format/all imports them all.
 //
+// An [Exporter] writes models for another program and compares what it wrote;
+// [ExporterFor] finds one by the ending of a file's name.
+//
 // # Adding a format
 //
 // A format is a package below this one, listed in format/all. Its init calls [Register] with a

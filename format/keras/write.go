@@ -87,7 +87,7 @@ func spell(m *format.Model, as Format) (*speller, spec.Value, error) {
 	var none spec.Value
 	net, ok := m.Net.(nn.Sequential)
 	if !ok || len(m.Data.Inputs) != 1 {
-		return nil, none, &format.Unsupported{What: "a model with branches, or several inputs", Msg: "this version writes sequences of layers for Keras; .npz, .pt and .safetensors take any model"}
+		return nil, none, &format.Unsupported{What: "a model with branches, or several inputs", Msg: "this version writes sequences of layers for Keras; .go, .npz, .pt and .safetensors take others"}
 	}
 	var err error
 	if s.names, s.values, err = format.Parameters(m); err != nil {
@@ -313,7 +313,7 @@ var layerKinds = sync.OnceValue(func() map[string]bool {
 })
 
 func unspelled(name, kind, why string) error {
-	return &format.Unsupported{What: fmt.Sprintf("layer %q (%s)", name, kind), Msg: why + "; .npz, .pt and .safetensors take it"}
+	return &format.Unsupported{What: fmt.Sprintf("layer %q (%s)", name, kind), Msg: why + "; .go, .npz, .pt and .safetensors take it"}
 }
 
 // withDefault puts a key behind all others, with what it is without being said.
