@@ -233,12 +233,33 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 		if !layer {
 			return nil, refuse(n, "there is no layer for this operation; it is computed of constants alone")
 		}
-		return f(c, n, args, out)
+		v, err := f(c, n, args, out)
+		if err == nil {
+			err = bounded(n, v)
+		}
+		return v, err
 	}
 	if !folds {
 		return nil, refuse(n, "it is computed of constants alone, which is not done for this operation")
 	}
 	return k(c, n, args)
+}
+
+// maxSample is how many elements what a layer makes of one sample may have.
+const maxSample = 1 << 27
+
+// bounded refuses results that a file makes large by a few numbers, such as padding.
+func bounded(n *node, v *value) error {
+	var sample tensor.Shape
+	for _, d := range v.shape {
+		if d >= 0 {
+			sample = append(sample, d)
+		}
+	}
+	if elems, err := sample.Elems(); err != nil || elems > maxSample {
+		return refuse(n, "a sample becomes %v, which is too large", sample)
+	}
+	return nil
 }
 
 // natural is the order of axes that a graph has.
@@ -351,6 +372,9 @@ func (c *converter) input(in valueInfo) (*value, error) {
 			return nil, &format.Choice{Key: "input", Msg: fmt.Sprintf("input %q has no fixed shape, %v: say it with input=, such as input=28x28x1", in.name, in.shape)}
 		}
 		f.Shape = append(f.Shape, shape[a])
+	}
+	if elems, err := f.Shape.Elems(); err != nil || elems > maxSample {
+		return nil, &format.Unsupported{What: what, Msg: fmt.Sprintf("samples of shape %v are too large", f.Shape)}
 	}
 	if !slices.Equal(perm, natural(len(perm))) && len(perm) > 2 {
 		c.warn("input %q is given in another order of axes than the graph has it: %v", in.name, f.Shape)

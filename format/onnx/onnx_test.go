@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/format/formattest"
+	kinds "github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -140,6 +143,12 @@ func use(file []byte) error {
 	if len(m.Data.Inputs) != 1 || m.Data.Inputs[0].Shape.Len() > 1<<16 || m.Data.Inputs[0].DType != tensor.Float32 {
 		return nil
 	}
+	// Nets that are large by padding are right, but take too long here.
+	if s, err := nn.Summarize(m.Net, []kinds.Type{{Kind: kinds.Float, Shape: m.Data.Inputs[0].Shape}}, nil); err != nil {
+		return err
+	} else if slices.ContainsFunc(s.Rows, func(r nn.Row) bool { return r.Output.Len() > 1<<20 }) {
+		return nil
+	}
 	_, err = formattest.Try(m, formattest.Rows(1, 0, append([]int{2}, m.Data.Inputs[0].Shape...)...))
 	return err
 }
@@ -185,6 +194,7 @@ func TestHostile(t *testing.T) {
 		"filled":       {aModel(17, aNode("ConstantOfShape", "s", "w"), aNode("MatMul", "x w", "y"), bytesField(5, int64s("s", 4, 1<<30)), x, y), "too large"},
 		"misfit":       {aModel(17, aNode("MatMul", "x w", "y"), bytesField(5, raw("w", ramp(12), 3, 4)), x, y), "[3 4]"},
 		"wide input":   {aModel(17, aNode("Relu", "x", "y"), bytesField(11, info("x", 0, 1<<31-1, 1<<31-1, 1<<31-1)), y), ""},
+		"padding":      {aModel(17, aNode("Conv", "x w", "y", intsAttr("pads", 1<<20, 1<<20, 1<<20, 1<<20)), bytesField(5, raw("w", ramp(1), 1, 1, 1, 1)), bytesField(11, info("x", 0, 1, 4, 4)), y), "too large"},
 		"deep":         {aModel(17, chain, x, bytesField(12, info(name(deep-1), 0, 4))), "20000"},
 		"mixes sample": {aModel(17, aNode("Reshape", "x s", "y"), bytesField(5, int64s("s", -1, 2)), x, y), "samples"},
 		"batch axis":   {aModel(17, aNode("Softmax", "x", "y", bytesOf(textField(1, "axis"), intField(3, 0))), x, y), "batch"},

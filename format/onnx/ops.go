@@ -1027,6 +1027,7 @@ func gather(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if dt := dtypeOf(v.code); len(w.shape) != 2 || dt != tensor.Int32 && dt != tensor.Int64 || v.rank() < 1 {
 		return nil, refuse(n, "only rows of a matrix of weights are looked up, by whole numbers")
 	}
+	v = c.unflat(n, v)
 	out := c.emit(n, "embedding", format.Map("input_dim", w.shape[0], "output_dim", w.shape[1]), v, param{"embeddings", []string{w.name}, nil})
 	out.code = w.code
 	out.shape = append(slices.Clone(v.shape), w.shape[1])
