@@ -173,7 +173,7 @@ func runCase(files map[string][]byte, fixed int) (err error) {
 // reason; none gives other numbers.
 func TestNodes(t *testing.T) {
 	t.Parallel()
-	for _, archive := range []string{"node-v1.17.0", "pytorch-converted", "pytorch-operator", "simple"} {
+	for archive, want := range map[string]int{"node-v1.17.0": 110, "pytorch-converted": 36, "pytorch-operator": 10, "simple": 1} {
 		all := cases(t, archive+".tar.gz")
 		passed, refused, failed := []string{}, []string{}, []string{}
 		for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -199,6 +199,9 @@ func TestNodes(t *testing.T) {
 				failed = append(failed, name)
 				t.Errorf("%s/%s: %v", archive, name, err)
 			}
+		}
+		if len(passed) < want {
+			t.Errorf("%s: %d cases pass, want %d: %v", archive, len(passed), want, passed)
 		}
 		t.Logf("%s: %d pass, %d fail, %d refused", archive, len(passed), len(failed), len(refused))
 	}

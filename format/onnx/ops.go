@@ -810,10 +810,15 @@ func convolution(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(b.shape) != 1 || b.shape[0] != filters {
-		return nil, &format.Corrupt{Err: fmt.Errorf("%s: a bias of shape %v for %d filters", n.what(), b.shape, filters)}
+	return c.addChannels(n, out, b)
+}
+
+// addChannels adds the bias of a convolution.
+func (c *converter) addChannels(n *node, v *value, b *constant) (*value, error) {
+	if len(b.shape) != 1 || b.shape[0] != v.shape[1] {
+		return nil, &format.Corrupt{Err: fmt.Errorf("%s: a bias of shape %v for %d filters", n.what(), b.shape, v.shape[1])}
 	}
-	e := c.emit(&node{name: out.layer + ".bias"}, bias, spec.Value{Kind: spec.Map}, out, param{"bias", []string{b.name}, nil})
+	e := c.emit(&node{name: v.layer + ".bias"}, bias, spec.Value{Kind: spec.Map}, v, param{"bias", []string{b.name}, nil})
 	c.list[len(c.list)-1].node = n
 	return e, nil
 }

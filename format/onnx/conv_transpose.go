@@ -1,0 +1,72 @@
+package onnx
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/spec"
+)
+
+func init() { ops["ConvTranspose"] = convTranspose }
+
+// convTranspose is a transposed convolution along sequences or over images.
+func convTranspose(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if err := need(n, args, 2); err != nil {
+		return nil, err
+	}
+	v, err := c.image(n, args, 3, 4)
+	if err != nil {
+		return nil, err
+	}
+	w, err := c.weight(n, args[1])
+	if err != nil {
+		return nil, err
+	}
+	axes, groups := v.rank()-2, n.int("group", 1)
+	if len(w.shape) != axes+2 || w.shape[0] != v.shape[1] || groups < 1 || w.shape[0]%groups != 0 || w.shape[1] < 1 {
+		return nil, &format.Corrupt{Err: fmt.Errorf("%s: a kernel of shape %v and %d groups for values of shape %v", n.what(), w.shape, groups, v.shape)}
+	}
+	if mode := n.text("auto_pad", "NOTSET"); mode != "NOTSET" && mode != "VALID" || n.attrs["output_shape"] != nil {
+		return nil, refuse(n, "its padding follows from the shape of its result; only explicit padding is a layer")
+	}
+	win, err := windowOf(n, v.shape[2:], []int(w.shape[2:]))
+	if err != nil {
+		return nil, err
+	}
+	more := n.ints("output_padding")
+	if more == nil {
+		more = make([]int, axes)
+	}
+	if len(more) != axes {
+		return nil, refuse(n, "its output_padding %v is not one number for each of %d axes", more, axes)
+	}
+	filters := w.shape[1] * groups
+	shape, order := []int{-1, filters}, []int{}
+	pads := spec.Value{Kind: spec.List}
+	for i, d := range v.shape[2:] {
+		places := (d-1)*win.strides[i] + more[i] + (win.size[i]-1)*win.dilations[i] + 1 - win.before[i] - win.after[i]
+		if places < 1 || more[i] < 0 || more[i] >= win.strides[i] {
+			return nil, refuse(n, "output_padding %v and pads leave %d places of an axis", more, places)
+		}
+		shape, order = append(shape, places), append(order, i+2)
+		pads.Items = append(pads.Items, format.List(win.before[i], win.after[i]))
+	}
+	fields := win.fields(format.Map("filters", filters, "kernel_size", win.size)).With("padding", pads).With("use_bias", no)
+	if slices.Max(more) > 0 {
+		fields = fields.With("output_padding", format.List(more...))
+	}
+	if groups > 1 {
+		fields = fields.With("groups", spec.Num(float64(groups)))
+	}
+	out := c.emit(n, fmt.Sprintf("conv%dd_transpose", axes), fields, v, param{"kernel", []string{w.name}, format.Permute(append(order, 1, 0)...)})
+	out.shape = shape
+	if len(args) < 3 || args[2] == nil {
+		return out, nil
+	}
+	b, err := c.weight(n, args[2])
+	if err != nil {
+		return nil, err
+	}
+	return c.addChannels(n, out, b)
+}
