@@ -16,6 +16,7 @@ var classes = map[string]string{
 	"cropping1d": "Cropping1D", "cropping2d": "Cropping2D", "cropping3d": "Cropping3D",
 	"up_sampling1d": "UpSampling1D", "up_sampling2d": "UpSampling2D", "up_sampling3d": "UpSampling3D",
 	"embedding": "Embedding", "lstm": "LSTM", "gru": "GRU", "simple_rnn": "SimpleRNN", "sequential": "Sequential",
+	"add": "Add", "multiply": "Multiply", "subtract": "Subtract", "average": "Average", "maximum": "Maximum", "minimum": "Minimum", "concatenate": "Concatenate",
 	"relu": "ReLU", "elu": "ELU", "leaky_relu": "LeakyReLU", "prelu": "PReLU",
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/format/hdf5"
 	"github.com/nadir-ml/nadir/loss"
@@ -59,7 +60,7 @@ type speller struct {
 	report  *format.Report
 }
 
-// Write writes a model in the format H5, Weights or Archive: a sequence of layers,
+// Write writes a model in the format H5, Weights or Archive: all its layers,
 // the preprocessing first. What Keras has no layer for is a [*format.Unsupported].
 // Equal models give equal bytes.
 func Write(w io.Writer, m *format.Model, as Format) (*format.Report, error) {
@@ -85,9 +86,12 @@ func Write(w io.Writer, m *format.Model, as Format) (*format.Report, error) {
 func spell(m *format.Model, as Format) (*speller, spec.Value, error) {
 	s := &speller{model: m, keras3: as != H5, report: &format.Report{Format: named[as]}}
 	var none spec.Value
+	if f, ok := m.Net.(nn.Functional); ok {
+		return s.functional(f, none)
+	}
 	net, ok := m.Net.(nn.Sequential)
 	if !ok || len(m.Data.Inputs) != 1 {
-		return nil, none, &format.Unsupported{What: "a model with branches, or several inputs", Msg: "this version writes sequences of layers for Keras; .go, .npz, .pt and .safetensors take others"}
+		return nil, none, &format.Unsupported{What: fmt.Sprintf("a model that is a %T of %d inputs", m.Net, len(m.Data.Inputs)), Msg: "for Keras sequences with one input are written, and models whose layers name theirs; .npz, .pt and .safetensors take others"}
 	}
 	var err error
 	if s.names, s.values, err = format.Parameters(m); err != nil {
@@ -108,18 +112,121 @@ func spell(m *format.Model, as Format) (*speller, spec.Value, error) {
 		return nil, none, err
 	}
 	shape := batched(m.Data.Inputs[0].Shape)
+	input := s.input("input", m.Data.Inputs[0])
+	layers := spec.Value{Kind: spec.List, Items: slices.Concat([]spec.Value{input}, prep, items)}
+	config := format.Map("name", "sequential").With("layers", layers).With("build_input_shape", shape)
+	return s, s.object("Sequential", config), nil
+}
+
+// input is the layer that stands for an input of the model.
+func (s *speller) input(name string, f data.Field) spec.Value {
 	dtype := "float32"
-	if dt := m.Data.Inputs[0].DType; !dt.IsFloat() && dt != tensor.Uint8 {
+	if !f.DType.IsFloat() && f.DType != tensor.Uint8 {
 		dtype = "int32"
 	}
 	key := "batch_input_shape"
 	if s.keras3 {
 		key = "batch_shape"
 	}
-	input := s.object("InputLayer", format.Map(key, shape, "dtype", dtype, "name", "input"))
-	layers := spec.Value{Kind: spec.List, Items: slices.Concat([]spec.Value{input}, prep, items)}
-	config := format.Map("name", "sequential").With("layers", layers).With("build_input_shape", shape)
-	return s, s.object("Sequential", config), nil
+	return s.object("InputLayer", format.Map(key, batched(f.Shape), "dtype", dtype, "name", name))
+}
+
+// functional spells a model whose layers name their inputs.
+func (s *speller) functional(f nn.Functional, none spec.Value) (*speller, spec.Value, error) {
+	ins, outs := f.Ports()
+	fields, _, err := format.Fields(f, s.model.Data)
+	if err != nil {
+		return nil, none, err
+	}
+	if len(s.model.Preprocess) > 0 && len(ins) > 1 {
+		return nil, none, &format.Unsupported{What: "a model with several inputs and preprocessing", Msg: "this version does not write that for Keras; .npz, .pt and .safetensors take it"}
+	}
+	if s.names, s.values, err = format.Parameters(s.model); err != nil {
+		return nil, none, err
+	}
+	layers := spec.Value{Kind: spec.List}
+	taken, at, t := map[string]bool{}, map[string]string{}, &tree{count: map[string]int{}}
+	nodes := func(names ...string) spec.Value {
+		out := spec.Value{Kind: spec.List}
+		for _, n := range names {
+			out.Items = append(out.Items, spec.Value{Kind: spec.List, Items: []spec.Value{spec.Str(n), spec.Num(0), spec.Num(0)}})
+		}
+		return out
+	}
+	// chain adds the layers that one of ours became, and gives the last one's name.
+	chain := func(items []spec.Value, from []string) string {
+		for _, x := range items {
+			_, c := classOf(x)
+			n, _ := c.Get("name")
+			in := nodes(from...)
+			for i := range in.Items {
+				in.Items[i].Items = append(in.Items[i].Items, spec.Value{Kind: spec.Map})
+			}
+			layers.Items = append(layers.Items, x.With("name", n).With("inbound_nodes", spec.Value{Kind: spec.List, Items: []spec.Value{in}}))
+			from = []string{n.Text}
+		}
+		return from[0]
+	}
+	var first []string
+	for i, p := range ins {
+		name := fresh(p.Name, taken)
+		at[p.Name] = name
+		first = append(first, name)
+		layers.Items = append(layers.Items, s.input(name, s.model.Data.Inputs[fields[i]]).With("name", spec.Str(name)).With("inbound_nodes", spec.Value{Kind: spec.List}))
+	}
+	var list nn.Sequential
+	for i, e := range f.Layers {
+		if e.Share != "" {
+			return nil, none, &format.Unsupported{What: fmt.Sprintf("layer %q, which is applied more than once", e.Share), Msg: "this version does not write that for Keras; .go, .npz, .pt and .safetensors take it"}
+		}
+		list = append(list, f.Layers[i].Layer)
+	}
+	names, err := nn.Names(list)
+	if err != nil {
+		return nil, none, err
+	}
+	for _, n := range names { // what stands before the net gives way to its names
+		taken[n] = true
+	}
+	prep, err := s.groups(s.model.Preprocess, "preprocess/", "", t, taken)
+	if err != nil {
+		return nil, none, err
+	}
+	for _, g := range prep {
+		at[ins[0].Name] = chain(g, []string{at[ins[0].Name]})
+	}
+	for _, n := range names {
+		delete(taken, n)
+	}
+	groups, err := s.groups(list, "", "", t, taken)
+	if err != nil {
+		return nil, none, err
+	}
+	last := ins[0].Name
+	for i, g := range groups {
+		var from []string
+		for _, n := range f.Layers[i].Inputs {
+			from = append(from, at[n])
+		}
+		if len(from) == 0 {
+			from = []string{at[last]}
+		}
+		at[names[i]] = chain(g, from)
+		last = names[i]
+	}
+	if err := s.complete(); err != nil {
+		return nil, none, err
+	}
+	var ends []string
+	if len(f.Out) == 0 {
+		ends = []string{at[last]}
+	} else {
+		for _, p := range outs {
+			ends = append(ends, at[p.Name])
+		}
+	}
+	config := format.Map("name", cmp.Or(f.Name, "model")).With("layers", layers).With("input_layers", nodes(first...)).With("output_layers", nodes(ends...))
+	return s, s.object("Functional", config), nil
 }
 
 // batched is a sample's shape with the batch's axis before it.
@@ -135,8 +242,11 @@ func (s *speller) object(class string, config spec.Value) spec.Value {
 	v := spec.Value{Kind: spec.Map}
 	if s.keras3 {
 		module := "keras.layers"
-		if class == "Sequential" {
+		switch class {
+		case "Sequential":
 			module = "keras"
+		case "Functional":
+			module = "keras.src.models.functional"
 		}
 		v = v.With("module", spec.Str(module))
 	}
@@ -150,11 +260,17 @@ func (s *speller) object(class string, config spec.Value) spec.Value {
 // list spells layers. Their parameters' names begin with path; top is the layer of
 // the outermost model, empty there.
 func (s *speller) list(layers nn.Sequential, path, top string, t *tree, taken map[string]bool) ([]spec.Value, error) {
+	groups, err := s.groups(layers, path, top, t, taken)
+	return slices.Concat(groups...), err
+}
+
+// groups are what each of the layers becomes: one layer of Keras, two, or none.
+func (s *speller) groups(layers nn.Sequential, path, top string, t *tree, taken map[string]bool) ([][]spec.Value, error) {
 	names, err := nn.Names(layers)
 	if err != nil {
 		return nil, err
 	}
-	var out []spec.Value
+	out := make([][]spec.Value, len(layers))
 	for i, l := range layers {
 		v, err := spec.Encode(l)
 		if err != nil {
@@ -179,14 +295,14 @@ func (s *speller) list(layers nn.Sequential, path, top string, t *tree, taken ma
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, s.object("Sequential", format.Map("name", name).With("layers", spec.Value{Kind: spec.List, Items: inner})))
+			out[i] = []spec.Value{s.object("Sequential", format.Map("name", name).With("layers", spec.Value{Kind: spec.List, Items: inner}))}
 			continue
 		}
 		items, err := s.layer(kind, name, fields, prefix, outer, t, taken)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, items...)
+		out[i] = items
 		if top == "" {
 			for _, x := range items[1:] {
 				_, c := classOf(x)
@@ -562,7 +678,9 @@ func (s *speller) byNumber() *hdf5.Node {
 func (s *speller) archive(w io.Writer, config spec.Value) error {
 	shape, _ := config.Get("config")
 	shape, _ = shape.Get("build_input_shape")
-	config = config.With("build_config", format.Map("input_shape", shape))
+	if shape.Kind != spec.Null {
+		config = config.With("build_config", format.Map("input_shape", shape))
+	}
 	if l := s.loss(config); l.Kind != spec.Null {
 		config = config.With("compile_config", format.Map("loss", l))
 	}

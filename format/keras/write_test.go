@@ -26,7 +26,7 @@ import (
 )
 
 // filled is a model whose numbers are all different.
-func filled(t interface{ Fatal(...any) }, prep, net nn.Sequential, shape ...int) *format.Model {
+func filled(t interface{ Fatal(...any) }, prep nn.Sequential, net nn.Model, shape ...int) *format.Model {
 	m := &format.Model{Net: net, Preprocess: prep, Params: param.NewSet(tensor.Float32)}
 	m.Data.Inputs = []data.Field{{Name: "x", DType: tensor.Float32, Shape: shape}}
 	_, outs := net.Ports()
@@ -72,6 +72,10 @@ func stacks(t testing.TB) map[string]*format.Model {
 		"sequence": filled(t, nil, nn.Sequential{nn.Conv1D{Filters: 3, Kernel: tensor.Shape{2}, Padding: nn.Causal}, nn.MaxPooling1D{}, nn.Permute{Dims: []int{2, 1}},
 			nn.Reshape{Shape: []int{9}}, nn.RepeatVector{N: 2}, nn.GlobalMaxPooling1D{}}, 6, 2),
 		"recurrent": ints,
+		"branches": filled(t, nn.Sequential{nn.Rescale{Scale: 0.5}}, nn.Functional{In: []nn.Port{{Name: "x", Shape: tensor.Shape{4}}}, Layers: []nn.Entry{
+			{Layer: nn.Dense{Units: 3, Act: act.PReLU{}, Name: "a"}, Inputs: []string{"x"}}, {Layer: nn.Dense{Units: 3, Name: "b"}, Inputs: []string{"x"}},
+			{Layer: nn.Concatenate{Name: "c"}, Inputs: []string{"a", "b"}}, {Layer: nn.BatchNorm{}}, {Layer: nn.Dense{Units: 3, Name: "d"}},
+			{Layer: nn.Add{Name: "e"}, Inputs: []string{"d", "b"}}, {Layer: nn.Dense{Units: 2, Name: "out"}}}, Out: []string{"out"}}, 4),
 	}
 }
 
