@@ -1,6 +1,7 @@
 package format
 
 import (
+	"errors"
 	"io"
 	"os"
 	"slices"
@@ -78,6 +79,9 @@ func openNpy(path string) (*File, error) {
 		return nil, err
 	}
 	h, err := npy.ReadHeader(r)
+	if errors.Is(err, npy.ErrObjects) {
+		return openObjects(r, info.Size())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +94,22 @@ func openNpy(path string) (*File, error) {
 		return npy.Read(r, info.Size())
 	}}
 	return &File{Tensors: []Tensor{t}}, nil
+}
+
+// openObjects lists the arrays of a pickled dict.
+func openObjects(r *os.File, size int64) (*File, error) {
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	list, err := npy.ReadObjects(r, size)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{Format: "npy-dict"}
+	for _, o := range list {
+		f.Tensors = append(f.Tensors, Tensor{Name: o.Name, DType: o.DType, Shape: o.Shape, Read: o.Tensor})
+	}
+	return f, nil
 }
 
 func isNpz(p *Probe) bool {

@@ -6,6 +6,7 @@ package all
 
 import (
 	_ "github.com/nadir-ml/nadir/format/caffe"      // Caffe's .caffemodel with .prototxt
+	_ "github.com/nadir-ml/nadir/format/darknet"    // Darknet's .cfg with .weights
 	_ "github.com/nadir-ml/nadir/format/gosource"   // Go code, which is written alone
 	_ "github.com/nadir-ml/nadir/format/keras"      // Keras' .h5, .weights.h5 and .keras
 	_ "github.com/nadir-ml/nadir/format/onnx"       // ONNX

@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"math"
 	"os"
+	"path"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -55,14 +57,14 @@ func TestAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "lenet")
-	if err := os.WriteFile(path, raw, 0o600); err != nil {
+	at := filepath.Join(t.TempDir(), "lenet")
+	if err := os.WriteFile(at, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := format.Import(path, format.Options{}); err == nil {
+	if _, _, err := format.Import(at, format.Options{}); err == nil {
 		t.Error("a net without the shape of its input is taken")
 	}
-	m, _ := formattest.Import(t, path, format.Options{Inputs: []data.Field{{Name: "x", DType: tensor.Float32, Shape: tensor.Shape{28, 28, 1}}}})
+	m, _ := formattest.Import(t, at, format.Options{Inputs: []data.Field{{Name: "x", DType: tensor.Float32, Shape: tensor.Shape{28, 28, 1}}}})
 	x, labels := formattest.Images(t, "mnist", "t10k")
 	raws := x.Rows(0, 500).Clone()
 	for i, v := range raws.Float32s() {
@@ -86,6 +88,34 @@ func TestMTCNN(t *testing.T) {
 			if v := y.Flat(i); math.IsNaN(v) || math.IsInf(v, 0) {
 				t.Fatalf("%s: %v", name, v)
 			}
+		}
+	}
+}
+
+// TestPair holds nets to what caffe-tensorflow made of the same files, bit for bit.
+func TestPair(t *testing.T) {
+	t.Parallel()
+	for name, n := range map[string]int{"det1": 13, "det2": 16} {
+		m, _ := formattest.Import(t, filepath.Join(shared.Dir(t, "models", "caffe/mtcnn-"+name), name+".caffemodel"), format.Options{})
+		f, err := format.OpenFile(shared.File(t, "models", "caffe-tensorflow-npy/mtcnn", name+".npy"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf := map[string]string{"kernel": "weights", "bias": "biases", "alpha": "alpha"}
+		for p := range m.Params.All() {
+			layer, last, _ := strings.Cut(p.Name, "/")
+			x, ok := f.Lookup(layer + "/" + leaf[path.Base(last)])
+			if !ok {
+				t.Errorf("%s: no array for it", p.Name)
+				continue
+			}
+			n--
+			if y, err := x.Read(); err != nil || string(y.Bytes()) != string(p.Value.Bytes()) {
+				t.Errorf("%s of %s differs (%v)", p.Name, name, err)
+			}
+		}
+		if n != 0 || len(f.Tensors) == 0 {
+			t.Errorf("%s: %d parameters are missing", name, n)
 		}
 	}
 }

@@ -20,6 +20,7 @@ type Header struct {
 	columns bool // column-major (Fortran) order
 	big     bool // big-endian elements
 	size    int  // bytes up to the first element
+	objects bool // elements are pickled objects
 }
 
 const magic = "\x93NUMPY"
@@ -27,8 +28,19 @@ const magic = "\x93NUMPY"
 // longest is the most bytes a header may take. NumPy's own are below 200.
 const longest = 1 << 16
 
+// ErrObjects is the error for an array of pickled objects: see [ReadObjects].
+var ErrObjects = errors.New("npy array of pickled Python objects: only a dict of arrays is read of them; save numbers instead (array.astype('float32'))")
+
 // ReadHeader reads up to the first element of an array.
 func ReadHeader(r io.Reader) (Header, error) {
+	h, err := readHeader(r)
+	if err == nil && h.objects {
+		err = ErrObjects
+	}
+	return h, err
+}
+
+func readHeader(r io.Reader) (Header, error) {
 	var h Header
 	fixed := make([]byte, 12)
 	if _, err := io.ReadFull(r, fixed[:8]); err != nil {
@@ -145,7 +157,8 @@ func (h *Header) setType(descr string) error {
 	}
 	switch {
 	case strings.HasPrefix(code, "O"):
-		return errors.New("npy array of Python objects: it is pickled code and is not read; save numbers instead (array.astype('float32'))")
+		h.objects = true
+		return nil
 	case strings.HasPrefix(code, "U"), strings.HasPrefix(code, "S"), strings.HasPrefix(code, "a"):
 		return fmt.Errorf("npy array of text (type %q): save numbers instead", descr)
 	}

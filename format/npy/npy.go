@@ -40,16 +40,21 @@ func Read(r io.Reader, size int64) (*tensor.Tensor, error) {
 	case err != io.EOF:
 		return nil, err
 	}
-	w := h.DType.Size()
+	return h.settle(t), nil
+}
+
+// settle brings elements as the file has them into our order, of bytes and of axes.
+func (h Header) settle(t *tensor.Tensor) *tensor.Tensor {
+	raw, w := t.Bytes(), h.DType.Size()
 	if h.big && w > 1 {
 		for i := 0; i < len(raw); i += w {
 			slices.Reverse(raw[i : i+w])
 		}
 	}
-	if h.columns && len(h.Shape) > 1 && n > 1 {
+	if h.columns && len(h.Shape) > 1 && t.Len() > 1 {
 		t = rowMajor(t)
 	}
-	return t, nil
+	return t
 }
 
 // rowMajor is t with its elements, which lie in column-major order, put in

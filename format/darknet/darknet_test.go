@@ -1,0 +1,189 @@
+package darknet
+
+import (
+	"encoding/binary"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/format/formattest"
+	"github.com/nadir-ml/nadir/internal/shared"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// TestYOLO imports a detector: the file has to come out even, and both heads are outputs.
+func TestYOLO(t *testing.T) {
+	t.Parallel()
+	dir := shared.Dir(t, "models", "darknet/yolo-fastest-1.1")
+	m, r := formattest.Import(t, filepath.Join(dir, "yolo-fastest-1.1.weights"), format.Options{})
+	if _, outs := m.Net.Ports(); len(outs) != 2 || len(r.Skipped) != 0 {
+		t.Errorf("%d outputs, skipped %v", len(outs), r.Skipped)
+	}
+}
+
+const cfg = `[net]
+width=3
+height=3
+channels=2
+# a comment
+[convolutional]
+filters=3
+size=2
+batch_normalize=1
+activation=leaky
+[maxpool]
+size=2
+stride=1
+[route]
+layers=-1,0
+[dropout]
+probability=.5
+[connected]
+output=2
+activation=linear
+[softmax]
+`
+
+// weights are the numbers of a net of so many, from 1.
+func weights(n int) []byte {
+	b := make([]byte, 20)
+	b[4], b[8] = 2, 5
+	for i := range n {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(1+i%7)/8))
+	}
+	return b
+}
+
+const numbers = 3*4 + 3*2*4 + 2 + 2*24
+
+func write(t testing.TB, dir, name string, b []byte) string {
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestValues holds a small net to Darknet's formulas, with channels first.
+func TestValues(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "a.weights", weights(numbers))
+	m, _ := formattest.Import(t, write(t, dir, "a.cfg", []byte(cfg)), format.Options{Output: "connected4"})
+	x := formattest.Rows(1, -0.5, 1, 3, 3, 2)
+	at := 0
+	next := func(n int) []float64 {
+		out := make([]float64, n)
+		for i := range out {
+			out[i] = float64(1+(at+i)%7) / 8
+		}
+		at += n
+		return out
+	}
+	beta, gamma, mean, variance, kernel := next(3), next(3), next(3), next(3), next(24)
+	bias, dense := next(2), next(48)
+	var conv [3][2][2]float64
+	for f := range 3 {
+		for r := range 2 {
+			for c := range 2 {
+				v := 0.0
+				for ch := range 2 {
+					for k := range 4 {
+						v += x.At(0, r+k/2, c+k%2, ch) * kernel[(f*2+ch)*4+k]
+					}
+				}
+				v = (v-mean[f])/math.Sqrt(variance[f]+1e-5)*gamma[f] + beta[f]
+				if v < 0 {
+					v *= 0.1
+				}
+				conv[f][r][c] = v
+			}
+		}
+	}
+	var flat []float64
+	for f := range 3 {
+		for r := range 2 {
+			for c := range 2 {
+				v := conv[f][r][c]
+				for k := range 4 {
+					if i, j := r+k/2, c+k%2; i < 2 && j < 2 {
+						v = max(v, conv[f][i][j])
+					}
+				}
+				flat = append(flat, v)
+			}
+		}
+	}
+	for f := range 3 {
+		for k := range 4 {
+			flat = append(flat, conv[f][k/2][k%2])
+		}
+	}
+	var want []float64
+	for u := range 2 {
+		v := bias[u]
+		for i, a := range flat {
+			v += a * dense[u*24+i]
+		}
+		want = append(want, v)
+	}
+	formattest.Near(t, formattest.Predict(t, m, x), want...)
+}
+
+// TestDamage cuts off both files at every byte, and turns bits.
+func TestDamage(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	use := func(text, b []byte) error {
+		write(t, dir, "a.weights", b)
+		return formattest.Use(write(t, dir, "a.cfg", text), format.Options{})
+	}
+	formattest.Damage(t, weights(numbers), 1, func(b []byte) error { return use([]byte(cfg), b) })
+	formattest.Turned(t, []byte(cfg), 1, func(text []byte) error { return use(text, weights(numbers)) })
+	if use([]byte(cfg), append(weights(numbers), 0, 0, 0, 0)) == nil {
+		t.Error("numbers that belong to nothing are passed over")
+	}
+}
+
+// TestWindows holds the shapes that are foreseen here to those that layers give.
+func TestWindows(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		n, size := rapid.IntRange(2, 9).Draw(r, "n"), rapid.IntRange(1, 4).Draw(r, "size")
+		k := &net{list: []section{{kind: "net", values: map[string]string{"width": digit(n), "height": digit(n), "channels": "1"}},
+			{kind: "maxpool", values: map[string]string{"size": digit(size), "stride": digit(rapid.IntRange(1, 4).Draw(r, "stride"))}}}}
+		if err := k.draw(); err != nil {
+			r.Fatal(err)
+		}
+		b, err := k.sketch.Blueprint(k.outs)
+		if err != nil {
+			r.Fatal(err)
+		}
+		f := format.File{Blueprint: func(format.Options) (*format.Blueprint, error) { return b, nil }}
+		m, _, err := f.Import(format.Options{})
+		if err != nil {
+			r.Fatal(err)
+		}
+		y, err := formattest.Try(m, formattest.Rows(1, 0, 1, n, n, 1))
+		if s := k.results[0].shape; err != nil || !y.Shape().Equal(tensor.Shape{1, s[1], s[2], s[0]}) {
+			r.Fatal(y, s, err)
+		}
+	})
+}
+
+func digit(n int) string { return string(rune('0' + n)) }
+
+func FuzzOpen(f *testing.F) {
+	f.Add([]byte(cfg), weights(numbers))
+	f.Fuzz(func(t *testing.T, text, b []byte) {
+		dir := t.TempDir()
+		write(t, dir, "a.weights", b)
+		if err := formattest.Use(write(t, dir, "a.cfg", text), format.Options{}); err != nil {
+			formattest.Told(t, err)
+		}
+	})
+}
