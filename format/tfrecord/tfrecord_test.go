@@ -2,14 +2,13 @@ package tfrecord
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
 	"strings"
 	"testing"
-
-	"encoding/binary"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -86,6 +85,9 @@ func TestHuge(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		if err == nil || !strings.Contains(err.Error(), "1099511627776") {
 			t.Errorf("size %d: got %v", size, err)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > 256<<20 { // other tests run beside this one
+			t.Errorf("size %d: %d bytes were taken", size, took)
 		}
 	}
 	length = bytes.Repeat([]byte{0xff}, 8)
