@@ -11,5 +11,6 @@ import (
 	_ "github.com/nadir-ml/nadir/format/keras"      // Keras' .h5, .weights.h5 and .keras
 	_ "github.com/nadir-ml/nadir/format/onnx"       // ONNX
 	_ "github.com/nadir-ml/nadir/format/tensorflow" // TensorFlow's checkpoints, graphs and SavedModels
+	_ "github.com/nadir-ml/nadir/format/tflite"     // TensorFlow Lite's .tflite
 	_ "github.com/nadir-ml/nadir/format/torch"      // PyTorch's .pt and .pth
 )

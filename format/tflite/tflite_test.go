@@ -1,0 +1,207 @@
+package tflite
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"encoding/binary"
+
+	"pgregory.net/rapid"
+
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/format/formattest"
+	"github.com/nadir-ml/nadir/internal/shared"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+func TestHalfPlusTwo(t *testing.T) {
+	t.Parallel()
+	m, _ := formattest.Import(t, shared.File(t, "models", "tflite/half_plus_two/model.tflite"), format.Options{})
+	formattest.Near(t, formattest.Predict(t, m, tensor.Of([]float32{0, 1, 2, 3, 4}, 5, 1)), 2, 2.5, 3, 3.5, 4)
+}
+
+// TestSine holds a net that learned the sine, and its quantized copy, to it.
+func TestSine(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"hello_world_float", "hello_world_int8"} {
+		m, _ := formattest.Import(t, shared.File(t, "models", "tflite/hello_world", name+".tflite"), format.Options{})
+		x := tensor.New(tensor.Float32, 63, 1)
+		for i := range 63 {
+			x.SetFlat(i, float64(i)/10)
+		}
+		y := formattest.Predict(t, m, x)
+		for i := range 63 {
+			if d := math.Abs(y.Flat(i) - math.Sin(float64(i)/10)); d > 0.15 {
+				t.Errorf("%s: sin %v is %v", name, float64(i)/10, y.Flat(i))
+			}
+		}
+	}
+}
+
+// TestListing lists a net with an operation that there is no layer for, and refuses it by name.
+func TestListing(t *testing.T) {
+	t.Parallel()
+	path := shared.File(t, "models", "tflite/mnist_lstm/trained_lstm.tflite")
+	f, err := format.OpenFile(path)
+	if err != nil || len(f.Tensors) == 0 {
+		t.Fatal(f, err)
+	}
+	for _, x := range f.Tensors {
+		if x.Read == nil {
+			continue
+		}
+		if _, err := x.Read(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, _, err := f.Import(format.Options{}); err == nil {
+		t.Error("an operation that there is no layer for is passed over")
+	} else {
+		formattest.Told(t, err)
+	}
+}
+
+// A builder writes tables front to back: every offset leads forward, and a vtable stands
+// before its table.
+type builder struct{ b []byte }
+
+func (w *builder) u32(v int) { w.b = binary.LittleEndian.AppendUint32(w.b, uint32(v)) }
+
+// table writes one of 4-byte slots, and gives where each is; a slot of -1 is left out.
+func (w *builder) table(slots ...int) []int {
+	vt := len(w.b)
+	w.b = binary.LittleEndian.AppendUint16(w.b, uint16(4+2*len(slots)))
+	w.b = binary.LittleEndian.AppendUint16(w.b, uint16(4+4*len(slots)))
+	for i, v := range slots {
+		o := 4 + 4*i
+		if v == -1 {
+			o = 0
+		}
+		w.b = binary.LittleEndian.AppendUint16(w.b, uint16(o))
+	}
+	for len(w.b)%4 != 0 {
+		w.b = append(w.b, 0)
+	}
+	at := len(w.b)
+	w.u32(at - vt)
+	out := []int{}
+	for _, v := range slots {
+		out = append(out, len(w.b))
+		w.u32(max(v, 0))
+	}
+	return append(out, at)
+}
+
+// point makes the slot lead to what is written next.
+func (w *builder) point(slot, to int) { binary.LittleEndian.PutUint32(w.b[slot:], uint32(to-slot)) }
+
+func (w *builder) ints(slot int, v ...int) []int {
+	w.point(slot, len(w.b))
+	w.u32(len(v))
+	var at []int
+	for _, x := range v {
+		at = append(at, len(w.b))
+		w.u32(x)
+	}
+	return at
+}
+
+func (w *builder) text(slot int, s string) {
+	w.point(slot, len(w.b))
+	w.u32(len(s))
+	w.b = append(w.b, s...)
+	for len(w.b)%4 != 0 {
+		w.b = append(w.b, 0)
+	}
+}
+
+// small is y = x·w, of 2 inputs and 3 units with weights of 8 bits: scale 1/2, zero point 1.
+func small() []byte {
+	w := &builder{b: []byte("\x08\x00\x00\x00TFL3")}
+	m := w.table(3, 0, 0, -1, 0)
+	w.b[0] = byte(m[5])
+	list := func(slot, n int) []int { return w.ints(slot, make([]int, n)...) }
+	codes := list(m[1], 1)
+	c := w.table(9)
+	w.point(codes[0], c[1])
+	buffers := list(m[4], 2)
+	e := w.table()
+	w.point(buffers[0], e[0])
+	d := w.table(0)
+	w.point(buffers[1], d[1])
+	w.text(d[0], "\x03\x05\x07\x01\x03\x00")
+	graphs := list(m[2], 1)
+	g := w.table(0, 0, 0, 0)
+	w.point(graphs[0], g[4])
+	tensors := list(g[0], 3)
+	for i, name := range []string{"x", "w", "y"} {
+		v := w.table(0, []int{0, 9, 0}[i], []int{0, 1, 0}[i], 0, []int{-1, 0, -1}[i])
+		w.point(tensors[i], v[5])
+		w.ints(v[0], [][]int{{1, 2}, {3, 2}, {1, 3}}[i]...)
+		w.text(v[3], name)
+		if i == 1 {
+			q := w.table(-1, -1, 0, 0)
+			w.point(v[4], q[4])
+			w.ints(q[2], int(math.Float32bits(0.5)))
+			w.point(q[3], len(w.b))
+			w.u32(1)
+			w.u32(1)
+			w.u32(0)
+		}
+	}
+	w.ints(g[1], 0)
+	w.ints(g[2], 2)
+	op := list(g[3], 1)
+	o := w.table(0, 0, 0)
+	w.point(op[0], o[3])
+	w.ints(o[1], 0, 1, -1)
+	w.ints(o[2], 2)
+	return w.b
+}
+
+func write(t testing.TB, dir string, b []byte) string {
+	path := filepath.Join(dir, "a.tflite")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestQuantized holds quantized weights to what they stand for.
+func TestQuantized(t *testing.T) {
+	t.Parallel()
+	m, _ := formattest.Import(t, write(t, t.TempDir(), small()), format.Options{})
+	formattest.Near(t, formattest.Predict(t, m, tensor.Of([]float32{1, 10}, 1, 2)), 1+20, 3, 1-5)
+}
+
+// TestDamage cuts a file off at every byte, and turns bits.
+func TestDamage(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	formattest.Damage(t, small(), 1, func(b []byte) error { return formattest.Use(write(t, dir, b), format.Options{}) })
+}
+
+// TestReader walks random bytes: nothing leads out of them.
+func TestReader(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		x := &reader{b: rapid.SliceOfN(rapid.Byte(), 0, 64).Draw(r, "bytes")}
+		a := x.table(0)
+		a.ints(0)
+		a.tables(1)
+		if len(a.text(2)) > len(x.b) {
+			r.Fatal("a text is longer than the file")
+		}
+	})
+}
+
+func FuzzOpen(f *testing.F) {
+	f.Add(small())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := formattest.Use(write(t, t.TempDir(), b), format.Options{}); err != nil {
+			formattest.Told(t, err)
+		}
+	})
+}
