@@ -21,12 +21,18 @@ func unsupported(op operator, text string, args ...any) error {
 	what := fmt.Sprintf("operation %d", op.code)
 	if o, ok := ops[op.code]; ok {
 		what = "operation " + o.name
+	} else if name, ok := others[op.code]; ok {
+		what = "operation " + name
 	}
 	if op.custom != "" {
 		what = fmt.Sprintf("operation %q", op.custom)
 	}
 	return &format.Unsupported{What: what, Msg: fmt.Sprintf(text, args...)}
 }
+
+// others are the names of frequent operations that there is no layer for.
+var others = map[int]string{2: "CONCATENATION", 7: "EMBEDDING_LOOKUP", 16: "LSTM", 23: "RESIZE_BILINEAR", 34: "PAD", 36: "GATHER", 39: "TRANSPOSE", 40: "MEAN", 41: "SUB", 43: "SQUEEZE",
+	44: "UNIDIRECTIONAL_SEQUENCE_LSTM", 45: "STRIDED_SLICE", 67: "TRANSPOSE_CONV", 97: "RESIZE_NEAREST_NEIGHBOR", 98: "LEAKY_RELU", 117: "HARD_SWISH", 119: "WHILE"}
 
 // ops are the operations that there are layers for.
 var ops map[int]struct {
