@@ -387,6 +387,10 @@ func (d *decoder) structure(v Value, dst reflect.Value, path, of string) {
 	d.fields(v, slots, path, of)
 }
 
+// none is the default of a field that is off unless it is written; writing it
+// turns the field off again.
+const none = "none"
+
 // fields fills slots from the keys of a mapping. Null is a mapping without
 // keys.
 func (d *decoder) fields(v Value, slots []slot, path, of string) {
@@ -408,6 +412,10 @@ func (d *decoder) fields(v Value, slots []slot, path, of string) {
 		given[i] = e.Key
 		s := slots[i]
 		dst := s.in.FieldByIndex(s.index)
+		if s.def == none && e.Value.Kind == String && e.Value.Text == none {
+			dst.SetZero()
+			continue
+		}
 		d.value(e.Value, dst, join(path, e.Key), "", s.plain)
 		if s.not && e.Value.Kind == Bool {
 			dst.SetBool(!dst.Bool())

@@ -384,3 +384,19 @@ func FuzzParseJSON(f *testing.F) {
 		_ = spec.Decode(v, &e)
 	})
 }
+
+func TestDecodeNone(t *testing.T) {
+	t.Parallel()
+	type clip struct {
+		Norm  float64 `spec:"norm" default:"none"`
+		Axes  []int   `spec:"axes" default:"none"`
+		Other float64 `spec:"other" default:"1"`
+	}
+	got := clip{Norm: 1, Axes: []int{2}}
+	if err := decodeJSON(t, `{"norm": "none", "axes": "none"}`, &got); err != nil || got.Norm != 0 || got.Axes != nil {
+		t.Errorf("none gives %+v, %v; want a field that is off", got, err)
+	}
+	if err := decodeJSON(t, `{"other": "none"}`, &got); err == nil {
+		t.Error("none was taken where it is not the default")
+	}
+}

@@ -30,5 +30,6 @@
 //
 // In Go the zero value of a field means its default. A text says what it says:
 // there a written 0 is 0. [Zero] is the float64 that stands for a real zero in
-// Go, and [Or] resolves it.
+// Go, and [Or] resolves it. Where the default tag says none, the word none
+// turns the field off, over a file that sets it.
 package spec
