@@ -20,6 +20,10 @@ type Sketch struct {
 	taken  map[string]bool
 }
 
+// Bias is the kind of a layer that adds a vector along the last axis, its part bias.
+// Fuse makes it part of the layer before it, or a layer of its own.
+const Bias = "+bias"
+
 // A Sketched is a layer of a Sketch.
 type Sketched struct {
 	Kind, Name string
@@ -37,7 +41,7 @@ type Part struct {
 
 // Input adds an input of that shape, one sample's, and gives its name.
 func (s *Sketch) Input(name string, shape tensor.Shape) string {
-	name = s.unique(name)
+	name = s.Name(name)
 	s.Inputs = append(s.Inputs, data.Field{Name: name, DType: tensor.Float32, Shape: shape.Clone()})
 	return name
 }
@@ -46,7 +50,7 @@ func (s *Sketch) Input(name string, shape tensor.Shape) string {
 // names of layers cannot have.
 func (s *Sketch) Add(kind, name string, fields spec.Value, in []string, parts ...Part) *Sketched {
 	fields.Kind = spec.Map
-	l := &Sketched{Kind: kind, Name: s.unique(name), Fields: fields, In: in, Parts: parts}
+	l := &Sketched{Kind: kind, Name: s.Name(name), Fields: fields, In: in, Parts: parts}
 	s.Layers = append(s.Layers, l)
 	return l
 }
@@ -66,7 +70,11 @@ func (s *Sketch) Used(name string) bool {
 	return slices.ContainsFunc(s.Layers, func(l *Sketched) bool { return slices.Contains(l.In, name) })
 }
 
-func (s *Sketch) unique(want string) string {
+// Taken reports whether a layer or input has that name.
+func (s *Sketch) Taken(name string) bool { return s.taken[name] }
+
+// Name makes a name that no other layer has of one that a file has, and takes it.
+func (s *Sketch) Name(want string) string {
 	want = strings.Map(func(r rune) rune {
 		switch {
 		case r == '/' || r == '.':
@@ -76,7 +84,7 @@ func (s *Sketch) unique(want string) string {
 		}
 		return '_'
 	}, want)
-	if want == "" {
+	if want = strings.Trim(want, "."); want == "" {
 		want = "layer"
 	}
 	name := want
@@ -88,6 +96,75 @@ func (s *Sketch) unique(want string) string {
 	}
 	s.taken[name] = true
 	return name
+}
+
+// Has reports whether a layer has a parameter.
+func (l *Sketched) Has(leaf string) bool {
+	return slices.ContainsFunc(l.Parts, func(p Part) bool { return p.Leaf == leaf })
+}
+
+// kernels are the layers that take a bias and an activation.
+var kernels = map[string]bool{"dense": true, "conv1d": true, "conv2d": true, "conv3d": true, "depthwise_conv1d": true, "depthwise_conv2d": true,
+	"conv1d_transpose": true, "conv2d_transpose": true, "separable_conv1d": true, "separable_conv2d": true}
+
+// Fuse makes biases and activations part of the layers before them, where nobody else
+// takes these' results, and drops the layers that no output needs. Outputs that become
+// part of another layer get its name.
+func (s *Sketch) Fuse(outs []string) {
+	s.keep(outs)
+	users := map[string]int{}
+	for _, l := range s.Layers {
+		for _, in := range l.In {
+			users[in]++
+		}
+	}
+	for _, o := range outs {
+		users[o]++
+	}
+	by, alias := map[string]*Sketched{}, map[string]string{}
+	var kept []*Sketched
+	for _, l := range s.Layers {
+		for i, in := range l.In {
+			if a, ok := alias[in]; ok {
+				l.In[i] = a
+			}
+		}
+		var before *Sketched
+		if len(l.In) == 1 {
+			before = by[l.In[0]]
+		}
+		own := before != nil && users[l.In[0]] == 1
+		active := false
+		if own {
+			_, active = before.Fields.Get("activation")
+		}
+		switch {
+		case l.Kind == Bias && own && !active && kernels[before.Kind] && !before.Has("bias"):
+			before.Fields = before.Fields.Without("use_bias")
+			before.Parts = append(before.Parts, l.Parts...)
+		case l.Kind == Bias:
+			l.Kind, l.Fields = "affine", Map("scale", false)
+			for i := range l.Parts {
+				l.Parts[i].Leaf = "beta"
+			}
+			kept, by[l.Name] = append(kept, l), l
+			continue
+		case l.Kind == "activation" && own && !active && kernels[before.Kind] && len(l.Parts) == 0:
+			a, _ := l.Fields.Get("activation")
+			before.Fields = before.Fields.With("activation", a)
+		default:
+			kept, by[l.Name] = append(kept, l), l
+			continue
+		}
+		alias[l.Name] = before.Name
+		users[before.Name] = users[l.Name]
+	}
+	s.Layers = kept
+	for i, o := range outs {
+		if a, ok := alias[o]; ok {
+			outs[i] = a
+		}
+	}
 }
 
 // keep drops the layers that no output needs.
@@ -176,18 +253,25 @@ func (s *Sketch) Blueprint(outs []string, logits ...string) (*Blueprint, error) 
 	}
 	for _, l := range s.Layers {
 		for _, p := range l.Parts {
-			to := ""
-			for _, d := range declared {
-				if strings.HasPrefix(d, l.Name+"/") && (strings.HasSuffix(d, "/"+p.Leaf) || strings.HasSuffix(d, "_"+p.Leaf)) {
-					to = d
-					break
-				}
-			}
-			if to == "" {
+			to, ok := p.place(declared, l.Name)
+			if !ok {
 				return nil, fmt.Errorf("layer %q: it has no parameter %q", l.Name, p.Leaf)
 			}
 			b.Places = append(b.Places, Place{To: to, From: p.From, Make: p.Make})
 		}
 	}
 	return b, nil
+}
+
+// place finds a layer's parameter: by what it is called, or what ends so, such as
+// depthwise_kernel.
+func (p Part) place(declared []string, layer string) (string, bool) {
+	for _, suffix := range []string{"/" + p.Leaf, "_" + p.Leaf} {
+		for _, d := range declared {
+			if strings.HasPrefix(d, layer+"/") && strings.HasSuffix(d, suffix) {
+				return d, true
+			}
+		}
+	}
+	return "", false
 }

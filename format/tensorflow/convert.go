@@ -10,7 +10,6 @@ import (
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/loss"
-	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -27,36 +26,14 @@ type converter struct {
 	done     map[ref]string   // what the result of a node is called
 	failed   map[ref]error    // why a node cannot be converted
 	busy     map[ref]bool     // being converted: met again is a cycle
-	names    map[string]bool  // of layers
 	choice   map[string]int   // of a Merge: the input that is alive
 	steps    map[string]*step // of LSTMs, by their last node; nil where a node ends none
-	list     []*entry
-	inputs   []data.Field
+	sketch   format.Sketch
 	optional map[string]bool // inputs whose shape is not known
 	warnings []string
 	depth    int
 	effort   int
 }
-
-// An entry is a layer.
-type entry struct {
-	kind   string
-	fields spec.Value
-	name   string
-	in     []string
-	params []param
-}
-
-// A param is a parameter of a layer and the tensors that it is made of.
-type param struct {
-	leaf string
-	from []string
-	make format.Turn
-}
-
-// bias is the kind of an entry that adds a vector. It becomes part of the layer
-// before.
-const bias = "+bias"
 
 func (c *converter) warn(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
@@ -449,7 +426,7 @@ func (c *converter) act(r ref) (string, error) {
 
 // input makes a node an input of the model.
 func (c *converter) input(n *node) (string, error) {
-	f := data.Field{Name: c.name(n.name), DType: tensor.Float32}
+	f := data.Field{Name: c.sketch.Name(n.name), DType: tensor.Float32}
 	if t, ok := n.attr("dtype", 6); ok && (t.Int == 3 || t.Int == 9) {
 		f.DType = tensor.Int32
 	}
@@ -462,7 +439,7 @@ func (c *converter) input(n *node) (string, error) {
 	} else if len(f.Shape) == 0 {
 		f.Shape = tensor.Shape{1}
 	}
-	c.inputs = append(c.inputs, f)
+	c.sketch.Inputs = append(c.sketch.Inputs, f)
 	return f.Name, nil
 }
 
@@ -474,24 +451,10 @@ func (c *converter) scoped(n *node) string {
 		parts = parts[:len(parts)-1]
 	}
 	last := parts[len(parts)-1]
-	if c.names[last] {
-		return c.name(strings.Join(parts, "."))
+	if c.sketch.Taken(last) {
+		return c.sketch.Name(strings.Join(parts, "."))
 	}
-	return c.name(last)
-}
-
-// name makes a layer's name of a node's, once.
-func (c *converter) name(want string) string {
-	want = strings.NewReplacer("/", ".", ":", "_", "#", "_", ",", "_", "!", "_", "*", "_", "?", "_", "[", "_", "]", "_", "{", "_", "}", "_").Replace(want)
-	if want == "" {
-		want = "layer"
-	}
-	name := want
-	for i := 1; c.names[name]; i++ {
-		name = fmt.Sprintf("%s_%d", want, i)
-	}
-	c.names[name] = true
-	return name
+	return c.sketch.Name(last)
 }
 
 // layerName is what a layer is called by its variable: hidden1/kernel and
@@ -502,151 +465,46 @@ func (c *converter) layerName(variable string, n *node) string {
 		path = strings.Split(n.name, "/")
 	}
 	if len(path) == 1 {
-		return c.name("dense")
+		return c.sketch.Name("dense")
 	}
 	name := path[len(path)-2]
 	if strings.HasPrefix(name, "part_") && len(path) > 2 {
 		name = path[len(path)-3]
 	}
-	if c.names[name] {
+	if c.sketch.Taken(name) {
 		name = strings.Join(path[:len(path)-1], ".")
 	}
-	return c.name(name)
+	return c.sketch.Name(name)
 }
 
 // emit adds a layer.
-func (c *converter) emit(e *entry) string {
-	c.list = append(c.list, e)
-	return e.name
-}
-
-// fuse makes biases and activations part of the layers before them, where nobody
-// else takes these' results.
-func (c *converter) fuse(outs []string) error {
-	users := map[string]int{}
-	for _, e := range c.list {
-		for _, in := range e.in {
-			users[in]++
-		}
-	}
-	for _, o := range outs {
-		users[o]++
-	}
-	by, alias := map[string]*entry{}, map[string]string{}
-	var kept []*entry
-	for _, e := range c.list {
-		for i, in := range e.in {
-			if a, ok := alias[in]; ok {
-				e.in[i] = a
-			}
-		}
-		var before *entry
-		if len(e.in) == 1 {
-			before = by[e.in[0]]
-		}
-		_, active := spec.Value{}, false
-		if before != nil {
-			_, active = before.fields.Get("activation")
-		}
-		own := before != nil && users[e.in[0]] == 1 && !active && kernels[before.kind]
-		switch {
-		case e.kind == bias && own && !hasParam(before, "bias"):
-			before.fields = before.fields.Without("use_bias")
-			before.params = append(before.params, e.params...)
-		case e.kind == bias:
-			return &unsupportedNode{fmt.Sprintf("node %q", e.name), "a vector of weights is added to something that is no dense or convolutional layer; there is no layer for that"}
-		case e.kind == activation && own:
-			a, _ := e.fields.Get("activation")
-			before.fields = before.fields.With("activation", a)
-		default:
-			kept, by[e.name] = append(kept, e), e
-			continue
-		}
-		alias[e.name] = before.name
-		users[before.name] = users[e.name]
-	}
-	c.list = kept
-	for i, o := range outs {
-		if a, ok := alias[o]; ok {
-			outs[i] = a
-		}
-	}
-	return nil
-}
-
-func hasParam(e *entry, leaf string) bool {
-	return slices.ContainsFunc(e.params, func(p param) bool { return p.leaf == leaf })
-}
-
-// kernels are the layers that take a bias and an activation.
-var kernels = map[string]bool{"dense": true, "conv1d": true, "conv2d": true, "depthwise_conv2d": true, "conv2d_transpose": true}
-
-// text is the network as text, and the inputs in order.
-func (c *converter) text(outs []string) spec.Value {
-	layers := spec.Value{Kind: spec.List}
-	plain := len(c.inputs) == 1 && len(outs) == 1
-	last := ""
-	if plain {
-		last = c.inputs[0].Name
-		for _, e := range c.list {
-			plain = plain && len(e.in) == 1 && e.in[0] == last
-			last = e.name
-		}
-		plain = plain && last == outs[0] && len(c.list) > 0
-	}
-	if plain {
-		layers.Items = append(layers.Items, one("input", format.Map("shape", c.inputs[0].Shape)))
-	}
-	for _, e := range c.list {
-		f := e.fields.With("name", spec.Str(e.name))
-		if !plain {
-			in := spec.Value{Kind: spec.List}
-			for _, name := range e.in {
-				in.Items = append(in.Items, spec.Str(name))
-			}
-			f = f.With("inputs", in)
-		}
-		layers.Items = append(layers.Items, one(e.kind, f))
-	}
-	if plain {
-		return layers
-	}
-	ins, names := spec.Value{Kind: spec.Map}, spec.Value{Kind: spec.List}
-	for _, f := range c.inputs {
-		ins = ins.With(f.Name, format.List(f.Shape...))
-	}
-	for _, o := range outs {
-		names.Items = append(names.Items, spec.Str(o))
-	}
-	return spec.Value{Kind: spec.Map}.With("inputs", ins).With("layers", layers).With("outputs", names)
-}
-
-func one(kind string, fields spec.Value) spec.Value {
-	return spec.Value{Kind: spec.Map, Entries: []spec.Entry{{Key: kind, Value: fields}}}
+func (c *converter) emit(e *format.Sketched) string {
+	c.sketch.Layers = append(c.sketch.Layers, e)
+	return e.Name
 }
 
 // settle finds the shapes of inputs that the graph leaves open: as it was told, or
 // from the kernel of the layer that takes it.
 func (c *converter) settle(told []data.Field) error {
-	for i := range c.inputs {
-		f := &c.inputs[i]
+	for i := range c.sketch.Inputs {
+		f := &c.sketch.Inputs[i]
 		if !c.optional[f.Name] {
 			continue
 		}
-		if len(told) == len(c.inputs) {
+		if len(told) == len(c.sketch.Inputs) {
 			f.Shape = told[i].Shape
 			continue
 		}
-		for _, e := range c.list {
-			if e.kind == "rescaling" && e.in[0] == f.Name && f.Shape == nil {
+		for _, e := range c.sketch.Layers {
+			if e.Kind == "rescaling" && e.In[0] == f.Name && f.Shape == nil {
 				f.Shape = tensor.Shape{1} // numbers, one by one
 			}
-			if e.kind != "dense" || e.in[0] != f.Name {
+			if e.Kind != "dense" || e.In[0] != f.Name {
 				continue
 			}
-			if t, ok := c.file.Lookup(e.params[0].from[0]); ok && len(t.Shape) == 2 && (f.Shape == nil || len(f.Shape) == 1) {
+			if t, ok := c.file.Lookup(e.Parts[0].From[0]); ok && len(t.Shape) == 2 && (f.Shape == nil || len(f.Shape) == 1) {
 				f.Shape = t.Shape[:1].Clone()
-				if e.params[0].make != nil {
+				if e.Parts[0].Make != nil {
 					f.Shape = t.Shape[1:].Clone()
 				}
 			}
@@ -680,7 +538,7 @@ var training = map[string]loss.Loss{
 // newConverter makes one for the graph of a file.
 func newConverter(g *graph, f *format.File, variable func(string) (format.Tensor, error)) *converter {
 	return &converter{g: g, file: f, variable: variable, given: map[string]bool{}, acts: map[string]bool{}, done: map[ref]string{}, failed: map[ref]error{},
-		busy: map[ref]bool{}, names: map[string]bool{}, choice: map[string]int{}, optional: map[string]bool{}, steps: map[string]*step{}}
+		busy: map[ref]bool{}, choice: map[string]int{}, optional: map[string]bool{}, steps: map[string]*step{}}
 }
 
 // ends lists where a model may end: logits first, by what training makes of them, then

@@ -186,10 +186,10 @@ func (c *converter) lstm(n *node) (name string, found bool, err error) {
 		return "", true, err
 	}
 	layer := c.layerName(last.kernel.variable, n)
-	return c.emit(&entry{kind: "lstm", fields: format.Map("units", units), name: layer, in: []string{in}, params: []param{
-		{"kernel", []string{last.kernel.Name}, format.Turn(gates(units, 0)).Then(format.Cut(0, k[0]-units))},
-		{"recurrent_kernel", []string{last.kernel.Name}, format.Turn(gates(units, 0)).Then(format.Cut(k[0]-units, k[0]))},
-		{"bias", []string{last.bias.Name}, gates(units, last.forget)},
+	return c.emit(&format.Sketched{Kind: "lstm", Fields: format.Map("units", units), Name: layer, In: []string{in}, Parts: []format.Part{
+		{Leaf: "kernel", From: []string{last.kernel.Name}, Make: format.Turn(gates(units, 0)).Then(format.Cut(0, k[0]-units))},
+		{Leaf: "recurrent_kernel", From: []string{last.kernel.Name}, Make: format.Turn(gates(units, 0)).Then(format.Cut(k[0]-units, k[0]))},
+		{Leaf: "bias", From: []string{last.bias.Name}, Make: gates(units, last.forget)},
 	}}), true, nil
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/format/tensorflow/bundle"
-	"github.com/nadir-ml/nadir/loss"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -303,58 +302,20 @@ func (m *metaGraph) blueprint(f *format.File, logits, last []end, o format.Optio
 		return nil, err
 	}
 	outs := []string{name}
-	if err := c.fuse(outs); err != nil {
-		return nil, err
-	}
+	c.sketch.Fuse(outs)
 	if err := c.settle(o.Inputs); err != nil {
 		return nil, err
 	}
-	b := &format.Blueprint{Model: &format.Model{Extra: map[string]string{}}, Warnings: c.warnings}
-	b.Model.Data.Inputs = c.inputs
-	if b.Model.Net, err = format.Network(c.text(outs)); err != nil {
-		return nil, err
+	var classes []string
+	if e.loss != nil {
+		classes = outs
 	}
-	l := e.loss
-	if l == nil && len(c.list) > 0 {
-		lastLayer := c.list[len(c.list)-1]
-		if a, ok := lastLayer.fields.Get("activation"); ok && lastLayer.name == outs[0] {
-			switch a.Text {
-			case "softmax":
-				l = loss.CrossEntropy{}
-			}
-		}
-	}
-	if l != nil {
-		_, ports := b.Model.Net.Ports()
-		b.Model.Losses = []format.Output{{Name: ports[0].Name, Loss: l, Weight: 1}}
-	}
-	declared, _, err := format.Declared(b.Model)
+	b, err := c.sketch.Blueprint(outs, classes...)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range c.list {
-		for _, p := range e.params {
-			to, ok := place(declared, e.name, p.leaf)
-			if !ok {
-				return nil, fmt.Errorf("layer %q: it has no parameter %q", e.name, p.leaf)
-			}
-			b.Places = append(b.Places, format.Place{To: to, From: p.from, Make: p.make})
-		}
-	}
+	b.Warnings = c.warnings
 	return b, nil
-}
-
-// place finds a layer's parameter: by what it is called, or what ends so, such as
-// depthwise_kernel.
-func place(declared []string, layer, leaf string) (string, bool) {
-	for _, suffix := range []string{"/" + leaf, "_" + leaf} {
-		for _, d := range declared {
-			if strings.HasPrefix(d, layer+"/") && strings.HasSuffix(d, suffix) {
-				return d, true
-			}
-		}
-	}
-	return "", false
 }
 
 // variables finds the tensor that a variable is kept in: that of its name, or of the

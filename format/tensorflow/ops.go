@@ -47,7 +47,7 @@ func (c *converter) activate(n *node, from ref, a spec.Value) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return c.emit(&entry{kind: activation, fields: format.Map("activation", a), name: c.scoped(n), in: []string{in}}), nil
+	return c.emit(&format.Sketched{Kind: activation, Fields: format.Map("activation", a), Name: c.scoped(n), In: []string{in}}), nil
 }
 
 // scaled adds x·scale + offset.
@@ -59,7 +59,7 @@ func (c *converter) scaled(n *node, from ref, scale, offset float64) (string, er
 	if scale == 1 && offset == 0 {
 		return in, nil
 	}
-	return c.emit(&entry{kind: "rescaling", fields: format.Map("scale", scale, "offset", offset), name: c.scoped(n), in: []string{in}}), nil
+	return c.emit(&format.Sketched{Kind: "rescaling", Fields: format.Map("scale", scale, "offset", offset), Name: c.scoped(n), In: []string{in}}), nil
 }
 
 // matMul is a dense layer.
@@ -84,12 +84,12 @@ func matMul(c *converter, n *node) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p := param{leaf: "kernel", from: []string{w.Name}}
+	p := format.Part{Leaf: "kernel", From: []string{w.Name}}
 	units := w.Shape[1]
 	if n.flag("transpose_b") || n.flag("adj_y") {
-		p.make, units = format.Transpose, w.Shape[0]
+		p.Make, units = format.Transpose, w.Shape[0]
 	}
-	return c.emit(&entry{kind: "dense", fields: format.Map("units", units, "use_bias", false), name: c.layerName(w.variable, n), in: []string{in}, params: []param{p}}), nil
+	return c.emit(&format.Sketched{Kind: "dense", Fields: format.Map("units", units, "use_bias", false), Name: c.layerName(w.variable, n), In: []string{in}, Parts: []format.Part{p}}), nil
 }
 
 // add is a bias, an offset, a sum of branches, or the end of a batch normalization.
@@ -113,7 +113,7 @@ func add(c *converter, n *node) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return c.emit(&entry{kind: "add", fields: spec.Value{Kind: spec.Map}, name: c.scoped(n), in: []string{x, y}}), nil
+		return c.emit(&format.Sketched{Kind: "add", Fields: spec.Value{Kind: spec.Map}, Name: c.scoped(n), In: []string{x, y}}), nil
 	}
 	if name, ok, err := c.batchNorm(n, a, b); ok || err != nil {
 		return name, err
@@ -135,11 +135,11 @@ func add(c *converter, n *node) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p := param{leaf: "bias", from: []string{w.Name}}
+	p := format.Part{Leaf: "bias", From: []string{w.Name}}
 	if len(w.Shape) != 1 {
-		p.make = format.Reshape(w.Shape.Len())
+		p.Make = format.Reshape(w.Shape.Len())
 	}
-	return c.emit(&entry{kind: bias, name: c.scoped(n), in: []string{x}, params: []param{p}}), nil
+	return c.emit(&format.Sketched{Kind: format.Bias, Name: c.scoped(n), In: []string{x}, Parts: []format.Part{p}}), nil
 }
 
 // line is w·x + b of numbers w and b that are variables, or w·x alone: a dense layer of
@@ -161,31 +161,31 @@ func (c *converter) line(n *node, from ref, b weight) (string, bool, error) {
 	if err != nil {
 		return "", true, err
 	}
-	for i, f := range c.inputs { // of unknown shape: one number
+	for i, f := range c.sketch.Inputs { // of unknown shape: one number
 		if f.Name == in && c.optional[in] && f.Shape == nil {
-			c.inputs[i].Shape = []int{1}
+			c.sketch.Inputs[i].Shape = []int{1}
 			delete(c.optional, in)
 		}
 	}
-	e := &entry{kind: "dense", fields: format.Map("units", 1), name: c.name("dense"), in: []string{in}, params: []param{{"kernel", []string{w.Name}, format.Reshape(1, 1)}}}
+	e := &format.Sketched{Kind: "dense", Fields: format.Map("units", 1), Name: c.sketch.Name("dense"), In: []string{in}, Parts: []format.Part{{Leaf: "kernel", From: []string{w.Name}, Make: format.Reshape(1, 1)}}}
 	if b.Name == "" {
-		e.fields = e.fields.With("use_bias", format.Map("x", false).Entries[0].Value)
+		e.Fields = e.Fields.With("use_bias", format.Map("x", false).Entries[0].Value)
 	} else {
-		e.params = append(e.params, param{"bias", []string{b.Name}, format.Reshape(1)})
+		e.Parts = append(e.Parts, format.Part{Leaf: "bias", From: []string{b.Name}, Make: format.Reshape(1)})
 	}
 	return c.emit(e), true, nil
 }
 
 func addN(c *converter, n *node) (string, error) {
-	e := &entry{kind: "add", fields: spec.Value{Kind: spec.Map}, name: c.scoped(n)}
+	e := &format.Sketched{Kind: "add", Fields: spec.Value{Kind: spec.Map}, Name: c.scoped(n)}
 	for _, r := range n.in {
 		x, err := c.act(r)
 		if err != nil {
 			return "", err
 		}
-		e.in = append(e.in, x)
+		e.In = append(e.In, x)
 	}
-	if len(e.in) == 0 {
+	if len(e.In) == 0 {
 		return "", operands(n, 2)
 	}
 	return c.emit(e), nil
@@ -256,7 +256,7 @@ func mul(c *converter, n *node) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return c.emit(&entry{kind: "multiply", fields: spec.Value{Kind: spec.Map}, name: c.scoped(n), in: []string{x, y}}), nil
+	return c.emit(&format.Sketched{Kind: "multiply", Fields: spec.Value{Kind: spec.Map}, Name: c.scoped(n), In: []string{x, y}}), nil
 }
 
 // The constants of SELU (Klambauer et al., 2017).
@@ -415,7 +415,7 @@ func (c *converter) dropout(n *node, a ref) (string, error) {
 		return in, nil
 	}
 	rate = math.Round(rate*1e6) / 1e6
-	return c.emit(&entry{kind: "dropout", fields: format.Map("rate", rate), name: c.scoped(n), in: []string{in}}), nil
+	return c.emit(&format.Sketched{Kind: "dropout", Fields: format.Map("rate", rate), Name: c.scoped(n), In: []string{in}}), nil
 }
 
 // batchNorm finds a batch normalization that is written out: x·m + (β − μ·m) with
@@ -443,7 +443,7 @@ func (c *converter) batchNorm(n *node, a, b ref) (string, bool, error) {
 	} else if !c.same(mm.in[1], factor) {
 		return "", false, nil
 	}
-	var parts []param
+	var parts []format.Part
 	root := factor
 	_, f, err := c.source(factor)
 	if err != nil {
@@ -459,7 +459,7 @@ func (c *converter) batchNorm(n *node, a, b ref) (string, bool, error) {
 		if !ok {
 			return "", false, nil
 		}
-		parts = append(parts, param{leaf: "gamma", from: []string{w.Name}})
+		parts = append(parts, format.Part{Leaf: "gamma", From: []string{w.Name}})
 	}
 	_, rs, err := c.source(root)
 	if err != nil || rs.op != "Rsqrt" || len(rs.in) != 1 {
@@ -482,27 +482,27 @@ func (c *converter) batchNorm(n *node, a, b ref) (string, bool, error) {
 		return "", false, nil
 	}
 	if center {
-		parts = append(parts, param{leaf: "beta", from: []string{beta.Name}})
+		parts = append(parts, format.Part{Leaf: "beta", From: []string{beta.Name}})
 	}
-	parts = append(parts, param{leaf: "moving_mean", from: []string{mu.Name}}, param{leaf: "moving_variance", from: []string{variance.Name}})
+	parts = append(parts, format.Part{Leaf: "moving_mean", From: []string{mu.Name}}, format.Part{Leaf: "moving_variance", From: []string{variance.Name}})
 	name, err := c.norm(n, x, mu, eps, parts)
 	return name, true, err
 }
 
 // norm adds a batch normalization.
-func (c *converter) norm(n *node, x ref, of weight, eps float64, parts []param) (string, error) {
+func (c *converter) norm(n *node, x ref, of weight, eps float64, parts []format.Part) (string, error) {
 	in, err := c.act(x)
 	if err != nil {
 		return "", err
 	}
 	fields := format.Map("epsilon", eps)
-	if !hasParam(&entry{params: parts}, "gamma") {
+	if !(&format.Sketched{Parts: parts}).Has("gamma") {
 		fields = fields.With("scale", format.Map("x", false).Entries[0].Value)
 	}
-	if !hasParam(&entry{params: parts}, "beta") {
+	if !(&format.Sketched{Parts: parts}).Has("beta") {
 		fields = fields.With("center", format.Map("x", false).Entries[0].Value)
 	}
-	return c.emit(&entry{kind: "batch_normalization", fields: fields, name: c.layerName(of.variable, n), in: []string{in}, params: parts}), nil
+	return c.emit(&format.Sketched{Kind: "batch_normalization", Fields: fields, Name: c.layerName(of.variable, n), In: []string{in}, Parts: parts}), nil
 }
 
 // fusedNorm is a batch normalization in one operation.
@@ -513,7 +513,7 @@ func fusedNorm(c *converter, n *node) (string, error) {
 	if err := channelsLast(n); err != nil {
 		return "", err
 	}
-	var parts []param
+	var parts []format.Part
 	var of weight
 	for i, leaf := range []string{"gamma", "beta", "moving_mean", "moving_variance"} {
 		w, ok := c.weight(n.in[i+1])
@@ -526,7 +526,7 @@ func fusedNorm(c *converter, n *node) (string, error) {
 		if w.Shape.Len() == 0 {
 			return "", unsupported(n, "it normalizes with the batch's own statistics: this is the graph of training; the one of prediction has the moving ones")
 		}
-		parts, of = append(parts, param{leaf: leaf, from: []string{w.Name}}), w
+		parts, of = append(parts, format.Part{Leaf: leaf, From: []string{w.Name}}), w
 	}
 	return c.norm(n, n.in[0], of, n.float("epsilon", 1e-4), parts)
 }
@@ -603,7 +603,7 @@ func (c *converter) convolution(n *node, kind string) (string, error) {
 		fields = fields.With("dilation_rate", format.List(dilations...))
 	}
 	fields = fields.With("use_bias", format.Map("x", false).Entries[0].Value)
-	return c.emit(&entry{kind: kind, fields: fields, name: c.layerName(w.variable, n), in: []string{in}, params: []param{{leaf: "kernel", from: []string{w.Name}}}}), nil
+	return c.emit(&format.Sketched{Kind: kind, Fields: fields, Name: c.layerName(w.variable, n), In: []string{in}, Parts: []format.Part{{Leaf: "kernel", From: []string{w.Name}}}}), nil
 }
 
 func pool(kind string) func(c *converter, n *node) (string, error) {
@@ -627,7 +627,7 @@ func pool(kind string) func(c *converter, n *node) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return c.emit(&entry{kind: kind, fields: format.Map("pool_size", size, "strides", strides, "padding", pad), name: c.scoped(n), in: []string{in}}), nil
+		return c.emit(&format.Sketched{Kind: kind, Fields: format.Map("pool_size", size, "strides", strides, "padding", pad), Name: c.scoped(n), In: []string{in}}), nil
 	}
 }
 
@@ -648,7 +648,7 @@ func mean(c *converter, n *node) (string, error) {
 	if n.flag("keep_dims") {
 		fields = format.Map("keepdims", true)
 	}
-	return c.emit(&entry{kind: "global_average_pooling2d", fields: fields, name: c.scoped(n), in: []string{in}}), nil
+	return c.emit(&format.Sketched{Kind: "global_average_pooling2d", Fields: fields, Name: c.scoped(n), In: []string{in}}), nil
 }
 
 // reshape keeps the batch's axis.
@@ -677,9 +677,9 @@ func reshape(c *converter, n *node) (string, error) {
 	}
 	if len(shape) == 1 {
 		// Where samples have another number of elements the next kernel says so.
-		return c.emit(&entry{kind: "flatten", fields: spec.Value{Kind: spec.Map}, name: c.scoped(n), in: []string{in}}), nil
+		return c.emit(&format.Sketched{Kind: "flatten", Fields: spec.Value{Kind: spec.Map}, Name: c.scoped(n), In: []string{in}}), nil
 	}
-	return c.emit(&entry{kind: "reshape", fields: format.Map("target_shape", shape), name: c.scoped(n), in: []string{in}}), nil
+	return c.emit(&format.Sketched{Kind: "reshape", Fields: format.Map("target_shape", shape), Name: c.scoped(n), In: []string{in}}), nil
 }
 
 func concat(c *converter, n *node) (string, error) {
@@ -690,13 +690,13 @@ func concat(c *converter, n *node) (string, error) {
 	if !ok || axis == 0 {
 		return "", unsupported(n, "the axis along which it joins is not known, or the batch's")
 	}
-	e := &entry{kind: "concatenate", fields: format.Map("axis", int(axis)), name: c.scoped(n)}
+	e := &format.Sketched{Kind: "concatenate", Fields: format.Map("axis", int(axis)), Name: c.scoped(n)}
 	for _, r := range n.in[:len(n.in)-1] {
 		x, err := c.act(r)
 		if err != nil {
 			return "", err
 		}
-		e.in = append(e.in, x)
+		e.In = append(e.In, x)
 	}
 	return c.emit(e), nil
 }
@@ -714,7 +714,7 @@ func pad(c *converter, n *node) (string, error) {
 		return "", err
 	}
 	pads := spec.Value{Kind: spec.List, Items: []spec.Value{format.List(v[2:4]...), format.List(v[4:6]...)}}
-	return c.emit(&entry{kind: "zero_padding2d", fields: format.Map("padding", pads), name: c.scoped(n), in: []string{in}}), nil
+	return c.emit(&format.Sketched{Kind: "zero_padding2d", Fields: format.Map("padding", pads), Name: c.scoped(n), In: []string{in}}), nil
 }
 
 // gather is an embedding.
@@ -730,8 +730,8 @@ func gather(c *converter, n *node) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return c.emit(&entry{kind: "embedding", fields: format.Map("input_dim", w.Shape[0], "output_dim", w.Shape[1]), name: c.layerName(w.variable, n), in: []string{in},
-		params: []param{{leaf: "embeddings", from: []string{w.Name}}}}), nil
+	return c.emit(&format.Sketched{Kind: "embedding", Fields: format.Map("input_dim", w.Shape[0], "output_dim", w.Shape[1]), Name: c.layerName(w.variable, n), In: []string{in},
+		Parts: []format.Part{{Leaf: "embeddings", From: []string{w.Name}}}}), nil
 }
 
 // lrn is local response normalization over channels.
@@ -740,7 +740,7 @@ func lrn(c *converter, n *node) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r := n.int("depth_radius", 5)
-	return c.emit(&entry{kind: "local_response_normalization", fields: format.Map("depth_radius", r, "bias", n.float("bias", 1), "alpha", n.float("alpha", 1), "beta", n.float("beta", 0.5)),
-		name: c.scoped(n), in: []string{in}}), nil
+	size := 2*n.int("depth_radius", 5) + 1 // the energy is a sum there, and a mean here
+	fields := format.Map("size", size, "bias", n.float("bias", 1), "alpha", n.float("alpha", 1)*float64(size), "beta", n.float("beta", 0.5))
+	return c.emit(&format.Sketched{Kind: "local_response_normalization", Fields: fields, Name: c.scoped(n), In: []string{in}}), nil
 }
