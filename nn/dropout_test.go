@@ -143,6 +143,7 @@ func TestNoiseRefused(t *testing.T) {
 	for _, l := range []interface{ Validate() error }{
 		AlphaDropout{Rate: 1}, AlphaDropout{Rate: -0.1}, GaussianDropout{Rate: 1}, GaussianDropout{Rate: math.NaN()},
 		GaussianNoise{Stddev: -1}, GaussianNoise{Stddev: math.Inf(1)}, LayerNorm{Epsilon: -1},
+		Affine{Axes: []int{0}}, Affine{Axes: []int{2, 2}},
 	} {
 		if l.Validate() == nil {
 			t.Errorf("%#v passes", l)

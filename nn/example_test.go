@@ -154,6 +154,22 @@ func ExampleLayerNorm() {
 	// Output: [-1 -1 1 1 -1 1 -1 1]
 }
 
+// Axis 1 has numbers of its own, which axis 2 shares.
+func ExampleAffine() {
+	b := graph.New()
+	s := param.NewScope(b, param.NewSet(tensor.Float64), param.Options{})
+	l := nn.Affine{Axes: []int{1}, GammaInit: initial.Constant{Value: 2}, BetaInit: initial.Constant{Value: 1}}
+	y := l.Apply(s, b.Input("x", graph.Float, 1, 2, 3))
+	fmt.Println(y.Shape())
+	for p := range s.Params().All() {
+		fmt.Println(p.Name, p.Value.Float64s())
+	}
+	// Output:
+	// [1 2 3]
+	// gamma [2 2]
+	// beta [1 1]
+}
+
 // The noise has the variance of dropout's factors.
 func ExampleGaussianDropout_Deviation() {
 	for _, rate := range []float64{0.1, 0.2, 0.5} {

@@ -73,33 +73,11 @@ type converter struct {
 	rows   int // the number of samples, where the graph fixes it
 	filled int // elements of constants that are only described
 
-	names     map[string]bool
-	list      []*entry
-	inputs    []data.Field
+	sketch    format.Sketch
 	orders    map[string][]int  // of the inputs' axes, and the outputs'
 	inputName map[string]string // of an input of the graph: the model's
 	warnings  []string
 }
-
-// An entry is a layer.
-type entry struct {
-	kind   string
-	fields spec.Value
-	name   string
-	in     []string
-	params []param
-	node   *node
-}
-
-// A param is a parameter of a layer and the tensors that it is made of.
-type param struct {
-	leaf string
-	from []string
-	make format.Turn
-}
-
-// bias is the kind of an entry that adds a vector. It becomes part of the layer before.
-const bias = "+bias"
 
 func refuse(n *node, msg string, args ...any) error {
 	return &format.Unsupported{What: n.what(), Msg: fmt.Sprintf(msg, args...)}
@@ -107,7 +85,7 @@ func refuse(n *node, msg string, args ...any) error {
 
 func newConverter(m *model, f *format.File, folder string) (*converter, error) {
 	c := &converter{m: m, file: f, made: map[string]*node{}, init: map[string]*constant{}, in: map[string]valueInfo{}, uses: map[string][]*node{},
-		values: map[string]*value{}, failed: map[string]error{}, steps: map[*node]*value{}, busy: map[*node]bool{}, names: map[string]bool{}, orders: map[string][]int{}, inputName: map[string]string{}}
+		values: map[string]*value{}, failed: map[string]error{}, steps: map[*node]*value{}, busy: map[*node]bool{}, orders: map[string][]int{}, inputName: map[string]string{}}
 	for _, t := range m.graph.tensors {
 		if t.name == "" || c.init[t.name] != nil {
 			return nil, fmt.Errorf("two tensors of the graph are called %q", t.name)
@@ -323,7 +301,7 @@ func (c *converter) input(in valueInfo) (*value, error) {
 	if !in.tensor {
 		return nil, &format.Unsupported{What: what, Msg: "it is no tensor"}
 	}
-	f := data.Field{Name: c.name(in.name), DType: tensor.Float32}
+	f := data.Field{Name: c.sketch.Name(in.name), DType: tensor.Float32}
 	switch dtypeOf(in.code) {
 	case tensor.Float32, tensor.Float16, tensor.BFloat16:
 	case tensor.Float64:
@@ -336,8 +314,8 @@ func (c *converter) input(in valueInfo) (*value, error) {
 	shape := slices.Clone(in.shape)
 	var perm []int
 	told := -1
-	if len(c.told) > len(c.inputs) {
-		told = len(c.inputs)
+	if len(c.told) > len(c.sketch.Inputs) {
+		told = len(c.sketch.Inputs)
 	}
 	if in.shaped && len(shape) > 0 {
 		perm = c.wanted(in.name, len(shape))
@@ -379,23 +357,9 @@ func (c *converter) input(in valueInfo) (*value, error) {
 	if !slices.Equal(perm, natural(len(perm))) && len(perm) > 2 {
 		c.warn("input %q is given in another order of axes than the graph has it: %v", in.name, f.Shape)
 	}
-	c.inputs = append(c.inputs, f)
+	c.sketch.Inputs = append(c.sketch.Inputs, f)
 	c.orders[f.Name], c.inputName[in.name] = perm, f.Name
 	return &value{layer: f.Name, code: in.code, shape: shape, perm: perm}, nil
-}
-
-// name makes a layer's name of one of the graph's, once.
-func (c *converter) name(want string) string {
-	want = strings.Trim(strings.NewReplacer("/", ".", ":", "_", "#", "_", ",", "_", "!", "_", "*", "_", "?", "_", "[", "_", "]", "_", "{", "_", "}", "_", " ", "_").Replace(want), ".")
-	if want == "" {
-		want = "layer"
-	}
-	name := want
-	for i := 1; c.names[name]; i++ {
-		name = fmt.Sprintf("%s_%d", want, i)
-	}
-	c.names[name] = true
-	return name
 }
 
 // called is what a layer is called: by the weights that it has, as frameworks name
@@ -403,28 +367,28 @@ func (c *converter) name(want string) string {
 func (c *converter) called(n *node, weights string) string {
 	for _, suffix := range []string{".weight", "/kernel", "_weight", ".kernel", "/MatMul/ReadVariableOp:0", "/Conv2D/ReadVariableOp:0", "/weights"} {
 		if base, ok := strings.CutSuffix(weights, suffix); ok && base != "" {
-			return c.name(base)
+			return c.sketch.Name(base)
 		}
 	}
 	if n.name != "" {
-		return c.name(n.name)
+		return c.sketch.Name(n.name)
 	}
 	if len(n.out) > 0 {
-		return c.name(n.out[0])
+		return c.sketch.Name(n.out[0])
 	}
-	return c.name(strings.ToLower(n.op))
+	return c.sketch.Name(strings.ToLower(n.op))
 }
 
 // emit adds a layer and gives its result, which is like v but for what is set then.
-func (c *converter) emit(n *node, kind string, fields spec.Value, v *value, params ...param) *value {
+func (c *converter) emit(n *node, kind string, fields spec.Value, v *value, params ...format.Part) *value {
 	weights := ""
-	if len(params) > 0 && len(params[0].from) > 0 && kind != bias {
-		weights = params[0].from[0]
+	if len(params) > 0 && len(params[0].From) > 0 && kind != format.Bias {
+		weights = params[0].From[0]
 	}
-	e := &entry{kind: kind, fields: fields, name: c.called(n, weights), in: []string{v.layer}, params: params, node: n}
-	c.list = append(c.list, e)
+	e := &format.Sketched{Kind: kind, Fields: fields, Name: c.called(n, weights), In: []string{v.layer}, Parts: params}
+	c.sketch.Layers = append(c.sketch.Layers, e)
 	out := *v
-	out.layer = e.name
+	out.layer = e.Name
 	return &out
 }
 
@@ -465,126 +429,5 @@ func (c *converter) unflat(n *node, v *value) *value {
 	return out
 }
 
-// kernels are the layers that take a bias and an activation.
-var kernels = map[string]bool{"dense": true, "conv1d": true, "conv2d": true, "conv3d": true, "depthwise_conv1d": true, "depthwise_conv2d": true,
-	"conv1d_transpose": true, "conv2d_transpose": true}
-
-// finish leaves out what leads to no output, and makes biases and activations part of
-// the layers before them, where nobody else takes these' results.
-func (c *converter) finish(outs []string) error {
-	by := map[string]*entry{}
-	for _, e := range c.list {
-		by[e.name] = e
-	}
-	live := map[string]bool{}
-	queue := slices.Clone(outs)
-	for len(queue) > 0 {
-		name := queue[0]
-		queue = queue[1:]
-		if !live[name] {
-			live[name] = true
-			if e := by[name]; e != nil {
-				queue = append(queue, e.in...)
-			}
-		}
-	}
-	c.list = slices.DeleteFunc(c.list, func(e *entry) bool { return !live[e.name] })
-	c.inputs = slices.DeleteFunc(c.inputs, func(f data.Field) bool { return !live[f.Name] })
-
-	users := map[string]int{}
-	for _, e := range c.list {
-		for _, in := range e.in {
-			users[in]++
-		}
-	}
-	for _, o := range outs {
-		users[o]++
-	}
-	by = map[string]*entry{}
-	alias := map[string]string{}
-	var kept []*entry
-	for _, e := range c.list {
-		for i, in := range e.in {
-			if a, ok := alias[in]; ok {
-				e.in[i] = a
-			}
-		}
-		var before *entry
-		if len(e.in) == 1 {
-			before = by[e.in[0]]
-		}
-		own := before != nil && users[e.in[0]] == 1 && kernels[before.kind]
-		if own {
-			_, active := before.fields.Get("activation")
-			own = !active
-		}
-		switch {
-		case e.kind == bias && own && !hasBias(before):
-			before.fields = before.fields.Without("use_bias")
-			before.params = append(before.params, e.params...)
-		case e.kind == bias:
-			return refuse(e.node, "a vector of weights is added to something that is no dense or convolutional layer; there is no layer for that")
-		case e.kind == activation && own && len(e.params) == 0:
-			a, _ := e.fields.Get("activation")
-			before.fields = before.fields.With("activation", a)
-		default:
-			kept, by[e.name] = append(kept, e), e
-			continue
-		}
-		alias[e.name] = before.name
-		users[before.name] = users[e.name]
-	}
-	c.list = kept
-	for i, o := range outs {
-		if a, ok := alias[o]; ok {
-			outs[i] = a
-		}
-	}
-	return nil
-}
-
-func hasBias(e *entry) bool {
-	return slices.ContainsFunc(e.params, func(p param) bool { return p.leaf == "bias" })
-}
-
-// text is the network as text.
-func (c *converter) text(outs []string) spec.Value {
-	layers := spec.Value{Kind: spec.List}
-	straight := len(c.inputs) == 1 && len(outs) == 1
-	if straight {
-		last := c.inputs[0].Name
-		for _, e := range c.list {
-			straight = straight && len(e.in) == 1 && e.in[0] == last
-			last = e.name
-		}
-		straight = straight && last == outs[0] && len(c.list) > 0
-	}
-	one := func(kind string, fields spec.Value) spec.Value {
-		return spec.Value{Kind: spec.Map, Entries: []spec.Entry{{Key: kind, Value: fields}}}
-	}
-	if straight && len(c.inputs[0].Shape) > 0 {
-		layers.Items = append(layers.Items, one("input", format.Map("shape", c.inputs[0].Shape)))
-	}
-	for _, e := range c.list {
-		f := e.fields.With("name", spec.Str(e.name))
-		if !straight {
-			in := spec.Value{Kind: spec.List}
-			for _, name := range e.in {
-				in.Items = append(in.Items, spec.Str(name))
-			}
-			f = f.With("inputs", in)
-		}
-		layers.Items = append(layers.Items, one(e.kind, f))
-	}
-	if straight {
-		return layers
-	}
-	ins, names := spec.Value{Kind: spec.Map}, spec.Value{Kind: spec.List}
-	for _, f := range c.inputs {
-		ins = ins.With(f.Name, format.List(f.Shape...))
-	}
-	for _, o := range outs {
-		names.Items = append(names.Items, spec.Str(o))
-	}
-	return spec.Value{Kind: spec.Map}.With("inputs", ins).With("layers", layers).With("outputs", names)
-}
+// last is the layer that was added last.
+func (c *converter) last() *format.Sketched { return c.sketch.Layers[len(c.sketch.Layers)-1] }

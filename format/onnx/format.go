@@ -13,7 +13,6 @@ import (
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/format/tensorflow/bundle"
-	"github.com/nadir-ml/nadir/loss"
 )
 
 func init() {
@@ -161,9 +160,7 @@ func blueprint(m *model, f *format.File, folder string, o format.Options) (*conv
 	if len(wanted) == 0 {
 		return nil, nil, &format.Corrupt{Err: errors.New("the graph has no outputs")}
 	}
-	b := &format.Blueprint{Model: &format.Model{Extra: map[string]string{}}}
 	var outs []string
-	last := ""
 	for _, name := range wanted {
 		v, err := c.value(name)
 		if err != nil {
@@ -175,65 +172,23 @@ func blueprint(m *model, f *format.File, folder string, o format.Options) (*conv
 		if v = c.unflat(&node{}, v); slices.Contains(outs, v.layer) {
 			return nil, nil, &format.Choice{Key: "output.node", Msg: fmt.Sprintf("output %q is another one by a second name: choose one with output.node=", name), Have: names}
 		}
-		if slices.ContainsFunc(c.inputs, func(f data.Field) bool { return f.Name == v.layer }) { // a model has a layer
+		if slices.ContainsFunc(c.sketch.Inputs, func(f data.Field) bool { return f.Name == v.layer }) { // a model has a layer
 			v = c.emit(&node{name: name}, activation, format.Map("activation", "linear"), v)
 		}
 		if !slices.Equal(v.perm, natural(v.rank())) && v.rank() > 2 {
 			c.warn("output %q comes in another order of axes than the graph has it", name)
 		}
 		c.orders["output:"+name] = v.perm
-		outs, last = append(outs, v.layer), c.softmaxed(v)
+		outs = append(outs, v.layer)
 	}
-	if err := c.finish(outs); err != nil {
-		return nil, nil, err
-	}
-	if len(c.inputs) == 0 {
+	c.sketch.Fuse(outs)
+	if len(c.sketch.Inputs) == 0 {
 		return nil, nil, &format.Unsupported{What: "the graph", Msg: "it has no input"}
 	}
-	b.Model.Data.Inputs = c.inputs
-	if b.Model.Net, err = format.Network(c.text(outs)); err != nil {
-		return nil, nil, err
-	}
-	if len(outs) == 1 && last != "" {
-		_, ports := b.Model.Net.Ports()
-		b.Model.Losses = []format.Output{{Name: ports[0].Name, Loss: loss.CrossEntropy{}, Weight: 1}}
-	}
-	declared, _, err := format.Declared(b.Model)
+	b, err := c.sketch.Blueprint(outs)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, e := range c.list {
-		for _, p := range e.params {
-			to, ok := place(declared, e.name, p.leaf)
-			if !ok {
-				return nil, nil, fmt.Errorf("layer %q: it has no parameter %q", e.name, p.leaf)
-			}
-			b.Places = append(b.Places, format.Place{To: to, From: p.from, Make: p.make})
-		}
-	}
 	b.Warnings = c.warnings
 	return c, b, nil
-}
-
-// softmaxed reports, by its name, whether a value is probabilities of classes.
-func (c *converter) softmaxed(v *value) string {
-	for _, e := range c.list {
-		if a, _ := e.fields.Get("activation"); e.name == v.layer && a.Text == "softmax" && v.rank() == 2 {
-			return e.name
-		}
-	}
-	return ""
-}
-
-// place finds a layer's parameter: by what it is called, or what ends so, such as
-// depthwise_kernel.
-func place(declared []string, layer, leaf string) (string, bool) {
-	for _, suffix := range []string{"/" + leaf, "_" + leaf} {
-		for _, d := range declared {
-			if strings.HasPrefix(d, layer+"/") && strings.HasSuffix(d, suffix) {
-				return d, true
-			}
-		}
-	}
-	return "", false
 }

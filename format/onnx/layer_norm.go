@@ -26,7 +26,7 @@ func layerNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
 		return nil, err
 	}
 	fields := format.Map("epsilon", n.float("epsilon", 1e-5))
-	var params []param
+	var params []format.Part
 	for i, leaf := range []string{"gamma", "beta"} {
 		if i+1 >= len(args) || args[i+1] == nil {
 			fields = fields.With("center", no)
@@ -39,7 +39,7 @@ func layerNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
 		if w.shape.Len() != v.shape[last] {
 			return nil, refuse(n, "its weights have shape %v for values of shape %v", w.shape, v.shape)
 		}
-		params = append(params, param{leaf, []string{w.name}, format.Reshape(v.shape[last])})
+		params = append(params, format.Part{Leaf: leaf, From: []string{w.name}, Make: format.Reshape(v.shape[last])})
 	}
 	return c.emit(n, "layer_normalization", fields, v, params...), nil
 }

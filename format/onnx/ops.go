@@ -239,7 +239,7 @@ func prelu(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if len(shared) > 0 {
 		fields = format.Map("shared_axes", shared)
 	}
-	return c.emit(n, activation, format.Map("activation", fields.With("name", spec.Str("prelu"))), v, param{"alpha", []string{w.name}, turn}), nil
+	return c.emit(n, activation, format.Map("activation", fields.With("name", spec.Str("prelu"))), v, format.Part{Leaf: "alpha", From: []string{w.name}, Make: turn}), nil
 }
 
 // softmax goes along one axis; before operator set 13, over all axes from one on.
@@ -352,7 +352,7 @@ func (c *converter) dense(n *node, v *value, w *constant, turned bool, alpha flo
 		return nil, &format.Corrupt{Err: fmt.Errorf("%s: weights of shape %v for values of shape %v", n.what(), w.shape, v.shape)}
 	}
 	turn = turn.Then(v.order.rows(units)).Then(times(alpha))
-	out := c.emit(n, "dense", format.Map("units", units, "use_bias", false), v, param{"kernel", []string{w.name}, turn})
+	out := c.emit(n, "dense", format.Map("units", units, "use_bias", false), v, format.Part{Leaf: "kernel", From: []string{w.name}, Make: turn})
 	out.shape = slices.Clone(v.shape)
 	out.shape[v.rank()-1], out.order = units, nil
 	return out, nil
@@ -437,8 +437,7 @@ func (c *converter) addVector(n *node, v *value, b *constant, turn format.Turn) 
 	if len(b.shape) > v.rank() {
 		return nil, refuse(n, "a constant of shape %v is added to values of shape %v", b.shape, v.shape)
 	}
-	e := c.emit(&node{name: v.layer + ".bias", op: n.op}, bias, spec.Value{Kind: spec.Map}, v, param{"bias", []string{b.name}, turn.Then(spread(units))})
-	c.list[len(c.list)-1].node = n
+	e := c.emit(&node{name: v.layer + ".bias", op: n.op}, format.Bias, spec.Value{Kind: spec.Map}, v, format.Part{Leaf: "bias", From: []string{b.name}, Make: turn.Then(spread(units))})
 	return e, nil
 }
 
@@ -597,7 +596,7 @@ func (c *converter) joined(n *node, kind string, args []*value) (*value, error) 
 		}
 	}
 	out := c.emit(n, kind, spec.Value{Kind: spec.Map}, args[0])
-	c.list[len(c.list)-1].in = layersOf(args)
+	c.last().In = layersOf(args)
 	out.shape = shape
 	return out, nil
 }
@@ -650,7 +649,7 @@ func concat(c *converter, n *node, args []*value, _ int) (*value, error) {
 		}
 	}
 	out := c.emit(n, "concatenate", format.Map("axis", place), args[0])
-	c.list[len(c.list)-1].in = layersOf(args)
+	c.last().In = layersOf(args)
 	out.shape = shape
 	return out, nil
 }
@@ -801,7 +800,7 @@ func convolution(c *converter, n *node, args []*value, _ int) (*value, error) {
 		}
 		turn = format.Permute(append(order, 1, 0)...)
 	}
-	out := c.emit(n, kind, win.fields(fields).With("use_bias", no), v, param{leaf, []string{w.name}, turn})
+	out := c.emit(n, kind, win.fields(fields).With("use_bias", no), v, format.Part{Leaf: leaf, From: []string{w.name}, Make: turn})
 	out.shape = append([]int{-1, filters}, space...)
 	if len(args) < 3 || args[2] == nil {
 		return out, nil
@@ -818,8 +817,7 @@ func (c *converter) addChannels(n *node, v *value, b *constant) (*value, error) 
 	if len(b.shape) != 1 || b.shape[0] != v.shape[1] {
 		return nil, &format.Corrupt{Err: fmt.Errorf("%s: a bias of shape %v for %d filters", n.what(), b.shape, v.shape[1])}
 	}
-	e := c.emit(&node{name: v.layer + ".bias"}, bias, spec.Value{Kind: spec.Map}, v, param{"bias", []string{b.name}, nil})
-	c.list[len(c.list)-1].node = n
+	e := c.emit(&node{name: v.layer + ".bias"}, format.Bias, spec.Value{Kind: spec.Map}, v, format.Part{Leaf: "bias", From: []string{b.name}, Make: nil})
 	return e, nil
 }
 
@@ -933,7 +931,7 @@ func batchNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if v, err = c.arrange(n, v, channelsLast(v.rank())); err != nil {
 		return nil, err
 	}
-	var params []param
+	var params []format.Part
 	for i, leaf := range []string{"gamma", "beta", "moving_mean", "moving_variance"} {
 		w, err := c.weight(n, args[i+1])
 		if err != nil {
@@ -942,7 +940,7 @@ func batchNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
 		if len(w.shape) != 1 || w.shape[0] != v.shape[1] {
 			return nil, &format.Corrupt{Err: fmt.Errorf("%s: %s of shape %v for values of shape %v", n.what(), leaf, w.shape, v.shape)}
 		}
-		params = append(params, param{leaf, []string{w.name}, nil})
+		params = append(params, format.Part{Leaf: leaf, From: []string{w.name}, Make: nil})
 	}
 	momentum, eps := n.float("momentum", 0.9), n.float("epsilon", 1e-5)
 	fields := format.Map("epsilon", eps)
@@ -1033,7 +1031,7 @@ func gather(c *converter, n *node, args []*value, _ int) (*value, error) {
 		return nil, refuse(n, "only rows of a matrix of weights are looked up, by whole numbers")
 	}
 	v = c.unflat(n, v)
-	out := c.emit(n, "embedding", format.Map("input_dim", w.shape[0], "output_dim", w.shape[1]), v, param{"embeddings", []string{w.name}, nil})
+	out := c.emit(n, "embedding", format.Map("input_dim", w.shape[0], "output_dim", w.shape[1]), v, format.Part{Leaf: "embeddings", From: []string{w.name}, Make: nil})
 	out.code = w.code
 	out.shape = append(slices.Clone(v.shape), w.shape[1])
 	out.perm = append(slices.Clone(v.perm), v.rank())

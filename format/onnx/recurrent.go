@@ -147,7 +147,7 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 	if units < 1 || n.int("hidden_size", units) != units || !slices.Equal(w.shape, []int{1, gates * units, in}) || !slices.Equal(r.shape, []int{1, gates * units, units}) {
 		return nil, &format.Corrupt{Err: fmt.Errorf("%s: kernels of shapes %v and %v for values of shape %v", n.what(), w.shape, r.shape, v.shape)}
 	}
-	params := []param{{"kernel", []string{w.name}, blocks(k.gates, units, in)}, {"recurrent_kernel", []string{r.name}, blocks(k.gates, units, units)}}
+	params := []format.Part{{Leaf: "kernel", From: []string{w.name}, Make: blocks(k.gates, units, in)}, {Leaf: "recurrent_kernel", From: []string{r.name}, Make: blocks(k.gates, units, units)}}
 	both := n.op == "GRU" && n.int("linear_before_reset", 0) != 0
 	if n.op == "GRU" && !both {
 		fields = fields.With("reset_after", no)
@@ -160,7 +160,7 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 		if !slices.Equal(b.shape, []int{1, 2 * gates * units}) {
 			return nil, &format.Corrupt{Err: fmt.Errorf("%s: a bias of shape %v for %d units", n.what(), b.shape, units)}
 		}
-		params = append(params, param{"bias", []string{b.name}, sums(k.gates, units, both)})
+		params = append(params, format.Part{Leaf: "bias", From: []string{b.name}, Make: sums(k.gates, units, both)})
 	} else {
 		fields = fields.With("use_bias", no)
 	}
