@@ -56,6 +56,8 @@ func TestLayers(t *testing.T) {
 		"affine, one an element":   {nn.Affine{Axes: []int{1, 2, -1}, NoScale: true, BetaInit: initial.Ones{}}, []tensor.Shape{image}},
 		"rescaling":                {nn.Rescale{Scale: 1.0 / 255, Offset: -1}, []tensor.Shape{image}},
 		"standardize":              {nn.Standardize{}, []tensor.Shape{image}},
+		"standardize channels":     {nn.Standardize{Axis: -1}, []tensor.Shape{image}},
+		"standardize rows":         {nn.Standardize{Axis: 1}, []tensor.Shape{image}},
 		"add":                      {nn.Add{}, []tensor.Shape{vector, vector}},
 		"add one":                  {nn.Add{}, []tensor.Shape{vector}},
 		"add with broadcasting":    {nn.Add{}, []tensor.Shape{{3, 4}, {4}}},

@@ -4,6 +4,7 @@ import (
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/initial"
 	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
 )
 
 func init() {
@@ -15,18 +16,22 @@ func init() {
 type Fitted interface {
 	Layer
 	// Moments names the layer's statistics that hold the mean and the
-	// population variance of each element of a sample.
-	Moments() (mean, variance string)
+	// population variance: of each element of a sample, or, where axis is not 0,
+	// of each place on that axis of the input, over all others.
+	Moments() (mean, variance string, axis int)
 }
 
-// Standardize is (x − mean)/(√variance + 1e-10), element by element of a
-// sample, with mean and population variance of the training data.
+// Standardize is (x − mean)/(√variance + 1e-10), with mean and population
+// variance of the training data: of each element of a sample, or with an axis
+// of each place on it, over all others. Axis −1 is a channel of pictures
+// (N, height, width, channels).
 type Standardize struct {
+	Axis int    `spec:"axis" default:"none" doc:"axis whose places have statistics of their own, the batch's being 0; counted from the end where negative; each element of a sample without"`
 	Name string `spec:"name" doc:"name of the layer"`
 }
 
 // Moments are mean and variance.
-func (Standardize) Moments() (mean, variance string) { return "mean", "variance" }
+func (l Standardize) Moments() (mean, variance string, axis int) { return "mean", "variance", l.Axis }
 
 // Apply declares the statistics and applies them.
 func (l Standardize) Apply(s *Scope, x graph.Node) graph.Node {
@@ -36,7 +41,25 @@ func (l Standardize) Apply(s *Scope, x graph.Node) graph.Node {
 	if x.Rank() == 0 {
 		return s.B.Fail("wants a batch of samples, got %v", x.Type())
 	}
-	shape := x.Shape()[1:]
+	shape := x.Shape()[1:].Clone()
+	wide := shape
+	if l.Axis != 0 {
+		a := l.Axis
+		if a < 0 {
+			a += x.Rank()
+		}
+		if a < 1 || a >= x.Rank() {
+			return s.B.Fail("axis %d is none of a sample's in %v", l.Axis, x.Type())
+		}
+		wide = make(tensor.Shape, len(shape))
+		for i := range wide {
+			wide[i] = 1
+		}
+		wide[a-1], shape = shape[a-1], tensor.Shape{shape[a-1]}
+	}
 	mean, variance := s.Stat("mean", initial.Zeros{}, shape...), s.Stat("variance", initial.Ones{}, shape...)
+	if len(wide) != len(shape) {
+		mean, variance = mean.Reshape(wide...), variance.Reshape(wide...)
+	}
 	return x.ToFloat().Sub(mean).Div(variance.Sqrt().AddScalar(1e-10))
 }

@@ -19,20 +19,21 @@ func (n *Net) Adapt(ctx context.Context, src data.Source) error {
 		if !ok || a.Shared {
 			continue
 		}
-		meanName, varName := l.Moments()
+		meanName, varName, axis := l.Moments()
 		mean, variance := n.Params.Get(a.Path+"/"+meanName), n.Params.Get(a.Path+"/"+varName)
 		if mean.Frozen {
 			continue
 		}
-		if err := n.fit(ctx, src, k, mean.Value, variance.Value); err != nil {
+		if err := n.fit(ctx, src, k, axis, mean.Value, variance.Value); err != nil {
 			return err
 		}
 	}
 	return n.Changed()
 }
 
-// fit sets the moments of the input of layer k of the trace.
-func (n *Net) fit(ctx context.Context, src data.Source, k int, mean, variance *tensor.Tensor) error {
+// fit sets the moments of the input of layer k of the trace, each element's or, where
+// axis is not 0, each place's on that axis.
+func (n *Net) fit(ctx context.Context, src data.Source, k, axis int, mean, variance *tensor.Tensor) error {
 	plans := map[int]*compiled{}
 	defer func() {
 		for _, c := range plans {
@@ -40,8 +41,7 @@ func (n *Net) fit(ctx context.Context, src data.Source, k int, mean, variance *t
 		}
 	}()
 	size := mean.Len()
-	m, s := make([]float64, size), make([]float64, size)
-	rows := 0.0
+	m, s, seen := make([]float64, size), make([]float64, size), make([]float64, size)
 	for batch, err := range data.Batches(src, evalBatch, data.Order{}) {
 		if err != nil {
 			return err
@@ -63,19 +63,26 @@ func (n *Net) fit(ctx context.Context, src data.Source, k int, mean, variance *t
 			return err
 		}
 		x := c.plan.Output("pred:moments")
+		sample := x.Len() / batch.N
+		step := 1 // how many elements of a sample one place on the axis takes
+		if axis != 0 {
+			shape := x.Shape()
+			step = shape[(axis+len(shape))%len(shape)+1:].Len()
+		}
 		for i := range batch.N {
-			rows++
-			for j := range size {
-				v := x.Flat(i*size + j)
+			for e := range sample {
+				j := e / step % size
+				v := x.Flat(i*sample + e)
+				seen[j]++
 				d := v - m[j]
-				m[j] += d / rows
+				m[j] += d / seen[j]
 				s[j] += d * (v - m[j])
 			}
 		}
 	}
 	for j := range size {
 		mean.SetFlat(j, m[j])
-		variance.SetFlat(j, s[j]/max(rows, 1))
+		variance.SetFlat(j, s[j]/max(seen[j], 1))
 	}
 	return nil
 }

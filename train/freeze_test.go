@@ -166,6 +166,34 @@ func sorted(text string) string {
 	return strings.Join(lines, "\n")
 }
 
+// TestAdaptAxis fits one mean and variance to each place on an axis.
+func TestAdaptAxis(t *testing.T) {
+	t.Parallel()
+	src := labelled(t, 600)
+	all := read(t, src)
+	for axis, place := range map[int]func(j int) int{1: func(j int) int { return j / (features / 2) }, -1: func(j int) int { return j % (features / 2) }} {
+		m := nn.Sequential{nn.Reshape{Shape: []int{2, features / 2}}, nn.Standardize{Axis: axis}, nn.Flatten{}, nn.Dense{Units: classed}}
+		tr := trainer(t, m, Config{Data: src.Schema(), Float: tensor.Float64})
+		if err := tr.Adapt(context.Background(), src); err != nil {
+			t.Fatal(err)
+		}
+		mean, variance := tr.Params.Value("standardize/mean"), tr.Params.Value("standardize/variance")
+		for p := range mean.Len() {
+			sum, squares, n := 0.0, 0.0, 0.0
+			for i := range 600 {
+				for j := range features {
+					if place(j) == p {
+						sum, squares, n = sum+all.At(i, j), squares+all.At(i, j)*all.At(i, j), n+1
+					}
+				}
+			}
+			if m, v := sum/n, squares/n-sum/n*sum/n; math.Abs(mean.Flat(p)-m) > 1e-8 || math.Abs(variance.Flat(p)-v) > 1e-8 {
+				t.Errorf("axis %d, place %d: mean %v and variance %v, want %v and %v", axis, p, mean.Flat(p), variance.Flat(p), m, v)
+			}
+		}
+	}
+}
+
 // TestAdapt fits standardization to data of more rows than are read at once.
 func TestAdapt(t *testing.T) {
 	t.Parallel()
