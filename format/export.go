@@ -1,9 +1,12 @@
 package format
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -13,17 +16,53 @@ import (
 	"github.com/nadir-ml/nadir/tensor"
 )
 
-// An Exporter writes models so that another program reads them.
+// An Exporter writes models so that another program reads them: as one file, with
+// Write, or as several, or a folder, with Create.
 type Exporter struct {
 	Name   string // such as "keras"
-	Ending string // of the files that are written so unless said otherwise, such as ".keras"
+	Ending string // of the files that are written so unless said otherwise, such as ".keras"; "/" of a folder
 	// Write writes the model. The report links parameters to what the file calls
 	// them; what the file cannot say is among the warnings. A model that the
 	// format has no words for is an [*Unsupported], before a byte is written.
 	Write func(w io.Writer, m *Model) (*Report, error)
-	// Check reads a file that Write wrote and compares every number with the
-	// model's, bit by bit. It says how many parameters it compared.
+	// Create is Write for a format that is no single file. Nothing lies at the path
+	// or beside it.
+	Create func(path string, m *Model) (*Report, error)
+	// Files names the files that Create writes in place of one of that name, in the
+	// order in which they are to appear: readers look for the last ones first.
+	Files func(name string) []string
+	// Folder says that Create makes a folder, and what may lie in one of this format.
+	Folder []string
+	// Check reads what was written and compares every number with the model's, bit
+	// by bit. It says how many parameters it compared.
 	Check func(path string, m *Model) (int, error)
+}
+
+// Parts names what lies in the folder of an exported model of that name, in the order
+// in which it is to appear.
+func (e Exporter) Parts(name string) []string {
+	if e.Files == nil {
+		return []string{name}
+	}
+	return e.Files(name)
+}
+
+// WriteFile makes a file that must not be there, and has it on the disk before it
+// returns.
+func WriteFile(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(f, 1<<16)
+	err = write(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 var exporters []Exporter

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,6 +34,7 @@ file's name ends in, or the one that format= names:
   .npz          npz               NumPy arrays, a parameter each
   .safetensors  safetensors       the model as it is kept here
   .go           go                Go code with the weights in it: a function Predict
+  .ckpt         tensorflow-checkpoint  TensorFlow: .index, .data-00000-of-00001, checkpoint
 
 What was written is read again before it gets its name: each number has to come
 back to the last bit. MODEL is a saved model, the directory of a run, or a model
@@ -54,18 +57,22 @@ of another framework; bare weights want model=, the net that they are for.`,
 }
 
 // unwritten are formats that are read, or asked for often, and not written.
-var unwritten = map[string]string{".onnx": "onnx", ".ckpt": "tensorflow", ".tflite": "tflite", ".caffemodel": "caffe", ".pb": "tensorflow"}
+var unwritten = map[string]string{".onnx": "onnx", ".tflite": "tflite", ".caffemodel": "caffe", ".pb": "tensorflow-graph"}
 
 // exporter is the one that a name asks for, or what the file is called.
 func exporter(name, out string) (format.Exporter, error) {
-	if e, ok := format.ExporterFor(name, out); ok {
+	info, err := os.Stat(out)
+	path := out
+	if err == nil && info.IsDir() && !strings.HasSuffix(path, "/") {
+		path += "/"
+	}
+	if e, ok := format.ExporterFor(name, path); ok {
 		return e, nil
 	}
 	var names, endings []string
 	for _, e := range format.Exporters() {
 		names, endings = append(names, e.Name), append(endings, e.Ending)
 	}
-	info, err := os.Stat(out)
 	switch ending := strings.ToLower(filepath.Ext(out)); {
 	case name != "":
 		for _, n := range unwritten {
@@ -74,8 +81,6 @@ func exporter(name, out string) (format.Exporter, error) {
 			}
 		}
 		return format.Exporter{}, usage("format=%s: no format is called so; it is one of %s", name, strings.Join(names, ", "))
-	case strings.HasSuffix(out, "/"), err == nil && info.IsDir():
-		return format.Exporter{}, usage("%s is a folder, which would be a SavedModel: this version does not write that; it writes files that end in %s", out, strings.Join(endings, ", "))
 	case unwritten[ending] != "":
 		return format.Exporter{}, usage("%s: this version does not write %s files; it writes %s", out, ending, strings.Join(endings, ", "))
 	}
@@ -98,25 +103,11 @@ func (c *command) exportModel(_ context.Context, target string, keys []string, o
 	if err != nil {
 		return err
 	}
-	var r *format.Report
-	compared := 0
-	err = exportFile(out, force, func(w io.Writer) (err error) {
-		r, err = e.Write(w, s.Model)
-		return err
-	}, func(path string) (err error) {
-		if compared, err = e.Check(path, s.Model); err != nil {
-			err = fmt.Errorf("%s was not written: %w", out, err)
-		}
-		return err
-	})
+	r, compared, size, err := exportTo(e, out, force, s.Model)
 	if err != nil {
 		if u, ok := errors.AsType[*format.Unsupported](err); ok {
 			return fmt.Errorf("%s: %w", s.path, u)
 		}
-		return err
-	}
-	info, err := os.Stat(out)
-	if err != nil {
 		return err
 	}
 	if c.json {
@@ -124,13 +115,13 @@ func (c *command) exportModel(_ context.Context, target string, keys []string, o
 		for _, l := range r.Tensors {
 			tensors = append(tensors, object{{"from", l.From}, {"to", l.To}})
 		}
-		return c.printJSON(object{{"format", e.Name}, {"file", out}, {"bytes", info.Size()}, {"tensors", tensors}, {"verified", compared}, {"warnings", append([]string{}, r.Warnings...)}})
+		return c.printJSON(object{{"format", e.Name}, {"file", out}, {"bytes", size}, {"tensors", tensors}, {"verified", compared}, {"warnings", append([]string{}, r.Warnings...)}})
 	}
 	for _, w := range r.Warnings {
 		c.note(out + ": " + w)
 	}
 	return c.print(func(w *bufio.Writer) {
-		fmt.Fprintf(w, "%s, %s: %d bytes written; read back, all %d tensors are the same to the last bit\n", out, e.Name, info.Size(), compared)
+		fmt.Fprintf(w, "%s, %s: %d bytes written; read back, all %d tensors are the same to the last bit\n", out, e.Name, size, compared)
 		g := grid{align: "ll"}
 		for _, l := range r.Tensors {
 			g.add(short(l.From, 60), "→ "+short(l.To, 60))
@@ -139,33 +130,112 @@ func (c *command) exportModel(_ context.Context, target string, keys []string, o
 	})
 }
 
-// exportFile writes a file beside the one that is wanted, has it checked, and gives
-// it its name. One that is there stays until then.
-func exportFile(out string, force bool, write func(io.Writer) error, check func(path string) error) error {
-	dir := filepath.Dir(out)
-	info, err := os.Stat(out)
-	switch {
-	case err == nil && info.IsDir():
-		return usage("%s is a folder; name a file", out)
-	case err == nil && !info.Mode().IsRegular():
-		return usage("%s is a %v; what is exported is read again, so it has to be a file", out, info.Mode().Type())
-	case err == nil && !force:
-		return usage("%s exists already; name another file, or add --force to overwrite it", out)
+// exportTo writes a model in a folder beside what is wanted, has it checked, and puts
+// what lies there in its place. What is there stays until then.
+func exportTo(e format.Exporter, out string, force bool, m *format.Model) (r *format.Report, compared int, size int64, err error) {
+	dir, base := filepath.Dir(filepath.Clean(out)), filepath.Base(out)
+	parts := e.Parts(base)
+	for _, part := range parts {
+		if err := free(e, filepath.Join(dir, part), force); err != nil {
+			return nil, 0, 0, err
+		}
+	}
+	if e.Folder == nil && strings.HasSuffix(out, "/") {
+		return nil, 0, 0, usage("%s is a folder; name a file", out)
 	}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return usage("%s: there is no folder %s to write it to", out, dir)
+		return nil, 0, 0, usage("%s: there is no folder %s to write it to", out, dir)
 	}
 	tmp, err := os.MkdirTemp(dir, ".nadir-export-")
 	if err != nil {
-		return err
+		return nil, 0, 0, err
 	}
 	defer os.RemoveAll(tmp)
-	path := filepath.Join(tmp, filepath.Base(out))
-	if err := ckpt.WriteFile(ckpt.OS{}, path, write); err != nil {
+	path := filepath.Join(tmp, base)
+	if e.Create != nil {
+		r, err = e.Create(path, m)
+	} else {
+		err = ckpt.WriteFile(ckpt.OS{}, path, func(w io.Writer) (err error) {
+			r, err = e.Write(w, m)
+			return err
+		})
+	}
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	if compared, err = e.Check(path, m); err != nil {
+		return nil, 0, 0, fmt.Errorf("%s was not written: %w", out, err)
+	}
+	err = filepath.WalkDir(tmp, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			size += info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	for _, part := range parts {
+		if err := appear(filepath.Join(tmp, part), filepath.Join(dir, part), e.Folder != nil); err != nil {
+			return nil, 0, 0, err
+		}
+	}
+	return r, compared, size, nil
+}
+
+// appear gives what was written its place, if it was written. A folder that is there goes
+// beside what was written first, and comes back where that fails.
+func appear(from, to string, folder bool) error {
+	if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if !folder {
+		return os.Rename(from, to)
+	}
+	old := from + ".old"
+	err := os.Rename(to, old)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := check(path); err != nil {
-		return err
+	before := err == nil
+	if err = os.Rename(from, to); err != nil && before {
+		err = errors.Join(err, os.Rename(old, to))
 	}
-	return os.Rename(path, out)
+	return err
+}
+
+// free is an error where something lies at a path that may not be overwritten.
+func free(e format.Exporter, path string, force bool) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil
+	}
+	switch {
+	case e.Folder != nil && info.IsDir():
+		there, err := os.ReadDir(path)
+		if err != nil {
+			return err
+		}
+		for _, f := range there {
+			if !slices.Contains(e.Folder, f.Name()) {
+				return usage("%s holds %s, which is no part of a model: name a folder that is not there yet", path, f.Name())
+			}
+		}
+		if len(there) > 0 && !force {
+			return usage("%s holds a model already; name another folder, or add --force to overwrite it", path)
+		}
+	case info.IsDir():
+		return usage("%s is a folder; name a file", path)
+	case e.Folder != nil:
+		return usage("%s is no folder, which is what format=%s writes; name another", path, e.Name)
+	case !info.Mode().IsRegular():
+		return usage("%s is a %v; what is exported is read again, so it has to be a file", path, info.Mode().Type())
+	case !force:
+		return usage("%s exists already; name another file, or add --force to overwrite it", path)
+	}
+	return nil
 }
