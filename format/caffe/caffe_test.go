@@ -253,16 +253,10 @@ func TestDamage(t *testing.T) {
 	t.Parallel()
 	for _, old := range []bool{false, true} {
 		model, text := small(old)
-		dir := t.TempDir()
-		a, b := filepath.Join(dir, "net.caffemodel"), filepath.Join(dir, "net.prototxt")
+		dir := formattest.NewFolder(t)
 		use := func(model, text []byte) error {
-			if err := os.WriteFile(a, model, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(b, text, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			return formattest.Use(a, format.Options{})
+			dir.Write("net.prototxt", text)
+			return formattest.Use(dir.Write("net.caffemodel", model), format.Options{})
 		}
 		formattest.Turned(t, model, 1, func(m []byte) error { return use(m, text) })
 		for n := range len(model) {
@@ -338,13 +332,10 @@ func FuzzOpen(f *testing.F) {
 		f.Add(model, text)
 		f.Add(text, []byte(nil))
 	}
+	dir := formattest.NewFolder(f)
 	f.Fuzz(func(t *testing.T, model, text []byte) {
-		dir := t.TempDir()
-		path := filepath.Join(dir, "net.caffemodel")
-		if os.WriteFile(path, model, 0o600) != nil || os.WriteFile(filepath.Join(dir, "net.prototxt"), text, 0o600) != nil {
-			t.Skip()
-		}
-		if err := formattest.Use(path, format.Options{}); err != nil {
+		dir.Write("net.prototxt", text)
+		if err := formattest.Use(dir.Write("net.caffemodel", model), format.Options{}); err != nil {
 			formattest.Told(t, err)
 		}
 	})

@@ -137,10 +137,10 @@ func TestValues(t *testing.T) {
 // TestDamage cuts off both files at every byte, and turns bits.
 func TestDamage(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := formattest.NewFolder(t)
 	use := func(text, b []byte) error {
-		write(t, dir, "a.weights", b)
-		return formattest.Use(write(t, dir, "a.cfg", text), format.Options{})
+		dir.Write("a.weights", b)
+		return formattest.Use(dir.Write("a.cfg", text), format.Options{})
 	}
 	formattest.Damage(t, weights(numbers), 1, func(b []byte) error { return use([]byte(cfg), b) })
 	formattest.Turned(t, []byte(cfg), 1, func(text []byte) error { return use(text, weights(numbers)) })
@@ -179,10 +179,10 @@ func digit(n int) string { return string(rune('0' + n)) }
 
 func FuzzOpen(f *testing.F) {
 	f.Add([]byte(cfg), weights(numbers))
+	dir := formattest.NewFolder(f)
 	f.Fuzz(func(t *testing.T, text, b []byte) {
-		dir := t.TempDir()
-		write(t, dir, "a.weights", b)
-		if err := formattest.Use(write(t, dir, "a.cfg", text), format.Options{}); err != nil {
+		dir.Write("a.weights", b)
+		if err := formattest.Use(dir.Write("a.cfg", text), format.Options{}); err != nil {
 			formattest.Told(t, err)
 		}
 	})

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -504,21 +502,12 @@ func FuzzGraph(f *testing.F) {
 // bits.
 func TestDamage(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := formattest.NewFolder(t)
 	graph := slices.Concat(dense(), op("y", "Relu", []string{"h/BiasAdd"}))
 	use := func(name string) func([]byte) error {
-		return func(b []byte) error {
-			path := filepath.Join(dir, name)
-			if err := os.WriteFile(path, b, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			return formattest.Use(path, format.Options{})
-		}
+		return func(b []byte) error { return formattest.Use(dir.Write(name, b), format.Options{}) }
 	}
 	formattest.Turned(t, graph, 1, use("graph.pb"))
-	if err := os.Mkdir(filepath.Join(dir, "saved"), 0o700); err != nil {
-		t.Fatal(err)
-	}
 	saved := slices.Concat(number(1, 1), field(2, field(1, text(4, "serve")), field(2, graph)))
 	formattest.Turned(t, saved, 1, use("saved/saved_model.pb"))
 }

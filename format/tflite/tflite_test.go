@@ -179,8 +179,8 @@ func TestQuantized(t *testing.T) {
 // TestDamage cuts a file off at every byte, and turns bits.
 func TestDamage(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	formattest.Damage(t, small(), 1, func(b []byte) error { return formattest.Use(write(t, dir, b), format.Options{}) })
+	dir := formattest.NewFolder(t)
+	formattest.Damage(t, small(), 1, func(b []byte) error { return formattest.Use(dir.Write("a.tflite", b), format.Options{}) })
 }
 
 // TestReader walks random bytes: nothing leads out of them.
@@ -199,8 +199,9 @@ func TestReader(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	f.Add(small())
+	dir := formattest.NewFolder(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if err := formattest.Use(write(t, t.TempDir(), b), format.Options{}); err != nil {
+		if err := formattest.Use(dir.Write("a.tflite", b), format.Options{}); err != nil {
 			formattest.Told(t, err)
 		}
 	})
