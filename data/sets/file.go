@@ -11,6 +11,8 @@ import (
 	"io"
 	"math"
 	"os"
+
+	"github.com/nadir-ml/nadir/internal/deflate"
 )
 
 // contents reads a file, decompressed where it is a gzip file, and hashes what
@@ -21,10 +23,6 @@ type contents struct {
 	sum  hash.Hash
 	file *os.File
 }
-
-// deflate is the most bytes that a compressed byte can stand for: 258 from the
-// two bits of a match.
-const deflate = 1032
 
 func openContents(path string) (*contents, error) {
 	f, err := os.Open(path)
@@ -45,7 +43,7 @@ func openContents(path string) (*contents, error) {
 	}
 	size := info.Size()
 	if !info.Mode().IsRegular() { // a pipe does not know its size
-		size = math.MaxInt64 / deflate
+		size = math.MaxInt64 / deflate.Ratio
 	}
 	c := &contents{size: size, sum: sha256.New(), file: f}
 	r, gz, err := decompress(bufio.NewReaderSize(f, 1<<16))
@@ -54,7 +52,7 @@ func openContents(path string) (*contents, error) {
 		return nil, err
 	}
 	if gz {
-		c.size = min(size, math.MaxInt64/deflate) * deflate
+		c.size = min(size, math.MaxInt64/deflate.Ratio) * deflate.Ratio
 	}
 	c.Reader = io.TeeReader(r, c.sum)
 	return c, nil

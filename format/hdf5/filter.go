@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"github.com/nadir-ml/nadir/internal/deflate"
 )
 
 // Numbers of the filters that are known.
@@ -27,9 +29,6 @@ type filter struct {
 	name string
 	size int // bytes of an element, of the shuffle filter
 }
-
-// deflateRatio is the most bytes that a deflated byte can stand for.
-const deflateRatio = 1032
 
 // parseFilters reads a filter pipeline message.
 func parseFilters(c *cursor) ([]filter, error) {
@@ -112,7 +111,7 @@ func (d *layout) possible(stored, n uint64, mask uint32) bool {
 		stored -= 4
 	}
 	if d.passed(filterDeflate, mask) {
-		return n/deflateRatio <= stored
+		return n/deflate.Ratio <= stored
 	}
 	return stored == n
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/nadir-ml/nadir/format/hdf5"
+	"github.com/nadir-ml/nadir/internal/deflate"
 )
 
 // Names in an archive.
@@ -19,12 +20,8 @@ const (
 	weightsName  = "model.weights.h5"
 )
 
-const (
-	// deflateRatio is the most bytes that a deflated byte can stand for.
-	deflateRatio = 1032
-	// maxConfig is the most bytes of a configuration that are read.
-	maxConfig = 16 << 20
-)
+// maxConfig is the most bytes of a configuration that are read.
+const maxConfig = 16 << 20
 
 // archive opens a .keras file.
 func (f *File) archive(r io.ReaderAt, size int64) error {
@@ -84,7 +81,7 @@ func (f *File) archive(r io.ReaderAt, size int64) error {
 // unpack reads an entry of at most the given size.
 func unpack(e *zip.File, most uint64) ([]byte, error) {
 	fail := func(err error) ([]byte, error) { return nil, &Error{Msg: "entry " + e.Name, Err: err} }
-	if e.UncompressedSize64 > most || e.UncompressedSize64/deflateRatio > e.CompressedSize64 {
+	if e.UncompressedSize64 > most || e.UncompressedSize64/deflate.Ratio > e.CompressedSize64 {
 		return nil, errorf("entry %q claims %d bytes from %d in the file; at most %d are read", e.Name, e.UncompressedSize64, e.CompressedSize64, most)
 	}
 	r, err := e.Open()

@@ -8,6 +8,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/nadir-ml/nadir/internal/deflate"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -16,10 +17,6 @@ type Archive struct {
 	names []string
 	files map[string]*zip.File
 }
-
-// deflate is the most bytes that a compressed byte can stand for: 258 from the
-// two bits of a match.
-const deflate = 1032
 
 // NewArchive opens the .npz file of size bytes in r. Every entry must be an
 // array, NAME.npy, no name twice.
@@ -84,7 +81,7 @@ func (a *Archive) open(name string, read func(io.Reader, int64) error) error {
 	// What an entry says of its content is a claim; its compressed bytes bound it.
 	most := f.CompressedSize64
 	if f.Method != zip.Store {
-		most = min(most*deflate, f.UncompressedSize64, math.MaxInt64)
+		most = min(most*deflate.Ratio, f.UncompressedSize64, math.MaxInt64)
 	}
 	if err := read(r, int64(most)); err != nil {
 		return fmt.Errorf("npz entry %q: %w", name, err)

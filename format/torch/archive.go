@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/nadir-ml/nadir/format/pickle"
+	"github.com/nadir-ml/nadir/internal/deflate"
 )
 
 // An archive is the directory of a zip file. It is read by own code, because overlaps,
@@ -49,7 +50,6 @@ const (
 	sigLocator, sizeLocator    = 0x07064b50, 20
 	maxComment                 = math.MaxUint16
 	maxEntries                 = 1 << 17
-	maxInflation               = 1032 // bytes that one deflated byte can stand for
 	methodStore, methodDeflate = 0, 8
 )
 
@@ -173,7 +173,7 @@ func (a *archive) entry(r *counter, end int64) error {
 		return f.errorf("", at, "entry %s is compressed by method %d; only stored and deflated ones are read", pickle.Quote(e.name), method)
 	case !e.deflated && e.compressed != e.size:
 		return f.errorf("", at, "entry %s is stored, but its sizes, %d and %d bytes, differ", pickle.Quote(e.name), e.compressed, e.size)
-	case e.deflated && e.size/maxInflation > e.compressed:
+	case e.deflated && e.size/deflate.Ratio > e.compressed:
 		return f.errorf("", at, "entry %s claims to inflate from %d to %d bytes, more than deflate can", pickle.Quote(e.name), e.compressed, e.size)
 	}
 	a.index[e.name] = len(a.entries)

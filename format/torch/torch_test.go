@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nadir-ml/nadir/format/pickle"
+	"github.com/nadir-ml/nadir/internal/deflate"
 	"github.com/nadir-ml/nadir/tensor"
 	"pgregory.net/rapid"
 )
@@ -890,7 +891,7 @@ func try(t *testing.T, file []byte) {
 	if _, ok := errors.AsType[*Error](err); err != nil && !ok {
 		t.Fatalf("%v is no *Error", err)
 	}
-	if total > 32<<20+2*maxInflation*len(file) {
+	if total > 32<<20+2*deflate.Ratio*len(file) {
 		t.Fatalf("%d bytes of tensors in a file of %d", total, len(file))
 	}
 }
