@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"image"
 	"image/color"
 	"image/png"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,6 +72,18 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 		text := []byte(ts.ReadFile(args[0]))
 		text[len(text)-1] ^= 1
 		ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o644))
+	},
+	// serve DIR serves a folder on this machine; its address is $URL.
+	"serve": func(ts *testscript.TestScript, _ bool, args []string) {
+		s := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[0]))))
+		ts.Defer(s.Close)
+		ts.Setenv("URL", s.URL)
+	},
+	// hashed PATH FILE writes size and hash of FILE where PATH has SIZE and HASH.
+	"hashed": func(ts *testscript.TestScript, _ bool, args []string) {
+		text := ts.ReadFile(args[1])
+		filled := strings.NewReplacer("SIZE", strconv.Itoa(len(text)), "HASH", fmt.Sprintf("%x", sha256.Sum256([]byte(text)))).Replace(ts.ReadFile(args[0]))
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(filled), 0o644))
 	},
 	// replace PATH OLD NEW replaces all of OLD.
 	"replace": func(ts *testscript.TestScript, _ bool, args []string) {

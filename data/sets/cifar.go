@@ -79,7 +79,7 @@ func cifarIn(base string) *cifarParts {
 func openCIFAR(ctx context.Context, p *published, o Options) (*Set, error) {
 	parts := findCIFAR(p, o.Dirs)
 	if parts == nil {
-		if err := fetch(ctx, p, p.files, o); err != nil {
+		if err := download(ctx, p, p.files, o); err != nil {
 			return nil, err
 		}
 		parts = &cifarParts{paths: []string{filepath.Join(downloads(p, o), p.files[0].name)}, archive: true}

@@ -61,7 +61,7 @@ func openMNIST(ctx context.Context, p *published, o Options) (*Set, error) {
 		}
 	}
 	if len(missing) > 0 {
-		if err := fetch(ctx, p, missing, o); err != nil {
+		if err := download(ctx, p, missing, o); err != nil {
 			return nil, err
 		}
 		for i, f := range p.files {

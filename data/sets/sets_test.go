@@ -22,7 +22,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nadir-ml/nadir/data"
@@ -248,47 +247,6 @@ func TestBadDownloadsLeaveNothing(t *testing.T) {
 		if got := left(t, o.Dirs[0]); len(got) != 0 {
 			t.Errorf("%s: %q is left", name, got)
 		}
-	}
-}
-
-func TestAStalledDownloadIsGivenUp(t *testing.T) {
-	t.Parallel()
-	release := make(chan struct{})
-	o := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = w.Write([]byte("some"))
-		w.(http.Flusher).Flush()
-		select {
-		case <-release:
-		case <-r.Context().Done():
-		}
-	})
-	t.Cleanup(func() { close(release) })
-	d := downloader{client: o.Client, stall: 20 * time.Millisecond}
-	err := d.get(t.Context(), o.URL+"/slow", file{name: "slow", size: 100}, filepath.Join(o.Dirs[0], "slow"))
-	if err == nil || !strings.Contains(err.Error(), "nothing came") {
-		t.Error(err)
-	}
-	if got := left(t, o.Dirs[0]); len(got) != 0 {
-		t.Errorf("%q is left", got)
-	}
-}
-
-func TestASlowDownloadIsWaitedFor(t *testing.T) {
-	t.Parallel()
-	body := []byte("a few bytes at a time")
-	o := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		for _, c := range body {
-			_, _ = w.Write([]byte{c})
-			w.(http.Flusher).Flush()
-		}
-	})
-	d := downloader{client: o.Client, stall: time.Minute}
-	path := filepath.Join(o.Dirs[0], "slow")
-	if err := d.get(t.Context(), o.URL+"/slow", file{name: "slow", size: int64(len(body)), sha256: digest(body)}, path); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, body) {
-		t.Errorf("%q, %v", got, err)
 	}
 }
 

@@ -124,7 +124,7 @@ came from.`,
 }
 
 // verbs lists the constructors of all verbs.
-var verbs = []func(*command) *cobra.Command{trainVerb, pretrainVerb, resumeVerb, transferVerb, cvVerb, compareVerb, evalVerb, predictVerb, summaryVerb, inspectVerb, signalVerb, lrFindVerb, initTableVerb, importVerb, exportVerb, dataVerb,
+var verbs = []func(*command) *cobra.Command{trainVerb, pretrainVerb, resumeVerb, transferVerb, cvVerb, compareVerb, evalVerb, predictVerb, summaryVerb, inspectVerb, signalVerb, lrFindVerb, initTableVerb, importVerb, exportVerb, zooVerb, dataVerb,
 	benchVerb, configVerb, versionVerb, completionVerb}
 
 // words takes a verb's words apart.

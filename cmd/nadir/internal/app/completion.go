@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
+	"github.com/nadir-ml/nadir/zoo"
 )
 
 func completionVerb(c *command) *cobra.Command {
@@ -71,8 +72,12 @@ func complete(verb *cobra.Command, _ []string, typed string) ([]string, cobra.Sh
 		}
 	} else {
 		switch verb.Name() {
-		case "show", "stats":
-			offer("", setNames()...)
+		case "show", "stats", "get", "verify":
+			if verb.Parent().Name() == "zoo" {
+				offer("", zoo.Embedded().Names()...)
+			} else {
+				offer("", setNames()...)
+			}
 		case "summary":
 			offer("", config.Presets()...)
 		}

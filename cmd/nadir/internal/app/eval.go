@@ -81,36 +81,10 @@ func (c *command) eval(ctx context.Context, target string, keys []string, confus
 	if err != nil {
 		return err
 	}
-	in, err := c.newIntake(s)
+	e, err := c.evaluate(ctx, s, mc)
 	if err != nil {
 		return err
 	}
-	d, src, part, err := c.measured(ctx, s, in)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	net, err := s.measuring(src, mc > 0)
-	if err != nil {
-		return err
-	}
-	defer net.Close()
-	watched := c.watch(src, "evaluating")
-	res, err := net.Evaluate(ctx, watched)
-	watched.Close()
-	if err != nil {
-		return asData(err)
-	}
-	plain := res
-	if mc > 0 {
-		watched := c.watch(src, fmt.Sprintf("evaluating %d passes", mc))
-		res, err = net.EvaluateSampled(ctx, watched, mc)
-		watched.Close()
-		if err != nil {
-			return asData(noNoise(mc, err))
-		}
-	}
-	e := &evaluation{Result: res, mc: mc, plain: plain, model: s.path, data: s.cfg.Data.Name, part: part, classes: net.Data().Classes}
 	if confusion != "" {
 		if err := e.draw(confusion, force); err != nil {
 			return err
@@ -121,6 +95,40 @@ func (c *command) eval(ctx context.Context, target string, keys []string, confus
 		return c.printJSON(e.object())
 	}
 	return c.print(e.text)
+}
+
+// evaluate measures a model on the data that was named.
+func (c *command) evaluate(ctx context.Context, s *subject, mc int) (*evaluation, error) {
+	in, err := c.newIntake(s)
+	if err != nil {
+		return nil, err
+	}
+	d, src, part, err := c.measured(ctx, s, in)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	net, err := s.measuring(src, mc > 0)
+	if err != nil {
+		return nil, err
+	}
+	defer net.Close()
+	watched := c.watch(src, "evaluating")
+	res, err := net.Evaluate(ctx, watched)
+	watched.Close()
+	if err != nil {
+		return nil, asData(err)
+	}
+	plain := res
+	if mc > 0 {
+		watched := c.watch(src, fmt.Sprintf("evaluating %d passes", mc))
+		res, err = net.EvaluateSampled(ctx, watched, mc)
+		watched.Close()
+		if err != nil {
+			return nil, asData(noNoise(mc, err))
+		}
+	}
+	return &evaluation{Result: res, mc: mc, plain: plain, model: s.path, data: s.cfg.Data.Name, part: part, classes: net.Data().Classes}, nil
 }
 
 // measured opens the rows that a model is evaluated on, as it takes them.

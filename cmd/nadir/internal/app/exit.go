@@ -14,6 +14,7 @@ import (
 	"github.com/nadir-ml/nadir/format/safetensors"
 	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/train"
+	"github.com/nadir-ml/nadir/zoo"
 )
 
 // The exit codes.
@@ -44,9 +45,9 @@ func exitCode(err error) int {
 		return codeLocked
 	case is[*format.Choice](err), is[*format.Misfit](err):
 		return codeUsage
-	case is[*safetensors.Error](err), is[*format.Corrupt](err), is[*format.Unsupported](err), is[*ckpt.Damage](err):
+	case is[*safetensors.Error](err), is[*format.Corrupt](err), is[*format.Unsupported](err), is[*ckpt.Damage](err), is[*zoo.Mismatch](err):
 		return codeCorrupt
-	case is[*data.Error](err):
+	case is[*data.Error](err), is[*zoo.Absent](err):
 		return codeData
 	case errors.Is(err, ckpt.ErrNone), errors.Is(err, format.ErrBare):
 		return codeUsage

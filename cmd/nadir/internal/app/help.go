@@ -13,14 +13,13 @@ var groups = []struct {
 }{
 	{"train", "Train:", []string{"train", "pretrain", "resume", "transfer", "cv", "compare"}},
 	{"use", "Use and understand a model:", []string{"eval", "predict", "summary", "inspect", "signal", "lr-find", "init-table"}},
-	{"share", "From and to other frameworks:", []string{"import", "export"}},
+	{"share", "From and to other frameworks:", []string{"import", "export", "zoo"}},
 	{"look", "Data and configuration:", []string{"data", "config"}},
 	{"other", "Other:", []string{"bench", "version", "completion", "help"}},
 }
 
 // reserved are the names of verbs that this version does not have.
 var reserved = []string{
-	"zoo",
 	"doctor", "watch", "board", "report", "serve", "runs", "tune",
 }
 

@@ -47,7 +47,7 @@ input.standardize=train with data=, are saved as the model's preprocessing.`,
 }
 
 func (c *command) importModel(ctx context.Context, target string, keys []string, out string, force bool) error {
-	if err := meant("import", keys, sourceKeys("data.val", "data.test", "model", "model.*", "input", "input.*", "output.node", "precision")...); err != nil {
+	if err := meant("import", keys, importKeys()...); err != nil {
 		return err
 	}
 	if out == "" {
@@ -57,6 +57,17 @@ func (c *command) importModel(ctx context.Context, target string, keys []string,
 	if err != nil {
 		return err
 	}
+	return c.keepModel(ctx, s, out, force)
+}
+
+// importKeys are the keys of import.
+func importKeys() []string {
+	return sourceKeys("data.val", "data.test", "model", "model.*", "input", "input.*", "output.node", "precision")
+}
+
+// keepModel writes an opened model as one of ours, with the preprocessing that
+// input.* says.
+func (c *command) keepModel(ctx context.Context, s *subject, out string, force bool) error {
 	in, err := c.newIntake(s)
 	if err != nil {
 		return err

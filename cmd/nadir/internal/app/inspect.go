@@ -44,6 +44,10 @@ called by. The formats are ` + strings.Join(format.Formats(), ", ") + `.`,
 }
 
 func (c *command) inspect(target string, stats bool) error {
+	target, _, err := c.ofZoo(target)
+	if err != nil {
+		return err
+	}
 	path, _, err := locate("inspect", target)
 	if err != nil {
 		return err

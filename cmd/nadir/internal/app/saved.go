@@ -28,8 +28,14 @@ type subject struct {
 // openSubject opens a model file or the model of a run. The configuration of
 // the run is what keys are laid over.
 func (c *command) openSubject(verb, target string, keys []string) (*subject, error) {
+	path, card, err := c.ofZoo(target)
+	if err != nil {
+		return nil, err
+	}
+	if card != nil {
+		return c.openCardAt(verb, *card, path, keys)
+	}
 	s := &subject{}
-	var err error
 	if s.path, s.run, err = locate(verb, target); err != nil {
 		return nil, err
 	}
@@ -56,6 +62,9 @@ func (c *command) openSubject(verb, target string, keys []string) (*subject, err
 func locate(verb, target string) (path, run string, err error) {
 	if target == "" {
 		return "", "", usage("%s wants a model: a file such as runs/digits/%s, or the directory of a run", verb, modelFile)
+	}
+	if name, ok := strings.CutPrefix(target, zooPrefix); ok && !exists(target) {
+		return "", "", usage("%s takes a file; make one of %s first: nadir zoo get %s -o %s.safetensors", verb, target, name, name)
 	}
 	info, err := os.Stat(target)
 	if err != nil && format.Known(target) { // what the files of a checkpoint are called by

@@ -169,7 +169,8 @@ func (c *command) architecture(ctx context.Context, target string, keys []string
 	if target == "" {
 		return c.written(ctx, "nadir train", "", keys)
 	}
-	if _, err := os.Stat(target); err != nil && !format.Known(target) {
+	ofZoo := strings.HasPrefix(target, zooPrefix)
+	if _, err := os.Stat(target); err != nil && !format.Known(target) && !ofZoo {
 		return nil, usage("%q is no file, run or preset; the presets are %s%s", target, strings.Join(config.Presets(), ", "), nearFiles(target))
 	}
 	if isRun(target) && !exists(filepath.Join(target, modelFile)) {

@@ -26,7 +26,9 @@ type Sources struct {
 }
 
 // Reserved are the NADIR_ variables that set no key.
-func Reserved() []string { return []string{"NADIR_DATA", "NADIR_CPU", "NADIR_SHARED"} }
+func Reserved() []string {
+	return []string{"NADIR_DATA", "NADIR_CPU", "NADIR_SHARED", "NADIR_ZOO_DIR", "NADIR_ZOO_CATALOGUE", "NADIR_ZOO_URL"}
+}
 
 // Keys lists every key of train, dotted. One that ends in ".*" has further
 // keys below it that depend on what is named there.
@@ -204,6 +206,9 @@ func (l *loader) savedModel(tree, m spec.Value) (spec.Value, error) {
 	if _, err := os.Stat(m.Text); err != nil && !known {
 		if !errors.Is(err, fs.ErrNotExist) {
 			return tree, at(err, m, "model")
+		}
+		if name, ok := strings.CutPrefix(m.Text, "zoo:"); ok {
+			return tree, &spec.Error{Pos: m.Pos, Path: "model", Msg: fmt.Sprintf("model takes a file; make one of %s first: nadir zoo get %s -o %s.safetensors", m.Text, name, name)}
 		}
 		return tree, &spec.Error{
 			Pos: m.Pos, Path: "model", Word: m.Text, Nearest: spec.Nearest(m.Text, Presets()),
