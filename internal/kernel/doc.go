@@ -18,8 +18,9 @@
 //
 // Arithmetic, comparisons, sums and uniform numbers have the same bits in every
 // family. Products have not: generic rounds every product before its sum, the
-// others fuse the two. Nor have the transcendental functions. In one family
-// results depend on nothing but the arguments.
+// others fuse the two, all in the same order. Nor have the transcendental functions,
+// which the others compute in the same steps. [AffineGradients] alone adds in an order
+// of each family's own. In one family results depend on nothing but the arguments.
 //
 // The plain Go code rounds every product explicitly, T(x*y) + z, so that no
 // compiler contracts it to a fused multiply-add and the bytes are the same on
@@ -30,7 +31,8 @@
 // sign of zero come out right in all. The float64 versions call package math,
 // whose last bit depends on the architecture.
 //
-// The assembly is written by the generator in directory gen.
+// The assembly for amd64 is written by the generator in directory gen, that for arm64
+// by hand: neon_arm64.h has the instructions that Go's assembler has no names for.
 package kernel
 
 //go:generate go run -C gen . -family avx2 -out ../avx2_amd64.s
