@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/nadir-ml/nadir/format/safetensors"
+	"github.com/nadir-ml/nadir/tensor"
 )
 
 // A Format is a kind of file that models are kept in.
@@ -156,6 +157,18 @@ func OpenFile(path string) (*File, error) {
 	file.Path = path
 	if file.Format == "" {
 		file.Format = f.Name
+	}
+	for i := range file.Tensors {
+		t := &file.Tensors[i]
+		if read := t.Read; read != nil {
+			t.Read = func() (*tensor.Tensor, error) {
+				x, err := read()
+				if err != nil {
+					return nil, blame(path, err)
+				}
+				return x, nil
+			}
+		}
 	}
 	return file, nil
 }

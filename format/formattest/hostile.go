@@ -4,6 +4,8 @@ import (
 	"bytes"
 	stdcontext "context"
 	"errors"
+	"fmt"
+	"hash/fnv"
 	"io"
 	"io/fs"
 	"runtime"
@@ -11,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/tensor"
 )
 
 func context() stdcontext.Context { return stdcontext.Background() }
@@ -20,33 +23,72 @@ func bytesOf(b []byte) io.Reader { return bytes.NewReader(b) }
 // Use opens what lies at a path, reads every tensor, and imports and runs the model
 // where there is one: all that a hostile file could spoil.
 func Use(path string, o format.Options) error {
+	_, err := Digest(path, o)
+	return err
+}
+
+// A Result is what Digest finds.
+type Result struct {
+	// Sum is of all names, types, shapes and numbers, those of a first prediction
+	// included: two files of one sum say the same.
+	Sum uint64
+	// Numbers is how many were read of the file's tensors.
+	Numbers int
+}
+
+// wide is the most numbers of an input that Digest makes up.
+const wide = 1 << 16
+
+// Digest is Use, and says what there is.
+func Digest(path string, o format.Options) (r Result, err error) {
 	f, err := format.OpenFile(path)
 	if err != nil {
-		return err
+		return r, err
 	}
 	defer f.Close()
+	sum := fnv.New64a()
+	defer func() { r.Sum = sum.Sum64() }()
 	for _, t := range f.Tensors {
+		fmt.Fprintln(sum, t.Name, t.TypeName(), t.Shape)
 		if t.Read == nil {
 			continue
 		}
-		if x, err := t.Read(); err != nil {
-			return err
-		} else if !x.Shape().Equal(t.Shape) {
-			return errors.New("a tensor of another shape than was listed")
+		x, err := t.Read()
+		if err != nil {
+			return r, err
 		}
+		if !x.Shape().Equal(t.Shape) || x.DType() != t.DType {
+			return r, errors.New("a tensor of another type or shape than was listed")
+		}
+		r.Numbers += x.Len()
+		sum.Write(x.Bytes())
 	}
 	if f.Blueprint == nil && o.Net == nil {
-		return nil
+		return r, nil
 	}
 	m, _, err := f.Import(o)
 	if err != nil {
-		return err
+		return r, err
 	}
-	if len(m.Data.Inputs) != 1 || m.Data.Inputs[0].Shape.Len() > 1<<16 {
-		return nil
+	var xs []*tensor.Tensor
+	for _, in := range m.Data.Inputs {
+		if n, err := in.Shape.Elems(); err != nil || n > wide {
+			return r, nil // whoever has such a row has the memory for it
+		}
+		x := tensor.New(in.DType, append([]int{2}, in.Shape...)...)
+		for i := range x.Len() {
+			if in.DType.IsFloat() {
+				x.SetFlat(i, float64((i*7919+13)%1009)/1008)
+			}
+		}
+		xs = append(xs, x)
 	}
-	_, err = Try(m, Rows(1, 0, append([]int{2}, m.Data.Inputs[0].Shape...)...))
-	return err
+	ys, err := TryAll(m, xs...)
+	for _, y := range ys {
+		fmt.Fprintln(sum, y.Shape())
+		sum.Write(y.Bytes())
+	}
+	return r, err
 }
 
 // Damage gives use every beginning of a file, step bytes apart, which it must refuse, and

@@ -25,7 +25,9 @@ const maxConfig = 16 << 20
 
 // archive opens a .keras file.
 func (f *File) archive(r io.ReaderAt, size int64) error {
-	z, err := zip.NewReader(r, size)
+	// A section takes no offset below 0, which a damaged directory can give, for an error of
+	// the operating system's.
+	z, err := zip.NewReader(io.NewSectionReader(r, 0, size), size)
 	if err != nil {
 		return &Error{Msg: "it begins like a ZIP archive, but is none, or a truncated one", Err: err}
 	}
