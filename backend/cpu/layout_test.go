@@ -60,3 +60,25 @@ func TestLayout(t *testing.T) {
 		}
 	})
 }
+
+// Products are cut into chunks that are few, not too small, and whole panels wide.
+func TestCutProduct(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		size := func(name string) int {
+			return rapid.OneOf(rapid.IntRange(1, 300), rapid.IntRange(1, 5000)).Draw(t, name)
+		}
+		m, n, k := size("m"), size("n"), size("k")
+		rows, cols := cutProduct(m, n, k)
+		if rows < 1 || rows > m || cols < 1 || cols > n {
+			t.Fatalf("chunks of %d×%d of a product %d×%d", rows, cols, m, n)
+		}
+		chunks := ((m + rows - 1) / rows) * ((n + cols - 1) / cols)
+		if chunks > 2*mostProductChunks || chunks > 1 && m*n*k < macsPerChunk {
+			t.Errorf("%d×%d×%d is cut into %d chunks", m, n, k, chunks)
+		}
+		if cols < n && cols%32 != 0 {
+			t.Errorf("%d columns of %d are no whole panels", cols, n)
+		}
+	})
+}

@@ -60,33 +60,27 @@ func singleOps[T float]() map[string]single[T] {
 // another core.
 const macsPerChunk = 256 * 1024
 
-// cutProduct divides a product m×n over k into chunks of rows or of columns. A
-// chunk reads the other operand whole, so it must not be narrow: rows go with
-// 100 or so, which share a copy of B, columns with stretches of B's rows that are
-// worth a page.
-func cutProduct(m, n, k, ldb int, tb bool) (byRow bool, chunks, per int) {
-	byRow = m >= n
-	worth := max(1, m*n*k/macsPerChunk)
-	if byRow {
-		chunks = min(worth, max(2, (m+96)/192*2))
-		per = (m + chunks - 1) / chunks
-	} else {
-		granule := 32
-		if !tb && ldb >= 1024 {
-			granule = 128
-		}
-		chunks = min(worth, max(1, n/granule))
-		per = ((n+chunks-1)/chunks + granule - 1) / granule * granule
+// mostProductChunks is how many chunks a product is cut into at most: enough for a
+// few cores to end together.
+const mostProductChunks = 16
+
+// cutProduct divides a product m×n over k into chunks of so many rows and columns.
+// A chunk copies its rows of A and its columns of B to where they lie close
+// together, so that large ones are nearly square. Columns go by 32, which share a
+// copy, and rows are not cut below 100 or so.
+func cutProduct(m, n, k int) (rows, cols int) {
+	const fewRows, granule = 98, 32
+	chunks := max(1, min(mostProductChunks, m*n*k/macsPerChunk))
+	area := (m*n + chunks - 1) / chunks
+	side := int(math.Sqrt(float64(area)))
+	rows = min(m, max(side, fewRows))
+	cols = min(n, (area+rows-1)/rows)
+	rows = min(m, max(rows, (area+cols-1)/cols)) // of few columns
+	even := func(n, per, granule int) int {
+		parts := max(1, (n+per/2)/per)
+		return ((n+parts-1)/parts + granule - 1) / granule * granule
 	}
-	length := n
-	if byRow {
-		length = m
-	}
-	per = max(1, per)
-	for (length+per-1)/per > maxChunks {
-		per *= 2
-	}
-	return byRow, max(1, (length+per-1)/per), per
+	return min(m, even(m, rows, 14)), min(n, even(n, cols, granule))
 }
 
 func matmul[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
@@ -100,13 +94,14 @@ func matmul[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	if k == 0 {
 		return 1, func(int, int) { kernel.Fill(y.f, 0) }
 	}
-	byRow, chunks, per := cutProduct(m, n, k, ldb, attr.TransB)
-	return chunks, func(_, chunk int) {
-		i0, i1, j0, j1 := 0, m, chunk*per, min(n, (chunk+1)*per)
-		if byRow {
-			i0, i1, j0, j1 = chunk*per, min(m, (chunk+1)*per), 0, n
-		}
-		kernel.MatMul(y.f, n, a.f, lda, attr.TransA, b.f, ldb, attr.TransB, m, n, k, i0, i1, j0, j1, false)
+	if m == 0 || n == 0 {
+		return 1, func(int, int) {}
+	}
+	rows, cols := cutProduct(m, n, k)
+	across := (n + cols - 1) / cols
+	return (m + rows - 1) / rows * across, func(_, chunk int) {
+		i, j := chunk/across*rows, chunk%across*cols
+		kernel.MatMul(y.f, n, a.f, lda, attr.TransA, b.f, ldb, attr.TransB, m, n, k, i, min(m, i+rows), j, min(n, j+cols), false)
 	}
 }
 

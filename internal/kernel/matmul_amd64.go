@@ -10,14 +10,15 @@ import "unsafe"
 // So packing, the tiles' shapes and which operand lies in the vectors are free
 // to follow the sizes.
 const (
-	depth     = 320    // the most of k in a pass: a panel stays in L1
-	groupCols = 128    // of the panels that are packed at a time
-	blockRows = 32 * 6 // of A at a time: depth·blockRows stay in L2
-	tileRows  = 6      // of a packed tile of A
-	stripPad  = 32     // the most that is put between strips of A
-	shallow   = 64     // up to this k, whole rows of tiles share a call
-	panelRows = 16     // below, a panel of B is used too seldom to be packed
-	turned    = 48     // rows of a swapped product kept before they are transposed
+	depth     = 320     // the most of k in a pass: a panel stays in L1
+	groupCols = 512     // of the panels that are packed at a time
+	blockRows = 32 * 6  // of A at a time: depth·blockRows stay in L2
+	tileRows  = 6       // of a packed tile of A
+	stripPad  = 32      // the most that is put between strips of A
+	nearBy    = 1 << 16 // elements of a transposed A that is read as it lies
+	shallow   = 64      // up to this k, whole rows of tiles share a call
+	panelRows = 16      // below, a panel of B is used too seldom to be packed
+	turned    = 48      // rows of a swapped product kept before they are transposed
 )
 
 // A tiling is what depends on the vectors' width.
@@ -365,51 +366,65 @@ func strides(ld int, t bool) (row, col int) {
 func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb int, tb bool, p0, kc, i0, i1, j0, j1, add int) {
 	w := claim()
 	defer w.release()
-	p := product{tiling: t, ldc: 4 * ldc, ldb: 4 * t.panelCols, k: kc, add: add}
-	ai, ap := strides(lda, ta)
-	for i := i0; i < i1; i += blockRows {
-		m := min(blockRows, i1-i)
-		var block *float32
-		var aRow, aTile int
-		switch {
-		case ta && t.mostRows > tileRows:
-			strip := packStrips(w.block[:], a, lda, p0, kc, i, m)
-			block, aRow = &w.block[0], 4
-			p.ai, p.ap = 4, 4*strip
-		case ta:
-			packTiles(t, w.block[:], a, lda, p0, kc, i, m)
-			block, aTile = &w.block[0], 4*kc*tileRows
-			p.ai, p.ap = 4, 4*tileRows
-		case lda%256 == 0: // such rows share the sets of a cache
-			CopyRows(w.block[:], a[i*lda+p0:], kc, lda, kc, m)
-			block, aRow = &w.block[0], 4*kc
-			p.ai, p.ap = 4*kc, 4
-		default:
-			block, aRow = &a[i*ai+p0*ap], 4*ai
-			p.ai, p.ap = 4*ai, 4*ap
-		}
-		j := j0
-		for j < j1 && (tb || ldb%256 == 0) {
-			end := min(j+groupCols, j1)
+	p := product{tiling: t, ldc: 4 * ldc, k: kc, add: add}
+	// A panel of B is packed by the first tile that reads it. Those that are stored
+	// otherwise, or whose rows share the sets of a cache, are packed before, for all
+	// rows.
+	apart := tb || ldb%256 == 0 && i1-i0 > blockRows
+	for j := j0; j < j1; j += groupCols {
+		end := min(j+groupCols, j1)
+		if apart {
 			packPanels(t, w.panels[:], b, ldb, tb, p0, kc, j, end)
-			p.b = &w.panels[0]
-			for ; j < end; j += t.panelCols {
-				p.a, p.c = block, &c[i*ldc+j]
-				p.rows(m, min(t.panelCols, end-j), aRow, aTile)
-				p.b = offset(p.b, 4*t.panelCols*kc)
+		}
+		for i := i0; i < i1; i += blockRows {
+			m := min(blockRows, i1-i)
+			aRow, aTile := p.block(w, a, lda, ta, p0, i, m)
+			a := p.a
+			p.b, p.ldb, p.packed = &w.panels[0], 4*t.panelCols, &w.panels[0]
+			if !apart {
+				p.ldb = 4 * ldb
+			}
+			for q := j; q < end; q += t.panelCols {
+				n := min(t.panelCols, end-q)
+				p.a, p.c = a, &c[i*ldc+q]
+				switch {
+				case apart:
+					p.rows(m, n, aRow, aTile)
+					p.b = offset(p.b, 4*t.panelCols*kc)
+				case n == t.panelCols && m >= panelRows:
+					p.b = &b[p0*ldb+q]
+					p.packRows(m, aRow, aTile)
+				default:
+					p.b = &b[p0*ldb+q]
+					p.rows(m, n, aRow, aTile)
+				}
 			}
 		}
-		p.ldb, p.packed = 4*ldb, &w.panels[0]
-		for ; j+t.panelCols <= j1 && m >= panelRows; j += t.panelCols {
-			p.a, p.b, p.c = block, &b[p0*ldb+j], &c[i*ldc+j]
-			p.packRows(m, aRow, aTile)
-		}
-		if j < j1 {
-			p.a, p.b, p.c = block, &b[p0*ldb+j], &c[i*ldc+j]
-			p.rows(m, j1-j, aRow, aTile)
-		}
-		p.ldb = 4 * t.panelCols
 	}
+}
+
+// block lets p read rows [i, i+m) of op(A): where they lie, or copied to where they
+// lie close together. Strides of a power of two share the sets of a cache, and what
+// is stored transposed must all stay in it. aRow and aTile are as of rows.
+func (p *product) block(w *workspace, a []float32, lda int, ta bool, p0, i, m int) (aRow, aTile int) {
+	kc := p.k
+	conflict := lda%256 == 0
+	switch apart := ta && (conflict || kc*lda > nearBy); {
+	case apart && p.mostRows > tileRows:
+		strip := packStrips(w.block[:], a, lda, p0, kc, i, m)
+		p.a, p.ai, p.ap = &w.block[0], 4, 4*strip
+	case apart:
+		packTiles(p.tiling, w.block[:], a, lda, p0, kc, i, m)
+		p.a, p.ai, p.ap = &w.block[0], 4, 4*tileRows
+		return 0, 4 * kc * tileRows
+	case conflict:
+		CopyRows(w.block[:], a[i*lda+p0:], kc, lda, kc, m)
+		p.a, p.ai, p.ap = &w.block[0], 4*kc, 4
+	default:
+		ai, ap := strides(lda, ta)
+		p.a, p.ai, p.ap = &a[i*ai+p0*ap], 4*ai, 4*ap
+	}
+	return p.ai, 0
 }
 
 // matMulSwapped is a pass of C' = op(B)'·op(A)' with B stored transposed and few

@@ -234,6 +234,7 @@ func (t *tile) sum(name string, n int, masked bool) {
 		}
 		return op.Mem{Base: base, Index: t.ai, Scale: uint8(r)}
 	}
+	t.fetch(name, n)
 	avo.Label(name + "k")
 	if t.rows == 1 {
 		t.dot(at(0), n, masked)
@@ -280,6 +281,34 @@ func (t *tile) sum(name string, n int, masked bool) {
 	avo.ADDQ(t.ldb, t.b)
 	avo.DECQ(k)
 	avo.JNZ(op.LabelRef(name + "k"))
+}
+
+// fetch asks for the lines of C that the tile will be put to, unless it is done
+// before they could come.
+func (t *tile) fetch(name string, n int) {
+	if t.rows == 1 {
+		return
+	}
+	avo.CMPQ(op.Mem{Base: t.p, Disp: offK}, op.Imm(64))
+	avo.JL(op.LabelRef(name + "k"))
+	c, ldc := avo.GP64(), avo.GP64()
+	t.field(offLdc, ldc)
+	if t.c != nil {
+		avo.MOVQ(t.c, c)
+	} else {
+		t.field(offC, c)
+	}
+	for r := range t.rows {
+		if r > 0 {
+			avo.ADDQ(ldc, c)
+		}
+		for at := 0; at < n*t.bytes; at += 64 {
+			avo.PREFETCHT0(op.Mem{Base: c, Disp: at})
+		}
+		if n*t.bytes%64 == 0 {
+			avo.PREFETCHT0(op.Mem{Base: c, Disp: n*t.bytes - 1})
+		}
+	}
 }
 
 // dot adds a number of A times a row of B: a single row of C has registers for many
