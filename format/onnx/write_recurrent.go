@@ -1,0 +1,258 @@
+package onnx
+
+import (
+	"fmt"
+
+	"github.com/nadir-ml/nadir/act"
+	"github.com/nadir-ml/nadir/format"
+	kinds "github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// A steps is a recurrent layer as ONNX has them.
+type steps struct {
+	op                string
+	units             int
+	gate, act         act.Activation
+	bias, after       bool // after: GRU's reset after the product
+	sequences, around bool
+	path              string
+}
+
+// stepsOf takes a recurrent layer apart.
+func stepsOf(l nn.Layer, path string) (steps, bool) {
+	switch l := l.(type) {
+	case nn.LSTM:
+		return steps{"LSTM", l.Units, l.RecurrentAct, l.Act, !l.NoBias, false, l.Sequences, l.Backwards, path}, true
+	case nn.GRU:
+		return steps{"GRU", l.Units, l.RecurrentAct, l.Act, !l.NoBias, !l.ResetBefore, l.Sequences, l.Backwards, path}, true
+	case nn.SimpleRNN:
+		return steps{"RNN", l.Units, nil, l.Act, !l.NoBias, false, l.Sequences, l.Backwards, path}, true
+	}
+	return steps{}, false
+}
+
+// gateNames are what ONNX calls activations within recurrent layers, with alpha and beta.
+func gateName(a, otherwise act.Activation) (name string, alpha, beta float64, ok bool) {
+	if a == nil {
+		a = otherwise
+	}
+	switch a := a.(type) {
+	case act.Linear:
+		return "Affine", 1, 0, true
+	case act.Tanh:
+		return "Tanh", 0, 0, true
+	case act.Sigmoid:
+		return "Sigmoid", 0, 0, true
+	case act.Softsign:
+		return "Softsign", 0, 0, true
+	case act.Softplus:
+		return "Softplus", 0, 0, true
+	case act.HardSigmoid:
+		return "HardSigmoid", spec.Or(a.Slope, 1.0/6), 0.5, true
+	case act.ELU:
+		return "Elu", spec.Or(a.Alpha, 1), 0, true
+	case act.LeakyReLU:
+		return "LeakyRelu", spec.Or(a.Slope, 0.2), 0, true
+	case act.ReLU:
+		if a == (act.ReLU{}) {
+			return "Relu", 0, 0, true
+		}
+	}
+	return "", 0, 0, false
+}
+
+// scanned writes one node that goes over steps, one way or two ways. Its results are Y,
+// (steps, directions, N, units), and that of the last step, (directions, N, units).
+func (w *writer) scanned(l nn.Layer, name string, x *sent, ways []steps, direction string) (all, last string, err error) {
+	x = w.as(w.floated(x), stepsFirst)
+	first := ways[0]
+	attrs := []attribute{{"hidden_size", first.units}}
+	if direction != "forward" {
+		attrs = append(attrs, attribute{"direction", direction})
+	}
+	var names []string
+	var alphas, betas []float64
+	plain := true
+	for _, k := range ways {
+		acts := []act.Activation{k.act}
+		switch k.op {
+		case "LSTM":
+			acts = []act.Activation{orGate(k.gate), k.act, k.act}
+		case "GRU":
+			acts = []act.Activation{orGate(k.gate), k.act}
+		}
+		for _, a := range acts {
+			n, alpha, beta, ok := gateName(a, act.Tanh{})
+			if !ok {
+				return "", "", unsent(l, k.path, "ONNX's recurrent operations have no activation %s", act.Registry.NameOf(a))
+			}
+			names, alphas, betas = append(names, n), append(alphas, alpha), append(betas, beta)
+			plain = plain && (n == "Tanh" || n == "Sigmoid")
+		}
+	}
+	attrs = append(attrs, attribute{"activations", names})
+	if !plain {
+		attrs = append(attrs, attribute{"activation_alpha", alphas}, attribute{"activation_beta", betas})
+	}
+	if first.after {
+		attrs = append(attrs, attribute{"linear_before_reset", 1})
+	}
+	in := []string{x.name, w.gated(ways, "kernel", x.shape[1]), w.gated(ways, "recurrent_kernel", first.units)}
+	if first.bias {
+		in = append(in, w.gatedBias(ways))
+	}
+	all, last = w.fresh(name+"/steps"), w.fresh(name+"/last")
+	w.nodes = append(w.nodes, &written{first.op, name, in, []string{all, last}, attrs})
+	return all, last, nil
+}
+
+func orGate(a act.Activation) act.Activation {
+	if a == nil {
+		return act.Sigmoid{}
+	}
+	return a
+}
+
+// gated adds kernels (in, gates·units), one for each way, as (ways, gates·units, in).
+func (w *writer) gated(ways []steps, leaf string, in int) string {
+	gates, units := cells[ways[0].op].gates, ways[0].units
+	turn := func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+		t := from[0]
+		out, err := tensor.TryNew(t.DType(), len(gates)*units, in)
+		if err != nil {
+			return nil, err
+		}
+		for g, of := range gates {
+			for u := range units {
+				for i := range in {
+					out.SetFlat((of*units+u)*in+i, t.Flat(i*len(gates)*units+g*units+u))
+				}
+			}
+		}
+		return out, nil
+	}
+	return w.stacked(ways, leaf, turn, len(gates)*units, in)
+}
+
+// gatedBias adds biases, that of the input and that of the state one after the other. Where
+// the layer has one, it is the input's; the other is −0, which changes no number.
+func (w *writer) gatedBias(ways []steps) string {
+	gates, units := cells[ways[0].op].gates, ways[0].units
+	turn := func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+		t, n := from[0], len(gates)*units
+		out, err := tensor.TryNew(t.DType(), 2*n)
+		if err != nil {
+			return nil, err
+		}
+		for g, of := range gates {
+			for u := range units {
+				a, b := t.Flat(g*units+u), negativeZero
+				if t.Len() == 2*n {
+					b = t.Flat(n + g*units + u)
+				}
+				out.SetFlat(of*units+u, a)
+				out.SetFlat(n+of*units+u, b)
+			}
+		}
+		return out, nil
+	}
+	return w.stacked(ways, "bias", turn, 2*len(gates)*units)
+}
+
+// stacked adds a parameter of each way, one after the other.
+func (w *writer) stacked(ways []steps, leaf string, turn format.Turn, shape ...int) string {
+	if len(ways) == 1 {
+		return w.param(ways[0].path+"/"+leaf, "", turn, append([]int{1}, shape...)...)
+	}
+	var parts []string
+	for _, k := range ways {
+		parts = append(parts, w.param(k.path+"/"+leaf, "", turn, append([]int{1}, shape...)...))
+	}
+	return w.node("Concat", fmt.Sprintf("%s/both", parts[0]), parts, []attribute{{"axis", 0}})
+}
+
+// oneWay writes a recurrent layer.
+func (w *writer) oneWay(l nn.Layer, a param.Applied, x *sent) (*sent, error) {
+	k, _ := stepsOf(l, a.Path)
+	direction := "forward"
+	if k.around {
+		direction = "reverse"
+	}
+	all, last, err := w.scanned(l, a.Name, x, []steps{k}, direction)
+	if err != nil {
+		return nil, err
+	}
+	out := a.Out.Shape()[1:]
+	if !k.sequences {
+		return &sent{kind: kinds.Float, name: w.node("Squeeze", a.Name+"/state", []string{last, w.wholes(a.Name+"/direction", 0)}, nil), shape: out}, nil
+	}
+	y := &sent{kind: kinds.Float, name: w.node("Squeeze", a.Name+"/sequence", []string{all, w.wholes(a.Name+"/direction", 1)}, nil), shape: out, order: stepsFirst}
+	if k.around { // in the order in which they were made
+		y = w.like(y, "Slice", a.Name+"/turned", nil, w.wholes(a.Name+"/from", -1), w.wholes(a.Name+"/to", -1<<31), w.wholes(a.Name+"/axis", 0), w.wholes(a.Name+"/by", -1))
+	}
+	return y, nil
+}
+
+// bothWays writes a recurrent layer and its twin as one node, where both are of a kind.
+func (w *writer) bothWays(l nn.Bidirectional, a param.Applied, x *sent, i, end int) (*sent, error) {
+	if end-i != 2 {
+		return nil, unsent(l, a.Path, "it holds %d layers, want two", end-i)
+	}
+	there, ok := stepsOf(w.layers[i].Layer, w.layers[i].Path)
+	back, ok2 := stepsOf(w.layers[i+1].Layer, w.layers[i+1].Path)
+	if !ok || !ok2 {
+		return nil, unsent(l, a.Path, "it holds layers that are no LSTM, GRU or simple RNN")
+	}
+	if there.op != back.op || there.units != back.units || there.bias != back.bias || there.after != back.after || there.around == back.around {
+		return nil, unsent(l, a.Path, "its two layers differ in more than their way; ONNX's operations want one kind, one width and one of each way")
+	}
+	out := a.Out.Shape()[1:]
+	ways := []steps{there, back}
+	if there.around { // the first goes back
+		ways = []steps{back, there}
+	}
+	all, last, err := w.scanned(l, a.Name, x, ways, "bidirectional")
+	if err != nil {
+		return nil, err
+	}
+	name := a.Name
+	part := func(of string, k, axis int) string { // one way's result
+		return w.node("Gather", fmt.Sprintf("%s/way%d", name, k), []string{of, w.index(fmt.Sprintf("%s/index%d", name, k), k)}, []attribute{{"axis", axis}})
+	}
+	first, second := 0, 1
+	if there.around {
+		first, second = 1, 0
+	}
+	from, axis, last2 := last, 0, 1 // (2, N, units)
+	y := &sent{shape: out, kind: kinds.Float}
+	if there.sequences {
+		from, axis, last2 = all, 1, 2 // (steps, 2, N, units)
+		y.order = stepsFirst
+	}
+	if there.around && there.sequences {
+		return nil, unsent(l, a.Path, "its first layer goes backwards and gives whole sequences; exchange the two")
+	}
+	p, q := part(from, first, axis), part(from, second, axis)
+	switch l.Merge {
+	case "", "concat":
+		y.name = w.node("Concat", name+"/joined", []string{p, q}, []attribute{{"axis", last2}})
+	case "sum":
+		y.name = w.node("Add", name+"/joined", []string{p, q}, nil)
+	case "mul":
+		y.name = w.node("Mul", name+"/joined", []string{p, q}, nil)
+	case "ave":
+		y.name = w.node("Mean", name+"/joined", []string{p, q}, nil)
+	}
+	return y, nil
+}
+
+// index adds a constant whole number.
+func (w *writer) index(name string, v int) string {
+	t := tensor.New(tensor.Int64)
+	t.SetFlat(0, float64(v))
+	return w.hold(&held{name: name, value: t, shape: tensor.Shape{}})
+}
