@@ -175,6 +175,11 @@ func blueprint(m *model, f *format.File, folder string, o format.Options) (*conv
 		if slices.ContainsFunc(c.sketch.Inputs, func(f data.Field) bool { return f.Name == v.layer }) { // a model has a layer
 			v = c.emit(&node{name: name}, activation, format.Map("activation", "linear"), v)
 		}
+		if v.perm[0] == 0 && !slices.Equal(v.perm, channelsLast(v.rank())) { // only images keep theirs
+			if v, err = c.arrange(&node{}, v, natural(v.rank())); err != nil {
+				return nil, nil, err
+			}
+		}
 		if !slices.Equal(v.perm, natural(v.rank())) && v.rank() > 2 {
 			c.warn("output %q comes in another order of axes than the graph has it", name)
 		}

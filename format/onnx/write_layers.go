@@ -151,10 +151,13 @@ func (w *writer) layer(l nn.Layer, a param.Applied, in []*sent) (*sent, error) {
 	case nn.Standardize:
 		// (x − mean)/(√variance + 1e-10)
 		x = w.floated(x)
-		name := a.Name
-		divisor := w.node("Sqrt", name+"/deviation", []string{w.beside(x, a.Path+"/variance", x.shape)}, nil)
+		name, wide := a.Name, x.shape
+		if l.Axis != 0 {
+			wide = ones(x.shape, l.Axis)
+		}
+		divisor := w.node("Sqrt", name+"/deviation", []string{w.beside(x, a.Path+"/variance", wide)}, nil)
 		divisor = w.node("Add", name+"/divisor", []string{divisor, w.number(name+"/epsilon", 1e-10)}, nil)
-		y := w.like(x, "Sub", name+"/centered", nil, w.beside(x, a.Path+"/mean", x.shape))
+		y := w.like(x, "Sub", name+"/centered", nil, w.beside(x, a.Path+"/mean", wide))
 		return w.like(y, "Div", name, nil, divisor), nil
 	case nn.Conv1D:
 		return w.conv(nn.Conv2D(l), a, x)
@@ -351,16 +354,7 @@ func (w *writer) affine(l nn.Affine, a param.Applied, x *sent) *sent {
 	if len(axes) == 0 {
 		axes = []int{-1}
 	}
-	wide := make(tensor.Shape, len(x.shape))
-	for i := range wide {
-		wide[i] = 1
-	}
-	for _, ax := range axes {
-		if ax < 0 {
-			ax += len(wide) + 1
-		}
-		wide[ax-1] = x.shape[ax-1]
-	}
+	wide := ones(x.shape, axes...)
 	name := a.Name
 	if !l.NoScale {
 		x = w.like(x, "Mul", name, nil, w.beside(x, a.Path+"/gamma", wide))
@@ -370,6 +364,21 @@ func (w *writer) affine(l nn.Affine, a param.Applied, x *sent) *sent {
 		x = w.like(x, "Add", name, nil, w.beside(x, a.Path+"/beta", wide))
 	}
 	return x
+}
+
+// ones is a sample's shape with 1 for all axes but some, the batch's being 0.
+func ones(shape tensor.Shape, axes ...int) tensor.Shape {
+	out := make(tensor.Shape, len(shape))
+	for i := range out {
+		out[i] = 1
+	}
+	for _, a := range axes {
+		if a < 0 {
+			a += len(shape) + 1
+		}
+		out[a-1] = shape[a-1]
+	}
+	return out
 }
 
 // rescale is x·scale + offset.

@@ -31,6 +31,7 @@ file's name ends in, or the one that format= names:
   .h5           keras-h5          Keras, layers and weights
   .keras        keras             Keras 3, layers and weights
   .weights.h5   keras-weights-h5  Keras 3, weights alone
+  .onnx         onnx              the whole graph, preprocessing included, for ONNX runtimes
   .npz          npz               NumPy arrays, a parameter each
   .safetensors  safetensors       the model as it is kept here
   .go           go                Go code with the weights in it: a function Predict
@@ -41,6 +42,7 @@ back to the last bit. MODEL is a saved model, the directory of a run, or a model
 of another framework; bare weights want model=, the net that they are for.`,
 		Example: `  nadir export runs/digits -o digits.keras
   nadir export runs/digits -o digits.pt
+  nadir export runs/digits -o digits.onnx
   nadir export model.h5 -o predict.go
   nadir export model.safetensors -o weights.bin format=npz --force`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -57,7 +59,7 @@ of another framework; bare weights want model=, the net that they are for.`,
 }
 
 // unwritten are formats that are read, or asked for often, and not written.
-var unwritten = map[string]string{".onnx": "onnx", ".tflite": "tflite", ".caffemodel": "caffe", ".pb": "tensorflow-graph"}
+var unwritten = map[string]string{".tflite": "tflite", ".caffemodel": "caffe", ".pb": "tensorflow-graph"}
 
 // exporter is the one that a name asks for, or what the file is called.
 func exporter(name, out string) (format.Exporter, error) {
