@@ -134,6 +134,11 @@ func (s *Sketch) Fuse(outs []string) {
 			before = by[l.In[0]]
 		}
 		own := before != nil && users[l.In[0]] == 1
+		if own && l.follows(before) {
+			alias[l.Name] = before.Name
+			users[before.Name] = users[l.Name]
+			continue
+		}
 		active := false
 		if own {
 			_, active = before.Fields.Get("activation")
@@ -146,6 +151,9 @@ func (s *Sketch) Fuse(outs []string) {
 			l.Kind, l.Fields = "affine", Map("scale", false)
 			for i := range l.Parts {
 				l.Parts[i].Leaf = "beta"
+			}
+			if own && l.follows(before) {
+				break
 			}
 			kept, by[l.Name] = append(kept, l), l
 			continue
@@ -165,6 +173,26 @@ func (s *Sketch) Fuse(outs []string) {
 			outs[i] = a
 		}
 	}
+}
+
+// follows makes one layer of two where both are halves of it: a factor and an offset.
+func (l *Sketched) follows(before *Sketched) bool {
+	field := func(l *Sketched, key string) string {
+		v, _ := l.Fields.Get(key)
+		return string(v.JSON())
+	}
+	switch {
+	case l.Kind != before.Kind:
+	case l.Kind == "affine" && field(l, "axes") == field(before, "axes") && !before.Has("beta") && !l.Has("gamma"):
+		before.Fields = before.Fields.Without("center")
+		before.Parts = append(before.Parts, l.Parts...)
+		return true
+	case l.Kind == "rescaling" && field(l, "scale") == "1" && field(before, "offset") == "0":
+		offset, _ := l.Fields.Get("offset")
+		before.Fields = before.Fields.Without("offset").With("offset", offset)
+		return true
+	}
+	return false
 }
 
 // keep drops the layers that no output needs.

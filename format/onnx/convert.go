@@ -18,7 +18,8 @@ type value struct {
 	k *constant
 	// vec are whole numbers, where batch stands for the number of samples.
 	vec    []int
-	scalar bool // vec is one number without an axis
+	scalar bool  // vec is one number without an axis
+	cond   *node // a condition, which no layer computes
 
 	layer string
 	code  int64
@@ -38,7 +39,7 @@ type order struct{ dims, to []int }
 // batch stands for the number of samples in whole numbers.
 const batch = math.MinInt
 
-func (v *value) isAct() bool { return v != nil && v.k == nil && v.vec == nil }
+func (v *value) isAct() bool { return v != nil && v.k == nil && v.vec == nil && v.cond == nil }
 
 // rank is the number of axes of a layer's result.
 func (v *value) rank() int { return len(v.shape) }
@@ -191,6 +192,15 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 			return nil, refuse(n, "it holds graphs of its own")
 		}
 	}
+	if n.op == "Mul" && len(n.out) == 1 {
+		if of, kind := c.gelus(n); kind != "" {
+			v, err := c.value(of)
+			if err != nil {
+				return nil, err
+			}
+			return c.activate(n, []*value{v}, spec.Str(kind))
+		}
+	}
 	args := make([]*value, len(n.in))
 	live := false
 	for i, in := range n.in {
@@ -202,7 +212,7 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 			return nil, err
 		}
 		args[i] = v
-		live = live || v.isAct()
+		live = live || v.isAct() || v.cond != nil
 	}
 	if out > 0 && !several[n.op] {
 		return nil, refuse(n, "its output %d, %q, is used; only the first is made", out+1, n.out[out])
@@ -212,7 +222,7 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 			return nil, refuse(n, "there is no layer for this operation; it is computed of constants alone")
 		}
 		v, err := f(c, n, args, out)
-		if err == nil {
+		if err == nil && v.cond == nil {
 			err = bounded(n, v)
 		}
 		return v, err

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -161,6 +162,7 @@ func blueprint(m *model, f *format.File, folder string, o format.Options) (*conv
 		return nil, nil, &format.Corrupt{Err: errors.New("the graph has no outputs")}
 	}
 	var outs []string
+	width := 0 // of the last output
 	for _, name := range wanted {
 		v, err := c.value(name)
 		if err != nil {
@@ -184,7 +186,7 @@ func blueprint(m *model, f *format.File, folder string, o format.Options) (*conv
 			c.warn("output %q comes in another order of axes than the graph has it", name)
 		}
 		c.orders["output:"+name] = v.perm
-		outs = append(outs, v.layer)
+		outs, width = append(outs, v.layer), v.shape[v.perm[v.rank()-1]]
 	}
 	c.sketch.Fuse(outs)
 	if len(c.sketch.Inputs) == 0 {
@@ -195,5 +197,11 @@ func blueprint(m *model, f *format.File, folder string, o format.Options) (*conv
 		return nil, nil, err
 	}
 	b.Warnings = c.warnings
+	for _, e := range m.meta { // as it is written here
+		var classes []string
+		if e.Key == labelsKey && json.Unmarshal([]byte(e.Value), &classes) == nil && len(classes) == width {
+			b.Model.Data.Classes = classes
+		}
+	}
 	return c, b, nil
 }

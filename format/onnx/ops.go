@@ -415,30 +415,7 @@ func gemm(c *converter, n *node, args []*value, _ int) (*value, error) {
 		}
 		return c.joined(n, "add", []*value{out, args[2]})
 	}
-	b, err := c.weight(n, args[2])
-	if err != nil {
-		return nil, err
-	}
-	return c.addVector(n, out, b, times(beta))
-}
-
-// addVector adds a constant vector along the last axis of a layer's result.
-func (c *converter) addVector(n *node, v *value, b *constant, turn format.Turn) (*value, error) {
-	v = c.unflat(n, v)
-	last := v.perm[v.rank()-1]
-	units := v.shape[last]
-	for i, d := range b.shape {
-		a := i + v.rank() - len(b.shape)
-		if a < 0 && d == 1 || a >= 0 && (d == 1 || a == last && d == units && a != v.perm[0]) {
-			continue
-		}
-		return nil, refuse(n, "a constant of shape %v is added to values of shape %v; there is no layer for that", b.shape, v.shape)
-	}
-	if len(b.shape) > v.rank() {
-		return nil, refuse(n, "a constant of shape %v is added to values of shape %v", b.shape, v.shape)
-	}
-	e := c.emit(&node{name: v.layer + ".bias", op: n.op}, format.Bias, spec.Value{Kind: spec.Map}, v, format.Part{Leaf: "bias", From: []string{b.name}, Make: turn.Then(spread(units))})
-	return e, nil
+	return c.affine(n, out, args[2], "beta", times(beta))
 }
 
 // old checks what binary operations had before operator set 7.
@@ -500,11 +477,7 @@ func (c *converter) sum(n *node, args []*value, sign float64) (*value, error) {
 	if a, err = c.scaled(n, []*value{a}, scale, 0); err != nil {
 		return nil, err
 	}
-	w, err := c.weight(n, b)
-	if err != nil {
-		return nil, err
-	}
-	return c.addVector(n, a, w, times(sign))
+	return c.affine(n, a, b, "beta", times(sign))
 }
 
 func mul(c *converter, n *node, args []*value, _ int) (*value, error) {
@@ -526,7 +499,10 @@ func mul(c *converter, n *node, args []*value, _ int) (*value, error) {
 		return nil, err
 	}
 	if !ok {
-		return nil, refuse(n, "there is no layer for a product with weights, element by element")
+		if _, err := floats(n, []*value{a}, 0); err != nil {
+			return nil, err
+		}
+		return c.affine(n, a, b, "gamma", nil)
 	}
 	return c.scaled(n, []*value{a}, v, 0)
 }
@@ -538,12 +514,21 @@ func div(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if err := c.old(n); err != nil {
 		return nil, err
 	}
+	if v, ok, err := c.standardize(n); ok || err != nil {
+		return v, err
+	}
 	v, ok, err := c.scalarOf(args[1])
 	if err != nil {
 		return nil, err
 	}
+	if !ok && args[0].isAct() && args[1].k != nil && dtypeOf(args[1].k.code).IsFloat() {
+		if _, err := floats(n, args, 0); err != nil {
+			return nil, err
+		}
+		return c.affine(n, args[0], args[1], "gamma", reciprocal)
+	}
 	if !ok || v == 0 {
-		return nil, refuse(n, "there is no layer for division by what is no constant number")
+		return nil, refuse(n, "there is no layer for division by what is no constant")
 	}
 	return c.scaled(n, args, 1/v, 0)
 }

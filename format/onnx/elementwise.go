@@ -1,0 +1,354 @@
+package onnx
+
+import (
+	"math"
+	"slices"
+
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// besides says how a constant goes with the elements of a value: the axes of the layer's
+// result, from 1, along which its numbers differ, and the Turn that brings them there.
+func (c *converter) besides(n *node, v *value, k *constant) (axes []int, turn format.Turn, err error) {
+	if len(k.shape) > v.rank() {
+		return nil, nil, refuse(n, "a constant of shape %v makes more axes of values of shape %v", k.shape, v.shape)
+	}
+	whole := slices.Repeat([]int{1}, v.rank()-len(k.shape))
+	whole = append(whole, k.shape...)
+	var own []int
+	for j, a := range v.perm {
+		switch d := whole[a]; {
+		case d == 1:
+		case j == 0:
+			return nil, nil, refuse(n, "a constant of shape %v differs between the samples of a batch, axis %d", k.shape, a)
+		case d != v.shape[a]:
+			return nil, nil, refuse(n, "a constant of shape %v makes values of shape %v larger", k.shape, v.shape)
+		default:
+			axes, own = append(axes, j), append(own, d)
+		}
+	}
+	if len(axes) == 0 {
+		return nil, spread(v.shape[v.perm[v.rank()-1]]), nil // one number for all
+	}
+	return axes, format.Reshape(whole...).Then(format.Permute(v.perm...)).Then(format.Reshape(own...)), nil
+}
+
+// affine multiplies a value with weights, or adds them, element by element.
+func (c *converter) affine(n *node, v *value, k *value, leaf string, turn format.Turn) (*value, error) {
+	v = c.unflat(n, v)
+	w, err := c.weight(n, k)
+	if err != nil {
+		return nil, err
+	}
+	if v.rank() < 2 {
+		return nil, refuse(n, "samples are single numbers")
+	}
+	axes, to, err := c.besides(n, v, w)
+	if err != nil {
+		return nil, err
+	}
+	last := len(axes) == 0 || len(axes) == 1 && axes[0] == v.rank()-1
+	part := format.Part{Leaf: leaf, From: []string{w.name}, Make: turn.Then(to)}
+	if leaf == "beta" && last { // the bias of the layer before, if that has none
+		part.Leaf = "bias"
+		return c.emit(&node{name: nameOf(n), op: n.op}, format.Bias, spec.Value{Kind: spec.Map}, v, part), nil
+	}
+	fields := spec.Value{Kind: spec.Map}
+	if !last {
+		fields = format.Map("axes", axes)
+	}
+	other := "center"
+	if leaf == "beta" {
+		other = "scale"
+	}
+	return c.emit(&node{name: nameOf(n), op: n.op}, "affine", fields.With(other, no), v, part), nil
+}
+
+// nameOf is what a node is called, or its first result.
+func nameOf(n *node) string {
+	if n.name == "" && len(n.out) > 0 {
+		return n.out[0]
+	}
+	return n.name
+}
+
+// reciprocal is the Turn that divides 1 by each number.
+func reciprocal(from []*tensor.Tensor) (*tensor.Tensor, error) {
+	t := from[0].Clone()
+	for i := range t.Len() {
+		t.SetFlat(i, 1/t.Flat(i))
+	}
+	return t, nil
+}
+
+// standardize finds (x − mean)/(√variance + 1e-10), which is written so.
+func (c *converter) standardize(n *node) (*value, bool, error) {
+	sub, add := c.made[n.input(0)], c.made[n.input(1)]
+	if sub == nil || add == nil || sub.op != "Sub" || add.op != "Add" || len(sub.in) != 2 || len(add.in) != 2 {
+		return nil, false, nil
+	}
+	root := c.made[add.in[0]]
+	if root == nil || root.op != "Sqrt" || len(root.in) != 1 {
+		return nil, false, nil
+	}
+	var got [4]*value
+	for i, name := range []string{sub.in[0], sub.in[1], root.in[0], add.in[1]} {
+		v, err := c.value(name)
+		if err != nil {
+			return nil, false, err
+		}
+		got[i] = v
+	}
+	v, mean, variance := got[0], got[1], got[2]
+	if !v.isAct() || mean.k == nil || variance.k == nil || !mean.k.shape.Equal(variance.k.shape) {
+		return nil, false, nil
+	}
+	eps, ok, err := c.scalarOf(got[3])
+	if err != nil || !ok || math.Abs(eps-1e-10) > 1e-16 {
+		return nil, false, err
+	}
+	v = c.unflat(n, v)
+	axes, to, err := c.besides(n, v, mean.k)
+	fields := spec.Value{Kind: spec.Map}
+	switch {
+	case err != nil || len(axes) == 0:
+		return nil, false, nil
+	case mean.k.shape.Len() == v.sample(): // each element
+		var inside []int
+		for _, a := range v.perm[1:] {
+			inside = append(inside, v.shape[a])
+		}
+		to = to.Then(format.Reshape(inside...))
+	case len(axes) == 1:
+		fields = format.Map("axis", axes[0])
+	default:
+		return nil, false, nil
+	}
+	var parts []format.Part
+	for i, k := range []*value{mean, variance} {
+		w, err := c.weight(n, k)
+		if err != nil {
+			return nil, false, err
+		}
+		parts = append(parts, format.Part{Leaf: []string{"mean", "variance"}[i], From: []string{w.name}, Make: to})
+	}
+	return c.emit(&node{name: nameOf(n)}, "standardize", fields, v, parts...), true, nil
+}
+
+// unaryConstant computes with each number of a constant.
+func unaryConstant(f func(x float64) float64) func(c *converter, n *node, args []*value) (*value, error) {
+	return func(c *converter, n *node, args []*value) (*value, error) {
+		if err := need(n, args, 1); err != nil {
+			return nil, err
+		}
+		if args[0].k == nil || !dtypeOf(args[0].k.code).IsFloat() {
+			return nil, refuse(n, "it computes with constants that are no floats")
+		}
+		return derived(n, args[0].k, args[0].k.shape, func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+			t := from[0].Clone()
+			for i := range t.Len() {
+				t.SetFlat(i, f(t.Flat(i)))
+			}
+			return t, nil
+		}), nil
+	}
+}
+
+func init() {
+	for op, f := range map[string]func(x float64) float64{
+		"Sqrt": math.Sqrt, "Exp": math.Exp, "Log": math.Log, "Abs": math.Abs, "Neg": func(x float64) float64 { return -x }, "Reciprocal": func(x float64) float64 { return 1 / x },
+		"Floor": math.Floor, "Ceil": math.Ceil,
+	} {
+		folded[op] = unaryConstant(f)
+	}
+	folded["Pow"] = arith(math.Pow)
+	ops["ThresholdedRelu"] = thresholded
+	ops["Shrink"] = shrink
+	ops["Where"] = where
+	ops["Greater"] = condition
+	for _, op := range []string{"Sqrt", "Log", "Abs", "Reciprocal", "Floor", "Ceil", "Pow"} {
+		if ops[op] == nil {
+			ops[op] = noLayer
+		}
+	}
+}
+
+// noLayer refuses what is computed of constants alone.
+func noLayer(_ *converter, n *node, _ []*value, _ int) (*value, error) {
+	return nil, refuse(n, "there is no layer for this operation; output.node= names a value before it, where that is what is wanted")
+}
+
+// thresholded is a ReLU above a threshold, α = 1 unless said.
+func thresholded(c *converter, n *node, args []*value, _ int) (*value, error) {
+	alpha := n.float("alpha", 1)
+	if alpha == 0 {
+		return c.activate(n, args, spec.Str("relu"))
+	}
+	return c.activate(n, args, format.Map("name", "threshold", "threshold", alpha))
+}
+
+// shrink moves numbers towards 0, or cuts the small ones off.
+func shrink(c *converter, n *node, args []*value, _ int) (*value, error) {
+	lambda, bias := n.float("lambd", 0.5), n.float("bias", 0)
+	switch {
+	case lambda < 0:
+	case bias == 0:
+		return c.activate(n, args, format.Map("name", "hard_shrink", "lambda", lambda))
+	case bias == lambda:
+		return c.activate(n, args, format.Map("name", "soft_shrink", "lambda", lambda))
+	}
+	return nil, refuse(n, "lambd is %g and bias %g; want bias 0 or the same", lambda, bias)
+}
+
+// condition is not computed: what takes it says what it is.
+func condition(_ *converter, n *node, _ []*value, _ int) (*value, error) {
+	return &value{cond: n}, nil
+}
+
+// where is x where x is greater than a number, and a number elsewhere.
+func where(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if err := need(n, args, 3); err != nil {
+		return nil, err
+	}
+	if cond := args[0].cond; cond != nil && len(cond.in) == 2 && cond.in[0] == n.in[1] {
+		t, err := c.value(cond.in[1])
+		if err != nil {
+			return nil, err
+		}
+		at, ok, err := c.scalarOf(t)
+		if err != nil {
+			return nil, err
+		}
+		value, ok2, err := c.scalarOf(args[2])
+		if err != nil {
+			return nil, err
+		}
+		if ok && ok2 {
+			return c.activate(n, args[1:2], format.Map("name", "threshold", "threshold", short(at), "value", short(value)))
+		}
+	}
+	return nil, refuse(n, "it chooses between values in a way that is no known activation")
+}
+
+// gelus finds ½x·(1 + erf(x/√2)) and its approximation with tanh in a product.
+func (c *converter) gelus(n *node) (x string, kind string) {
+	for _, f := range c.factors(n.out[0], 4) {
+		sum := c.made[f]
+		if sum == nil || sum.op != "Add" {
+			continue
+		}
+		inner, one, ok := c.withNumber(sum)
+		if !ok || one != 1 {
+			continue
+		}
+		e := c.made[inner]
+		if e == nil || len(e.in) != 1 {
+			continue
+		}
+		rest := slices.DeleteFunc(c.factors(n.out[0], 4), func(s string) bool { return s == f })
+		half, of := 1.0, ""
+		for _, r := range rest {
+			if v, ok := c.constantNumber(r); ok {
+				half *= v
+			} else if of == "" {
+				of = r
+			} else {
+				of = "?"
+			}
+		}
+		if of == "" || of == "?" || !near(half, 0.5) {
+			continue
+		}
+		switch e.op {
+		case "Erf":
+			if arg := c.made[e.in[0]]; arg != nil && (arg.op == "Div" || arg.op == "Mul") {
+				y, k, ok := c.withNumber(arg)
+				if arg.op == "Mul" {
+					k = 1 / k
+				}
+				if ok && y == of && arg.input(0) != "" && near(k, math.Sqrt2) && (arg.op == "Mul" || arg.in[0] == of) {
+					return of, "gelu"
+				}
+			}
+		case "Tanh":
+			if c.isCubic(e.in[0], of) {
+				return of, "gelu_tanh"
+			}
+		}
+	}
+	return "", ""
+}
+
+// isCubic reports whether a value is √(2/π)·(x + 0.044715x³).
+func (c *converter) isCubic(name, x string) bool {
+	m := c.made[name]
+	if m == nil || m.op != "Mul" {
+		return false
+	}
+	inner, k, ok := c.withNumber(m)
+	if !ok || math.Abs(k-math.Sqrt(2/math.Pi)) > 1e-4 {
+		return false
+	}
+	sum := c.made[inner]
+	if sum == nil || sum.op != "Add" || len(sum.in) != 2 {
+		return false
+	}
+	other := sum.in[1]
+	if sum.in[1] == x {
+		other = sum.in[0]
+	} else if sum.in[0] != x {
+		return false
+	}
+	share, times := 1.0, 0
+	for _, f := range c.factors(other, 4) {
+		if v, ok := c.constantNumber(f); ok {
+			share *= v
+		} else if f == x {
+			times++
+		} else if p := c.made[f]; p != nil && p.op == "Pow" && p.input(0) == x {
+			if v, ok := c.constantNumber(p.input(1)); ok && v == 3 {
+				times += 3
+			}
+		} else {
+			return false
+		}
+	}
+	return times == 3 && near(share, 0.044715)
+}
+
+// factors are what a product is made of, through products of products.
+func (c *converter) factors(name string, depth int) []string {
+	m := c.made[name]
+	if m == nil || m.op != "Mul" || len(m.in) != 2 || depth == 0 {
+		return []string{name}
+	}
+	return append(c.factors(m.in[0], depth-1), c.factors(m.in[1], depth-1)...)
+}
+
+// withNumber takes apart a node of two inputs, one of which is a constant number.
+func (c *converter) withNumber(n *node) (other string, k float64, ok bool) {
+	if len(n.in) != 2 {
+		return "", 0, false
+	}
+	if k, ok := c.constantNumber(n.in[1]); ok {
+		return n.in[0], k, true
+	}
+	k, ok = c.constantNumber(n.in[0])
+	return n.in[1], k, ok
+}
+
+// constantNumber is the number that a name stands for, if it is one that is not computed.
+func (c *converter) constantNumber(name string) (float64, bool) {
+	m := c.made[name]
+	if c.init[name] == nil && (m == nil || m.op != "Constant") {
+		return 0, false
+	}
+	v, err := c.value(name)
+	if err != nil {
+		return 0, false
+	}
+	f, ok, err := c.scalarOf(v)
+	return f, ok && err == nil
+}
