@@ -58,6 +58,10 @@ type File struct {
 	// can, where a file of bare weights has a layout of its own. Without it
 	// it is the function [Fit].
 	Fit func(t Tensor, name string, shape tensor.Shape) (turn Turn, ok bool)
+	// Joined are the weights of a file of bare weights that it keeps in parts, such as
+	// a kernel for each gate. A model that is given is matched with them in the place
+	// of their parts.
+	Joined []Joined
 	// Release is called by Close.
 	Release func() error
 
@@ -91,6 +95,13 @@ type Options struct {
 	// describes its own network they replace it.
 	Net    nn.Model
 	Inputs []data.Field
+}
+
+// A Joined weight is made of several tensors of a file. Its Read is not used.
+type Joined struct {
+	Tensor
+	From []string
+	Make Turn
 }
 
 // A Turn makes a parameter of the tensors that it is kept in.

@@ -20,11 +20,23 @@ func (f *File) match(o Options) (*Blueprint, error) {
 		return nil, err
 	}
 	w := &matcher{file: f, taken: map[string]bool{}, b: &Blueprint{Model: m}}
-	for _, t := range f.Tensors {
-		if !t.Slot && t.DType.IsFloat() {
-			w.tensors = append(w.tensors, t)
+	part := map[string]*Joined{}
+	for i := range f.Joined {
+		for _, name := range f.Joined[i].From {
+			part[name] = &f.Joined[i]
 		}
 	}
+	for _, t := range f.Tensors {
+		j := part[t.Name]
+		switch {
+		case t.Slot || !t.DType.IsFloat():
+		case j == nil:
+			w.tensors = append(w.tensors, t)
+		case j.From[0] == t.Name:
+			w.tensors = append(w.tensors, j.Tensor)
+		}
+	}
+	defer w.apart()
 	var rest []declaration
 	for _, d := range declared {
 		if !w.byName(d) {
@@ -49,6 +61,19 @@ type matcher struct {
 	tensors []Tensor // those that may be weights
 	taken   map[string]bool
 	b       *Blueprint
+}
+
+// apart names the parts of joined tensors in the places that were found.
+func (w *matcher) apart() {
+	for i := range w.b.Places {
+		p := &w.b.Places[i]
+		for _, j := range w.file.Joined {
+			if len(p.From) == 1 && p.From[0] == j.Name {
+				p.From, p.Make = j.From, j.Make.Then(p.Make)
+				break
+			}
+		}
+	}
 }
 
 func (w *matcher) take(t Tensor, d declaration, turn Turn) {

@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"math"
+
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/initial"
 	"github.com/nadir-ml/nadir/spec"
@@ -26,8 +28,19 @@ type Fitted interface {
 // of each place on it, over all others. Axis −1 is a channel of pictures
 // (N, height, width, channels).
 type Standardize struct {
-	Axis int    `spec:"axis" default:"none" doc:"axis whose places have statistics of their own, the batch's being 0; counted from the end where negative; each element of a sample without"`
-	Name string `spec:"name" doc:"name of the layer"`
+	Axis int `spec:"axis" default:"none" doc:"axis whose places have statistics of their own, the batch's being 0; counted from the end where negative; each element of a sample without"`
+	// Floor is what a deviation is at least, as Keras has it. Without one, 1e-10 is
+	// added to each.
+	Floor float64 `spec:"floor" default:"none" doc:"what a standard deviation is at least; without, 1e-10 is added to each"`
+	Name  string  `spec:"name" doc:"name of the layer"`
+}
+
+// Validate refuses a floor below 0.
+func (l Standardize) Validate() error {
+	if !(l.Floor >= 0 && l.Floor < math.Inf(1)) {
+		return spec.Field("floor", "want a number not below 0, got %g", l.Floor)
+	}
+	return nil
 }
 
 // Moments are mean and variance.
@@ -35,8 +48,8 @@ func (l Standardize) Moments() (mean, variance string, axis int) { return "mean"
 
 // Apply declares the statistics and applies them.
 func (l Standardize) Apply(s *Scope, x graph.Node) graph.Node {
-	if !x.Valid() {
-		return x
+	if !check(s, l.Validate()) || !x.Valid() {
+		return graph.Node{}
 	}
 	if x.Rank() == 0 {
 		return s.B.Fail("wants a batch of samples, got %v", x.Type())
@@ -61,5 +74,11 @@ func (l Standardize) Apply(s *Scope, x graph.Node) graph.Node {
 	if len(wide) != len(shape) {
 		mean, variance = mean.Reshape(wide...), variance.Reshape(wide...)
 	}
-	return x.ToFloat().Sub(mean).Div(variance.Sqrt().AddScalar(1e-10))
+	std := variance.Sqrt()
+	if l.Floor > 0 {
+		std = std.Max(s.B.Const(l.Floor))
+	} else {
+		std = std.AddScalar(1e-10)
+	}
+	return x.ToFloat().Sub(mean).Div(std)
 }

@@ -414,3 +414,35 @@ func (f *File) vars(g *hdf5.Group) ([]Weight, error) {
 	}
 	return out, nil
 }
+
+// theano reports whether kernels of convolutions are turned around: Theano computed the
+// model. Files of Keras 1 do not say; but TensorFlow's variables end in :0, Theano's
+// do not.
+func (f *File) theano() bool {
+	if f.backend != "" || !f.old() {
+		return f.backend == "theano"
+	}
+	for _, l := range f.layers {
+		for _, w := range l.Weights {
+			if strings.HasSuffix(w.Name, ":0") {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// old reports whether Keras 1 wrote the file, or may have.
+func (f *File) old() bool {
+	if f.format != H5 && f.format != H5Weights || f.elsewhere != nil || f.version != "" && !strings.HasPrefix(f.version, "1.") {
+		return f.backend == "theano"
+	}
+	for _, l := range f.layers {
+		for _, w := range l.Weights {
+			if _, last := cut(w.Name); strings.HasSuffix(strings.TrimSuffix(strings.TrimSuffix(last, ":0"), "_1"), "_W") {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -49,6 +49,27 @@ func (k *File) describe() *format.File {
 			f.Metadata = append(f.Metadata, e)
 		}
 	}
+	for _, l := range k.Layers() {
+		list := make([]format.Tensor, 0, len(l.Weights))
+		for _, w := range l.Weights {
+			list = append(list, format.Tensor{Name: l.tensor(w), DType: w.DType, Shape: w.Shape})
+		}
+		gates(list, func(t format.Tensor) string { return t.Name }, func(base, leaf string, of []format.Tensor) format.Tensor {
+			j := format.Joined{Tensor: of[0], Make: join}
+			j.Name, j.Shape = base+"/"+leaf, of[0].Shape.Clone()
+			for i, t := range of {
+				j.From = append(j.From, t.Name)
+				if k := len(j.Shape) - 1; i > 0 && k >= 0 && len(t.Shape) == len(j.Shape) {
+					j.Shape[k] += t.Shape[k]
+				}
+			}
+			f.Joined = append(f.Joined, j)
+			return j.Tensor
+		})
+	}
+	if k.old() {
+		f.Fit = k.fit
+	}
 	if k.Config() != "" {
 		f.Blueprint = func(o format.Options) (*format.Blueprint, error) { return blueprint(k, o) }
 	}
@@ -95,4 +116,29 @@ func (l Layer) tensor(w Weight) string {
 		return name
 	}
 	return l.Path + "/" + name
+}
+
+// fit is how a weight becomes a parameter of a model that is given: as it is, but that
+// Keras 1 has kernels of convolutions with channels first, and Theano has them turned
+// around.
+func (k *File) fit(t format.Tensor, name string, shape tensor.Shape) (format.Turn, bool) {
+	_, leaf := cut(name)
+	_, last := cut(t.Name)
+	axes := len(shape) - 2 // of places, in the kernel of a convolution
+	if leaf != "kernel" || axes < 1 || len(t.Shape) != len(shape) {
+		return format.Fit(t, name, shape)
+	}
+	var turn format.Turn
+	switch {
+	case t.Shape.Equal(shape):
+	case axes == 2 && strings.HasSuffix(strings.TrimSuffix(last, "_1"), "_W") &&
+		shape.Equal(tensor.Shape{t.Shape[2], t.Shape[3], t.Shape[1], t.Shape[0]}):
+		turn = format.Permute(2, 3, 1, 0)
+	default:
+		return format.Fit(t, name, shape)
+	}
+	if k.theano() {
+		turn = turn.Then(flip(axes))
+	}
+	return turn, true
 }

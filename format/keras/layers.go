@@ -18,24 +18,54 @@ import (
 // Keras in snake case, so that what nn learns to know is read from then on; what
 // it has no field for is left out where it changes nothing, and refused where it
 // would.
-func (n *net) layer(l spec.Value, prefix, place string) (spec.Value, error) {
+//
+// It is given values of these layouts, and has what they want around it.
+func (n *net) layer(l spec.Value, prefix, place string, in []layout) (placed, error) {
 	name := n.name(nameOf(l))
-	n.parts = append(n.parts, part{path: prefix + name, name: nameOf(l), tree: place})
-	kind, fields, err := n.fields(l)
+	p := part{path: prefix + name, name: nameOf(l), tree: place}
+	x, err := n.place(l, &p, in)
+	n.parts = append(n.parts, p)
 	if err != nil {
-		return spec.Value{}, err
+		return placed{}, err
 	}
-	return one(kind, fields.With("name", spec.Str(name))), nil
+	kind, fields, err := n.fields(x.layer)
+	if err != nil {
+		return placed{}, err
+	}
+	out := placed{before: x.before, out: x.out, layers: []spec.Value{one(kind, fields.With("name", spec.Str(name)))}}
+	if x.after != "" {
+		out.layers = append(out.layers, n.permute(back(x.out.turned)), one("activation", format.Map("activation", x.after, "name", n.name(name+"_activation"))))
+		out.out = layout{}
+	}
+	return out, nil
+}
+
+// A placed layer is what it has become.
+type placed struct {
+	before [][]int // for each input the permutation in front, nil for none
+	layers []spec.Value
+	out    layout
+}
+
+// classOf is the class of a layer and its configuration in the words of today.
+func (n *net) classOf(l spec.Value) (class string, config spec.Value) {
+	class, config = classOf(l)
+	if n.v1 {
+		config = modern(class, config)
+	}
+	return class, config
+}
+
+// isActivation reports whether a kind of layer is an activation.
+func isActivation(kind string) bool {
+	return slices.ContainsFunc(act.Registry.Describe(), func(d spec.NameDoc) bool { return d.Name == kind || slices.Contains(d.Aliases, kind) })
 }
 
 // fields is the kind of a layer and its fields but for the name.
 func (n *net) fields(l spec.Value) (kind string, out spec.Value, err error) {
-	class, config := classOf(l)
+	class, config := n.classOf(l)
 	kind = kindOf(class)
 	out = spec.Value{Kind: spec.Map}
-	if n.v1 {
-		config = modern(class, config)
-	}
 	known, ok := fieldsOf(kind)
 	if !ok || strings.Contains(class, ">") && !registered(class) {
 		return "", out, custom(l, "")
@@ -48,6 +78,10 @@ func (n *net) fields(l spec.Value) (kind string, out spec.Value, err error) {
 			kind = "add"
 		case "mul":
 			kind = "multiply"
+		case "ave":
+			kind = "average"
+		case "max":
+			kind = "maximum"
 		case "concat", "":
 			kind = "concatenate"
 		default:
@@ -55,7 +89,10 @@ func (n *net) fields(l spec.Value) (kind string, out spec.Value, err error) {
 		}
 		known, _ = fieldsOf(kind)
 		axis, _ := config.Get("concat_axis")
-		config = format.Map("axis", axis)
+		config = spec.Value{Kind: spec.Map}
+		if kind == "concatenate" {
+			config = format.Map("axis", axis)
+		}
 	case "LeakyReLU":
 		if _, ok := config.Get("alpha"); !ok {
 			if _, ok := config.Get("negative_slope"); !ok {
@@ -66,6 +103,9 @@ func (n *net) fields(l spec.Value) (kind string, out spec.Value, err error) {
 		if _, ok := config.Get("reset_after"); !ok {
 			config = config.With("reset_after", format.Map("x", class != "GRU").Entries[0].Value)
 		}
+	}
+	if kind == "standardize" { // as Keras divides
+		out = out.With("floor", spec.Num(1e-7))
 	}
 	for _, e := range config.Entries {
 		v := e.Value
@@ -110,6 +150,15 @@ func (n *net) fields(l spec.Value) (kind string, out spec.Value, err error) {
 				return "", out, err
 			}
 			out = out.With(e.Key, one(k, inner))
+			continue
+		case kind == "standardize" && (e.Key == "mean" || e.Key == "variance"):
+			continue // n.moments
+		case kind == "rescaling" && v.Kind == spec.List:
+			continue
+		case e.Key == "axis" && kind == "standardize":
+			if k, ok := single(config, "axis"); ok {
+				out = out.With("axis", spec.Num(float64(k)))
+			}
 			continue
 		case e.Key == "axis" && kind == "batch_normalization":
 			if err := n.axis(l, v); err != nil {
@@ -169,7 +218,7 @@ var idle = map[string][]string{
 	"groups": {"1"}, "dilation_rate": {"1", "[1]", "[1,1]", "[1,1,1]"}, "output_padding": {}, "renorm": {"false"}, "synchronized": {"false"}, "fused": {"*"},
 	"virtual_batch_size": {}, "adjustment": {}, "mask_zero": {"false"}, "supports_masking": {"*"}, "keepdims": {"false"}, "mode": {"0"}, "lora_rank": {},
 	"lora_alpha": {}, "quantization_config": {}, "interpolation": {`"nearest"`}, "unit_forget_bias": {"*"}, "activity_regularizer": {}, "max_value": {},
-	"axis": {"-1", "[-1]"}, "invert": {"false"}, "mean": {}, "variance": {}, "rms_scaling": {"false"}, "weights": {}, "cpu_merge": {"*"},
+	"axis": {"-1", "[-1]"}, "output_shape": {"*"}, "invert": {"false"}, "mean": {}, "variance": {}, "rms_scaling": {"false"}, "weights": {}, "cpu_merge": {"*"},
 }
 
 func harmless(key string, v spec.Value) bool {
@@ -262,9 +311,17 @@ func modern(class string, config spec.Value) spec.Value {
 	words := map[string]string{"output_dim": "units", "init": "kernel_initializer", "W_regularizer": "kernel_regularizer", "b_regularizer": "bias_regularizer",
 		"W_constraint": "kernel_constraint", "b_constraint": "bias_constraint", "bias": "use_bias", "nb_filter": "filters", "border_mode": "padding", "subsample": "strides",
 		"p": "rate", "inner_activation": "recurrent_activation", "inner_init": "recurrent_initializer", "dropout_W": "dropout", "dropout_U": "recurrent_dropout",
-		"filter_length": "kernel_size", "subsample_length": "strides", "pool_length": "pool_size", "stride": "strides", "sigma": "stddev", "atrous_rate": "dilation_rate"}
+		"filter_length": "kernel_size", "subsample_length": "strides", "pool_length": "pool_size", "stride": "strides", "sigma": "stddev", "atrous_rate": "dilation_rate", "dim_ordering": "data_format",
+		"U_regularizer": "recurrent_regularizer", "length": "size"}
 	for _, e := range config.Entries {
 		switch e.Key {
+		case "dim_ordering":
+			e.Value = spec.Str(map[string]string{"th": "channels_first", "tf": "channels_last"}[e.Value.Text])
+		case "kernel_dim1":
+			out = out.With("kernel_size", spec.Value{Kind: spec.List, Items: []spec.Value{e.Value, get("kernel_dim2"), get("kernel_dim3")}})
+			continue
+		case "kernel_dim2", "kernel_dim3":
+			continue
 		case "nb_row":
 			out = out.With("kernel_size", spec.Value{Kind: spec.List, Items: []spec.Value{e.Value, get("nb_col")}})
 			continue

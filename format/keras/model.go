@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -22,8 +23,13 @@ type net struct {
 	keras3   bool
 	warnings []string
 	parts    []part
-	used     map[string]bool   // names of layers
-	axes     map[string]string // of normalizations, counted from the front
+	used     map[string]bool         // names of layers
+	axes     map[string]string       // of normalizations, counted from the front
+	first    map[int]bool            // how many axes the samples have that some layer wants with channels first
+	kept     map[string]bool         // layers that make vectors in Keras' order
+	theano   bool                    // kernels are turned around
+	shapes   map[string]tensor.Shape // of a sample that a layer is given, by its path
+	outs     map[string]tensor.Shape // of what it gives
 }
 
 // A part is a layer that may have weights: what it is called here, and where the
@@ -32,6 +38,17 @@ type part struct {
 	path string // of its parameters in our model
 	name string // of the layer in Keras, for the formats that go by names
 	tree string // its place in the object graph, for those that go by paths
+
+	kind   string
+	first  bool         // its channels are first in Keras
+	turned int          // axes of the samples that its weights are turned for
+	flat   string       // the layer whose vectors, in another order than Keras', its weights are for
+	vector bool         // it is given vectors, where Keras would put channels last
+	cudnn  int          // gates of its weights where they lie as cuDNN has them, else 0
+	output tensor.Shape // of a sample, where the configuration says it
+	// moments are the mean and variance that the configuration gives, nil where the
+	// file holds them.
+	moments *[2][]float64
 }
 
 // blueprint makes a model of the file's configuration.
@@ -41,8 +58,24 @@ func blueprint(k *File, o format.Options) (*format.Blueprint, error) {
 		return nil, err
 	}
 	v = plain(v)
-	n := &net{file: k, v1: strings.HasPrefix(k.Version(), "1."), keras3: strings.HasPrefix(k.Version(), "3."), used: map[string]bool{}}
+	kept := map[string]bool{}
+	for {
+		b, err := draw(k, v, o, kept)
+		if e, ok := errors.AsType[inOrder](err); ok && !kept[e.flatten] {
+			kept[e.flatten] = true // one more each time: this ends
+			continue
+		}
+		return b, err
+	}
+}
+
+// draw is blueprint where the layers that make vectors in Keras' order are known.
+func draw(k *File, v spec.Value, o format.Options, kept map[string]bool) (*format.Blueprint, error) {
+	n := &net{file: k, v1: strings.HasPrefix(k.Version(), "1."), keras3: strings.HasPrefix(k.Version(), "3."), used: map[string]bool{}, first: map[int]bool{}, kept: kept}
+	n.scan(v)
+	n.theano = k.theano()
 	class, config := classOf(v)
+	var err error
 	var text spec.Value
 	var inputs []data.Field
 	switch class {
@@ -67,6 +100,9 @@ func blueprint(k *File, o format.Options) (*format.Blueprint, error) {
 	b := &format.Blueprint{Model: m}
 	if b.Places, err = n.places(m); err != nil {
 		return nil, err
+	}
+	if n.theano && k.Backend() == "" {
+		n.warn("nothing says which backend computed the model: its weights are named as Theano names them, and kernels of convolutions are turned around as Theano's are")
 	}
 	b.Warnings = n.warnings
 	return b, nil
@@ -166,6 +202,10 @@ func kindOf(class string) string {
 		return "conv2d_transpose"
 	case "SeparableConvolution2D":
 		return "separable_conv2d"
+	case "AtrousConvolution1D", "AtrousConvolution2D":
+		return "conv" + strings.ToLower(class[len(class)-2:])
+	case "TimeDistributedDense":
+		return "dense"
 	case "CuDNNLSTM":
 		return "lstm"
 	case "CuDNNGRU":
@@ -226,11 +266,6 @@ func (n *net) sequential(v, config spec.Value, o format.Options) (spec.Value, []
 	if len(layers) == 0 {
 		return out, nil, fmt.Errorf("the configuration has no layers")
 	}
-	items, err := n.list(layers, "", &tree{count: map[string]int{}})
-	if err != nil {
-		return out, nil, err
-	}
-	out.Items = items
 	_, first := classOf(layers[0])
 	field := data.Field{Name: "input", DType: typeOf(layers, 0)}
 	var known bool
@@ -249,17 +284,32 @@ func (n *net) sequential(v, config spec.Value, o format.Options) (spec.Value, []
 			}
 		}
 	}
-	if len(o.Inputs) == 1 && !known {
-		field.Shape, known = o.Inputs[0].Shape, true
-	}
-	if !known {
+	var at layout
+	switch {
+	case known:
+		field.Shape, at = n.given(field.Shape)
+	case len(o.Inputs) == 1:
+		if field.Shape = o.Inputs[0].Shape; n.first[len(field.Shape)] {
+			at.turned = len(field.Shape)
+		}
+	default:
+		// What there is nothing for is said first.
+		if _, _, err := n.list(layers, "", &tree{count: map[string]int{}}, at); err != nil {
+			return out, nil, err
+		}
 		return out, nil, &format.Choice{Key: "input", Msg: "the file does not say what shape a sample has: say it with input=, such as input=28x28"}
 	}
-	return out, []data.Field{field}, nil
+	items, at, err := n.list(layers, "", &tree{count: map[string]int{}}, at)
+	if err == nil {
+		err = n.ends(at)
+	}
+	out.Items = items
+	return out, []data.Field{field}, err
 }
 
-// list is the layers of a sequence.
-func (n *net) list(layers []spec.Value, prefix string, t *tree) ([]spec.Value, error) {
+// list is the layers of a sequence that is given values of a layout, and the layout of
+// what it gives.
+func (n *net) list(layers []spec.Value, prefix string, t *tree, at layout) ([]spec.Value, layout, error) {
 	var out []spec.Value
 	for _, l := range layers {
 		class, config := classOf(l)
@@ -267,29 +317,44 @@ func (n *net) list(layers []spec.Value, prefix string, t *tree) ([]spec.Value, e
 		switch class {
 		case "InputLayer":
 			if s, ok := sample(inputShape(config)); ok {
+				if at.turned == len(s) && at.turned > 0 {
+					s = append(s[1:].Clone(), s[0])
+				}
 				out = append(out, one("input", format.Map("shape", s)))
 			}
 			continue
 		case "Sequential", "Model", "Functional":
-			inner, err := n.inner(l, prefix, place)
+			inner, to, err := n.inner(l, prefix, place, at)
 			if err != nil {
-				return nil, err
+				return nil, at, err
 			}
-			out = append(out, inner)
+			out, at = append(out, inner), to
 			continue
+		case "Merge":
+			if branches, _ := config.Get("layers"); len(branches.Items) > 0 {
+				return nil, at, &format.Unsupported{What: fmt.Sprintf("layer %q (class Merge)", nameOf(l)), Msg: "a sequence begins with models that it joins; save it as a functional model"}
+			}
 		}
-		x, err := n.layer(l, prefix, place)
+		x, err := n.layer(l, prefix, place, []layout{at})
 		if err != nil {
-			return nil, err
+			return nil, at, err
 		}
-		out = append(out, x)
+		if x.before[0] != nil {
+			out = append(out, n.permute(x.before[0]))
+		}
+		out, at = append(out, x.layers...), x.out
 	}
-	return out, nil
+	return out, at, nil
+}
+
+// permute is a layer that reorders axes.
+func (n *net) permute(dims []int) spec.Value {
+	return one("permute", format.Map("dims", dims, "name", n.name("permute")))
 }
 
 // inner is a model within a sequence: a layer of layers. One with branches has no
 // place there.
-func (n *net) inner(l spec.Value, prefix, place string) (spec.Value, error) {
+func (n *net) inner(l spec.Value, prefix, place string, at layout) (spec.Value, layout, error) {
 	class, config := classOf(l)
 	layers := layersOf(config)
 	name := n.name(nameOf(l))
@@ -297,23 +362,23 @@ func (n *net) inner(l spec.Value, prefix, place string) (spec.Value, error) {
 		for i, x := range layers {
 			calls, err := n.calls(x)
 			if err != nil {
-				return spec.Value{}, err
+				return spec.Value{}, at, err
 			}
 			if i > 0 && (len(calls) != 1 || len(calls[0]) != 1 || calls[0][0].name != nameOf(layers[i-1])) {
-				return spec.Value{}, &format.Unsupported{What: fmt.Sprintf("model %q within a sequence", name), Msg: "it has branches, and in a sequence a layer has none; make the outer model a functional one"}
+				return spec.Value{}, at, &format.Unsupported{What: fmt.Sprintf("model %q within a sequence", name), Msg: "it has branches, and in a sequence a layer has none; make the outer model a functional one"}
 			}
 		}
 	}
 	before := n.used
 	n.used = map[string]bool{}
-	at := len(n.parts)
-	items, err := n.list(layers, prefix+name+"/", &tree{path: place + "/", count: map[string]int{}})
+	first := len(n.parts)
+	items, out, err := n.list(layers, prefix+name+"/", &tree{path: place + "/", count: map[string]int{}}, at)
 	n.used = before
 	if err != nil {
-		return spec.Value{}, err
+		return spec.Value{}, at, err
 	}
-	n.nest(at, nameOf(l))
-	return one("sequential", format.Map("layers", spec.Value{Kind: spec.List, Items: items}, "name", name)), nil
+	n.nest(first, nameOf(l))
+	return one("sequential", format.Map("layers", spec.Value{Kind: spec.List, Items: items}, "name", name)), out, nil
 }
 
 // nest says that the parts from index at on lie in a model of that name: the
@@ -468,7 +533,7 @@ func history(v spec.Value, in *[]call) error {
 
 // functional is a mapping of inputs, layers and outputs.
 func (n *net) functional(config spec.Value, o format.Options) (spec.Value, []data.Field, error) {
-	g := &graphOf{net: n, at: map[call]string{}, of: map[string]string{}, ins: spec.Value{Kind: spec.Map}, entries: spec.Value{Kind: spec.List}, options: o}
+	g := &graphOf{net: n, at: map[call]string{}, of: map[string]*used{}, lies: map[string]layout{}, ins: spec.Value{Kind: spec.Map}, entries: spec.Value{Kind: spec.List}, options: o}
 	if err := g.layers(config, "", &tree{count: map[string]int{}}, nil); err != nil {
 		return spec.Value{}, nil, err
 	}
@@ -481,6 +546,9 @@ func (n *net) functional(config spec.Value, o format.Options) (spec.Value, []dat
 		name, ok := g.at[c]
 		if !ok {
 			return spec.Value{}, nil, fmt.Errorf("output %q: no layer is called so", c.name)
+		}
+		if err := n.ends(g.lies[name]); err != nil {
+			return spec.Value{}, nil, err
 		}
 		names.Items = append(names.Items, spec.Str(name))
 	}
@@ -509,12 +577,21 @@ func ends(config spec.Value, key string) ([]call, error) {
 type graphOf struct {
 	*net
 	at      map[call]string   // what a tensor is called in our model
-	of      map[string]string // what a layer that was applied is called there
+	of      map[string]*used  // layers that were applied
+	lies    map[string]layout // of our values
 	ins     spec.Value
 	entries spec.Value
 	fields  []data.Field
 	options format.Options
 	depth   int
+}
+
+// A used layer may be applied once more.
+type used struct {
+	names  []string // what it is made of here, one after the other
+	in     []layout
+	before [][]int
+	out    layout
 }
 
 // layers adds those of a model. Each is applied as soon as what it is applied to
@@ -604,15 +681,20 @@ func (g *graphOf) layers(config spec.Value, prefix string, t *tree, given []stri
 }
 
 func (g *graphOf) input(config spec.Value, name string, dt tensor.DType) error {
+	var at layout
 	s, ok := sample(inputShape(config))
-	if !ok && len(g.options.Inputs) == 1 {
-		s, ok = g.options.Inputs[0].Shape, true
-	}
-	if !ok {
+	switch {
+	case ok:
+		s, at = g.given(s)
+	case len(g.options.Inputs) == 1:
+		if s = g.options.Inputs[0].Shape; g.first[len(s)] {
+			at.turned = len(s)
+		}
+	default:
 		return &format.Choice{Key: "input", Msg: fmt.Sprintf("input %q has no fixed shape: say it with input=, such as input=28x28", name)}
 	}
 	as := g.name(name)
-	g.at[call{name, 0}] = as
+	g.at[call{name, 0}], g.lies[as] = as, at
 	g.ins = g.ins.With(as, format.List(s...))
 	g.fields = append(g.fields, data.Field{Name: as, DType: dt, Shape: s})
 	return nil
@@ -622,10 +704,6 @@ func (g *graphOf) input(config spec.Value, name string, dt tensor.DType) error {
 func (g *graphOf) apply(l spec.Value, prefix, place string, i int, from []string) error {
 	class, config := classOf(l)
 	id := prefix + nameOf(l)
-	inputs := spec.Value{Kind: spec.List}
-	for _, f := range from {
-		inputs.Items = append(inputs.Items, spec.Str(f))
-	}
 	switch class {
 	case "Model", "Functional":
 		if i > 0 {
@@ -646,36 +724,90 @@ func (g *graphOf) apply(l spec.Value, prefix, place string, i int, from []string
 		g.at[call{id, i}] = g.at[call{id + "/" + outs[0].name, outs[0].node}]
 		return nil
 	}
+	var in []layout
+	for _, f := range from {
+		in = append(in, g.lies[f])
+	}
 	if i > 0 { // the same layer once more
-		as := g.name(nameOf(l))
-		fields := format.Map("of", g.of[id], "name", as).With("inputs", inputs)
-		g.entries.Items = append(g.entries.Items, one("share", fields))
-		g.at[call{id, i}] = as
+		u := g.of[id]
+		if !slices.Equal(u.in, in) {
+			for _, v := range append(slices.Clone(u.in), in...) {
+				if v.flat != "" {
+					return inOrder{v.flat}
+				}
+			}
+			return &format.Unsupported{What: fmt.Sprintf("layer %q", id), Msg: "it is applied to samples with channels first and to others"}
+		}
+		from = g.permuted(from, u.before)
+		for k, of := range u.names {
+			as := g.name(of)
+			g.entries.Items = append(g.entries.Items, one("share", format.Map("of", of, "name", as).With("inputs", strs(from))))
+			from = []string{as}
+			if k == len(u.names)-1 {
+				g.at[call{id, i}], g.lies[as] = as, u.out
+			}
+		}
 		return nil
 	}
-	var x spec.Value
-	var err error
+	u := &used{in: in}
+	var layers []spec.Value
 	at := len(g.parts)
 	if class == "Sequential" {
-		x, err = g.inner(l, "", place)
+		if len(in) != 1 {
+			return &format.Unsupported{What: fmt.Sprintf("model %q", id), Msg: fmt.Sprintf("a sequence within the model is given %d values", len(in))}
+		}
+		x, out, err := g.inner(l, "", place, in[0])
+		if err != nil {
+			return err
+		}
+		layers, u.out = []spec.Value{x}, out
 	} else {
-		x, err = g.layer(l, "", place)
-	}
-	if err != nil {
-		return err
+		x, err := g.layer(l, "", place, in)
+		if err != nil {
+			return err
+		}
+		layers, u.before, u.out = x.layers, x.before, x.out
 	}
 	if prefix != "" {
 		g.nest(at, strings.SplitN(prefix, "/", 2)[0])
 	}
-	if x.Kind == spec.String {
-		x = spec.Value{Kind: spec.Map, Entries: []spec.Entry{{Key: x.Text, Value: spec.Value{Kind: spec.Map}}}}
+	from = g.permuted(from, u.before)
+	for _, x := range layers {
+		if x.Kind == spec.String {
+			x = spec.Value{Kind: spec.Map, Entries: []spec.Entry{{Key: x.Text, Value: spec.Value{Kind: spec.Map}}}}
+		}
+		fields := x.Entries[0].Value
+		name, _ := fields.Get("name")
+		x.Entries[0].Value = fields.With("inputs", strs(from))
+		g.entries.Items = append(g.entries.Items, x)
+		u.names, from = append(u.names, name.Text), []string{name.Text}
 	}
-	fields := x.Entries[0].Value
-	name, _ := fields.Get("name")
-	x.Entries[0].Value = fields.With("inputs", inputs)
-	g.entries.Items = append(g.entries.Items, x)
-	g.at[call{id, i}], g.of[id] = name.Text, name.Text
+	g.of[id], g.at[call{id, i}], g.lies[from[0]] = u, from[0], u.out
 	return nil
+}
+
+func strs(list []string) spec.Value {
+	v := spec.Value{Kind: spec.List}
+	for _, s := range list {
+		v.Items = append(v.Items, spec.Str(s))
+	}
+	return v
+}
+
+// permuted puts permutations behind values, where there are any.
+func (g *graphOf) permuted(from []string, dims [][]int) []string {
+	out := slices.Clone(from)
+	for k, d := range dims {
+		if d == nil {
+			continue
+		}
+		x := g.permute(d)
+		name, _ := x.Entries[0].Value.Get("name")
+		x.Entries[0].Value = x.Entries[0].Value.With("inputs", strs(from[k:k+1]))
+		g.entries.Items = append(g.entries.Items, x)
+		out[k] = name.Text
+	}
+	return out
 }
 
 // losses are what the model was compiled with.

@@ -102,10 +102,25 @@ func h5(t testing.TB, version, config string, ws ...weight) string {
 
 func h5Bytes(t testing.TB, version, config string, ws ...weight) []byte {
 	t.Helper()
+	return h5Made(t, version, "tensorflow", config, ws...)
+}
+
+// h5Of is h5 of a backend. An empty version or backend is not told.
+func h5Of(t testing.TB, version, backend, config string, ws ...weight) string {
+	t.Helper()
+	return saveAs(t, "model.h5", h5Made(t, version, backend, config, ws...))
+}
+
+func h5Made(t testing.TB, version, backend, config string, ws ...weight) []byte {
+	t.Helper()
 	root := &hdf5.Node{}
 	root.Set("model_config", config)
-	root.Set("keras_version", version)
-	root.Set("backend", "tensorflow")
+	if version != "" {
+		root.Set("keras_version", version)
+	}
+	if backend != "" {
+		root.Set("backend", backend)
+	}
 	top := root.Group("model_weights")
 	var layers []string
 	names := map[string][]string{}
@@ -290,6 +305,11 @@ func FuzzModel(f *testing.F) {
 		`{"class_name": "Functional", "config": {"name": "f", "layers": [{"class_name": "InputLayer", "name": "i", "config": {"batch_input_shape": [null, 2], "name": "i"}},
 			{"class_name": "Dense", "name": "dense_1", "config": {"name": "dense_1", "units": 2}, "inbound_nodes": [[["i", 0, 0, {}]]]}], "input_layers": [["i", 0, 0]], "output_layers": [["dense_1", 0, 0]]}}`,
 		`{"class_name": "Sequential", "config": [{"class_name": "Dense", "config": {"name": "dense_1", "output_dim": 2, "input_dim": 2}}]}`,
+		`{"class_name": "Sequential", "config": [{"class_name": "Convolution2D", "config": {"name": "c", "batch_input_shape": [null, 2, 2, 1], "nb_filter": 2, "nb_row": 1, "nb_col": 1, "dim_ordering": "th", "bias": false}},
+			{"class_name": "Flatten", "config": {"name": "f"}}, {"class_name": "Dense", "config": {"name": "dense_1", "output_dim": 1}}]}`,
+		`{"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "PReLU", "config": {"name": "p", "batch_input_shape": [null, 2, 2, 2], "shared_axes": [2, 3]}}, {"class_name": "MaxPooling2D", "config": {"name": "m", "data_format": "channels_first"}},
+			{"class_name": "Concatenate", "config": {"axis": 1}}, {"class_name": "Permute", "config": {"dims": [3, 1, 2]}}, {"class_name": "Normalization", "config": {"axis": -1, "mean": [1.0, 2.0], "variance": [1.0, 2.0]}}]}}`,
+		`{"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "Bidirectional", "config": {"name": "b", "batch_input_shape": [null, 2, 2], "layer": {"class_name": "CuDNNGRU", "config": {"name": "g", "units": 1}}}}]}}`,
 	} {
 		f.Add(c)
 	}

@@ -7,15 +7,16 @@ import (
 
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/graph"
-	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/param"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
 // A stored weight is one that the file has for some layer.
 type stored struct {
-	name  string // among all tensors of the file
-	full  string // as the layer has it
+	from  []string // among all tensors of the file: one, or those that are joined
+	full  string   // as the layer has it
 	shape tensor.Shape
+	turn  format.Turn // that joins them
 }
 
 // places finds the weights of every parameter: a layer's by name where the file
@@ -25,27 +26,46 @@ func (n *net) places(m *format.Model) ([]format.Place, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := n.checkAxes(m); err != nil {
+	if err := n.trace(m); err != nil {
+		return nil, err
+	}
+	if err := n.checkAxes(); err != nil {
 		return nil, err
 	}
 	var out []format.Place
 	for _, group := range n.groups() {
 		var want []string
+		of := map[string]part{}
 		for _, p := range group {
 			for _, name := range names {
-				if strings.HasPrefix(name, p.path+"/") {
-					want = append(want, name)
+				if !strings.HasPrefix(name, p.path+"/") {
+					continue
 				}
+				if p.moments != nil {
+					out = append(out, p.given(name, shapes[name]))
+					continue
+				}
+				want = append(want, name)
+				of[name] = p
 			}
 		}
-		have := n.weightsOf(group[0])
+		have := gates(n.weightsOf(group[0]), func(s stored) string { return s.full }, func(base, leaf string, parts []stored) stored {
+			s := stored{full: base + "/" + leaf, shape: parts[0].shape.Clone(), turn: join}
+			for i, p := range parts {
+				s.from = append(s.from, p.from...)
+				if k := len(s.shape) - 1; i > 0 && k >= 0 && len(p.shape) == len(s.shape) {
+					s.shape[k] += p.shape[k]
+				}
+			}
+			return s
+		})
 		if len(want) == 0 {
 			continue
 		}
 		if len(have) == 0 {
 			return nil, fmt.Errorf("layer %q: the file holds no weights for it; the model wants %s", group[0].name, strings.Join(want, ", "))
 		}
-		ps, err := pair(want, have, shapes)
+		ps, err := n.pair(want, have, shapes, of)
 		if err != nil {
 			return nil, fmt.Errorf("layer %q: %w", group[0].name, err)
 		}
@@ -77,12 +97,13 @@ func (n *net) weightsOf(p part) []stored {
 	var out []stored
 	take := func(l Layer) {
 		for _, w := range l.Weights {
-			if w.DType.IsFloat() {
+			// What a normalization counts is no weight of ours.
+			if w.DType.IsFloat() && !(p.kind == "standardize" && len(w.Shape) == 0 && strings.HasSuffix(strings.TrimSuffix(w.Name, ":0"), "count")) {
 				name := l.tensor(w)
 				if n.file.elsewhere != nil {
 					name = n.file.elsewhere[w.Name]
 				}
-				out = append(out, stored{name, strings.TrimSuffix(w.Name, ":0"), w.Shape})
+				out = append(out, stored{from: []string{name}, full: strings.TrimSuffix(w.Name, ":0"), shape: w.Shape})
 			}
 		}
 	}
@@ -124,12 +145,12 @@ func (n *net) weightsOf(p part) []stored {
 var leaves = map[string][]string{
 	"kernel": {"kernel", "W"}, "bias": {"bias", "b"}, "gamma": {"gamma"}, "beta": {"beta"},
 	"moving_mean": {"moving_mean", "running_mean"}, "moving_variance": {"moving_variance", "running_std"},
-	"depthwise_kernel": {"depthwise_kernel"}, "pointwise_kernel": {"pointwise_kernel"}, "recurrent_kernel": {"recurrent_kernel"},
+	"depthwise_kernel": {"depthwise_kernel"}, "pointwise_kernel": {"pointwise_kernel"}, "recurrent_kernel": {"recurrent_kernel", "U"},
 	"embeddings": {"embeddings", "W"}, "alpha": {"alpha", "alphas"},
 }
 
-// pair finds the weight for each parameter of a layer.
-func pair(want []string, have []stored, shapes map[string]tensor.Shape) ([]format.Place, error) {
+// pair finds the weight for each parameter of the parts that share them.
+func (n *net) pair(want []string, have []stored, shapes map[string]tensor.Shape, of map[string]part) ([]format.Place, error) {
 	if len(want) != len(have) {
 		var list []string
 		for _, h := range have {
@@ -141,7 +162,12 @@ func pair(want []string, have []stored, shapes map[string]tensor.Shape) ([]forma
 	used := make([]bool, len(have))
 	place := func(to string, i int) {
 		used[i] = true
-		p := format.Place{To: to, From: []string{have[i].name}}
+		p := format.Place{To: to, From: have[i].from}
+		_, leaf := cut(to)
+		if p.Make = have[i].turn.Then(n.turn(of[to], leaf, have[i].shape, shapes[to])); p.Make != nil {
+			out = append(out, p)
+			return
+		}
 		if s := shapes[to]; !s.Equal(have[i].shape) && slices.Equal(without1(s), without1(have[i].shape)) {
 			p.Make = format.Reshape(s...)
 		}
@@ -223,23 +249,52 @@ func without1(s tensor.Shape) []int {
 	return out
 }
 
-// checkAxes holds the axes that normalizations name against the shapes.
-func (n *net) checkAxes(m *format.Model) error {
-	if len(n.axes) == 0 {
-		return nil
-	}
-	var in []graph.Type
-	for _, f := range m.Data.Inputs {
-		in = append(in, graph.Type{Kind: graph.KindOf(f.DType), Shape: f.Shape})
-	}
-	s, err := nn.Summarize(m.Net, in, nil)
-	if err != nil {
+// trace finds the shapes that layers are given.
+func (n *net) trace(m *format.Model) error {
+	b := graph.New()
+	s := param.NewScope(b, nil, param.Options{Declare: func(string, param.Kind, param.Init, tensor.Shape) error { return nil }})
+	format.Trace(s, m.Net, m.Preprocess, m.Data, 2)
+	if err := b.Err(); err != nil {
 		return err
 	}
-	for _, r := range s.Rows {
-		if axis, ok := n.axes[r.Name]; ok && axis != fmt.Sprint(len(r.Output)) {
-			return &format.Unsupported{What: fmt.Sprintf("layer %q", r.Name), Msg: fmt.Sprintf("it normalizes axis %s of samples of shape %v; only the last axis is, as channels stand there", axis, r.Output)}
+	n.shapes, n.outs = map[string]tensor.Shape{}, map[string]tensor.Shape{}
+	for _, a := range s.Layers() {
+		if len(a.In) > 0 && a.In[0].Valid() && a.In[0].Rank() > 0 && n.shapes[a.Path] == nil {
+			n.shapes[a.Path] = a.In[0].Shape()[1:].Clone()
+			if a.Out.Valid() && a.Out.Rank() > 0 {
+				n.outs[a.Path] = a.Out.Shape()[1:].Clone()
+			}
 		}
 	}
 	return nil
+}
+
+// checkAxes holds what was taken for granted of axes against the shapes.
+func (n *net) checkAxes() error {
+	for _, p := range n.parts {
+		s, ok := n.shapes[p.path]
+		if axis := n.axes[p.path]; ok && axis != "" && axis != fmt.Sprint(len(s)) {
+			return &format.Unsupported{What: fmt.Sprintf("layer %q", p.name), Msg: fmt.Sprintf("it normalizes axis %s of samples of shape %v; only the last axis is, as channels stand there", axis, s)}
+		}
+		if out := n.outs[p.path]; p.output != nil && !p.output.Equal(out) {
+			return &format.Unsupported{What: fmt.Sprintf("layer %q", p.name), Msg: fmt.Sprintf("it gives samples of shape %v, want %v: so much padding at the end of what it gives is not read", out, p.output)}
+		}
+		if p.vector && len(s) > 1 {
+			return &format.Unsupported{What: fmt.Sprintf("layer %q", p.name), Msg: fmt.Sprintf("it puts the first axis of samples of shape %v last before it flattens them; put a Permute in front and save it with data_format=channels_last", s)}
+		}
+	}
+	return nil
+}
+
+// given is the place of statistics that the configuration gives.
+func (p part) given(to string, shape tensor.Shape) format.Place {
+	values := p.moments[0]
+	if strings.HasSuffix(to, "/variance") {
+		values = p.moments[1]
+	}
+	return format.Place{To: to, Make: func([]*tensor.Tensor) (*tensor.Tensor, error) {
+		t := tensor.New(tensor.Float64, len(values))
+		copy(t.Float64s(), values)
+		return spread(shape)([]*tensor.Tensor{t})
+	}}
 }

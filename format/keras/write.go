@@ -389,10 +389,13 @@ func (s *speller) layer(kind, name string, fields spec.Value, prefix, top string
 			config = config.With("reset_after", spec.Value{Kind: spec.Bool, Text: "true"})
 		}
 	case "standardize":
-		if len(w.values) == 0 || len(w.values[0].Shape()) != 1 {
-			return nil, unspelled(name, kind, "it standardizes each element of samples with several axes, Keras' Normalization each channel; flatten the samples before it")
+		config = config.Without("floor") // Keras has its own
+		if _, ok := config.Get("axis"); !ok {
+			if len(w.values) == 0 || len(w.values[0].Shape()) != 1 {
+				return nil, unspelled(name, kind, "it standardizes each element of samples with several axes, Keras' Normalization each channel, as axis=-1 does; or flatten the samples before it")
+			}
+			config = config.With("axis", spec.Num(-1))
 		}
-		config = config.With("axis", spec.Num(-1))
 		w.leaves, w.values = append(w.leaves, "count"), append(w.values, tensor.New(tensor.Int64))
 	}
 	s.written = append(s.written, w)

@@ -64,7 +64,7 @@ func stacks(t testing.TB) map[string]*format.Model {
 			nn.Dense{Units: 4, Act: act.LeakyReLU{}, NoBias: true}, nn.Activation{Act: act.PReLU{}, Name: "slopes"}, nn.LayerNorm{},
 			nn.Block{Name: "inner", Layers: nn.Sequential{nn.Dense{Units: 3}, nn.BatchNorm{}, nn.Dense{Units: 4, Act: act.ReLU{MaxValue: 6}}}},
 			nn.Dense{Units: 3, Act: act.Softmax{}, Name: "out"}}, 2, 3),
-		"conv": filled(t, nil, nn.Sequential{
+		"conv": filled(t, nn.Sequential{nn.Standardize{Axis: -1}}, nn.Sequential{
 			nn.Conv2D{Filters: 3, Kernel: tensor.Shape{3}, Act: act.ReLU{}}, nn.ZeroPadding2D{Padding: nn.Sides{{1, 0}, {2, 1}}}, nn.MaxPooling2D{},
 			nn.DepthwiseConv2D{Kernel: tensor.Shape{3, 2}, Multiplier: 2, Padding: nn.Same}, nn.SeparableConv2D{Filters: 4, Kernel: tensor.Shape{2}},
 			nn.BatchNorm{NoScale: true}, nn.AveragePooling2D{Size: tensor.Shape{2}, Strides: tensor.Shape{1}}, nn.Conv2DTranspose{Filters: 2, Kernel: tensor.Shape{2}, Strides: tensor.Shape{2}},
