@@ -186,6 +186,42 @@ var makers = map[string]func(path string) error{
 		return safetensors(path, `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8)
 	},
 	// A net of two dense layers, 2-3-1, as PyTorch has it, and a counter.
+	// A dense layer that tells from its sum which of three numbers stood where.
+	"color-weights": func(path string) error {
+		f, err := os.Create(path)
+		if err != nil {
+			return err
+		}
+		err = st.Write(f, []st.Named{{Name: "dense.weight", Tensor: tensor.Of([]float32{1, 10, 100}, 1, 3)}, {Name: "dense.bias", Tensor: tensor.Of([]float32{0}, 1)}}, nil)
+		return errors.Join(err, f.Close())
+	},
+	// One pixel: red 3, green 5, blue 7; four of them; one of a shade; with alpha; of 16 bits.
+	"color-pictures": func(dir string) error {
+		pixel := color.NRGBA{3, 5, 7, 255}
+		one, four, thin := image.NewNRGBA(image.Rect(0, 0, 1, 1)), image.NewNRGBA(image.Rect(0, 0, 2, 2)), image.NewNRGBA(image.Rect(0, 0, 1, 1))
+		one.Set(0, 0, pixel)
+		for i := range 4 {
+			four.Set(i%2, i/2, pixel)
+		}
+		thin.SetNRGBA(0, 0, color.NRGBA{3, 5, 7, 100})
+		gray, deep := image.NewGray(image.Rect(0, 0, 1, 1)), image.NewNRGBA64(image.Rect(0, 0, 1, 1))
+		gray.SetGray(0, 0, color.Gray{4})
+		deep.Set(0, 0, color.NRGBA64{3<<8 | 9, 5<<8 | 9, 7<<8 | 9, 0xffff})
+		errs := []error{os.Mkdir(dir, 0o755)}
+		for name, m := range map[string]image.Image{"one.png": one, "four.png": four, "gray.png": gray, "alpha.png": thin, "deep.png": deep} {
+			var b bytes.Buffer
+			errs = append(errs, png.Encode(&b, m), os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o644))
+		}
+		return errors.Join(errs...)
+	},
+	// A mean image as Caffe has them: channels first, 2×2, means 1, 2 and 3.
+	"mean-image": func(path string) error {
+		f, err := os.Create(path)
+		if err != nil {
+			return err
+		}
+		return errors.Join(npy.Write(f, tensor.Of([]float64{1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3}, 3, 2, 2)), f.Close())
+	},
 	"torch-weights": func(path string) error {
 		f, err := os.Create(path)
 		if err != nil {

@@ -113,6 +113,8 @@ func values(key string) []string {
 		return []string{"end", "start", "random"}
 	case "input.layout":
 		return []string{"nhwc", "nchw"}
+	case "input.channels":
+		return []string{"rgb", "bgr"}
 	case "input.standardize":
 		return []string{"train"}
 	case "init":

@@ -23,6 +23,7 @@ type intake struct {
 	tabular bool         // it takes rows of a table
 	layout  string       // of the model's pictures, "" where unknown
 	size    []int        // of the model's pictures, where its input does not say
+	bgr     bool         // the model's pictures are blue, green, red
 	// x·scale, then (x − mean)/std; one number, one a channel, or one a feature.
 	scale     float64 // 0: not said
 	mean, std []float64
@@ -35,6 +36,9 @@ func (c *command) newIntake(s *subject) (*intake, error) {
 	in := &intake{own: s.Data.Inputs, tabular: s.table != nil, scaled: s.prepared(), note: c.note, noted: map[string]bool{}}
 	if _, ok := s.said("input", "layout"); ok {
 		in.layout = s.cfg.Input.Layout
+	}
+	if _, ok := s.said("input", "channels"); ok {
+		in.bgr = s.cfg.Input.Channels == "bgr"
 	}
 	in.size = s.cfg.Input.Size
 	if len(in.size) == 1 {
@@ -61,6 +65,13 @@ func (c *command) newIntake(s *subject) (*intake, error) {
 		if !ok {
 			continue
 		}
+		if f.key == "mean" && namesFile(v) {
+			var err error
+			if in.mean, err = in.meanImage(v.Text); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if v.Kind != spec.List {
 			v = spec.Value{Kind: spec.List, Pos: v.Pos, Items: []spec.Value{v}}
 		}
@@ -70,6 +81,9 @@ func (c *command) newIntake(s *subject) (*intake, error) {
 		if f.key == "std" && slices.Contains(*f.dst, 0) || len(*f.dst) == 0 {
 			return nil, &spec.Error{Pos: v.Pos, Path: "input." + f.key, Msg: "input." + f.key + ": want a number other than 0, or a list of them, one a channel"}
 		}
+	}
+	if slices.ContainsFunc(in.mean, func(m float64) bool { return m > 1 || m < -1 }) && in.scale == 0 && !in.scaled && len(in.own) == 1 && len(in.own[0].Shape) > 1 {
+		c.note("input.mean has numbers above 1, as of pictures whose values go to 255: those want input.scale=1, without which 8-bit pictures are scaled by 1/255 first")
 	}
 	_, standard := s.said("input", "standardize")
 	if in.scaled && (in.scale != 0 || in.mean != nil || in.std != nil || standard) {
@@ -144,6 +158,7 @@ type turn struct {
 	have, want data.Field // want's type is what the model is given
 	from, to   geometry
 	picture    bool
+	bgr        bool // channels in the other order
 	scale      float64
 	mean, std  []float64
 }
@@ -167,9 +182,13 @@ func (in *intake) turn(i int, have data.Field, sample *tensor.Tensor) (*turn, er
 	from, pictureIn := (&intake{}).geometry(have.Shape)
 	to, pictureOut := in.geometry(own.Shape)
 	pictureIn = pictureIn && len(have.Shape) > 1
-	t.from, t.to = from, to
+	t.from, t.to, t.bgr = from, to, in.bgr
 	switch {
-	case have.Shape.Equal(own.Shape) && (in.layout == "" || from == to):
+	case in.bgr && (!pictureOut || to.c != 3):
+		return nil, usage("input.channels=bgr: is for pictures of three channels, the model takes %s", shapeText(own.Shape))
+	case in.bgr && !pictureIn:
+		return nil, usage("input.channels=bgr: is for pictures, the samples have shape %s", shapeText(have.Shape))
+	case have.Shape.Equal(own.Shape) && (in.layout == "" || from == to) && !in.bgr:
 	case pictureIn && pictureOut:
 		t.picture = true
 		if (from.h != to.h || from.w != to.w) && have.DType != tensor.Uint8 {
@@ -197,21 +216,26 @@ func (in *intake) turn(i int, have data.Field, sample *tensor.Tensor) (*turn, er
 	if !t.plain() {
 		t.want.DType = tensor.Float32
 	}
+	return t, in.counted(own.Shape)
+}
+
+// counted refuses lists of means and deviations that are of another model.
+func (in *intake) counted(own tensor.Shape) error {
+	channels := 1
+	if g, ok := in.geometry(own); ok {
+		channels = g.c
+	} else if n := len(own); n > 0 {
+		channels = own[n-1]
+	}
 	for _, f := range []struct {
 		key string
 		v   []float64
-	}{{"mean", t.mean}, {"std", t.std}} {
-		channels := 1
-		if pictureOut {
-			channels = to.c
-		} else if n := len(own.Shape); n > 0 {
-			channels = own.Shape[n-1]
-		}
-		if n := len(f.v); n > 1 && n != channels && n != own.Shape.Len() {
-			return nil, usage("input.%s: want one number, one a channel (%d) or one an element (%d), found %d", f.key, channels, own.Shape.Len(), n)
+	}{{"mean", in.mean}, {"std", in.std}} {
+		if n := len(f.v); n > 1 && n != channels && n != own.Len() {
+			return usage("input.%s: want one number, one a channel (%d) or one an element (%d), found %d", f.key, channels, own.Len(), n)
 		}
 	}
-	return t, nil
+	return nil
 }
 
 // unit reports whether all values lie between 0 and 1, some above 0 and not
@@ -299,21 +323,25 @@ func load(dst []float32, x *tensor.Tensor) {
 	}
 }
 
-// draw brings a picture to the size, channels and layout of the model.
+// draw brings a picture to the size, channels and layout of the model. Bytes are
+// those of Pillow: first convert("L") where the model takes shades, then resize.
 func (t *turn) draw(row []float32, x *tensor.Tensor) error {
 	from, to := t.from, t.to
-	if from.h != to.h || from.w != to.w {
-		if from.planes {
-			return fmt.Errorf("pictures with channels first are not resized; they have %d×%d pixels, the model takes %d×%d", from.w, from.h, to.w, to.h)
-		}
+	if x.DType() == tensor.Uint8 && !from.planes {
 		r, err := x.Reshape(from.h, from.w, from.c)
-		if err == nil {
+		if err == nil && to.c == 1 && from.c == 3 {
+			r, err = images.Gray(r)
+			from.c = 1
+		}
+		if err == nil && (from.h != to.h || from.w != to.w) {
 			r, err = images.Resize(r, to.h, to.w)
 		}
 		if err != nil {
 			return err
 		}
 		x = r
+	} else if from.h != to.h || from.w != to.w {
+		return fmt.Errorf("pictures with channels first are not resized; they have %d×%d pixels, the model takes %d×%d", from.w, from.h, to.w, to.h)
 	}
 	n := to.h * to.w
 	raw := make([]float32, n*from.c)
@@ -326,10 +354,14 @@ func (t *turn) draw(row []float32, x *tensor.Tensor) error {
 	}
 	for p := range n {
 		for ch := range to.c {
+			k := ch
+			if t.bgr {
+				k = to.c - 1 - ch
+			}
 			var v float32
 			switch {
 			case from.c == to.c:
-				v = at(p, ch)
+				v = at(p, k)
 			case from.c == 1:
 				v = at(p, 0)
 			default: // luma of ITU-R BT.601

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,10 +36,22 @@ func normalizations(set *param.Set) (n int) {
 	return n
 }
 
-// fold makes the model one for predictions.
+// fold makes the model one for predictions. An output that a normalization made has
+// the name of the layer that it became part of.
 func (s *subject) fold() (err error) {
-	s.Net, s.Params, _, err = foldModel(s.Net, s.Params)
-	return err
+	_, was := s.Net.Ports()
+	if s.Net, s.Params, _, err = foldModel(s.Net, s.Params); err != nil {
+		return err
+	}
+	_, is := s.Net.Ports()
+	s.outputs = was
+	s.Losses = slices.Clone(s.Losses)
+	for i, o := range s.Losses {
+		if at := slices.IndexFunc(was, func(p nn.Port) bool { return p.Name == o.Name }); at >= 0 {
+			s.Losses[i].Name = is[at].Name
+		}
+	}
+	return nil
 }
 
 // The most passes with dropout at work.

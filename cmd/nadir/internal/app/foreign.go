@@ -113,7 +113,13 @@ func (c *command) ofData(s *subject) ([]data.Field, error) {
 // shape are brought to the model's.
 func fronted(m *format.Model, r *format.Report, schema data.Schema) (*nn.Sequential, error) {
 	if r.Format == format.Own {
-		return &m.Preprocess, nil
+		p := m.Preprocess
+		if len(m.Data.Inputs) == 1 && len(schema.Inputs) == 1 {
+			if want, have := m.Data.Inputs[0].Shape, schema.Inputs[0].Shape; !want.Equal(have) && want.Len() == have.Len() {
+				p = append(nn.Sequential{nn.Reshape{Shape: want}}, p...) // such as an axis of channels
+			}
+		}
+		return &p, nil
 	}
 	var p nn.Sequential
 	if len(m.Preprocess) > 0 {

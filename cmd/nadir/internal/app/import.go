@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/tensor"
 )
 
 func importVerb(c *command) *cobra.Command {
@@ -28,11 +30,17 @@ model or the name of an architecture; input= says what shape its samples have, w
 Of a graph with several ends output.node= and input.node= choose.
 
 input.scale, input.mean and input.std (numbers, or a list a channel), and
-input.standardize=train with data=, are saved as the model's preprocessing.`,
+input.standardize=train with data=, are saved as the model's preprocessing: x·scale,
+less the mean, divided by std. input.mean may also be a mean image, in a .npy or Caffe's
+.binaryproto file. Where the model takes pictures with channels first (input.layout=nchw),
+in the order blue, green, red (input.channels=bgr), or as one vector (input.size=28x28),
+it is saved to take them with height, width and red, green, blue; mean and std are in the
+order that the model has.`,
 		Example: `  nadir import model.h5 -o model.safetensors
   nadir import my_model.ckpt -o digits.safetensors output.node=dnn/outputs/BiasAdd input.scale=1/255
   nadir import weights.pt -o net.safetensors model=net.yaml input=28x28
-  nadir import resnet20.th -o r.safetensors model=resnet20-cifar input.scale=1/255 input.mean=[0.485,0.456,0.406] input.std=[0.229,0.224,0.225]`,
+  nadir import resnet20.th -o r.safetensors model=resnet20-cifar input.scale=1/255 input.mean=[0.485,0.456,0.406] input.std=[0.229,0.224,0.225]
+  nadir import net.caffemodel -o n.safetensors input.channels=bgr input.scale=1 input.mean=ilsvrc_2012_mean.npy`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, keys, err := oneTarget(cmd, args)
 			if err != nil {
@@ -72,11 +80,6 @@ func (c *command) keepModel(ctx context.Context, s *subject, out string, force b
 	if err != nil {
 		return err
 	}
-	for _, key := range []string{"layout", "size"} {
-		if v, ok := s.said("input", key); ok {
-			return usage("input.%s=%s: the shape of the model's input says it; it has meaning where pictures are read", key, v.Text)
-		}
-	}
 	_, scaled := s.said("input", "scale")
 	_, centered := s.said("input", "mean")
 	if centered && !scaled && len(s.Data.Inputs[0].Shape) == 3 {
@@ -99,18 +102,68 @@ func (c *command) keepModel(ctx context.Context, s *subject, out string, force b
 
 // keep puts what input.* asks for into the model's preprocessing.
 func (in *intake) keep(s *subject) error {
-	if in.scale == 0 && in.mean == nil && in.std == nil {
-		return nil
-	}
-	if len(in.own) != 1 {
+	if len(in.own) != 1 && (in.scale != 0 || in.mean != nil || in.std != nil || in.layout != "" || in.size != nil || in.bgr) {
 		return usage("input.*: the model has %d inputs; preprocessing is for one", len(in.own))
+	}
+	front, err := in.shaping(s)
+	if err != nil {
+		return err
+	}
+	numbers, err := in.centering(s)
+	if err != nil {
+		return err
+	}
+	s.Preprocess = append(append(front, numbers...), s.Preprocess...)
+	return nil
+}
+
+// shaping is the layers that make a picture (height, width, channels) what the model
+// takes, where its size, layout or order of channels was said. Then such a picture is
+// what the model takes from here on.
+func (in *intake) shaping(s *subject) (nn.Sequential, error) {
+	if in.layout == "" && in.size == nil && !in.bgr {
+		return nil, nil
+	}
+	own := in.own[0].Shape
+	g, ok := in.geometry(own)
+	switch {
+	case !ok && in.size != nil && len(own) == 1:
+		return nil, usage("input.size=%s: the model takes %d numbers, which are no gray or colored picture of that size", tensor.Shape(in.size).Times(), own[0])
+	case !ok:
+		return nil, usage("input.size, input.layout and input.channels are for pictures, the model takes %s", shapeText(own))
+	case in.size != nil && (g.h != in.size[0] || g.w != in.size[1]):
+		return nil, usage("input.size=%s: the model takes pictures of %dx%d, to which all are brought; it cannot take others", tensor.Shape(in.size).Times(), g.h, g.w)
+	case in.bgr && g.c != 3:
+		return nil, usage("input.channels=bgr: is for pictures of three channels, the model takes %s", shapeText(own))
+	}
+	var front nn.Sequential
+	if in.bgr {
+		front = append(front, nn.Reverse{})
+	}
+	if g.planes {
+		front = append(front, nn.Permute{Dims: []int{3, 1, 2}})
+	}
+	raw := tensor.Shape{g.h, g.w, g.c}
+	switch len(own) {
+	case 1:
+		front = append(front, nn.Flatten{})
+	case 2:
+		raw = own
+	}
+	s.Data.Inputs = slices.Clone(s.Data.Inputs)
+	s.Data.Inputs[0].Shape = raw
+	return front, nil
+}
+
+// centering is the layers of (x·scale − mean)/std.
+func (in *intake) centering(s *subject) (nn.Sequential, error) {
+	if in.scale == 0 && in.mean == nil && in.std == nil {
+		return nil, nil
 	}
 	scale := in.scale
 	if scale == 0 {
 		scale = 1
 	}
-	shape := in.own[0].Shape
-	var front nn.Sequential
 	if len(in.mean) <= 1 && len(in.std) <= 1 {
 		mean, std := 0.0, 1.0
 		if in.mean != nil {
@@ -119,39 +172,51 @@ func (in *intake) keep(s *subject) error {
 		if in.std != nil {
 			std = in.std[0]
 		}
-		front = nn.Sequential{nn.Rescale{Scale: nn.Ratio(scale / std), Offset: -mean / std}}
-	} else {
-		// (x − mean)/std, of each element of a sample.
-		if scale != 1 {
-			front = append(front, nn.Rescale{Scale: nn.Ratio(scale)})
-		}
-		const name = "input"
-		front = append(front, nn.Standardize{Name: name})
-		t := &turn{want: in.own[0]}
-		t.to, _ = in.geometry(shape)
-		for _, k := range []struct {
-			stat   string
-			values []float64
-			def    float64
-		}{{"mean", in.mean, 0}, {"variance", in.std, 1}} {
-			p, err := s.Params.Add("preprocess/"+name+"/"+k.stat, param.Stat, shape)
-			if err != nil {
-				return err
-			}
-			for i := range p.Value.Len() {
-				v := k.def
-				if k.values != nil {
-					v = k.values[t.index(len(k.values), i)]
-				}
-				if k.stat == "variance" {
-					v *= v
-				}
-				p.Value.SetFlat(i, v)
-			}
+		return nn.Sequential{nn.Rescale{Scale: nn.Ratio(scale / std), Offset: -mean / std}}, nil
+	}
+	own := in.own[0]
+	if err := in.counted(own.Shape); err != nil {
+		return nil, err
+	}
+	t := &turn{want: own}
+	t.to, _ = in.geometry(own.Shape)
+	const name = "input"
+	layer, shape := nn.Standardize{Name: name}, own.Shape
+	if n := max(len(in.mean), len(in.std)); n < own.Shape.Len() { // a channel has one number
+		layer.Axis, shape = -1, tensor.Shape{n}
+		if t.to.planes {
+			layer.Axis = 1
 		}
 	}
-	s.Preprocess = append(front, s.Preprocess...)
-	return nil
+	var out nn.Sequential
+	if scale != 1 {
+		out = append(out, nn.Rescale{Scale: nn.Ratio(scale)})
+	}
+	for _, k := range []struct {
+		stat   string
+		values []float64
+		def    float64
+	}{{"mean", in.mean, 0}, {"variance", in.std, 1}} {
+		p, err := s.Params.Add("preprocess/"+name+"/"+k.stat, param.Stat, shape)
+		if err != nil {
+			return nil, err
+		}
+		for i := range p.Value.Len() {
+			v := k.def
+			switch n := len(k.values); {
+			case n == 0:
+			case layer.Axis != 0:
+				v = k.values[i%n]
+			default:
+				v = k.values[t.index(n, i)]
+			}
+			if k.stat == "variance" {
+				v *= v
+			}
+			p.Value.SetFlat(i, v)
+		}
+	}
+	return append(out, layer), nil
 }
 
 func importObject(r *format.Report, out string) object {

@@ -410,6 +410,11 @@ func (p *predictor) picture(path, name string) (data.Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := f.Seek(0, io.SeekStart); err == nil {
+		if o := images.Orientation(f); o != 1 {
+			p.say("%s: its metadata says that it is to be turned (Exif orientation %d): it is taken as it is stored", name, o)
+		}
+	}
 	if len(p.own) == 1 {
 		if g, ok := p.geometry(p.own[0].Shape); ok && (g.h != x.Shape()[0] || g.w != x.Shape()[1]) {
 			p.say("%s: %d×%d pixels are brought to the model's %d×%d", name, x.Shape()[1], x.Shape()[0], g.w, g.h)
@@ -493,7 +498,7 @@ func (p *predictor) row(name string, out, std []*tensor.Tensor, i int) error {
 			line = append(line, results[0].object()...)
 		} else {
 			each := object{}
-			_, ports := p.Net.Ports()
+			ports := p.outputs
 			for k, r := range results {
 				each = append(each, member{ports[k].Name, r.object()})
 			}
@@ -506,7 +511,7 @@ func (p *predictor) row(name string, out, std []*tensor.Tensor, i int) error {
 		return err
 	}
 	fmt.Fprintf(p.w, "%-*s", p.width, printable(name))
-	_, ports := p.Net.Ports()
+	ports := p.outputs
 	for k, r := range results {
 		fmt.Fprint(p.w, "  ")
 		if len(results) > 1 {

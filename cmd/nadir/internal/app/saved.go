@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
@@ -18,11 +19,12 @@ import (
 // A subject is the saved model that a verb is about, and what it is told beside.
 type subject struct {
 	*format.Model
-	path  string         // of the file
-	made  *format.Report // what became what
-	run   string         // directory of the run that it belongs to, or ""
-	cfg   *config.Config
-	table *csv.Table // how rows of a table are encoded, or nil
+	path    string         // of the file
+	made    *format.Report // what became what
+	run     string         // directory of the run that it belongs to, or ""
+	cfg     *config.Config
+	outputs []nn.Port  // what its outputs are called, where that was changed for predictions
+	table   *csv.Table // how rows of a table are encoded, or nil
 }
 
 // openSubject opens a model file or the model of a run. The configuration of
@@ -199,18 +201,15 @@ func (s *subject) loss() loss.Loss {
 	return s.Losses[0].Loss
 }
 
-// prepared reports whether the model has preprocessing, before it or as its
-// first layers.
+// prepared reports whether the model has preprocessing of numbers, before it or as
+// its first layers.
 func (s *subject) prepared() bool {
-	if len(s.Preprocess) > 0 {
-		return true
-	}
 	layers, _ := s.Net.(nn.Sequential)
-	for _, l := range layers {
+	for _, l := range append(slices.Clone(s.Preprocess), layers...) {
 		switch l.(type) {
 		case nn.Rescale, nn.Standardize:
 			return true
-		case nn.Input, nn.Flatten, nn.Reshape:
+		case nn.Input, nn.Flatten, nn.Reshape, nn.Permute, nn.Reverse:
 		default:
 			return false
 		}

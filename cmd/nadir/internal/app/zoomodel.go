@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/nadir-ml/nadir/data"
@@ -60,7 +61,12 @@ func (c *command) openCard(verb string, m *menagerie, card zoo.Card, keys []stri
 // those of the user.
 func (c *command) openCardAt(verb string, card zoo.Card, path string, keys []string) (*subject, error) {
 	s := &subject{path: path}
-	keys = append(asWords(card.Use, ""), keys...)
+	keys = append(slices.DeleteFunc(asWords(card.Use, ""), func(word string) bool {
+		key, _, _ := strings.Cut(word, "=")
+		return slices.ContainsFunc(keys, func(own string) bool {
+			return strings.HasPrefix(own, key+"=") || strings.HasPrefix(key, "model") && strings.HasPrefix(own, "model")
+		})
+	}), keys...)
 	var err error
 	if s.cfg, err = c.load("", os.Environ(), keys); err != nil {
 		return nil, err

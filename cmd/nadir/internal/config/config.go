@@ -78,10 +78,11 @@ type Part struct {
 type Input struct {
 	Shape       Shape      `spec:"shape,scalar" doc:"shape of one sample, such as 28x28x1"`
 	Scale       spec.Value `doc:"factor, such as 1/255"`
-	Mean        spec.Value `doc:"subtracted: a number, or one a channel"`
+	Mean        spec.Value `doc:"subtracted: a number, one a channel, or a file with a mean image"`
 	Std         spec.Value `doc:"divided by: a number, or one a channel"`
 	Standardize string     `doc:"train: mean and deviation of the training part"`
 	Layout      string     `doc:"nhwc or nchw"`
+	Channels    string     `doc:"rgb or bgr: the order that the model takes colors in" default:"rgb"`
 	Size        Shape      `doc:"size that pictures are brought to, such as 32x32"`
 	Node        string     `doc:"input of a graph that has several"`
 }
@@ -172,6 +173,7 @@ func (in *Input) Validate() error {
 	var w wrong
 	w.oneOf("standardize", in.Standardize, "train")
 	w.oneOf("layout", in.Layout, "nhwc", "nchw")
+	w.oneOf("channels", in.Channels, "rgb", "bgr")
 	return w.err()
 }
 

@@ -1,0 +1,48 @@
+package nn
+
+import (
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/spec"
+)
+
+func init() {
+	Layers.Register("reverse", Reverse{}, spec.Doc("the order along an axis reversed: red, green, blue to blue, green, red"))
+}
+
+// Reverse reverses the order along one axis of each sample. Along the last it makes
+// pictures of red, green and blue ones of blue, green and red, as Caffe's nets take them.
+type Reverse struct {
+	Axis int    `spec:"axis,scalar" default:"-1" doc:"axis, the batch's being 0; counted from the end where negative"`
+	Name string `spec:"name" doc:"name of the layer"`
+}
+
+// Apply takes the places one after the other, from the last to the first.
+func (l Reverse) Apply(s *Scope, x graph.Node) graph.Node {
+	if !x.Valid() {
+		return x
+	}
+	x = x.ToFloat()
+	axis := l.Axis
+	switch {
+	case axis == 0:
+		axis = x.Rank() - 1
+	case axis < 0:
+		axis += x.Rank()
+	}
+	if axis < 1 || axis >= x.Rank() {
+		return s.B.Misfit("axis %d is none of a sample's, got %v", l.Axis, x.Type())
+	}
+	n := x.Dim(axis)
+	const most = 1 << 10
+	if n < 1 || n > most {
+		return s.B.Misfit("axis %d has %d places: want 1 to %d", axis, n, most)
+	}
+	parts := make([]graph.Node, n)
+	for i := range parts {
+		parts[i] = x.Slice(axis, n-1-i, n-i)
+	}
+	if n == 1 {
+		return x
+	}
+	return graph.Concat(axis, parts...)
+}
