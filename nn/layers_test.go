@@ -58,6 +58,7 @@ func TestLayers(t *testing.T) {
 		"standardize":              {nn.Standardize{}, []tensor.Shape{image}},
 		"standardize channels":     {nn.Standardize{Axis: -1}, []tensor.Shape{image}},
 		"standardize rows":         {nn.Standardize{Axis: 1, Floor: 0.5}, []tensor.Shape{image}},
+		"power":                    {nn.Power{Exponent: 2}, []tensor.Shape{image}},
 		"add":                      {nn.Add{}, []tensor.Shape{vector, vector}},
 		"add one":                  {nn.Add{}, []tensor.Shape{vector}},
 		"add with broadcasting":    {nn.Add{}, []tensor.Shape{{3, 4}, {4}}},

@@ -78,6 +78,24 @@ func openMean(path string) (*format.File, error) {
 	return &format.File{Tensors: []format.Tensor{t}}, nil
 }
 
+// meanOf is what the mean image of a layer that gives data is called.
+func meanOf(l *layer) string { return l.name + "/mean_file" }
+
+// meanBeside opens the mean image that a net names, by its last name in the net's folder.
+// Where there is none it cannot be read.
+func meanBeside(folder, name string) (format.Tensor, error) {
+	path := filepath.Join(folder, filepath.Base(strings.ReplaceAll(name, "\\", "/")))
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return format.Tensor{}, nil
+	}
+	f, err := openMean(path)
+	if err != nil {
+		return format.Tensor{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return f.Tensors[0], nil
+}
+
 // limit is the largest file that is read: protocol buffers end there.
 const limit = 1<<31 - 1
 
@@ -183,6 +201,19 @@ func open(path string) (*format.File, error) {
 		}
 	} else {
 		f.Warnings = append(f.Warnings, "no .prototxt lies beside the .caffemodel: the network is that of training, which the .caffemodel carries")
+	}
+	for _, l := range n.layers {
+		name := l.m.sub("transform_param").text("mean_file")
+		if !sources[l.kind] || name == "" {
+			continue
+		}
+		x, err := meanBeside(filepath.Dir(path), name)
+		if err != nil {
+			return nil, err
+		}
+		if x.Name = meanOf(l); x.Read != nil {
+			f.Tensors = append(f.Tensors, x)
+		}
 	}
 	if n.name != "" {
 		f.Metadata = append(f.Metadata, format.Entry{Key: "name", Value: n.name})

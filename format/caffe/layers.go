@@ -127,6 +127,18 @@ func (c *converter) convert(ends []string) (*format.Blueprint, error) {
 				return nil, &format.Choice{Key: "output.node", Msg: fmt.Sprintf("output.node=%s: the network has no blob or layer of this name", e), Have: slices.Compact(have)}
 			}
 		}
+		if v.image == nil && v.runs != nil && !v.plain() { // in Caffe's order
+			if len(v.runs) != 1 {
+				return nil, &format.Unsupported{What: fmt.Sprintf("output %q", e), Msg: "it joins flattened images, whose numbers are in another order here; output.node= names a blob before it"}
+			}
+			r := v.runs[0]
+			for _, k := range []struct {
+				kind   string
+				fields spec.Value
+			}{{"reshape", format.Map("target_shape", []int{r[1], r[2], r[0]})}, {"permute", format.Map("dims", []int{3, 1, 2})}, {"flatten", spec.Value{}}} {
+				v.name = c.sketch.Add(k.kind, e, k.fields, []string{v.name}).Name
+			}
+		}
 		if !slices.Contains(outs, v.name) {
 			outs = append(outs, v.name)
 		}
@@ -204,13 +216,15 @@ func (c *converter) source(l *layer) error {
 		if err := c.input(top, shape); err != nil {
 			return err
 		}
-		if t.text("mean_file") != "" || len(t["mean_value"]) > 1 {
-			c.warn("layer %q takes a mean from the input, which is not done here: say it with input.mean=", l.name)
-			continue
-		}
 		scale, err := t.float("scale", 1)
 		if err != nil {
 			return err
+		}
+		if name := t.text("mean_file"); name != "" || len(t["mean_value"]) > 1 {
+			if err := c.mean(l, top, t, name, scale); err != nil {
+				return err
+			}
+			continue
 		}
 		mean, err := t.float("mean_value", 0)
 		if err != nil {
@@ -222,6 +236,77 @@ func (c *converter) source(l *layer) error {
 			c.blobs[top] = v
 		}
 	}
+	return nil
+}
+
+// mean takes a mean image, or a mean of each channel, from an input, and scales it then:
+// (x − mean)·scale is a standardization whose statistics are known.
+func (c *converter) mean(l *layer, top string, t message, name string, scale float64) error {
+	v := c.blobs[top]
+	if v.image == nil || !(scale > 0) {
+		return unsupported(l, "it takes a mean from what is no image, or scales it by %v", scale)
+	}
+	channels, h, w := v.image[0], v.image[1], v.image[2]
+	fields, shape := spec.Value{}, tensor.Shape{h, w, channels}
+	var from []string
+	var at func(x *tensor.Tensor, i int) float64
+	if name == "" {
+		var mean []float64
+		for _, x := range t["mean_value"] {
+			f, err := strconv.ParseFloat(x.text, 64)
+			if err != nil || f-f != 0 {
+				return fmt.Errorf("mean_value: want a number, found %q", x.text)
+			}
+			mean = append(mean, f)
+		}
+		if len(mean) != channels {
+			return fmt.Errorf("%d mean values for %d channels", len(mean), channels)
+		}
+		fields, shape = format.Map("axis", -1), tensor.Shape{channels}
+		at = func(_ *tensor.Tensor, i int) float64 { return mean[i] }
+	} else {
+		x, ok := c.tensors[meanOf(l)]
+		if !ok {
+			c.warn("layer %q takes the mean image %q from the input, and it does not lie beside the model: put it there, or say the mean with input.mean=", l.name, name)
+			if scale != 1 {
+				v.name = c.sketch.Add("rescaling", l.name, format.Map("scale", scale), []string{v.name}).Name
+				c.blobs[top] = v
+			}
+			return nil
+		}
+		s := x.Shape
+		if len(s) == 4 && s[0] == 1 {
+			s = s[1:]
+		}
+		if len(s) != 3 || s[0] != channels || s[1] < h || s[2] < w {
+			return fmt.Errorf("the mean image has shape %v, the input %v", x.Shape, v.image)
+		}
+		from = []string{x.Name}
+		// Pictures are cut to their middle, and the mean with them.
+		at = func(x *tensor.Tensor, i int) float64 {
+			y, x0, ch := i/channels/w, i/channels%w, i%channels
+			return x.Flat((ch*s[1]+(s[1]-h)/2+y)*s[2] + (s[2]-w)/2 + x0)
+		}
+	}
+	of := func(at func(x *tensor.Tensor, i int) float64) format.Turn {
+		return func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+			var image *tensor.Tensor
+			if len(from) > 0 {
+				image = from[0]
+			}
+			x, err := tensor.TryNew(tensor.Float64, shape...)
+			if err != nil {
+				return nil, err
+			}
+			for i := range x.Len() {
+				x.SetFlat(i, at(image, i))
+			}
+			return x, nil
+		}
+	}
+	v.name = c.sketch.Add("standardize", l.name, fields, []string{v.name}, format.Part{Leaf: "mean", From: from, Make: of(at)},
+		format.Part{Leaf: "variance", From: from, Make: of(func(*tensor.Tensor, int) float64 { return 1 / (scale * scale) })}).Name
+	c.blobs[top] = v
 	return nil
 }
 
@@ -265,7 +350,7 @@ func init() {
 	layers = map[string]func(c *converter, l *layer, in []blobValue) (blobValue, error){
 		"Convolution": convolve, "Deconvolution": convolve, "Pooling": pool, "InnerProduct": dense, "ReLU": rectify, "PReLU": prelu, "ELU": elu, "LRN": normalize, "Dropout": drop,
 		"Sigmoid": act("sigmoid"), "TanH": act("tanh"), "BNLL": act("softplus"), "Softmax": soft, "Flatten": flatten, "Concat": join, "Eltwise": eltwiseLayer, "Power": powerLayer,
-		"BatchNorm": batchNorm, "Scale": scale, "Split": same, "Padding": padding, "Reshape": reshape,
+		"BatchNorm": batchNorm, "Scale": scale, "Bias": scale, "Split": same, "Padding": padding, "Reshape": reshape, "Swish": swish,
 	}
 }
 
@@ -493,6 +578,15 @@ func columns(units int, runs []tensor.Shape) format.Turn {
 	}
 }
 
+// each is the Turn of a blob that has a number for each channel of an image, or for each
+// of a vector's.
+func (v blobValue) each() format.Turn {
+	if v.image != nil || v.plain() {
+		return format.Reshape(v.channels())
+	}
+	return columns(1, v.runs).Then(format.Reshape(v.channels()))
+}
+
 // vector is a value as a vector, flattened where it is an image.
 func (c *converter) vector(name string, x blobValue) blobValue {
 	if x.image == nil {
@@ -554,24 +648,23 @@ func prelu(c *converter, l *layer, in []blobValue) (blobValue, error) {
 		return blobValue{}, err
 	}
 	x := in[0]
-	var axes, shape []int
+	var axes []int
+	var turn format.Turn
 	switch {
 	case x.image != nil && shared:
-		axes, shape = []int{1, 2, 3}, []int{1, 1, 1}
+		axes, turn = []int{1, 2, 3}, format.Reshape(1, 1, 1)
 	case x.image != nil:
-		axes, shape = []int{1, 2}, []int{1, 1, x.image[0]}
+		axes, turn = []int{1, 2}, format.Reshape(1, 1, x.image[0])
 	case shared:
-		axes, shape = []int{1}, []int{1}
-	case x.plain():
-		shape = []int{x.channels()}
+		axes, turn = []int{1}, format.Reshape(1)
 	default:
-		return blobValue{}, unsupported(l, "it has a slope for each number of a flattened image")
+		turn = x.each()
 	}
 	a := format.Map("name", "prelu")
 	if axes != nil {
 		a = a.With("shared_axes", format.List(axes...))
 	}
-	x.name = c.emit("activation", l, x, format.Map("activation", a), part("alpha", l, 0, format.Reshape(shape...)))
+	x.name = c.emit("activation", l, x, format.Map("activation", a), part("alpha", l, 0, turn))
 	return x, nil
 }
 
@@ -596,7 +689,7 @@ func soft(c *converter, l *layer, in []blobValue) (blobValue, error) {
 func normalize(c *converter, l *layer, in []blobValue) (blobValue, error) {
 	p := l.m.sub("lrn_param")
 	if r := p.text("norm_region"); r != "" && r != "ACROSS_CHANNELS" && r != "0" {
-		return blobValue{}, unsupported(l, "it normalizes within a channel; only across channels is read")
+		return within(c, l, in[0])
 	}
 	size, err := p.int("local_size", 5)
 	if err != nil {
@@ -619,6 +712,43 @@ func normalize(c *converter, l *layer, in []blobValue) (blobValue, error) {
 	}
 	x.name = c.emit("local_response_normalization", l, x, fields)
 	return x, nil
+}
+
+// within normalizes each channel by the energy around a place:
+// x·(1 + α·mean(x²))^−β, the mean over a square window.
+func within(c *converter, l *layer, x blobValue) (blobValue, error) {
+	p := l.m.sub("lrn_param")
+	size, err := p.int("local_size", 5)
+	if err != nil {
+		return blobValue{}, err
+	}
+	alpha, err := p.float("alpha", 1)
+	if err != nil {
+		return blobValue{}, err
+	}
+	beta, err := p.float("beta", 0.75)
+	if err != nil {
+		return blobValue{}, err
+	}
+	if x.image == nil || size < 1 || size%2 == 0 {
+		return blobValue{}, unsupported(l, "it wants an image and a window of odd size, and has %d", size)
+	}
+	add := func(kind string, fields spec.Value, in ...string) string {
+		return c.sketch.Add(kind, l.name, fields, in).Name
+	}
+	energy := add("multiply", spec.Value{}, x.name, x.name)
+	energy = add("average_pooling2d", format.Map("pool_size", size, "strides", 1, "padding", []int{size / 2, size / 2}, "count_include_pad", true), energy)
+	energy = add("rescaling", format.Map("scale", alpha, "offset", 1), energy)
+	energy = add("power", format.Map("exponent", -beta), energy)
+	x.name = add("multiply", spec.Value{}, x.name, energy)
+	return x, nil
+}
+
+func swish(c *converter, l *layer, in []blobValue) (blobValue, error) {
+	if beta, err := l.m.sub("swish_param").float("beta", 1); err != nil || beta != 1 {
+		return blobValue{}, unsupported(l, "its beta is %v; only 1 is read", beta)
+	}
+	return c.activate(l, in[0], spec.Str("silu"))
 }
 
 func drop(c *converter, l *layer, in []blobValue) (blobValue, error) {
@@ -654,7 +784,32 @@ func reshape(c *converter, l *layer, in []blobValue) (blobValue, error) {
 	if len(dims) == 2 && dims[0] == 0 && (dims[1] == -1 || dims[1] == in[0].channels()) || len(dims) == 4 && in[0].image == nil && in[0].plain() && dims[2] == 1 && dims[3] == 1 {
 		return c.vector(l.name, in[0]), nil
 	}
-	return blobValue{}, unsupported(l, "it gives the shape %v; only vectors are read", dims)
+	if x := in[0]; len(dims) == 4 && dims[0] <= 0 && x.image == nil && x.plain() {
+		n, free := 1, -1
+		image := append(tensor.Shape{}, dims[1:]...)
+		for a, d := range image {
+			switch {
+			case d == -1 && free < 0:
+				free = a
+			case d < 1:
+				return blobValue{}, unsupported(l, "it gives the shape %v", dims)
+			default:
+				n *= d
+			}
+		}
+		if free >= 0 {
+			image[free] = x.channels() / n
+			n *= image[free]
+		}
+		if n != x.channels() {
+			return blobValue{}, fmt.Errorf("it makes %v of %d numbers", dims, x.channels())
+		}
+		out := blobValue{image: image}
+		flat := c.sketch.Add("reshape", l.name, format.Map("target_shape", []int(image)), []string{x.name}).Name
+		out.name = c.sketch.Add("permute", l.name, format.Map("dims", []int{2, 3, 1}), []string{flat}).Name
+		return out, nil
+	}
+	return blobValue{}, unsupported(l, "it gives the shape %v; only vectors, and images of vectors, are read", dims)
 }
 
 func join(c *converter, l *layer, in []blobValue) (blobValue, error) {
@@ -707,31 +862,39 @@ func join(c *converter, l *layer, in []blobValue) (blobValue, error) {
 func eltwiseLayer(c *converter, l *layer, in []blobValue) (blobValue, error) {
 	p := l.m.sub("eltwise_param")
 	kind := map[string]string{"": "add", "SUM": "add", "1": "add", "PROD": "multiply", "0": "multiply", "MAX": "maximum", "2": "maximum"}[p.text("operation")]
-	minus := 0
-	for i, s := range p.texts("coeff") {
-		switch v, err := strconv.ParseFloat(s, 64); {
-		case err == nil && v == 1:
-		case err == nil && v == -1 && i == 1 && len(in) == 2 && kind == "add":
-			minus++
-		default:
-			kind = ""
+	coeff := make([]float64, len(in))
+	given := p.texts("coeff")
+	for i := range coeff {
+		if coeff[i] = 1; i >= len(given) {
+			continue
 		}
+		v, err := strconv.ParseFloat(given[i], 64)
+		if err != nil || v-v != 0 {
+			return blobValue{}, fmt.Errorf("coeff: want a number, found %q", given[i])
+		}
+		coeff[i] = v
 	}
-	if minus > 0 && kind == "add" {
-		kind = "subtract"
+	if len(given) > 0 && (len(given) != len(in) || kind != "add") {
+		kind = ""
+	}
+	if kind == "add" && len(in) == 2 && coeff[0] == 1 && coeff[1] == -1 {
+		kind, coeff[1] = "subtract", 1
 	}
 	if kind == "" {
 		return blobValue{}, unsupported(l, "there is no layer for the operation %s with coefficients %v", p.text("operation"), p.texts("coeff"))
 	}
 	var names []string
-	for _, x := range in {
+	for i, x := range in {
 		if !slices.Equal(x.image, in[0].image) || !slices.EqualFunc(x.runs, in[0].runs, slices.Equal) {
 			return blobValue{}, fmt.Errorf("its inputs have other shapes or orders than one another")
+		}
+		if coeff[i] != 1 {
+			x.name = c.sketch.Add("rescaling", l.name, format.Map("scale", coeff[i]), []string{x.name}).Name
 		}
 		names = append(names, x.name)
 	}
 	out := in[0]
-	if len(in) > 1 {
+	if out.name = names[0]; len(in) > 1 {
 		out.name = c.sketch.Add(kind, l.name, spec.Value{}, names).Name
 	}
 	return out, nil
@@ -751,11 +914,13 @@ func powerLayer(c *converter, l *layer, in []blobValue) (blobValue, error) {
 	if err != nil {
 		return blobValue{}, err
 	}
-	if pow != 1 {
-		return blobValue{}, unsupported(l, "its power is %v; only 1 is read", pow)
-	}
 	x := in[0]
-	x.name = c.emit("rescaling", l, x, format.Map("scale", scale, "offset", shift))
+	if pow == 1 || scale != 1 || shift != 0 {
+		x.name = c.emit("rescaling", l, x, format.Map("scale", scale, "offset", shift))
+	}
+	if pow != 1 {
+		x.name = c.emit("power", l, x, format.Map("exponent", pow))
+	}
 	return x, nil
 }
 
@@ -765,16 +930,13 @@ func batchNorm(c *converter, l *layer, in []blobValue) (blobValue, error) {
 		return blobValue{}, err
 	}
 	x := in[0]
-	if x.image == nil && !x.plain() {
-		return blobValue{}, unsupported(l, "it normalizes a flattened image")
-	}
 	// What is kept are sums, and in the third blob how much they count.
 	moment := func(leaf string, i int) format.Part {
 		return format.Part{Leaf: leaf, From: []string{l.name + "/" + strconv.Itoa(i), l.name + "/2"}, Make: func(from []*tensor.Tensor) (*tensor.Tensor, error) {
 			if from[1].Len() != 1 {
 				return nil, fmt.Errorf("the factor of a batch normalization has %d numbers, want one", from[1].Len())
 			}
-			t, err := from[0].Clone().Reshape(from[0].Len())
+			t, err := x.each()([]*tensor.Tensor{from[0].Clone()})
 			if err != nil {
 				return nil, err
 			}
@@ -790,40 +952,69 @@ func batchNorm(c *converter, l *layer, in []blobValue) (blobValue, error) {
 	return x, nil
 }
 
-// scale is part of the batch normalization before it, else a convolution of each channel
-// alone.
+// scale is part of the batch normalization before it, else a factor and an offset of each
+// channel; or the product with another value.
 func scale(c *converter, l *layer, in []blobValue) (blobValue, error) {
-	p := l.m.sub("scale_param")
+	p, factor := l.m.sub("scale_param"), true
+	if l.kind == "Bias" {
+		p, factor = l.m.sub("bias_param"), false
+	}
 	bias, err := p.flag("bias_term", false)
 	if err != nil {
 		return blobValue{}, err
 	}
-	if axis, err := p.int("axis", 1); err != nil || axis != 1 || len(in) != 1 {
+	axis, err := p.int("axis", 1)
+	if err != nil {
+		return blobValue{}, err
+	}
+	if len(in) == 2 && factor && !bias {
+		return timesOther(c, l, axis, in)
+	}
+	if count, err := p.int("num_axes", 1); err != nil || axis != 1 && axis != -3 || count != 1 || len(in) != 1 {
 		return blobValue{}, unsupported(l, "only a factor for each channel is read")
 	}
 	x := in[0]
-	n := x.channels()
 	before := c.sketch.Layer(x.name)
-	if before != nil && before.Kind == "batch_normalization" && len(before.Parts) == 2 && !c.sketch.Used(x.name) && (l.bottom[0] == l.top[0] || c.users[l.bottom[0]] == 1) && c.told.Output != l.bottom[0] {
+	if before != nil && factor && before.Kind == "batch_normalization" && len(before.Parts) == 2 && !c.sketch.Used(x.name) && (l.bottom[0] == l.top[0] || c.users[l.bottom[0]] == 1) && c.told.Output != l.bottom[0] {
 		before.Fields = before.Fields.Without("scale")
-		before.Parts = append(before.Parts, part("gamma", l, 0, format.Reshape(n)))
+		before.Parts = append(before.Parts, part("gamma", l, 0, x.each()))
 		if bias {
 			before.Fields = before.Fields.Without("center")
-			before.Parts = append(before.Parts, part("beta", l, 1, format.Reshape(n)))
+			before.Parts = append(before.Parts, part("beta", l, 1, x.each()))
 		}
 		return x, nil
 	}
-	if x.image == nil {
-		return blobValue{}, unsupported(l, "it scales a vector; only images, and what batch normalization gives, are read")
-	}
-	fields := format.Map("kernel_size", []int{1, 1})
-	parts := []format.Part{part("kernel", l, 0, format.Reshape(1, 1, n, 1))}
-	if bias {
-		parts = append(parts, part("bias", l, 1, format.Reshape(n)))
+	var fields spec.Value
+	var parts []format.Part
+	if factor {
+		parts = append(parts, part("gamma", l, 0, x.each()))
 	} else {
-		fields = fields.With("use_bias", no)
+		fields, bias = format.Map("scale", false), true
 	}
-	x.name = c.emit("depthwise_conv2d", l, x, fields, parts...)
+	switch {
+	case bias:
+		parts = append(parts, part("beta", l, len(parts), x.each()))
+	default:
+		fields = format.Map("center", false)
+	}
+	x.name = c.emit("affine", l, x, fields, parts...)
+	return x, nil
+}
+
+// timesOther is the product of two values, the second of which may be a vector with a
+// number for each channel of the first.
+func timesOther(c *converter, l *layer, axis int, in []blobValue) (blobValue, error) {
+	x, y := in[0], in[1]
+	name := y.name
+	switch {
+	case slices.Equal(x.image, y.image) && slices.EqualFunc(x.runs, y.runs, slices.Equal):
+	case axis == 0 && x.image != nil && y.image == nil && y.plain() && y.channels() == x.image[0]:
+		name = c.sketch.Add("reshape", l.name, format.Map("target_shape", []int{1, 1, x.image[0]}), []string{name}).Name
+	case x.image != nil && y.image.Equal(tensor.Shape{x.image[0], 1, 1}):
+	default:
+		return blobValue{}, unsupported(l, "it multiplies what has other shapes")
+	}
+	x.name = c.sketch.Add("multiply", l.name, spec.Value{}, []string{x.name, name}).Name
 	return x, nil
 }
 

@@ -33,7 +33,8 @@ var words = map[string]string{"conv": "Convolution", "convolution": "Convolution
 	"image_data": "ImageData", "hdf5_data": "HDF5Data", "memory_data": "MemoryData", "dummy_data": "DummyData", "window_data": "WindowData", "deconvolution": "Deconvolution",
 	"silence": "Silence", "euclidean_loss": "EuclideanLoss", "hinge_loss": "HingeLoss", "sigmoid_cross_entropy_loss": "SigmoidCrossEntropyLoss", "padding": "Padding",
 	"multinomial_logistic_loss": "MultinomialLogisticLoss", "infogain_loss": "InfogainLoss", "contrastive_loss": "ContrastiveLoss", "argmax": "ArgMax", "bnll": "BNLL",
-	"exp": "Exp", "slice": "Slice", "mvn": "MVN", "threshold": "Threshold", "im2col": "Im2col", "hdf5_output": "HDF5Output"}
+	"exp": "Exp", "slice": "Slice", "mvn": "MVN", "threshold": "Threshold", "im2col": "Im2col", "hdf5_output": "HDF5Output",
+	"bias": "Bias", "scale": "Scale", "batchnorm": "BatchNorm", "reshape": "Reshape"}
 
 // newNet takes a net out of a message. Of one that is described, layers of training alone are
 // left out; one that was trained holds those that were there then.
@@ -93,6 +94,7 @@ func renewed(m message) message {
 		put(p, "bias_term", "biasterm")
 		put(p, "kernel_size", "kernelsize")
 		put(p, "crop_size", "cropsize")
+		put(p, "mean_file", "meanfile")
 		for _, k := range []string{"convolution_param", "pooling_param", "inner_product_param", "dropout_param", "lrn_param", "concat_param", "padding_param", "transform_param"} {
 			out[k] = []value{{tree: p}}
 		}

@@ -52,7 +52,9 @@ var (
 		135: {name: "flatten_param", kind: tree, of: schema{1: {name: "axis"}, 2: {name: "end_axis"}}},
 		139: {name: "batch_norm_param", kind: tree, of: schema{1: {name: "use_global_stats"}, 3: {name: "eps", kind: float}}},
 		140: {name: "elu_param", kind: tree, of: schema{1: {name: "alpha", kind: float}}},
+		141: {name: "bias_param", kind: tree, of: schema{1: {name: "axis"}, 2: {name: "num_axes"}}},
 		142: {name: "scale_param", kind: tree, of: schema{1: {name: "axis"}, 2: {name: "num_axes"}, 4: {name: "bias_term"}}},
+		147: {name: "swish_param", kind: tree, of: schema{1: {name: "beta", kind: float}}},
 		143: {name: "input_param", kind: tree, of: schema{1: {name: "shape", kind: tree, of: shapeSchema}}}}
 
 	layersSchema = schema{1: {name: "layer", kind: tree, of: oldSchema}, 2: {name: "bottom", kind: text}, 3: {name: "top", kind: text}, 4: {name: "name", kind: text}, 5: {name: "type", enum: types},
@@ -63,7 +65,7 @@ var (
 
 	oldSchema = schema{1: {name: "name", kind: text}, 2: {name: "type", kind: text}, 3: {name: "num_output"}, 4: {name: "biasterm"}, 7: {name: "pad"}, 8: {name: "kernelsize"}, 9: {name: "group"},
 		10: {name: "stride"}, 11: {name: "pool", enum: pools}, 12: {name: "dropout_ratio", kind: float}, 13: {name: "local_size"}, 14: {name: "alpha", kind: float}, 15: {name: "beta", kind: float},
-		17: {name: "scale", kind: float}, 20: {name: "cropsize"}, 22: {name: "k", kind: float}, 50: {name: "blobs", kind: blob}, 65: {name: "concat_dim"}}
+		17: {name: "scale", kind: float}, 18: {name: "meanfile", kind: text}, 20: {name: "cropsize"}, 22: {name: "k", kind: float}, 50: {name: "blobs", kind: blob}, 65: {name: "concat_dim"}}
 
 	netSchema = schema{1: {name: "name", kind: text}, 2: {name: "layers", kind: tree, of: layersSchema}, 3: {name: "input", kind: text}, 4: {name: "input_dim"},
 		8: {name: "input_shape", kind: tree, of: shapeSchema}, 100: {name: "layer", kind: tree, of: layerSchema}}
