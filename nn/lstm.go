@@ -34,6 +34,7 @@ type LSTM struct {
 	BiasInit         param.Init     `spec:"bias_initializer" doc:"initializer of the bias, zeros without"`
 	NoBias           bool           `spec:"use_bias,not" doc:"add a bias"`
 	NoForgetBias     bool           `spec:"unit_forget_bias,not" doc:"begin with a bias of 1 at the forget gate"`
+	CellClip         float64        `spec:"cell_clip" default:"none" doc:"the cell's state is cut to ± this at each step"`
 	Dropout          float64        `spec:"dropout" default:"0" doc:"share of the inputs that is dropped, the same at all steps"`
 	RecurrentDropout float64        `spec:"recurrent_dropout" default:"0" doc:"share of the state that is dropped, the same at all steps"`
 	Sequences        bool           `spec:"return_sequences" default:"false" doc:"give the output of every step, not of the last alone"`
@@ -65,7 +66,12 @@ func (l LSTM) cell() *cell {
 }
 
 // Validate refuses a width below 1 and shares outside [0, 1).
-func (l LSTM) Validate() error { return l.cell().validate() }
+func (l LSTM) Validate() error {
+	if !(l.CellClip >= 0) {
+		return spec.Field("cell_clip", "want a number not below 0, got %g", l.CellClip)
+	}
+	return l.cell().validate()
+}
 
 // KernelInit is the initializer in force.
 func (l LSTM) KernelInit() param.Init { return orInit(l.Init, initial.GlorotUniform) }
@@ -83,6 +89,9 @@ func (l LSTM) Apply(s *Scope, x graph.Node) graph.Node {
 		z := xw.Add(h.MatMul(w.recurrent)) // (N, 4·units)
 		keep := c.gate.Apply(s, c.part(z, 1)).Mul(state[1])
 		next := keep.Add(c.gate.Apply(s, c.part(z, 0)).Mul(c.act.Apply(s, c.part(z, 2))))
+		if l.CellClip > 0 {
+			next = next.Max(s.B.Const(-l.CellClip)).Min(s.B.Const(l.CellClip))
+		}
 		return []graph.Node{c.gate.Apply(s, c.part(z, 3)).Mul(c.act.Apply(s, next)), next} // (N, units) each
 	})
 }

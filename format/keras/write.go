@@ -384,6 +384,10 @@ func (s *speller) layer(kind, name string, fields spec.Value, prefix, top string
 			config = withDefault(config, "momentum", 0.99)
 		}
 		config = withDefault(config, "epsilon", 0.001)
+	case "lstm":
+		if _, ok := config.Get("cell_clip"); ok {
+			return nil, unspelled(name, kind, "its state is cut at each step, which Keras' LSTM does not do")
+		}
 	case "gru": // Keras 2 and 3 do, Keras 1 did not
 		if _, ok := config.Get("reset_after"); !ok {
 			config = config.With("reset_after", spec.Value{Kind: spec.Bool, Text: "true"})

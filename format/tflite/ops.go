@@ -15,6 +15,7 @@ type converter struct {
 	file   *format.File
 	sketch format.Sketch
 	values map[int]string // of a tensor: what it is called in the sketch
+	as     map[int]int    // of a constant in another type: the constant
 }
 
 func unsupported(op operator, text string, args ...any) error {
@@ -31,8 +32,8 @@ func unsupported(op operator, text string, args ...any) error {
 }
 
 // others are the names of frequent operations that there is no layer for.
-var others = map[int]string{2: "CONCATENATION", 7: "EMBEDDING_LOOKUP", 16: "LSTM", 23: "RESIZE_BILINEAR", 34: "PAD", 36: "GATHER", 39: "TRANSPOSE", 40: "MEAN", 41: "SUB", 43: "SQUEEZE",
-	44: "UNIDIRECTIONAL_SEQUENCE_LSTM", 45: "STRIDED_SLICE", 67: "TRANSPOSE_CONV", 97: "RESIZE_NEAREST_NEIGHBOR", 98: "LEAKY_RELU", 117: "HARD_SWISH", 119: "WHILE"}
+var others = map[int]string{7: "EMBEDDING_LOOKUP", 11: "L2_NORMALIZATION", 16: "LSTM", 24: "RNN", 36: "GATHER", 46: "BIDIRECTIONAL_SEQUENCE_RNN", 52: "BIDIRECTIONAL_SEQUENCE_LSTM",
+	56: "ARG_MAX", 74: "SUM", 83: "PACK", 88: "UNPACK", 94: "FILL", 100: "MIRROR_PAD", 105: "REVERSE_V2", 118: "IF", 119: "WHILE", 126: "BATCH_MATMUL"}
 
 // ops are the operations that there are layers for.
 var ops map[int]struct {
@@ -50,14 +51,24 @@ func init() {
 			return c.add("activation", op, format.Map("activation", word))
 		}}
 	}
+	power := func(name string, exponent float64) entry {
+		return entry{name, func(c *converter, op operator) (string, error) {
+			return c.add("power", op, format.Map("exponent", exponent))
+		}}
+	}
 	same := func(c *converter, op operator) (string, error) { return c.value(op, 0) }
-	ops = map[int]entry{0: {"ADD", add}, 1: {"AVERAGE_POOL_2D", pool}, 3: {"CONV_2D", conv}, 4: {"DEPTHWISE_CONV_2D", conv}, 6: {"DEQUANTIZE", same}, 9: {"FULLY_CONNECTED", dense},
-		14: act("LOGISTIC", "sigmoid"), 17: {"MAX_POOL_2D", pool}, 18: {"MUL", add}, 19: act("RELU", "relu"), 21: act("RELU6", "relu6"), 22: {"RESHAPE", reshape}, 25: {"SOFTMAX", softmax},
-		28: act("TANH", "tanh"), 114: {"QUANTIZE", same}, 111: act("ELU", "elu")}
+	ops = map[int]entry{0: {"ADD", arithmetic}, 1: {"AVERAGE_POOL_2D", pool}, 2: {"CONCATENATION", concatenation}, 3: {"CONV_2D", conv}, 4: {"DEPTHWISE_CONV_2D", conv}, 6: {"DEQUANTIZE", same},
+		9: {"FULLY_CONNECTED", dense}, 14: act("LOGISTIC", "sigmoid"), 17: {"MAX_POOL_2D", pool}, 18: {"MUL", arithmetic}, 19: act("RELU", "relu"), 20: act("RELU_N1_TO_1", "hard_tanh"),
+		21: act("RELU6", "relu6"), 22: {"RESHAPE", reshape}, 23: {"RESIZE_BILINEAR", resize}, 25: {"SOFTMAX", softmax}, 28: act("TANH", "tanh"), 34: {"PAD", pad},
+		35: {"UNIDIRECTIONAL_SEQUENCE_RNN", rnn}, 39: {"TRANSPOSE", transpose}, 40: {"MEAN", reduce}, 41: {"SUB", arithmetic}, 42: {"DIV", arithmetic}, 43: {"SQUEEZE", reshape},
+		44: {"UNIDIRECTIONAL_SEQUENCE_LSTM", lstm}, 45: {"STRIDED_SLICE", strided}, 47: act("EXP", "exponential"), 49: {"SPLIT", nil}, 50: act("LOG_SOFTMAX", "log_softmax"), 54: {"PRELU", prelu},
+		55: {"MAXIMUM", arithmetic}, 57: {"MINIMUM", arithmetic}, 59: {"NEG", negative}, 60: {"PADV2", pad}, 65: {"SLICE", slice}, 67: {"TRANSPOSE_CONV", deconv}, 70: {"EXPAND_DIMS", reshape},
+		75: power("SQRT", 0.5), 76: power("RSQRT", -0.5), 82: {"REDUCE_MAX", reduce}, 92: power("SQUARE", 2), 97: {"RESIZE_NEAREST_NEIGHBOR", resize}, 98: {"LEAKY_RELU", leaky},
+		102: {"SPLIT_V", nil}, 111: act("ELU", "elu"), 114: {"QUANTIZE", same}, 117: act("HARD_SWISH", "hard_swish"), 150: {"GELU", gelu}}
 }
 
 func (g *graph) blueprint(f *format.File, o format.Options) (*format.Blueprint, error) {
-	c := &converter{g: g, file: f, values: map[int]string{}}
+	c := &converter{g: g, file: f, values: map[int]string{}, as: map[int]int{}}
 	for _, i := range g.in {
 		v := g.vars[i]
 		if len(v.shape) < 2 {
@@ -82,6 +93,16 @@ func (g *graph) blueprint(f *format.File, o format.Options) (*format.Blueprint, 
 	}
 	var failed error
 	for _, op := range g.ops {
+		if op.custom == "" && op.code == 6 && len(op.in) == 1 && len(op.out) == 1 && op.in[0] >= 0 && op.out[0] >= 0 && len(g.vars[op.in[0]].data) > 0 {
+			c.as[op.out[0]] = op.in[0] // weights of 16 bits, or of 8
+			continue
+		}
+		if op.custom == "" && (op.code == 49 || op.code == 102) {
+			if failed = c.split(op); failed != nil {
+				break
+			}
+			continue
+		}
 		do := ops[op.code].do
 		if do == nil || op.custom != "" {
 			failed = unsupported(op, "there is no layer for this operation")
@@ -124,15 +145,56 @@ func (c *converter) value(op operator, i int) (string, error) {
 	return "", unsupported(op, "its input %d is a constant, or not computed before it", i)
 }
 
-// constant is an input that is one, of so many axes.
+// origin is the tensor that an input is, or that it was made of; -1 where it is left out.
+func (c *converter) origin(op operator, i int) int {
+	if i >= len(op.in) || op.in[i] < 0 {
+		return -1
+	}
+	at := op.in[i]
+	if from, ok := c.as[at]; ok {
+		at = from
+	}
+	return at
+}
+
+// constant is an input that is one, of so many axes, or of any where that is below 0.
 func (c *converter) constant(op operator, i, axes int) (format.Tensor, error) {
-	if i < len(op.in) && op.in[i] >= 0 {
-		t, ok := c.file.Lookup(c.g.vars[op.in[i]].name)
+	if at := c.origin(op, i); at >= 0 {
+		t, ok := c.file.Lookup(c.g.vars[at].name)
 		if ok && t.DType.IsFloat() && t.Read != nil && (axes < 0 || len(t.Shape) == axes) {
 			return t, nil
 		}
 	}
+	if axes < 0 {
+		return format.Tensor{}, unsupported(op, "its input %d is no constant of numbers", i)
+	}
 	return format.Tensor{}, unsupported(op, "its input %d is no constant of numbers with %d axes", i, axes)
+}
+
+// whole are the numbers of an input that is a constant of whole ones.
+func (c *converter) whole(op operator, i int) ([]int, error) {
+	if at := c.origin(op, i); at >= 0 {
+		if t, ok := c.file.Lookup(c.g.vars[at].name); ok && !t.DType.IsFloat() && t.Read != nil && t.Shape.Len() <= 64 {
+			x, err := t.Read()
+			if err != nil {
+				return nil, err
+			}
+			var out []int
+			for k := range x.Len() {
+				out = append(out, int(max(min(x.Flat(k), 1<<31), -1<<31)))
+			}
+			return out, nil
+		}
+	}
+	return nil, unsupported(op, "its input %d is no constant of whole numbers", i)
+}
+
+// shape is that of an input, with the batch.
+func (c *converter) shape(op operator, i int) tensor.Shape {
+	if i < len(op.in) && op.in[i] >= 0 {
+		return c.g.vars[op.in[i]].shape
+	}
+	return nil
 }
 
 func (c *converter) add(kind string, op operator, fields spec.Value, parts ...format.Part) (string, error) {
@@ -150,6 +212,8 @@ func fused(op operator, field int, fields spec.Value) (spec.Value, error) {
 		return fields, nil
 	case 1:
 		return fields.With("activation", spec.Str("relu")), nil
+	case 2:
+		return fields.With("activation", spec.Str("hard_tanh")), nil
 	case 3:
 		return fields.With("activation", spec.Str("relu6")), nil
 	case 4:
@@ -221,6 +285,9 @@ func conv(c *converter, op operator) (string, error) {
 		fields, turn = fields.With("depth_multiplier", spec.Num(float64(m))), format.Reshape(w.Shape[1], w.Shape[2], w.Shape[3]/m, m)
 	} else {
 		fields = fields.With("filters", spec.Num(float64(w.Shape[0])))
+		if in := c.shape(op, 0); len(in) == 4 && w.Shape[3] > 0 && in[3] > w.Shape[3] && in[3]%w.Shape[3] == 0 {
+			fields = fields.With("groups", spec.Num(float64(in[3]/w.Shape[3])))
+		}
 	}
 	if h, w := o.int(5+deep, 1), o.int(4+deep, 1); h != 1 || w != 1 {
 		fields = fields.With("dilation_rate", format.List(h, w))
@@ -237,11 +304,12 @@ func conv(c *converter, op operator) (string, error) {
 
 func pool(c *converter, op operator) (string, error) {
 	o := op.options
-	if o.byte(5) != 0 {
-		return "", unsupported(op, "it ends with an activation")
-	}
 	kind := map[int]string{1: "average_pooling2d", 17: "max_pooling2d"}[op.code]
-	return c.add(kind, op, format.Map("pool_size", []int{o.int(4, 1), o.int(3, 1)}, "strides", []int{o.int(2, 1), o.int(1, 1)}, "padding", padding(op)))
+	name, err := c.add(kind, op, format.Map("pool_size", []int{o.int(4, 1), o.int(3, 1)}, "strides", []int{o.int(2, 1), o.int(1, 1)}, "padding", padding(op)))
+	if err != nil {
+		return "", err
+	}
+	return c.behind(op, 5, name)
 }
 
 func softmax(c *converter, op operator) (string, error) {
@@ -252,9 +320,9 @@ func softmax(c *converter, op operator) (string, error) {
 }
 
 func reshape(c *converter, op operator) (string, error) {
-	to := c.g.vars[op.out[0]].shape
-	if len(to) < 2 || slices.Min(to[1:]) < 1 {
-		return "", unsupported(op, "it gives the shape %v", to)
+	to, from := c.g.vars[op.out[0]].shape, c.shape(op, 0)
+	if len(to) < 1 || len(from) < 1 || to[0] != from[0] || len(to) > 1 && slices.Min(to[1:]) < 1 {
+		return "", unsupported(op, "it makes the shape %v of %v", to, from)
 	}
 	if len(to) == 2 {
 		return c.add("flatten", op, spec.Value{})
@@ -262,42 +330,112 @@ func reshape(c *converter, op operator) (string, error) {
 	return c.add("reshape", op, format.Map("target_shape", []int(to[1:])))
 }
 
-// add joins two values, or changes one by a number.
-func add(c *converter, op operator) (string, error) {
-	if len(op.in) != 2 || op.options.byte(0) != 0 {
-		return "", unsupported(op, "it has %d inputs, or ends with an activation", len(op.in))
+// behind adds the activation that an operation without one of its own ends with.
+func (c *converter) behind(op operator, field int, name string) (string, error) {
+	fields, err := fused(op, field, spec.Value{})
+	if err != nil || len(fields.Entries) == 0 {
+		return name, err
 	}
-	kind := map[int]string{0: "add", 18: "multiply"}[op.code]
+	fields.Kind = spec.Map
+	return c.sketch.Add("activation", "activation", fields, []string{name}).Name, nil
+}
+
+// arithmetic joins two values, or a value and a constant: a number, or one for each
+// element of some axes.
+func arithmetic(c *converter, op operator) (string, error) {
+	if len(op.in) != 2 {
+		return "", unsupported(op, "it has %d inputs", len(op.in))
+	}
+	kind := map[int]string{0: "add", 18: "multiply", 41: "subtract", 55: "maximum", 57: "minimum"}[op.code]
+	end := func(name string, err error) (string, error) {
+		if err != nil || op.code > 42 {
+			return name, err
+		}
+		return c.behind(op, 0, name)
+	}
 	a, errA := c.value(op, 0)
 	b, errB := c.value(op, 1)
 	if errA == nil && errB == nil {
-		return c.sketch.Add(kind, kind, spec.Value{}, []string{a, b}).Name, nil
+		if kind == "" {
+			return "", unsupported(op, "it divides a value by another")
+		}
+		return end(c.sketch.Add(kind, kind, spec.Value{}, []string{a, b}).Name, nil)
 	}
-	k, in := 1, a
+	at, in := 1, a
 	if errA != nil {
-		k, in = 0, b
+		at, in = 0, b
 		if errB != nil {
 			return "", errB
 		}
 	}
-	t, err := c.constant(op, k, -1)
+	t, err := c.constant(op, at, -1)
 	if err != nil {
 		return "", err
 	}
-	if n, err := t.Shape.Elems(); err != nil || n != 1 {
-		return "", unsupported(op, "one of its inputs is a constant of shape %v; only one number is read", t.Shape)
+	if op.code > 42 || op.code == 42 && at == 0 {
+		return "", unsupported(op, "one of its inputs is a constant")
 	}
-	x, err := t.Read()
-	if err != nil {
-		return "", err
+	sign := 1.0 // of the constant, or of the value it is taken from
+	if op.code == 41 && at == 1 {
+		sign = -1
 	}
-	v := x.Flat(0)
-	if v-v != 0 {
-		return "", fmt.Errorf("constant %q is %s", t.Name, strconv.FormatFloat(v, 'g', -1, 32))
+	if op.code == 41 && at == 0 {
+		in = c.sketch.Add("rescaling", "rescaling", format.Map("scale", -1), []string{in}).Name
 	}
-	fields := format.Map("scale", 1, "offset", v)
-	if op.code == 18 {
-		fields = format.Map("scale", v)
+	if n, err := t.Shape.Elems(); err == nil && n == 1 {
+		x, err := t.Read()
+		if err != nil {
+			return "", err
+		}
+		v := x.Flat(0)
+		if v-v != 0 || op.code == 42 && v == 0 {
+			return "", fmt.Errorf("constant %q is %s", t.Name, strconv.FormatFloat(v, 'g', -1, 32))
+		}
+		fields := format.Map("scale", 1, "offset", sign*v)
+		switch op.code {
+		case 18:
+			fields = format.Map("scale", v)
+		case 42:
+			fields = format.Map("scale", 1/v)
+		}
+		return end(c.sketch.Add("rescaling", "rescaling", fields, []string{in}).Name, nil)
 	}
-	return c.sketch.Add("rescaling", "rescaling", fields, []string{in}).Name, nil
+	// The axes along which it is not the same, counted from the end.
+	sample := c.shape(op, 1-at)
+	var axes, size []int
+	for k, d := range t.Shape {
+		if d == 1 {
+			continue
+		}
+		behind := len(t.Shape) - k
+		if behind >= len(sample) || sample[len(sample)-behind] != d {
+			return "", unsupported(op, "a constant of shape %v does not go with %v", t.Shape, sample)
+		}
+		axes, size = append(axes, -behind), append(size, d)
+	}
+	leaf, fields := "beta", format.Map("scale", false)
+	if op.code == 18 || op.code == 42 {
+		leaf, fields = "gamma", format.Map("center", false)
+	}
+	if !slices.Equal(axes, []int{-1}) {
+		fields = fields.With("axes", format.List(axes...))
+	}
+	turn := format.Reshape(size...)
+	if sign < 0 || op.code == 42 {
+		turn = turn.Then(func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+			x, err := tensor.TryNew(tensor.Float32, from[0].Shape()...)
+			if err != nil {
+				return nil, err
+			}
+			for i := range x.Len() {
+				if v := from[0].Flat(i); op.code == 42 {
+					x.SetFlat(i, 1/v)
+				} else {
+					x.SetFlat(i, -v)
+				}
+			}
+			return x, nil
+		})
+	}
+	return end(c.sketch.Add("affine", "affine", fields, []string{in}, format.Part{Leaf: leaf, From: []string{t.Name}, Make: turn}).Name, nil)
 }

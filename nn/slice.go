@@ -1,0 +1,53 @@
+package nn
+
+import (
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/spec"
+)
+
+func init() {
+	Layers.Register("slice", Slice{}, spec.Doc("a part of each sample, along an axis"))
+}
+
+// Slice takes places Begin to End of an axis, End excluded; an End of 0 is the axis'
+// own. Axis −1 takes some channels of (N, …, channels).
+type Slice struct {
+	Axis  int    `spec:"axis" default:"-1" doc:"axis, the batch's being 0; counted from the end where negative"`
+	Begin int    `spec:"begin" default:"0" doc:"first place, from 0"`
+	End   int    `spec:"end" default:"all" doc:"behind the last place"`
+	Name  string `spec:"name" doc:"name of the layer"`
+}
+
+// Validate refuses places below 0.
+func (l Slice) Validate() error {
+	if l.Begin < 0 || l.End < 0 || l.End > 0 && l.End <= l.Begin {
+		return spec.Field("begin", "want 0 ≤ begin < end, got %d to %d", l.Begin, l.End)
+	}
+	return nil
+}
+
+// Apply slices.
+func (l Slice) Apply(s *Scope, x graph.Node) graph.Node {
+	if !check(s, l.Validate()) || !x.Valid() {
+		return graph.Node{}
+	}
+	x = x.ToFloat()
+	axis := l.Axis
+	if axis == 0 {
+		axis = -1
+	}
+	if axis < 0 {
+		axis += x.Rank()
+	}
+	if axis < 1 || axis >= x.Rank() {
+		return s.B.Misfit("axis %d is none of a sample's in %v", l.Axis, x.Type())
+	}
+	end := l.End
+	if end == 0 {
+		end = x.Dim(axis)
+	}
+	if l.Begin >= end || end > x.Dim(axis) {
+		return s.B.Misfit("places %d to %d are none of axis %d of %v", l.Begin, end, axis, x.Type())
+	}
+	return x.Slice(axis, l.Begin, end)
+}
