@@ -10,15 +10,16 @@ import "unsafe"
 // So packing, the tiles' shapes and which operand lies in the vectors are free
 // to follow the sizes.
 const (
-	depth     = 320     // the most of k in a pass: a panel stays in L1
-	groupCols = 512     // of the panels that are packed at a time
-	blockRows = 32 * 6  // of A at a time: depth·blockRows stay in L2
-	tileRows  = 6       // of a packed tile of A
-	stripPad  = 32      // the most that is put between strips of A
-	nearBy    = 1 << 16 // elements of a transposed A that is read as it lies
-	shallow   = 64      // up to this k, whole rows of tiles share a call
-	panelRows = 16      // below, a panel of B is used too seldom to be packed
-	turned    = 48      // rows of a swapped product kept before they are transposed
+	depth     = 320      // the most of k in a pass: a panel stays in L1
+	groupCols = 512      // of the panels that are packed at a time
+	blockRows = 32 * 6   // of A at a time: depth·blockRows stay in L2
+	tileRows  = 6        // of a packed tile of A
+	stripPad  = 32       // the most that is put between strips of A
+	nearBy    = 1 << 16  // elements of a transposed A that is read as it lies
+	shallow   = 64       // up to this k, whole rows of tiles share a call
+	panelRows = 16       // below, a panel of B is used too seldom to be packed
+	inL1      = 10 << 10 // elements of B that stay in L1 as they lie
+	turned    = 48       // rows of a swapped product kept before they are transposed
 )
 
 // A tiling is what depends on the vectors' width.
@@ -324,7 +325,7 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 		p0 := s * k / passes
 		kc := (s+1)*k/passes - p0
 		switch {
-		case tb && (i1-i0)*(kc+j1-j0) >= kc*(j1-j0) || !tb && kc > shallow && i1-i0 >= panelRows && j1-j0 >= t.panelCols:
+		case tb && (i1-i0)*(kc+j1-j0) >= kc*(j1-j0) || !tb && kc > shallow && kc*ldb > inL1 && i1-i0 >= panelRows && j1-j0 >= t.panelCols:
 			matMulPacked(t, c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, j1, add)
 		case tb:
 			matMulSwapped(t, c, ldc, a, lda, ta, b, ldb, p0, kc, i0, i1, j0, j1, add)
@@ -340,7 +341,7 @@ func matMulDirect(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 	ai, ap := strides(lda, ta)
 	p := product{tiling: t, ldc: 4 * ldc, ai: 4 * ai, ap: 4 * ap, ldb: 4 * ldb, k: kc, add: add}
 	width := j1 - j0
-	if i1-i0 > t.mostRows && kc > shallow {
+	if i1-i0 > t.mostRows && kc > shallow && kc*ldb > inL1 {
 		width = t.panelCols
 	}
 	// In blocks, because the scheduler cannot interrupt a call.

@@ -211,6 +211,12 @@ func (t *tile) sum(name string, n int, masked bool) {
 		avo.LEAQ(op.Mem{Base: a, Index: t.ai3, Scale: 2}, a7)
 		avo.ADDQ(t.ai, a7)
 	}
+	var far reg.GPVirtual
+	if t.packed != nil {
+		far = avo.GP64()
+		avo.MOVQ(t.ldb, far)
+		avo.SHLQ(op.Imm(5), far)
+	}
 	t.sums = make([][]vec, t.rows)
 	for r := range t.sums {
 		for range n {
@@ -259,6 +265,10 @@ func (t *tile) sum(name string, n int, masked bool) {
 	}
 	if t.packed != nil {
 		avo.ADDQ(op.I32(int32(t.bytes*n)), t.packed)
+		// The row 32 below: long strides are more than a processor foresees.
+		for at := 0; at < t.bytes*n; at += 64 {
+			avo.PREFETCHT1(op.Mem{Base: t.b, Index: far, Scale: 1, Disp: at})
+		}
 	}
 	if !masked {
 		// The last byte of the next tile of columns: its line comes while this
