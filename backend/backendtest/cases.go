@@ -2,6 +2,7 @@ package backendtest
 
 import (
 	"math"
+	"slices"
 
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/tensor"
@@ -85,6 +86,13 @@ var cases = map[string][]testcase{
 		one(span(-1, 1, 0, 3), func(x graph.Node) graph.Node { return x.Sum() }),
 		one(values(1, inf, 2), func(x graph.Node) graph.Node { return x.Sum() }),
 		one(values(1, inf, -inf), func(x graph.Node) graph.Node { return x.Sum() })),
+	"mul_add":       onRows("mul_add", 3),
+	"mul_sub":       onRows("mul_sub", 3),
+	"sub_mul":       onRows("sub_mul", 3),
+	"sub_product":   onRows("sub_product", 3),
+	"elu_of_one":    onRows("elu_of_one", 1),
+	"elu_gradient":  onRows("elu_gradient", 2),
+	"gate":          onRows("gate", 2),
 	"column_dot":    onColumns("column_dot", false),
 	"column_spread": onColumns("column_spread", true),
 	"affine_gradients": {
@@ -353,6 +361,28 @@ func onColumns(op string, row bool) (cs []testcase) {
 			f: func(b *graph.Builder, x []graph.Node) graph.Node { return b.Apply(op, nil, x...) }})
 	}
 	return cs
+}
+
+// onRows is an elementwise op of matrices, and of one and rows.
+func onRows(op string, arity int) (cases []testcase) {
+	f := func(b *graph.Builder, x []graph.Node) graph.Node { return b.Apply(op, nil, x...) }
+	for _, s := range []tensor.Shape{{}, {1}, {700}, {3, 5}, {1, 40}, {50, 1}, {40, 300}, {2, 3000}, {0, 4}, {2, 3, 4}} {
+		c := testcase{f: f}
+		for k := range arity {
+			c.in = append(c.in, span(float64(-1-k), 2, s...))
+		}
+		cases = append(cases, c)
+		for k := range arity {
+			if arity > 1 && len(s) == 2 && s[1] > 1 {
+				c.in = slices.Clone(c.in)
+				c.in[k] = span(-1, 1, s[1])
+				if k+1 < arity {
+					cases = append(cases, c)
+				}
+			}
+		}
+	}
+	return cases
 }
 
 func affineCase(c, k int) testcase {

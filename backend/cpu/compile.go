@@ -106,7 +106,7 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 		return nil, err
 	}
 	if fuse {
-		g = rewrite.ColumnSums(g)
+		g = rewrite.Joined(rewrite.ColumnSums(g))
 		g.CopyLeaves()
 	}
 	n := g.Len()

@@ -44,5 +44,12 @@ func elementwiseOps[T float]() map[string]*elementwise[T] {
 		"greater_equal": binary(kernel.Ge[T], kernel.GeS[T], kernel.LeS[T], 2),
 		"equal":         binary(kernel.Eq[T], kernel.EqS[T], kernel.EqS[T], 2),
 		"select":        {ternary: kernel.Select[T], cost: 2},
+		"mul_add":       {ternary: kernel.MulAdd[T], cost: 2},
+		"mul_sub":       {ternary: kernel.MulSub[T], cost: 2},
+		"sub_mul":       {ternary: kernel.SubMul[T], cost: 2},
+		"sub_product":   {ternary: kernel.SubProduct[T], cost: 2},
+		"elu_of_one":    {unary: kernel.ELU[T], cost: 10},
+		"elu_gradient":  {binary: kernel.ELUGradient[T], cost: 2},
+		"gate":          {binary: kernel.Gate[T], cost: 1},
 	}
 }

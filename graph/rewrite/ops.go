@@ -42,4 +42,43 @@ func init() {
 			dw := g.Mul(gamma.Reshape(-1, 1)).Add(db.Mul(beta.Reshape(-1, 1)))
 			return graph.Concat(0, dw.Reshape(-1), w.Mul(g).Sum(1), w.Mul(db).Sum(1), dw.Square().Sum(1))
 		}})
+
+	joined("mul_add", 3, func(in []graph.Node) graph.Node { return in[0].Mul(in[1]).Add(in[2]) })
+	joined("mul_sub", 3, func(in []graph.Node) graph.Node { return in[0].Mul(in[1]).Sub(in[2]) })
+	joined("sub_mul", 3, func(in []graph.Node) graph.Node { return in[0].Sub(in[1]).Mul(in[2]) })
+	joined("sub_product", 3, func(in []graph.Node) graph.Node { return in[0].Sub(in[1].Mul(in[2])) })
+	joined("elu_of_one", 1, func(in []graph.Node) graph.Node {
+		x, zero := in[0], in[0].Builder().Const(0)
+		return x.Greater(zero).Select(x, x.Min(zero).Expm1())
+	})
+	joined("elu_gradient", 2, func(in []graph.Node) graph.Node {
+		y, dy := in[0], in[1]
+		return y.Greater(y.Builder().Const(0)).Select(dy, dy.Mul(y.AddScalar(1)))
+	})
+	joined("gate", 2, func(in []graph.Node) graph.Node {
+		y, zero := in[0], in[0].Builder().Const(0)
+		return y.Greater(zero).Select(in[1], zero)
+	})
+}
+
+// joined registers an op that is as large as the largest of its operands; the
+// others are as large, or a row under each of its rows.
+func joined(name string, arity int, lower func(in []graph.Node) graph.Node) {
+	graph.Register(graph.Op{Name: name, Arity: arity, Elementwise: true,
+		Type: func(in []graph.Type, _ any) (graph.Type, error) {
+			whole := in[0]
+			for _, t := range in {
+				if len(t.Shape) > len(whole.Shape) {
+					whole = t
+				}
+			}
+			for _, t := range in {
+				row := len(t.Shape) == 1 && len(whole.Shape) == 2 && t.Shape[0] == whole.Shape[1] && t.Shape[0] > 1
+				if t.Kind != graph.Float || !row && !t.Shape.Equal(whole.Shape) {
+					return graph.Type{}, fmt.Errorf("wants floats of one shape or rows of them, got %v", in)
+				}
+			}
+			return whole, nil
+		},
+		Lower: func(in []graph.Node, _ any) graph.Node { return lower(in) }})
 }

@@ -31,6 +31,7 @@ func models() map[string]nn.Sequential {
 		"activation":      {nn.BatchNorm{}, nn.Activation{Act: act.Tanh{}}, dense(6), nn.Dense{Units: 3}},
 		"twice":           {nn.BatchNorm{}, nn.BatchNorm{}, dense(6), nn.Dense{Units: 3}},
 		"layer norm":      {nn.LayerNorm{}, dense(6), nn.LayerNorm{}, nn.Dense{Units: 3}},
+		"relu":            {nn.BatchNorm{}, nn.Dense{Units: 6, Act: act.ReLU{}}, nn.Dense{Units: 3}},
 		"alone":           {nn.BatchNorm{}, nn.Dense{Units: 3}},
 		"frozen in front": {dense(4), nn.BatchNorm{}, dense(6), nn.Dense{Units: 3}},
 	}
@@ -180,9 +181,10 @@ func TestRulesKeepTheGraph(t *testing.T) {
 			compare(t, "all rules", run(t, Apply(b), set, in), want)
 			compare(t, "lowered", run(t, lowered(b), set, in), want)
 			compare(t, "sums of columns", run(t, ColumnSums(lowered(b)), set, in), want)
+			compare(t, "joined", run(t, Joined(ColumnSums(lowered(b))), set, in), want)
 			compare(t, "all, lowered", run(t, lowered(ColumnSums(lowered(Apply(b)))), set, in), want)
 			saved := products(b) - products(Apply(b))
-			want1 := map[string]int{"chapter": 1, "no scale": 1, "no offset": 1, "no bias": 1, "twice": 0, "alone": 1, "layer norm": 1, "frozen in front": 1}[name]
+			want1 := map[string]int{"chapter": 1, "no scale": 1, "no offset": 1, "no bias": 1, "twice": 0, "relu": 1, "alone": 1, "layer norm": 1, "frozen in front": 1}[name]
 			if saved != want1 {
 				t.Errorf("%d products are saved, want %d", saved, want1)
 			}

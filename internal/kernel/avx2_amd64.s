@@ -7407,6 +7407,348 @@ DATA all3f400000<>+24(SB)/4, $0x3f400000
 DATA all3f400000<>+28(SB)/4, $0x3f400000
 GLOBL all3f400000<>(SB), RODATA|NOPTR, $32
 
+// func mulAdd8(dst *float32, a *float32, b *float32, c *float32, n int)
+// Requires: AVX
+TEXT ·mulAdd8(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ n+32(FP), SI
+	XORQ DI, DI
+	SUBQ $0x08, SI
+	JL   rest
+
+next:
+	VMOVUPS (CX)(DI*4), Y0
+	VMOVUPS (DX)(DI*4), Y1
+	VMOVUPS (BX)(DI*4), Y2
+	VMULPS  Y1, Y0, Y0
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS Y0, (AX)(DI*4)
+	ADDQ    $0x08, DI
+	CMPQ    DI, SI
+	JLE     next
+
+rest:
+	SUBQ       DI, SI
+	ADDQ       $0x08, SI
+	JZ         done
+	MOVQ       SI, R8
+	NEGQ       R8
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(R8*4), Y0
+	VMASKMOVPS (CX)(DI*4), Y0, Y1
+	VMASKMOVPS (DX)(DI*4), Y0, Y2
+	VMASKMOVPS (BX)(DI*4), Y0, Y3
+	VMULPS     Y2, Y1, Y1
+	VADDPS     Y3, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulSub8(dst *float32, a *float32, b *float32, c *float32, n int)
+// Requires: AVX
+TEXT ·mulSub8(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ n+32(FP), SI
+	XORQ DI, DI
+	SUBQ $0x08, SI
+	JL   rest
+
+next:
+	VMOVUPS (CX)(DI*4), Y0
+	VMOVUPS (DX)(DI*4), Y1
+	VMOVUPS (BX)(DI*4), Y2
+	VMULPS  Y1, Y0, Y0
+	VSUBPS  Y2, Y0, Y0
+	VMOVUPS Y0, (AX)(DI*4)
+	ADDQ    $0x08, DI
+	CMPQ    DI, SI
+	JLE     next
+
+rest:
+	SUBQ       DI, SI
+	ADDQ       $0x08, SI
+	JZ         done
+	MOVQ       SI, R8
+	NEGQ       R8
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(R8*4), Y0
+	VMASKMOVPS (CX)(DI*4), Y0, Y1
+	VMASKMOVPS (DX)(DI*4), Y0, Y2
+	VMASKMOVPS (BX)(DI*4), Y0, Y3
+	VMULPS     Y2, Y1, Y1
+	VSUBPS     Y3, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func subMul8(dst *float32, a *float32, b *float32, c *float32, n int)
+// Requires: AVX
+TEXT ·subMul8(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ n+32(FP), SI
+	XORQ DI, DI
+	SUBQ $0x08, SI
+	JL   rest
+
+next:
+	VMOVUPS (CX)(DI*4), Y0
+	VMOVUPS (DX)(DI*4), Y1
+	VMOVUPS (BX)(DI*4), Y2
+	VSUBPS  Y1, Y0, Y0
+	VMULPS  Y2, Y0, Y0
+	VMOVUPS Y0, (AX)(DI*4)
+	ADDQ    $0x08, DI
+	CMPQ    DI, SI
+	JLE     next
+
+rest:
+	SUBQ       DI, SI
+	ADDQ       $0x08, SI
+	JZ         done
+	MOVQ       SI, R8
+	NEGQ       R8
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(R8*4), Y0
+	VMASKMOVPS (CX)(DI*4), Y0, Y1
+	VMASKMOVPS (DX)(DI*4), Y0, Y2
+	VMASKMOVPS (BX)(DI*4), Y0, Y3
+	VSUBPS     Y2, Y1, Y1
+	VMULPS     Y3, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func subProduct8(dst *float32, a *float32, b *float32, c *float32, n int)
+// Requires: AVX
+TEXT ·subProduct8(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ n+32(FP), SI
+	XORQ DI, DI
+	SUBQ $0x08, SI
+	JL   rest
+
+next:
+	VMOVUPS (CX)(DI*4), Y0
+	VMOVUPS (DX)(DI*4), Y1
+	VMOVUPS (BX)(DI*4), Y2
+	VMULPS  Y2, Y1, Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(DI*4)
+	ADDQ    $0x08, DI
+	CMPQ    DI, SI
+	JLE     next
+
+rest:
+	SUBQ       DI, SI
+	ADDQ       $0x08, SI
+	JZ         done
+	MOVQ       SI, R8
+	NEGQ       R8
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(R8*4), Y0
+	VMASKMOVPS (CX)(DI*4), Y0, Y1
+	VMASKMOVPS (DX)(DI*4), Y0, Y2
+	VMASKMOVPS (BX)(DI*4), Y0, Y3
+	VMULPS     Y3, Y2, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func elu8(dst *float32, a *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·elu8(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x08, DX
+	JL   rest
+
+next:
+	VMOVUPS      (CX)(BX*4), Y0
+	VMOVUPS      all42b20000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y3
+	VMOVUPS      allc1a00000<>+0(SB), Y1
+	VMAXPS       Y3, Y1, Y3
+	VMOVUPS      all4b400000<>+0(SB), Y2
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y3, Y2
+	VSUBPS       all4b400000<>+0(SB), Y2, Y1
+	VMOVAPS      Y3, Y4
+	VFNMADD231PS all3f318000<>+0(SB), Y1, Y4
+	VFNMADD231PS allb95e8083<>+0(SB), Y1, Y4
+	VMOVUPS      all3ab688ff<>+0(SB), Y3
+	VFMADD213PS  all3c090631<>+0(SB), Y4, Y3
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y4, Y3
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y4, Y3
+	VFMADD213PS  all3f000000<>+0(SB), Y4, Y3
+	VMULPS       Y4, Y4, Y1
+	VFMADD213PS  Y4, Y1, Y3
+	VPADDD       all0000007e<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VADDPS       allbf000000<>+0(SB), Y2, Y1
+	VFMADD231PS  Y3, Y2, Y1
+	VADDPS       Y1, Y1, Y1
+	VANDPS       all7fffffff<>+0(SB), Y0, Y2
+	VCMPPS       $0x11, all33000000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VCMPPS       $0x1e, Y2, Y0, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y1
+	VMOVUPS      Y1, (AX)(BX*4)
+	ADDQ         $0x08, BX
+	CMPQ         BX, DX
+	JLE          next
+
+rest:
+	SUBQ         BX, DX
+	ADDQ         $0x08, DX
+	JZ           done
+	MOVQ         DX, SI
+	NEGQ         SI
+	LEAQ         lanes<>+0(SB), DX
+	VMOVUPS      32(DX)(SI*4), Y0
+	VMASKMOVPS   (CX)(BX*4), Y0, Y1
+	VMOVUPS      all42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y4
+	VMOVUPS      allc1a00000<>+0(SB), Y2
+	VMAXPS       Y4, Y2, Y4
+	VMOVUPS      all4b400000<>+0(SB), Y3
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y4, Y3
+	VSUBPS       all4b400000<>+0(SB), Y3, Y2
+	VMOVAPS      Y4, Y5
+	VFNMADD231PS all3f318000<>+0(SB), Y2, Y5
+	VFNMADD231PS allb95e8083<>+0(SB), Y2, Y5
+	VMOVUPS      all3ab688ff<>+0(SB), Y4
+	VFMADD213PS  all3c090631<>+0(SB), Y5, Y4
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y5, Y4
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y5, Y4
+	VFMADD213PS  all3f000000<>+0(SB), Y5, Y4
+	VMULPS       Y5, Y5, Y2
+	VFMADD213PS  Y5, Y2, Y4
+	VPADDD       all0000007e<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VADDPS       allbf000000<>+0(SB), Y3, Y2
+	VFMADD231PS  Y4, Y3, Y2
+	VADDPS       Y2, Y2, Y2
+	VANDPS       all7fffffff<>+0(SB), Y1, Y3
+	VCMPPS       $0x11, all33000000<>+0(SB), Y3, Y3
+	VBLENDVPS    Y3, Y1, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCMPPS       $0x1e, Y3, Y1, Y3
+	VBLENDVPS    Y3, Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func eluGradient8(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·eluGradient8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	JL   rest
+
+next:
+	VMOVUPS   (CX)(SI*4), Y0
+	VMOVUPS   (DX)(SI*4), Y1
+	VADDPS    all3f800000<>+0(SB), Y0, Y2
+	VMULPS    Y2, Y1, Y2
+	VXORPS    Y3, Y3, Y3
+	VCMPPS    $0x1e, Y3, Y0, Y0
+	VBLENDVPS Y0, Y1, Y2, Y2
+	VMOVUPS   Y2, (AX)(SI*4)
+	ADDQ      $0x08, SI
+	CMPQ      SI, BX
+	JLE       next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VADDPS     all3f800000<>+0(SB), Y1, Y3
+	VMULPS     Y3, Y2, Y3
+	VXORPS     Y4, Y4, Y4
+	VCMPPS     $0x1e, Y4, Y1, Y1
+	VBLENDVPS  Y1, Y2, Y3, Y3
+	VMASKMOVPS Y3, Y0, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func gate8(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·gate8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	JL   rest
+
+next:
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VXORPS  Y2, Y2, Y2
+	VCMPPS  $0x1e, Y2, Y0, Y0
+	VANDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VXORPS     Y3, Y3, Y3
+	VCMPPS     $0x1e, Y3, Y1, Y1
+	VANDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
 // func bytes8(dst *float32, src *uint8, eights int)
 // Requires: AVX, AVX2
 TEXT ·bytes8(SB), NOSPLIT, $0-24

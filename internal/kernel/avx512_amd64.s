@@ -17324,3 +17324,338 @@ DATA all3f400000<>+52(SB)/4, $0x3f400000
 DATA all3f400000<>+56(SB)/4, $0x3f400000
 DATA all3f400000<>+60(SB)/4, $0x3f400000
 GLOBL all3f400000<>(SB), RODATA|NOPTR, $64
+
+// func mulAdd16(dst *float32, a *float32, b *float32, c *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·mulAdd16(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ n+32(FP), SI
+	XORQ DI, DI
+	SUBQ $0x10, SI
+	JL   rest
+
+next:
+	VMOVUPS (CX)(DI*4), Z0
+	VMOVUPS (DX)(DI*4), Z1
+	VMOVUPS (BX)(DI*4), Z2
+	VMULPS  Z1, Z0, Z0
+	VADDPS  Z2, Z0, Z0
+	VMOVUPS Z0, (AX)(DI*4)
+	ADDQ    $0x10, DI
+	CMPQ    DI, SI
+	JLE     next
+
+rest:
+	SUBQ      DI, SI
+	ADDQ      $0x10, SI
+	JZ        done
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (CX)(DI*4), K1, Z0
+	VMOVUPS.Z (DX)(DI*4), K1, Z1
+	VMOVUPS.Z (BX)(DI*4), K1, Z2
+	VMULPS    Z1, Z0, Z0
+	VADDPS    Z2, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulSub16(dst *float32, a *float32, b *float32, c *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·mulSub16(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ n+32(FP), SI
+	XORQ DI, DI
+	SUBQ $0x10, SI
+	JL   rest
+
+next:
+	VMOVUPS (CX)(DI*4), Z0
+	VMOVUPS (DX)(DI*4), Z1
+	VMOVUPS (BX)(DI*4), Z2
+	VMULPS  Z1, Z0, Z0
+	VSUBPS  Z2, Z0, Z0
+	VMOVUPS Z0, (AX)(DI*4)
+	ADDQ    $0x10, DI
+	CMPQ    DI, SI
+	JLE     next
+
+rest:
+	SUBQ      DI, SI
+	ADDQ      $0x10, SI
+	JZ        done
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (CX)(DI*4), K1, Z0
+	VMOVUPS.Z (DX)(DI*4), K1, Z1
+	VMOVUPS.Z (BX)(DI*4), K1, Z2
+	VMULPS    Z1, Z0, Z0
+	VSUBPS    Z2, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func subMul16(dst *float32, a *float32, b *float32, c *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·subMul16(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ n+32(FP), SI
+	XORQ DI, DI
+	SUBQ $0x10, SI
+	JL   rest
+
+next:
+	VMOVUPS (CX)(DI*4), Z0
+	VMOVUPS (DX)(DI*4), Z1
+	VMOVUPS (BX)(DI*4), Z2
+	VSUBPS  Z1, Z0, Z0
+	VMULPS  Z2, Z0, Z0
+	VMOVUPS Z0, (AX)(DI*4)
+	ADDQ    $0x10, DI
+	CMPQ    DI, SI
+	JLE     next
+
+rest:
+	SUBQ      DI, SI
+	ADDQ      $0x10, SI
+	JZ        done
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (CX)(DI*4), K1, Z0
+	VMOVUPS.Z (DX)(DI*4), K1, Z1
+	VMOVUPS.Z (BX)(DI*4), K1, Z2
+	VSUBPS    Z1, Z0, Z0
+	VMULPS    Z2, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func subProduct16(dst *float32, a *float32, b *float32, c *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·subProduct16(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ n+32(FP), SI
+	XORQ DI, DI
+	SUBQ $0x10, SI
+	JL   rest
+
+next:
+	VMOVUPS (CX)(DI*4), Z0
+	VMOVUPS (DX)(DI*4), Z1
+	VMOVUPS (BX)(DI*4), Z2
+	VMULPS  Z2, Z1, Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(DI*4)
+	ADDQ    $0x10, DI
+	CMPQ    DI, SI
+	JLE     next
+
+rest:
+	SUBQ      DI, SI
+	ADDQ      $0x10, SI
+	JZ        done
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (CX)(DI*4), K1, Z0
+	VMOVUPS.Z (DX)(DI*4), K1, Z1
+	VMOVUPS.Z (BX)(DI*4), K1, Z2
+	VMULPS    Z2, Z1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func elu16(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·elu16(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x10, DX
+	JL   rest
+
+next:
+	VMOVUPS      (CX)(BX*4), Z0
+	VMOVUPS      all42b20000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z3
+	VMOVUPS      allc1a00000<>+0(SB), Z1
+	VMAXPS       Z3, Z1, Z3
+	VMOVUPS      all4b400000<>+0(SB), Z2
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Z3, Z2
+	VSUBPS       all4b400000<>+0(SB), Z2, Z1
+	VMOVAPS      Z3, Z6
+	VFNMADD231PS all3f318000<>+0(SB), Z1, Z6
+	VFNMADD231PS allb95e8083<>+0(SB), Z1, Z6
+	VMOVUPS      all3ab688ff<>+0(SB), Z3
+	VFMADD213PS  all3c090631<>+0(SB), Z6, Z3
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Z6, Z3
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Z6, Z3
+	VFMADD213PS  all3f000000<>+0(SB), Z6, Z3
+	VMULPS       Z6, Z6, Z1
+	VFMADD213PS  Z6, Z1, Z3
+	VPADDD       all0000007e<>+0(SB), Z2, Z2
+	VPSLLD       $0x17, Z2, Z2
+	VADDPS       allbf000000<>+0(SB), Z2, Z1
+	VFMADD231PS  Z3, Z2, Z1
+	VADDPS       Z1, Z1, Z1
+	VANDPS       all7fffffff<>+0(SB), Z0, Z2
+	VCMPPS       $0x11, all33000000<>+0(SB), Z2, K1
+	VBLENDMPS    Z0, Z1, K1, Z1
+	VPXORD       Z4, Z4, Z4
+	VCMPPS       $0x1e, Z4, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z1
+	VMOVUPS      Z1, (AX)(BX*4)
+	ADDQ         $0x10, BX
+	CMPQ         BX, DX
+	JLE          next
+
+rest:
+	SUBQ         BX, DX
+	ADDQ         $0x10, DX
+	JZ           done
+	MOVQ         $-1, SI
+	BZHIQ        DX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*4), K1, Z0
+	VMOVUPS      all42b20000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z3
+	VMOVUPS      allc1a00000<>+0(SB), Z1
+	VMAXPS       Z3, Z1, Z3
+	VMOVUPS      all4b400000<>+0(SB), Z2
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Z3, Z2
+	VSUBPS       all4b400000<>+0(SB), Z2, Z1
+	VMOVAPS      Z3, Z4
+	VFNMADD231PS all3f318000<>+0(SB), Z1, Z4
+	VFNMADD231PS allb95e8083<>+0(SB), Z1, Z4
+	VMOVUPS      all3ab688ff<>+0(SB), Z3
+	VFMADD213PS  all3c090631<>+0(SB), Z4, Z3
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Z4, Z3
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Z4, Z3
+	VFMADD213PS  all3f000000<>+0(SB), Z4, Z3
+	VMULPS       Z4, Z4, Z1
+	VFMADD213PS  Z4, Z1, Z3
+	VPADDD       all0000007e<>+0(SB), Z2, Z2
+	VPSLLD       $0x17, Z2, Z2
+	VADDPS       allbf000000<>+0(SB), Z2, Z1
+	VFMADD231PS  Z3, Z2, Z1
+	VADDPS       Z1, Z1, Z1
+	VANDPS       all7fffffff<>+0(SB), Z0, Z2
+	VCMPPS       $0x11, all33000000<>+0(SB), Z2, K2
+	VBLENDMPS    Z0, Z1, K2, Z1
+	VPXORD       Z5, Z5, Z5
+	VCMPPS       $0x1e, Z5, Z0, K2
+	VBLENDMPS    Z0, Z1, K2, Z1
+	VMOVUPS      Z1, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func eluGradient16(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·eluGradient16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, BX
+	JL   rest
+
+next:
+	VMOVUPS   (CX)(SI*4), Z0
+	VMOVUPS   (DX)(SI*4), Z1
+	VADDPS    all3f800000<>+0(SB), Z0, Z2
+	VMULPS    Z2, Z1, Z2
+	VPXORD    Z3, Z3, Z3
+	VCMPPS    $0x1e, Z3, Z0, K1
+	VBLENDMPS Z1, Z2, K1, Z2
+	VMOVUPS   Z2, (AX)(SI*4)
+	ADDQ      $0x10, SI
+	CMPQ      SI, BX
+	JLE       next
+
+rest:
+	SUBQ      SI, BX
+	ADDQ      $0x10, BX
+	JZ        done
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z0
+	VMOVUPS.Z (DX)(SI*4), K1, Z1
+	VADDPS    all3f800000<>+0(SB), Z0, Z2
+	VMULPS    Z2, Z1, Z2
+	VPXORD    Z4, Z4, Z4
+	VCMPPS    $0x1e, Z4, Z0, K2
+	VBLENDMPS Z1, Z2, K2, Z2
+	VMOVUPS   Z2, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func gate16(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·gate16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, BX
+	JL   rest
+
+next:
+	VMOVUPS   (CX)(SI*4), Z0
+	VMOVUPS   (DX)(SI*4), Z1
+	VPXORD    Z2, Z2, Z2
+	VCMPPS    $0x1e, Z2, Z0, K1
+	VMOVUPS.Z Z1, K1, Z0
+	VMOVUPS   Z0, (AX)(SI*4)
+	ADDQ      $0x10, SI
+	CMPQ      SI, BX
+	JLE       next
+
+rest:
+	SUBQ      SI, BX
+	ADDQ      $0x10, BX
+	JZ        done
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z0
+	VMOVUPS.Z (DX)(SI*4), K1, Z1
+	VPXORD    Z3, Z3, Z3
+	VCMPPS    $0x1e, Z3, Z0, K2
+	VMOVUPS.Z Z1, K2, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET

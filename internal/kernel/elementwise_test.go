@@ -62,6 +62,22 @@ func testElementwise[T Float](t *testing.T) {
 		{"Ne", Ne[T], func(x, y T) T { return oneIf[T](x != y) }},
 		{"NeS", by(NeS[T], 0.5), func(x, _ T) T { return oneIf[T](x != 0.5) }},
 		{"Axpy", func(dst, a, b []T) { Axpy(dst, a, s, b) }, func(x, y T) T { p := T(s * y); return x + p }},
+		{"MulAdd", func(dst, a, b []T) { MulAdd(dst, a, b, a) }, func(x, y T) T { p := T(x * y); return p + x }},
+		{"MulSub", func(dst, a, b []T) { MulSub(dst, a, b, a) }, func(x, y T) T { p := T(x * y); return p - x }},
+		{"SubMul", func(dst, a, b []T) { SubMul(dst, a, b, a) }, func(x, y T) T { d := T(x - y); return d * x }},
+		{"SubProduct", func(dst, a, b []T) { SubProduct(dst, a, b, a) }, func(x, y T) T { p := T(y * x); return x - p }},
+		{"ELUGradient", ELUGradient[T], func(x, y T) T {
+			if x > 0 {
+				return y
+			}
+			return y * (x + 1)
+		}},
+		{"Gate", Gate[T], func(x, y T) T {
+			if x > 0 {
+				return y
+			}
+			return 0
+		}},
 		{"Select", func(dst, a, b []T) { Select(dst, a, b, a) }, func(x, y T) T {
 			if x != 0 {
 				return y

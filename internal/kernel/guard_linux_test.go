@@ -58,6 +58,12 @@ func TestGuardElementwise(t *testing.T) {
 			}
 			Axpy(dst, a, 0.5, b)
 			Select(dst, a, b, c)
+			for _, f := range []func(dst, a, b, c []float32){MulAdd[float32], MulSub[float32], SubMul[float32], SubProduct[float32]} {
+				f(dst, a, b, c)
+			}
+			ELU(dst, a)
+			ELUGradient(dst, a, b)
+			Gate(dst, a, b)
 			Fill(dst, 1)
 			BytesToFloat(dst, guarded[uint8](t, n, atEnd))
 			IntToFloat(dst, guarded[int32](t, n, atEnd))

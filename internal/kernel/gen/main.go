@@ -25,6 +25,7 @@ func main() {
 		avx2.windows()
 		moves()
 		elementwise()
+		joined()
 		widenings()
 		reductions()
 		uniform()
@@ -35,6 +36,7 @@ func main() {
 		avx512.windows()
 		at = avx512
 		elementwise()
+		joined()
 	default:
 		fmt.Fprintf(os.Stderr, "gen: no family %q; there are avx2 and avx512\n", *family)
 		os.Exit(2)
