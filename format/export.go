@@ -12,7 +12,7 @@ import (
 
 	"github.com/nadir-ml/nadir/format/npy"
 	"github.com/nadir-ml/nadir/graph"
-	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/param"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -217,37 +217,73 @@ func BareWarnings(m *Model) []string {
 	return []string{"the file holds weights alone; what is done to the input before the first layer, its preprocessing, is left to its reader"}
 }
 
-// A Flattening is a layer of a sequence that takes what a flatten layer makes of
-// samples with several axes, the channels last.
-type Flattening struct {
-	Flatten, Layer string
-	Shape          tensor.Shape // of a sample before it
-}
-
-// Flattened lists the layers of a model that depend on the order in which
-// samples with channels are flattened.
-func Flattened(m *Model) ([]Flattening, error) {
-	layers, ok := m.Net.(nn.Sequential)
-	if !ok || len(m.Data.Inputs) != 1 {
-		return nil, nil
-	}
-	f := m.Data.Inputs[0]
-	s, err := nn.Summarize(layers, []graph.Type{{Kind: graph.Float, Shape: f.Shape}}, nil)
-	if err != nil {
+// Flattened lists the kernels of dense layers whose input is a picture or volume that
+// was flattened with its channels last, each with the shape of a sample before that. The
+// rows of such a kernel stand in another order where channels come first. One whose axes
+// were put in another order right before is not among them.
+func Flattened(m *Model) (map[string]tensor.Shape, error) {
+	b := graph.New()
+	s := param.NewScope(b, nil, param.Options{Declare: func(string, param.Kind, param.Init, tensor.Shape) error { return nil }})
+	Trace(s, m.Net, m.Preprocess, m.Data, 2)
+	if err := b.Err(); err != nil {
 		return nil, err
 	}
-	var out []Flattening
-	before := f.Shape
-	for i, r := range s.Rows {
-		if r.Kind == "flatten" && len(before) > 2 {
-			for _, next := range s.Rows[i+1:] {
-				if next.Params > 0 {
-					out = append(out, Flattening{r.Name, next.Name, before})
-					break
-				}
-			}
+	out := map[string]tensor.Shape{}
+	for n := range b.Nodes() {
+		if n.Op().Name != "matmul" || n.In(1).Op().Name != "param" {
+			continue
 		}
-		before = r.Output
+		x := before(n.In(0))
+		if x.Op().Name != "reshape" || x.Rank() != 2 {
+			continue
+		}
+		// With one channel or one place the order is the same.
+		in := x.In(0)
+		if sample := in.Shape()[1:]; in.Rank() > 3 && in.Dim(0) == x.Dim(0) && before(in).Op().Name != "transpose" &&
+			sample[len(sample)-1] > 1 && sample[:len(sample)-1].Len() > 1 {
+			out[n.In(1).Name()] = sample.Clone()
+		}
 	}
 	return out, nil
+}
+
+// before goes back over what leaves every number in its place.
+func before(x graph.Node) graph.Node {
+	for x.NumIn() == 1 && x.In(0).Shape().Equal(x.Shape()) && x.Op().Name != "transpose" {
+		x = x.In(0)
+	}
+	return x
+}
+
+// ChannelsFirst is the Turn that puts the rows of a kernel of [Flattened] into the order
+// that its input has where channels come first.
+func ChannelsFirst(sample tensor.Shape) Turn {
+	n := len(sample)
+	order := []int{n - 1}
+	for a := range n - 1 {
+		order = append(order, a)
+	}
+	return rowOrder(sample, append(order, n))
+}
+
+// ChannelsLast is the reverse of [ChannelsFirst].
+func ChannelsLast(sample tensor.Shape) Turn {
+	n := len(sample)
+	first := append(tensor.Shape{sample[n-1]}, sample[:n-1]...)
+	var order []int
+	for a := 1; a < n; a++ {
+		order = append(order, a)
+	}
+	return rowOrder(first, append(order, 0, n))
+}
+
+// rowOrder reorders the rows of a matrix, which are those of a shape.
+func rowOrder(rows tensor.Shape, order []int) Turn {
+	return func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+		if len(from) != 1 || len(from[0].Shape()) != 2 {
+			return nil, fmt.Errorf("want one matrix")
+		}
+		s := from[0].Shape()
+		return Reshape(append(rows.Clone(), s[1])...).Then(Permute(order...)).Then(Reshape(s...))(from)
+	}
 }

@@ -20,6 +20,11 @@ func (f *File) match(o Options) (*Blueprint, error) {
 		return nil, err
 	}
 	w := &matcher{file: f, taken: map[string]bool{}, b: &Blueprint{Model: m}}
+	if f.Fit == nil {
+		if w.flat, err = Flattened(m); err != nil {
+			return nil, err
+		}
+	}
 	part := map[string]*Joined{}
 	for i := range f.Joined {
 		for _, name := range f.Joined[i].From {
@@ -60,6 +65,7 @@ type matcher struct {
 	file    *File
 	tensors []Tensor // those that may be weights
 	taken   map[string]bool
+	flat    map[string]tensor.Shape // of kernels: what is flattened before them
 	b       *Blueprint
 }
 
@@ -78,6 +84,11 @@ func (w *matcher) apart() {
 
 func (w *matcher) take(t Tensor, d declaration, turn Turn) {
 	w.taken[t.Name] = true
+	if sample := w.flat[d.name]; sample != nil && turn != nil {
+		// A kernel with its outputs first is of a framework that has channels first.
+		turn = turn.Then(ChannelsLast(sample))
+		w.b.Warnings = append(w.b.Warnings, fmt.Sprintf("%s: the rows of its kernel were put from the order of channels first into that of the flattened %s", t.Name, sample.Times()))
+	}
 	w.b.Places = append(w.b.Places, Place{To: d.name, From: []string{t.Name}, Make: turn})
 }
 
@@ -224,6 +235,9 @@ func (w *matcher) loose(ds []declaration, ts []Tensor) bool {
 			}
 			if turn, ok := w.fit(t, d); ok {
 				used[t.Name], found = true, true
+				if sample := w.flat[d.name]; sample != nil && turn != nil {
+					turn = turn.Then(ChannelsLast(sample))
+				}
 				places = append(places, Place{To: d.name, From: []string{t.Name}, Make: turn})
 				break
 			}
@@ -245,8 +259,8 @@ func (w *matcher) fit(t Tensor, d declaration) (Turn, bool) {
 }
 
 // Fit is how a tensor of that name becomes a parameter of that name and shape,
-// if it can. A weight as PyTorch calls it has the output first: [out, in] and
-// [out, in, height, width]; anything else is taken as it is.
+// if it can. A weight as PyTorch calls it has the output first: [out, in],
+// [out, in, height, width] and so on; anything else is taken as it is.
 func Fit(t Tensor, name string, shape tensor.Shape) (turn Turn, ok bool) {
 	_, leaf := nameOf(t.Name)
 	if leaf == "weight" {
@@ -258,6 +272,8 @@ func Fit(t Tensor, name string, shape tensor.Shape) (turn Turn, ok bool) {
 			order = []int{2, 1, 0}
 		case 4:
 			order = []int{2, 3, 1, 0}
+		case 5:
+			order = []int{2, 3, 4, 1, 0}
 		}
 		if order != nil && strings.HasSuffix(name, "kernel") {
 			turned := make(tensor.Shape, len(order))

@@ -27,6 +27,10 @@ func stateDict(m *format.Model) ([]Named, *format.Report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	flat, err := format.Flattened(m)
+	if err != nil {
+		return nil, nil, err
+	}
 	r := &format.Report{Format: "torch", Warnings: format.BareWarnings(m)}
 	var out []Named
 	for i, name := range names {
@@ -40,6 +44,9 @@ func stateDict(m *format.Model) ([]Named, *format.Report, error) {
 			return nil, nil, &format.Unsupported{What: fmt.Sprintf("layer %q", layer), Msg: "this version does not write recurrent layers for PyTorch; .npz, .h5 and .keras take them"}
 		case "kernel", "pointwise_kernel":
 			turn = outputFirst(len(t.Shape()))
+			if s := flat[name]; s != nil { // PyTorch flattens channel by channel
+				turn = format.ChannelsFirst(s).Then(turn)
+			}
 		case "depthwise_kernel": // (…, channels, multiplier) is (channels·multiplier, 1, …)
 			s := t.Shape()
 			n := len(s)
@@ -73,13 +80,6 @@ func stateDict(m *format.Model) ([]Named, *format.Report, error) {
 			out = append(out, Named{Name: strings.TrimSuffix(as, "running_var") + "num_batches_tracked", Tensor: tensor.New(tensor.Int64)})
 		}
 	}
-	shapes, err := format.Flattened(m)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, f := range shapes {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("layer %q takes what %q flattens in the order %v, channels last; in PyTorch put x.permute(%s) before its flatten", f.Layer, f.Flatten, f.Shape, lastOrder(len(f.Shape)+1)))
-	}
 	return out, r, nil
 }
 
@@ -93,15 +93,6 @@ func outputFirst(rank int) format.Turn {
 		order = append(order, a)
 	}
 	return format.Permute(order...)
-}
-
-// lastOrder is the permutation that puts channels last.
-func lastOrder(rank int) string {
-	s := "0"
-	for a := 2; a < rank; a++ {
-		s += fmt.Sprintf(", %d", a)
-	}
-	return s + ", 1"
 }
 
 func export(w io.Writer, m *format.Model) (*format.Report, error) {

@@ -27,10 +27,14 @@ func (f *faces) pool(size int) {
 	f.add(nn.MaxPooling2D{Size: square(size), Strides: square(2), Ceil: true, Name: fmt.Sprintf("pool%d", f.n)})
 }
 
+// dense is a dense layer of what came before it, flattened column by column: the nets
+// were trained on pictures with rows and columns exchanged, and their published weights
+// for pictures as they are have that turned in the convolutions alone.
 func (f *faces) dense(units int) {
 	f.n++
+	f.add(nn.Permute{Dims: []int{2, 1, 3}, Name: "columns"})
 	f.add(nn.Flatten{Name: "flatten"})
-	f.add(nn.Dense{Units: units, Name: fmt.Sprintf("conv%d", f.n)})
+	f.add(nn.Dense{Units: units, Name: fmt.Sprintf("dense%d", f.n)})
 	f.add(nn.Activation{Act: act.PReLU{}, Name: fmt.Sprintf("prelu%d", f.n)})
 }
 
@@ -40,7 +44,7 @@ func (f *faces) heads(name string, side int, sizes ...int) nn.Functional {
 	from := fmt.Sprintf("prelu%d", f.n)
 	m := nn.Functional{Name: name, In: []nn.Port{{Name: "input", Shape: tensor.Shape{side, side, 3}}}}
 	for i, n := range sizes {
-		m.Out = append(m.Out, f.add(nn.Dense{Units: n, Name: fmt.Sprintf("conv%d-%d", f.n+1, i+1)}, from))
+		m.Out = append(m.Out, f.add(nn.Dense{Units: n, Name: fmt.Sprintf("dense%d_%d", f.n+1, i+1)}, from))
 	}
 	m.Layers = f.layers
 	return m
@@ -57,7 +61,7 @@ func PNet() nn.Functional {
 	f.conv(32, 3)
 	m := nn.Functional{Name: "pnet", In: []nn.Port{{Name: "input", Shape: tensor.Shape{12, 12, 3}}}}
 	for i, n := range []int{2, 4} {
-		m.Out = append(m.Out, f.add(nn.Conv2D{Filters: n, Kernel: square(1), Name: fmt.Sprintf("conv4-%d", i+1)}, "prelu3"))
+		m.Out = append(m.Out, f.add(nn.Conv2D{Filters: n, Kernel: square(1), Name: fmt.Sprintf("conv4_%d", i+1)}, "prelu3"))
 	}
 	m.Layers = f.layers
 	return m
