@@ -68,6 +68,31 @@ func BenchmarkMatMul(b *testing.B) {
 	}
 }
 
+func BenchmarkMatMulBF16(b *testing.B) {
+	for _, s := range []struct {
+		name    string
+		m, n, k int
+		ta, tb  bool
+	}{
+		{"NN", 512, 2048, 784, false, false}, {"NN", 512, 2048, 2048, false, false}, {"TN", 2048, 2048, 512, true, false}, {"NT", 512, 2048, 2048, false, true},
+		{"NN", 32, 300, 784, false, false},
+	} {
+		b.Run(fmt.Sprintf("%s/%dx%dx%d", s.name, s.m, s.n, s.k), func(b *testing.B) {
+			x, y, z := ramp(s.m*s.k), ramp(s.k*s.n), ramp(s.m*s.n)
+			lda, ldb := s.k, s.n
+			if s.ta {
+				lda = s.m
+			}
+			if s.tb {
+				ldb = s.k
+			}
+			measure(b, "GFLOP/s", 2*float64(s.m*s.n*s.k), func() {
+				MatMulBF16(z, s.n, x, lda, s.ta, y, ldb, s.tb, s.m, s.n, s.k, 0, s.m, 0, s.n, false)
+			})
+		})
+	}
+}
+
 func BenchmarkElementwise(b *testing.B) {
 	const n = 32 * 300
 	x, y, z := ramp(n), ramp(n), make([]float32, n)
