@@ -29,6 +29,10 @@ type Backend interface {
 type Options struct {
 	// Float is the precision: tensor.Float32 (also when zero) or tensor.Float64.
 	Float tensor.DType
+	// Products is what the operands of matrix products are rounded to first:
+	// tensor.BFloat16, with Float32 alone, or nothing (also when zero). They are
+	// added up in Float all the same, and parameters keep all their digits.
+	Products tensor.DType
 	// State finds a parameter's storage by name. The plan reads and updates it
 	// in place; it must stay the same tensor as long as the plan is used.
 	State func(name string) *tensor.Tensor

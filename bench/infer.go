@@ -72,12 +72,13 @@ func (n Net) Infer(ctx context.Context, batch, threads int, span time.Duration) 
 	return calls(ctx, span, func() error { return p.Predict(ctx, out, in) })
 }
 
-// Product times C (m×n) = A (m×k)·B (k×n) on matrices in memory.
-func Product(ctx context.Context, m, n, k, threads int, span time.Duration) (Windows, error) {
+// Product times C (m×n) = A (m×k)·B (k×n) on matrices in memory, of operands that are
+// rounded to products, as [backend.Options] has it.
+func Product(ctx context.Context, m, n, k, threads int, products tensor.DType, span time.Duration) (Windows, error) {
 	b := graph.New()
 	x, y := b.Input("a", graph.Float, m, k), b.Input("b", graph.Float, k, n)
 	b.Output("c", x.MatMul(y))
-	plan, err := train.DefaultBackend().Compile(b, backend.Options{Threads: threads})
+	plan, err := train.DefaultBackend().Compile(b, backend.Options{Threads: threads, Products: products})
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,8 @@ type Net struct {
 	Flops float64
 	// Forward is that of a prediction.
 	Forward float64
+	// Products is what operands of products are rounded to, as [train.Config] has it.
+	Products tensor.DType
 }
 
 const pixels, classes = 784, 10
@@ -120,7 +122,7 @@ func (n Net) Trainer(rule string, threads int) (*train.Trainer, error) {
 	if err := spec.Decode(spec.Str(rule), &o); err != nil {
 		return nil, err
 	}
-	return train.New(n.Model, train.Config{Data: n.schema(), Optim: o, Schedule: tiny{}, Metrics: []train.Metric{}, Seed: 1, Threads: threads})
+	return train.New(n.Model, train.Config{Data: n.schema(), Optim: o, Schedule: tiny{}, Metrics: []train.Metric{}, Seed: 1, Threads: threads, Products: n.Products})
 }
 
 // Normalized reports whether the net has batch normalization.

@@ -44,6 +44,10 @@ type Config struct {
 	Seed uint64
 	// Float is the precision of work; Float32 by default.
 	Float tensor.DType
+	// Products is what the operands of matrix products are rounded to first:
+	// BFloat16, with a Float of Float32, or nothing. Weights, sums and all else stay
+	// as they are, and so do convolutions.
+	Products tensor.DType
 	// Threads is how many cores are used, 0 meaning all. It changes no bit.
 	Threads int
 	// Backend runs the plans; the processor by default.

@@ -420,7 +420,7 @@ func (n *Net) compile(b *graph.Builder, state func(string) *tensor.Tensor) (*com
 	if state == nil {
 		state = n.Params.Value
 	}
-	p, err := n.cfg.Backend.Compile(b, backend.Options{Float: n.cfg.Float, State: state, Threads: n.cfg.Threads})
+	p, err := n.cfg.Backend.Compile(b, backend.Options{Float: n.cfg.Float, Products: n.cfg.Products, State: state, Threads: n.cfg.Threads})
 	if err != nil {
 		return nil, err
 	}

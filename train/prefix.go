@@ -15,6 +15,7 @@ import (
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/tensor"
 )
 
 // A Prefix is the part of a net, from its inputs on, whose results are the same
@@ -210,7 +211,7 @@ func (p *Prefix) finish() error {
 		return err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "prefix 1\n%v %s %s\n", p.net.cfg.Float, p.net.cfg.Backend.Name(), family(p.net.cfg.Backend))
+	fmt.Fprintf(h, "prefix 1\n%v %s %s\n", p.net.cfg.Float, p.net.cfg.Backend.Name(), family(p.net.cfg.Backend, p.net.cfg.Products))
 	facts := p.net.describe(b, func(*param.Param) bool { return true })
 	for i, name := range p.outs {
 		for _, a := range t.scope.Layers() {
@@ -235,9 +236,9 @@ func (p *Prefix) finish() error {
 }
 
 // family is what else than its name decides about a backend's last bits.
-func family(b backend.Backend) string {
+func family(b backend.Backend, products tensor.DType) string {
 	if _, ok := b.(*cpu.Backend); ok {
-		return cpu.Family()
+		return cpu.Kernels(products)
 	}
 	return ""
 }

@@ -101,6 +101,9 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 		g = rewrite.Apply(g)
 	}
 	table, singles := elementwiseOps[T](), singleOps[T]()
+	if o.Products == tensor.BFloat16 {
+		singles["matmul"] = halfProduct[T]
+	}
 	g, err := lower(g, table, singles)
 	if err != nil {
 		return nil, err

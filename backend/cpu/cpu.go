@@ -27,6 +27,9 @@ func (b *Backend) Name() string { return "cpu" }
 
 // Compile lays out a plan. See [backend.Backend].
 func (b *Backend) Compile(g *graph.Builder, o backend.Options) (backend.Plan, error) {
+	if err := checkProducts(o); err != nil {
+		return nil, err
+	}
 	switch o.Float {
 	case 0, tensor.Float32:
 		return newPlan[float32](b, g, o)
@@ -65,6 +68,15 @@ func (b *Backend) release(p *pool) {
 
 // Family is the name of the kernels in use: generic, avx2, avx512 or neon.
 func Family() string { return kernel.Family() }
+
+// Kernels is Family and, of plans whose products round their operands, what computes
+// those: the bytes of results depend on both.
+func Kernels(products tensor.DType) string {
+	if products == tensor.Invalid {
+		return Family()
+	}
+	return Family() + "+" + kernel.HalfProducts()
+}
 
 // Cores is the number of threads that 0 stands for.
 func Cores() int { return runtime.GOMAXPROCS(0) }

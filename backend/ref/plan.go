@@ -39,6 +39,9 @@ func (b Backend) Compile(g *graph.Builder, o backend.Options) (backend.Plan, err
 	if o.Float != tensor.Float32 && o.Float != tensor.Float64 {
 		return nil, fmt.Errorf("precision %v: want float32 or float64", o.Float)
 	}
+	if o.Products != tensor.Invalid {
+		return nil, fmt.Errorf("ref rounds no operands of products, to %v or else", o.Products)
+	}
 	g = b.lower(g)
 	p := &plan{g: g, float: o.Float, state: map[string]*tensor.Tensor{}, out: map[string]*tensor.Tensor{}}
 	errs := []error{g.Err()}

@@ -74,11 +74,18 @@ func claimHalf() *halfSpace {
 	}
 }
 
-// MatMulBF16 is [MatMul] of operands that are rounded to bfloat16, added up in float32.
-// Every element of C is summed over k in one order that depends on nothing but k and
-// the processor.
-func MatMulBF16(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb int, tb bool, m, n, k, i0, i1, j0, j1 int, acc bool) {
+// MatMulBF16 is [MatMul] of float32 that are rounded to bfloat16 before, added up in
+// float32. Every element of C is summed over k in one order that depends on nothing but
+// k and the processor. T is float32.
+func MatMulBF16[T Float](c []T, ldc int, a []T, lda int, ta bool, b []T, ldb int, tb bool, m, n, k, i0, i1, j0, j1 int, acc bool) {
 	checkMatMul(len(c), ldc, len(a), lda, ta, len(b), ldb, tb, m, n, k, i0, i1, j0, j1)
+	if !single[T]() {
+		panic("kernel: a product of bfloat16 is one of float32")
+	}
+	matMulHalf(as32(c), ldc, as32(a), lda, ta, as32(b), ldb, tb, k, i0, i1, j0, j1, acc)
+}
+
+func matMulHalf(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb int, tb bool, k, i0, i1, j0, j1 int, acc bool) {
 	if i0 >= i1 || j0 >= j1 {
 		return
 	}

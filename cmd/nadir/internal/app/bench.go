@@ -20,7 +20,7 @@ import (
 
 func benchVerb(c *command) *cobra.Command {
 	return &cobra.Command{
-		Use:   "bench [net=NAME] [batch=N] [optim=NAME] [threads=N] [seconds=S] [mode=train|infer|gemm|ops]",
+		Use:   "bench [net=NAME] [batch=N] [optim=NAME] [threads=N] [seconds=S] [precision=f32|bf16] [mode=train|infer|gemm|ops]",
 		Short: "How fast this machine trains and predicts",
 		Long: `Time whole training steps (forward, loss, backward and update) of a named net on
 random batches in memory, in windows of 4 ms: the best and the middle one. A best
@@ -32,9 +32,12 @@ with ELU and the squared error, lenet LeNet-5 on 28×28 with ReLU and max poolin
 
 mode=infer times predictions, call by call, batch normalization folded. mode=gemm
 times one matrix product of m×k by k×n. mode=ops lists what each instruction of a
-step took at its best.`,
+step took at its best.
+
+precision=bf16 rounds the operands of products, but not of convolutions, to bfloat16.`,
 		Example: `  nadir bench
   nadir bench net=wide batch=128 optim=adam threads=2
+  nadir bench net=wide batch=512 precision=bf16
   nadir bench net=chapter batch=1 mode=infer
   nadir bench mode=gemm m=128 n=300 k=784
   nadir bench net=chapter mode=ops --json`,
@@ -46,7 +49,7 @@ step took at its best.`,
 			if len(targets) > 0 {
 				return usage("bench takes keys alone, such as net=%s, found %s", targets[0], strings.Join(targets, " "))
 			}
-			b := benchKeys{Net: "chapter", Mode: "train", Batch: 32, Threads: 1, Seconds: 3, M: 128, N: 300, K: 784, Optim: "sgd"}
+			b := benchKeys{Net: "chapter", Mode: "train", Batch: 32, Threads: 1, Seconds: 3, M: 128, N: 300, K: 784, Optim: "sgd", Precision: "f32"}
 			if err := b.read(keys); err != nil {
 				return err
 			}
@@ -58,6 +61,7 @@ step took at its best.`,
 // benchKeys are the words of bench.
 type benchKeys struct {
 	Net, Mode, Optim        string
+	Precision               string
 	Batch, Threads, M, N, K int
 	Seconds                 float64
 	said                    map[string]bool
@@ -65,10 +69,10 @@ type benchKeys struct {
 
 // read takes key=value words.
 func (b *benchKeys) read(keys []string) error {
-	fields := map[string]any{"net": &b.Net, "mode": &b.Mode, "optim": &b.Optim, "batch": &b.Batch, "threads": &b.Threads,
+	fields := map[string]any{"net": &b.Net, "mode": &b.Mode, "optim": &b.Optim, "precision": &b.Precision, "batch": &b.Batch, "threads": &b.Threads,
 		"m": &b.M, "n": &b.N, "k": &b.K, "seconds": &b.Seconds}
 	fields["optimizer"] = &b.Optim
-	names := []string{"net", "batch", "optim", "threads", "seconds", "mode", "m", "n", "k"}
+	names := []string{"net", "batch", "optim", "threads", "seconds", "precision", "mode", "m", "n", "k"}
 	b.said = map[string]bool{}
 	for _, word := range keys {
 		a, err := config.ParseAssignment(word)
@@ -88,6 +92,9 @@ func (b *benchKeys) read(keys []string) error {
 	modes := []string{"train", "infer", "gemm", "ops"}
 	if !contains(modes, b.Mode) {
 		return usage("bench: mode=%s: want one of %s", b.Mode, strings.Join(modes, ", "))
+	}
+	if precisions := []string{"f32", "bf16"}; !contains(precisions, b.Precision) {
+		return usage("bench: precision=%s: want one of %s", b.Precision, strings.Join(precisions, ", "))
 	}
 	for _, k := range []string{"m", "n", "k"} {
 		if b.said[k] && b.Mode != "gemm" {
@@ -135,6 +142,7 @@ func (c *command) bench(ctx context.Context, b benchKeys) error {
 		if net, err = bench.Find(b.Net); err != nil {
 			return usage("bench: %v", err)
 		}
+		net.Products = productsOf(b.Precision)
 		if b.Mode != "infer" && b.Batch == 1 && net.Normalized() {
 			return usage("bench: net=%s cannot train on a batch of one: batch normalization needs two rows to have a variance", b.Net)
 		}
@@ -148,13 +156,13 @@ func (c *command) bench(ctx context.Context, b benchKeys) error {
 		best, median := s.Best(), s.Median()
 		flops := net.Flops * float64(b.Batch)
 		if c.json {
-			return c.printJSON(object{{"net", b.Net}, {"batch", b.Batch}, {"optim", b.Optim}, {"threads", b.Threads}, {"kernel", cpu.Family()},
+			return c.printJSON(object{{"net", b.Net}, {"batch", b.Batch}, {"optim", b.Optim}, {"threads", b.Threads}, {"kernel", cpu.Kernels(productsOf(b.Precision))},
 				{"us_per_step_min", micros(best)}, {"us_per_step_median", micros(median)},
 				{"samples_per_s", round(float64(b.Batch)/median.Seconds(), 0)}, {"gflops", round(flops/best.Seconds()/1e9, 1)},
 				{"allocs_per_step", s.Allocs}, {"arena_bytes", s.Arena}})
 		}
 		return c.print(func(w *bufio.Writer) {
-			fmt.Fprintf(w, "%s, batch %d, %s, %s, %s kernels\n", b.Net, b.Batch, b.Optim, threads(b.Threads), cpu.Family())
+			fmt.Fprintf(w, "%s, batch %d, %s, %s, %s kernels\n", b.Net, b.Batch, b.Optim, threads(b.Threads), cpu.Kernels(productsOf(b.Precision)))
 			fmt.Fprintf(w, "step: best %s, median %s; %.0f samples/s, %.1f GFLOP/s; %g allocations, %d KiB of intermediate results\n",
 				span3(best), span3(median), float64(b.Batch)/median.Seconds(), flops/best.Seconds()/1e9, s.Allocs, s.Arena>>10)
 		})
@@ -165,27 +173,27 @@ func (c *command) bench(ctx context.Context, b benchKeys) error {
 		}
 		p50, p99 := calls.Quantile(0.5), calls.Quantile(0.99)
 		if c.json {
-			return c.printJSON(object{{"net", b.Net}, {"mode", "infer"}, {"batch", b.Batch}, {"threads", b.Threads}, {"kernel", cpu.Family()},
+			return c.printJSON(object{{"net", b.Net}, {"mode", "infer"}, {"batch", b.Batch}, {"threads", b.Threads}, {"kernel", cpu.Kernels(productsOf(b.Precision))},
 				{"us_min", micros(calls[0])}, {"us_p50", micros(p50)}, {"us_p99", micros(p99)},
 				{"samples_per_s", round(float64(b.Batch)/p50.Seconds(), 0)}, {"gflops", round(net.Forward*float64(b.Batch)/calls[0].Seconds()/1e9, 1)}})
 		}
 		return c.print(func(w *bufio.Writer) {
-			fmt.Fprintf(w, "%s, batch %d, %s, %s kernels\n", b.Net, b.Batch, threads(b.Threads), cpu.Family())
+			fmt.Fprintf(w, "%s, batch %d, %s, %s kernels\n", b.Net, b.Batch, threads(b.Threads), cpu.Kernels(productsOf(b.Precision)))
 			fmt.Fprintf(w, "prediction: best %s, p50 %s, p99 %s; %.0f samples/s\n", span3(calls[0]), span3(p50), span3(p99), float64(b.Batch)/p50.Seconds())
 		})
 	case "gemm":
-		t, err := bench.Product(ctx, b.M, b.N, b.K, b.Threads, span)
+		t, err := bench.Product(ctx, b.M, b.N, b.K, b.Threads, productsOf(b.Precision), span)
 		if err != nil {
 			return benchError(err)
 		}
 		flops := 2 * float64(b.M) * float64(b.N) * float64(b.K)
 		best, median := flops/t.Best().Seconds()/1e9, flops/t.Median().Seconds()/1e9
 		if c.json {
-			return c.printJSON(object{{"mode", "gemm"}, {"m", b.M}, {"n", b.N}, {"k", b.K}, {"threads", b.Threads}, {"kernel", cpu.Family()},
+			return c.printJSON(object{{"mode", "gemm"}, {"m", b.M}, {"n", b.N}, {"k", b.K}, {"threads", b.Threads}, {"kernel", cpu.Kernels(productsOf(b.Precision))},
 				{"us_min", micros(t.Best())}, {"us_median", micros(t.Median())}, {"gflops_best", round(best, 1)}, {"gflops_median", round(median, 1)}})
 		}
 		return c.print(func(w *bufio.Writer) {
-			fmt.Fprintf(w, "(%d, %d) · (%d, %d), %s, %s kernels\n", b.M, b.K, b.K, b.N, threads(b.Threads), cpu.Family())
+			fmt.Fprintf(w, "(%d, %d) · (%d, %d), %s, %s kernels\n", b.M, b.K, b.K, b.N, threads(b.Threads), cpu.Kernels(productsOf(b.Precision)))
 			fmt.Fprintf(w, "product: best %s, median %s; %.1f and %.1f GFLOP/s\n", span3(t.Best()), span3(t.Median()), best, median)
 		})
 	}
@@ -213,7 +221,7 @@ func (c *command) benchOps(b benchKeys, net bench.Net, costs []backend.Cost) err
 		for _, k := range costs {
 			ops = append(ops, object{{"op", k.Op}, {"layer", k.Path}, {"us", micros(k.Best)}, {"gflops", gflops(k)}})
 		}
-		return c.printJSON(object{{"net", b.Net}, {"mode", "ops"}, {"batch", b.Batch}, {"optim", b.Optim}, {"threads", b.Threads}, {"kernel", cpu.Family()},
+		return c.printJSON(object{{"net", b.Net}, {"mode", "ops"}, {"batch", b.Batch}, {"optim", b.Optim}, {"threads", b.Threads}, {"kernel", cpu.Kernels(productsOf(b.Precision))},
 			{"us", micros(sum)}, {"ops", ops}})
 	}
 	return c.print(func(w *bufio.Writer) {

@@ -78,6 +78,14 @@ func floatOf(precision string) tensor.DType {
 	return tensor.Float32
 }
 
+// productsOf is the type that a precision rounds operands of products to.
+func productsOf(precision string) tensor.DType {
+	if precision == "bf16" {
+		return tensor.BFloat16
+	}
+	return tensor.Invalid
+}
+
 // modelOf reads the model of a configuration. A model that the user did not
 // write gets as many outputs as the data has classes; fitted says so.
 func modelOf(cfg *config.Config, schema *data.Schema) (m nn.Model, fitted string, err error) {
@@ -126,7 +134,8 @@ func builtInModel(cfg *config.Config) bool {
 // settings translates a configuration into what the trainer takes.
 func settings(cfg *config.Config, d *dataset) (train.Config, error) {
 	out := train.Config{
-		Data: d.schema(), Accumulate: cfg.Accumulate, Seed: cfg.Seed, Threads: cfg.Threads, Float: floatOf(cfg.Precision),
+		Data: d.schema(), Accumulate: cfg.Accumulate, Seed: cfg.Seed, Threads: cfg.Threads,
+		Float: floatOf(cfg.Precision), Products: productsOf(cfg.Precision),
 	}
 	var errs []error
 	add := func(err error) { errs = append(errs, err) }

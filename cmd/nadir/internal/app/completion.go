@@ -108,7 +108,7 @@ func values(key string) []string {
 	case "preset":
 		return config.Presets()
 	case "precision":
-		return []string{"f32", "f64"}
+		return []string{"f32", "f64", "bf16"}
 	case "data.val.from", "data.test.from":
 		return []string{"end", "start", "random"}
 	case "input.layout":

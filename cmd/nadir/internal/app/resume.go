@@ -129,8 +129,8 @@ func (c *command) resume(ctx context.Context, path string, keys []string) error 
 			return usage("%s: its stages are over; what is said of them can be changed in a new run", path)
 		}
 	}
-	if info.Kernel != cpu.Family() {
-		changed = append(changed, fmt.Sprintf("kernel family (%s, was %s)", cpu.Family(), info.Kernel))
+	if k := cpu.Kernels(productsOf(s.cfg.Precision)); info.Kernel != k {
+		changed = append(changed, fmt.Sprintf("kernel family (%s, was %s)", k, info.Kernel))
 	}
 	if len(changed) > 0 {
 		c.note(fmt.Sprintf("changed: %s; from here on the run is no longer the one that was begun, bit by bit", strings.Join(changed, ", ")))

@@ -116,7 +116,7 @@ func (r *runDir) describe(cfg *config.Config, d *dataset, from *nn.Sequential, o
 	}
 	info := runInfo{
 		ID: filepath.Base(r.path), Argv: os.Args, Dir: dir, Started: time.Now().UTC(), Version: version(), Go: runtime.Version(),
-		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpu.Families(), Kernel: cpu.Family(), Seed: cfg.Seed, Pretrain: only, Data: d.fingerprint,
+		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpu.Families(), Kernel: cpu.Kernels(productsOf(cfg.Precision)), Seed: cfg.Seed, Pretrain: only, Data: d.fingerprint,
 	}
 	if reused != nil {
 		info.Inputs = reused.inputs

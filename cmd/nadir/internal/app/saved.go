@@ -183,7 +183,7 @@ func (s *subject) home() (string, error) {
 // net ties the model to rows of a schema, for evaluation and prediction.
 func (s *subject) net(set train.Config) (*train.Net, error) {
 	set.Preprocess = s.Preprocess
-	set.Float, set.Threads, set.Seed = floatOf(s.cfg.Precision), s.cfg.Threads, s.cfg.Seed
+	set.Float, set.Products, set.Threads, set.Seed = floatOf(s.cfg.Precision), productsOf(s.cfg.Precision), s.cfg.Threads, s.cfg.Seed
 	if set.Loss == nil && set.Losses == nil && len(s.Losses) > 0 {
 		set.Losses = map[string]train.OutputLoss{}
 		for _, o := range s.Losses {

@@ -407,7 +407,7 @@ func (s *session) startInfo() term.Start {
 	k := max(1, s.cfg.Accumulate)
 	st := term.Start{
 		Run: s.dir.path, Model: s.modelName(), Data: s.data.name, Step: s.taken(), Params: int64(total), Train: n,
-		Epochs: s.cfg.Epochs.N, EpochSteps: int64((batches + k - 1) / k), Batch: batch, Threads: s.cfg.Threads, Kernel: cpu.Family(), Configuration: s.cfg.Tree.JSON(),
+		Epochs: s.cfg.Epochs.N, EpochSteps: int64((batches + k - 1) / k), Batch: batch, Threads: s.cfg.Threads, Kernel: cpu.Kernels(productsOf(s.cfg.Precision)), Configuration: s.cfg.Tree.JSON(),
 	}
 	if s.data.val != nil {
 		st.Val = s.data.val.Len()

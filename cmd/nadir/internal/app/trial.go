@@ -126,7 +126,7 @@ func (a *arena) spec(cfg *config.Config) (string, error) {
 	if d, ok := v.Get("data"); ok && d.Kind == spec.Map {
 		v = v.With("data", d.Without("val"))
 	}
-	text := fmt.Sprintf("%s\n%s\nseed of the rows %d\n%s", v.JSON(), a.data.fingerprint, a.base.Seed, cpu.Family())
+	text := fmt.Sprintf("%s\n%s\nseed of the rows %d\n%s", v.JSON(), a.data.fingerprint, a.base.Seed, cpu.Kernels(productsOf(cfg.Precision)))
 	for _, path := range []string{cfg.ModelFile, modelPath(cfg.Transfer.From)} {
 		if path == "" {
 			continue

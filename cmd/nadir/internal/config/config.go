@@ -28,7 +28,7 @@ type Config struct {
 	Out          string        `doc:"the run directory, which must not exist" default:"runs/NAME"`
 	EarlyStop    *EarlyStop    `doc:"stops when a metric no longer improves"`
 	Ckpt         Ckpt          `doc:"checkpoints"`
-	Precision    string        `doc:"the type of the work" default:"f32"`
+	Precision    string        `doc:"the type of the work: f32, f64, or bf16, products of bfloat16 in f32" default:"f32"`
 	MaxTime      time.Duration `doc:"stops after this long"`
 	Preset       string        `doc:"the configuration that all else is laid over" default:"default"`
 	Init         string        `doc:"fresh keeps only the architecture of a saved model; lsuv scales fresh weights by a batch of the data"`
@@ -145,7 +145,7 @@ func (c *Config) Validate() error {
 	w.atLeast("steps", c.Steps, 0)
 	w.atLeast("accumulate", c.Accumulate, 0)
 	w.atLeast("threads", c.Threads, 0)
-	w.oneOf("precision", c.Precision, "f32", "f64")
+	w.oneOf("precision", c.Precision, "f32", "f64", "bf16")
 	w.oneOf("init", c.Init, "fresh", "lsuv")
 	if c.MaxTime < 0 {
 		w.add("max_time", "want a time above 0, found %v", c.MaxTime)

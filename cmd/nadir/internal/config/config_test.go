@@ -233,7 +233,7 @@ func TestLoadErrors(t *testing.T) {
 		{"", "model.9.units=2", `command line: model has entries 0 to 6, not 9`},
 		{"", "model.hidden3.units=2", `model has no entry named "hidden3"; did you mean "hidden1"?`},
 		{"", "seed.x=2", `seed is "42", which has no fields`},
-		{"", "precision=f16", `precision: want f32 or f64, found "f16"`},
+		{"", "precision=f16", `precision: want f32 or f64 or bf16, found "f16"`},
 		{"", "data.val.from=front", `from: want end or start or random, found "front"`},
 		{"", "data.val=1.5", `size: want a fraction below 1 or a whole number of rows`},
 		{"", "data.classes=4-2", `classes: want classes such as 0-4,7-9, found "4-2"`},
