@@ -21,7 +21,7 @@ func halfTurn16(dst, src *uint32)
 func dotTiles(p *halfProduct)
 
 //go:noescape
-func amxTiles(p *halfProduct)
+func amxTiles(p *halfProduct, shapes *[64]byte)
 
 // amxShapes says that all eight tiles have 16 rows of 64 bytes.
 var amxShapes = func() (s [64]byte) {
@@ -59,7 +59,7 @@ func (p *halfProduct) run() {
 	case active != avx512:
 		p.emulate(halfDots)
 	case hasTiles():
-		amxTiles(p)
+		amxTiles(p, &amxShapes)
 	case cpu.X86.HasAVX512BF16:
 		p.dots()
 	default:

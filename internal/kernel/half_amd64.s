@@ -213,9 +213,9 @@ pair:
 	VZEROUPPER
 	RET
 
-// func amxTiles(p *halfProduct)
-TEXT ·amxTiles(SB), NOSPLIT, $0-8
-	MOVQ $·amxShapes(SB), AX
+// func amxTiles(p *halfProduct, shapes *[64]byte)
+TEXT ·amxTiles(SB), NOSPLIT, $0-16
+	MOVQ shapes+8(FP), AX
 	LDTILECFG_AX
 	MOVQ p+0(FP), R8
 	MOVQ 0(R8), R9   // c

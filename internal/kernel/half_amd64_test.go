@@ -28,7 +28,7 @@ func TestHalfEmulation(t *testing.T) {
 		run  func(p *halfProduct)
 	}{
 		{"VDPBF16PS", cpu.X86.HasAVX512BF16, halfDots, (*halfProduct).dots},
-		{"TDPBF16PS", hasTiles(), halfTiles, amxTiles},
+		{"TDPBF16PS", hasTiles(), halfTiles, func(p *halfProduct) { amxTiles(p, &amxShapes) }},
 	} {
 		t.Run(k.name, func(t *testing.T) {
 			if !k.has {
