@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A job is work in independent chunks. run is called once for every chunk, by
@@ -27,6 +28,7 @@ type pool struct {
 	threads int
 	users   int // plans, under the backend's mutex
 	busy    sync.Mutex
+	alone   time.Time // until then the caller works alone; zero for not
 	job     atomic.Pointer[job]
 	ticket  atomic.Uint64
 	done    atomic.Int64
@@ -43,6 +45,15 @@ type helper struct {
 // spins is how often an idle helper looks for work before it sleeps: some 10 µs.
 const spins = 4000
 
+// A helper that makes the caller wait for longer than late has lost its core to
+// somebody else. Its core is then left alone for patience times as long as was
+// lost: a busy neighbour costs one part in patience of the time at most, and one
+// that is gone is soon forgotten.
+const (
+	late     = 200 * time.Microsecond
+	patience = 8
+)
+
 func newPool(threads int) *pool {
 	p := &pool{threads: threads}
 	for i := 1; i < threads; i++ {
@@ -55,15 +66,21 @@ func newPool(threads int) *pool {
 }
 
 // do runs a job and returns when all its chunks are done. Where another plan
-// has the helpers, the caller does the work alone: the bytes are the same.
+// has the helpers, or they were late, the caller does the work alone: the bytes
+// are the same.
 func (p *pool) do(j *job) {
 	if j.chunks == 1 || len(p.helpers) == 0 || !p.busy.TryLock() {
-		for c := range j.chunks {
-			j.run(0, c)
-		}
+		j.all()
 		return
 	}
 	defer p.busy.Unlock()
+	if !p.alone.IsZero() {
+		if time.Now().Before(p.alone) {
+			j.all()
+			return
+		}
+		p.alone = time.Time{}
+	}
 	p.job.Store(j)
 	p.done.Store(0)
 	gen := p.ticket.Load()>>32 + 1
@@ -78,10 +95,27 @@ func (p *pool) do(j *job) {
 	}
 	for p.claim(0) {
 	}
+	var since time.Time
 	for n := 0; p.done.Load() < int64(j.chunks); n++ {
+		if n == spins {
+			since = time.Now()
+		}
 		if n > spins {
 			runtime.Gosched()
 		}
+	}
+	if !since.IsZero() {
+		now := time.Now()
+		if lost := now.Sub(since); lost > late {
+			p.alone = now.Add(patience * lost)
+		}
+	}
+}
+
+// all runs every chunk.
+func (j *job) all() {
+	for c := range j.chunks {
+		j.run(0, c)
 	}
 }
 

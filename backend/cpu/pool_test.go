@@ -3,9 +3,11 @@ package cpu
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -149,5 +151,76 @@ func TestClose(t *testing.T) {
 	g.Fail("broken")
 	if _, err := b.Compile(g, backend.Options{Threads: 2}); err == nil || len(b.pools) != 0 {
 		t.Errorf("a plan of a broken graph is %v, %d pools", err, len(b.pools))
+	}
+}
+
+// A helper that lost its core is left alone for a while, and asked again after it.
+func TestPoolLeavesLateHelpersAlone(t *testing.T) {
+	t.Parallel()
+	p := newPool(2)
+	defer p.stop()
+	meet := func(delay time.Duration) {
+		started := make(chan struct{})
+		p.do(&job{chunks: 2, run: func(worker, _ int) {
+			if worker == 1 {
+				close(started)
+				time.Sleep(delay)
+			} else {
+				<-started
+			}
+		}})
+	}
+	for try := 0; p.alone.IsZero() && try < 20; try++ { // the caller may be late itself
+		meet(20 * late)
+	}
+	if p.alone.IsZero() {
+		t.Fatal("a helper that was late is not known to be")
+	}
+	p.alone = time.Now().Add(time.Hour)
+	p.do(&job{chunks: 100, run: func(worker, chunk int) {
+		if worker != 0 {
+			t.Errorf("the helper has chunk %d", chunk)
+		}
+	}})
+	p.alone = time.Now().Add(-time.Second)
+	meet(0) // ends only if the helper takes part
+}
+
+// BenchmarkNeighbour is work in chunks of some 20 µs while somebody else keeps a
+// core busy: on two threads it should take no more than 1.2 times what it takes on
+// one.
+func BenchmarkNeighbour(b *testing.B) {
+	for _, busy := range []bool{false, true} {
+		for threads := 1; threads <= 2; threads++ {
+			b.Run(fmt.Sprintf("busy=%v/threads=%d", busy, threads), func(b *testing.B) {
+				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + 1))
+				var end atomic.Bool
+				var wg sync.WaitGroup
+				if busy {
+					wg.Go(func() {
+						runtime.LockOSThread() // the thread ends with it
+						for !end.Load() {
+						}
+					})
+				}
+				p := newPool(threads)
+				j := &job{chunks: 8, run: func(int, int) {
+					x := uint64(1)
+					for range 20000 {
+						x ^= x << 13
+						x ^= x >> 7
+					}
+					if x == 0 {
+						b.Error("a generator ended")
+					}
+				}}
+				for b.Loop() {
+					p.do(j)
+				}
+				p.stop()
+				end.Store(true)
+				wg.Wait()
+			})
+		}
 	}
 }
