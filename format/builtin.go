@@ -107,9 +107,17 @@ func openObjects(r *os.File, size int64) (*File, error) {
 	}
 	f := &File{Format: "npy-dict"}
 	for _, o := range list {
-		f.Tensors = append(f.Tensors, Tensor{Name: o.Name, DType: o.DType, Shape: o.Shape, Read: o.Tensor})
+		f.Tensors = append(f.Tensors, object(o))
 	}
 	return f, nil
+}
+
+func object(o npy.Object) Tensor {
+	t := Tensor{Name: o.Name, DType: o.DType, Type: o.Type, Shape: o.Shape, Read: o.Tensor}
+	if o.DType == tensor.Invalid {
+		t.Read = nil
+	}
+	return t
 }
 
 func isNpz(p *Probe) bool {
@@ -143,6 +151,19 @@ func readNpz(r *os.File) (*File, error) {
 	f := &File{}
 	for _, name := range a.Names() {
 		h, err := a.Header(name)
+		if errors.Is(err, npy.ErrObjects) {
+			list, err := a.Objects(name)
+			if err != nil {
+				return nil, err
+			}
+			for _, o := range list {
+				if len(a.Names()) > 1 { // a dict by itself names its arrays alone
+					o.Name = name + "/" + o.Name
+				}
+				f.Tensors = append(f.Tensors, object(o))
+			}
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

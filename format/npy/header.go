@@ -29,7 +29,7 @@ const magic = "\x93NUMPY"
 const longest = 1 << 16
 
 // ErrObjects is the error for an array of pickled objects: see [ReadObjects].
-var ErrObjects = errors.New("npy array of pickled Python objects: only a dict of arrays is read of them; save numbers instead (array.astype('float32'))")
+var ErrObjects = errors.New("npy array of pickled Python objects: only dicts and lists of arrays are read of them; save numbers instead (array.astype('float32'))")
 
 // ReadHeader reads up to the first element of an array.
 func ReadHeader(r io.Reader) (Header, error) {

@@ -19,7 +19,7 @@ type Archive struct {
 }
 
 // NewArchive opens the .npz file of size bytes in r. Every entry must be an
-// array, NAME.npy, no name twice.
+// array, NAME.npy, no name twice; one may be of Python objects.
 func NewArchive(r io.ReaderAt, size int64) (*Archive, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
@@ -66,6 +66,16 @@ func (a *Archive) Read(name string) (*tensor.Tensor, error) {
 		return err
 	})
 	return t, err
+}
+
+// Objects lists the arrays of the named entry, which holds Python objects.
+func (a *Archive) Objects(name string) ([]Object, error) {
+	var list []Object
+	err := a.open(name, func(r io.Reader, size int64) (err error) {
+		list, err = ReadObjects(r, min(size, int64(min(a.files[name].UncompressedSize64, math.MaxInt64))))
+		return err
+	})
+	return list, err
 }
 
 func (a *Archive) open(name string, read func(io.Reader, int64) error) error {

@@ -1,20 +1,23 @@
 package npy
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 
 	"github.com/nadir-ml/nadir/format/pickle"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
-// An Object is an array of a file whose one element is a dict of arrays, and where in the
-// dict it is.
+// An Object is an array or a number in a file of Python objects, and where among them it
+// is.
 type Object struct {
 	Name  string // the keys that lead to it, such as conv1/weights
 	DType tensor.DType
+	Type  string // Python's, of a text or None: then DType is Invalid
 	Shape tensor.Shape
 
 	header Header
@@ -23,6 +26,9 @@ type Object struct {
 
 // Tensor is the array as a new tensor.
 func (o Object) Tensor() (*tensor.Tensor, error) {
+	if o.DType == tensor.Invalid {
+		return nil, fmt.Errorf("%q is of type %s; want numbers", o.Name, o.Type)
+	}
 	t, err := tensor.TryNew(o.DType, o.Shape...)
 	if err != nil {
 		return nil, err
@@ -31,19 +37,20 @@ func (o Object) Tensor() (*tensor.Tensor, error) {
 	return o.header.settle(t), nil
 }
 
-// maxObjects is how many values a dict of arrays may hold.
+// maxObjects is how many values a file of objects may hold.
 const maxObjects = 1 << 16
 
-// ReadObjects lists the arrays of a file that holds a dict of arrays, of dicts or of lists of
-// arrays, as caffe-tensorflow writes them. The pickle in it is read as data: nothing is run,
-// and what is neither array nor one of these containers is refused.
+// ReadObjects lists the arrays and numbers of a file that holds Python objects: one, such
+// as the dict of dicts of arrays that caffe-tensorflow writes, or an array of them. Dicts,
+// lists and tuples are walked. The pickle in it is read as data: nothing is run, and what is
+// none of these, no text and not None is refused.
 func ReadObjects(r io.Reader, size int64) ([]Object, error) {
 	h, err := readHeader(r)
 	if err != nil {
 		return nil, err
 	}
-	if !h.objects || len(h.Shape) != 0 {
-		return nil, fmt.Errorf("npy array of shape %v: want one Python object", h.Shape)
+	if n, err := h.Shape.Elems(); !h.objects || err != nil || n > maxObjects {
+		return nil, fmt.Errorf("npy array of shape %v: want Python objects", h.Shape)
 	}
 	d := pickle.NewDecoder(r, size-int64(h.size))
 	d.Find = findNumPy
@@ -56,13 +63,17 @@ func ReadObjects(r io.Reader, size int64) ([]Object, error) {
 	}
 	if a, ok := v.(*ndarray); ok {
 		list, ok := a.data.(*pickle.List)
-		if !ok || len(list.Items) != 1 {
-			return nil, errors.New("the pickle holds no array of one object")
+		if n, err := h.Shape.Elems(); !ok || err != nil || len(list.Items) != n || !a.header.Shape.Equal(h.Shape) {
+			return nil, fmt.Errorf("the pickle holds no array of shape %v of objects", h.Shape)
 		}
-		v = list.Items[0]
+		if v = any(list); len(h.Shape) == 0 {
+			v = list.Items[0]
+		}
 	}
-	if _, ok := v.(*pickle.Dict); !ok {
-		return nil, fmt.Errorf("the object is of type %s; want a dict of arrays", pickle.TypeName(v))
+	switch v.(type) {
+	case *pickle.Dict, *pickle.List, pickle.Tuple:
+	default:
+		return nil, fmt.Errorf("the object is of type %s; want a dict or list of arrays", pickle.TypeName(v))
 	}
 	w := &walker{left: size}
 	if err := w.walk("", v, 0); err != nil {
@@ -115,7 +126,13 @@ func (w *walker) walk(name string, v any, depth int) error {
 		return w.items(sub, v.Items, depth)
 	case pickle.Tuple:
 		return w.items(sub, v, depth)
+	case bool, int64, float64, string, pickle.Bytes, nil:
+		w.found = append(w.found, plainObject(name, v))
+		return nil
 	case *ndarray:
+		if list, ok := v.data.(*pickle.List); ok && v.header.objects {
+			return w.items(sub, list.Items, depth)
+		}
 		raw, ok := bytesOf(v.data)
 		h := v.header
 		if !ok || h.objects || h.DType == tensor.Invalid {
@@ -132,6 +149,23 @@ func (w *walker) walk(name string, v any, depth int) error {
 		return nil
 	}
 	return fmt.Errorf("%q is of type %s; want an array, or a dict or list of arrays", name, pickle.TypeName(v))
+}
+
+// plainObject is a number, or what is listed but has none.
+func plainObject(name string, v any) Object {
+	o := Object{Name: name, Type: pickle.TypeName(v), Shape: tensor.Shape{}}
+	switch v := v.(type) {
+	case bool:
+		if o.DType, o.raw = tensor.Bool, "\x00"; v {
+			o.raw = "\x01"
+		}
+	case int64:
+		o.DType, o.raw = tensor.Int64, string(binary.NativeEndian.AppendUint64(nil, uint64(v)))
+	case float64:
+		o.DType, o.raw = tensor.Float64, string(binary.NativeEndian.AppendUint64(nil, math.Float64bits(v)))
+	}
+	o.header = Header{DType: o.DType, Shape: o.Shape}
+	return o
 }
 
 func (w *walker) items(sub func(string) string, items []any, depth int) error {
@@ -161,6 +195,13 @@ func findNumPy(module, name string) (pickle.Constructor, bool) {
 		if name == "_reconstruct" {
 			return func(*pickle.Global, pickle.Tuple) (any, error) { return &ndarray{}, nil }, true
 		}
+		if name == "scalar" {
+			return newScalar, true
+		}
+	case "numpy.core.numeric", "numpy._core.numeric":
+		if name == "_frombuffer" {
+			return fromBuffer, true
+		}
 	case "numpy":
 		switch name {
 		case "ndarray":
@@ -187,6 +228,25 @@ func newType(_ *pickle.Global, args pickle.Tuple) (any, error) {
 		return nil, errors.New("a dtype whose code is no text")
 	}
 	return &dtype{code: code}, nil
+}
+
+// newScalar is one number: its dtype and its bytes.
+func newScalar(_ *pickle.Global, args pickle.Tuple) (any, error) {
+	a := &ndarray{}
+	if len(args) != 2 {
+		return nil, errors.New("a number without a dtype or its bytes")
+	}
+	return a, a.Build(pickle.Tuple{nil, pickle.Tuple{}, args[0], false, args[1]})
+}
+
+// fromBuffer is an array as the newest protocol has it: bytes, dtype, shape and order.
+func fromBuffer(_ *pickle.Global, args pickle.Tuple) (any, error) {
+	a := &ndarray{}
+	if len(args) != 4 {
+		return nil, errors.New("an array that is not of bytes, dtype, shape and order")
+	}
+	order, _ := args[3].(string)
+	return a, a.Build(pickle.Tuple{nil, args[2], args[1], order == "F", args[0]})
 }
 
 // Build takes the order of the bytes.
