@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -132,6 +133,85 @@ func TestValues(t *testing.T) {
 		want = append(want, v)
 	}
 	formattest.Near(t, formattest.Predict(t, m, x), want...)
+}
+
+// TestSections holds each kind of section, of pictures (4, 5, 6) or what a convolution
+// makes of them, to its definition.
+func TestSections(t *testing.T) {
+	t.Parallel()
+	x := formattest.NewPicture(1, 4, 5, 6)
+	const convs = "[convolutional]\nfilters=4\nsize=1\nactivation=linear\n"
+	b, k := formattest.Numbers(2, 4), formattest.Numbers(3, 16)
+	y := x.Conv(k, b, 4, formattest.Slide{Kernel: 1})
+	each := func(f func(v float64) float64) []float64 {
+		return y.Each(func(_ int, v float64) float64 { return f(v) }).LastFlat()
+	}
+	sigmoid := func(v float64) float64 { return 1 / (1 + math.Exp(-v)) }
+	act := func(name string) string { return "[convolutional]\nfilters=4\nsize=1\nactivation=" + name + "\n" }
+	part := formattest.Picture{C: 2, H: 5, W: 6, V: y.V[60:]}
+	means := make([]float64, 4)
+	for c := range 4 {
+		for i := range 30 {
+			means[c] += y.V[c*30+i] / 30
+		}
+	}
+	depth := formattest.Numbers(4, 36)
+	again := append(append([]float64{}, b...), k...) // the numbers of the first section once more
+	up := formattest.Picture{C: 4, H: 10, W: 12}
+	for i := range 4 * 10 * 12 {
+		up.V = append(up.V, y.At(i/120, i/12%10/2, i%12/2))
+	}
+	i := -1
+	summed := y.Conv(k, b, 4, formattest.Slide{Kernel: 1}).Each(func(_ int, v float64) float64 { i++; return math.Max(v, 0) + y.V[i] })
+	for name, tc := range map[string]struct {
+		text string
+		more []float64 // behind the weights of the first section
+		want []float64
+	}{
+		"leaky":         {act("leaky"), nil, each(func(v float64) float64 { return math.Max(v, 0.1*v) })},
+		"logistic":      {act("logistic"), nil, each(sigmoid)},
+		"without":       {"[convolutional]\nfilters=4\nsize=1\n", nil, each(sigmoid)},
+		"mish":          {act("mish"), nil, each(func(v float64) float64 { return v * math.Tanh(math.Log1p(math.Exp(v))) })},
+		"swish":         {act("swish"), nil, each(func(v float64) float64 { return v * sigmoid(v) })},
+		"relu":          {act("relu"), nil, each(func(v float64) float64 { return math.Max(v, 0) })},
+		"maxpool":       {convs + "[maxpool]\nsize=2\nstride=2\n", nil, y.Pool(true, formattest.Slide{Kernel: 2, Stride: 2, Ceil: true}).LastFlat()},
+		"group":         {convs + "[route]\nlayers=-1\ngroups=2\ngroup_id=1\n", nil, part.LastFlat()},
+		"avgpool":       {convs + "[avgpool]\n", nil, means},
+		"upsample":      {convs + "[upsample]\nstride=2\n", nil, up.LastFlat()},
+		"shortcut":      {convs + "[convolutional]\nfilters=4\nsize=1\nactivation=relu\n[shortcut]\nfrom=-2\nactivation=linear\n", again, summed.LastFlat()},
+		"scale":         {convs + "[avgpool]\n[scale_channels]\nfrom=-2\n", nil, y.Each(func(c int, v float64) float64 { return v * means[c] }).LastFlat()},
+		"depthwise":     {convs + "[convolutional]\nfilters=4\nsize=3\nstride=2\npad=1\ngroups=4\nactivation=linear\n", append(append([]float64{}, b...), depth...), y.Conv(depth, b, 4, formattest.Slide{Kernel: 3, Stride: 2, Pad: 1, Groups: 4}).LastFlat()},
+		"given to yolo": {convs + "[yolo]\nmask=0\n", nil, y.LastFlat()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			file := weights(0)
+			for _, v := range append(append(append([]float64{}, b...), k...), tc.more...) {
+				file = binary.LittleEndian.AppendUint32(file, math.Float32bits(float32(v)))
+			}
+			write(t, dir, "a.weights", file)
+			m, _ := formattest.Import(t, write(t, dir, "a.cfg", []byte("[net]\nwidth=6\nheight=5\nchannels=4\n"+tc.text)), format.Options{})
+			formattest.Near(t, formattest.Predict(t, m, x.Last()), tc.want...)
+		})
+	}
+}
+
+// TestRefuses names what there is nothing for.
+func TestRefuses(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"[reorg]\nstride=2\n": "[reorg]", "[gru]\noutput=2\n": "[gru]", "[convolutional]\nfilters=1\nsize=1\nactivation=loggy\n": `"loggy"`,
+		"[route]\nlayers=-1\n": "does not lie before it", "[convolutional]\nfilters=1\nsize=1\nxnor=1\nactivation=linear\n": "xnor",
+		"[convolutional]\nfilters=1\nsize=1\n[route]\nlayers=-1\ngroups=2\n": "group 0 of 2",
+	} {
+		dir := t.TempDir()
+		write(t, dir, "a.weights", weights(0))
+		_, err := format.Open(write(t, dir, "a.cfg", []byte("[net]\nwidth=6\nheight=5\nchannels=4\n"+text)), tensor.Float32)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: want %q, got %v", text, want, err)
+		}
+	}
 }
 
 // TestDamage cuts off both files at every byte, and turns bits.

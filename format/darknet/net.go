@@ -83,13 +83,14 @@ var ends = []string{"yolo", "region", "detection", "cost"}
 
 var layers = map[string]func(n *net, s section, i int, x result) (result, error){
 	"convolutional": convolutional, "conv": convolutional, "connected": connected, "conn": connected, "maxpool": maxpool, "max": maxpool, "avgpool": avgpool, "avg": avgpool,
-	"route": route, "shortcut": shortcut, "upsample": upsample, "dropout": dropout, "softmax": softmax, "soft": softmax,
+	"route": route, "shortcut": shortcut, "upsample": upsample, "dropout": dropout, "softmax": softmax, "soft": softmax, "scale_channels": scaleChannels,
 	"yolo": end, "region": end, "detection": end, "cost": end,
 }
 
 // activations are Darknet's, in our words.
 var activations = map[string]spec.Value{"linear": {}, "leaky": format.Map("name", "leaky_relu", "negative_slope", 0.1), "relu": spec.Str("relu"), "relu6": spec.Str("relu6"),
-	"logistic": spec.Str("sigmoid"), "tanh": spec.Str("tanh"), "mish": spec.Str("mish"), "swish": spec.Str("silu"), "elu": spec.Str("elu"), "selu": spec.Str("selu"), "hardtan": spec.Str("hard_tanh")}
+	"logistic": spec.Str("sigmoid"), "tanh": spec.Str("tanh"), "mish": spec.Str("mish"), "swish": spec.Str("silu"), "elu": spec.Str("elu"), "selu": spec.Str("selu"), "hardtan": spec.Str("hard_tanh"),
+	"gelu": spec.Str("gelu_tanh")}
 
 // activation is that of a section, null for none.
 func activation(s section, i int, without string) (spec.Value, error) {
@@ -126,7 +127,7 @@ func (n *net) norm(name string, x result, biases, scales, mean, variance string)
 var no = format.Map("", false).Entries[0].Value
 
 func convolutional(n *net, s section, i int, x result) (result, error) {
-	v, err := s.read(map[string]int{"filters": 1, "size": 1, "stride": 1, "pad": 0, "padding": 0, "groups": 1, "dilation": 1, "batch_normalize": 0, "binary": 0, "xnor": 0, "share_index": -most})
+	v, err := s.read(map[string]int{"filters": 1, "size": 1, "stride": 1, "pad": 0, "padding": 0, "groups": 1, "dilation": 1, "stride_x": 0, "stride_y": 0, "batch_normalize": 0, "binary": 0, "xnor": 0, "share_index": -most})
 	if err != nil {
 		return x, err
 	}
@@ -134,10 +135,16 @@ func convolutional(n *net, s section, i int, x result) (result, error) {
 	if err != nil {
 		return x, err
 	}
-	if v["binary"] != 0 || v["xnor"] != 0 || v["share_index"] != -most || s.values["stride_x"] != "" || s.values["stride_y"] != "" {
-		return x, unsupported(s, i, "binary, xnor, share_index and strides of two numbers are not read")
+	if v["binary"] != 0 || v["xnor"] != 0 || v["share_index"] != -most {
+		return x, unsupported(s, i, "binary, xnor and share_index are not read")
 	}
 	filters, size, stride, groups, dilation := v["filters"], v["size"], v["stride"], v["groups"], v["dilation"]
+	strides := []int{stride, stride}
+	for k, key := range []string{"stride_y", "stride_x"} {
+		if v[key] > 0 {
+			strides[k] = v[key]
+		}
+	}
 	pad := v["padding"]
 	if v["pad"] != 0 {
 		pad = size / 2 * dilation
@@ -153,12 +160,12 @@ func convolutional(n *net, s section, i int, x result) (result, error) {
 		if free < 0 {
 			return x, fmt.Errorf("line %d, [%s]: a window of %d does not fit into %v", s.line, s.kind, size, x.shape)
 		}
-		y.shape[1+k] = free/stride + 1
+		y.shape[1+k] = free/strides[k] + 1
 	}
 	if int64(filters)*int64(channels)*int64(size)*int64(size) > 1<<31 {
 		return x, fmt.Errorf("line %d, [%s]: the kernel is too large", s.line, s.kind)
 	}
-	fields := format.Map("filters", filters, "kernel_size", []int{size, size}, "strides", []int{stride, stride}, "padding", []int{pad, pad})
+	fields := format.Map("filters", filters, "kernel_size", []int{size, size}, "strides", strides, "padding", []int{pad, pad})
 	if groups > 1 {
 		fields = fields.With("groups", spec.Num(float64(groups)))
 	}
@@ -266,7 +273,7 @@ func avgpool(n *net, s section, i int, x result) (result, error) {
 	if x.flat {
 		return x, unsupported(s, i, "it wants an image")
 	}
-	return result{name: n.add("global_average_pooling2d", "avgpool"+strconv.Itoa(i), x, spec.Value{}), shape: tensor.Shape{x.shape[0], 1, 1}, flat: true}, nil
+	return result{name: n.add("global_average_pooling2d", "avgpool"+strconv.Itoa(i), x, format.Map("keepdims", true)), shape: tensor.Shape{x.shape[0], 1, 1}}, nil
 }
 
 // at is the section that a number names: from the beginning, or back from here.
@@ -288,8 +295,13 @@ func route(n *net, s section, i int, _ result) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	if g, err := s.int("groups", 1); err != nil || g != 1 {
-		return result{}, unsupported(s, i, "it takes a group of the channels alone")
+	groups, err := s.int("groups", 1)
+	if err != nil {
+		return result{}, err
+	}
+	group, err := s.int("group_id", 0)
+	if err != nil {
+		return result{}, err
 	}
 	var names []string
 	var y result
@@ -297,6 +309,14 @@ func route(n *net, s section, i int, _ result) (result, error) {
 		x, err := n.at(s, i, number)
 		if err != nil {
 			return y, err
+		}
+		if groups != 1 { // one group of the channels
+			c := x.shape[0] / max(groups, 1)
+			if groups < 1 || group < 0 || group >= groups || x.flat || x.shape[0]%groups != 0 {
+				return y, fmt.Errorf("line %d, [%s]: group %d of %d of the shape %v", s.line, s.kind, group, groups, x.shape)
+			}
+			x.name = n.add("slice", "route"+strconv.Itoa(i)+"_group", x, format.Map("begin", group*c, "end", (group+1)*c))
+			x.shape = tensor.Shape{c, x.shape[1], x.shape[2]}
 		}
 		names = append(names, x.name)
 		if k == 0 {
@@ -311,6 +331,29 @@ func route(n *net, s section, i int, _ result) (result, error) {
 	if y.name = names[0]; len(names) > 1 {
 		y.name = n.sketch.Add("concatenate", "route"+strconv.Itoa(i), format.Map("axis", -1), names).Name
 	}
+	return y, nil
+}
+
+// scaleChannels multiplies each channel of an image by a number of what is before it.
+func scaleChannels(n *net, s section, i int, x result) (result, error) {
+	number, err := s.int("from", -1)
+	if err != nil {
+		return x, err
+	}
+	a, err := activation(s, i, "linear")
+	if err != nil {
+		return x, err
+	}
+	y, err := n.at(s, i, number)
+	if err != nil {
+		return x, err
+	}
+	if w, _ := s.int("scale_wh", 0); w != 0 || x.flat || y.flat || !x.shape.Equal(tensor.Shape{y.shape[0], 1, 1}) {
+		return x, unsupported(s, i, "it scales the shape %v by %v; only one number a channel is read", y.shape, x.shape)
+	}
+	name := "scale" + strconv.Itoa(i)
+	y.name = n.sketch.Add("multiply", name, spec.Value{}, []string{y.name, x.name}).Name
+	n.act(name, &y, a)
 	return y, nil
 }
 
