@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/param"
 	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
 )
@@ -72,4 +74,22 @@ func Declared(m *Model) (names []string, shapes map[string]tensor.Shape, err err
 		shapes[d.name] = d.shape
 	}
 	return names, shapes, nil
+}
+
+// Layers are the layers of a model, those within others too, by the path of their
+// parameters.
+func Layers(m *Model) (map[string]nn.Layer, error) {
+	b := graph.New()
+	s := param.NewScope(b, nil, param.Options{Declare: func(string, param.Kind, param.Init, tensor.Shape) error { return nil }})
+	Trace(s, m.Net, m.Preprocess, m.Data, 2)
+	if err := b.Err(); err != nil {
+		return nil, err
+	}
+	out := map[string]nn.Layer{}
+	for _, a := range s.Layers() {
+		if _, known := out[a.Path]; !known {
+			out[a.Path] = a.Layer
+		}
+	}
+	return out, nil
 }

@@ -32,16 +32,29 @@ func stateDict(m *format.Model) ([]Named, *format.Report, error) {
 		return nil, nil, err
 	}
 	r := &format.Report{Format: "torch", Warnings: format.BareWarnings(m)}
+	layers, err := format.Layers(m)
+	if err != nil {
+		return nil, nil, err
+	}
 	var out []Named
 	for i, name := range names {
 		at := strings.LastIndex(name, "/")
 		layer, leaf := name[:max(at, 0)], name[at+1:]
 		t := values[i]
+		if slices.Contains(names, layer+"/recurrent_kernel") {
+			more, err := recurrent(layers, layer, leaf, t, r)
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, x := range more {
+				out = append(out, x)
+				r.Tensors = append(r.Tensors, format.Link{From: name, To: x.Name})
+			}
+			continue
+		}
 		as, ok := exported[leaf]
 		turn := format.Turn(nil)
 		switch leaf {
-		case "recurrent_kernel":
-			return nil, nil, &format.Unsupported{What: fmt.Sprintf("layer %q", layer), Msg: "this version does not write recurrent layers for PyTorch; .npz, .h5 and .keras take them"}
 		case "kernel", "pointwise_kernel":
 			turn = outputFirst(len(t.Shape()))
 			if s := flat[name]; s != nil { // PyTorch flattens channel by channel

@@ -95,8 +95,12 @@ func TestExport(t *testing.T) {
 	if _, err := check(path, m); err == nil {
 		t.Error("another number is not noticed")
 	}
-	if _, err := export(&b, numbered(t, nn.Sequential{nn.LSTM{Units: 2}}, 3, 2)); err == nil || !strings.Contains(err.Error(), "recurrent layers") {
-		t.Errorf("an LSTM: %v", err)
+	for want, l := range map[string]nn.Layer{
+		"cut at each step": nn.LSTM{Units: 2, CellClip: 1}, "reset_after": nn.GRU{Units: 2, ResetBefore: true}, "is no tanh": nn.LSTM{Units: 2, Act: act.ReLU{}}, "is no sigmoid": nn.GRU{Units: 2, RecurrentAct: act.HardSigmoid{}},
+	} {
+		if _, err := export(&b, numbered(t, nn.Sequential{l}, 3, 2)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
 	}
 }
 

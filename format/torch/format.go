@@ -32,5 +32,6 @@ func openFormat(path string) (*format.File, error) {
 		f.Tensors = append(f.Tensors, format.Tensor{Name: i.Name, DType: i.DType, Shape: i.Shape,
 			Read: func() (*tensor.Tensor, error) { return t.Tensor(i.Name) }})
 	}
+	f.Joined = joined(f.Tensors)
 	return f, nil
 }
