@@ -31,12 +31,18 @@ import (
 //     Uint8 [height width channels], other bytes are Uint8 in the shape that
 //     features height, width and channels (or depth) say, integers Int32 and
 //     floats Float32. Several features are joined to one vector of Float32. A
-//     target of integers or texts is a class, one of floats is predicted.
+//     target of integers or texts is a class, one of floats is predicted. Several
+//     files are read one after the other: a pattern such as dir/*.tfrecord, name@5, or
+//     one of name-00000-of-00005, which stands for all five.
 //   - a folder of pictures, one sub-folder a class ([images.Open]), or with
 //     such folders in train and test.
 //   - a folder with MNIST's four files or CIFAR-10's batches.
 func OpenPath(path string, o Options) (*Set, error) {
 	info, err := os.Stat(path)
+	if err != nil && Sharded(path) {
+		s, err := openShards(path, o)
+		return s, wrap(path, err)
+	}
 	if err != nil {
 		return nil, wrap(path, err)
 	}
@@ -49,7 +55,7 @@ func OpenPath(path string, o Options) (*Set, error) {
 	case ext == ".npy":
 		s, err = openNPY(path)
 	case isTFRecord(path):
-		s, err = openTFRecord(path, o)
+		s, err = openShards(path, o)
 	default:
 		if err = knownIDX(path); err == nil {
 			s, err = openIDX(path)

@@ -33,33 +33,23 @@ func isTFRecord(path string) bool {
 	return err == nil && tfrecord.Is(head)
 }
 
-// openTFRecord reads the features that are asked for.
-func openTFRecord(path string, o Options) (*Set, error) {
-	c, err := openContents(path)
+// openShards reads the features that are asked for, of all files that a path stands for.
+func openShards(path string, o Options) (*Set, error) {
+	list, err := shards(path)
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
-	r := tfrecord.NewReader(c, c.size)
 	var e *examples
-	for {
-		b, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
+	var sums []string
+	for _, p := range list {
+		sum, err := readRecords(p, o, &e)
+		if err != nil && len(list) > 1 {
+			return nil, wrap(p, err)
 		}
 		if err != nil {
 			return nil, err
 		}
-		x, err := tfrecord.ParseExample(b)
-		if err == nil && e == nil {
-			e, err = newExamples(x, o)
-		}
-		if err == nil {
-			err = e.add(x)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("record %d at byte %d: %w", r.Record(), r.Offset(), err)
-		}
+		sums = append(sums, sum)
 	}
 	if e == nil {
 		return nil, errors.New("the file holds no records")
@@ -68,7 +58,40 @@ func openTFRecord(path string, o Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Set{Train: src, Records: true, Fingerprint: c.hash() + strings.Join(slices.Concat(e.features, []string{e.label}), ",")}, nil
+	sum := sums[0]
+	if len(sums) > 1 {
+		sum = combine(sums)
+	}
+	return &Set{Name: filepath.Base(filepath.Clean(path)), Train: src, Records: true, Fingerprint: sum + strings.Join(slices.Concat(e.features, []string{e.label}), ",")}, nil
+}
+
+// readRecords adds the records of one file, which may have none, and gives its hash.
+func readRecords(path string, o Options, e **examples) (string, error) {
+	c, err := openContents(path)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	r := tfrecord.NewReader(c, c.size)
+	for {
+		b, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return c.hash(), nil
+		}
+		if err != nil {
+			return "", err
+		}
+		x, err := tfrecord.ParseExample(b)
+		if err == nil && *e == nil {
+			*e, err = newExamples(x, o)
+		}
+		if err == nil {
+			err = (*e).add(x)
+		}
+		if err != nil {
+			return "", fmt.Errorf("record %d at byte %d: %w", r.Record(), r.Offset(), err)
+		}
+	}
 }
 
 // examples are the rows of a TFRecord file as they are read.

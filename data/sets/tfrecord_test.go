@@ -269,3 +269,54 @@ func FuzzTFRecord(f *testing.F) {
 		}
 	})
 }
+
+// TestTFRecordShards reads several files as one, however they are named.
+func TestTFRecordShards(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	put := func(name string, b []byte) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	row := func(v float32, y int64) tfrecord.Example { return tfrecord.Example{floats("v", v), ints("label", y)} }
+	for i := range 3 {
+		put(fmt.Sprintf("train-%05d-of-00003", i), records(row(float32(i), int64(i%2)), row(float32(i)+0.5, 1)))
+		put(fmt.Sprintf("part%d.tfrecord.gz", i), zip(records(row(float32(i), int64(i%2)), row(float32(i)+0.5, 1))))
+		if i != 1 {
+			put(fmt.Sprintf("gone-%05d-of-00003", i), records(row(1, 0)))
+		}
+	}
+	const want = "float32[6 1]{0 0.5 1 1.5 2 2.5}"
+	prints := map[string]bool{}
+	for _, name := range []string{"train@3", "train-00001-of-00003", "train-*", "part?.tfrecord.gz", "*.tfrecord.gz"} {
+		s, err := OpenPath(filepath.Join(dir, name), Options{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if x := read(t, s.Train).X[0].String(); x != want {
+			t.Errorf("%s: %s, want %s", name, x, want)
+		}
+		if s.Name == "" || !s.Records {
+			t.Errorf("%s: %+v", name, s)
+		}
+		prints[s.Fingerprint] = true
+	}
+	if len(prints) != 1 { // compressed or not
+		t.Errorf("fingerprints %v", prints)
+	}
+	put("bad-00000-of-00002", records(row(1, 0)))
+	bad := records(row(1, 0))
+	bad[len(bad)-1] ^= 1
+	put("bad-00001-of-00002", bad)
+	for name, want := range map[string]string{
+		"gone@3": "gone-00001-of-00003 are not there", "gone-00000-of-00003": "gone-00001-of-00003 are not there", "none*": "no file matches", "[": "pattern",
+		"bad@2": "bad-00001-of-00002: record 0",
+	} {
+		if _, err := OpenPath(filepath.Join(dir, name), Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: want %q, got %v", name, want, err)
+		}
+	}
+}

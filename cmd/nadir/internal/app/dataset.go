@@ -223,7 +223,7 @@ func shapeGiven(cfg *config.Config) (shape tensor.Shape, v spec.Value, ok bool) 
 func find(cfg *config.Config, within string) (string, error) {
 	name := cfg.Data.Name
 	path := resolve(name, within)
-	if exists(path) {
+	if exists(path) || sets.Sharded(path) {
 		return path, nil
 	}
 	if strings.ContainsAny(name, `/\.`) {
