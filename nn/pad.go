@@ -3,18 +3,20 @@ package nn
 import (
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/spec"
+	"github.com/nadir-ml/nadir/tensor"
 )
 
 func init() {
-	Layers.Register("pad", PadAxes{}, spec.Doc("zeros around any axis of a sample"))
+	Layers.Register("pad", PadAxes{}, spec.Doc("zeros, or another number, around any axis of a sample"))
 }
 
 // PadAxes puts zeros before and after each axis of a sample, the channels' among
 // them: sides 0, 0, (8, 8) give images (N, rows, columns, C) eight channels more
-// on either side.
+// on either side. Where a value is said, that stands in place of the zeros.
 type PadAxes struct {
-	Padding Sides  `spec:"padding,required" doc:"zeros for each axis of a sample, a number or a pair"`
-	Name    string `spec:"name" doc:"name of the layer"`
+	Padding Sides   `spec:"padding,required" doc:"zeros for each axis of a sample, a number or a pair"`
+	Value   float64 `spec:"value,plain" default:"0" doc:"what is put around in place of zeros"`
+	Name    string  `spec:"name" doc:"name of the layer"`
 }
 
 // Apply adds the zeros.
@@ -30,8 +32,13 @@ func (l PadAxes) Apply(s *Scope, x graph.Node) graph.Node {
 	if !check(s, err) {
 		return graph.Node{}
 	}
+	inner := s.B.Full(1, append(tensor.Shape{1}, x.Shape()[1:]...)...) // (1, …) 1 where x is
 	for i, p := range sides {
 		x = x.Pad(i+1, p[0], p[1])
+		inner = inner.Pad(i+1, p[0], p[1])
 	}
-	return x
+	if l.Value == 0 || !x.Valid() {
+		return x
+	}
+	return x.Add(inner.Neg().AddScalar(1).Scale(l.Value))
 }

@@ -374,10 +374,13 @@ func sliceConstant(c *converter, n *node, args []*value) (*value, error) {
 }
 
 func concatConstant(c *converter, n *node, args []*value) (*value, error) {
+	if len(args) > 0 && args[0] != nil && args[0].k != nil && (dtypeOf(args[0].k.code).IsFloat() || len(args[0].k.shape) > 1) {
+		return joinedConstants(n, args)
+	}
 	out := &value{vec: []int{}}
 	for _, v := range args {
 		if v != nil && v.k != nil && dtypeOf(v.k.code).IsFloat() {
-			return nil, refuse(n, "constants that are no whole numbers are joined")
+			return nil, refuse(n, "constants of several types are joined")
 		}
 		more, err := c.whole(n, v)
 		if err != nil {
@@ -388,6 +391,65 @@ func concatConstant(c *converter, n *node, args []*value) (*value, error) {
 		}
 	}
 	return out, nil
+}
+
+// joinedConstants puts constants side by side.
+func joinedConstants(n *node, args []*value) (*value, error) {
+	if err := need(n, args, len(args)); err != nil {
+		return nil, err
+	}
+	first := args[0].k
+	rank := len(first.shape)
+	axis := n.int("axis", 0)
+	if axis < 0 {
+		axis += rank
+	}
+	if axis < 0 || axis >= rank {
+		return nil, refuse(n, "it joins along axis %d of %d", n.int("axis", 0), rank)
+	}
+	shape := first.shape.Clone()
+	shape[axis] = 0
+	for _, v := range args {
+		if v.k == nil || v.k.code != first.code || len(v.k.shape) != rank {
+			return nil, refuse(n, "constants of several types or numbers of axes are joined")
+		}
+		for a, d := range v.k.shape {
+			if a == axis {
+				shape[a] += d
+			} else if d != shape[a] {
+				return nil, &format.Corrupt{Err: fmt.Errorf("%s: shapes %v and %v do not go together", n.what(), first.shape, v.k.shape)}
+			}
+		}
+	}
+	if _, err := shape.Elems(); err != nil {
+		return nil, err
+	}
+	outer, width := 1, dtypeOf(first.code).Size()
+	for _, d := range shape[:axis] {
+		outer *= d
+	}
+	return &value{k: &constant{n.out[0], first.code, shape, func() (*tensor.Tensor, error) {
+		out, err := tensor.TryNew(dtypeOf(first.code), shape...)
+		if err != nil {
+			return nil, err
+		}
+		row, at := len(out.Bytes())/max(outer, 1), 0
+		for _, v := range args {
+			t, err := v.k.read()
+			if err != nil {
+				return nil, err
+			}
+			part := len(t.Bytes()) / max(outer, 1)
+			for i := range outer {
+				copy(out.Bytes()[i*row+at:i*row+at+part], t.Bytes()[i*part:(i+1)*part])
+			}
+			at += part
+		}
+		if at != row || row%width != 0 {
+			return nil, fmt.Errorf("%s: its parts do not fill it", n.what())
+		}
+		return out, nil
+	}}}, nil
 }
 
 // axesOf are the axes of a Squeeze or Unsqueeze, which are an attribute or an input.

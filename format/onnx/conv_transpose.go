@@ -27,19 +27,40 @@ func convTranspose(c *converter, n *node, args []*value, _ int) (*value, error) 
 	if len(w.shape) != axes+2 || w.shape[0] != v.shape[1] || groups < 1 || w.shape[0]%groups != 0 || w.shape[1] < 1 {
 		return nil, &format.Corrupt{Err: fmt.Errorf("%s: a kernel of shape %v and %d groups for values of shape %v", n.what(), w.shape, groups, v.shape)}
 	}
-	if mode := n.text("auto_pad", "NOTSET"); mode != "NOTSET" && mode != "VALID" || n.attrs["output_shape"] != nil {
-		return nil, refuse(n, "its padding follows from the shape of its result; only explicit padding is a layer")
-	}
 	win, err := windowOf(n, v.shape[2:], []int(w.shape[2:]))
 	if err != nil {
 		return nil, err
 	}
-	more := n.ints("output_padding")
+	more := slices.Clone(n.ints("output_padding"))
 	if more == nil {
 		more = make([]int, axes)
 	}
 	if len(more) != axes {
 		return nil, refuse(n, "its output_padding %v is not one number for each of %d axes", more, axes)
+	}
+	// Padding that follows from the shape of the result.
+	mode, wanted := n.text("auto_pad", "NOTSET"), n.ints("output_shape")
+	if len(wanted) == axes+2 {
+		wanted = wanted[2:]
+	}
+	if wanted != nil && len(wanted) != axes {
+		return nil, refuse(n, "its output_shape %v is not one number for each of %d axes", wanted, axes)
+	}
+	for i, d := range v.shape[2:] {
+		out := d * win.strides[i]
+		if wanted != nil {
+			out = wanted[i]
+		} else if mode != "SAME_UPPER" && mode != "SAME_LOWER" {
+			continue
+		}
+		all := (d-1)*win.strides[i] + more[i] + (win.size[i]-1)*win.dilations[i] + 1 - out
+		if all < 0 {
+			more[i], all = more[i]-all, 0
+		}
+		win.before[i], win.after[i] = all-all/2, all/2
+		if mode == "SAME_UPPER" {
+			win.before[i], win.after[i] = all/2, all-all/2
+		}
 	}
 	filters := w.shape[1] * groups
 	shape, order := []int{-1, filters}, []int{}

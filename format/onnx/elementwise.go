@@ -234,7 +234,17 @@ func where(c *converter, n *node, args []*value, _ int) (*value, error) {
 
 // gelus finds ½x·(1 + erf(x/√2)) and its approximation with tanh in a product.
 func (c *converter) gelus(n *node) (x string, kind string) {
-	for _, f := range c.factors(n.out[0], 4) {
+	for depth := 1; depth <= 3; depth++ { // x may be a product itself
+		if x, kind = c.gelusOf(c.factors(n.out[0], "", depth)); kind != "" {
+			break
+		}
+	}
+	return x, kind
+}
+
+// gelusOf finds them in the factors of a product.
+func (c *converter) gelusOf(all []string) (x string, kind string) {
+	for _, f := range all {
 		sum := c.made[f]
 		if sum == nil || sum.op != "Add" {
 			continue
@@ -247,7 +257,7 @@ func (c *converter) gelus(n *node) (x string, kind string) {
 		if e == nil || len(e.in) != 1 {
 			continue
 		}
-		rest := slices.DeleteFunc(c.factors(n.out[0], 4), func(s string) bool { return s == f })
+		rest := slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s == f })
 		half, of := 1.0, ""
 		for _, r := range rest {
 			if v, ok := c.constantNumber(r); ok {
@@ -302,7 +312,7 @@ func (c *converter) isCubic(name, x string) bool {
 		return false
 	}
 	share, times := 1.0, 0
-	for _, f := range c.factors(other, 4) {
+	for _, f := range c.factors(other, x, 4) {
 		if v, ok := c.constantNumber(f); ok {
 			share *= v
 		} else if f == x {
@@ -318,13 +328,14 @@ func (c *converter) isCubic(name, x string) bool {
 	return times == 3 && near(share, 0.044715)
 }
 
-// factors are what a product is made of, through products of products.
-func (c *converter) factors(name string, depth int) []string {
+// factors are what a product is made of, through products of products but for the one
+// that is named.
+func (c *converter) factors(name, but string, depth int) []string {
 	m := c.made[name]
-	if m == nil || m.op != "Mul" || len(m.in) != 2 || depth == 0 {
+	if m == nil || m.op != "Mul" || len(m.in) != 2 || depth == 0 || name == but {
 		return []string{name}
 	}
-	return append(c.factors(m.in[0], depth-1), c.factors(m.in[1], depth-1)...)
+	return append(c.factors(m.in[0], but, depth-1), c.factors(m.in[1], but, depth-1)...)
 }
 
 // withNumber takes apart a node of two inputs, one of which is a constant number.

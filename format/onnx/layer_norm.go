@@ -4,11 +4,12 @@ import (
 	"slices"
 
 	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/tensor"
 )
 
 func init() { ops["LayerNormalization"] = layerNorm }
 
-// layerNorm normalizes along the last axis.
+// layerNorm normalizes over the last axes.
 func layerNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
 	v, err := floats(n, args, 0)
 	if err != nil {
@@ -17,14 +18,19 @@ func layerNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if err := need(n, args, 2); err != nil {
 		return nil, err
 	}
-	last := v.rank() - 1
-	if axis := n.int("axis", -1); axis != -1 && axis != last || v.perm[0] == last {
-		return nil, refuse(n, "it normalizes over the axes from %d on; only the last is a layer", axis)
+	rank := v.rank()
+	axis := n.int("axis", -1)
+	if axis < 0 {
+		axis += rank
 	}
-	perm := append(slices.DeleteFunc(slices.Clone(v.perm), func(a int) bool { return a == last }), last)
-	if v, err = c.arrange(n, v, perm); err != nil {
+	if axis < 1 || axis >= rank || v.perm[0] >= axis {
+		return nil, refuse(n, "it normalizes over the axes from %d on, among which is the batch's", n.int("axis", -1))
+	}
+	v = c.unflat(n, v)
+	if v, err = c.arrange(n, v, append([]int{v.perm[0]}, slices.DeleteFunc(natural(rank), func(a int) bool { return a == v.perm[0] })...)); err != nil {
 		return nil, err
 	}
+	last := tensor.Shape(v.shape[axis:]).Len()
 	fields := format.Map("epsilon", n.float("epsilon", 1e-5))
 	var params []format.Part
 	for i, leaf := range []string{"gamma", "beta"} {
@@ -36,10 +42,19 @@ func layerNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
 		if err != nil {
 			return nil, err
 		}
-		if w.shape.Len() != v.shape[last] {
+		if w.shape.Len() != last {
 			return nil, refuse(n, "its weights have shape %v for values of shape %v", w.shape, v.shape)
 		}
-		params = append(params, format.Part{Leaf: leaf, From: []string{w.name}, Make: format.Reshape(v.shape[last])})
+		params = append(params, format.Part{Leaf: leaf, From: []string{w.name}, Make: format.Reshape(last)})
 	}
-	return c.emit(n, "layer_normalization", fields, v, params...), nil
+	dims := v.inside()
+	flat := append(slices.Clone(dims[:axis-1]), last)
+	x := c.shaped(n, ".features", v, flat)
+	x = c.emit(n, "layer_normalization", fields, x, params...)
+	out := *v
+	out.layer = x.layer
+	if !slices.Equal(flat, dims) {
+		out.layer = c.emit(&node{name: x.layer + ".shape"}, "reshape", format.Map("target_shape", dims), x).layer
+	}
+	return &out, nil
 }

@@ -29,7 +29,7 @@ var several = map[string]bool{}
 func init() {
 	for name, f := range map[string]op{
 		"Gemm": gemm, "MatMul": matMul, "Conv": convolution, "BatchNormalization": batchNorm, "MaxPool": pooling("max_pooling"), "AveragePool": pooling("average_pooling"),
-		"GlobalAveragePool": globalPooling("global_average_pooling"), "GlobalMaxPool": globalPooling("global_max_pooling"), "ReduceMean": reduceMean,
+		"GlobalAveragePool": globalPooling("global_average_pooling"), "GlobalMaxPool": globalPooling("global_max_pooling"),
 		"Flatten": flatten, "Reshape": reshape, "Transpose": transpose, "Squeeze": squeeze, "Unsqueeze": squeeze, "Concat": concat,
 		"Add": add, "Sub": sub, "Mul": mul, "Div": div, "Sum": join("add"), "Max": join("maximum"), "Min": join("minimum"), "Mean": join("average"),
 		"Neg": func(c *converter, n *node, args []*value, _ int) (*value, error) { return c.scaled(n, args, -1, 0) },
@@ -162,7 +162,19 @@ func clip(c *converter, n *node, args []*value, _ int) (*value, error) {
 			}
 		}
 	}
-	below, above := lo > -most, hi < most
+	if lo <= -most {
+		lo = math.Inf(-1)
+	}
+	if hi >= most {
+		hi = math.Inf(1)
+	}
+	return c.clipped(n, v, lo, hi)
+}
+
+// clipped cuts numbers to [lo, hi], either of which may be infinite.
+func (c *converter) clipped(n *node, v *value, lo, hi float64) (*value, error) {
+	var err error
+	below, above := !math.IsInf(lo, -1), !math.IsInf(hi, 1)
 	if below && above && !(lo < hi) {
 		return nil, refuse(n, "it cuts to [%g, %g]", lo, hi)
 	}
@@ -172,12 +184,14 @@ func clip(c *converter, n *node, args []*value, _ int) (*value, error) {
 		switch {
 		case top == 6:
 			a = spec.Str("relu6")
-		case top < most:
+		case !math.IsInf(top, 1):
 			a = format.Map("name", "relu", "max_value", top)
 		}
 		return c.activate(n, one(v), a)
 	}
 	switch {
+	case lo == -1 && hi == 1:
+		return c.activate(n, one(v), spec.Str("hard_tanh"))
 	case below:
 		if v, err = c.scaled(n, one(v), 1, -lo); err != nil {
 			return nil, err
@@ -206,6 +220,23 @@ func prelu(c *converter, n *node, args []*value, _ int) (*value, error) {
 	}
 	if err := need(n, args, 2); err != nil {
 		return nil, err
+	}
+	if args[1].isAct() { // max(x, 0) − slope·max(−x, 0)
+		up, err := c.activate(n, []*value{v}, spec.Str("relu"))
+		if err != nil {
+			return nil, err
+		}
+		down, err := c.scaled(&node{name: up.layer + ".negative"}, []*value{v}, -1, 0)
+		if err != nil {
+			return nil, err
+		}
+		if down, err = c.activate(&node{name: up.layer + ".below"}, []*value{down}, spec.Str("relu")); err != nil {
+			return nil, err
+		}
+		if down, err = c.joined(&node{name: up.layer + ".sloped"}, "multiply", []*value{down, args[1]}); err != nil {
+			return nil, err
+		}
+		return c.joined(&node{name: up.layer + ".sum"}, "subtract", []*value{up, down})
 	}
 	w, err := c.weight(n, args[1])
 	if err != nil {
@@ -390,12 +421,17 @@ func gemm(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if err := need(n, args, 2); err != nil {
 		return nil, err
 	}
-	if !args[0].isAct() || args[1].isAct() || n.int("transA", 0) != 0 {
+	if !args[0].isAct() || args[1].isAct() {
 		return nil, refuse(n, "only a value times a constant matrix is a layer")
 	}
 	v, err := floats(n, args, 0)
 	if err != nil {
 		return nil, err
+	}
+	if n.int("transA", 0) != 0 && v.rank() == 2 {
+		if v, err = transpose(c, &node{op: "Transpose", name: n.name}, []*value{v}, 0); err != nil {
+			return nil, err
+		}
 	}
 	if v.rank() != 2 || v.perm[0] != 0 {
 		return nil, refuse(n, "values of shape %v are multiplied, want rows of samples", v.shape)
@@ -420,10 +456,28 @@ func gemm(c *converter, n *node, args []*value, _ int) (*value, error) {
 
 // old checks what binary operations had before operator set 7.
 func (c *converter) old(n *node) error {
-	if n.attrs["axis"] != nil {
+	if n.attrs["axis"] != nil && c.m.opset >= 7 {
 		return refuse(n, "it says along which axis it broadcasts, as was done before operator set 7")
 	}
 	return nil
+}
+
+// aligned is a constant whose first axis stands at one of a value's, as was said before
+// operator set 7: with axes of length 1 behind it.
+func (c *converter) aligned(n *node, v, k *value) *value {
+	if n.attrs["axis"] == nil || k.k == nil || !v.isAct() {
+		return k
+	}
+	axis := n.int("axis", 0)
+	if axis < 0 {
+		axis += v.rank()
+	}
+	more := v.rank() - axis - len(k.k.shape)
+	if axis < 0 || more < 1 {
+		return k
+	}
+	shape := append(k.k.shape.Clone(), slices.Repeat([]int{1}, more)...)
+	return derived(&node{out: []string{k.k.name + ".aligned"}}, k.k, shape, format.Reshape(shape...))
 }
 
 // scalarOf is the number that a constant of one element is.
@@ -450,7 +504,7 @@ func (c *converter) sum(n *node, args []*value, sign float64) (*value, error) {
 	if err := c.old(n); err != nil {
 		return nil, err
 	}
-	a, b := args[0], args[1]
+	a, b := args[0], c.aligned(n, args[0], args[1])
 	if a.isAct() && b.isAct() {
 		if sign < 0 {
 			return c.joined(n, "subtract", []*value{a, b})
@@ -487,7 +541,7 @@ func mul(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if err := c.old(n); err != nil {
 		return nil, err
 	}
-	a, b := args[0], args[1]
+	a, b := args[0], c.aligned(n, args[0], args[1])
 	if a.isAct() && b.isAct() {
 		return c.joined(n, "multiply", []*value{a, b})
 	}
@@ -598,6 +652,27 @@ func join(kind string) op {
 	return func(c *converter, n *node, args []*value, _ int) (*value, error) {
 		if err := need(n, args, len(args)); err != nil {
 			return nil, err
+		}
+		if len(args) == 2 && args[0].isAct() != args[1].isAct() { // a bound, or what is added
+			v, k := args[0], args[1]
+			if !v.isAct() {
+				v, k = k, v
+			}
+			if kind == "add" {
+				return c.sum(n, args, 1)
+			}
+			bound, ok, err := c.scalarOf(k)
+			if _, ferr := floats(n, []*value{v}, 0); err == nil {
+				err = ferr
+			}
+			switch {
+			case err != nil:
+				return nil, err
+			case ok && kind == "minimum":
+				return c.clipped(n, v, math.Inf(-1), short(bound))
+			case ok && kind == "maximum":
+				return c.clipped(n, v, short(bound), math.Inf(1))
+			}
 		}
 		return c.joined(n, kind, args)
 	}
@@ -846,53 +921,6 @@ func globalPooling(kind string) op {
 	}
 }
 
-// reduceMean over all axes behind the channels is a global pooling.
-func reduceMean(c *converter, n *node, args []*value, _ int) (*value, error) {
-	v, err := floats(n, args, 0)
-	if err != nil {
-		return nil, err
-	}
-	axes, given, err := c.axesOf(n, args)
-	if err != nil {
-		return nil, err
-	}
-	rank := v.rank()
-	axes = slices.Clone(axes)
-	for i, a := range axes {
-		if a < 0 {
-			axes[i] += rank
-		}
-	}
-	slices.Sort(axes)
-	// The axis that stays beside the batch's holds the channels.
-	channels := -1
-	for a := range rank {
-		if a != v.perm[0] && !slices.Contains(axes, a) {
-			channels = a
-		}
-	}
-	if !given || rank < 3 || rank > 5 || len(axes) != rank-2 || channels < 0 || slices.Contains(axes, v.perm[0]) {
-		return nil, refuse(n, "it is the mean over axes %v of %v; only that over all but the batch's and one more is a layer", axes, v.shape)
-	}
-	if v, err = c.arrange(n, v, append(append([]int{v.perm[0]}, axes...), channels)); err != nil {
-		return nil, err
-	}
-	if n.int("keepdims", 1) != 0 {
-		out := c.emit(n, noun("global_average_pooling", rank-2), format.Map("keepdims", true), v)
-		out.shape = slices.Clone(v.shape)
-		for _, a := range axes {
-			out.shape[a] = 1
-		}
-		return out, nil
-	}
-	out := c.emit(n, noun("global_average_pooling", rank-2), spec.Value{Kind: spec.Map}, v)
-	out.shape, out.perm = []int{-1, v.shape[channels]}, []int{0, 1}
-	if channels < v.perm[0] {
-		out.shape, out.perm = []int{v.shape[channels], -1}, []int{1, 0}
-	}
-	return out, nil
-}
-
 func batchNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if err := need(n, args, 5); err != nil {
 		return nil, err
@@ -989,6 +1017,11 @@ func cast(c *converter, n *node, args []*value, _ int) (*value, error) {
 	code := int64(n.int("to", 0))
 	from, to := dtypeOf(args[0].code), dtypeOf(code)
 	whole := func(dt tensor.DType) bool { return dt == tensor.Int32 || dt == tensor.Int64 }
+	if from.IsFloat() && whole(to) && c.lookedUp(n) { // an embedding cuts numbers itself
+		out := *args[0]
+		out.code = code
+		return &out, nil
+	}
 	if !(from.IsFloat() && to.IsFloat() || whole(from) && whole(to)) {
 		return nil, refuse(n, "%s become %s, for which there is no layer", typeName(args[0].code), typeName(code))
 	}
@@ -1000,27 +1033,99 @@ func cast(c *converter, n *node, args []*value, _ int) (*value, error) {
 	return &out, nil
 }
 
+// lookedUp reports whether what a node makes serves to look up rows alone.
+func (c *converter) lookedUp(n *node) bool {
+	for _, u := range c.uses[n.out[0]] {
+		if u.op != "Gather" || u.input(1) != n.out[0] || u.input(0) == n.out[0] {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(c.m.graph.outputs, func(o valueInfo) bool { return o.name == n.out[0] })
+}
+
+// gather looks up rows of weights, or takes one place of an axis.
 func gather(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if err := need(n, args, 2); err != nil {
 		return nil, err
 	}
-	v := args[1]
-	if args[0].isAct() || n.int("axis", 0) != 0 {
-		return nil, refuse(n, "only rows of a matrix of weights are looked up")
+	if args[0].isAct() {
+		return c.place(n, args)
 	}
+	v := args[1]
 	w, err := c.weight(n, args[0])
 	if err != nil {
 		return nil, err
 	}
-	if dt := dtypeOf(v.code); len(w.shape) != 2 || dt != tensor.Int32 && dt != tensor.Int64 || v.rank() < 1 {
-		return nil, refuse(n, "only rows of a matrix of weights are looked up, by whole numbers")
+	axis, rank := n.int("axis", 0), len(w.shape)
+	if axis < 0 {
+		axis += rank
+	}
+	if dt := dtypeOf(v.code); rank < 2 || axis < 0 || axis >= rank || dt != tensor.Int32 && dt != tensor.Int64 || v.rank() < 1 {
+		return nil, refuse(n, "only rows of weights of two axes or more are looked up, by whole numbers")
 	}
 	v = c.unflat(n, v)
-	out := c.emit(n, "embedding", format.Map("input_dim", w.shape[0], "output_dim", w.shape[1]), v, format.Part{Leaf: "embeddings", From: []string{w.name}, Make: nil})
-	out.code = w.code
-	out.shape = append(slices.Clone(v.shape), w.shape[1])
-	out.perm = append(slices.Clone(v.perm), v.rank())
-	return out, nil
+	// The axis that is looked up along comes first, the others are one.
+	order, rest := []int{axis}, []int{}
+	for a := range rank {
+		if a != axis {
+			order, rest = append(order, a), append(rest, w.shape[a])
+		}
+	}
+	units := tensor.Shape(rest).Len()
+	var turn format.Turn
+	if rank > 2 || axis > 0 {
+		turn = format.Permute(order...).Then(format.Reshape(w.shape[axis], units))
+	}
+	if w.shape.Len() == 0 {
+		return nil, refuse(n, "its table %q of shape %v is empty", w.name, w.shape)
+	}
+	out := c.emit(n, "embedding", format.Map("input_dim", w.shape[axis], "output_dim", units), v, format.Part{Leaf: "embeddings", From: []string{w.name}, Make: turn})
+	if len(rest) > 1 {
+		out = c.emit(&node{name: out.layer + ".shape"}, "reshape", format.Map("target_shape", append(v.inside(), rest...)), out)
+	}
+	// The graph has the axes of the numbers where the one that is looked up along was.
+	y := &value{layer: out.layer, code: w.code}
+	y.shape = append(append(slices.Clone(rest[:axis]), v.shape...), rest[axis:]...)
+	for _, a := range v.perm {
+		y.perm = append(y.perm, a+axis)
+	}
+	for a := range rest {
+		if a >= axis {
+			a += v.rank()
+		}
+		y.perm = append(y.perm, a)
+	}
+	return y, nil
+}
+
+// place takes one place of an axis of a value.
+func (c *converter) place(n *node, args []*value) (*value, error) {
+	v, err := floats(n, args, 0)
+	if err != nil {
+		return nil, err
+	}
+	v = c.unflat(n, v)
+	a, j, err := c.sampleAxis(n, v, n.int("axis", 0))
+	if err != nil {
+		return nil, err
+	}
+	at, err := c.whole(n, args[1])
+	if err != nil {
+		return nil, err
+	}
+	scalar := args[1].scalar || args[1].k != nil && len(args[1].k.shape) == 0
+	if len(at) != 1 || at[0] < -v.shape[a] || at[0] >= v.shape[a] {
+		return nil, refuse(n, "it takes places %v of %d; one is taken, or a run by Slice", at, v.shape[a])
+	}
+	i := at[0]
+	if i < 0 {
+		i += v.shape[a]
+	}
+	x := c.cut(n, v, a, j, i, i+1)
+	if !scalar {
+		return x, nil
+	}
+	return c.without(n, x, []int{a})
 }
 
 func pad(c *converter, n *node, args []*value, _ int) (*value, error) {
@@ -1029,7 +1134,7 @@ func pad(c *converter, n *node, args []*value, _ int) (*value, error) {
 		return nil, err
 	}
 	if mode := n.text("mode", "constant"); mode != "constant" {
-		return nil, refuse(n, "it pads in mode %q; only zeros are put around", mode)
+		return nil, refuse(n, "it pads in mode %q; only a number is put around", mode)
 	}
 	fill := n.float("value", 0)
 	pads := n.ints("pads")
@@ -1042,9 +1147,6 @@ func pad(c *converter, n *node, args []*value, _ int) (*value, error) {
 		if fill, err = c.number(n, args[2]); err != nil {
 			return nil, err
 		}
-	}
-	if fill != 0 {
-		return nil, refuse(n, "it pads with %g; only zeros are put around", fill)
 	}
 	rank := v.rank()
 	axes := natural(rank)
@@ -1074,7 +1176,14 @@ func pad(c *converter, n *node, args []*value, _ int) (*value, error) {
 		sides.Items = append(sides.Items, format.List(before[a], after[a]))
 		shape[a] += before[a] + after[a]
 	}
-	out := c.emit(n, "pad", format.Map("padding", sides), v)
+	fields := format.Map("padding", sides)
+	if fill != 0 {
+		if math.IsNaN(fill) || math.IsInf(fill, 0) {
+			return nil, refuse(n, "it pads with %g", fill)
+		}
+		fields = fields.With("value", spec.Num(short(fill)))
+	}
+	out := c.emit(n, "pad", fields, v)
 	out.shape = shape
 	return out, nil
 }
@@ -1157,6 +1266,9 @@ func reshape(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if len(to) == 0 || len(to) > maxAxes {
 		return nil, refuse(n, "it makes shape %v", to)
 	}
+	if p := v.perm[0]; p > 0 {
+		return c.reshapeBehind(n, v, to)
+	}
 	shape, open, have := make([]int, len(to)), -1, 1
 	for i, d := range to {
 		if d == 0 && n.int("allowzero", 0) == 0 && i < v.rank() {
@@ -1202,6 +1314,68 @@ func reshape(c *converter, n *node, args []*value, _ int) (*value, error) {
 	out := c.emit(n, "reshape", format.Map("target_shape", shape[1:]), v)
 	out.shape, out.perm = shape, natural(len(shape))
 	return out, nil
+}
+
+// reshapeBehind gives values a shape whose axes up to the batch's, which is not the first, are
+// as they were.
+func (c *converter) reshapeBehind(n *node, v *value, to []int) (*value, error) {
+	p := v.perm[0]
+	fail := refuse(n, "the shape that it makes, %v, takes the batch's axis, %d, for something else", said(to), p)
+	if len(to) <= p+1 {
+		return nil, fail
+	}
+	shape, open, have := make([]int, len(to)), -1, 1
+	for i, d := range to {
+		if d == 0 && n.int("allowzero", 0) == 0 && i < v.rank() {
+			if d = v.shape[i]; d < 0 {
+				d = batch
+			}
+		}
+		switch {
+		case i < p && d == v.shape[i]:
+		case i == p && (d == batch || c.rows > 0 && d == c.rows):
+			d = -1
+		case i > p && d == -1 && open < 0:
+			open = i
+			continue
+		case i > p && d > 0 && d <= math.MaxInt32:
+			have *= d
+		default:
+			return nil, fail
+		}
+		shape[i] = d
+	}
+	rest := 1
+	for _, d := range v.shape[p+1:] {
+		rest *= d
+	}
+	if open >= 0 && have > 0 {
+		shape[open] = rest / have
+		have *= shape[open]
+	}
+	if have != rest {
+		return nil, refuse(n, "values of shape %v cannot get shape %v", v.shape, said(to))
+	}
+	order := func(rank int) []int {
+		out := []int{p}
+		for a := range rank {
+			if a != p {
+				out = append(out, a)
+			}
+		}
+		return out
+	}
+	v, err := c.arrange(n, v, order(v.rank()))
+	if err != nil {
+		return nil, err
+	}
+	out := *v
+	out.shape, out.perm = shape, order(len(shape))
+	if slices.Equal(out.inside(), v.inside()) {
+		return &out, nil
+	}
+	out.layer = c.emit(n, "reshape", format.Map("target_shape", out.inside()), v).layer
+	return &out, nil
 }
 
 // said are the numbers of a shape for a person.
@@ -1253,6 +1427,20 @@ func squeeze(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if c.rows == 1 && !given {
 		return nil, refuse(n, "it leaves out whichever axes have length 1, and the batch has one sample")
 	}
+	return c.left(n, v, kept)
+}
+
+// without leaves out axes of length 1.
+func (c *converter) without(n *node, v *value, axes []int) (*value, error) {
+	kept, err := removed(n, v.shape, axes, true)
+	if err != nil {
+		return nil, err
+	}
+	return c.left(n, v, kept)
+}
+
+// left leaves out all axes but some, which have length 1.
+func (c *converter) left(n *node, v *value, kept []int) (*value, error) {
 	var inside, shape, perm []int
 	for _, a := range v.perm {
 		if at := slices.Index(kept, a); at >= 0 {

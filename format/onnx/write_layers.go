@@ -221,7 +221,17 @@ func (w *writer) layer(l nn.Layer, a param.Applied, in []*sent) (*sent, error) {
 		}
 		return y, nil
 	case nn.PadAxes:
-		return w.padded(a, x, sidesOf(l.Padding, len(x.shape)), 0), nil
+		return w.padded(a, x, sidesOf(l.Padding, len(x.shape)), l.Value), nil
+	case nn.Flip:
+		x = w.floated(x)
+		axis := l.Axis
+		if axis == 0 {
+			axis = 1
+		}
+		if axis < 0 {
+			axis += len(x.shape) + 1
+		}
+		return w.flipped(x, a.Name, slices.Index(x.perm(), axis)), nil
 	case nn.ZeroPadding1D:
 		return w.zeroPadded(a, x, l.Padding), nil
 	case nn.ZeroPadding2D:
@@ -731,6 +741,11 @@ func (w *writer) cropped(a param.Applied, x *sent, s nn.Sides) *sent {
 	y := w.like(x, "Slice", a.Name, nil, w.wholes(a.Name+"/starts", starts...), w.wholes(a.Name+"/ends", ends...), w.wholes(a.Name+"/axes", axes...))
 	y.shape = a.Out.Shape()[1:]
 	return y
+}
+
+// flipped goes over an axis of the graph from its end.
+func (w *writer) flipped(x *sent, name string, axis int) *sent {
+	return w.like(x, "Slice", name, nil, w.wholes(name+"/from", -1), w.wholes(name+"/to", -1<<31), w.wholes(name+"/axis", axis), w.wholes(name+"/by", -1))
 }
 
 // together brings values to one order: that of most of them, where they have as many axes.

@@ -192,7 +192,7 @@ func (w *writer) oneWay(l nn.Layer, a param.Applied, x *sent) (*sent, error) {
 	}
 	y := &sent{kind: kinds.Float, name: w.node("Squeeze", a.Name+"/sequence", []string{all, w.wholes(a.Name+"/direction", 1)}, nil), shape: out, order: stepsFirst}
 	if k.around { // in the order in which they were made
-		y = w.like(y, "Slice", a.Name+"/turned", nil, w.wholes(a.Name+"/from", -1), w.wholes(a.Name+"/to", -1<<31), w.wholes(a.Name+"/axis", 0), w.wholes(a.Name+"/by", -1))
+		y = w.flipped(y, a.Name+"/turned", 0)
 	}
 	return y, nil
 }
@@ -220,6 +220,18 @@ func (w *writer) bothWays(l nn.Bidirectional, a param.Applied, x *sent, i, end i
 		return nil, err
 	}
 	name := a.Name
+	if (l.Merge == "" || l.Merge == "concat") && !there.around { // side by side, as the result has them
+		y := &sent{shape: out, kind: kinds.Float}
+		if there.sequences { // (steps, 2, N, units)
+			y.order = stepsFirst
+			t := w.node("Transpose", name+"/side_by_side", []string{all}, []attribute{{"perm", []int{0, 2, 1, 3}}})
+			y.name = w.node("Reshape", name+"/joined", []string{t, w.wholes(name+"/joined_shape", 0, 0, -1)}, nil)
+		} else {
+			t := w.node("Transpose", name+"/side_by_side", []string{last}, []attribute{{"perm", []int{1, 0, 2}}})
+			y.name = w.node("Reshape", name+"/joined", []string{t, w.wholes(name+"/joined_shape", 0, -1)}, nil)
+		}
+		return y, nil
+	}
 	part := func(of string, k, axis int) string { // one way's result
 		return w.node("Gather", fmt.Sprintf("%s/way%d", name, k), []string{of, w.index(fmt.Sprintf("%s/index%d", name, k), k)}, []attribute{{"axis", axis}})
 	}
