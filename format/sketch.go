@@ -18,6 +18,7 @@ type Sketch struct {
 	Inputs []data.Field
 	Layers []*Sketched
 	taken  map[string]bool
+	next   map[string]int // the number that a name which is taken is tried with next
 }
 
 // Bias is the kind of a layer that adds a vector along the last axis, its part bias.
@@ -88,11 +89,12 @@ func (s *Sketch) Name(want string) string {
 		want = "layer"
 	}
 	name := want
-	for i := 1; s.taken[name]; i++ {
-		name = fmt.Sprintf("%s_%d", want, i)
-	}
 	if s.taken == nil {
-		s.taken = map[string]bool{}
+		s.taken, s.next = map[string]bool{}, map[string]int{}
+	}
+	for s.taken[name] {
+		s.next[want]++
+		name = fmt.Sprintf("%s_%d", want, s.next[want])
 	}
 	s.taken[name] = true
 	return name
@@ -279,9 +281,14 @@ func (s *Sketch) Blueprint(outs []string, logits ...string) (*Blueprint, error) 
 	if err != nil {
 		return nil, err
 	}
+	of := map[string][]string{} // the parameters of a layer
+	for _, d := range declared {
+		layer, _, _ := strings.Cut(d, "/")
+		of[layer] = append(of[layer], d)
+	}
 	for _, l := range s.Layers {
 		for _, p := range l.Parts {
-			to, ok := p.place(declared, l.Name)
+			to, ok := p.place(of[l.Name], l.Name)
 			if !ok {
 				return nil, fmt.Errorf("layer %q: it has no parameter %q", l.Name, p.Leaf)
 			}

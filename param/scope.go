@@ -41,6 +41,7 @@ type trace struct {
 	opt      Options
 	declared map[string]bool
 	layers   []Applied
+	made     map[graph.Node]int // of a node: the last of the layers that give it
 	losses   []graph.Node
 }
 
@@ -209,11 +210,8 @@ func (s *Scope) origin(in []graph.Node) string {
 			continue
 		}
 		from := "the data"
-		for i := len(s.trace.layers) - 1; i >= 0; i-- {
-			if s.trace.layers[i].Out == x {
-				from = s.trace.layers[i].Name
-				break
-			}
+		if i, ok := s.trace.made[x]; ok {
+			from = s.trace.layers[i].Name
 		}
 		parts = append(parts, fmt.Sprintf("%s %v", from, x.Shape()))
 	}
@@ -239,6 +237,12 @@ func (s *Scope) sub(name, as string, l Layer, in []graph.Node, shared bool, appl
 	s.B.SetPath(before)
 	s.B.SetOrigin(origin)
 	s.trace.layers[i].Out = out
+	if at, ok := s.trace.made[out]; !ok || at < i { // a layer within this one stands behind it
+		if s.trace.made == nil {
+			s.trace.made = map[graph.Node]int{}
+		}
+		s.trace.made[out] = i
+	}
 	return out
 }
 

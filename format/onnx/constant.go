@@ -44,7 +44,14 @@ func (c *converter) weight(n *node, v *value) (*constant, error) {
 	if v.k == nil || !dtypeOf(v.k.code).IsFloat() {
 		return nil, refuse(n, "its weights are no floats")
 	}
-	if _, ok := c.file.Lookup(v.k.name); !ok {
+	if c.held == nil {
+		c.held = map[string]bool{}
+		for _, t := range c.file.Tensors {
+			c.held[t.Name] = true
+		}
+	}
+	if !c.held[v.k.name] {
+		c.held[v.k.name] = true
 		c.file.Tensors = append(c.file.Tensors, v.k.tensor())
 	}
 	return v.k, nil

@@ -71,8 +71,10 @@ type converter struct {
 	steps  map[*node]*value // the layers that go over steps
 	busy   map[*node]bool
 	depth  int
-	rows   int // the number of samples, where the graph fixes it
-	filled int // elements of constants that are only described
+	rows   int             // the number of samples, where the graph fixes it
+	filled int             // elements of constants that are only described
+	effort int             // operations that the layers become
+	held   map[string]bool // tensors of the file, by name
 
 	sketch    format.Sketch
 	orders    map[string][]int  // of the inputs' axes, and the outputs'
@@ -223,7 +225,7 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 		}
 		v, err := f(c, n, args, out)
 		if err == nil && v.cond == nil {
-			err = bounded(n, v)
+			err = c.bounded(n, v)
 		}
 		return v, err
 	}
@@ -233,19 +235,44 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 	return k(c, n, args)
 }
 
-// maxSample is how many elements what a layer makes of one sample may have.
-const maxSample = 1 << 27
+// maxSample is how many elements a sample may have. What layers make of one may have
+// maxResult, or as many times those of the inputs as maxGrowth says.
+const (
+	maxSample = 1 << 27
+	maxResult = 1 << 22
+	maxGrowth = 64
+)
 
 // bounded refuses results that a file makes large by a few numbers, such as padding.
-func bounded(n *node, v *value) error {
+func (c *converter) bounded(n *node, v *value) error {
+	most := 0
+	for _, f := range c.sketch.Inputs {
+		most += f.Shape.Len()
+	}
+	for _, t := range c.m.graph.tensors {
+		most += len(t.raw) / 4
+	}
+	most = min(max(most, maxResult/maxGrowth)*maxGrowth, maxSample)
 	var sample tensor.Shape
 	for _, d := range v.shape {
 		if d >= 0 {
 			sample = append(sample, d)
 		}
 	}
-	if elems, err := sample.Elems(); err != nil || elems > maxSample {
+	if elems, err := sample.Elems(); err != nil || elems > most {
 		return refuse(n, "a sample becomes %v, which is too large", sample)
+	}
+	return nil
+}
+
+// maxEffort is how many operations layers may become that a few numbers make many:
+// recurrent ones, for each step, and those that take places apart.
+const maxEffort = 1 << 18
+
+// spend counts operations.
+func (c *converter) spend(n *node, operations int) error {
+	if c.effort += operations; c.effort > maxEffort {
+		return refuse(n, "with it the graph becomes more than %d operations", maxEffort)
 	}
 	return nil
 }

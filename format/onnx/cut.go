@@ -67,15 +67,18 @@ func (c *converter) cut(n *node, v *value, a, j, lo, hi int) *value {
 }
 
 // turned goes over an axis the other way.
-func (c *converter) turned(n *node, v *value, j int) *value {
+func (c *converter) turned(n *node, v *value, j int) (*value, error) {
 	if l := c.sketch.Layer(v.layer); l != nil && l.Kind == "flip" { // twice is not at all
 		if axis, _ := l.Fields.Get("axis"); string(axis.JSON()) == string(spec.Num(float64(j)).JSON()) {
 			out := *v
 			out.layer = l.In[0]
-			return &out
+			return &out, nil
 		}
 	}
-	return c.emit(n, "flip", format.Map("axis", j), v)
+	if err := c.spend(n, v.inside()[j-1]); err != nil {
+		return nil, err
+	}
+	return c.emit(n, "flip", format.Map("axis", j), v), nil
 }
 
 // slice takes runs of places of some axes.
@@ -139,7 +142,9 @@ func slice(c *converter, n *node, args []*value, _ int) (*value, error) {
 		}
 		v = c.cut(n, v, a, j, lo, hi)
 		if around {
-			v = c.turned(n, v, j)
+			if v, err = c.turned(n, v, j); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return v, nil
@@ -224,6 +229,9 @@ func (c *converter) repeated(n *node, v *value, a, j, times int) (*value, error)
 	if times > maxTimes {
 		return nil, refuse(n, "it puts values side by side %d times, at most %d times are", times, maxTimes)
 	}
+	if err := c.spend(n, times); err != nil {
+		return nil, err
+	}
 	x := c.emit(n, "concatenate", format.Map("axis", j), v)
 	c.last().In = slices.Repeat([]string{v.layer}, times)
 	out.layer = x.layer
@@ -266,7 +274,7 @@ func (c *converter) repeat(n *node, v *value, times []int) (*value, error) {
 		if v, err = c.repeated(n, v, a, j, k); err != nil {
 			return nil, err
 		}
-		if err := bounded(n, v); err != nil {
+		if err := c.bounded(n, v); err != nil {
 			return nil, err
 		}
 	}

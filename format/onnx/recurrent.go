@@ -254,6 +254,9 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 	yes := format.Map("x", true).Entries[0].Value
 	y := c.steps[n]
 	if y == nil {
+		if err := c.spend(n, ways*steps*16); err != nil {
+			return nil, err
+		}
 		var fields [2]spec.Value
 		var params []format.Part
 		for i := range ways {
@@ -306,7 +309,9 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 	case out == 0:
 		if direction == "reverse" { // which come as they were made
 			y.shape, y.perm = []int{-1, steps, width}, natural(3)
-			y = c.turned(&node{name: y.layer + ".turned"}, y, 1)
+			if y, err = c.turned(&node{name: y.layer + ".turned"}, y, 1); err != nil {
+				return nil, err
+			}
 		}
 	case all && ways == 2: // the last step of one way, the first of the other
 		y.shape, y.perm = []int{-1, steps, width}, natural(3)

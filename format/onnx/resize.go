@@ -85,6 +85,11 @@ func resize(c *converter, n *node, args []*value, _ int) (*value, error) {
 	default:
 		return nil, refuse(n, "mode %s with coordinates %s (%s): there is a layer for repeated places, and for images between them, with half_pixel", mode, where, nearest)
 	}
+	for _, f := range size {
+		if err := c.spend(n, 4*f); err != nil {
+			return nil, err
+		}
+	}
 	out := c.emit(n, noun("up_sampling", rank-2), fields, v)
 	out.shape = shape
 	return out, nil
