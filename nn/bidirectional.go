@@ -71,7 +71,7 @@ func (l Bidirectional) Apply(s *Scope, x graph.Node) graph.Node {
 		return graph.Node{}
 	}
 	if forward.ReturnsSequences() {
-		b = turnedAlong(b, 1)
+		b = turned(b)
 	}
 	switch l.Merge {
 	case "sum":
@@ -82,4 +82,13 @@ func (l Bidirectional) Apply(s *Scope, x graph.Node) graph.Node {
 		return a.Add(b).Scale(0.5)
 	}
 	return graph.Concat(-1, a, b)
+}
+
+// turned is a sequence (N, steps, …) from its end to its beginning.
+func turned(x graph.Node) graph.Node {
+	var steps []graph.Node
+	for t := x.Dim(1); t > 0; t-- {
+		steps = append(steps, x.Slice(1, t-1, t))
+	}
+	return graph.Concat(1, steps...)
 }

@@ -54,8 +54,6 @@ func TestLayers(t *testing.T) {
 		"affine":                   {nn.Affine{}, []tensor.Shape{vector}},
 		"affine, one a pixel":      {nn.Affine{Axes: []int{1, 2}, NoCenter: true}, []tensor.Shape{image}},
 		"affine, one an element":   {nn.Affine{Axes: []int{1, 2, -1}, NoScale: true, BetaInit: initial.Ones{}}, []tensor.Shape{image}},
-		"flip":                     {nn.Flip{}, []tensor.Shape{image}},
-		"flip of channels":         {nn.Flip{Axis: -1}, []tensor.Shape{image}},
 		"pad with a number":        {nn.PadAxes{Padding: nn.Sides{{0, 1}, {1, 0}, {0, 0}}, Value: 2}, []tensor.Shape{image}},
 		"rescaling":                {nn.Rescale{Scale: 1.0 / 255, Offset: -1}, []tensor.Shape{image}},
 		"standardize":              {nn.Standardize{}, []tensor.Shape{image}},

@@ -33,9 +33,8 @@ func (l Reverse) Apply(s *Scope, x graph.Node) graph.Node {
 		return s.B.Misfit("axis %d is none of a sample's, got %v", l.Axis, x.Type())
 	}
 	n := x.Dim(axis)
-	const most = 1 << 10
-	if n < 1 || n > most {
-		return s.B.Misfit("axis %d has %d places: want 1 to %d", axis, n, most)
+	if n < 1 || n > mostSteps {
+		return s.B.Misfit("axis %d has %d places: want 1 to %d", axis, n, mostSteps)
 	}
 	parts := make([]graph.Node, n)
 	for i := range parts {

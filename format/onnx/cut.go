@@ -49,26 +49,15 @@ func (c *converter) cut(n *node, v *value, a, j, lo, hi int) *value {
 	if lo == 0 && hi == size {
 		return v
 	}
-	dims := v.inside()
-	// As images whose columns are what is cut: (before, size, behind).
-	rows, behind := tensor.Shape(dims[:j-1]).Len(), tensor.Shape(dims[j:]).Len()
-	out := *v
+	out := c.emit(n, "slice", format.Map("axis", j, "begin", lo, "end", hi), v)
 	out.shape = slices.Clone(v.shape)
 	out.shape[a] = hi - lo
-	dims[j-1] = hi - lo
-	x := c.shaped(n, ".parts", v, []int{rows, size, behind})
-	sides := spec.Value{Kind: spec.List, Items: []spec.Value{format.List(0, 0), format.List(lo, size-hi)}}
-	x = c.emit(n, "cropping2d", format.Map("cropping", sides), x)
-	if len(dims) != 3 || dims[0] != rows || dims[2] != behind {
-		x = c.emit(&node{name: x.layer + ".shape"}, "reshape", format.Map("target_shape", dims), x)
-	}
-	out.layer = x.layer
-	return &out
+	return out
 }
 
 // turned goes over an axis the other way.
 func (c *converter) turned(n *node, v *value, j int) (*value, error) {
-	if l := c.sketch.Layer(v.layer); l != nil && l.Kind == "flip" { // twice is not at all
+	if l := c.sketch.Layer(v.layer); l != nil && l.Kind == "reverse" { // twice is not at all
 		if axis, _ := l.Fields.Get("axis"); string(axis.JSON()) == string(spec.Num(float64(j)).JSON()) {
 			out := *v
 			out.layer = l.In[0]
@@ -78,7 +67,7 @@ func (c *converter) turned(n *node, v *value, j int) (*value, error) {
 	if err := c.spend(n, v.inside()[j-1]); err != nil {
 		return nil, err
 	}
-	return c.emit(n, "flip", format.Map("axis", j), v), nil
+	return c.emit(n, "reverse", format.Map("axis", j), v), nil
 }
 
 // slice takes runs of places of some axes.

@@ -168,7 +168,11 @@ func init() {
 	ops["Shrink"] = shrink
 	ops["Where"] = where
 	ops["Greater"] = condition
-	for _, op := range []string{"Sqrt", "Log", "Abs", "Reciprocal", "Floor", "Ceil", "Pow"} {
+	ops["Pow"] = power
+	for op, exponent := range map[string]float64{"Sqrt": 0.5, "Reciprocal": -1} {
+		ops[op] = func(c *converter, n *node, args []*value, _ int) (*value, error) { return c.raised(n, args, exponent) }
+	}
+	for _, op := range []string{"Log", "Abs", "Floor", "Ceil"} {
 		if ops[op] == nil {
 			ops[op] = noLayer
 		}
@@ -178,6 +182,33 @@ func init() {
 // noLayer refuses what is computed of constants alone.
 func noLayer(_ *converter, n *node, _ []*value, _ int) (*value, error) {
 	return nil, refuse(n, "there is no layer for this operation; output.node= names a value before it, where that is what is wanted")
+}
+
+// raised is a fixed power of each number.
+func (c *converter) raised(n *node, args []*value, exponent float64) (*value, error) {
+	v, err := floats(n, args, 0)
+	if err != nil {
+		return nil, err
+	}
+	return c.emit(n, "power", format.Map("exponent", exponent), v), nil
+}
+
+// power is xⁿ for a constant n.
+func power(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if err := need(n, args, 2); err != nil {
+		return nil, err
+	}
+	if err := c.old(n); err != nil {
+		return nil, err
+	}
+	e, ok, err := c.scalarOf(args[1])
+	if err != nil {
+		return nil, err
+	}
+	if !ok || math.IsNaN(e) || math.IsInf(e, 0) {
+		return nil, refuse(n, "its exponent is no constant number")
+	}
+	return c.raised(n, args, short(e))
 }
 
 // thresholded is a ReLU above a threshold, α = 1 unless said.

@@ -581,6 +581,16 @@ func div(c *converter, n *node, args []*value, _ int) (*value, error) {
 		}
 		return c.affine(n, args[0], args[1], "gamma", reciprocal)
 	}
+	if args[1].isAct() { // x·y⁻¹
+		y, err := c.raised(&node{name: nameOf(n) + ".reciprocal"}, args[1:2], -1)
+		if err != nil {
+			return nil, err
+		}
+		if args[0].isAct() {
+			return c.joined(n, "multiply", []*value{args[0], y})
+		}
+		return mul(c, &node{name: nameOf(n), op: "Mul", out: n.out, attrs: n.attrs}, []*value{y, args[0]}, 0)
+	}
 	if !ok || v == 0 {
 		return nil, refuse(n, "there is no layer for division by what is no constant")
 	}

@@ -222,16 +222,20 @@ func (w *writer) layer(l nn.Layer, a param.Applied, in []*sent) (*sent, error) {
 		return y, nil
 	case nn.PadAxes:
 		return w.padded(a, x, sidesOf(l.Padding, len(x.shape)), l.Value), nil
-	case nn.Flip:
+	case nn.Reverse:
 		x = w.floated(x)
-		axis := l.Axis
-		if axis == 0 {
-			axis = 1
+		return w.reversed(x, a.Name, slices.Index(x.perm(), axisOf(l.Axis, x))), nil
+	case nn.Slice:
+		x = w.floated(x)
+		axis := axisOf(l.Axis, x)
+		hi := l.End
+		if hi == 0 {
+			hi = x.shape[axis-1]
 		}
-		if axis < 0 {
-			axis += len(x.shape) + 1
-		}
-		return w.flipped(x, a.Name, slices.Index(x.perm(), axis)), nil
+		return shaped(w.like(x, "Slice", a.Name, nil, w.wholes(a.Name+"/starts", l.Begin), w.wholes(a.Name+"/ends", hi), w.wholes(a.Name+"/axes", slices.Index(x.perm(), axis)))), nil
+	case nn.Power:
+		x = w.floated(x)
+		return w.like(x, "Pow", a.Name, nil, w.number(a.Name+"/exponent", spec.Or(l.Exponent, 1))), nil
 	case nn.ZeroPadding1D:
 		return w.zeroPadded(a, x, l.Padding), nil
 	case nn.ZeroPadding2D:
@@ -743,8 +747,19 @@ func (w *writer) cropped(a param.Applied, x *sent, s nn.Sides) *sent {
 	return y
 }
 
-// flipped goes over an axis of the graph from its end.
-func (w *writer) flipped(x *sent, name string, axis int) *sent {
+// axisOf is an axis of a value as nn counts them, the last one where none is said.
+func axisOf(axis int, x *sent) int {
+	if axis == 0 {
+		axis = -1
+	}
+	if axis < 0 {
+		axis += len(x.shape) + 1
+	}
+	return axis
+}
+
+// reversed goes over an axis of the graph from its end.
+func (w *writer) reversed(x *sent, name string, axis int) *sent {
 	return w.like(x, "Slice", name, nil, w.wholes(name+"/from", -1), w.wholes(name+"/to", -1<<31), w.wholes(name+"/axis", axis), w.wholes(name+"/by", -1))
 }
 
@@ -818,13 +833,7 @@ func (w *writer) concat(l nn.Concatenate, a param.Applied, in []*sent) *sent {
 		return w.floated(in[0])
 	}
 	in = w.together(in)
-	axis := l.Axis
-	if axis == 0 {
-		axis = -1
-	}
-	if axis < 0 {
-		axis += len(in[0].shape) + 1
-	}
+	axis := axisOf(l.Axis, in[0])
 	var names []string
 	for _, x := range in {
 		names = append(names, x.name)

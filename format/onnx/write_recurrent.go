@@ -20,17 +20,18 @@ type steps struct {
 	bias, after       bool // after: GRU's reset after the product
 	sequences, around bool
 	path              string
+	clip              bool
 }
 
 // stepsOf takes a recurrent layer apart.
 func stepsOf(l nn.Layer, path string) (steps, bool) {
 	switch l := l.(type) {
 	case nn.LSTM:
-		return steps{"LSTM", l.Units, l.RecurrentAct, l.Act, !l.NoBias, false, l.Sequences, l.Backwards, path}, true
+		return steps{"LSTM", l.Units, l.RecurrentAct, l.Act, !l.NoBias, false, l.Sequences, l.Backwards, path, l.CellClip > 0}, true
 	case nn.GRU:
-		return steps{"GRU", l.Units, l.RecurrentAct, l.Act, !l.NoBias, !l.ResetBefore, l.Sequences, l.Backwards, path}, true
+		return steps{"GRU", l.Units, l.RecurrentAct, l.Act, !l.NoBias, !l.ResetBefore, l.Sequences, l.Backwards, path, false}, true
 	case nn.SimpleRNN:
-		return steps{"RNN", l.Units, nil, l.Act, !l.NoBias, false, l.Sequences, l.Backwards, path}, true
+		return steps{"RNN", l.Units, nil, l.Act, !l.NoBias, false, l.Sequences, l.Backwards, path, false}, true
 	}
 	return steps{}, false
 }
@@ -68,6 +69,11 @@ func gateName(a, otherwise act.Activation) (name string, alpha, beta float64, ok
 // scanned writes one node that goes over steps, one way or two ways. Its results are Y,
 // (steps, directions, N, units), and that of the last step, (directions, N, units).
 func (w *writer) scanned(l nn.Layer, name string, x *sent, ways []steps, direction string) (all, last string, err error) {
+	for _, k := range ways {
+		if k.clip {
+			return "", "", unsent(l, k.path, "it cuts the cell's state, which ONNX's LSTM does not")
+		}
+	}
 	x = w.as(w.floated(x), stepsFirst)
 	first := ways[0]
 	attrs := []attribute{{"hidden_size", first.units}}
@@ -192,7 +198,7 @@ func (w *writer) oneWay(l nn.Layer, a param.Applied, x *sent) (*sent, error) {
 	}
 	y := &sent{kind: kinds.Float, name: w.node("Squeeze", a.Name+"/sequence", []string{all, w.wholes(a.Name+"/direction", 1)}, nil), shape: out, order: stepsFirst}
 	if k.around { // in the order in which they were made
-		y = w.flipped(y, a.Name+"/turned", 0)
+		y = w.reversed(y, a.Name+"/turned", 0)
 	}
 	return y, nil
 }

@@ -59,7 +59,8 @@ func zoo(t testing.TB) map[string]*format.Model {
 		"global, plain":           one(image, nn.GlobalMaxPooling2D{Keep: true}, nn.GlobalAveragePooling2D{}),
 		"global steps":            one(sized(4, 3), nn.LSTM{Units: 3, Sequences: true}, nn.GlobalAveragePooling1D{}),
 		"padding":                 one(image, nn.ZeroPadding2D{Padding: nn.Sides{{1, 0}, {0, 2}}}, nn.Conv2D{Filters: 2, Kernel: sized(2)}, nn.ZeroPadding2D{}, nn.Cropping2D{Cropping: nn.Sides{{0, 1}, {2, 0}}}, nn.PadAxes{Padding: nn.Sides{{0, 1}, {1, 0}, {1, 2}}}),
-		"padding with a number":   one(image, nn.PadAxes{Padding: nn.Sides{{0, 1}, {1, 0}, {0, 0}}, Value: -1.5}, nn.Flip{Axis: 2}, nn.Conv2D{Filters: 2, Kernel: sized(2)}, nn.Flip{Axis: -1}, nn.Flip{}),
+		"padding with a number":   one(image, nn.PadAxes{Padding: nn.Sides{{0, 1}, {1, 0}, {0, 0}}, Value: -1.5}, nn.Reverse{Axis: 2}, nn.Conv2D{Filters: 2, Kernel: sized(2)}, nn.Reverse{}, nn.Reverse{Axis: 1}),
+		"parts and powers":        one(image, nn.Slice{Axis: 2, Begin: 1, End: 5}, nn.Slice{Begin: 1}, nn.Conv2D{Filters: 4, Kernel: sized(2)}, nn.Slice{End: 3}, nn.Slice{Axis: 1, Begin: 2}, nn.Power{Exponent: 2}),
 		"padding 1d":              one(sized(5, 2), nn.ZeroPadding1D{Padding: nn.Sides{{1, 2}}}, nn.Cropping1D{Cropping: nn.Sides{{1, 0}}}),
 		"upsampling":              one(sized(3, 4, 2), nn.UpSampling2D{Size: sized(2, 3)}, nn.UpSampling2D{Interpolation: "bilinear"}),
 		"upsampling 1d":           one(sized(3, 2), nn.UpSampling1D{Size: sized(3)}),
@@ -404,6 +405,7 @@ func TestUnwritten(t *testing.T) {
 	}{
 		"dilated mean":     {formattest.Filled(t, loss.MSE{}, nil, nn.Sequential{nn.AveragePooling1D{Dilation: tensor.Shape{2}}}, tensor.Shape{8, 2}), "dilation"},
 		"gate":             {formattest.Filled(t, loss.MSE{}, nil, nn.Sequential{nn.LSTM{Units: 2, Act: act.GELU{}}}, tensor.Shape{3, 2}), "no activation gelu"},
+		"cut state":        {formattest.Filled(t, loss.MSE{}, nil, nn.Sequential{nn.LSTM{Units: 2, CellClip: 1}}, tensor.Shape{3, 2}), "cuts the cell"},
 		"two kinds":        {formattest.Filled(t, loss.MSE{}, nil, nn.Sequential{nn.Bidirectional{Layer: nn.LSTM{Units: 2}, Backward: nn.GRU{Units: 2, Backwards: true}}}, tensor.Shape{3, 2}), "differ"},
 		"layers each step": {formattest.Filled(t, loss.MSE{}, nil, nn.Sequential{nn.TimeDistributed{Layer: nn.Block{Layers: nn.Sequential{nn.Dense{Units: 2}}}}}, tensor.Shape{3, 2}), "within sequential"},
 	} {
