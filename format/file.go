@@ -3,9 +3,11 @@ package format
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format/safetensors"
+	"github.com/nadir-ml/nadir/internal/mapped"
 	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/param"
 	"github.com/nadir-ml/nadir/tensor"
@@ -64,6 +66,9 @@ type File struct {
 	Joined []Joined
 	// Release is called by Close.
 	Release func() error
+	// Forget, where it is there, is called after a tensor was read: what was mapped of
+	// the file need not stay in memory.
+	Forget func()
 
 	own *safetensors.File // a model that Write wrote
 }
@@ -74,6 +79,38 @@ func (f *File) Close() error {
 		return nil
 	}
 	return f.Release()
+}
+
+// Map gives the bytes of the file at path, of at most so many, as memory that is filled as
+// it is looked at, until f is closed; what looks at them while the model is described or
+// tensors are read needs no care of its own. A larger file is a [*Corrupt].
+func (f *File) Map(path string, most int64) ([]byte, error) {
+	m, err := mapped.Open(path, most)
+	if errors.Is(err, mapped.ErrLarge) {
+		return nil, &Corrupt{fmt.Errorf("%s: it has more than %d bytes, which no file of this format has", path, most)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.Hold(m)
+	if before := f.Forget; before != nil {
+		f.Forget = func() { before(); m.Forget() }
+	} else {
+		f.Forget = m.Forget
+	}
+	return m.Bytes, nil
+}
+
+// Hold has Close close c, too.
+func (f *File) Hold(c io.Closer) {
+	before := f.Release
+	f.Release = func() error {
+		err := c.Close()
+		if before != nil {
+			err = errors.Join(err, before())
+		}
+		return err
+	}
 }
 
 // Lookup is the tensor of that name.

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/nadir-ml/nadir/format/safetensors"
+	"github.com/nadir-ml/nadir/internal/mapped"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -143,7 +144,11 @@ func OpenFile(path string) (*File, error) {
 	default:
 		f = &formats[0] // safetensors, which says what the file looks like
 	}
-	file, err := f.Open(path)
+	var file *File
+	err = mapped.Guard(func() (err error) {
+		file, err = f.Open(path)
+		return err
+	})
 	if e, ok := errors.AsType[*safetensors.Error](err); ok && !(len(p.Head) > 8 && p.Head[8] == '{') {
 		looks := ""
 		if _, like, ok := strings.Cut(e.Msg, "it looks like "); ok {
@@ -161,13 +166,22 @@ func OpenFile(path string) (*File, error) {
 	for i := range file.Tensors {
 		t := &file.Tensors[i]
 		if read := t.Read; read != nil {
-			t.Read = func() (*tensor.Tensor, error) {
-				x, err := read()
+			t.Read = func() (x *tensor.Tensor, err error) {
+				err = mapped.Guard(func() error { x, err = read(); return err })
+				if file.Forget != nil {
+					file.Forget()
+				}
 				if err != nil {
 					return nil, blame(path, err)
 				}
 				return x, nil
 			}
+		}
+	}
+	if describe := file.Blueprint; describe != nil {
+		file.Blueprint = func(o Options) (b *Blueprint, err error) {
+			err = mapped.Guard(func() error { b, err = describe(o); return err })
+			return b, err
 		}
 	}
 	return file, nil

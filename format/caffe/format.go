@@ -3,7 +3,6 @@ package caffe
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -67,15 +66,18 @@ func isMean(p *format.Probe) bool {
 
 // openMean lists a mean image.
 func openMean(path string) (*format.File, error) {
-	raw, err := readFile(path)
+	f := &format.File{}
+	raw, err := f.Map(path, limit)
 	if err != nil {
 		return nil, err
 	}
 	t, err := blobTensor("mean", raw)
 	if err != nil {
+		f.Close()
 		return nil, err
 	}
-	return &format.File{Tensors: []format.Tensor{t}}, nil
+	f.Tensors = []format.Tensor{t}
+	return f, nil
 }
 
 // meanOf is what the mean image of a layer that gives data is called.
@@ -98,20 +100,6 @@ func meanBeside(folder, name string) (format.Tensor, error) {
 
 // limit is the largest file that is read: protocol buffers end there.
 const limit = 1<<31 - 1
-
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("not a regular file but %v", info.Mode().Type())}
-	}
-	if info.Size() > limit {
-		return nil, fmt.Errorf("%s: a model of 2 GiB or more is none of Caffe's", path)
-	}
-	return os.ReadFile(path)
-}
 
 var iteration = regexp.MustCompile(`_iter_\d+$`)
 
@@ -150,11 +138,19 @@ func beside(path, ext string) string {
 
 // open opens a model by either of its files.
 func open(path string) (*format.File, error) {
-	p, err := format.NewProbe(path)
-	if err != nil {
+	f := &format.File{}
+	if err := describe(f, path); err != nil {
+		f.Close()
 		return nil, err
 	}
-	f := &format.File{}
+	return f, nil
+}
+
+func describe(f *format.File, path string) error {
+	p, err := format.NewProbe(path)
+	if err != nil {
+		return err
+	}
 	weights, described := path, ""
 	if isText(p) {
 		weights, described = beside(path, ".caffemodel"), path
@@ -163,31 +159,31 @@ func open(path string) (*format.File, error) {
 	}
 	var n, trained *net
 	if weights != "" {
-		raw, err := readFile(weights)
+		raw, err := f.Map(weights, limit)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		m, err := parseBinary(raw, netSchema)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", weights, err)
+			return fmt.Errorf("%s: %w", weights, err)
 		}
 		if trained, err = newNet(m, true); err != nil {
-			return nil, fmt.Errorf("%s: %w", weights, err)
+			return fmt.Errorf("%s: %w", weights, err)
 		}
 		if len(trained.layers) == 0 {
-			return nil, fmt.Errorf("%s: the file holds no layers", weights)
+			return fmt.Errorf("%s: the file holds no layers", weights)
 		}
 		if err := trained.tensors(f); err != nil {
-			return nil, fmt.Errorf("%s: %w", weights, err)
+			return fmt.Errorf("%s: %w", weights, err)
 		}
 		n = trained
 	} else {
 		f.Warnings = append(f.Warnings, "no .caffemodel of the same name lies beside the .prototxt: there are no weights")
 	}
 	if described != "" {
-		raw, err := readFile(described)
+		raw, err := f.Map(described, limit)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		m, err := parseText(string(raw))
 		if err == nil {
@@ -197,7 +193,7 @@ func open(path string) (*format.File, error) {
 			err = fmt.Errorf("the file describes no layers")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", described, err)
+			return fmt.Errorf("%s: %w", described, err)
 		}
 	} else {
 		f.Warnings = append(f.Warnings, "no .prototxt lies beside the .caffemodel: the network is that of training, which the .caffemodel carries")
@@ -222,5 +218,5 @@ func open(path string) (*format.File, error) {
 		f.Outputs = append(f.Outputs, format.Node{Name: o})
 	}
 	f.Blueprint = func(o format.Options) (*format.Blueprint, error) { return n.blueprint(f, o) }
-	return f, nil
+	return nil
 }

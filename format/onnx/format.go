@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -37,25 +35,23 @@ func detect(p *format.Probe) bool {
 	return strings.EqualFold(filepath.Ext(p.Path), ".onnx")
 }
 
-// maxFile is the largest model that is read: protocol buffers end there.
-const maxFile = 1 << 31
+// maxFile is the largest model that is read: protocol buffers end there, and larger tensors
+// belong into files beside it.
+const maxFile = 1<<31 - 1
 
 func open(path string) (*format.File, error) {
-	info, err := os.Stat(path)
+	var on format.File
+	raw, err := on.Map(path, maxFile)
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("not a regular file but %v", info.Mode().Type())}
-	}
-	if info.Size() >= maxFile {
-		return nil, &format.Corrupt{Err: fmt.Errorf("%s: a model of 2 GiB or more is none: large tensors belong into files beside it", path)}
-	}
-	raw, err := os.ReadFile(path)
+	f, err := parse(raw, filepath.Dir(path))
 	if err != nil {
+		on.Close()
 		return nil, err
 	}
-	return parse(raw, filepath.Dir(path))
+	f.Release, f.Forget = on.Release, on.Forget
+	return f, nil
 }
 
 // parse describes a model whose external data lies in a folder.

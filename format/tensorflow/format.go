@@ -185,22 +185,7 @@ func isGraph(p *format.Probe) bool {
 }
 
 // maxFile is the largest graph that is read: protocol buffers end there.
-const maxFile = 1 << 31
-
-// readFile reads a file as a whole.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("not a regular file but %v", info.Mode().Type())}
-	}
-	if info.Size() >= maxFile {
-		return nil, &bundle.Error{Path: path, Msg: "a graph of 2 GiB or more is none"}
-	}
-	return os.ReadFile(path)
-}
+const maxFile = 1<<31 - 1
 
 // slotName finds the names that TensorFlow's optimizers give to what they remember of a
 // variable.
@@ -233,10 +218,11 @@ func openCheckpoint(path string) (*format.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &format.File{Format: fmt.Sprintf("tensorflow-checkpoint-v%d", b.Version), Tensors: tensorsOf(b), Release: b.Close}
+	f := &format.File{Format: fmt.Sprintf("tensorflow-checkpoint-v%d", b.Version), Tensors: tensorsOf(b)}
+	f.Hold(b)
 	names, err := objects(f, b)
 	if err != nil {
-		b.Close()
+		f.Close()
 		return nil, err
 	}
 	if names != nil {
@@ -245,12 +231,8 @@ func openCheckpoint(path string) (*format.File, error) {
 	if !exists(prefix + ".meta") {
 		return f, nil
 	}
-	raw, err := readFile(prefix + ".meta")
-	if err == nil {
-		err = graphOf(f, raw, prefix+".meta")
-	}
-	if err != nil {
-		b.Close()
+	if err := graphOf(f, prefix+".meta"); err != nil {
+		f.Close()
 		return nil, err
 	}
 	return f, nil
@@ -258,17 +240,21 @@ func openCheckpoint(path string) (*format.File, error) {
 
 // openMeta opens a graph that no checkpoint lies beside: there are no weights.
 func openMeta(path string) (*format.File, error) {
-	raw, err := readFile(path)
-	if err != nil {
-		return nil, err
-	}
 	f := &format.File{Format: "tensorflow-graph"}
 	f.Warnings = append(f.Warnings, "the checkpoint's .index and .data files do not lie beside the .meta file: there are no weights")
-	return f, graphOf(f, raw, path)
+	if err := graphOf(f, path); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
-// graphOf adds the graph of a MetaGraphDef to a file.
-func graphOf(f *format.File, raw []byte, path string) error {
+// graphOf adds the graph of the MetaGraphDef at a path to a file.
+func graphOf(f *format.File, path string) error {
+	raw, err := f.Map(path, maxFile)
+	if err != nil {
+		return err
+	}
 	m, err := parseMetaGraph(raw)
 	if err != nil {
 		return locate(path, err)
@@ -292,23 +278,34 @@ func locate(path string, err error) error {
 
 // openGraph opens a frozen graph: its weights are constants.
 func openGraph(path string) (*format.File, error) {
-	raw, err := readFile(path)
-	if err != nil {
-		return nil, err
-	}
 	p, err := format.NewProbe(path)
 	if err != nil {
 		return nil, err
 	}
 	f := &format.File{Format: "tensorflow-graph"}
 	if protoOf(p) == isMetaGraph {
-		return f, graphOf(f, raw, path)
+		err = graphOf(f, path)
+	} else {
+		err = frozen(f, path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// frozen adds a GraphDef to a file.
+func frozen(f *format.File, path string) error {
+	raw, err := f.Map(path, maxFile)
+	if err != nil {
+		return err
 	}
 	g, err := parseGraph(raw)
 	if err != nil {
-		return nil, locate(path, err)
+		return locate(path, err)
 	}
-	return f, describe(f, &metaGraph{graph: g}, path)
+	return describe(f, &metaGraph{graph: g}, path)
 }
 
 // constants lists the constants of a graph that may be weights.

@@ -24,56 +24,62 @@ func savedModel(p *format.Probe) string {
 }
 
 func openSavedModel(path string) (*format.File, error) {
+	f := &format.File{}
+	if err := readSavedModel(f, path); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func readSavedModel(f *format.File, path string) error {
 	p, err := format.NewProbe(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	dir := savedModel(p)
 	file := filepath.Join(dir, "saved_model.pb")
-	raw, err := readFile(file)
+	raw, err := f.Map(file, maxFile)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	m, err := parseSavedModel(raw)
 	if err != nil {
-		return nil, locate(file, err)
+		return locate(file, err)
 	}
-	f := &format.File{}
 	if prefix := filepath.Join(dir, "variables", "variables"); exists(prefix + ".index") {
 		b, err := bundle.Open(prefix)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		f.Tensors, f.Release = tensorsOf(b), b.Close
+		f.Hold(b)
+		f.Tensors = tensorsOf(b)
 		if m.named, err = objects(f, b); err != nil {
-			f.Close()
-			return nil, err
+			return err
 		}
 	}
 	if err := describe(f, m, file); err != nil {
-		f.Close()
-		return nil, err
+		return err
 	}
 	f.Metadata = append(f.Metadata, format.Entry{Key: "tags", Value: strings.Join(m.tags, ", ")})
-	text, err := m.keras(dir)
+	text, err := m.keras(f, dir)
 	if err != nil {
-		f.Close()
-		return nil, err
+		return err
 	}
 	if text != "" {
 		f.Metadata = append(f.Metadata, format.Entry{Key: "keras", Value: text})
 		m.prefer(f, text)
 	}
-	return f, nil
+	return nil
 }
 
 // keras is the description of the model by Keras, where Keras saved it: that of the
 // root object, in a file of its own since TensorFlow 2.5, before in the graph of objects.
 // It is empty where there is none.
-func (m *metaGraph) keras(dir string) (string, error) {
+func (m *metaGraph) keras(f *format.File, dir string) (string, error) {
 	file := filepath.Join(dir, "keras_metadata.pb")
 	if exists(file) {
-		raw, err := readFile(file)
+		raw, err := f.Map(file, maxFile)
 		if err != nil {
 			return "", err
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"strconv"
 
 	"github.com/nadir-ml/nadir/format"
@@ -41,29 +40,31 @@ type graph struct {
 var types = map[int]tensor.DType{0: tensor.Float32, 1: tensor.Float16, 2: tensor.Int32, 3: tensor.Uint8, 4: tensor.Int64, 6: tensor.Bool, 7: tensor.Int16, 9: tensor.Int8, 10: tensor.Float64}
 
 func open(path string) (*format.File, error) {
-	info, err := os.Stat(path)
+	f := &format.File{}
+	raw, err := f.Map(path, 1<<31-1) // where FlatBuffers end
+	if err == nil {
+		err = list(f, raw)
+	}
 	if err != nil {
+		f.Close()
 		return nil, err
 	}
-	if info.Size() >= 1<<31 {
-		return nil, errors.New("a FlatBuffer of 2 GiB or more is none")
-	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
+	return f, nil
+}
+
+// list describes in f the model that these are the bytes of.
+func list(f *format.File, raw []byte) error {
 	r := &reader{b: raw}
 	model := r.table(0)
-	f := &format.File{}
 	if d := model.text(3); d != "" {
 		f.Metadata = append(f.Metadata, format.Entry{Key: "description", Value: d})
 	}
 	graphs, buffers, codes := model.tables(2), model.tables(4), model.tables(1)
 	if r.err != nil {
-		return nil, r.err
+		return r.err
 	}
 	if len(graphs) == 0 {
-		return nil, errors.New("the file holds no graph")
+		return errors.New("the file holds no graph")
 	}
 	if len(graphs) > 1 {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("of %d graphs the first is read", len(graphs)))
@@ -77,10 +78,10 @@ func open(path string) (*format.File, error) {
 		}
 		seen[v.name] = true
 		if at := t.int(2, 0); at < 0 || at >= len(buffers) {
-			return nil, fmt.Errorf("tensor %q is kept in buffer %d of %d", v.name, at, len(buffers))
+			return fmt.Errorf("tensor %q is kept in buffer %d of %d", v.name, at, len(buffers))
 		} else if v.data = buffers[at].vector(0, 1); len(v.data) == 0 {
 			if buffers[at].field(1) != 0 {
-				return nil, &format.Unsupported{What: fmt.Sprintf("tensor %q", v.name), Msg: "its numbers lie behind the FlatBuffer, as those of very large files do"}
+				return &format.Unsupported{What: fmt.Sprintf("tensor %q", v.name), Msg: "its numbers lie behind the FlatBuffer, as those of very large files do"}
 			}
 			g.vars = append(g.vars, v)
 			continue
@@ -89,28 +90,28 @@ func open(path string) (*format.File, error) {
 		scale, zero, axis := q.vector(2, 4), q.vector(3, 8), q.int(6, 0)
 		dt, known := types[t.byte(1)]
 		if r.err != nil {
-			return nil, r.err
+			return r.err
 		}
 		n, err := v.shape.Elems()
 		if err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", v.name, err)
+			return fmt.Errorf("tensor %q: %w", v.name, err)
 		}
 		x := format.Tensor{Name: v.name, DType: dt, Shape: v.shape, Type: "type " + strconv.Itoa(t.byte(1))}
 		if known {
 			if n > len(v.data) || n*dt.Size() != len(v.data) {
-				return nil, fmt.Errorf("tensor %q: %v of shape %v, but %d bytes", v.name, dt, v.shape, len(v.data))
+				return fmt.Errorf("tensor %q: %v of shape %v, but %d bytes", v.name, dt, v.shape, len(v.data))
 			}
 			step, count := 1, len(scale)/4
 			if count > 1 {
 				if axis < 0 || axis >= len(v.shape) || v.shape[axis] != count {
-					return nil, fmt.Errorf("tensor %q of shape %v has %d scales along axis %d", v.name, v.shape, count, axis)
+					return fmt.Errorf("tensor %q of shape %v has %d scales along axis %d", v.name, v.shape, count, axis)
 				}
 				for _, d := range v.shape[axis+1:] {
 					step *= d
 				}
 			}
 			if len(zero) != 0 && len(zero)/8 != count {
-				return nil, fmt.Errorf("tensor %q has %d scales and %d zero points", v.name, count, len(zero)/8)
+				return fmt.Errorf("tensor %q has %d scales and %d zero points", v.name, count, len(zero)/8)
 			}
 			data := v.data
 			x.Read = func() (*tensor.Tensor, error) {
@@ -140,22 +141,22 @@ func open(path string) (*format.File, error) {
 	for _, t := range graphs[0].tables(3) {
 		at := t.int(0, 0)
 		if at < 0 || at >= len(codes) {
-			return nil, fmt.Errorf("an operation has code %d of %d", at, len(codes))
+			return fmt.Errorf("an operation has code %d of %d", at, len(codes))
 		}
 		op := operator{code: max(codes[at].byte(0), codes[at].int(3, 0)), custom: codes[at].text(1), in: t.ints(1), out: t.ints(2), options: t.sub(4)}
 		for _, i := range append(op.out[:len(op.out):len(op.out)], op.in...) {
 			if i < -1 || i >= len(g.vars) {
-				return nil, fmt.Errorf("an operation names tensor %d of %d", i, len(g.vars))
+				return fmt.Errorf("an operation names tensor %d of %d", i, len(g.vars))
 			}
 		}
 		g.ops = append(g.ops, op)
 	}
 	if r.err != nil {
-		return nil, r.err
+		return r.err
 	}
 	for _, i := range append(g.in[:len(g.in):len(g.in)], g.out...) {
 		if i < 0 || i >= len(g.vars) {
-			return nil, fmt.Errorf("the graph names tensor %d of %d", i, len(g.vars))
+			return fmt.Errorf("the graph names tensor %d of %d", i, len(g.vars))
 		}
 	}
 	if quantized {
@@ -174,5 +175,5 @@ func open(path string) (*format.File, error) {
 		}
 		return b, err
 	}
-	return f, nil
+	return nil
 }

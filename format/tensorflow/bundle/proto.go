@@ -3,6 +3,7 @@ package bundle
 import (
 	"iter"
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -48,6 +49,7 @@ func Fields(b []byte) iter.Seq2[Field, error] {
 				return
 			}
 			b = b[n:]
+			f.Bytes = slices.Clip(f.Bytes) // what appends to them must not write on
 			if !yield(f, nil) {
 				return
 			}
