@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format/safetensors"
@@ -141,7 +142,8 @@ type Joined struct {
 	Make Turn
 }
 
-// A Turn makes a parameter of the tensors that it is kept in.
+// A Turn makes a parameter of the tensors that it is kept in: a new tensor, or one of
+// them, which were read for it alone.
 type Turn func(from []*tensor.Tensor) (*tensor.Tensor, error)
 
 // A Place is where the numbers of a parameter are.
@@ -198,7 +200,11 @@ func (f *File) Import(o Options) (*Model, *Report, error) {
 		o.Float = tensor.Float32
 	}
 	r := &Report{Format: f.Format, Warnings: f.Warnings[:len(f.Warnings):len(f.Warnings)]}
-	m, err := f.load(o, r)
+	var m *Model
+	err := mapped.Guard(func() (err error) {
+		m, err = f.load(o, r)
+		return err
+	})
 	if err != nil {
 		return nil, nil, blame(f.Path, err)
 	}
@@ -234,6 +240,10 @@ func (f *File) load(o Options, r *Report) (*Model, error) {
 	r.Warnings = append(r.Warnings, b.Warnings...)
 	return f.fill(b, o, r)
 }
+
+// maxPassing is about how many bytes may lie about that tensors took on their way to
+// parameters.
+const maxPassing = 8 << 20
 
 // spare is how many elements a parameter may have beyond those of the tensors
 // that it is made of: a scalar may stand for a vector.
@@ -274,16 +284,30 @@ func (f *File) fill(b *Blueprint, o Options, r *Report) (*Model, error) {
 	}
 	m.Params = param.NewSet(o.Float)
 	used := map[string]bool{}
+	passing := 0 // bytes that were needed for a moment since the last collection
 	for _, d := range declared {
 		p := places[d.name]
 		t, err := p.read(tensors)
+		if f.Forget != nil {
+			f.Forget()
+		}
 		if err != nil {
 			return nil, err
+		}
+		if p.Make != nil || t.DType() != o.Float {
+			for _, name := range p.From {
+				passing += tensors[name].Shape.Len() * tensors[name].DType.Size()
+			}
+			// Left to itself, the collector lets as much lie about as there is of the model.
+			if passing > maxPassing {
+				runtime.GC()
+				passing = 0
+			}
 		}
 		if !t.Shape().Equal(d.shape) {
 			return nil, fmt.Errorf("parameter %q: the file gives it the shape %v, the model wants %v", d.name, t.Shape(), d.shape)
 		}
-		if err := put(m.Params, d, t, p.Make == nil); err != nil {
+		if err := put(m.Params, d, t); err != nil {
 			return nil, err
 		}
 		for _, from := range p.From {
@@ -299,10 +323,10 @@ func (f *File) fill(b *Blueprint, o Options, r *Report) (*Model, error) {
 	return m, nil
 }
 
-// put adds a parameter. What was read as it is and is of the set's type becomes the
-// parameter itself: large models are not there twice.
-func put(s *param.Set, d declaration, t *tensor.Tensor, own bool) error {
-	if own && t.DType() == s.Float() {
+// put adds a parameter. A tensor of the set's type becomes the parameter itself: large
+// models are not there twice.
+func put(s *param.Set, d declaration, t *tensor.Tensor) error {
+	if t.DType() == s.Float() {
 		_, err := s.Put(d.name, d.kind, t)
 		return err
 	}

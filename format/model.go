@@ -171,11 +171,7 @@ func read(f *safetensors.File, float tensor.DType) (*Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := m.Params.Add(d.name, d.kind, d.shape)
-		if err == nil {
-			err = p.Value.CopyFrom(t)
-		}
-		if err != nil {
+		if err := put(m.Params, d, t); err != nil {
 			return nil, err
 		}
 	}

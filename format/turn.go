@@ -18,12 +18,12 @@ func Permute(order ...int) Turn {
 		}
 		t := from[0]
 		in := t.Shape()
-		stride := make([]int, len(in))
-		for a, step := len(in)-1, t.DType().Size(); a >= 0; a-- {
+		stride := make([]int64, len(in))
+		for a, step := len(in)-1, int64(1); a >= 0; a-- {
 			stride[a] = step
-			step *= in[a]
+			step *= int64(in[a])
 		}
-		shape, by := make(tensor.Shape, len(in)), make([]int, len(in))
+		shape, by := make(tensor.Shape, len(in)), make([]int64, len(in))
 		seen := make([]bool, len(in))
 		for i, a := range order {
 			if a < 0 || a >= len(in) || seen[a] {
@@ -36,21 +36,7 @@ func Permute(order ...int) Turn {
 		if err != nil {
 			return nil, err
 		}
-		src, dst, w := t.Bytes(), out.Bytes(), t.DType().Size()
-		index := make([]int, len(shape))
-		at := 0
-		for to := 0; to < len(dst); to += w {
-			copy(dst[to:to+w], src[at:])
-			for a := len(shape) - 1; a >= 0; a-- {
-				index[a]++
-				at += by[a]
-				if index[a] < shape[a] {
-					break
-				}
-				at -= by[a] * shape[a]
-				index[a] = 0
-			}
-		}
+		tensor.Gather(out.Bytes(), t.Bytes(), int64(t.DType().Size()), shape, by)
 		return out, nil
 	}
 }
@@ -71,7 +57,7 @@ func Cut(lo, hi int) Turn {
 		if len(from) != 1 || len(from[0].Shape()) == 0 || lo < 0 || hi < lo || hi > from[0].Shape()[0] {
 			return nil, fmt.Errorf("rows %d to %d do not lie in the tensor", lo, hi)
 		}
-		return from[0].Rows(lo, hi), nil
+		return from[0].Rows(lo, hi).Clone(), nil // so as not to keep the others
 	}
 }
 

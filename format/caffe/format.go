@@ -205,7 +205,7 @@ func describe(f *format.File, path string) error {
 		}
 		x, err := meanBeside(filepath.Dir(path), name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if x.Name = meanOf(l); x.Read != nil {
 			f.Tensors = append(f.Tensors, x)

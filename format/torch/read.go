@@ -315,7 +315,7 @@ func (f *File) Tensor(name string) (*tensor.Tensor, error) {
 	} else {
 		src := make([]byte, v.span)
 		err = f.span(v, src)
-		v.gather(t.Bytes(), src)
+		tensor.Gather(t.Bytes(), src, int64(v.dtype.Size()), v.shape, v.strides)
 	}
 	if bad, ok := errors.AsType[*Error](err); ok && bad.Tensor == "" {
 		bad.Tensor = name
