@@ -100,8 +100,11 @@ func TestGuardMatMul(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(8, 9))
 	sizes := []int{1, 2, 3, 4, 5, 6, 7, 8, 13, 16, 17, 20, 31, 33, 47, 50, 70}
-	for range 400 {
+	for i := range 400 {
 		m, n, k := sizes[r.IntN(len(sizes))], sizes[r.IntN(len(sizes))], sizes[r.IntN(len(sizes))]
+		if i%8 == 0 { // whole tiles of a single row, and rows that share the sets of a cache
+			n = []int{256, 320, 333, 512}[r.IntN(4)]
+		}
 		if r.IntN(3) == 0 {
 			k = 256 * (1 + r.IntN(2)) // strides of a power of two go their own way
 		}
@@ -118,5 +121,8 @@ func TestGuardMatMul(t *testing.T) {
 		MatMul(c, n, a, lda, ta, b, ldb, tb, m, n, k, 0, m, 0, n, r.IntN(2) == 1)
 		i0, j0 := r.IntN(m), r.IntN(n)
 		MatMul(c, n, a, lda, ta, b, ldb, tb, m, n, k, i0, m, j0, n, false)
+		if i%4 == 1 && k < 100 {
+			MatMulBF16(c, n, a, lda, ta, b, ldb, tb, m, n, k, i0, m, j0, n, i%8 == 1)
+		}
 	}
 }
