@@ -89,8 +89,8 @@ func (c *converter) numbers(v *value) ([]float64, tensor.Shape, bool, error) {
 	return out, v.k.shape, true, nil
 }
 
-// whole reads whole numbers, of which the number of samples may be one.
-func (c *converter) whole(n *node, v *value) ([]int, error) {
+// integers reads whole numbers, of which the number of samples may be one.
+func (c *converter) integers(n *node, v *value) ([]int, error) {
 	if v == nil {
 		return nil, refuse(n, "an input is missing")
 	}
@@ -100,7 +100,7 @@ func (c *converter) whole(n *node, v *value) ([]int, error) {
 	if v.isAct() {
 		return nil, refuse(n, "whole numbers depend on an input of the model; want constants")
 	}
-	if len(v.k.shape) > 1 || v.k.shape.Len() > 1024 {
+	if v.k.shape.Len() > 1024 {
 		return nil, refuse(n, "%q of shape %v is no list of a few whole numbers", v.k.name, v.k.shape)
 	}
 	f, _, _, err := c.numbers(v)
@@ -214,7 +214,7 @@ func constantOfShape(c *converter, n *node, args []*value) (*value, error) {
 	if err := need(n, args, 1); err != nil {
 		return nil, err
 	}
-	shape, err := c.whole(n, args[0])
+	shape, err := c.integers(n, args[0])
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +261,7 @@ func shapeOf(c *converter, n *node, args []*value) (*value, error) {
 	var dims []int
 	switch {
 	case v.isAct():
-		for _, d := range v.shape {
+		for _, d := range v.shape[c.first():] {
 			if d < 0 {
 				d = batch
 			}
@@ -327,14 +327,14 @@ func gatherConstant(c *converter, n *node, args []*value) (*value, error) {
 	if err := need(n, args, 2); err != nil {
 		return nil, err
 	}
-	from, err := c.whole(n, args[0])
+	from, err := c.integers(n, args[0])
 	if err != nil {
 		return nil, err
 	}
 	if args[0].scalar || args[0].k != nil && len(args[0].k.shape) != 1 || n.int("axis", 0) > 0 {
 		return nil, refuse(n, "only elements of a list of whole numbers are gathered")
 	}
-	at, err := c.whole(n, args[1])
+	at, err := c.integers(n, args[1])
 	if err != nil {
 		return nil, err
 	}
@@ -355,14 +355,14 @@ func sliceConstant(c *converter, n *node, args []*value) (*value, error) {
 	if err := need(n, args, 1); err != nil {
 		return nil, err
 	}
-	from, err := c.whole(n, args[0])
+	from, err := c.integers(n, args[0])
 	if err != nil {
 		return nil, err
 	}
 	bounds := [4][]int{n.ints("starts"), n.ints("ends"), n.ints("axes"), nil}
 	for i := 1; i < len(args) && i < 5; i++ {
 		if args[i] != nil {
-			if bounds[i-1], err = c.whole(n, args[i]); err != nil {
+			if bounds[i-1], err = c.integers(n, args[i]); err != nil {
 				return nil, err
 			}
 		}
@@ -389,7 +389,7 @@ func concatConstant(c *converter, n *node, args []*value) (*value, error) {
 		if v != nil && v.k != nil && dtypeOf(v.k.code).IsFloat() {
 			return nil, refuse(n, "constants of several types are joined")
 		}
-		more, err := c.whole(n, v)
+		more, err := c.integers(n, v)
 		if err != nil {
 			return nil, err
 		}
@@ -467,7 +467,7 @@ func (c *converter) axesOf(n *node, args []*value) ([]int, bool, error) {
 	if len(args) < 2 || args[1] == nil {
 		return nil, false, nil
 	}
-	axes, err := c.whole(n, args[1])
+	axes, err := c.integers(n, args[1])
 	return axes, true, err
 }
 
@@ -571,7 +571,7 @@ func reshapeConstant(c *converter, n *node, args []*value) (*value, error) {
 	to := n.ints("shape")
 	if len(args) > 1 {
 		var err error
-		if to, err = c.whole(n, args[1]); err != nil {
+		if to, err = c.integers(n, args[1]); err != nil {
 			return nil, err
 		}
 	}

@@ -57,14 +57,15 @@ func (v *value) sample() int {
 
 // A converter makes layers of what the outputs of a graph are computed of.
 type converter struct {
-	m    *model
-	file *format.File
-	made map[string]*node // by what it makes
-	init map[string]*constant
-	in   map[string]valueInfo
-	uses map[string][]*node
-	told []data.Field // what the inputs are, where the graph leaves it open
-	from string       // the value that is taken for the input, if one is named
+	m     *model
+	file  *format.File
+	made  map[string]*node // by what it makes
+	init  map[string]*constant
+	in    map[string]valueInfo
+	uses  map[string][]*node
+	told  []data.Field // what the inputs are, where the graph leaves it open
+	from  string       // the value that is taken for the input, if one is named
+	whole bool         // the graph has no axis for a batch: its axes are those of a sample
 
 	values map[string]*value
 	failed map[string]error
@@ -219,6 +220,9 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 	if out > 0 && !several[n.op] {
 		return nil, refuse(n, "its output %d, %q, is used; only the first is made", out+1, n.out[out])
 	}
+	if live && c.whole && !wholly[n.op] && simple[n.op] == "" {
+		return nil, refuse(n, "the graph has no axis for a batch")
+	}
 	if live && n.op != "Shape" && n.op != "Size" {
 		if !layer {
 			return nil, refuse(n, "there is no layer for this operation; it is computed of constants alone")
@@ -349,6 +353,19 @@ func (c *converter) input(in valueInfo) (*value, error) {
 		return nil, &format.Unsupported{What: what, Msg: fmt.Sprintf("its elements are %s; floats and whole numbers of 32 and 64 bits are read", typeName(in.code))}
 	}
 	shape := slices.Clone(in.shape)
+	if c.whole {
+		if !in.shaped || slices.Contains(shape, -1) {
+			return nil, &format.Unsupported{What: what, Msg: "its shape is open"}
+		}
+		f.Shape = append(tensor.Shape{}, shape...)
+		if elems, err := f.Shape.Elems(); err != nil || elems > maxSample || len(shape) > maxAxes-1 {
+			return nil, &format.Unsupported{What: what, Msg: fmt.Sprintf("samples of shape %v are too large", f.Shape)}
+		}
+		shape = append([]int{-1}, shape...)
+		c.sketch.Inputs = append(c.sketch.Inputs, f)
+		c.orders[f.Name], c.inputName[in.name] = natural(len(shape)), f.Name
+		return &value{layer: f.Name, code: in.code, shape: shape, perm: natural(len(shape))}, nil
+	}
 	var perm []int
 	told := -1
 	if len(c.told) > len(c.sketch.Inputs) {

@@ -79,7 +79,7 @@ func slice(c *converter, n *node, args []*value, _ int) (*value, error) {
 	bounds := [4][]int{n.ints("starts"), n.ints("ends"), n.ints("axes"), nil}
 	for i := 1; i < len(args) && i < 5; i++ {
 		if args[i] != nil {
-			if bounds[i-1], err = c.whole(n, args[i]); err != nil {
+			if bounds[i-1], err = c.integers(n, args[i]); err != nil {
 				return nil, err
 			}
 		}
@@ -88,6 +88,7 @@ func slice(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if axes == nil {
 		axes = natural(len(starts))
 	}
+	axes = c.behindAll(axes)
 	if by == nil {
 		by = slices.Repeat([]int{1}, len(starts))
 	}
@@ -146,13 +147,13 @@ func split(c *converter, n *node, args []*value, out int) (*value, error) {
 		return nil, err
 	}
 	v = c.unflat(n, v)
-	a, j, err := c.sampleAxis(n, v, n.int("axis", 0))
+	a, j, err := c.sampleAxis(n, v, c.axis(n, "axis", 0))
 	if err != nil {
 		return nil, err
 	}
 	sizes := n.ints("split")
 	if len(args) > 1 && args[1] != nil {
-		if sizes, err = c.whole(n, args[1]); err != nil {
+		if sizes, err = c.integers(n, args[1]); err != nil {
 			return nil, err
 		}
 	}
@@ -236,11 +237,12 @@ func tile(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	times, err := c.whole(n, args[1])
+	times, err := c.integers(n, args[1])
 	if err != nil {
 		return nil, err
 	}
 	v = c.unflat(n, v)
+	times = c.dims(times, 1)
 	if len(times) != v.rank() {
 		return nil, refuse(n, "it repeats %d axes of values of shape %v", len(times), v.shape)
 	}
@@ -279,7 +281,7 @@ func expand(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	to, err := c.whole(n, args[1])
+	to, err := c.integers(n, args[1])
 	if err != nil {
 		return nil, err
 	}

@@ -120,12 +120,26 @@ func damaged(err error) error {
 	return &format.Corrupt{Err: err}
 }
 
-// blueprint makes the model of the outputs that are asked for.
+// blueprint makes the model of the outputs that are asked for. A graph that takes the first
+// axis for something else than samples of a batch, and whose inputs have fixed shapes, is
+// taken to compute with one sample.
 func blueprint(m *model, f *format.File, folder string, o format.Options) (*converter, *format.Blueprint, error) {
+	c, b, err := blueprintOf(m, f, folder, o, false)
+	if _, ok := errors.AsType[*format.Unsupported](err); ok {
+		if c, b, again := blueprintOf(m, f, folder, o, true); again == nil {
+			b.Warnings = append(b.Warnings, "the graph has no axis for a batch: what it takes is one sample, and what it gives, too")
+			return c, b, nil
+		}
+	}
+	return c, b, err
+}
+
+func blueprintOf(m *model, f *format.File, folder string, o format.Options, whole bool) (*converter, *format.Blueprint, error) {
 	c, err := newConverter(m, f, folder)
 	if err != nil {
 		return nil, nil, err
 	}
+	c.whole = whole
 	c.told = o.Inputs
 	if o.Input != "" {
 		if _, isIn := c.in[o.Input]; !isIn && c.made[o.Input] == nil {

@@ -19,7 +19,7 @@ func layerNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
 		return nil, err
 	}
 	rank := v.rank()
-	axis := n.int("axis", -1)
+	axis := c.axis(n, "axis", -1)
 	if axis < 0 {
 		axis += rank
 	}

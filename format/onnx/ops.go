@@ -285,7 +285,7 @@ func softmax(kind string) op {
 		if c.m.opset < 13 {
 			axis = 1
 		}
-		if axis = n.int("axis", axis); axis < 0 {
+		if axis = c.axis(n, "axis", axis); axis < 0 {
 			axis += rank
 		}
 		if axis < 0 || axis >= rank || axis == v.perm[0] {
@@ -428,12 +428,17 @@ func gemm(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.int("transA", 0) != 0 && v.rank() == 2 {
+	if n.int("transA", 0) != 0 && v.rank() == 2+c.first() {
 		if v, err = transpose(c, &node{op: "Transpose", name: n.name}, []*value{v}, 0); err != nil {
 			return nil, err
 		}
 	}
-	if v.rank() != 2 || v.perm[0] != 0 {
+	if c.whole && v.rank() == 3 {
+		if v, err = c.arrange(n, v, natural(3)); err != nil {
+			return nil, err
+		}
+	}
+	if v.rank() != 2+c.first() || v.perm[0] != 0 {
 		return nil, refuse(n, "values of shape %v are multiplied, want rows of samples", v.shape)
 	}
 	w, err := c.weight(n, args[1])
@@ -700,7 +705,7 @@ func concat(c *converter, n *node, args []*value, _ int) (*value, error) {
 		return nil, err
 	}
 	rank := args[0].rank()
-	axis := n.int("axis", 1)
+	axis := c.axis(n, "axis", 1)
 	if axis < 0 {
 		axis += rank
 	}
@@ -1115,27 +1120,58 @@ func (c *converter) place(n *node, args []*value) (*value, error) {
 		return nil, err
 	}
 	v = c.unflat(n, v)
-	a, j, err := c.sampleAxis(n, v, n.int("axis", 0))
+	a, j, err := c.sampleAxis(n, v, c.axis(n, "axis", 0))
 	if err != nil {
 		return nil, err
 	}
-	at, err := c.whole(n, args[1])
+	at, err := c.integers(n, args[1])
 	if err != nil {
 		return nil, err
 	}
-	scalar := args[1].scalar || args[1].k != nil && len(args[1].k.shape) == 0
-	if len(at) != 1 || at[0] < -v.shape[a] || at[0] >= v.shape[a] {
-		return nil, refuse(n, "it takes places %v of %d; one is taken, or a run by Slice", at, v.shape[a])
+	of := tensor.Shape{len(at)}
+	if args[1].scalar {
+		of = tensor.Shape{}
+	} else if args[1].k != nil {
+		of = args[1].k.shape
 	}
-	i := at[0]
-	if i < 0 {
-		i += v.shape[a]
+	if len(at) == 0 || len(at) > maxTimes {
+		return nil, refuse(n, "it takes %d places of %d; 1 to %d are", len(at), v.shape[a], maxTimes)
 	}
-	x := c.cut(n, v, a, j, i, i+1)
-	if !scalar {
+	if err := c.spend(n, len(at)); err != nil {
+		return nil, err
+	}
+	var parts []string
+	var x *value
+	for _, i := range at {
+		if i < 0 {
+			i += v.shape[a]
+		}
+		if i < 0 || i >= v.shape[a] {
+			return nil, refuse(n, "it takes places %v of %d", at, v.shape[a])
+		}
+		x = c.cut(n, v, a, j, i, i+1)
+		parts = append(parts, x.layer)
+	}
+	if len(at) > 1 {
+		x = c.emit(&node{name: nameOf(n) + ".joined"}, "concatenate", format.Map("axis", j), x)
+		c.last().In = parts
+		x.shape = slices.Clone(v.shape)
+		x.shape[a] = len(at)
+	}
+	switch len(of) {
+	case 1:
 		return x, nil
+	case 0:
+		return c.without(n, x, []int{a})
 	}
-	return c.without(n, x, []int{a})
+	// Several axes in place of one.
+	if x, err = c.arrange(n, x, natural(x.rank())); err != nil {
+		return nil, err
+	}
+	to := append(append(slices.Clone(x.shape[:a]), of...), x.shape[a+1:]...)
+	out := c.emit(&node{name: nameOf(n) + ".shape"}, "reshape", format.Map("target_shape", to[1:]), x)
+	out.shape, out.perm = to, natural(len(to))
+	return out, nil
 }
 
 func pad(c *converter, n *node, args []*value, _ int) (*value, error) {
@@ -1149,7 +1185,7 @@ func pad(c *converter, n *node, args []*value, _ int) (*value, error) {
 	fill := n.float("value", 0)
 	pads := n.ints("pads")
 	if len(args) > 1 && args[1] != nil {
-		if pads, err = c.whole(n, args[1]); err != nil {
+		if pads, err = c.integers(n, args[1]); err != nil {
 			return nil, err
 		}
 	}
@@ -1159,11 +1195,12 @@ func pad(c *converter, n *node, args []*value, _ int) (*value, error) {
 		}
 	}
 	rank := v.rank()
-	axes := natural(rank)
+	axes := natural(rank)[c.first():]
 	if len(args) > 3 && args[3] != nil {
-		if axes, err = c.whole(n, args[3]); err != nil {
+		if axes, err = c.integers(n, args[3]); err != nil {
 			return nil, err
 		}
+		axes = c.behindAll(axes)
 	}
 	if len(pads) != 2*len(axes) {
 		return nil, refuse(n, "it pads %d axes by %v", len(axes), pads)
@@ -1204,10 +1241,11 @@ func transpose(c *converter, n *node, args []*value, _ int) (*value, error) {
 		return nil, err
 	}
 	v := c.unflat(n, args[0])
-	perm, err := permOf(n, v.rank())
+	perm, err := permOf(n, v.rank()-c.first())
 	if err != nil {
 		return nil, err
 	}
+	perm = c.dims(c.behindAll(perm), 0)
 	out := *v
 	out.shape, out.perm = make([]int, len(perm)), make([]int, len(perm))
 	for i, a := range perm {
@@ -1248,9 +1286,17 @@ func flatten(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	axis := n.int("axis", 1)
+	axis := c.axis(n, "axis", 1)
 	if axis < 0 {
 		axis += v.rank()
+	}
+	if c.whole && axis >= 1 && axis <= v.rank() {
+		if v, err = c.arrange(n, v, natural(v.rank())); err != nil {
+			return nil, err
+		}
+		out := c.emit(n, "reshape", format.Map("target_shape", []int{tensor.Shape(v.shape[1:axis]).Len(), tensor.Shape(v.shape[axis:]).Len()}), v)
+		out.shape, out.perm = []int{-1, tensor.Shape(v.shape[1:axis]).Len(), tensor.Shape(v.shape[axis:]).Len()}, natural(3)
+		return out, nil
 	}
 	if axis != 1 {
 		return nil, refuse(n, "it flattens from axis %d on; only the axes of a sample are joined", n.int("axis", 1))
@@ -1269,13 +1315,14 @@ func reshape(c *converter, n *node, args []*value, _ int) (*value, error) {
 	to := n.ints("shape")
 	var err error
 	if len(args) > 1 {
-		if to, err = c.whole(n, args[1]); err != nil {
+		if to, err = c.integers(n, args[1]); err != nil {
 			return nil, err
 		}
 	}
 	if len(to) == 0 || len(to) > maxAxes {
 		return nil, refuse(n, "it makes shape %v", to)
 	}
+	to = c.dims(to, batch)
 	if p := v.perm[0]; p > 0 {
 		return c.reshapeBehind(n, v, to)
 	}
@@ -1411,6 +1458,7 @@ func squeeze(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
+	axes = c.behindAll(axes)
 	if !v.isAct() {
 		return nil, refuse(n, "its axes depend on the model's input")
 	}

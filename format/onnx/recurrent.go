@@ -198,7 +198,7 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 			continue
 		}
 		if i == 4 && !args[4].isAct() { // lengths: all steps
-			lengths, err := c.whole(n, args[4])
+			lengths, err := c.integers(n, args[4])
 			if err != nil {
 				return nil, err
 			}

@@ -29,8 +29,9 @@ func reduce(c *converter, n *node, args []*value, _ int) (*value, error) {
 		if n.int("noop_with_empty_axes", 0) != 0 {
 			return v, nil
 		}
-		axes = natural(rank)
+		axes = natural(rank - c.first())
 	}
+	axes = c.behindAll(axes)
 	gone := make([]bool, rank)
 	count := 1
 	for _, a := range axes {

@@ -35,7 +35,7 @@ func resize(c *converter, n *node, args []*value, _ int) (*value, error) {
 		}
 	}
 	if len(scales) == 0 && n.op == "Resize" && len(args) > 3 && args[3] != nil {
-		sizes, err := c.whole(n, args[3])
+		sizes, err := c.integers(n, args[3])
 		if err != nil {
 			return nil, err
 		}
