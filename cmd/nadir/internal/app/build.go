@@ -296,6 +296,9 @@ func classWeights(cw config.ClassWeight, d *dataset) ([]float64, error) {
 // inputLayers makes the preprocessing that input.* asks for; nil where it asks
 // for none.
 func inputLayers(cfg *config.Config, s data.Schema) (nn.Sequential, error) {
+	if cfg.Transfer.From != "" && detailed(cfg) {
+		return nil, nil // it is put in front of the old model
+	}
 	in := cfg.Input
 	bytes := len(s.Inputs) > 0 && s.Inputs[0].DType == tensor.Uint8
 	scale, mean, std := nn.Ratio(1), nn.Ratio(0), nn.Ratio(1)
@@ -330,6 +333,17 @@ func inputLayers(cfg *config.Config, s data.Schema) (nn.Sequential, error) {
 		out = append(out, nn.Standardize{})
 	}
 	return out, nil
+}
+
+// detailed reports whether input.* says more than a scale, a mean and a deviation for
+// all numbers: of each channel, a mean image, or how pictures lie.
+func detailed(cfg *config.Config) bool {
+	for _, v := range []spec.Value{cfg.Input.Mean, cfg.Input.Std} {
+		if v.Kind == spec.List || namesFile(v) {
+			return true
+		}
+	}
+	return cfg.Input.Layout != "" || cfg.Input.Channels != ""
 }
 
 // built is a trainer and where its beginning came from.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/nn/models"
 	"github.com/nadir-ml/nadir/param"
 	"github.com/nadir-ml/nadir/tensor"
 )
@@ -27,6 +28,7 @@ and the preprocessing that input.* says. The format is found from the content.
 
 Bare weights want model=, the net that they are for: a file, a preset, a saved
 model or the name of an architecture; input= says what shape its samples have, where it does not say so itself.
+The architectures are ` + strings.Join(models.Names(), ", ") + `.
 Of a graph with several ends output.node= and input.node= choose.
 
 input.scale, input.mean and input.std (numbers, or a list a channel), and

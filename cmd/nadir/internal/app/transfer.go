@@ -206,6 +206,16 @@ func (c *command) grafted(cfg *config.Config, d *dataset) (*built, error) {
 		return nil, err
 	}
 	c.noteReport(r.path, report)
+	if detailed(cfg) {
+		s := &subject{Model: r.old, path: r.path, cfg: cfg}
+		in, err := c.newIntake(s)
+		if err == nil {
+			err = in.keep(s)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	foreign := report.Format != format.Own
 	prep, err := inputLayers(cfg, d.schema())
 	if err != nil {
