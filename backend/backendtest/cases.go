@@ -164,7 +164,10 @@ var cases = map[string][]testcase{
 	"matmul":        products(),
 	"softmax":       rowwise(graph.Node.Softmax),
 	"log_softmax":   rowwise(graph.Node.LogSoftmax),
-	"cross_entropy": crossEntropies(),
+	"cross_entropy": crossEntropies(two(graph.Node.CrossEntropy)),
+	"cross_entropy_gradient": crossEntropies(func(b *graph.Builder, x []graph.Node) graph.Node {
+		return b.Apply("cross_entropy_gradient", nil, x...)
+	}),
 
 	"argmax": {
 		one(span(-1, 1, 513, 10), graph.Node.ArgMax), one(span(-1, 1, 7), graph.Node.ArgMax), one(span(-1, 1, 3, 4, 5), graph.Node.ArgMax),
@@ -326,8 +329,7 @@ func rowwise(f func(graph.Node) graph.Node) []testcase {
 		one(grid(0, -inf, 0, nan, 1, 2), f), one(grid(inf, 1, 2, -inf, -inf, -inf), f))
 }
 
-func crossEntropies() []testcase {
-	ce := two(graph.Node.CrossEntropy)
+func crossEntropies(ce func(*graph.Builder, []graph.Node) graph.Node) []testcase {
 	return []testcase{
 		{in: []*tensor.Tensor{span(-9, 9, 64, 10), labels(10, 64)}, f: ce, scale: 20},
 		{in: []*tensor.Tensor{span(-9, 9, 3, 700), labels(700, 3)}, f: ce, scale: 20},

@@ -33,3 +33,13 @@ func affineGradients[T float](c *compiler[T], x graph.Node) (int, func(int, int)
 		kernel.AffineGradients(y.f[r*n:], y.f[:r*n], w.f, db.f, gamma.f, beta.f, r, n, lo, hi)
 	}
 }
+
+// crossEntropyGradient has the losses of all rows and, behind them, the gradients.
+func crossEntropyGradient[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
+	in, label, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x)
+	r, n := x.In(1).Shape().Len(), x.In(0).Dim(-1)
+	chunks, per := cut(r, 1, 12*n)
+	return chunks, func(_, k int) {
+		kernel.CrossEntropyRow(y.f[:r], y.f[r:], in.f, label.i, r, n, k*per, min(r, (k+1)*per))
+	}
+}

@@ -43,6 +43,18 @@ func init() {
 			return graph.Concat(0, dw.Reshape(-1), w.Mul(g).Sum(1), w.Mul(db).Sum(1), dw.Square().Sum(1))
 		}})
 
+	graph.Register(graph.Op{Name: "cross_entropy_gradient", Arity: 2, // logits (…, C), labels (…) → (rows + rows·C)
+		Type: func(in []graph.Type, _ any) (graph.Type, error) {
+			x, l := in[0], in[1]
+			if x.Kind != graph.Float || len(x.Shape) == 0 || x.Shape[len(x.Shape)-1] == 0 || l.Kind != graph.Int || !l.Shape.Equal(x.Shape[:len(x.Shape)-1]) {
+				return graph.Type{}, fmt.Errorf("wants logits (…, classes) and an int label for each row, got %v and %v", x, l)
+			}
+			return graph.Type{Kind: graph.Float, Shape: tensor.Shape{l.Shape.Len() + x.Shape.Len()}}, nil
+		},
+		Lower: func(in []graph.Node, _ any) graph.Node {
+			x, label := in[0], in[1]
+			return graph.Concat(0, x.CrossEntropy(label).Reshape(-1), x.Softmax().Sub(label.OneHot(x.Dim(-1))).Reshape(-1))
+		}})
 	joined("mul_add", 3, func(in []graph.Node) graph.Node { return in[0].Mul(in[1]).Add(in[2]) })
 	joined("mul_sub", 3, func(in []graph.Node) graph.Node { return in[0].Mul(in[1]).Sub(in[2]) })
 	joined("sub_mul", 3, func(in []graph.Node) graph.Node { return in[0].Sub(in[1]).Mul(in[2]) })

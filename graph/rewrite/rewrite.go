@@ -5,7 +5,7 @@ import "github.com/nadir-ml/nadir/graph"
 // Apply is the graph after every rule that finds something to do in it, and the
 // graph itself where none does.
 func Apply(g *graph.Builder) *graph.Builder {
-	return AffineGradients(g)
+	return CrossEntropy(AffineGradients(g))
 }
 
 // A reading is what is known of a graph before it is rewritten: by node number,

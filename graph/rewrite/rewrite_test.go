@@ -183,6 +183,16 @@ func TestRulesKeepTheGraph(t *testing.T) {
 			compare(t, "sums of columns", run(t, ColumnSums(lowered(b)), set, in), want)
 			compare(t, "joined", run(t, Joined(ColumnSums(lowered(b))), set, in), want)
 			compare(t, "all, lowered", run(t, lowered(ColumnSums(lowered(Apply(b)))), set, in), want)
+			if softmax := func(g *graph.Builder) (n int) {
+				for x := range g.Nodes() {
+					if g.Live()[x.ID()] && x.Op().Name == "softmax" {
+						n++
+					}
+				}
+				return n
+			}; softmax(b) != 1 || softmax(Apply(b)) != 0 {
+				t.Errorf("%d softmaxes became %d, want 1 and 0", softmax(b), softmax(Apply(b)))
+			}
 			saved := products(b) - products(Apply(b))
 			want1 := map[string]int{"chapter": 1, "no scale": 1, "no offset": 1, "no bias": 1, "twice": 0, "relu": 1, "alone": 1, "layer norm": 1, "frozen in front": 1}[name]
 			if saved != want1 {

@@ -34,19 +34,12 @@ func LogSoftmaxRow[T Float](dst, x []T, rows, cols, i0, i1 int) {
 //	loss[i]    = ln Σ_j e^x[i,j] − x[i, label[i]]
 //	grad[i,j]  = softmax(x)[i,j] − (1 if j = label[i] else 0)
 //
-// A label outside 0 … cols−1 gives a loss of NaN and a gradient of NaN. grad may
-// be nil, at the price of some memory; it must not overlap x. cols is at least 1.
+// A label outside 0 … cols−1 gives a loss of NaN, and is no j of the gradient. grad
+// may be nil, at the price of some memory; it must not overlap x. cols is at least 1.
 func CrossEntropyRow[T Float](loss, grad, x []T, label []int32, rows, cols, i0, i1 int) {
 	x = x[:rows*cols]
 	for i := i0; i < i1; i++ {
 		r, y := x[i*cols:(i+1)*cols], int(label[i])
-		if y < 0 || y >= cols {
-			loss[i] = T(math.NaN())
-			if grad != nil {
-				Fill(grad[i*cols:(i+1)*cols], loss[i])
-			}
-			continue
-		}
 		m := maxOf(r)
 		var s T
 		if grad != nil {
@@ -54,12 +47,18 @@ func CrossEntropyRow[T Float](loss, grad, x []T, label []int32, rows, cols, i0, 
 			expS(d, r, m)
 			s = Sum(d)
 			DivS(d, d, s)
-			d[y]--
 		} else {
 			var buf [sumBlock]T
 			s = sumExp(r, m, buf[:])
 		}
+		if y < 0 || y >= cols {
+			loss[i] = T(math.NaN())
+			continue
+		}
 		loss[i] = ln(s) - (r[y] - m)
+		if grad != nil {
+			grad[i*cols+y]--
+		}
 	}
 }
 
