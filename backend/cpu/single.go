@@ -68,14 +68,17 @@ const mostProductChunks = 16
 // cutProduct divides a product m×n over k into chunks of so many rows and columns.
 // A chunk copies its rows of A and its columns of B to where they lie close
 // together, so that large ones are nearly square. Columns go by 32, which share a
-// copy, and rows are not cut below 100 or so.
+// copy, and rows are not cut below 100 or so; few columns stay together.
 func cutProduct(m, n, k int) (rows, cols int) {
-	const fewRows, granule = 98, 32
+	const fewRows, wholeCols, granule = 98, 512, 32
 	chunks := max(1, min(mostProductChunks, m*n*k/macsPerChunk))
 	area := (m*n + chunks - 1) / chunks
 	side := int(math.Sqrt(float64(area)))
 	rows = min(m, max(side, fewRows))
 	cols = min(n, (area+rows-1)/rows)
+	if m > n && n <= wholeCols {
+		rows, cols = min(m, max(area/n, fewRows)), n
+	}
 	rows = min(m, max(rows, (area+cols-1)/cols)) // of few columns
 	even := func(n, per, granule int) int {
 		parts := max(1, (n+per/2)/per)
