@@ -106,6 +106,11 @@ func (n *net) fields(l spec.Value) (kind string, out spec.Value, err error) {
 	}
 	if kind == "standardize" { // as Keras divides
 		out = out.With("floor", spec.Num(1e-7))
+		// Statistics of one axis, or one for all, stand for each channel; those of several
+		// for each element.
+		if axis, ok := config.Get("axis"); !ok || axis.Kind == spec.Null {
+			out = out.With("axis", spec.Num(-1))
+		}
 	}
 	for _, e := range config.Entries {
 		v := e.Value

@@ -264,6 +264,63 @@ for n in names:
 	}
 }
 
+// TestNumberedH5py reads what Keras 3 would with h5py, and what h5dump says of it: every
+// number of the model is there, by path and number.
+func TestNumberedH5py(t *testing.T) {
+	t.Parallel()
+	const interpreter = "/usr/bin/python3"
+	if err := exec.Command(interpreter, "-c", "import h5py").Run(); err != nil {
+		t.Skip("h5py is not installed: apt-get install python3-h5py")
+	}
+	const script = `
+import h5py, io, sys, zipfile
+file = sys.argv[1]
+if file.endswith(".keras"):
+    file = io.BytesIO(zipfile.ZipFile(file).read("model.weights.h5"))
+with h5py.File(file, "r") as f:
+    f.visititems(lambda name, d: print(name, d[()].astype("<f8").tobytes().hex()) if isinstance(d, h5py.Dataset) else None)
+`
+	for name, m := range stacks(t) {
+		if name == "recurrent" || name == "branches" {
+			continue
+		}
+		for as, file := range map[Format]string{Weights: "m.weights.h5", Archive: "m.keras"} {
+			var b bytes.Buffer
+			if _, err := Write(&b, m, as); err != nil {
+				t.Fatal(err)
+			}
+			path := saveAs(t, file, b.Bytes())
+			out, err := exec.Command(interpreter, "-c", script, path).CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			have := map[string]int{}
+			for line := range strings.Lines(string(out)) {
+				path, text, _ := strings.Cut(strings.TrimSpace(line), " ")
+				if !strings.Contains(path, "/vars/") {
+					t.Errorf("%s: a dataset %q", name, path)
+				}
+				have[text]++
+			}
+			_, values, err := format.Parameters(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, v := range values {
+				if have[f8(v)]--; have[f8(v)] < 0 {
+					t.Errorf("%s, %s: the numbers of parameter %d are not there", name, file, i)
+				}
+			}
+			if _, err := exec.LookPath("h5dump"); as == Weights && err == nil {
+				out, err := exec.Command("h5dump", "-H", path).CombinedOutput()
+				if n := strings.Count(string(out), "DATASET"); err != nil || n < len(values) {
+					t.Errorf("%s: h5dump lists %d datasets for %d parameters: %v", name, n, len(values), err)
+				}
+			}
+		}
+	}
+}
+
 // f8 is a tensor's numbers as float64, in hexadecimal.
 func f8(x *tensor.Tensor) string {
 	var b []byte

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/nadir-ml/nadir/tensor"
 )
 
 // pickled is a file with a dict that NumPy 1 writes on Python 2: {a: {b: array}}, the array
@@ -139,6 +141,49 @@ np.savez_compressed(sys.argv[2], {"layer": inner})
 			if !slices.Equal(got, want) {
 				t.Errorf("got  %q\nwant %q", got, want)
 			}
+		}
+	}
+}
+
+// TestNumPyReads gives an archive of every type to NumPy.
+func TestNumPyReads(t *testing.T) {
+	t.Parallel()
+	const interpreter = "/usr/bin/python3"
+	if err := exec.Command(interpreter, "-c", "import numpy").Run(); err != nil {
+		t.Skip("NumPy is not installed: apt-get install python3-numpy")
+	}
+	var b bytes.Buffer
+	types := []tensor.DType{tensor.Float32, tensor.Float64, tensor.Float16, tensor.Int64, tensor.Int32, tensor.Int8, tensor.Uint8, tensor.Bool}
+	err := WriteArchive(&b, func(yield func(string, *tensor.Tensor) bool) {
+		for _, dt := range types {
+			x := tensor.New(dt, 2, 3)
+			for i := range 6 {
+				x.SetFlat(i, float64(i%2))
+			}
+			if !yield(dt.String(), x) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "a.npz")
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const script = `
+import numpy as np, sys
+for name, x in np.load(sys.argv[1]).items():
+    print(name, x.dtype, x.shape, x.astype("f8").ravel().tolist())
+`
+	out, err := exec.Command(interpreter, "-c", script, path).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, dt := range types {
+		if want := fmt.Sprintf("%v %v (2, 3) [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]\n", dt, dt); !strings.Contains(string(out), want) {
+			t.Errorf("no %q in %s", want, out)
 		}
 	}
 }

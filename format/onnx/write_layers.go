@@ -149,14 +149,18 @@ func (w *writer) layer(l nn.Layer, a param.Applied, in []*sent) (*sent, error) {
 	case nn.Rescale:
 		return w.rescale(a.Name, w.floated(x), float64(l.Scale), l.Offset), nil
 	case nn.Standardize:
-		// (x − mean)/(√variance + 1e-10)
+		// (x − mean)/(√variance + 1e-10), or with a floor under √variance
 		x = w.floated(x)
 		name, wide := a.Name, x.shape
 		if l.Axis != 0 {
 			wide = ones(x.shape, l.Axis)
 		}
 		divisor := w.node("Sqrt", name+"/deviation", []string{w.beside(x, a.Path+"/variance", wide)}, nil)
-		divisor = w.node("Add", name+"/divisor", []string{divisor, w.number(name+"/epsilon", 1e-10)}, nil)
+		if l.Floor > 0 {
+			divisor = w.node("Max", name+"/divisor", []string{divisor, w.number(name+"/floor", l.Floor)}, nil)
+		} else {
+			divisor = w.node("Add", name+"/divisor", []string{divisor, w.number(name+"/epsilon", 1e-10)}, nil)
+		}
 		y := w.like(x, "Sub", name+"/centered", nil, w.beside(x, a.Path+"/mean", wide))
 		return w.like(y, "Div", name, nil, divisor), nil
 	case nn.Conv1D:

@@ -91,7 +91,7 @@ func zoo(t testing.TB) map[string]*format.Model {
 	prep.Data.Classes = []string{"cat", "\"dog\"", "鳥"}
 	prep.Data.Inputs[0].DType = tensor.Uint8
 	out["prepared"] = prep
-	out["prepared by channel"] = formattest.Filled(t, loss.MSE{}, nn.Sequential{nn.Standardize{Axis: -1}, nn.Rescale{Scale: 2}}, nn.Sequential{nn.Conv2D{Filters: 3, Kernel: sized(3)}, nn.Standardize{Axis: -1}, nn.Standardize{Axis: 1}, nn.Standardize{}}, image)
+	out["prepared by channel"] = formattest.Filled(t, loss.MSE{}, nn.Sequential{nn.Standardize{Axis: -1}, nn.Rescale{Scale: 2}}, nn.Sequential{nn.Conv2D{Filters: 3, Kernel: sized(3)}, nn.Standardize{Axis: -1}, nn.Standardize{Axis: 1, Floor: 0.5}, nn.Standardize{}}, image)
 	out["binary"] = formattest.Filled(t, loss.BinaryCrossEntropy{}, nil, nn.Sequential{nn.Dense{Units: 1}}, sized(3))
 	out["probabilities"] = formattest.Filled(t, loss.CrossEntropy{}, nil, nn.Sequential{nn.Dense{Units: 3, Act: act.Softmax{}}}, sized(3))
 	out["branches"] = formattest.Filled(t, loss.MSE{}, nil, nn.Functional{
