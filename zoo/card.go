@@ -145,7 +145,7 @@ func (f File) published() fetch.File {
 	if path == "" {
 		path = f.Name
 	}
-	return fetch.File{Name: path, Size: int64(f.Bytes), SHA256: f.SHA256}
+	return fetch.File{Name: (&url.URL{Path: path}).EscapedPath(), Size: int64(f.Bytes), SHA256: f.SHA256}
 }
 
 // Unknown is the error for a name that a catalogue does not have.

@@ -125,7 +125,11 @@ func fronted(m *format.Model, r *format.Report, schema data.Schema) (*nn.Sequent
 	if len(m.Preprocess) > 0 {
 		p = m.Preprocess
 	} else if len(schema.Inputs) > 0 && schema.Inputs[0].DType == tensor.Uint8 {
-		p = nn.Sequential{nn.Rescale{Scale: 1.0 / 255}}
+		scale := nn.Ratio(1.0 / 255)
+		if (&subject{Model: m}).prepared() {
+			scale = 1 // the net's own first layers do it: bytes become numbers
+		}
+		p = nn.Sequential{nn.Rescale{Scale: scale}}
 	}
 	if len(m.Data.Inputs) == 1 && len(schema.Inputs) == 1 {
 		want, have := m.Data.Inputs[0].Shape, schema.Inputs[0].Shape

@@ -204,15 +204,45 @@ func (s *subject) loss() loss.Loss {
 // prepared reports whether the model has preprocessing of numbers, before it or as
 // its first layers.
 func (s *subject) prepared() bool {
-	layers, _ := s.Net.(nn.Sequential)
-	for _, l := range append(slices.Clone(s.Preprocess), layers...) {
-		switch l.(type) {
+	verdict, open := prepares(s.Preprocess)
+	if open {
+		verdict, _ = prepares(s.Net)
+	}
+	return verdict
+}
+
+// prepares reports whether numbers are scaled or centered before anything else is done
+// with them, and whether what comes out is still as it went in.
+func prepares(m nn.Model) (verdict, open bool) {
+	f, ok := m.(nn.Functional)
+	if layers, chain := m.(nn.Sequential); chain {
+		for _, l := range layers {
+			f.Layers = append(f.Layers, nn.Entry{Layer: l})
+		}
+	} else if !ok {
+		return false, false
+	}
+	raw := map[string]bool{} // values that are the input's
+	ins, _ := m.Ports()
+	for _, p := range ins {
+		raw[p.Name] = true
+	}
+	open = true // of the layer before
+	for _, e := range f.Layers {
+		if len(e.Inputs) > 0 {
+			open = slices.ContainsFunc(e.Inputs, func(name string) bool { return raw[name] })
+		}
+		if !open {
+			continue
+		}
+		switch e.Layer.(type) {
 		case nn.Rescale, nn.Standardize:
-			return true
+			return true, false
 		case nn.Input, nn.Flatten, nn.Reshape, nn.Permute, nn.Reverse:
+			raw[nn.NameOf(e.Layer)] = true
 		default:
-			return false
+			open = false
 		}
 	}
-	return false
+	return false, open
 }
