@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log"
@@ -12,6 +13,8 @@ import (
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/data/digits"
 	"github.com/nadir-ml/nadir/diag"
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/format/onnx"
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/initial"
 	"github.com/nadir-ml/nadir/loss"
@@ -334,4 +337,33 @@ func Example_reuse() {
 	// logits/kernel dropped
 	// logits/bias dropped
 	// 165 parameters are trained
+}
+
+func Example_export() {
+	net := nn.Sequential{
+		nn.Conv2D{Filters: 4, Kernel: tensor.Shape{3}, Act: act.ReLU{}, Name: "conv"},
+		nn.Flatten{},
+		nn.Dense{Units: 10, Name: "logits"},
+	}
+	images, _ := digits.New(42, 100, 0)
+	tr, err := train.New(net, train.Config{Data: images.Schema(), Preprocess: nn.Sequential{nn.Reshape{Shape: []int{28, 28, 1}}}, Seed: 42})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer tr.Close()
+
+	var file bytes.Buffer
+	model := format.Model{Net: tr.Net.Model, Preprocess: tr.Preprocess(), Data: tr.Data(), Params: tr.Params}
+	report, err := onnx.Write(&file, &model)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, t := range report.Tensors {
+		fmt.Println(t.From, "is written as", t.To)
+	}
+	// Output:
+	// conv/kernel is written as conv/kernel
+	// conv/bias is written as conv/bias
+	// logits/kernel is written as logits/kernel
+	// logits/bias is written as logits/bias
 }

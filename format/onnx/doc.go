@@ -1,5 +1,5 @@
-// Package onnx reads ONNX models, of operator sets 7 to 21. It is imported for its
-// registration with package format.
+// Package onnx reads ONNX models, of operator sets 7 to 21, and writes models as such.
+// It is imported for its registration with package format.
 //
 // A graph of operations becomes layers: of each operation that an output of the
 // graph is computed of, ops.go says what layer it is. What depends on no input is a
@@ -13,8 +13,14 @@
 // An input that convolutions take is given with its channels last, and an output with
 // channels comes so.
 //
-// The first axis of an input is the batch's. An operation that would join samples is
-// refused.
+// The first axis of an input is the batch's. A graph that takes it for something else,
+// and whose inputs have fixed shapes, computes with one sample: a batch is put in front
+// of its axes (whole.go). Otherwise an operation that would join samples is refused.
+//
+// [Write] makes nodes of the layers that a model's trace lists. A value of the graph has an
+// order of axes there as well: convolutions want channels first, recurrent operations
+// steps first, and axes are turned where the next layer needs it and not before. Parameters
+// are turned as they are written, one at a time.
 //
 // Format: onnx/onnx.proto; operations: docs/Operators.md and docs/Changelog.md of the
 // ONNX project.
