@@ -78,7 +78,7 @@ func sums(gates []int, units int, both bool) format.Turn {
 	}
 }
 
-// gate is an activation of a recurrent layer by ONNX's name and numbers.
+// gateOf is an activation of a recurrent layer by ONNX's name and numbers.
 func gateOf(name string, alpha, beta float64, has bool) (spec.Value, bool) {
 	or := func(v float64) float64 {
 		if has {

@@ -33,7 +33,7 @@ const (
 // list as JSON.
 const labelsKey = "labels"
 
-// An order says how the axes of a value stand in the graph.
+// An axesOrder says how the axes of a value stand in the graph.
 type axesOrder int
 
 const (

@@ -271,15 +271,12 @@ func (w *writer) layer(l nn.Layer, a param.Applied, in []*sent) (*sent, error) {
 	case nn.TimeDistributed:
 		return w.eachStep(l, a, x)
 	case nn.Activation:
-		return w.activate(l.Act, a, w.unlessFlat(x), a.Name)
+		return w.activate(l.Act, a, w.floated(x), a.Name)
 	case act.Activation:
-		return w.activate(l, a, w.unlessFlat(x), a.Name)
+		return w.activate(l, a, w.floated(x), a.Name)
 	}
 	return nil, unsent(l, a.Path, "ONNX has no operations for it that this version writes; .safetensors takes it")
 }
-
-// unlessFlat is a value of floats; vectors that wait for their order are so already.
-func (w *writer) unlessFlat(x *sent) *sent { return w.floated(x) }
 
 // reshaped gives samples another shape, in nn's order.
 func (w *writer) reshaped(x *sent, name string, shape tensor.Shape) *sent {
@@ -450,7 +447,7 @@ func spansOf(a param.Applied, ops ...string) []kinds.ConvAttr {
 	return out
 }
 
-// window writes the attributes of a window.
+// windowAttrs are the attributes of a window.
 func windowAttrs(spans []kinds.Span) []attribute {
 	var size, strides, dilations, before, after []int
 	for _, s := range spans {
@@ -714,7 +711,7 @@ func (w *writer) padded(a param.Applied, x *sent, sides [][2]int, fill float64) 
 	return w.padTo(x, a.Name, sides, fill)
 }
 
-// padTo puts zeros around the axes of a sample.
+// padTo puts zeros, or another number, around the axes of a sample.
 func (w *writer) padTo(x *sent, name string, sides [][2]int, fill float64) *sent {
 	perm := x.perm()
 	pads := make([]int, 2*len(perm))

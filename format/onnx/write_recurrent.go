@@ -36,7 +36,7 @@ func stepsOf(l nn.Layer, path string) (steps, bool) {
 	return steps{}, false
 }
 
-// gateNames are what ONNX calls activations within recurrent layers, with alpha and beta.
+// gateName is what ONNX calls an activation within recurrent layers, with its alpha and beta.
 func gateName(a, otherwise act.Activation) (name string, alpha, beta float64, ok bool) {
 	if a == nil {
 		a = otherwise

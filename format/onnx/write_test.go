@@ -199,7 +199,7 @@ func saved(t testing.TB, dir, name string, m *format.Model) string {
 	return path
 }
 
-// TestWritten runs what is written in onnxruntime and holds its results to ours.
+// TestRuntime runs what is written in onnxruntime and holds its results to ours.
 func TestRuntime(t *testing.T) {
 	t.Parallel()
 	home := os.Getenv("NADIR_ORT")
