@@ -83,10 +83,11 @@ func reciprocal(from []*tensor.Tensor) (*tensor.Tensor, error) {
 	return t, nil
 }
 
-// standardize finds (x − mean)/(√variance + 1e-10), which is written so.
+// standardize finds (x − mean)/(√variance + 1e-10), or with a floor under √variance, which
+// is written so.
 func (c *converter) standardize(n *node) (*value, bool, error) {
 	sub, add := c.made[n.input(0)], c.made[n.input(1)]
-	if sub == nil || add == nil || sub.op != "Sub" || add.op != "Add" || len(sub.in) != 2 || len(add.in) != 2 {
+	if sub == nil || add == nil || sub.op != "Sub" || add.op != "Add" && add.op != "Max" || len(sub.in) != 2 || len(add.in) != 2 {
 		return nil, false, nil
 	}
 	root := c.made[add.in[0]]
@@ -106,7 +107,7 @@ func (c *converter) standardize(n *node) (*value, bool, error) {
 		return nil, false, nil
 	}
 	eps, ok, err := c.scalarOf(got[3])
-	if err != nil || !ok || math.Abs(eps-1e-10) > 1e-16 {
+	if err != nil || !ok || add.op == "Add" && math.Abs(eps-1e-10) > 1e-16 || add.op == "Max" && !(eps > 0) {
 		return nil, false, err
 	}
 	v = c.unflat(n, v)
@@ -125,6 +126,9 @@ func (c *converter) standardize(n *node) (*value, bool, error) {
 		fields = format.Map("axis", axes[0])
 	default:
 		return nil, false, nil
+	}
+	if add.op == "Max" {
+		fields = fields.With("floor", spec.Num(short(eps)))
 	}
 	var parts []format.Part
 	for i, k := range []*value{mean, variance} {
@@ -163,7 +167,7 @@ func init() {
 	} {
 		folded[op] = unaryConstant(f)
 	}
-	folded["Pow"] = arith(math.Pow)
+	folded["Pow"], folded["Max"], folded["Min"] = arith(math.Pow), arith(math.Max), arith(math.Min)
 	ops["ThresholdedRelu"] = thresholded
 	ops["Shrink"] = shrink
 	ops["Where"] = where
