@@ -81,6 +81,9 @@ func complete(verb *cobra.Command, _ []string, typed string) ([]string, cobra.Sh
 		case "summary":
 			offer("", config.Presets()...)
 		}
+		if strings.HasPrefix(typed, zooPrefix) {
+			offer(zooPrefix, zoo.Embedded().Names()...)
+		}
 		if verb.Name() != "list" && verb.Name() != "version" {
 			offer("", paths(typed)...)
 			for _, k := range config.Keys() {
