@@ -730,8 +730,8 @@ func within(c *converter, l *layer, x blobValue) (blobValue, error) {
 	if err != nil {
 		return blobValue{}, err
 	}
-	if x.image == nil || size < 1 || size%2 == 0 {
-		return blobValue{}, unsupported(l, "it wants an image and a window of odd size, and has %d", size)
+	if x.image == nil || size < 1 || size%2 == 0 || size > 2*min(x.image[1], x.image[2])+1 {
+		return blobValue{}, unsupported(l, "it wants an image and a window of odd size that is no larger than that, and has %d", size)
 	}
 	add := func(kind string, fields spec.Value, in ...string) string {
 		return c.sketch.Add(kind, l.name, fields, in).Name

@@ -218,7 +218,7 @@ func (n *net) place(l spec.Value, p *part, in []layout) (placing, error) {
 				out.out = one
 			}
 			set("data_format", spec.Str("channels_last"))
-		case one.turned > 0 && !n.kept[p.path]:
+		case one.turned > 0 && !n.kept[p.path] && !n.kept[all]:
 			out.out = layout{flat: p.path}
 		case one.flat != "":
 			out.out = one

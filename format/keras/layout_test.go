@@ -161,6 +161,20 @@ func TestChannelsFirstBranches(t *testing.T) {
 	}
 }
 
+// TestManyVectors reads a model that makes a vector of its pictures again and again, each
+// wanted in Keras' order, in no time that grows with their square.
+func TestManyVectors(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString(`{"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "InputLayer", "config": {"name": "i", "batch_input_shape": [null, 2, 2, 1]}}`)
+	for i := range 200 {
+		fmt.Fprintf(&b, `, {"class_name": "UpSampling2D", "config": {"name": "u%d", "size": [1, 1], "data_format": "channels_first"}}, {"class_name": "Flatten", "config": {"name": "f%d"}}, {"class_name": "Reshape", "config": {"name": "r%d", "target_shape": [2, 2, 1]}}`, i, i, i)
+	}
+	b.WriteString(`]}}`)
+	m, _ := formattest.Import(t, h5(t, "2.4.0", b.String(), weight{"f0", "none:0", vector(1)}), format.Options{})
+	formattest.Near(t, formattest.Predict(t, m, tensor.Of([]float32{1, 2, 3, 4}, 1, 2, 1, 2)), 1, 3, 2, 4)
+}
+
 // TestTheano imports a model of Keras 1 in all its words, with the kernels of each of
 // its orders and backends.
 func TestTheano(t *testing.T) {

@@ -63,11 +63,17 @@ func blueprint(k *File, o format.Options) (*format.Blueprint, error) {
 		b, err := draw(k, v, o, kept)
 		if e, ok := errors.AsType[inOrder](err); ok && !kept[e.flatten] {
 			kept[e.flatten] = true // one more each time: this ends
+			if len(kept) > 16 {
+				kept[all] = true // soon
+			}
 			continue
 		}
 		return b, err
 	}
 }
+
+// all stands for every layer that makes vectors. It is no path.
+const all = "/"
 
 // draw is blueprint where the layers that make vectors in Keras' order are known.
 func draw(k *File, v spec.Value, o format.Options, kept map[string]bool) (*format.Blueprint, error) {

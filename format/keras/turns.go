@@ -226,14 +226,11 @@ func gates[T any](have []T, name func(T) string, made func(base, leaf string, of
 		k.base = strings.TrimSuffix(k.base, "_")
 		return k, true
 	}
-	find := func(k key) (T, bool) {
-		for _, w := range have {
-			if x, ok := parse(w); ok && x == k {
-				return w, true
-			}
+	at := map[key]T{}
+	for _, w := range have {
+		if k, ok := parse(w); ok {
+			at[k] = w
 		}
-		var none T
-		return none, false
 	}
 	var out []T
 	for _, w := range have {
@@ -251,7 +248,7 @@ func gates[T any](have []T, name func(T) string, made func(base, leaf string, of
 		}
 		var of []T
 		for _, g := range order {
-			if x, ok := find(key{k.base, k.leaf, string(g)}); ok {
+			if x, ok := at[key{k.base, k.leaf, string(g)}]; ok {
 				of = append(of, x)
 			}
 		}
