@@ -65,6 +65,8 @@ type File struct {
 	// a kernel for each gate. A model that is given is matched with them in the place
 	// of their parts.
 	Joined []Joined
+	// Slots says where the memory of an optimizer is; nil where there is none.
+	Slots *Slots
 	// Release is called by Close.
 	Release func() error
 	// Forget, where it is there, is called after a tensor was read: what was mapped of
@@ -133,6 +135,8 @@ type Options struct {
 	// describes its own network they replace it.
 	Net    nn.Model
 	Inputs []data.Field
+	// Memory asks for that of the optimizer, too.
+	Memory bool
 }
 
 // A Joined weight is made of several tensors of a file. Its Read is not used.
@@ -169,6 +173,7 @@ type Report struct {
 	Format   string
 	Tensors  []Link
 	Skipped  []string // tensors that no parameter is made of
+	Slots    *Slots   // of an optimizer, where the file has them
 	Warnings []string
 }
 
@@ -238,7 +243,12 @@ func (f *File) load(o Options, r *Report) (*Model, error) {
 		return nil, err
 	}
 	r.Warnings = append(r.Warnings, b.Warnings...)
-	return f.fill(b, o, r)
+	r.Slots = f.Slots
+	m, err := f.fill(b, o, r)
+	if err == nil && o.Memory && f.Slots != nil {
+		m.Memory, err = f.memory(b, o.Float)
+	}
+	return m, err
 }
 
 // maxPassing is about how many bytes may lie about that tensors took on their way to

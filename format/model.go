@@ -27,6 +27,9 @@ type Model struct {
 	// Extra is further text that goes with the model, such as how a table's
 	// columns were encoded. Keys are without the prefix "nadir.".
 	Extra map[string]string
+	// Memory is that of the optimizer, where it was asked for and the file has one. It
+	// is no part of what Write writes.
+	Memory *Memory
 }
 
 // An Output is an output's name and loss.
@@ -71,9 +74,9 @@ type output struct {
 	Weight float64    `spec:"weight,plain"`
 }
 
-// Write writes the model as one safetensors file. Equal models give equal
-// bytes. Parameters that the model does not declare are no part of it.
-func Write(w io.Writer, m *Model) error {
+// Describe is a model as text, without its parameters: network, preprocessing, data, losses
+// and further texts, each under a key that begins with "nadir.".
+func Describe(m *Model) (map[string]string, error) {
 	meta := map[string]string{keyVersion: version}
 	put := func(key string, v spec.Value, err error) error {
 		if err == nil {
@@ -83,36 +86,67 @@ func Write(w io.Writer, m *Model) error {
 	}
 	net, err := nn.Encode(m.Net)
 	if err := put(keyModel, net, err); err != nil {
-		return fmt.Errorf("saving the model: %w", err)
+		return nil, fmt.Errorf("saving the model: %w", err)
 	}
 	if len(m.Preprocess) > 0 {
 		prep, err := nn.Encode(m.Preprocess)
 		if err := put(keyPrep, prep, err); err != nil {
-			return fmt.Errorf("saving the preprocessing: %w", err)
+			return nil, fmt.Errorf("saving the preprocessing: %w", err)
 		}
 	}
 	s := schema{Inputs: fields(m.Data.Inputs), Targets: fields(m.Data.Targets), Classes: m.Data.Classes}
 	v, err := spec.Encode(s)
 	if err := put(keyData, v, err); err != nil {
-		return err
+		return nil, err
 	}
 	var outs []output
 	for _, o := range m.Losses {
 		v, err := spec.Encode[loss.Loss](o.Loss)
 		if err != nil {
-			return fmt.Errorf("saving the loss: %w", err)
+			return nil, fmt.Errorf("saving the loss: %w", err)
 		}
 		outs = append(outs, output{o.Name, v, o.Weight})
 	}
 	v, err = spec.Encode(outs)
 	if err := put(keyLoss, v, err); err != nil {
-		return err
+		return nil, err
 	}
 	for k, v := range m.Extra {
 		if own(prefix + k) {
-			return fmt.Errorf("saving the model: the text %q would take the place of what the format itself writes; call it otherwise", k)
+			return nil, fmt.Errorf("saving the model: the text %q would take the place of what the format itself writes; call it otherwise", k)
 		}
 		meta[prefix+k] = v
+	}
+	return meta, nil
+}
+
+// Described is the model that Describe described, without parameters. Text that does not
+// begin with "nadir." is passed over.
+func Described(meta map[string]string) (*Model, error) {
+	if meta[keyModel] == "" {
+		return nil, ErrBare
+	}
+	if v := meta[keyVersion]; v != version {
+		return nil, &Corrupt{fmt.Errorf("it is of version %q, this program reads %q", v, version)}
+	}
+	m := &Model{Extra: map[string]string{}}
+	if err := m.describe(meta); err != nil {
+		return nil, &Corrupt{err}
+	}
+	for k, v := range meta {
+		if rest, ok := strings.CutPrefix(k, prefix); ok && !own(k) {
+			m.Extra[rest] = v
+		}
+	}
+	return m, nil
+}
+
+// Write writes the model as one safetensors file. Equal models give equal
+// bytes. Parameters that the model does not declare are no part of it.
+func Write(w io.Writer, m *Model) error {
+	meta, err := Describe(m)
+	if err != nil {
+		return err
 	}
 	declared, err := m.declared()
 	if err != nil {
@@ -142,21 +176,9 @@ func fields(fs []data.Field) []field {
 
 // read reads a model that Write wrote.
 func read(f *safetensors.File, float tensor.DType) (*Model, error) {
-	meta := f.Metadata()
-	if meta[keyModel] == "" {
-		return nil, ErrBare
-	}
-	if v := meta[keyVersion]; v != version {
-		return nil, &Corrupt{fmt.Errorf("it is of version %q, this program reads %q", v, version)}
-	}
-	m := &Model{Extra: map[string]string{}}
-	if err := m.describe(meta); err != nil {
-		return nil, &Corrupt{err}
-	}
-	for k, v := range meta {
-		if rest, ok := strings.CutPrefix(k, prefix); ok && !own(k) {
-			m.Extra[rest] = v
-		}
+	m, err := Described(f.Metadata())
+	if err != nil {
+		return nil, err
 	}
 	declared, err := m.declared()
 	if err == nil {

@@ -18,12 +18,13 @@ import (
 
 // state is where a run is, beside its parameters.
 type state struct {
-	Step    int64   `json:"step"`    // of the optimizer
-	Batches int64   `json:"batches"` // learned from in all: the key of random numbers
-	Done    int     `json:"done"`    // whole epochs
-	Batch   int     `json:"batch"`   // batches of the current epoch
-	LR      float64 `json:"lr"`      // of the last step
-	Epoch   tally   `json:"epoch"`   // what the current epoch has measured
+	Step    int64   `json:"step"`             // of the optimizer
+	Before  int64   `json:"before,omitempty"` // steps that it had taken when the run began
+	Batches int64   `json:"batches"`          // learned from in all: the key of random numbers
+	Done    int     `json:"done"`             // whole epochs
+	Batch   int     `json:"batch"`            // batches of the current epoch
+	LR      float64 `json:"lr"`               // of the last step
+	Epoch   tally   `json:"epoch"`            // what the current epoch has measured
 	History []Epoch `json:"history"`
 	// Schedule is what an adaptive one remembers.
 	Schedule sched.State `json:"schedule"`
@@ -155,7 +156,7 @@ func parseState(text []byte) (savedState, error) {
 	if s.Version != stateVersion {
 		return s, fmt.Errorf("is of version %d, this program reads %d", s.Version, stateVersion)
 	}
-	if st := s.State; st.Step < 0 || st.Batches < 0 || st.Done < 0 || st.Batch < 0 || st.Epoch.N < 0 {
+	if st := s.State; st.Step < 0 || st.Before < 0 || st.Batches < 0 || st.Done < 0 || st.Batch < 0 || st.Epoch.N < 0 {
 		return s, errors.New("is not what a run writes: a count is below 0")
 	}
 	return s, nil

@@ -288,7 +288,7 @@ func (t *Trainer) learn(ctx context.Context, batch *data.Batch, point sched.Poin
 	in := backend.Inputs{Values: c.feed, Seed: t.runs, Step: uint64(t.state.Batches)}
 	c.set("lr", lr)
 	c.set("momentum", momentum)
-	c.set("t", float64(t.state.Step+1))
+	c.set("t", float64(t.state.Before+t.state.Step+1))
 	if err := c.plan.Run(ctx, in); err != nil {
 		return false, err
 	}
@@ -314,7 +314,7 @@ func (t *Trainer) learn(ctx context.Context, batch *data.Batch, point sched.Poin
 	}
 	c.set("lr", lr)
 	c.set("momentum", momentum)
-	c.set("t", float64(t.state.Step+1))
+	c.set("t", float64(t.state.Before+t.state.Step+1))
 	c.set("scale", 1/float64(t.state.pending))
 	in.Values = c.feed
 	if err := c.plan.Run(ctx, in); err != nil {

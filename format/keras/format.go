@@ -43,6 +43,7 @@ func (k *File) describe() *format.File {
 	for _, w := range k.Optimizer() {
 		add("optimizer/"+w.Name, w, true)
 	}
+	f.Slots = k.slots()
 	for _, e := range []format.Entry{{Key: "keras_version", Value: k.Version()}, {Key: "backend", Value: k.Backend()}, {Key: "config", Value: k.Config()},
 		{Key: "training_config", Value: k.TrainingConfig()}} {
 		if e.Value != "" {

@@ -28,6 +28,7 @@ type converter struct {
 	busy     map[ref]bool     // being converted: met again is a cycle
 	choice   map[string]int   // of a Merge: the input that is alive
 	steps    map[string]*step // of LSTMs, by their last node; nil where a node ends none
+	loops    map[string]*loop // by what ends them; nil where they are none
 	sketch   format.Sketch
 	optional map[string]bool // inputs whose shape is not known
 	warnings []string
@@ -63,7 +64,7 @@ func (c *converter) at(r ref) (*node, error) {
 // passing are the ops that hand on their first input.
 var passing = map[string]bool{"Identity": true, "StopGradient": true, "CheckNumerics": true, "PreventGradient": true, "Snapshot": true, "Switch": true,
 	"RefSwitch": true, "RefIdentity": true, "EnsureShape": true, "ReadVariableOp": true, "Cast": true, "IdentityN": true, "PlaceholderWithDefault": true,
-	"Enter": true, "Exit": true, "NextIteration": true}
+	"Enter": true, "NextIteration": true}
 
 // source goes back over nodes that only hand on what they are given, and over the
 // branch of a conditional that is not alive at prediction.
@@ -208,6 +209,9 @@ func (c *converter) isAct(r ref) bool {
 		t, _ := n.attr("dtype", 6)
 		v = len(c.given) == 0 && t.Int != 10 // a truth value steers
 	case shapes[n.op], n.op == "Const":
+	case n.op == "Exit":
+		l, _ := c.loopOf(ref{name: n.name})
+		v = l != nil && (l.err != nil || c.isAct(l.rec.x))
 	default:
 		for _, in := range n.in {
 			if c.isAct(in) {
@@ -410,6 +414,8 @@ func (c *converter) act(r ref) (string, error) {
 		name, err = c.input(n)
 	case n.op == "Placeholder":
 		err = unsupported(n, "it is fed, but is not the input that was named")
+	case n.op == "While" || n.op == "StatelessWhile":
+		name, err = c.recur(n, r, false)
 	case f == nil:
 		err = unsupported(n, "there is no layer for this operation; output.node= names a node before it, where that is what is wanted")
 	default:
@@ -538,7 +544,7 @@ var training = map[string]loss.Loss{
 // newConverter makes one for the graph of a file.
 func newConverter(g *graph, f *format.File, variable func(string) (format.Tensor, error)) *converter {
 	return &converter{g: g, file: f, variable: variable, given: map[string]bool{}, acts: map[string]bool{}, done: map[ref]string{}, failed: map[ref]error{},
-		busy: map[ref]bool{}, choice: map[string]int{}, optional: map[string]bool{}, steps: map[string]*step{}}
+		busy: map[ref]bool{}, choice: map[string]int{}, optional: map[string]bool{}, steps: map[string]*step{}, loops: map[string]*loop{}}
 }
 
 // ends lists where a model may end: logits first, by what training makes of them, then

@@ -228,6 +228,9 @@ func openCheckpoint(path string) (*format.File, error) {
 	if names != nil {
 		f.Format = "tensorflow-checkpoint-tf2"
 	}
+	if f.Slots == nil {
+		f.Slots = rememberedByName(f)
+	}
 	if !exists(prefix + ".meta") {
 		return f, nil
 	}

@@ -333,6 +333,52 @@ func (c constant) texts() []string {
 	return out
 }
 
+// branch is the function that an If calls at prediction, where what it hangs on is known:
+// a constant, or what says whether the net is in training. It is not.
+func (g *graph) branch(n *node) (*function, bool) {
+	if n.op != "If" && n.op != "StatelessIf" || len(n.in) == 0 {
+		return nil, false
+	}
+	not, r := false, n.in[0]
+	for range 16 {
+		c := g.nodes[r.name]
+		if c == nil {
+			return nil, false
+		}
+		v, known := false, false
+		switch {
+		case c.op == "Const":
+			k, ok := c.constant()
+			if !ok || k.shape.Len() != 1 {
+				return nil, false
+			}
+			t, err := k.read()
+			if err != nil {
+				return nil, false
+			}
+			v, known = t.Flat(0) != 0, true
+		case c.op == "Placeholder":
+			t, _ := c.attr("dtype", 6)
+			known = t.Int == 10
+		case c.op == "LogicalNot" && len(c.in) == 1:
+			not, r = !not, c.in[0]
+			continue
+		case passing[c.op] && len(c.in) > 0:
+			r = c.in[0]
+			continue
+		}
+		if !known {
+			return nil, false
+		}
+		f := g.functions[n.function("else_branch")]
+		if v != not {
+			f = g.functions[n.function("then_branch")]
+		}
+		return f, f != nil
+	}
+	return nil, false
+}
+
 // inline replaces calls of functions by their bodies, so that a graph of TensorFlow 2
 // reads like one of TensorFlow 1. Results are Identity nodes.
 func (g *graph) inline() error {
@@ -345,7 +391,9 @@ func (g *graph) inline() error {
 		n := todo[0]
 		todo = todo[1:]
 		f := g.functions[n.function("f")]
-		if !calls[n.op] || f == nil {
+		if branch, ok := g.branch(n); ok {
+			f, n.in = branch, n.in[1:]
+		} else if !calls[n.op] || f == nil {
 			g.order = append(g.order, n)
 			continue
 		}

@@ -19,6 +19,7 @@ type metaGraph struct {
 	version    string
 	signatures map[string]*signature
 	objects    []byte            // SavedObjectGraph
+	own        []byte            // the description of a model that was written here
 	why        error             // what the first node that has no layer lacks
 	named      map[string]string // of a tensor of the checkpoint: the variable's name
 }
@@ -56,6 +57,16 @@ func parseMetaGraph(b []byte) (*metaGraph, error) {
 		case 2:
 			if m.graph, err = parseGraph(f.Bytes); err != nil {
 				return nil, err
+			}
+		case 4:
+			key, value, err := mapEntry(f.Bytes)
+			if err != nil {
+				return nil, err
+			}
+			if key == ownCollection {
+				if m.own, err = single(value); err != nil {
+					return nil, err
+				}
 			}
 		case 5:
 			key, value, err := mapEntry(f.Bytes)
@@ -139,6 +150,9 @@ func describe(f *format.File, m *metaGraph, path string) error {
 		f.Inputs = append(f.Inputs, node)
 	}
 	m.slots(f)
+	if s := m.remembered(f); s != nil {
+		f.Slots = s
+	}
 	for _, name := range slices.Sorted(maps.Keys(m.signatures)) {
 		s := m.signatures[name]
 		for _, key := range slices.Sorted(maps.Keys(s.outputs)) {
@@ -166,7 +180,10 @@ func describe(f *format.File, m *metaGraph, path string) error {
 		b, err := m.blueprint(f, logits, last, o)
 		return b, locate(path, err)
 	}
-	return nil
+	if m.own == nil {
+		return nil
+	}
+	return m.written(f)
 }
 
 // slots marks the tensors that an optimizer of the graph keeps beside a variable: what

@@ -29,6 +29,11 @@ func objects(f *format.File, b *bundle.File) (names map[string]string, err error
 	names = map[string]string{}
 	var keys [][]string // of every node
 	var slots []uint64  // nodes
+	type link struct {
+		variable, slot uint64
+		name           string
+	}
+	var links []link
 	for n, err := range bundle.Fields([]byte(texts[0])) {
 		if err != nil {
 			return nil, err
@@ -42,6 +47,7 @@ func objects(f *format.File, b *bundle.File) (names map[string]string, err error
 				return nil, err
 			}
 			var name, key string
+			var l link
 			for h, err := range bundle.Fields(g.Bytes) {
 				switch {
 				case err != nil:
@@ -50,9 +56,17 @@ func objects(f *format.File, b *bundle.File) (names map[string]string, err error
 					name = string(h.Bytes)
 				case g.Num == 2 && h.Num == 3:
 					key = string(h.Bytes)
+				case g.Num == 3 && h.Num == 1:
+					l.variable = h.Int
+				case g.Num == 3 && h.Num == 2:
+					l.name = string(h.Bytes)
 				case g.Num == 3 && h.Num == 3:
 					slots = append(slots, h.Int)
+					l.slot = h.Int
 				}
+			}
+			if l.name != "" {
+				links = append(links, l)
 			}
 			if key != "" {
 				own = append(own, key)
@@ -75,5 +89,16 @@ func objects(f *format.File, b *bundle.File) (names map[string]string, err error
 		t := &f.Tensors[i]
 		t.Slot = t.Slot || slot[t.Name]
 	}
+	key := func(node uint64) string {
+		if node < uint64(len(keys)) && len(keys[node]) > 0 {
+			return keys[node][0]
+		}
+		return ""
+	}
+	var refs []slotRef
+	for _, l := range links {
+		refs = append(refs, slotRef{key(l.variable), key(l.slot), l.name})
+	}
+	f.Slots = rememberedObjects(f, refs)
 	return names, nil
 }

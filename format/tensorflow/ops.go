@@ -22,7 +22,9 @@ func init() {
 		"Conv2D": conv2D, "DepthwiseConv2dNative": depthwise, "MaxPool": pool("max_pooling2d"), "AvgPool": pool("average_pooling2d"), "Mean": mean,
 		"FusedBatchNorm": fusedNorm, "FusedBatchNormV2": fusedNorm, "FusedBatchNormV3": fusedNorm,
 		"Reshape": reshape, "ConcatV2": concat, "Pad": pad, "GatherV2": gather, "ResourceGather": gather, "Gather": gather, "LRN": lrn,
-		"Neg": func(c *converter, n *node) (string, error) { return c.scaled(n, n.in[0], -1, 0) },
+		"Transpose": transpose, "StridedSlice": strided,
+		"Exit": func(c *converter, n *node) (string, error) { return c.recur(n, ref{name: n.name}, false) },
+		"Neg":  func(c *converter, n *node) (string, error) { return c.scaled(n, n.in[0], -1, 0) },
 		"LeakyRelu": func(c *converter, n *node) (string, error) {
 			return c.activate(n, n.in[0], format.Map("name", "leaky_relu", "negative_slope", n.float("alpha", 0.2)))
 		},

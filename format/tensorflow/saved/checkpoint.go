@@ -1,6 +1,7 @@
 package saved
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -17,21 +18,34 @@ func init() {
 // checkpointFiles are the files of a checkpoint, and the one by which TensorFlow finds
 // the newest of a folder.
 func checkpointFiles(name string) []string {
-	return []string{name + oneShard, name + ".index", "checkpoint"}
+	return []string{name + oneShard, name + ".meta", name + ".index", "checkpoint"}
 }
 
 const oneShard = ".data-00000-of-00001"
 
 // WriteCheckpoint writes the parameters of a model, under their own names, as a
 // checkpoint of version 2 whose files' names begin with path: tf.train.load_checkpoint and
-// tf.train.Saver read it. The text file "checkpoint" in the same folder names it, as
-// tf.train.latest_checkpoint wants it. Equal models give equal bytes.
+// tf.train.Saver read it. Beside it goes the graph, path.meta, which
+// tf.train.import_meta_graph takes, where TensorFlow has operations for it. The text file
+// "checkpoint" in the same folder names it, as tf.train.latest_checkpoint wants it. Equal
+// models give equal bytes.
 func WriteCheckpoint(path string, m *format.Model) (*format.Report, error) {
 	tensors, r, err := parameters(m, "tensorflow-checkpoint")
 	if err != nil {
 		return nil, err
 	}
-	r.Warnings = format.BareWarnings(m)
+	meta, err := metaGraph(m, false)
+	u, unsaid := errors.AsType[*format.Unsupported](err)
+	switch {
+	case unsaid:
+		r.Warnings = append(format.BareWarnings(m), fmt.Sprintf("there is no graph beside the weights: %v", u))
+	case err != nil:
+		return nil, err
+	default:
+		if err := writeProto(path+".meta", meta); err != nil {
+			return nil, err
+		}
+	}
 	if err := writeBundle(path, tensors); err != nil {
 		return nil, err
 	}
@@ -55,6 +69,14 @@ func parameters(m *format.Model, as string) ([]bundle.Named, *format.Report, err
 		r.Tensors = append(r.Tensors, format.Link{From: n, To: n})
 	}
 	return out, r, nil
+}
+
+// writeProto writes a message as a file.
+func writeProto(path string, m message) error {
+	return format.WriteFile(path, func(w io.Writer) error {
+		_, err := w.Write(m)
+		return err
+	})
 }
 
 // writeBundle writes the two files of a checkpoint.

@@ -352,6 +352,7 @@ type built struct {
 	from    *nn.Sequential // preprocessing of the saved model that it goes on from
 	fresh   bool           // what is fitted to the data is not fitted yet
 	drawn   bool           // the weights were drawn, not loaded
+	memory  *format.Memory // of the optimizer that trained it so far
 	reuse   *grafting      // what it takes from another model, nil for nothing
 }
 
@@ -373,15 +374,22 @@ func (c *command) newTrainer(cfg *config.Config, d *dataset, from *nn.Sequential
 	b := &built{from: from, fresh: true, drawn: true}
 	var params *param.Set
 	if cfg.ModelFile != "" {
-		saved, report, err := format.Import(cfg.ModelFile, format.Options{Float: set.Float, Input: cfg.Input.Node, Output: cfg.Output.Node})
+		saved, report, err := format.Import(cfg.ModelFile, format.Options{Float: set.Float, Input: cfg.Input.Node, Output: cfg.Output.Node, Memory: cfg.Init == "slots"})
 		if err != nil {
 			return nil, err
 		}
 		c.noteReport(cfg.ModelFile, report)
+		switch {
+		case cfg.Init == "" && report.Slots != nil:
+			c.note(fmt.Sprintf("%s: its optimizer's %v are left out, and fresh ones begin; init=slots goes on with them", cfg.ModelFile, report.Slots))
+		case cfg.Init == "slots" && report.Slots == nil:
+			return nil, usage("init=slots: %s holds nothing that an optimizer remembers; leave it out to begin with fresh slots", cfg.ModelFile)
+		}
+		b.memory = saved.Memory
 		if b.from, err = fronted(saved, report, schema); err != nil {
 			return nil, err
 		}
-		if cfg.Init == "" {
+		if cfg.Init == "" || cfg.Init == "slots" {
 			params, b.fresh, b.drawn = saved.Params, set.Preprocess != nil, false
 		}
 	}

@@ -35,7 +35,11 @@ file's name ends in, or the one that format= names:
   .npz          npz               NumPy arrays, a parameter each
   .safetensors  safetensors       the model as it is kept here
   .go           go                Go code with the weights in it: a function Predict
-  .ckpt         tensorflow-checkpoint  TensorFlow: .index, .data-00000-of-00001, checkpoint
+  .ckpt         tensorflow-checkpoint
+                                  TensorFlow: .index, .data-00000-of-00001, .meta,
+                                  and "checkpoint" that names it
+  a folder      tensorflow-savedmodel
+                                  TensorFlow: tf.saved_model.load, TF Serving
 
 What was written is read again before it gets its name: each number has to come
 back to the last bit. MODEL is a saved model, the directory of a run, or a model
@@ -44,6 +48,7 @@ of another framework; bare weights want model=, the net that they are for.`,
   nadir export runs/digits -o digits.pt
   nadir export runs/digits -o digits.onnx
   nadir export model.h5 -o predict.go
+  nadir export model.safetensors -o saved/
   nadir export model.safetensors -o weights.bin format=npz --force`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, keys, err := oneTarget(cmd, args)

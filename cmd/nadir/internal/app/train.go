@@ -116,8 +116,9 @@ func (c *command) ready(ctx context.Context, cfg *config.Config) (*session, erro
 	if err := later(cfg); err != nil {
 		return nil, err
 	}
-	if v, ok := given(cfg, "init"); ok && cfg.ModelFile == "" && cfg.Init == "fresh" {
-		return nil, &spec.Error{Pos: v.Pos, Path: "init", Msg: "init: keeps the architecture of a saved model, but model= names none"}
+	if v, ok := given(cfg, "init"); ok && cfg.ModelFile == "" && (cfg.Init == "fresh" || cfg.Init == "slots") {
+		what := map[string]string{"fresh": "the architecture of a saved model", "slots": "what the optimizer of a saved model remembers"}[cfg.Init]
+		return nil, &spec.Error{Pos: v.Pos, Path: "init", Msg: fmt.Sprintf("init: keeps %s, but model= names none", what)}
 	}
 	c.sayWhy(cfg)
 	s := &session{command: c, cfg: cfg}
@@ -158,6 +159,12 @@ func (s *session) assemble(ctx context.Context) error {
 	}
 	if err := s.prepare(); err != nil {
 		return err
+	}
+	if m := b.memory; m != nil {
+		if err := s.trainer.Recall(m); err != nil {
+			return usage("init=slots: %s: %v", s.cfg.ModelFile, err)
+		}
+		s.note(fmt.Sprintf("%s: the slots of %s go on after %d steps; the schedule begins anew", s.cfg.ModelFile, m.Rule, m.Step))
 	}
 	if s.reuse != nil {
 		if err := s.reuse.say(ctx, s); err != nil {

@@ -31,7 +31,7 @@ type Config struct {
 	Precision    string        `doc:"the type of the work: f32, f64, or bf16, products of bfloat16 in f32" default:"f32"`
 	MaxTime      time.Duration `doc:"stops after this long"`
 	Preset       string        `doc:"the configuration that all else is laid over" default:"default"`
-	Init         string        `doc:"fresh keeps only the architecture of a saved model; lsuv scales fresh weights by a batch of the data"`
+	Init         string        `doc:"fresh keeps only the architecture of a saved model; slots keeps what its optimizer remembers, too; lsuv scales fresh weights by a batch of the data"`
 	Sparsity     Sparsity      `doc:"zeros in the kernels of the model that is saved"`
 	Signal       Signal        `doc:"statistics of the layers during training"`
 	Pretrain     spec.Value    `doc:"stages that run before training"`
@@ -146,7 +146,7 @@ func (c *Config) Validate() error {
 	w.atLeast("accumulate", c.Accumulate, 0)
 	w.atLeast("threads", c.Threads, 0)
 	w.oneOf("precision", c.Precision, "f32", "f64", "bf16")
-	w.oneOf("init", c.Init, "fresh", "lsuv")
+	w.oneOf("init", c.Init, "fresh", "slots", "lsuv")
 	if c.MaxTime < 0 {
 		w.add("max_time", "want a time above 0, found %v", c.MaxTime)
 	}

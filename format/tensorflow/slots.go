@@ -1,0 +1,253 @@
+package tensorflow
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strings"
+
+	"github.com/nadir-ml/nadir/format"
+)
+
+// A rule is an optimizer of TensorFlow: what package optim calls it and its slots, in the
+// order in which its operation takes them behind the variable.
+type rule struct {
+	name  string
+	torch bool // a momentum without the learning rate
+	slots []string
+}
+
+// rules are the optimizers by their operations, which are called ApplyAdam or, for variables
+// that are resources, ResourceApplyAdam.
+var rules = map[string]rule{
+	"Adam":            {"adam", false, []string{"momentum", "velocity"}},
+	"Momentum":        {"sgd", true, []string{"momentum"}},
+	"KerasMomentum":   {"sgd", false, []string{"momentum"}},
+	"RMSProp":         {"rmsprop", false, []string{"velocity", "momentum"}},
+	"CenteredRMSProp": {"rmsprop", false, []string{"average_gradient", "velocity", "momentum"}},
+	"Adagrad":         {"adagrad", false, []string{"accumulator"}},
+	"AdagradV2":       {"adagrad", false, []string{"accumulator"}},
+	"Adadelta":        {"adadelta", false, []string{"accumulated_grad", "accumulated_delta_var"}},
+}
+
+// remembered finds the slots of a checkpoint by the steps of optimizers in its graph.
+func (m *metaGraph) remembered(f *format.File) *format.Slots {
+	c := newConverter(m.graph, f, m.variables(f))
+	held := func(r ref) (string, bool) {
+		_, v, err := c.source(r)
+		if err != nil || v.op != "VariableV2" && v.op != "Variable" && v.op != "VarHandleOp" {
+			return "", false
+		}
+		t, err := c.variable(v.name)
+		return t.Name, err == nil
+	}
+	var s *format.Slots
+	for _, n := range m.graph.order {
+		r, ok := rules[strings.TrimPrefix(strings.TrimPrefix(n.op, "Resource"), "Apply")]
+		if !ok || !strings.Contains(n.op, "Apply") || len(n.in) <= len(r.slots)+1 {
+			continue
+		}
+		of := map[string]string{}
+		weight, ok := held(n.in[0])
+		for i, slot := range r.slots {
+			name, is := held(n.in[i+1])
+			ok = ok && is
+			of[slot] = name
+		}
+		if !ok {
+			continue
+		}
+		if s == nil {
+			s = &format.Slots{Rule: r.name, Torch: r.torch, Of: map[string]map[string]string{}}
+			s.Step = stepsOf(f, 0)
+			if r.name == "adam" && len(n.in) > 8 {
+				p1, ok1 := held(n.in[3])
+				p2, ok2 := held(n.in[4])
+				b1, ok3 := c.number(n.in[6])
+				b2, ok4 := c.number(n.in[7])
+				if ok1 && ok2 && ok3 && ok4 {
+					s.Step = powers(f, p1, p2, b1, b2)
+				}
+			}
+		}
+		if s.Rule == r.name {
+			s.Of[weight] = of
+		}
+	}
+	return s
+}
+
+// slotEnd is what TensorFlow 1 puts behind a variable's name for its slots.
+var slotEnd = regexp.MustCompile(`^(.*)/(Adam|Momentum|RMSProp|Adagrad|Adadelta)(?:_([12]))?$`)
+
+// rememberedByName finds the slots of a checkpoint without a graph by their names: those of
+// an optimizer that was not given a name of its own.
+func rememberedByName(f *format.File) *format.Slots {
+	var s *format.Slots
+	found := map[string][]string{} // of a weight: the slots, by their numbers
+	for _, t := range f.Tensors {
+		m := slotEnd.FindStringSubmatch(t.Name)
+		if m == nil {
+			continue
+		}
+		if w, ok := f.Lookup(m[1]); !ok || !w.Shape.Equal(t.Shape) {
+			continue
+		}
+		r := rules[m[2]]
+		if s == nil {
+			s = &format.Slots{Rule: r.name, Torch: r.torch, Of: map[string]map[string]string{}}
+		}
+		if s.Rule != r.name {
+			continue
+		}
+		i := 0
+		if m[3] != "" {
+			i = int(m[3][0] - '0')
+		}
+		list := append(found[m[1]], make([]string, 3)...)[:max(len(found[m[1]]), i+1)]
+		list[i] = t.Name
+		found[m[1]] = list
+	}
+	if s == nil {
+		return nil
+	}
+	for weight, list := range found {
+		slots := map[string][]string{"adam": {"momentum", "velocity"}, "sgd": {"momentum"}, "rmsprop": {"velocity", "momentum"}, "adagrad": {"accumulator"},
+			"adadelta": {"accumulated_grad", "accumulated_delta_var"}}[s.Rule]
+		if s.Rule == "rmsprop" && len(list) == 3 { // in the order in which they are made
+			slots = []string{"velocity", "average_gradient", "momentum"}
+		}
+		of := map[string]string{}
+		for i, name := range list {
+			if i < len(slots) && name != "" {
+				of[slots[i]] = name
+			}
+		}
+		if len(of) == len(slots) || s.Rule == "rmsprop" {
+			s.Of[weight] = of
+		}
+	}
+	s.Step = stepsOf(f, 0)
+	if s.Rule == "adam" {
+		for _, t := range f.Tensors {
+			if scope, ok := strings.CutSuffix(t.Name, "beta1_power"); ok {
+				s.Step = powers(f, t.Name, scope+"beta2_power", 0.9, 0.999)
+			}
+		}
+	}
+	return s
+}
+
+// stepsOf reads the global step, or gives another number where there is none.
+func stepsOf(f *format.File, otherwise int64) func() (int64, error) {
+	return func() (int64, error) {
+		for _, t := range f.Tensors {
+			if (t.Name == "global_step" || strings.HasSuffix(t.Name, "/global_step")) && t.Read != nil && t.Shape.Len() == 1 {
+				v, err := t.Read()
+				if err != nil {
+					return 0, err
+				}
+				return count(v.Flat(0))
+			}
+		}
+		return otherwise, nil
+	}
+}
+
+// count is a number of steps.
+func count(v float64) (int64, error) {
+	if !(v >= 0 && v < 1<<53) {
+		return 0, fmt.Errorf("%g is no number of steps", v)
+	}
+	return int64(math.Round(v)), nil
+}
+
+// manySteps is how many steps were taken where β₂ᵗ is 0: so many that corrections for the
+// start are 1.
+const manySteps = 1 << 20
+
+// powers counts steps by what Adam keeps of them, β₁ᵗ⁺¹ and β₂ᵗ⁺¹: of the second as long as
+// it says anything, since the first is 0 sooner.
+func powers(f *format.File, first, second string, b1, b2 float64) func() (int64, error) {
+	return func() (int64, error) {
+		for _, p := range []struct {
+			name string
+			beta float64
+		}{{first, b1}, {second, b2}} {
+			t, ok := f.Lookup(p.name)
+			if !ok || t.Read == nil || t.Shape.Len() != 1 || !t.DType.IsFloat() {
+				return 0, fmt.Errorf("tensor %q, a power of Adam's, is missing, or no number", p.name)
+			}
+			x, err := t.Read()
+			if err != nil {
+				return 0, err
+			}
+			v := x.Flat(0)
+			if !(v >= 0 && v <= 1) || !(p.beta > 0 && p.beta < 1) {
+				return 0, fmt.Errorf("tensor %q holds %g, which is no power of %g", p.name, v, p.beta)
+			}
+			const tiny = 1e-30 // float32 loses digits below
+			if v > tiny {
+				return count(math.Log(v)/math.Log(p.beta) - 1)
+			}
+		}
+		return stepsOf(f, manySteps)()
+	}
+}
+
+// kerasSlots are the slots of Keras' optimizers in a checkpoint of TensorFlow 2.
+var kerasSlots = map[string]struct{ rule, slot string }{
+	"m": {"adam", "momentum"}, "v": {"adam", "velocity"}, "vhat": {"amsgrad", "velocity_hat"},
+	"momentum": {"sgd", "momentum"}, "rms": {"rmsprop", "velocity"}, "mg": {"rmsprop", "average_gradient"}, "accumulator": {"adagrad", "accumulator"},
+	"accum_grad": {"adadelta", "accumulated_grad"}, "accum_var": {"adadelta", "accumulated_delta_var"},
+}
+
+// A slotRef is an entry of the graph of objects that links a variable and its slot.
+type slotRef struct{ variable, slot, name string } // the tensors, and what the slot is called
+
+// rememberedObjects are the slots that a graph of objects links.
+func rememberedObjects(f *format.File, list []slotRef) *format.Slots {
+	kinds := map[string]bool{}
+	for _, r := range list {
+		kinds[r.name] = true
+	}
+	var s *format.Slots
+	for _, r := range list {
+		k, ok := kerasSlots[r.name]
+		if !ok || r.variable == "" || r.slot == "" {
+			continue
+		}
+		if r.name == "momentum" && kinds["rms"] { // RMSProp has one, too
+			k.rule = "rmsprop"
+		}
+		if kinds["vhat"] && k.rule == "adam" {
+			k.rule = "amsgrad"
+		}
+		if s == nil {
+			s = &format.Slots{Rule: k.rule, Of: map[string]map[string]string{}}
+		}
+		if s.Rule != k.rule {
+			continue
+		}
+		if s.Of[r.variable] == nil {
+			s.Of[r.variable] = map[string]string{}
+		}
+		s.Of[r.variable][k.slot] = r.slot
+	}
+	if s == nil {
+		return nil
+	}
+	s.Step = func() (int64, error) {
+		for _, t := range f.Tensors {
+			if (strings.Contains(t.Name, "/iter/.ATTRIBUTES/") || strings.Contains(t.Name, "/_iterations/.ATTRIBUTES/")) && t.Read != nil && t.Shape.Len() == 1 {
+				v, err := t.Read()
+				if err != nil {
+					return 0, err
+				}
+				return count(v.Flat(0))
+			}
+		}
+		return 0, fmt.Errorf("the number of steps that the optimizer took, its variable iter, is missing")
+	}
+	return s
+}

@@ -1,0 +1,144 @@
+package tensorflow
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nadir-ml/nadir/act"
+	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/format/tensorflow/bundle"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/optim"
+	"github.com/nadir-ml/nadir/tensor"
+	"github.com/nadir-ml/nadir/train"
+)
+
+// slotCases are optimizers, and how TensorFlow 1 calls their slots: ours with what is behind
+// the variable's name.
+var slotCases = []struct {
+	name  string
+	rule  optim.Rule
+	slots map[string]string
+	torch bool // TensorFlow keeps the momentum without the rate, ours with it
+}{
+	{"adam", optim.Adam{LR: 0.01}, map[string]string{"momentum": "Adam", "velocity": "Adam_1"}, false},
+	{"momentum", optim.SGD{LR: 0.1, Momentum: 0.9}, map[string]string{"momentum": "Momentum"}, true},
+	{"momentum, kept alike", optim.SGD{LR: 0.1, Momentum: 0.9, Convention: optim.PyTorch}, map[string]string{"momentum": "Momentum"}, false},
+	{"rmsprop", optim.RMSProp{LR: 0.01, Momentum: 0.5}, map[string]string{"velocity": "RMSProp", "momentum": "RMSProp_1"}, false},
+	{"rmsprop, centered", optim.RMSProp{LR: 0.01, Momentum: 0.5, Centered: true}, map[string]string{"velocity": "RMSProp", "average_gradient": "RMSProp_1", "momentum": "RMSProp_2"}, false},
+	{"adagrad", optim.AdaGrad{LR: 0.1}, map[string]string{"accumulator": "Adagrad"}, false},
+	{"adadelta", optim.AdaDelta{LR: 1}, map[string]string{"accumulated_grad": "Adadelta", "accumulated_delta_var": "Adadelta_1"}, false},
+}
+
+// TestSlots holds that training from the slots of a checkpoint is as if it had never been
+// stopped.
+func TestSlots(t *testing.T) {
+	t.Parallel()
+	const rows, before, after = 16, 15, 20
+	x, y := tensor.New(tensor.Float32, rows, 3), tensor.New(tensor.Float32, rows, 1)
+	for i := range x.Len() {
+		x.SetFlat(i, math.Sin(float64(i)))
+	}
+	for i := range y.Len() {
+		y.SetFlat(i, x.Flat(3*i)*x.Flat(3*i+1))
+	}
+	schema := data.Schema{Inputs: []data.Field{{Name: "x", DType: tensor.Float32, Shape: tensor.Shape{3}}}, Targets: []data.Field{{Name: "y", DType: tensor.Float32, Shape: tensor.Shape{1}}}}
+	source, err := data.FromTensors(schema, []*tensor.Tensor{x}, []*tensor.Tensor{y})
+	if err != nil {
+		t.Fatal(err)
+	}
+	model := nn.Sequential{nn.Dense{Units: 5, Act: act.Tanh{}, Name: "hidden"}, nn.Dense{Units: 1, Name: "out"}}
+	for _, c := range slotCases {
+		set := train.Config{Data: source.Schema(), Optim: optim.Optimizer{Rule: c.rule}, Seed: 3, Float: tensor.Float64}
+		tr, err := train.New(model, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tr.Close()
+		// All rows are one batch: the order in which they come is another, and no more.
+		losses := func(tr *train.Trainer, n int64) (out []float64) {
+			for step, err := range tr.Steps(context.Background(), train.Run{Train: source, Batch: rows, Steps: tr.Taken() + n, Epochs: 1 << 20}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				out = append(out, step.Loss)
+			}
+			return out
+		}
+		losses(tr, before)
+		var ts []bundle.Named
+		for p := range tr.Params.All() {
+			weight, slot, is := strings.Cut(p.Name, "#")
+			v, name := p.Value.Clone(), "net/"+p.Name
+			if is {
+				name = "net/" + weight + "/" + c.slots[slot]
+				if c.torch && slot == "momentum" {
+					for i := range v.Len() {
+						v.SetFlat(i, -v.Flat(i)/0.1)
+					}
+				}
+			}
+			ts = append(ts, bundle.Named{Name: name, Tensor: v})
+		}
+		for name, beta := range map[string]float64{"net/beta1_power": 0.9, "net/beta2_power": 0.999} {
+			if c.name == "adam" {
+				ts = append(ts, bundle.Named{Name: name, Tensor: tensor.Of([]float32{float32(math.Pow(beta, before+1))})})
+			}
+		}
+		path := filepath.Join(t.TempDir(), "model.ckpt")
+		var index, shard bytes.Buffer
+		if err := bundle.Write(&index, &shard, ts); err != nil {
+			t.Fatal(err)
+		}
+		for name, b := range map[string][]byte{".index": index.Bytes(), ".data-00000-of-00001": shard.Bytes()} {
+			if err := os.WriteFile(path+name, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m, r, err := format.Import(path, format.Options{Net: model, Inputs: source.Schema().Inputs, Float: tensor.Float64, Memory: true})
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if m.Memory == nil || len(r.Slots.Of) != 4 {
+			t.Fatalf("%s: %v", c.name, r.Slots)
+		}
+		want := losses(tr, after)
+		again, err := train.From(model, m.Params, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer again.Close()
+		if err := again.Prepare(rows); err != nil {
+			t.Fatal(err)
+		}
+		if err := again.Recall(m.Memory); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		for i, got := range losses(again, after) {
+			if d := math.Abs(got-want[i]) / want[i]; !(d < 1e-10) {
+				t.Errorf("%s: loss %d is %.15g, want %.15g", c.name, i, got, want[i])
+				break
+			}
+		}
+		// Without them it is another way.
+		m, _, err = format.Import(path, format.Options{Net: model, Inputs: source.Schema().Inputs, Float: tensor.Float64})
+		if err != nil || m.Memory != nil {
+			t.Fatal(err)
+		}
+		fresh, err := train.From(model, m.Params, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer fresh.Close()
+		if got := losses(fresh, after); fmt.Sprint(got[after-1]) == fmt.Sprint(want[after-1]) {
+			t.Errorf("%s: fresh slots are as good", c.name)
+		}
+	}
+}
