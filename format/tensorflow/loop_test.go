@@ -9,6 +9,7 @@ import (
 
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/format/formattest"
+	"github.com/nadir-ml/nadir/internal/shared"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -390,6 +391,54 @@ func TestLoops(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// TestSavedLoop holds that an LSTM of Keras in a SavedModel is read from its graph alone as
+// from Keras' description.
+func TestSavedLoop(t *testing.T) {
+	t.Parallel()
+	path := shared.File(t, "models", "tf-savedmodel", "lstm_from_sequential", "saved_model.pb")
+	described, _ := formattest.Import(t, path, format.Options{})
+	read, _ := formattest.Import(t, path, format.Options{Output: "StatefulPartitionedCall"})
+	x := formattest.Rows(2, -1, 4, 5, 3)
+	want, got := formattest.Predict(t, described, x), formattest.Predict(t, read, x)
+	if !got.Shape().Equal(want.Shape()) {
+		t.Fatalf("shape %v, want %v", got.Shape(), want.Shape())
+	}
+	for i := range want.Len() {
+		if d := math.Abs(got.Flat(i) - want.Flat(i)); !(d <= 1e-6) {
+			t.Errorf("number %d is %g, want %g", i, got.Flat(i), want.Flat(i))
+		}
+	}
+}
+
+// TestConditional holds that of a conditional with functions the branch of prediction is
+// taken.
+func TestConditional(t *testing.T) {
+	t.Parallel()
+	lib := field(2, funcDef("train", []string{"x"}, "r:y:0", field(3, body("r", "Tanh", []string{"x"}))), funcDef("predict", []string{"x"}, "r:activations:0", field(3, body("r", "Relu", []string{"x"}))))
+	flag := op("flag", "Placeholder", nil, attr("dtype", number(6, 10)))
+	branches := func(cond string) []byte {
+		return op("y", "StatelessIf", []string{cond, "x"}, attr("then_branch", field(10, text(1, "train"))), attr("else_branch", field(10, text(1, "predict"))))
+	}
+	for name, c := range map[string]struct {
+		nodes [][]byte
+		want  string
+	}{
+		"a placeholder": {[][]byte{flag, branches("flag")}, "relu"},
+		"false":         {[][]byte{truth("no", 0), branches("no")}, "relu"},
+		"true":          {[][]byte{truth("yes", 1), branches("yes")}, "tanh"},
+		"not fed":       {[][]byte{flag, op("not", "LogicalNot", []string{"flag"}), branches("not")}, "tanh"},
+	} {
+		m, _, err := load(append([][]byte{placeholder("x", -1, 2), lib}, c.nodes...)...)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := layers(t, m); !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s", name, got)
 		}
 	}
 }
