@@ -19,6 +19,7 @@ const (
 	shallow   = 64       // up to this k, whole rows of tiles share a call
 	panelRows = 16       // below, a panel of B is used too seldom to be packed
 	inL1      = 10 << 10 // elements of B that stay in L1 as they lie
+	turnCols  = 64       // columns that are transposed at a time
 	turned    = 48       // rows of a swapped product kept before they are transposed
 )
 
@@ -499,15 +500,21 @@ func packTiles(t *tiling, dst, a []float32, lda, p, kc, i, m int) {
 	}
 }
 
-// turn2D sets or adds dst[j,i] from src[i,j] of rows×cols.
+// turn2D sets or adds dst[j,i] from src[i,j] of rows×cols. It goes by few columns,
+// so that the lines of dst that rows share stay in L1.
 func turn2D(dst []float32, ldd int, src []float32, lds, rows, cols, add int) {
-	i := 0
-	for ; i+8 <= rows && cols >= 8; i += 8 {
-		transpose8(&dst[i], &src[i*lds], 4*ldd, 4*lds, cols/8, add)
-		turnRest(dst[i:], ldd, src[i*lds:], lds, 8, cols&^7, cols, add)
+	whole := rows &^ 7
+	for j := 0; j+8 <= cols && whole > 0; j += turnCols {
+		blocks := min(turnCols, cols-j) / 8
+		for i := 0; i < whole; i += 8 {
+			transpose8(&dst[j*ldd+i], &src[i*lds+j], 4*ldd, 4*lds, blocks, add)
+		}
 	}
-	if i < rows {
-		turnRest(dst[i:], ldd, src[i*lds:], lds, rows-i, 0, cols, add)
+	if rest := cols &^ 7; rest < cols {
+		turnRest(dst, ldd, src, lds, whole, rest, cols, add)
+	}
+	if whole < rows {
+		turnRest(dst[whole:], ldd, src[whole*lds:], lds, rows-whole, 0, cols, add)
 	}
 }
 
