@@ -56,6 +56,10 @@ func finish[T float](c *compiler[T], b *Backend, pool *pool, g *graph.Builder, o
 	p := &plan[T]{compiler: c, owner: b, pool: pool, source: g, options: o}
 	p.arena = layout(c.distinct(), c.float)
 	mem := tensor.Aligned(p.arena)
+	largePages(mem)
+	for _, v := range c.params {
+		largePages(v.t.Bytes())
+	}
 	for _, v := range c.distinct() {
 		if v.arena {
 			dt := v.typ.Kind.DType(c.float)
