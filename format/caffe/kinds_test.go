@@ -120,6 +120,10 @@ func TestKinds(t *testing.T) {
 		}
 	}
 	gated := y.Each(func(c int, v float64) float64 { return v * channelMean[c] })
+	moved, rows := picture{C: 4, H: 6, W: 5, V: append(append([]float64{}, y.V[30:]...), y.V[:30]...)}, picture{C: 4, H: 3, W: 5}
+	for i := range 60 {
+		rows.V = append(rows.V, y.At(i/15, i/5%3, i%5)+y.At(i/15, i/5%3+3, i%5))
+	}
 	layer := func(name, kind, more string) string {
 		return fmt.Sprintf("layer { name: %q type: %q bottom: \"c\" top: %q %s }\n", name, kind, name, more)
 	}
@@ -165,7 +169,10 @@ func TestKinds(t *testing.T) {
 		"difference":   {layer("r", "ReLU", ``) + `layer { name: "o" type: "Eltwise" bottom: "r" bottom: "c" top: "o" eltwise_param { coeff: 1 coeff: -1 } }`, nil, each(func(v float64) float64 { return math.Max(v, 0) - v })},
 		"product":      {layer("r", "Sigmoid", ``) + `layer { name: "o" type: "Eltwise" bottom: "r" bottom: "c" top: "o" eltwise_param { operation: PROD } }`, nil, each(func(v float64) float64 { return v / (1 + math.Exp(-v)) })},
 		"largest":      {layer("r", "TanH", ``) + `layer { name: "o" type: "Eltwise" bottom: "r" bottom: "c" top: "o" eltwise_param { operation: MAX } }`, nil, each(func(v float64) float64 { return math.Max(math.Tanh(v), v) })},
-		"gate":         {layer("p", "Pooling", `pooling_param { pool: AVE global_pooling: true }`) + `layer { name: "o" type: "Scale" bottom: "c" bottom: "p" top: "o" scale_param { axis: 0 } }`, nil, gated.LastFlat()},
+		"slice": {"layer { name: \"s\" type: \"Slice\" bottom: \"c\" top: \"a\" top: \"b\" slice_param { axis: 1 slice_point: 1 } } layer { name: \"o\" type: \"Concat\" bottom: \"b\" bottom: \"a\" top: \"o\" }", nil,
+			moved.LastFlat()},
+		"slice, rows": {"layer { name: \"s\" type: \"Slice\" bottom: \"c\" top: \"a\" top: \"b\" slice_param { axis: 2 } } layer { name: \"o\" type: \"Eltwise\" bottom: \"a\" bottom: \"b\" top: \"o\" }", nil, rows.LastFlat()},
+		"gate":        {layer("p", "Pooling", `pooling_param { pool: AVE global_pooling: true }`) + `layer { name: "o" type: "Scale" bottom: "c" bottom: "p" top: "o" scale_param { axis: 0 } }`, nil, gated.LastFlat()},
 		"deconvolution": {layer("d", "Deconvolution", `convolution_param { num_output: 3 kernel_size: 3 stride: 2 pad: 1 }`), map[string][][]byte{"d": {of(deconv, 4, 3, 3, 3), of(beta[:3], 3)}},
 			y.Deconv(deconv, beta[:3], 3, slide{Kernel: 3, Stride: 2, Pad: 1}).LastFlat()},
 		"groups, dilated": {layer("g", "Convolution", `convolution_param { num_output: 6 kernel_size: 3 group: 2 pad: 2 dilation: 2 bias_term: false }`), map[string][][]byte{"g": {of(grouped, 6, 2, 3, 3)}},
@@ -269,7 +276,8 @@ func imageOf(shape ...int) []data.Field {
 func TestRefusesKinds(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`layer { name: "s" type: "Slice" bottom: "x" top: "a" top: "b" }`:                                                          `layer "s" (type Slice)`,
+		`layer { name: "s" type: "Slice" bottom: "x" top: "a" top: "b" }`:                                                          `cuts 3 places`,
+		`layer { name: "s" type: "Crop" bottom: "x" bottom: "x" top: "a" }`:                                                        `layer "s" (type Crop)`,
 		`layer { name: "p" type: "Pooling" bottom: "x" top: "p" pooling_param { pool: STOCHASTIC kernel_size: 2 } }`:               "STOCHASTIC",
 		`layer { name: "e" type: "Eltwise" bottom: "x" bottom: "x" top: "e" eltwise_param { operation: PROD coeff: 2 } }`:          "coefficients",
 		`layer { name: "s" type: "Scale" bottom: "x" top: "s" scale_param { axis: 2 } }`:                                           "each channel",

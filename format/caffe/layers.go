@@ -323,6 +323,9 @@ func (c *converter) layer(l *layer) error {
 	if len(in) == 0 || len(l.top) == 0 {
 		return unsupported(l, "it takes nothing, or gives nothing")
 	}
+	if l.kind == "Slice" {
+		return c.slice(l, in)
+	}
 	f := layers[l.kind]
 	if f == nil {
 		return unsupported(l, "there is no layer of this type; output.node= names a blob before it, where that is what is wanted")
@@ -857,6 +860,57 @@ func join(c *converter, l *layer, in []blobValue) (blobValue, error) {
 	}
 	out.name = c.sketch.Add("concatenate", l.name, format.Map("axis", axis), names).Name
 	return out, nil
+}
+
+// slice gives each of its results a part of an image or a vector, along an axis.
+func (c *converter) slice(l *layer, in []blobValue) error {
+	p := l.m.sub("slice_param")
+	axis, err := p.int("slice_dim", 1)
+	if err == nil {
+		axis, err = p.int("axis", axis)
+	}
+	if err != nil {
+		return err
+	}
+	points, err := p.ints("slice_point")
+	if err != nil {
+		return err
+	}
+	x := in[0]
+	if len(in) != 1 || axis < 1 || axis > 3 || x.image == nil && (axis != 1 || !x.plain()) {
+		return unsupported(l, "its axis is %d; images, and vectors that were never images, are cut along axes 1 to 3 and 1", axis)
+	}
+	n := x.channels()
+	if x.image != nil {
+		n = x.image[axis-1]
+	}
+	if len(points) == 0 && n%len(l.top) == 0 {
+		for i := 1; i < len(l.top); i++ {
+			points = append(points, n/len(l.top)*i)
+		}
+	}
+	points = append(append([]int{0}, points...), n)
+	if len(points) != len(l.top)+1 {
+		return fmt.Errorf("it cuts %d places at %v for %d results", n, points[1:len(points)-1], len(l.top))
+	}
+	ours := 1
+	if x.image != nil {
+		ours = map[int]int{1: 3, 2: 1, 3: 2}[axis]
+	}
+	for i, t := range l.top {
+		lo, hi := points[i], points[i+1]
+		if lo < 0 || lo >= hi || hi > n {
+			return fmt.Errorf("it cuts %d places at %v", n, points)
+		}
+		v := blobValue{runs: []tensor.Shape{{hi - lo, 1, 1}}}
+		if x.image != nil {
+			v = blobValue{image: x.image.Clone()}
+			v.image[axis-1] = hi - lo
+		}
+		v.name = c.emit("slice", l, x, format.Map("axis", ours, "begin", lo, "end", hi))
+		c.blobs[t] = v
+	}
+	return nil
 }
 
 func eltwiseLayer(c *converter, l *layer, in []blobValue) (blobValue, error) {

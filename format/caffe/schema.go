@@ -41,6 +41,7 @@ var (
 	power        = schema{1: {name: "power", kind: float}, 2: {name: "scale", kind: float}, 3: {name: "shift", kind: float}}
 	transform    = schema{1: {name: "scale", kind: float}, 2: {name: "mirror"}, 3: {name: "crop_size"}, 4: {name: "mean_file", kind: text}, 5: {name: "mean_value", kind: float}}
 	softmax      = schema{2: {name: "axis"}}
+	slicing      = schema{1: {name: "slice_dim"}, 2: {name: "slice_point"}, 3: {name: "axis"}}
 
 	layerSchema = schema{1: {name: "name", kind: text}, 2: {name: "type", kind: text}, 3: {name: "bottom", kind: text}, 4: {name: "top", kind: text}, 7: {name: "blobs", kind: blob},
 		8: {name: "include", kind: tree, of: ruleSchema}, 9: {name: "exclude", kind: tree, of: ruleSchema}, 10: {name: "phase", enum: phases},
@@ -52,7 +53,7 @@ var (
 		135: {name: "flatten_param", kind: tree, of: schema{1: {name: "axis"}, 2: {name: "end_axis"}}},
 		139: {name: "batch_norm_param", kind: tree, of: schema{1: {name: "use_global_stats"}, 3: {name: "eps", kind: float}}},
 		140: {name: "elu_param", kind: tree, of: schema{1: {name: "alpha", kind: float}}},
-		141: {name: "bias_param", kind: tree, of: schema{1: {name: "axis"}, 2: {name: "num_axes"}}},
+		126: {name: "slice_param", kind: tree, of: slicing}, 141: {name: "bias_param", kind: tree, of: schema{1: {name: "axis"}, 2: {name: "num_axes"}}},
 		142: {name: "scale_param", kind: tree, of: schema{1: {name: "axis"}, 2: {name: "num_axes"}, 4: {name: "bias_term"}}},
 		147: {name: "swish_param", kind: tree, of: schema{1: {name: "beta", kind: float}}},
 		143: {name: "input_param", kind: tree, of: schema{1: {name: "shape", kind: tree, of: shapeSchema}}}}
@@ -60,7 +61,7 @@ var (
 	layersSchema = schema{1: {name: "layer", kind: tree, of: oldSchema}, 2: {name: "bottom", kind: text}, 3: {name: "top", kind: text}, 4: {name: "name", kind: text}, 5: {name: "type", enum: types},
 		6: {name: "blobs", kind: blob}, 9: {name: "concat_param", kind: tree, of: concat}, 10: {name: "convolution_param", kind: tree, of: convolution}, 12: {name: "dropout_param", kind: tree, of: dropout},
 		17: {name: "inner_product_param", kind: tree, of: innerProduct}, 18: {name: "lrn_param", kind: tree, of: lrn}, 19: {name: "pooling_param", kind: tree, of: pooling},
-		21: {name: "power_param", kind: tree, of: power}, 24: {name: "eltwise_param", kind: tree, of: eltwise}, 30: {name: "relu_param", kind: tree, of: relu},
+		21: {name: "power_param", kind: tree, of: power}, 24: {name: "eltwise_param", kind: tree, of: eltwise}, 30: {name: "relu_param", kind: tree, of: relu}, 31: {name: "slice_param", kind: tree, of: slicing},
 		32: {name: "include", kind: tree, of: ruleSchema}, 33: {name: "exclude", kind: tree, of: ruleSchema}, 36: {name: "transform_param", kind: tree, of: transform}, 39: {name: "softmax_param", kind: tree, of: softmax}}
 
 	oldSchema = schema{1: {name: "name", kind: text}, 2: {name: "type", kind: text}, 3: {name: "num_output"}, 4: {name: "biasterm"}, 7: {name: "pad"}, 8: {name: "kernelsize"}, 9: {name: "group"},
