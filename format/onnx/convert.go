@@ -214,6 +214,9 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 		if err != nil {
 			return nil, err
 		}
+		if v.cond != nil && n.op != "Where" {
+			return nil, refuse(n, "it takes a condition, which no layer computes")
+		}
 		args[i] = v
 		live = live || v.isAct() || v.cond != nil
 	}

@@ -200,6 +200,8 @@ func TestHostile(t *testing.T) {
 		"mixes sample": {aModel(17, aNode("Reshape", "x s", "y"), bytesField(5, int64s("s", -1, 2)), x, y), "samples"},
 		"batch axis":   {aModel(17, aNode("Softmax", "x", "y", bytesOf(textField(1, "axis"), intField(3, 0))), x, y), "batch"},
 		"external":     {aModel(17, aNode("MatMul", "x w", "y"), bytesField(5, outside("../secret", 0)), x, y), "folder"},
+		"condition":    {aModel(17, aNode("Greater", "x t", "c"), aNode("Reshape", "x c", "y"), bytesField(5, raw("t", ramp(1), 1)), x, y), "condition"},
+		"its shape":    {aModel(17, aNode("Greater", "x t", "c"), aNode("Shape", "c", "s"), aNode("Reshape", "x s", "y"), bytesField(5, raw("t", ramp(1), 1)), x, y), "condition"},
 		"empty":        {nil, "graph"},
 	} {
 		err := use(tc.file)
