@@ -31,6 +31,10 @@
 // sign of zero come out right in all. The float64 versions call package math,
 // whose last bit depends on the architecture.
 //
+// [MatMulBF16] multiplies what it rounds to bfloat16 before. [HalfProducts] names what
+// does so: the tiles of AMX, the dot products of AVX512_BF16, both within family avx512
+// and each with an order of its own, or plain Go, which does as the dot products do.
+//
 // The assembly for amd64 is written by the generator in directory gen, that for arm64
 // by hand: neon_arm64.h has the instructions that Go's assembler has no names for.
 package kernel

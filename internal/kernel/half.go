@@ -35,6 +35,7 @@ const (
 	stripRows = 32             // of C that one column of B's tiles is used for
 	stripCols = 32             // of C: two tiles of B
 	halfPanel = stripCols * halfDepth / 2
+	halfGroup = 8 // panels of B that are packed at a time: its rows are read for some length
 )
 
 // A halfProduct is a column of strips of C: 32 columns of so many times 32 rows. The
@@ -53,7 +54,7 @@ type halfProduct struct {
 type halfSpace struct {
 	busy atomic.Bool
 	a    [halfRows * halfDepth / 2]uint32
-	b    [halfPanel]uint32
+	b    [halfGroup * halfPanel]uint32
 	turn [tileWords]uint32
 	c    [stripRows * stripCols]float32
 	// Of B, in plain Go.
@@ -111,8 +112,11 @@ func matMulHalf(c []float32, ldc int, a []float32, lda int, ta bool, b []float32
 			}
 			for j := j0; j < j1; j += stripCols {
 				cols := min(stripCols, j1-j)
-				packHalf(w, w.b[:strip], b, ldb, tb, j, cols, from, depth, true)
-				p.b = &w.b[0]
+				panel := (j - j0) / stripCols % halfGroup
+				if panel == 0 {
+					packGroup(w, strip, b, ldb, tb, j, j1, from, depth)
+				}
+				p.b = &w.b[panel*strip]
 				whole := rows / stripRows
 				if cols < stripCols {
 					whole = 0
@@ -144,6 +148,18 @@ func (p *halfProduct) edge(w *halfSpace, c []float32, ldc int, a *uint32, rows, 
 	q.run()
 	for r := range rows {
 		copy(c[r*ldc:][:cols], w.c[r*stripCols:])
+	}
+}
+
+// packGroup packs the panels of B from column j on, as many as there is room for, all of
+// a block of k before the next.
+func packGroup(w *halfSpace, strip int, b []float32, ldb int, tb bool, j, j1, from, depth int) {
+	for q := 0; q < depth; q += 2 * pairBlock {
+		for g := 0; g < halfGroup && j+g*stripCols < j1; g++ {
+			dst := w.b[g*strip+q/(2*pairBlock)*2*tileWords:][:2*tileWords]
+			at := j + g*stripCols
+			packHalf(w, dst, b, ldb, tb, at, min(stripCols, j1-at), from+q, min(2*pairBlock, depth-q), true)
+		}
 	}
 }
 

@@ -118,6 +118,12 @@ func (b *benchKeys) read(keys []string) error {
 			return usage("bench: %s=%d: want a number from 1 to %d", v.key, v.value, most)
 		}
 	}
+	if b.Mode == "gemm" {
+		m, n, k := float64(b.M), float64(b.N), float64(b.K)
+		if need, have := 4*(m*k+k*n+m*n), memory(); need > have {
+			return usage("bench: matrices of m=%d n=%d k=%d take %s, more than the %s of memory here", b.M, b.N, b.K, gib(need), gib(have))
+		}
+	}
 	if b.Threads < 0 || b.Threads > 1024 {
 		return usage("bench: threads=%d: want a number from 1 to 1024, or 0 for all cores", b.Threads)
 	}
