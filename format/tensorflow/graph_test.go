@@ -476,6 +476,12 @@ func FuzzGraph(f *testing.F) {
 	f.Add(slices.Concat(dense(), scalar("a", 0.125), op("m", "Mul", []string{"a", "h/BiasAdd"}), op("y", "Maximum", []string{"m", "h/BiasAdd"})))
 	f.Add(slices.Concat(dense(), op("flag", "Placeholder", nil), op("r", "Relu", []string{"h/BiasAdd"}), cond("flag", "r", "h/BiasAdd")))
 	f.Add(slices.Concat(placeholder("x", -1, 2), call("y", "f", "x"), field(2, funcDef("f", []string{"x"}, "r:y:0", field(3, body("r", "Relu", []string{"x"}))))))
+	for _, c := range rnnCells {
+		for _, build := range []func(rnnCell, bool) ([][]byte, map[string][]float64){dynamicRNN, functional} {
+			nodes, _ := build(c, false)
+			f.Add(slices.Concat(nodes...))
+		}
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		file, err := fileOf(b)
 		if err != nil {

@@ -44,6 +44,9 @@ const loopOp = "nadir loop variable"
 // mostLoops is how many loops of a graph are looked at.
 const mostLoops = 64
 
+// mostVars is how many variables a loop may have: those of recurrent layers have some ten.
+const mostVars = 64
+
 // loopOf is the loop that a node ends, an Exit or a While, and the variable of it that is
 // asked for.
 func (c *converter) loopOf(r ref) (l *loop, output int) {
@@ -69,7 +72,11 @@ func (c *converter) loopOf(r ref) (l *loop, output int) {
 			l = c.functionLoop(n)
 		}
 		c.loops[key] = l
-		if l != nil {
+		switch {
+		case l == nil:
+		case len(l.vars) > mostVars:
+			l.err = unsupported(n, "this loop has %d variables, more than recurrent layers have", len(l.vars))
+		default:
 			l.rec, l.err = l.recognize(c, n)
 		}
 	}

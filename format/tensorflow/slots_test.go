@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -139,6 +140,55 @@ func TestSlots(t *testing.T) {
 		defer fresh.Close()
 		if got := losses(fresh, after); fmt.Sprint(got[after-1]) == fmt.Sprint(want[after-1]) {
 			t.Errorf("%s: fresh slots are as good", c.name)
+		}
+	}
+}
+
+// TestObjectSlots holds that the graph of objects of a checkpoint of TensorFlow 2 links
+// weights and slots, and that the optimizer's count of steps is read.
+func TestObjectSlots(t *testing.T) {
+	t.Parallel()
+	const end = "/.ATTRIBUTES/VARIABLE_VALUE"
+	object := func(key, name string) []byte {
+		return field(1, field(2, text(1, "VARIABLE_VALUE"), text(2, name), text(3, key)))
+	}
+	link := func(variable, slot int, name string) []byte {
+		return field(3, number(1, variable), text(2, name), number(3, slot))
+	}
+	x := tensor.Of([]float64{1, 2, 3}, 3)
+	names := []string{"layer/bias" + end, "layer/bias/.OPTIMIZER_SLOT/optimizer/m" + end, "layer/bias/.OPTIMIZER_SLOT/optimizer/v" + end}
+	graph := slices.Concat(object(names[0], "out/bias"), object(names[1], "out/bias/m"), object(names[2], "out/bias/v"), field(1, link(0, 1, "m"), link(0, 2, "v")))
+	ts := []bundle.Named{{Name: objectKey, Text: string(graph)}, {Name: "optimizer/iter" + end, Tensor: tensor.Of([]int64{7}, 1)}}
+	for _, n := range names {
+		ts = append(ts, bundle.Named{Name: n, Tensor: x})
+	}
+	path := filepath.Join(t.TempDir(), "weights")
+	var index, shard bytes.Buffer
+	if err := bundle.Write(&index, &shard, ts); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{".index": index.Bytes(), ".data-00000-of-00001": shard.Bytes()} {
+		if err := os.WriteFile(path+name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := format.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if f.Slots == nil || f.Slots.Rule != "adam" {
+		t.Fatalf("slots %v", f.Slots)
+	}
+	if n, err := f.Slots.Step(); n != 7 || err != nil {
+		t.Error(n, err)
+	}
+	if of := f.Slots.Of[names[0]]; of["momentum"] != names[1] || of["velocity"] != names[2] {
+		t.Errorf("slots %v", of)
+	}
+	for _, held := range f.Tensors {
+		if held.Slot != (held.Name != names[0] && held.Name != objectKey) {
+			t.Errorf("%s: slot %t", held.Name, held.Slot)
 		}
 	}
 }
