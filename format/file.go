@@ -207,7 +207,9 @@ func (f *File) Import(o Options) (*Model, *Report, error) {
 	r := &Report{Format: f.Format, Warnings: f.Warnings[:len(f.Warnings):len(f.Warnings)]}
 	var m *Model
 	err := mapped.Guard(func() (err error) {
-		m, err = f.load(o, r)
+		if m, err = f.load(o, r); err == nil {
+			err = m.bounded()
+		}
 		return err
 	})
 	if err != nil {

@@ -44,11 +44,8 @@ func (a PoolAttr) slide(x Type) (Type, error) {
 func (s Span) covers(n, out int) bool {
 	hits := func(o int) (within, hit bool) {
 		at := o*s.Stride - s.Before
-		for t := 0; t < s.Size && !hit; t++ {
-			p := at + t*s.Dilation
-			hit = p >= 0 && p < n
-		}
-		return at >= 0 && at+s.Extent() <= n, hit
+		first := max(0, -at+s.Dilation-1) / s.Dilation // tap that does not lie before the input
+		return at >= 0 && at+s.Extent() <= n, first < s.Size && at+first*s.Dilation < n
 	}
 	for _, step := range []int{1, -1} {
 		for i := range out {

@@ -118,7 +118,7 @@ func (b *bench) bounded(t *testing.T, what string) (formattest.Result, error) {
 	defer alarm.Stop()
 	before := allocated()
 	r, err := b.use()
-	if took := allocated() - before; took > limit(b.size(), r.Numbers) {
+	if took := allocated() - before; took > limit(b.size(), r.Numbers+b.inflates) {
 		t.Errorf("%s: %d bytes of memory for %d of files and %d numbers", what, took, b.size(), r.Numbers)
 	}
 	if err != nil {

@@ -67,11 +67,7 @@ func isMean(p *format.Probe) bool {
 // openMean lists a mean image.
 func openMean(path string) (*format.File, error) {
 	f := &format.File{}
-	raw, err := f.Map(path, limit)
-	if err != nil {
-		return nil, err
-	}
-	t, err := blobTensor("mean", raw)
+	t, err := mean(f, path)
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -85,17 +81,26 @@ func meanOf(l *layer) string { return l.name + "/mean_file" }
 
 // meanBeside opens the mean image that a net names, by its last name in the net's folder.
 // Where there is none it cannot be read.
-func meanBeside(folder, name string) (format.Tensor, error) {
+func meanBeside(on *format.File, folder, name string) (format.Tensor, error) {
 	path := filepath.Join(folder, filepath.Base(strings.ReplaceAll(name, "\\", "/")))
 	info, err := os.Lstat(path)
 	if err != nil || !info.Mode().IsRegular() {
 		return format.Tensor{}, nil
 	}
-	f, err := openMean(path)
+	t, err := mean(on, path)
 	if err != nil {
 		return format.Tensor{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return f.Tensors[0], nil
+	return t, nil
+}
+
+// mean is a mean image that f then holds.
+func mean(f *format.File, path string) (format.Tensor, error) {
+	raw, err := f.Map(path, limit)
+	if err != nil {
+		return format.Tensor{}, err
+	}
+	return blobTensor("mean", raw)
 }
 
 // limit is the largest file that is read: protocol buffers end there.
@@ -157,6 +162,13 @@ func describe(f *format.File, path string) error {
 	} else {
 		described = beside(path, ".prototxt")
 	}
+	for _, other := range []string{weights, described} {
+		if other != "" && other != path {
+			if err := format.Inside(filepath.Dir(path), other); err != nil {
+				return err
+			}
+		}
+	}
 	var n, trained *net
 	if weights != "" {
 		raw, err := f.Map(weights, limit)
@@ -203,7 +215,7 @@ func describe(f *format.File, path string) error {
 		if !sources[l.kind] || name == "" {
 			continue
 		}
-		x, err := meanBeside(filepath.Dir(path), name)
+		x, err := meanBeside(f, filepath.Dir(path), name)
 		if err != nil {
 			return err
 		}

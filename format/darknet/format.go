@@ -75,6 +75,13 @@ func open(path string) (*format.File, error) {
 	if weights == "" {
 		return nil, &format.Unsupported{What: "a .cfg file", Msg: "it holds no numbers: put the .weights of the network beside it"}
 	}
+	for _, other := range []string{cfg, weights} {
+		if other != path {
+			if err := format.Inside(filepath.Dir(path), other); err != nil {
+				return nil, err
+			}
+		}
+	}
 	info, err := os.Stat(cfg)
 	if err != nil {
 		return nil, err

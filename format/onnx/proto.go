@@ -63,6 +63,8 @@ type attr struct {
 const (
 	// maxNodes is how many nodes a graph may have.
 	maxNodes = 1 << 17
+	// maxInts is how many bytes a list of whole numbers in an attribute may take.
+	maxInts = 1 << 20
 	// maxAxes is how many axes a value may have.
 	maxAxes = 16
 	// maxDepth is how many operations may follow one another.
@@ -251,6 +253,9 @@ func parseAttr(b []byte) (string, *attr, error) {
 				a.floats = append(a.floats, float64(math.Float32frombits(v)))
 			}
 		case 8:
+			if len(f.Bytes) > maxInts {
+				return "", nil, fmt.Errorf("attribute %q has a list of %d bytes; at most %d are read", name, len(f.Bytes), maxInts)
+			}
 			list, err := f.Ints(nil)
 			if err != nil {
 				return "", nil, err

@@ -234,7 +234,11 @@ func openCheckpoint(path string) (*format.File, error) {
 	if !exists(prefix + ".meta") {
 		return f, nil
 	}
-	if err := graphOf(f, prefix+".meta"); err != nil {
+	err = format.Inside(filepath.Dir(prefix), prefix+".meta")
+	if err == nil {
+		err = graphOf(f, prefix+".meta")
+	}
+	if err != nil {
 		f.Close()
 		return nil, err
 	}

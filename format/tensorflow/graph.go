@@ -379,9 +379,14 @@ func (g *graph) branch(n *node) (*function, bool) {
 	return nil, false
 }
 
+// maxInlined is how many nodes a graph may have when calls are replaced, or twice what it
+// had: a few functions that call one another can stand for any number.
+const maxInlined = 1 << 15
+
 // inline replaces calls of functions by their bodies, so that a graph of TensorFlow 2
 // reads like one of TensorFlow 1. Results are Identity nodes.
 func (g *graph) inline() error {
+	most := max(maxInlined, 2*len(g.nodes))
 	todo := g.order
 	g.order = nil
 	calls := map[string]bool{"PartitionedCall": true, "StatefulPartitionedCall": true}
@@ -397,7 +402,7 @@ func (g *graph) inline() error {
 			g.order = append(g.order, n)
 			continue
 		}
-		if depth[n.name] > 64 || len(g.nodes)+len(f.body) > maxNodes {
+		if depth[n.name] > 64 || len(g.nodes)+len(f.body) > most {
 			return fmt.Errorf("function %q calls others too deep, or too often", f.name)
 		}
 		delete(g.nodes, n.name)

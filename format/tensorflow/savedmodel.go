@@ -39,6 +39,14 @@ func readSavedModel(f *format.File, path string) error {
 	}
 	dir := savedModel(p)
 	file := filepath.Join(dir, "saved_model.pb")
+	for _, part := range []string{"saved_model.pb", "variables", "keras_metadata.pb"} {
+		if part == "saved_model.pb" && !p.IsFolder() {
+			continue // which the user names
+		}
+		if err := format.Inside(dir, filepath.Join(dir, part)); err != nil {
+			return err
+		}
+	}
 	raw, err := f.Map(file, maxFile)
 	if err != nil {
 		return err

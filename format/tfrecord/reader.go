@@ -109,7 +109,10 @@ func (r *Reader) next() ([]byte, error) {
 	r.buf.Reset()
 	for left := int64(length); left > 0; {
 		n, err := io.CopyN(&r.buf, r.r, min(left, grow))
-		if left -= n; err != nil {
+		if left -= n; left > 0 && left < 8*int64(r.buf.Len()) {
+			r.buf.Grow(int(left) + bytes.MinRead) // so much is there that the rest is believed
+		}
+		if err != nil {
 			return nil, r.fail(err, "the file is truncated: %d of the record's %d bytes", r.buf.Len(), length)
 		}
 	}

@@ -152,6 +152,9 @@ func (f *File) file(root fs.FS, dir, name string) (io.ReaderAt, int64, error) {
 	path := filepath.Join(dir, name)
 	// Asked before opening, because opening a named pipe would wait for its writer.
 	info, err := fs.Stat(root, name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		return nil, 0, &Error{Path: path, Msg: "it cannot be reached within the checkpoint's folder, and nothing else is read: " + relocate(err, path).(*fs.PathError).Err.Error() + "; put the file itself there"}
+	}
 	if err != nil {
 		return nil, 0, relocate(err, path)
 	}
@@ -282,6 +285,12 @@ func (f *File) bundle(root fs.FS, dir, base string, t *Table) error {
 		}
 		f.shards = append(f.shards, shard{filepath.Join(dir, name), r, size})
 	}
+	// Tensors of the same bytes would take memory for what is there once.
+	const slack = 32 << 20
+	room := int64(slack)
+	for _, s := range f.shards {
+		room += s.size
+	}
 	for i := range f.entries {
 		e := &f.entries[i]
 		if want, ok := cut[e.Name]; ok {
@@ -291,6 +300,11 @@ func (f *File) bundle(root fs.FS, dir, base string, t *Table) error {
 		}
 		if err := f.check(e); err != nil {
 			return in(f.path, e.Name, err)
+		}
+		for _, p := range e.where {
+			if room -= p.size; room < 0 {
+				return in(f.path, e.Name, errorf(p.offset, "the tensors claim more bytes than the shards have: they overlap"))
+			}
 		}
 	}
 	return nil

@@ -62,7 +62,13 @@ func (f Field) Ints(to []int64) ([]int64, error) {
 	if f.Type == protowire.VarintType {
 		return append(to, int64(f.Int)), nil
 	}
-	b := f.Bytes
+	b, count := f.Bytes, 0
+	for _, v := range b {
+		if v < 0x80 { // which ends a number
+			count++
+		}
+	}
+	to = slices.Grow(to, count)
 	for len(b) > 0 {
 		v, n := protowire.ConsumeVarint(b)
 		if n < 0 {

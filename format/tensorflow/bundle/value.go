@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -32,7 +33,9 @@ func ParseTensor(b []byte, code uint64, shape tensor.Shape, repeat bool) (*tenso
 		if count/w >= n {
 			return errorf(0, "more numbers than the shape %v has", shape)
 		}
-		raw = append(raw, binary.LittleEndian.AppendUint64(nil, bits)[:w]...)
+		var b [8]byte
+		binary.LittleEndian.PutUint64(b[:], bits)
+		raw = append(raw, b[:w]...)
 		count += w
 		return nil
 	}
@@ -69,14 +72,22 @@ func ParseTensor(b []byte, code uint64, shape tensor.Shape, repeat bool) (*tenso
 			raw = append(raw, f.Bytes...)
 			count += len(f.Bytes)
 		case 7, 10, 11, 13, 16, 17: // int_val, int64_val, bool_val, half_val, uint32_val, uint64_val
-			vs, err := f.Ints(nil)
-			if err != nil {
-				return nil, err
-			}
-			for _, v := range vs {
-				if err := number(uint64(v)); err != nil {
+			if f.Type != protowire.BytesType {
+				if err := number(f.Int); err != nil {
 					return nil, err
 				}
+				continue
+			}
+			raw = slices.Grow(raw, w*min(len(f.Bytes), n))
+			for b := f.Bytes; len(b) > 0; {
+				v, k := protowire.ConsumeVarint(b)
+				if k < 0 {
+					return nil, errorf(0, "field %d is no list of numbers", f.Num)
+				}
+				if err := number(v); err != nil {
+					return nil, err
+				}
+				b = b[k:]
 			}
 		}
 	}
