@@ -49,6 +49,9 @@
 //     file. What the file asks for and cannot have here is an [*Unsupported].
 //
 // A file's claims are checked before memory is taken, and nothing in it is run.
-// Tests: a fuzz target that opens and imports, truncation at every byte, and the
+// What belongs to the model beside the file that the user names lies in its folder, links
+// followed ([Inside]); large files are mapped ([File.Map]) or read by parts.
+// Tests: a small file made by code among the samples of format/all, which cuts them at every
+// byte, turns their bits, and holds attacks to bounds of memory; a fuzz target that opens and imports; and the
 // models of other frameworks beside the checkout with their known results.
 package format
