@@ -66,7 +66,7 @@ func Gather(dst, src []byte, size int64, shape Shape, strides []int64) {
 
 // block copies pieces of size bytes along two axes.
 func block(dst, src []byte, outer, inner axis, size int64) {
-	const side = 32
+	const side = 16 // a line of cache of 4-byte elements; more of them far apart drive each other out
 	for i := int64(0); i < outer.n; i += side {
 		for j := int64(0); j < inner.n; j += side {
 			for k := i; k < min(i+side, outer.n); k++ {
@@ -84,8 +84,10 @@ func run(dst, src []byte, n, size, stride int64) {
 			dst[i] = src[i*stride]
 		}
 	case 4:
+		at := int64(0)
 		for i := range n {
-			*(*[4]byte)(dst[4*i:]) = *(*[4]byte)(src[i*stride:])
+			*(*[4]byte)(dst[4*i:]) = *(*[4]byte)(src[at:])
+			at += stride
 		}
 	default:
 		for i := range n {

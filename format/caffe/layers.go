@@ -562,19 +562,10 @@ func columns(units int, runs []tensor.Shape) format.Turn {
 			return nil, err
 		}
 		size := t.DType().Size()
-		src, dst := t.Bytes(), out.Bytes()
-		at, to := 0, 0
+		at := 0
 		for _, r := range runs {
 			places := r[1] * r[2]
-			for place := range places {
-				for channel := range r[0] {
-					col := at + channel*places + place
-					for u := range units {
-						copy(dst[to:to+size], src[(u*n+col)*size:])
-						to += size
-					}
-				}
-			}
+			tensor.Gather(out.Bytes()[at*units*size:], t.Bytes()[at*size:], int64(size), tensor.Shape{places, r[0], units}, []int64{1, int64(places), int64(n)})
 			at += r[0] * places
 		}
 		return out, nil
