@@ -16,7 +16,7 @@ func init() {
 // Embedding gives each word, a whole number from 0 to below Words, a vector that
 // is learned (Bengio, Ducharme, Vincent and Jauvin, "A Neural Probabilistic
 // Language Model", JMLR 2003): x (N, …), table (words, units), y (N, …, units). A
-// number outside has a vector of zeros. What comes as floats is cut to whole
+// number outside has a vector of zeros, unless those below 0 count from the end. What comes as floats is cut to whole
 // numbers.
 type Embedding struct {
 	Words       int                 `spec:"input_dim,required" doc:"how many words there are, numbered from 0"`
@@ -24,13 +24,21 @@ type Embedding struct {
 	Init        param.Init          `spec:"embeddings_initializer" default:"random_uniform" doc:"initializer of the vectors"`
 	Regularizer regular.Regularizer `spec:"embeddings_regularizer" doc:"penalty on the vectors, none without"`
 	Constraint  regular.Constraint  `spec:"embeddings_constraint" doc:"what the table must be after each step, anything without"`
+	FromEnd     bool                `spec:"from_end" doc:"numbers below 0 count from the end, as ONNX has it"`
 	Name        string              `spec:"name" doc:"name of the layer"`
 }
+
+// wordsFromEnd bounds what is counted from the end: float32 holds whole numbers
+// up to here.
+const wordsFromEnd = 1 << 24
 
 // Validate refuses sizes below 1.
 func (l Embedding) Validate() error {
 	if err := positive("input_dim", l.Words); err != nil {
 		return err
+	}
+	if l.FromEnd && l.Words > wordsFromEnd {
+		return spec.Field("from_end", "want input_dim at most %d, got %d", wordsFromEnd, l.Words)
 	}
 	return positive("output_dim", l.Units)
 }
@@ -50,5 +58,10 @@ func (l Embedding) Apply(s *Scope, x graph.Node) graph.Node {
 	table := s.Weight("embeddings", init, l.Words, l.Units)
 	s.Constrain(table, l.Constraint)
 	penalize(s, l.Regularizer, table)
-	return table.Gather(x.ToInt()) // (N, …, units)
+	words := x.ToInt()
+	if l.FromEnd {
+		n, zero := words.ToFloat(), s.B.Const(0)
+		words = zero.Greater(n).Select(n.Add(s.B.Const(float64(l.Words))), n).ToInt()
+	}
+	return table.Gather(words) // (N, …, units)
 }

@@ -129,6 +129,7 @@ func TestLayers(t *testing.T) {
 		"local response, all":       {nn.LocalResponseNorm{Size: 4, Alpha: 0.9, Beta: 0.5, Bias: 2}, []tensor.Shape{vector}},
 		"embedding":                 {nn.Embedding{Words: 3, Units: 2}, []tensor.Shape{vector}},
 		"embedding with everything": {nn.Embedding{Words: 3, Units: 2, Init: initial.Ones{}, Regularizer: regular.L1{}, Constraint: regular.MaxNorm{}}, []tensor.Shape{{2, 3}}},
+		"embedding from the end":    {nn.Embedding{Words: 3, Units: 2, FromEnd: true}, []tensor.Shape{vector}},
 		"time-distributed":          {nn.TimeDistributed{Layer: nn.Dense{Units: 3}}, []tensor.Shape{sequence}},
 		"time-distributed conv":     {nn.TimeDistributed{Layer: nn.Conv2D{Filters: 2, Kernel: two}}, []tensor.Shape{volume}},
 		"prelu of channels":         {nn.Activation{Act: act.PReLU{SharedAxes: []int{1, 2}}}, []tensor.Shape{image}},

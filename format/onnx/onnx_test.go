@@ -123,6 +123,33 @@ func small() []byte {
 		bytesField(11, info("x", 0, 3, 4, 4)), bytesField(12, info("y", 0, 3)))
 }
 
+// TestGather looks up rows, those below 0 from the end.
+func TestGather(t *testing.T) {
+	t.Parallel()
+	table := ramp(4 * 3)
+	f, err := parse(aModel(17,
+		aNode("Cast", "x", "i", bytesOf(textField(1, "to"), intField(3, 7), intField(20, 2))), aNode("Gather", "w i", "y"),
+		bytesField(5, raw("w", table, 4, 3)), bytesField(11, info("x", 0, 2)), bytesField(12, info("y", 0, 2, 3))), "nowhere")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, _, err := f.Import(format.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := formattest.Try(m, tensor.Of([]float32{-1, 0, 3, -4}, 2, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, row := range []int{3, 0, 3, 0} {
+		for k := range 3 {
+			if got, want := out.Flat(i*3+k), float64(table[row*3+k]); got != want {
+				t.Errorf("place %d, column %d: %g, want %g", i, k, got, want)
+			}
+		}
+	}
+}
+
 // use imports a model and predicts with it.
 func use(file []byte) error {
 	f, err := parse(file, "nowhere")

@@ -1094,7 +1094,7 @@ func gather(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if w.shape.Len() == 0 {
 		return nil, refuse(n, "its table %q of shape %v is empty", w.name, w.shape)
 	}
-	out := c.emit(n, "embedding", format.Map("input_dim", w.shape[axis], "output_dim", units), v, format.Part{Leaf: "embeddings", From: []string{w.name}, Make: turn})
+	out := c.emit(n, "embedding", format.Map("input_dim", w.shape[axis], "output_dim", units, "from_end", true), v, format.Part{Leaf: "embeddings", From: []string{w.name}, Make: turn})
 	if len(rest) > 1 {
 		out = c.emit(&node{name: out.layer + ".shape"}, "reshape", format.Map("target_shape", append(v.inside(), rest...)), out)
 	}
