@@ -13,6 +13,7 @@ import (
 
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/format/formattest"
 	"github.com/nadir-ml/nadir/format/hdf5"
 	"github.com/nadir-ml/nadir/format/safetensors"
 	"github.com/nadir-ml/nadir/tensor"
@@ -202,28 +203,28 @@ func repeated() []byte {
 // sharedBuffer has 400 tensors that are all the same mebibyte.
 func sharedBuffer() []byte {
 	const n, times = 1 << 18, 400
-	w := &flat{b: []byte("\x08\x00\x00\x00TFL3")}
-	m := w.table(3, 0, 0, -1, 0)
-	w.b[0] = byte(m[5])
-	w.ints(m[1])
-	buffers := w.ints(m[4], 0)
-	graphs := w.ints(m[2], 0)
-	g := w.table(0, 0, 0, 0)
-	w.point(graphs[0], g[4])
-	tensors := w.ints(g[0], make([]int, times)...)
+	w := &formattest.Flat{B: []byte("\x08\x00\x00\x00TFL3")}
+	m := w.Table(3, 0, 0, -1, 0)
+	w.B[0] = byte(m[5])
+	w.Ints(m[1])
+	buffers := w.Ints(m[4], 0)
+	graphs := w.Ints(m[2], 0)
+	g := w.Table(0, 0, 0, 0)
+	w.Point(graphs[0], g[4])
+	tensors := w.Ints(g[0], make([]int, times)...)
 	for i := range times {
-		v := w.table(0, 0, 0, 0)
-		w.point(tensors[i], v[4])
-		w.ints(v[0], n)
-		w.text(v[3], fmt.Sprint("w", i))
+		v := w.Table(0, 0, 0, 0)
+		w.Point(tensors[i], v[4])
+		w.Ints(v[0], n)
+		w.Text(v[3], fmt.Sprint("w", i))
 	}
-	w.ints(g[1])
-	w.ints(g[2])
-	w.ints(g[3])
-	d := w.table(0)
-	w.point(buffers[0], d[1])
-	w.text(d[0], string(make([]byte, 4*n)))
-	return w.b
+	w.Ints(g[1])
+	w.Ints(g[2])
+	w.Ints(g[3])
+	d := w.Table(0)
+	w.Point(buffers[0], d[1])
+	w.Text(d[0], string(make([]byte, 4*n)))
+	return w.B
 }
 
 // overlapping is a checkpoint of 400 tensors that are all the same mebibyte.

@@ -19,6 +19,7 @@ import (
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format"
 	_ "github.com/nadir-ml/nadir/format/all"
+	"github.com/nadir-ml/nadir/format/formattest"
 	"github.com/nadir-ml/nadir/format/npy"
 	"github.com/nadir-ml/nadir/format/tfrecord"
 	"github.com/nadir-ml/nadir/nn"
@@ -404,91 +405,37 @@ output=3
 activation=relu
 `
 
-// A flat writes FlatBuffers front to back: every offset leads forward, and a vtable stands
-// before its table.
-type flat struct{ b []byte }
-
-func (w *flat) u32(v int) { w.b = binary.LittleEndian.AppendUint32(w.b, uint32(v)) }
-
-// table writes one of 4-byte slots, and gives where each is and then where it begins; a slot
-// of -1 is left out.
-func (w *flat) table(slots ...int) []int {
-	vt := len(w.b)
-	w.b = binary.LittleEndian.AppendUint16(w.b, uint16(4+2*len(slots)))
-	w.b = binary.LittleEndian.AppendUint16(w.b, uint16(4+4*len(slots)))
-	for i, v := range slots {
-		o := 4 + 4*i
-		if v == -1 {
-			o = 0
-		}
-		w.b = binary.LittleEndian.AppendUint16(w.b, uint16(o))
-	}
-	for len(w.b)%4 != 0 {
-		w.b = append(w.b, 0)
-	}
-	at := len(w.b)
-	w.u32(at - vt)
-	var out []int
-	for _, v := range slots {
-		out = append(out, len(w.b))
-		w.u32(max(v, 0))
-	}
-	return append(out, at)
-}
-
-func (w *flat) point(slot, to int) { binary.LittleEndian.PutUint32(w.b[slot:], uint32(to-slot)) }
-
-func (w *flat) ints(slot int, v ...int) []int {
-	w.point(slot, len(w.b))
-	w.u32(len(v))
-	var at []int
-	for _, x := range v {
-		at = append(at, len(w.b))
-		w.u32(x)
-	}
-	return at
-}
-
-func (w *flat) text(slot int, s string) {
-	w.point(slot, len(w.b))
-	w.u32(len(s))
-	w.b = append(w.b, s...)
-	for len(w.b)%4 != 0 {
-		w.b = append(w.b, 0)
-	}
-}
-
 // tfliteFile is y = x·w, of 2 inputs and 3 units.
 func tfliteFile() []byte {
-	w := &flat{b: []byte("\x08\x00\x00\x00TFL3")}
-	m := w.table(3, 0, 0, -1, 0)
-	w.b[0] = byte(m[5])
-	c := w.ints(m[1], 0)
-	code := w.table(9)
-	w.point(c[0], code[1])
-	buffers := w.ints(m[4], 0, 0)
-	w.point(buffers[0], w.table()[0])
-	d := w.table(0)
-	w.point(buffers[1], d[1])
-	w.text(d[0], string(floats(kernel...)))
-	graphs := w.ints(m[2], 0)
-	g := w.table(0, 0, 0, 0)
-	w.point(graphs[0], g[4])
-	tensors := w.ints(g[0], 0, 0, 0)
+	w := &formattest.Flat{B: []byte("\x08\x00\x00\x00TFL3")}
+	m := w.Table(3, 0, 0, -1, 0)
+	w.B[0] = byte(m[5])
+	c := w.Ints(m[1], 0)
+	code := w.Table(9)
+	w.Point(c[0], code[1])
+	buffers := w.Ints(m[4], 0, 0)
+	w.Point(buffers[0], w.Table()[0])
+	d := w.Table(0)
+	w.Point(buffers[1], d[1])
+	w.Text(d[0], string(floats(kernel...)))
+	graphs := w.Ints(m[2], 0)
+	g := w.Table(0, 0, 0, 0)
+	w.Point(graphs[0], g[4])
+	tensors := w.Ints(g[0], 0, 0, 0)
 	for i, name := range []string{"x", "w", "y"} {
-		v := w.table(0, 0, []int{0, 1, 0}[i], 0)
-		w.point(tensors[i], v[4])
-		w.ints(v[0], [][]int{{1, 2}, {3, 2}, {1, 3}}[i]...)
-		w.text(v[3], name)
+		v := w.Table(0, 0, []int{0, 1, 0}[i], 0)
+		w.Point(tensors[i], v[4])
+		w.Ints(v[0], [][]int{{1, 2}, {3, 2}, {1, 3}}[i]...)
+		w.Text(v[3], name)
 	}
-	w.ints(g[1], 0)
-	w.ints(g[2], 2)
-	op := w.ints(g[3], 0)
-	o := w.table(0, 0, 0)
-	w.point(op[0], o[3])
-	w.ints(o[1], 0, 1, -1)
-	w.ints(o[2], 2)
-	return w.b
+	w.Ints(g[1], 0)
+	w.Ints(g[2], 2)
+	op := w.Ints(g[3], 0)
+	o := w.Table(0, 0, 0)
+	w.Point(op[0], o[3])
+	w.Ints(o[1], 0, 1, -1)
+	w.Ints(o[2], 2)
+	return w.B
 }
 
 func example(label int64) []byte {

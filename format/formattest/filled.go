@@ -2,7 +2,6 @@ package formattest
 
 import (
 	"strings"
-	"testing"
 
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format"
@@ -12,10 +11,16 @@ import (
 	"github.com/nadir-ml/nadir/tensor"
 )
 
+// A Failer is what a test and a property test have in common.
+type Failer interface {
+	Helper()
+	Fatal(args ...any)
+}
+
 // Filled is a model whose parameters are numbers between −½ and ½ that differ from one
 // another, variances such as are above 1. Its inputs are floats of the shapes that its
 // ports have, or of those that are given; each output has the loss.
-func Filled(t testing.TB, l loss.Loss, prep nn.Sequential, net nn.Model, shapes ...tensor.Shape) *format.Model {
+func Filled(t Failer, l loss.Loss, prep nn.Sequential, net nn.Model, shapes ...tensor.Shape) *format.Model {
 	t.Helper()
 	m := &format.Model{Net: net, Preprocess: prep, Params: param.NewSet(tensor.Float32)}
 	ins, outs := net.Ports()

@@ -15,41 +15,17 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nadir-ml/nadir/act"
-	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/format/formattest"
 	"github.com/nadir-ml/nadir/loss"
 	"github.com/nadir-ml/nadir/nn"
-	"github.com/nadir-ml/nadir/param"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
 // filled is a model whose numbers differ from one another.
-func filled(t interface{ Fatal(...any) }, l loss.Loss, prep nn.Sequential, net nn.Model, shape ...int) *format.Model {
-	m := &format.Model{Net: net, Preprocess: prep, Params: param.NewSet(tensor.Float32)}
-	m.Data.Inputs = []data.Field{{Name: "x", DType: tensor.Float32, Shape: shape}}
-	_, outs := net.Ports()
-	m.Losses = []format.Output{{Name: outs[0].Name, Loss: l, Weight: 1}}
-	names, shapes, err := format.Declared(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := 0
-	for _, n := range names {
-		p, err := m.Params.Add(n, param.Weight, shapes[n])
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range p.Value.Len() {
-			k++
-			v := (float64(k*7919%97)/97 - 0.5) * 0.8
-			if strings.HasSuffix(n, "variance") {
-				v = 1 + float64(k%7)/10
-			}
-			p.Value.SetFlat(i, v)
-		}
-	}
-	return m
+func filled(t formattest.Failer, l loss.Loss, prep nn.Sequential, net nn.Model, shape ...int) *format.Model {
+	t.Helper()
+	return formattest.Filled(t, l, prep, net, shape)
 }
 
 // nets are models that use every operation there is a line for.

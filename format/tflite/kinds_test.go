@@ -29,66 +29,66 @@ type step struct {
 
 // graphOf writes a graph that takes the first tensor and gives the last outs.
 func graphOf(values []made, outs []int, steps ...step) []byte {
-	w := &builder{b: []byte("\x08\x00\x00\x00TFL3")}
-	m := w.table(3, 0, 0, -1, 0)
-	w.b[0] = byte(m[5])
-	list := func(slot, n int) []int { return w.ints(slot, make([]int, n)...) }
+	w := &formattest.Flat{B: []byte("\x08\x00\x00\x00TFL3")}
+	m := w.Table(3, 0, 0, -1, 0)
+	w.B[0] = byte(m[5])
+	list := func(slot, n int) []int { return w.Ints(slot, make([]int, n)...) }
 	codes := list(m[1], len(steps))
 	for i, s := range steps {
-		c := w.table(min(s.code, 127), -1, -1, s.code)
-		w.point(codes[i], c[4])
+		c := w.Table(min(s.code, 127), -1, -1, s.code)
+		w.Point(codes[i], c[4])
 	}
 	buffers := list(m[4], 1+len(values))
-	e := w.table()
-	w.point(buffers[0], e[0])
+	e := w.Table()
+	w.Point(buffers[0], e[0])
 	for i, v := range values {
 		if v.data == nil {
-			e := w.table()
-			w.point(buffers[i+1], e[0])
+			e := w.Table()
+			w.Point(buffers[i+1], e[0])
 			continue
 		}
-		d := w.table(0)
-		w.point(buffers[i+1], d[1])
-		w.text(d[0], string(v.data))
+		d := w.Table(0)
+		w.Point(buffers[i+1], d[1])
+		w.Text(d[0], string(v.data))
 	}
 	graphs := list(m[2], 1)
-	g := w.table(0, 0, 0, 0)
-	w.point(graphs[0], g[4])
+	g := w.Table(0, 0, 0, 0)
+	w.Point(graphs[0], g[4])
 	tensors := list(g[0], len(values))
 	for i, v := range values {
 		q := -1
 		if v.scale != nil {
 			q = 0
 		}
-		x := w.table(0, v.kind, i+1, 0, q)
-		w.point(tensors[i], x[5])
-		w.ints(x[0], v.shape...)
-		w.text(x[3], v.name)
+		x := w.Table(0, v.kind, i+1, 0, q)
+		w.Point(tensors[i], x[5])
+		w.Ints(x[0], v.shape...)
+		w.Text(x[3], v.name)
 		if v.scale != nil {
-			s := w.table(-1, -1, 0, -1, -1, -1, 0)
-			w.point(x[4], s[7])
+			s := w.Table(-1, -1, 0, -1, -1, -1, 0)
+			w.Point(x[4], s[7])
 			var bits []int
 			for _, f := range v.scale {
 				bits = append(bits, int(math.Float32bits(float32(f))))
 			}
-			w.ints(s[2], bits...)
+			w.Ints(s[2], bits...)
 		}
 	}
-	w.ints(g[1], 0)
-	w.ints(g[2], outs...)
+	w.Ints(g[1], 0)
+	w.Ints(g[2], outs...)
 	ops := list(g[3], len(steps))
 	for i, s := range steps {
-		o := w.table(i, 0, 0, -1, 0)
-		w.point(ops[i], o[5])
-		w.ints(o[1], s.in...)
-		w.ints(o[2], s.out...)
+		o := w.Table(i, 0, 0, -1, 0)
+		w.Point(ops[i], o[5])
+		w.Ints(o[1], s.in...)
+		w.Ints(o[2], s.out...)
 		if s.options == nil {
 			s.options = []int{0}
 		}
-		t := w.table(s.options...)
-		w.point(o[4], t[len(s.options)])
+		t := w.Table(s.options...)
+		w.Point(o[4], t[len(s.options)])
 	}
-	return w.b
+	return w.B
 }
 
 // f4 is a constant of floats, and i4 one of whole numbers.

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"encoding/binary"
-
 	"pgregory.net/rapid"
 
 	"github.com/nadir-ml/nadir/format"
@@ -74,102 +72,48 @@ func TestDigits(t *testing.T) {
 	}
 }
 
-// A builder writes tables front to back: every offset leads forward, and a vtable stands
-// before its table.
-type builder struct{ b []byte }
-
-func (w *builder) u32(v int) { w.b = binary.LittleEndian.AppendUint32(w.b, uint32(v)) }
-
-// table writes one of 4-byte slots, and gives where each is; a slot of -1 is left out.
-func (w *builder) table(slots ...int) []int {
-	vt := len(w.b)
-	w.b = binary.LittleEndian.AppendUint16(w.b, uint16(4+2*len(slots)))
-	w.b = binary.LittleEndian.AppendUint16(w.b, uint16(4+4*len(slots)))
-	for i, v := range slots {
-		o := 4 + 4*i
-		if v == -1 {
-			o = 0
-		}
-		w.b = binary.LittleEndian.AppendUint16(w.b, uint16(o))
-	}
-	for len(w.b)%4 != 0 {
-		w.b = append(w.b, 0)
-	}
-	at := len(w.b)
-	w.u32(at - vt)
-	out := []int{}
-	for _, v := range slots {
-		out = append(out, len(w.b))
-		w.u32(max(v, 0))
-	}
-	return append(out, at)
-}
-
-// point makes the slot lead to what is written next.
-func (w *builder) point(slot, to int) { binary.LittleEndian.PutUint32(w.b[slot:], uint32(to-slot)) }
-
-func (w *builder) ints(slot int, v ...int) []int {
-	w.point(slot, len(w.b))
-	w.u32(len(v))
-	var at []int
-	for _, x := range v {
-		at = append(at, len(w.b))
-		w.u32(x)
-	}
-	return at
-}
-
-func (w *builder) text(slot int, s string) {
-	w.point(slot, len(w.b))
-	w.u32(len(s))
-	w.b = append(w.b, s...)
-	for len(w.b)%4 != 0 {
-		w.b = append(w.b, 0)
-	}
-}
-
 // small is y = x·w, of 2 inputs and 3 units with weights of 8 bits: scale 1/2, zero point 1.
 func small() []byte {
-	w := &builder{b: []byte("\x08\x00\x00\x00TFL3")}
-	m := w.table(3, 0, 0, -1, 0)
-	w.b[0] = byte(m[5])
-	list := func(slot, n int) []int { return w.ints(slot, make([]int, n)...) }
+	w := &formattest.Flat{B: []byte("\x08\x00\x00\x00TFL3")}
+	m := w.Table(3, 0, 0, -1, 0)
+	w.B[0] = byte(m[5])
+	list := func(slot, n int) []int { return w.Ints(slot, make([]int, n)...) }
 	codes := list(m[1], 1)
-	c := w.table(9)
-	w.point(codes[0], c[1])
+	c := w.Table(9)
+	w.Point(codes[0], c[1])
 	buffers := list(m[4], 2)
-	e := w.table()
-	w.point(buffers[0], e[0])
-	d := w.table(0)
-	w.point(buffers[1], d[1])
-	w.text(d[0], "\x03\x05\x07\x01\x03\x00")
+	e := w.Table()
+	w.Point(buffers[0], e[0])
+	d := w.Table(0)
+	w.Point(buffers[1], d[1])
+	w.Text(d[0], "\x03\x05\x07\x01\x03\x00")
 	graphs := list(m[2], 1)
-	g := w.table(0, 0, 0, 0)
-	w.point(graphs[0], g[4])
+	g := w.Table(0, 0, 0, 0)
+	w.Point(graphs[0], g[4])
 	tensors := list(g[0], 3)
 	for i, name := range []string{"x", "w", "y"} {
-		v := w.table(0, []int{0, 9, 0}[i], []int{0, 1, 0}[i], 0, []int{-1, 0, -1}[i])
-		w.point(tensors[i], v[5])
-		w.ints(v[0], [][]int{{1, 2}, {3, 2}, {1, 3}}[i]...)
-		w.text(v[3], name)
+		v := w.Table(0, []int{0, 9, 0}[i], []int{0, 1, 0}[i], 0, []int{-1, 0, -1}[i])
+		w.Point(tensors[i], v[5])
+		w.Ints(v[0], [][]int{{1, 2}, {3, 2}, {1, 3}}[i]...)
+		w.Text(v[3], name)
 		if i == 1 {
-			q := w.table(-1, -1, 0, 0)
-			w.point(v[4], q[4])
-			w.ints(q[2], int(math.Float32bits(0.5)))
-			w.point(q[3], len(w.b))
-			w.u32(1)
-			w.u32(1)
-			w.u32(0)
+			q := w.Table(-1, -1, 0, 0)
+			w.Point(v[4], q[4])
+			w.Ints(q[2], int(math.Float32bits(0.5)))
+			w.Point(q[3], len(w.B))
+			w.U32(1)
+			w.U32(1)
+			w.U32(0)
 		}
 	}
-	w.ints(g[1], 0)
-	w.ints(g[2], 2)
+	w.Ints(g[1], 0)
+	w.Ints(g[2], 2)
 	op := list(g[3], 1)
-	o := w.table(0, 0, 0)
-	w.point(op[0], o[3])
-	w.ints(o[1], 0, 1, -1)
-	w.ints(o[2], 2)
-	return w.b
+	o := w.Table(0, 0, 0)
+	w.Point(op[0], o[3])
+	w.Ints(o[1], 0, 1, -1)
+	w.Ints(o[2], 2)
+	return w.B
 }
 
 func write(t testing.TB, dir string, b []byte) string {
