@@ -389,14 +389,19 @@ func (c *converter) dense(n *node, v *value, w *constant, turned bool, alpha flo
 	return out, nil
 }
 
-func matMul(c *converter, n *node, args []*value, _ int) (*value, error) {
+// factor is the value of a product with a constant matrix.
+func factor(n *node, args []*value) (*value, error) {
 	if err := need(n, args, 2); err != nil {
 		return nil, err
 	}
 	if !args[0].isAct() || args[1].isAct() {
 		return nil, refuse(n, "only a value times a constant matrix is a layer")
 	}
-	v, err := floats(n, args, 0)
+	return floats(n, args, 0)
+}
+
+func matMul(c *converter, n *node, args []*value, _ int) (*value, error) {
+	v, err := factor(n, args)
 	if err != nil {
 		return nil, err
 	}
@@ -418,13 +423,7 @@ func matMul(c *converter, n *node, args []*value, _ int) (*value, error) {
 }
 
 func gemm(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, 2); err != nil {
-		return nil, err
-	}
-	if !args[0].isAct() || args[1].isAct() {
-		return nil, refuse(n, "only a value times a constant matrix is a layer")
-	}
-	v, err := floats(n, args, 0)
+	v, err := factor(n, args)
 	if err != nil {
 		return nil, err
 	}

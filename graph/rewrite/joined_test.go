@@ -8,7 +8,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nadir-ml/nadir/act"
-	"github.com/nadir-ml/nadir/backend"
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/param"
@@ -19,18 +18,8 @@ import (
 func TestJoined(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		n, c := rapid.IntRange(1, 4).Draw(rt, "rows"), rapid.IntRange(1, 4).Draw(rt, "columns")
 		b := graph.New()
-		in := backend.Inputs{Values: map[string]*tensor.Tensor{}}
-		var xs []graph.Node
-		for i, shape := range [][]int{{n, c}, {n, c}, {c}, {}, {n, 1}} {
-			name := fmt.Sprint("x", i)
-			v := tensor.New(tensor.Float64, shape...)
-			for k := range v.Len() {
-				v.SetFlat(k, math.Cos(float64(3*k*k+i)))
-			}
-			xs, in.Values[name] = append(xs, b.Input(name, graph.Float, shape...)), v
-		}
+		xs, in := drawn(rt, b, 4)
 		zero := b.Const(0)
 		for i := range rapid.IntRange(1, 15).Draw(rt, "ops") {
 			x, y := rapid.SampledFrom(xs).Draw(rt, "x"), rapid.SampledFrom(xs).Draw(rt, "y")

@@ -227,22 +227,28 @@ func TestRuleLeavesWhatIsRead(t *testing.T) {
 	}
 }
 
+// drawn are inputs of a graph that fit one another, of at most so many rows and columns.
+func drawn(rt *rapid.T, b *graph.Builder, most int) ([]graph.Node, backend.Inputs) {
+	n, c := rapid.IntRange(1, most).Draw(rt, "rows"), rapid.IntRange(1, most).Draw(rt, "columns")
+	in := backend.Inputs{Values: map[string]*tensor.Tensor{}}
+	var xs []graph.Node
+	for i, shape := range [][]int{{n, c}, {n, c}, {c}, {}, {n, 1}} {
+		name := fmt.Sprint("x", i)
+		v := tensor.New(tensor.Float64, shape...)
+		for k := range v.Len() {
+			v.SetFlat(k, math.Cos(float64(3*k*k+i)))
+		}
+		xs, in.Values[name] = append(xs, b.Input(name, graph.Float, shape...)), v
+	}
+	return xs, in
+}
+
 // Sums over rows of products of all kinds, drawn at random.
 func TestColumnSums(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		n, c := rapid.IntRange(1, 6).Draw(rt, "rows"), rapid.IntRange(1, 6).Draw(rt, "columns")
 		b := graph.New()
-		in := backend.Inputs{Values: map[string]*tensor.Tensor{}}
-		var xs []graph.Node
-		for i, shape := range [][]int{{n, c}, {n, c}, {c}, {}, {n, 1}} {
-			name := fmt.Sprint("x", i)
-			v := tensor.New(tensor.Float64, shape...)
-			for k := range v.Len() {
-				v.SetFlat(k, math.Cos(float64(3*k*k+i)))
-			}
-			xs, in.Values[name] = append(xs, b.Input(name, graph.Float, shape...)), v
-		}
+		xs, in := drawn(rt, b, 6)
 		for i := range rapid.IntRange(1, 12).Draw(rt, "ops") {
 			x, y := rapid.SampledFrom(xs).Draw(rt, "x"), rapid.SampledFrom(xs).Draw(rt, "y")
 			var r graph.Node
