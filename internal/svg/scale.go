@@ -130,7 +130,8 @@ func (s Scale) linearTicks(n int, least float64) []Tick {
 	var ticks []Tick
 	first, last := math.Ceil(s.Lo/step-1e-9), math.Floor(s.Hi/step+1e-9)
 	// So short a range so far from 0 has no room for round numbers.
-	if step == 0 || !finite(first, last) || math.Abs(first) > 1e12 || math.Abs(last) > 1e12 {
+	// Subnormal steps have too few digits for it.
+	if step < 0x1p-1000 || !finite(first, last) || math.Abs(first) > 1e12 || math.Abs(last) > 1e12 {
 		return []Tick{{s.Lo, Number(s.Lo)}, {s.Hi, Number(s.Hi)}}
 	}
 	for k := first; k <= last; k++ {
@@ -139,6 +140,9 @@ func (s Scale) linearTicks(n int, least float64) []Tick {
 			continue
 		}
 		ticks = append(ticks, Tick{v, stepped(v, step)})
+	}
+	if len(ticks) == 0 && step > least {
+		return s.linearTicks(2*n, least)
 	}
 	return ticks
 }
