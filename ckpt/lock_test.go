@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 const lockHelper = "NADIR_TEST_LOCK"
@@ -95,5 +96,24 @@ func TestLock(t *testing.T) {
 	}
 	if _, err := Acquire(filepath.Join(t.TempDir(), "none", "LOCK")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("an absent directory gives %v", err)
+	}
+}
+
+// A process that is just ending still gives its lock to the next.
+func TestLockWaits(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "LOCK")
+	first, err := Acquire(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := make(chan error, 1)
+	time.AfterFunc(patience/10, func() { free <- first.Release() })
+	second, err := Acquire(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(<-free, second.Release()); err != nil {
+		t.Error(err)
 	}
 }

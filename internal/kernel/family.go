@@ -39,7 +39,7 @@ func choose(name string) (family, error) {
 	if slices.Contains(has, f) {
 		return f, nil
 	}
-	return best, fmt.Errorf("kernel: this CPU or build has no family %q; it has %s", name, strings.Join(Families(), ", "))
+	return best, fmt.Errorf("this CPU or build has no family %q; it has %s", name, strings.Join(Families(), ", "))
 }
 
 // Family names the family of kernels in use.

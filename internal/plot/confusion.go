@@ -245,8 +245,8 @@ func share(part, whole int) float64 {
 	return float64(part) / float64(whole)
 }
 
-// percent writes a share with one decimal, rounded towards 0 so that only a
-// whole is 100 %, and "–" where there is nothing to share.
+// percent writes a share with one decimal, of which only a whole is 100 %, and
+// "–" where there is nothing to share.
 func percent(part, whole int) string {
 	switch {
 	case whole == 0:
@@ -254,7 +254,7 @@ func percent(part, whole int) string {
 	case part == whole:
 		return "100 %"
 	}
-	return fmt.Sprintf("%.1f %%", math.Floor(1000*share(part, whole))/10)
+	return fmt.Sprintf("%.1f %%", min(99.9, 100*share(part, whole)))
 }
 
 // group writes a count with commas between thousands.
