@@ -5,13 +5,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 
 	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/internal/mapped"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -150,14 +150,7 @@ type run struct {
 
 // deal gives each run its part of the file, which has to be as long as all of them.
 func deal(f *format.File, runs []run, path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("not a regular file but %v", info.Mode().Type())}
-	}
-	r, err := os.Open(path)
+	r, have, err := mapped.Regular(path)
 	if err != nil {
 		return err
 	}
@@ -183,9 +176,9 @@ func deal(f *format.File, runs []run, path string) error {
 			return fmt.Errorf("%s: %q: %w", path, x.name, err)
 		}
 		from, size := at, int64(n)*4
-		if size > info.Size()-from {
+		if size > have-from {
 			r.Close()
-			return fmt.Errorf("%s: the file ends after %d bytes, within %q of shape %v: it is cut off, or belongs to another .cfg", path, info.Size(), x.name, x.shape)
+			return fmt.Errorf("%s: the file ends after %d bytes, within %q of shape %v: it is cut off, or belongs to another .cfg", path, have, x.name, x.shape)
 		}
 		at += size
 		f.Tensors = append(f.Tensors, format.Tensor{Name: x.name, DType: tensor.Float32, Shape: x.shape, Read: func() (*tensor.Tensor, error) {
@@ -203,9 +196,9 @@ func deal(f *format.File, runs []run, path string) error {
 			return t, nil
 		}})
 	}
-	if at != info.Size() {
+	if at != have {
 		r.Close()
-		return fmt.Errorf("%s: the .cfg asks for %d bytes, the file has %d: they do not belong together", path, at, info.Size())
+		return fmt.Errorf("%s: the .cfg asks for %d bytes, the file has %d: they do not belong together", path, at, have)
 	}
 	f.Release = r.Close
 	return nil

@@ -1,11 +1,10 @@
 package hdf5
 
 import (
-	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"sync"
+
+	"github.com/nadir-ml/nadir/internal/mapped"
 )
 
 const signature = "\x89HDF\r\n\x1a\n"
@@ -32,22 +31,11 @@ type File struct {
 // the contents is an [*Error]; a failure to read is the operating system's
 // error. The file is to be closed after use.
 func Open(path string) (*File, error) {
-	// Asked before opening, because opening a named pipe would wait for its writer.
-	if info, err := os.Stat(path); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("not a regular file but %v", info.Mode().Type())}
-	}
-	osFile, err := os.Open(path)
+	osFile, size, err := mapped.Regular(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := osFile.Stat()
-	if err != nil {
-		osFile.Close()
-		return nil, err
-	}
-	f, err := open(path, osFile, info.Size())
+	f, err := open(path, osFile, size)
 	if err != nil {
 		osFile.Close()
 		return nil, err

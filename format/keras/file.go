@@ -4,12 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/nadir-ml/nadir/format/hdf5"
+	"github.com/nadir-ml/nadir/internal/mapped"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -76,22 +75,11 @@ type File struct {
 // after use. What is wrong with the contents is an [*Error]; what cannot be read
 // is the operating system's error.
 func Open(path string) (*File, error) {
-	// Asked before opening, because opening a named pipe would wait for its writer.
-	if info, err := os.Stat(path); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("not a regular file but %v", info.Mode().Type())}
-	}
-	osFile, err := os.Open(path)
+	osFile, size, err := mapped.Regular(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := osFile.Stat()
-	if err != nil {
-		osFile.Close()
-		return nil, err
-	}
-	f, err := open(path, osFile, info.Size())
+	f, err := open(path, osFile, size)
 	if err != nil {
 		osFile.Close()
 		return nil, err

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
-	"os"
 	"slices"
 
+	"github.com/nadir-ml/nadir/internal/mapped"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -45,22 +44,11 @@ type File struct {
 // contents is an [*Error]; a failure to read is the operating system's error.
 // The file is to be closed after use.
 func Open(path string) (*File, error) {
-	// Asked before opening, because opening a named pipe would wait for its writer.
-	if info, err := os.Stat(path); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("not a regular file but %v", info.Mode().Type())}
-	}
-	osFile, err := os.Open(path)
+	osFile, size, err := mapped.Regular(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := osFile.Stat()
-	if err != nil {
-		osFile.Close()
-		return nil, err
-	}
-	f, err := read(path, osFile, info.Size())
+	f, err := read(path, osFile, size)
 	if err != nil {
 		osFile.Close()
 		return nil, err

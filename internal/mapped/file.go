@@ -19,28 +19,38 @@ type File struct {
 // ErrLarge is the error of Open for a file of more bytes than wanted.
 var ErrLarge = errors.New("the file is too large")
 
-// Open maps the regular file at a path, which has at most so many bytes.
-func Open(path string, most int64) (*File, error) {
+// Regular opens the regular file at a path and says how many bytes it has.
+func Regular(path string) (*os.File, int64, error) {
 	// Asked before opening, because opening a named pipe would wait for its writer.
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("not a regular file but %v", info.Mode().Type())}
+		return nil, 0, &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("not a regular file but %v", info.Mode().Type())}
 	}
 	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	if info, err = f.Stat(); err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
+}
+
+// Open maps the regular file at a path, which has at most so many bytes.
+func Open(path string, most int64) (*File, error) {
+	f, size, err := Regular(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err = f.Stat(); err != nil {
-		return nil, err
-	}
-	if info.Size() > most {
+	if size > most {
 		return nil, ErrLarge
 	}
-	b, err := bytesOf(f, int(info.Size()))
+	b, err := bytesOf(f, int(size))
 	if err != nil {
 		return nil, &fs.PathError{Op: "map", Path: path, Err: err}
 	}
