@@ -107,7 +107,7 @@ func (l *Sketched) Has(leaf string) bool {
 
 // kernels are the layers that take a bias and an activation.
 var kernels = map[string]bool{"dense": true, "conv1d": true, "conv2d": true, "conv3d": true, "depthwise_conv1d": true, "depthwise_conv2d": true,
-	"conv1d_transpose": true, "conv2d_transpose": true, "separable_conv1d": true, "separable_conv2d": true}
+	"conv1d_transpose": true, "conv2d_transpose": true, "conv3d_transpose": true, "separable_conv1d": true, "separable_conv2d": true}
 
 // Fuse makes biases and activations part of the layers before them, where nobody else
 // takes these' results, and drops the layers that no output needs. Outputs that become

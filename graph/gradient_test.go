@@ -67,8 +67,10 @@ func reduce(op string, axes uint8, keep bool) func(graph.Node) graph.Node {
 	}
 }
 
-func matmul(t graph.MatMulAttr, a, b *tensor.Tensor) gradcase {
-	return gradcase{func(g *graph.Builder, x []graph.Node) graph.Node { return g.Apply("matmul", t, x...) }, []*tensor.Tensor{a, b}}
+func matmul(t graph.MatMulAttr, a, b *tensor.Tensor) gradcase { return product("matmul", t, a, b) }
+
+func product(op string, t graph.MatMulAttr, a, b *tensor.Tensor) gradcase {
+	return gradcase{func(g *graph.Builder, x []graph.Node) graph.Node { return g.Apply(op, t, x...) }, []*tensor.Tensor{a, b}}
 }
 
 // gradcases has what is tried of every op that a gradient flows through.
@@ -121,6 +123,13 @@ var gradcases = map[string][]gradcase{
 		matmul(graph.MatMulAttr{TransB: true}, spread(-1, 1, 2, 3), spread(-1, 1, 4, 3)),
 		matmul(graph.MatMulAttr{TransA: true, TransB: true}, spread(-1, 1, 3, 2), spread(-1, 1, 4, 3)),
 		{func(_ *graph.Builder, x []graph.Node) graph.Node { return x[0].MatMulT(x[0]) }, []*tensor.Tensor{spread(-1, 1, 2, 3)}},
+	},
+	"batch_matmul": {
+		product("batch_matmul", graph.MatMulAttr{}, spread(-1, 1, 2, 2, 3), spread(-1, 1, 2, 3, 4)),
+		product("batch_matmul", graph.MatMulAttr{TransA: true}, spread(-1, 1, 2, 3, 2), spread(-1, 1, 2, 3, 4)),
+		product("batch_matmul", graph.MatMulAttr{TransB: true}, spread(-1, 1, 2, 1, 2, 3), spread(-1, 1, 2, 1, 4, 3)),
+		product("batch_matmul", graph.MatMulAttr{TransA: true, TransB: true}, spread(-1, 1, 1, 3, 2), spread(-1, 1, 1, 4, 3)),
+		{func(_ *graph.Builder, x []graph.Node) graph.Node { return x[0].BatchMatMul(x[1]) }, []*tensor.Tensor{spread(-1, 1, 2, 2, 3), spread(-1, 1, 3, 2)}},
 	},
 	"conv":        convolution("conv", 0, 1),
 	"conv_input":  convolution("conv_input", 2, 1),

@@ -29,20 +29,25 @@ func init() {
 			return Type{Float, tensor.Shape{m, n}}, nil
 		},
 		VJP: func(y Node, in []Node, dy Node) []Node {
-			a, b, t := in[0], in[1], y.Attr().(MatMulAttr)
-			var da, db Node
-			if t.TransA {
-				da = b.matmul(dy, t.TransB, true) // (n,k)ᵀ… : A is stored (k, m)
-			} else {
-				da = dy.matmul(b, false, !t.TransB)
-			}
-			if t.TransB {
-				db = dy.matmul(a, true, t.TransA)
-			} else {
-				db = a.matmul(dy, !t.TransA, false)
-			}
+			da, db := productVJP(y.Attr().(MatMulAttr), in[0], in[1], dy, Node.matmul)
 			return []Node{da, db}
 		}})
+}
+
+// productVJP gives the gradients of a and b from that of their product, which are products
+// themselves.
+func productVJP(t MatMulAttr, a, b, dy Node, product func(x, y Node, ta, tb bool) Node) (da, db Node) {
+	if t.TransA {
+		da = product(b, dy, t.TransB, true) // (n,k)ᵀ… : A is stored (k, m)
+	} else {
+		da = product(dy, b, false, !t.TransB)
+	}
+	if t.TransB {
+		db = product(dy, a, true, t.TransA)
+	} else {
+		db = product(a, dy, !t.TransA, false)
+	}
+	return da, db
 }
 
 func (x Node) matmul(y Node, ta, tb bool) Node { return x.apply("matmul", MatMulAttr{ta, tb}, y) }

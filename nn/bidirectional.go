@@ -22,7 +22,9 @@ type Recurrent interface {
 // Networks", IEEE Transactions on Signal Processing, 1997). Where the layer gives
 // whole sequences, those of the second are turned around, so that steps meet. Both
 // results are joined: side by side, (N, …, 2·units), or as their sum, product or
-// mean. The two are called forward_ and backward_ and the layer's name or kind.
+// mean. The two are called forward_ and backward_ and the layer's name or kind. Of inputs
+// behind the sequences, the first half are the states that the layer begins with, the others
+// those of the one that goes the other way.
 type Bidirectional struct {
 	Layer    Layer  `spec:"layer,required,scalar" doc:"the recurrent layer"`
 	Backward Layer  `spec:"backward_layer" doc:"the layer that goes the other way, the same without"`
@@ -51,9 +53,18 @@ func (l Bidirectional) Validate() error {
 
 // Apply applies both and joins their results.
 func (l Bidirectional) Apply(s *Scope, x graph.Node) graph.Node {
-	if !check(s, l.Validate()) || !x.Valid() {
+	return l.Join(s, []graph.Node{x})
+}
+
+// Join is as Apply, from the states that follow the sequences.
+func (l Bidirectional) Join(s *Scope, xs []graph.Node) graph.Node {
+	if !check(s, l.Validate()) || len(xs) == 0 || !xs[0].Valid() {
 		return graph.Node{}
 	}
+	if len(xs)%2 == 0 {
+		return s.B.Fail("takes sequences, or these and as many states for each way, got %d inputs", len(xs))
+	}
+	half := (len(xs) + 1) / 2
 	forward := l.Layer.(Recurrent) // was checked
 	back := l.Backward
 	if back == nil {
@@ -65,8 +76,19 @@ func (l Bidirectional) Apply(s *Scope, x graph.Node) graph.Node {
 		}
 		return KindOf(l)
 	}
-	a := s.Sub("forward_"+name(forward), forward, x)
-	b := s.Sub("backward_"+name(back), back, x)
+	way := func(prefix string, l Layer, states []graph.Node) graph.Node {
+		in := append([]graph.Node{xs[0]}, states...)
+		return s.SubFunc(prefix+name(l), l, in, func(c *Scope) graph.Node {
+			if j, ok := l.(Joiner); ok {
+				return j.Join(c, in)
+			} else if len(in) == 1 {
+				return l.Apply(c, in[0])
+			}
+			return c.B.Fail("%s takes no state to begin with", KindOf(l))
+		})
+	}
+	a := way("forward_", forward, xs[1:half])
+	b := way("backward_", back, xs[half:])
 	if !a.Valid() || !b.Valid() {
 		return graph.Node{}
 	}

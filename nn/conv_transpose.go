@@ -12,6 +12,7 @@ import (
 func init() {
 	Layers.Register("conv1d_transpose", Conv1DTranspose{}, spec.Doc("transposed convolution along sequences"))
 	Layers.Register("conv2d_transpose", Conv2DTranspose{}, spec.Doc("transposed convolution over images"))
+	Layers.Register("conv3d_transpose", Conv3DTranspose{}, spec.Doc("transposed convolution over volumes"))
 }
 
 // Conv2DTranspose goes the way of a [Conv2D] backwards: it spreads each place of
@@ -49,17 +50,26 @@ type Conv2DTranspose struct {
 // Conv1DTranspose is [Conv2DTranspose] along sequences.
 type Conv1DTranspose Conv2DTranspose
 
+// Conv3DTranspose is [Conv2DTranspose] over volumes (N, planes, rows, columns, C).
+type Conv3DTranspose Conv2DTranspose
+
 // Validate refuses sizes below 1 and groups that do not divide the filters.
 func (l Conv1DTranspose) Validate() error { return Conv2DTranspose(l).validate(1) }
 
 // Validate refuses sizes below 1 and groups that do not divide the filters.
 func (l Conv2DTranspose) Validate() error { return l.validate(2) }
 
+// Validate refuses sizes below 1 and groups that do not divide the filters.
+func (l Conv3DTranspose) Validate() error { return Conv2DTranspose(l).validate(3) }
+
 // KernelInit is the initializer in force.
 func (l Conv1DTranspose) KernelInit() param.Init { return orWanted(l.Init, l.Act) }
 
 // KernelInit is the initializer in force.
 func (l Conv2DTranspose) KernelInit() param.Init { return orWanted(l.Init, l.Act) }
+
+// KernelInit is the initializer in force.
+func (l Conv3DTranspose) KernelInit() param.Init { return orWanted(l.Init, l.Act) }
 
 // Apply declares kernel and bias and adds the convolution.
 func (l Conv1DTranspose) Apply(s *Scope, x graph.Node) graph.Node {
@@ -68,6 +78,11 @@ func (l Conv1DTranspose) Apply(s *Scope, x graph.Node) graph.Node {
 
 // Apply declares kernel and bias and adds the convolution.
 func (l Conv2DTranspose) Apply(s *Scope, x graph.Node) graph.Node { return l.apply(s, x, 2) }
+
+// Apply declares kernel and bias and adds the convolution.
+func (l Conv3DTranspose) Apply(s *Scope, x graph.Node) graph.Node {
+	return Conv2DTranspose(l).apply(s, x, 3)
+}
 
 func (l Conv2DTranspose) sliding() sliding {
 	return sliding{"kernel_size", l.Kernel, l.Strides, l.Dilation, l.Padding, false}

@@ -25,7 +25,7 @@ func init() {
 // linear_before_reset have it: the reset gate acts on the product, and bias (2,
 // 3·units) has a row for the input and one for the state. Without it, ĥ = act(xₜ·K_h
 // + (r·hₜ₋₁)·R_h), the paper's first version, and bias (3·units) has one row. The
-// result is as of [SimpleRNN].
+// result is as of [SimpleRNN], and a second input is h₀ as there.
 type GRU struct {
 	Units            int            `spec:"units,required" doc:"width of the state and of the output"`
 	Act              act.Activation `spec:"activation" default:"tanh" doc:"activation of the state"`
@@ -79,7 +79,10 @@ func (l GRU) Reversed() Layer { l.Backwards = !l.Backwards; return l }
 func (l GRU) ReturnsSequences() bool { return l.Sequences }
 
 // Apply declares the weights and unrolls the steps.
-func (l GRU) Apply(s *Scope, x graph.Node) graph.Node {
+func (l GRU) Apply(s *Scope, x graph.Node) graph.Node { return l.Join(s, []graph.Node{x}) }
+
+// Join is as Apply, from the state h₀ that follows the sequences.
+func (l GRU) Join(s *Scope, xs []graph.Node) graph.Node {
 	c, u := l.cell(), l.Units
 	bias := func(xw graph.Node, w weights) graph.Node {
 		if w.bias.Valid() && !l.ResetBefore {
@@ -91,14 +94,14 @@ func (l GRU) Apply(s *Scope, x graph.Node) graph.Node {
 		return []graph.Node{z.Mul(h).Add(z.Neg().AddScalar(1).Mul(candidate))} // (N, units)
 	}
 	if l.ResetBefore {
-		return c.run(s, x, 1, bias, func(xw, h graph.Node, state []graph.Node, w weights) []graph.Node {
+		return c.run(s, xs, 1, bias, func(xw, h graph.Node, state []graph.Node, w weights) []graph.Node {
 			zr := xw.Slice(1, 0, 2*u).Add(h.MatMul(w.recurrent.Slice(1, 0, 2*u))) // (N, 2·units)
 			r := c.gate.Apply(s, c.part(zr, 1))
 			product := r.Mul(h).MatMul(w.recurrent.Slice(1, 2*u, 3*u))
 			return next(c.gate.Apply(s, c.part(zr, 0)), state[0], c.act.Apply(s, c.part(xw, 2).Add(product)))
 		})
 	}
-	return c.run(s, x, 1, bias, func(xw, h graph.Node, state []graph.Node, w weights) []graph.Node {
+	return c.run(s, xs, 1, bias, func(xw, h graph.Node, state []graph.Node, w weights) []graph.Node {
 		hw := h.MatMul(w.recurrent) // (N, 3·units)
 		if w.bias.Valid() {
 			hw = hw.Add(w.bias.Slice(0, 1, 2).Reshape(3 * u))

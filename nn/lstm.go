@@ -22,7 +22,11 @@ func init() {
 //
 //	cₜ = σ(z_f)·cₜ₋₁ + σ(z_i)·act(z_c)    hₜ = σ(z_o)·act(cₜ)
 //
-// The result is as of [SimpleRNN]. The bias of the forget gate begins at 1
+// The result is as of [SimpleRNN]; with ReturnCell, c stands beside h, (N, …, 2·units).
+// Where there are three inputs, the second and third are h₀ and c₀, (N, units) each.
+// Peepholes let the gates see the cell: peephole (3, units) times cₜ₋₁ is added to z_i and
+// z_f, and times cₜ to z_o (Gers, Schraudolph and Schmidhuber, JMLR 2002). The bias of the
+// forget gate begins at 1
 // (Jozefowicz, Zaremba and Sutskever, ICML 2015). Keras 1 and early Keras 2 have
 // hard_sigmoid with slope 0.2 as the recurrent activation.
 type LSTM struct {
@@ -35,6 +39,8 @@ type LSTM struct {
 	NoBias           bool           `spec:"use_bias,not" doc:"add a bias"`
 	NoForgetBias     bool           `spec:"unit_forget_bias,not" doc:"begin with a bias of 1 at the forget gate"`
 	CellClip         float64        `spec:"cell_clip" default:"none" doc:"the cell's state is cut to ± this at each step"`
+	Peephole         bool           `spec:"peephole" default:"false" doc:"gates see the cell's state"`
+	ReturnCell       bool           `spec:"return_cell" default:"false" doc:"give the cell's state beside the output"`
 	Dropout          float64        `spec:"dropout" default:"0" doc:"share of the inputs that is dropped, the same at all steps"`
 	RecurrentDropout float64        `spec:"recurrent_dropout" default:"0" doc:"share of the state that is dropped, the same at all steps"`
 	Sequences        bool           `spec:"return_sequences" default:"false" doc:"give the output of every step, not of the last alone"`
@@ -55,6 +61,7 @@ func (l LSTM) cell() *cell {
 		init: l.Init, recurrentInit: l.RecurrentInit, biasInit: l.BiasInit,
 		r: l.Regularizer, recurrentR: l.RecurrentRegularizer, biasR: l.BiasRegularizer, c: l.Constraint, recurrentC: l.RecurrentConstraint,
 		dropout: l.Dropout, recurrentDropout: l.RecurrentDropout, sequences: l.Sequences, backwards: l.Backwards,
+		peephole: l.Peephole, returnCell: l.ReturnCell,
 	}
 	if !l.NoBias {
 		c.biasShape = tensor.Shape{4 * l.Units}
@@ -83,16 +90,26 @@ func (l LSTM) Reversed() Layer { l.Backwards = !l.Backwards; return l }
 func (l LSTM) ReturnsSequences() bool { return l.Sequences }
 
 // Apply declares the weights and unrolls the steps.
-func (l LSTM) Apply(s *Scope, x graph.Node) graph.Node {
+func (l LSTM) Apply(s *Scope, x graph.Node) graph.Node { return l.Join(s, []graph.Node{x}) }
+
+// Join is as Apply, from the states h₀ and c₀ that follow the sequences.
+func (l LSTM) Join(s *Scope, xs []graph.Node) graph.Node {
 	c := l.cell()
-	return c.run(s, x, 2, addedBias, func(xw, h graph.Node, state []graph.Node, w weights) []graph.Node {
+	return c.run(s, xs, 2, addedBias, func(xw, h graph.Node, state []graph.Node, w weights) []graph.Node {
 		z := xw.Add(h.MatMul(w.recurrent)) // (N, 4·units)
-		keep := c.gate.Apply(s, c.part(z, 1)).Mul(state[1])
-		next := keep.Add(c.gate.Apply(s, c.part(z, 0)).Mul(c.act.Apply(s, c.part(z, 2))))
+		gate := func(i, hole int, seen graph.Node) graph.Node {
+			z := c.part(z, i)
+			if w.peephole.Valid() {
+				z = z.Add(w.peephole.Slice(0, hole, hole+1).Mul(seen))
+			}
+			return c.gate.Apply(s, z)
+		}
+		keep := gate(1, 1, state[1]).Mul(state[1])
+		next := keep.Add(gate(0, 0, state[1]).Mul(c.act.Apply(s, c.part(z, 2))))
 		if l.CellClip > 0 {
 			next = next.Max(s.B.Const(-l.CellClip)).Min(s.B.Const(l.CellClip))
 		}
-		return []graph.Node{c.gate.Apply(s, c.part(z, 3)).Mul(c.act.Apply(s, next)), next} // (N, units) each
+		return []graph.Node{gate(3, 2, next).Mul(c.act.Apply(s, next)), next} // (N, units) each
 	})
 }
 

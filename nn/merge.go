@@ -3,7 +3,6 @@ package nn
 import (
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/spec"
-	"github.com/nadir-ml/nadir/tensor"
 )
 
 func init() {
@@ -107,15 +106,7 @@ func fold(s *Scope, xs []graph.Node, f func(a, b graph.Node) graph.Node) graph.N
 	}
 	var y graph.Node
 	for i, x := range xs {
-		if x = x.ToFloat(); x.Valid() && x.Rank() > 0 && x.Rank() < rank {
-			shape := make(tensor.Shape, rank)
-			for a := range shape {
-				shape[a] = 1
-			}
-			shape[0] = x.Dim(0)
-			copy(shape[rank-x.Rank()+1:], x.Shape()[1:])
-			x = x.Reshape(shape...)
-		}
+		x = even(x.ToFloat(), rank)
 		if i == 0 {
 			y = x
 			continue

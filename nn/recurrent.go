@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"slices"
+
 	"github.com/nadir-ml/nadir/act"
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/initial"
@@ -25,6 +27,8 @@ type cell struct {
 	c, recurrentC             regular.Constraint
 	dropout, recurrentDropout float64
 	sequences, backwards      bool
+	peephole                  bool // gates see the cell's state
+	returnCell                bool // the last part of the state stands beside the output
 }
 
 // orAct is an activation, or the one that stands where none is said.
@@ -51,25 +55,33 @@ func (c *cell) validate() error {
 }
 
 // weights are what a cell has learned: kernel (in, gates·units), recurrent
-// (units, gates·units), bias, which may be invalid.
-type weights struct{ kernel, recurrent, bias graph.Node }
+// (units, gates·units), bias and peephole (3, units), which may be invalid.
+type weights struct{ kernel, recurrent, bias, peephole graph.Node }
 
-// run declares the weights and unrolls the cell over the steps of x (N, steps,
-// in). project makes of a step's input, times the kernel, whatever of the bias
+// run declares the weights and unrolls the cell over the steps of xs[0], (N, steps,
+// in), from the states that stand behind it, (N, units) each, or from 0. project makes of a step's input, times the kernel, whatever of the bias
 // goes with it; step makes of that (N, gates·units) and the state the next state.
 // The first part of the state is the output; h is that as the recurrent kernel
-// sees it, with dropout. States begin at 0.
-func (c *cell) run(s *Scope, x graph.Node, states int, project func(xw graph.Node, w weights) graph.Node, step func(xw, h graph.Node, state []graph.Node, w weights) []graph.Node) graph.Node {
-	if !check(s, c.validate()) || !x.Valid() {
+// sees it, with dropout.
+func (c *cell) run(s *Scope, xs []graph.Node, states int, project func(xw graph.Node, w weights) graph.Node, step func(xw, h graph.Node, state []graph.Node, w weights) []graph.Node) graph.Node {
+	if !check(s, c.validate()) || slices.ContainsFunc(xs, func(x graph.Node) bool { return !x.Valid() }) {
 		return graph.Node{}
 	}
-	x = x.ToFloat()
+	x := xs[0].ToFloat()
 	if x.Rank() != 3 {
 		return s.B.Misfit("wants sequences (N, steps, features), got %v", x.Type())
 	}
 	n, steps, in := x.Dim(0), x.Dim(1), x.Dim(2)
 	if steps < 1 || steps > mostSteps {
 		return s.B.Misfit("wants sequences of 1 to %d steps, got %d; cut longer ones", mostSteps, steps)
+	}
+	if len(xs) != 1 && len(xs) != 1+states {
+		return s.B.Fail("takes sequences, or these and %d states to begin with, got %d inputs", states, len(xs))
+	}
+	for _, h := range xs[1:] {
+		if h.Rank() != 2 || h.Dim(0) != n || h.Dim(1) != c.units {
+			return s.B.Misfit("wants states (N, %d) to begin with, got %v", c.units, h.Type())
+		}
 	}
 	var w weights
 	w.kernel = s.Weight("kernel", orInit(c.init, initial.GlorotUniform), in, c.gates*c.units)
@@ -81,6 +93,9 @@ func (c *cell) run(s *Scope, x graph.Node, states int, project func(xw graph.Nod
 	if c.biasShape != nil {
 		w.bias = s.Weight("bias", orInit(c.biasInit, initial.Zeros{}), c.biasShape...)
 		penalize(s, c.biasR, w.bias)
+	}
+	if c.peephole {
+		w.peephole = s.Weight("peephole", orInit(c.init, initial.GlorotUniform), 3, c.units)
 	}
 	x = x.Transpose(1, 0, 2) // (steps, N, in): a step is one stretch of memory
 	if c.dropout > 0 && s.Training() {
@@ -97,9 +112,17 @@ func (c *cell) run(s *Scope, x graph.Node, states int, project func(xw graph.Nod
 	}
 	state := make([]graph.Node, states)
 	for i := range state {
-		state[i] = s.B.Full(0, n, c.units)
+		if len(xs) > 1 {
+			state[i] = xs[1+i].ToFloat()
+		} else {
+			state[i] = s.B.Full(0, n, c.units)
+		}
 	}
-	var outs []graph.Node
+	kept := []int{0} // parts of the state that are given back
+	if c.returnCell {
+		kept = append(kept, states-1)
+	}
+	outs := make([][]graph.Node, len(kept))
 	for t := range steps {
 		if c.backwards {
 			t = steps - 1 - t
@@ -112,12 +135,19 @@ func (c *cell) run(s *Scope, x graph.Node, states int, project func(xw graph.Nod
 		if !state[0].Valid() {
 			return graph.Node{}
 		}
-		outs = append(outs, state[0])
+		for i, part := range kept {
+			outs[i] = append(outs[i], state[part])
+		}
 	}
-	if !c.sequences {
-		return state[0] // (N, units)
+	var results []graph.Node
+	for _, all := range outs {
+		y := all[len(all)-1] // (N, units)
+		if c.sequences {
+			y = graph.Concat(0, all...).Reshape(steps, n, c.units).Transpose(1, 0, 2) // (N, steps, units)
+		}
+		results = append(results, y)
 	}
-	return graph.Concat(0, outs...).Reshape(steps, n, c.units).Transpose(1, 0, 2) // (N, steps, units)
+	return graph.Concat(-1, results...)
 }
 
 func orInit(i, otherwise param.Init) param.Init {

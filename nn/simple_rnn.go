@@ -22,7 +22,7 @@ func init() {
 //
 // The result is the last h, (N, units), or all of them, (N, steps, units). Backwards
 // begins at the last step, and all of them come in the order in which they were
-// made. The steps are unrolled where the model is built: a sequence has one length.
+// made. Where there are two inputs, the second is h₀, (N, units). The steps are unrolled where the model is built: a sequence has one length.
 type SimpleRNN struct {
 	Units            int            `spec:"units,required" doc:"width of the state and of the output"`
 	Act              act.Activation `spec:"activation" default:"tanh" doc:"activation of the state"`
@@ -70,9 +70,12 @@ func (l SimpleRNN) Reversed() Layer { l.Backwards = !l.Backwards; return l }
 func (l SimpleRNN) ReturnsSequences() bool { return l.Sequences }
 
 // Apply declares the weights and unrolls the steps.
-func (l SimpleRNN) Apply(s *Scope, x graph.Node) graph.Node {
+func (l SimpleRNN) Apply(s *Scope, x graph.Node) graph.Node { return l.Join(s, []graph.Node{x}) }
+
+// Join is as Apply, from the state h₀ that follows the sequences.
+func (l SimpleRNN) Join(s *Scope, xs []graph.Node) graph.Node {
 	c := l.cell()
-	return c.run(s, x, 1, addedBias, func(xw, h graph.Node, _ []graph.Node, w weights) []graph.Node {
+	return c.run(s, xs, 1, addedBias, func(xw, h graph.Node, _ []graph.Node, w weights) []graph.Node {
 		return []graph.Node{c.act.Apply(s, xw.Add(h.MatMul(w.recurrent)))} // (N, units)
 	})
 }

@@ -205,3 +205,113 @@ func TestForgetBias(t *testing.T) {
 		}
 	}
 }
+
+// What stands around, said again by walking along the places: to and fro, with or without
+// standing still at the ends, around again, or not beyond the ends at all.
+func TestPadModes(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		n, before, after := rapid.IntRange(1, 5).Draw(r, "n"), rapid.IntRange(0, 12).Draw(r, "before"), rapid.IntRange(0, 12).Draw(r, "after")
+		mode := rapid.SampledFrom([]string{"edge", "reflect", "symmetric", "wrap"}).Draw(r, "mode")
+		// walk is the places that are met from one end on, going outwards at first.
+		walk := func(steps, at, way int) []int {
+			var out []int
+			for range steps {
+				next := at + way
+				switch {
+				case next >= 0 && next < n:
+					at = next
+				case mode == "wrap":
+					at = (next + n) % n
+				case mode == "symmetric":
+					way = -way
+				case mode == "reflect" && n > 1:
+					way = -way
+					at += way
+				}
+				out = append(out, at)
+			}
+			return out
+		}
+		x := tensor.New(tensor.Float64, 2, n, 2)
+		noise(x, "x")
+		y, _, err := predict(nn.PadAxes{Padding: nn.Sides{{before, after}, {}}, Mode: mode}, x)
+		if err != nil {
+			r.Fatal(err)
+		}
+		var want []int
+		for _, i := range walk(before, 0, -1) {
+			want = append([]int{i}, want...)
+		}
+		for i := range n {
+			want = append(want, i)
+		}
+		want = append(want, walk(after, n-1, 1)...)
+		if y.Shape()[1] != len(want) {
+			r.Fatalf("%v, want %d places", y.Shape(), len(want))
+		}
+		for i, from := range want {
+			near(r, fmt.Sprintf("%s of %d: place %d", mode, n, i-before), y.At(1, i, 1), x.At(1, from, 1))
+		}
+	})
+}
+
+// An LSTM with peepholes from a state that is given, as its formula has it.
+func TestLSTMFromState(t *testing.T) {
+	t.Parallel()
+	const rows, steps, in, units = 2, 3, 2, 3
+	l := nn.LSTM{Units: units, Peephole: true, ReturnCell: true, Sequences: true}
+	g, set := graph.New(), param.NewSet(tensor.Float64)
+	var ins []graph.Node
+	values := map[string]*tensor.Tensor{}
+	for name, shape := range map[string][]int{"x": {rows, steps, in}, "h": {rows, units}, "c": {rows, units}} {
+		values[name] = tensor.New(tensor.Float64, shape...)
+		noise(values[name], name)
+	}
+	for _, name := range []string{"x", "h", "c"} {
+		ins = append(ins, g.Input(name, graph.Float, values[name].Shape()...))
+	}
+	g.Output("y", param.NewScope(g, set, param.Options{}).SubFunc("l", l, ins, func(s *nn.Scope) graph.Node { return l.Join(s, ins) }))
+	for p := range set.All() {
+		noise(p.Value, p.Name)
+	}
+	plan, err := cpu.New().Compile(g, backend.Options{Float: tensor.Float64, State: set.Value})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plan.Close()
+	if err := plan.Run(context.Background(), backend.Inputs{Values: values}); err != nil {
+		t.Fatal(err)
+	}
+	y := plan.Output("y")
+	k, r, b, p := set.Value("l/kernel"), set.Value("l/recurrent_kernel"), set.Value("l/bias"), set.Value("l/peephole")
+	for s := range rows {
+		h, c := make([]float64, units), make([]float64, units)
+		for u := range units {
+			h[u], c[u] = values["h"].At(s, u), values["c"].At(s, u)
+		}
+		for step := range steps {
+			z := func(gate, u int) float64 {
+				sum := b.Flat(gate*units + u)
+				for i := range in {
+					sum += values["x"].At(s, step, i) * k.At(i, gate*units+u)
+				}
+				for i := range units {
+					sum += h[i] * r.At(i, gate*units+u)
+				}
+				return sum
+			}
+			sigmoid := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+			nextH, nextC := make([]float64, units), make([]float64, units)
+			for u := range units {
+				nextC[u] = sigmoid(z(1, u)+p.At(1, u)*c[u])*c[u] + sigmoid(z(0, u)+p.At(0, u)*c[u])*math.Tanh(z(2, u))
+				nextH[u] = sigmoid(z(3, u)+p.At(2, u)*nextC[u]) * math.Tanh(nextC[u])
+			}
+			h, c = nextH, nextC
+			for u := range units {
+				near(t, fmt.Sprint("output of step ", step), y.At(s, step, u), h[u])
+				near(t, fmt.Sprint("cell of step ", step), y.At(s, step, units+u), c[u])
+			}
+		}
+	}
+}

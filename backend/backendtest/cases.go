@@ -162,6 +162,7 @@ var cases = map[string][]testcase{
 	},
 
 	"matmul":        products(),
+	"batch_matmul":  stacks(),
 	"softmax":       rowwise(graph.Node.Softmax),
 	"log_softmax":   rowwise(graph.Node.LogSoftmax),
 	"cross_entropy": crossEntropies(two(graph.Node.CrossEntropy)),
@@ -314,6 +315,27 @@ func products() []testcase {
 		// A zero does not silence what is not a number.
 		testcase{in: []*tensor.Tensor{grid(0, 1, 0, 0, 0, 0), tensor.Of([]float64{nan, 1, 2, 3, 4, inf}, 3, 2)}, f: two(graph.Node.MatMul)},
 		testcase{in: []*tensor.Tensor{span(-1, 1, 20, 20)}, f: func(_ *graph.Builder, x []graph.Node) graph.Node { return x[0].MatMul(x[0]) }, scale: 20})
+}
+
+func stacks() []testcase {
+	var cs []testcase
+	for _, d := range [][4]int{{1, 1, 1, 1}, {3, 4, 5, 2}, {2, 65, 33, 70}, {300, 9, 8, 7}, {40, 33, 16, 40}, {0, 2, 3, 2}, {2, 3, 0, 2}, {2, 0, 3, 2}} {
+		for _, t := range []graph.MatMulAttr{{}, {TransA: true}, {TransB: true}, {TransA: true, TransB: true}} {
+			a, b := []int{d[0], d[1], d[2]}, []int{d[0], d[2], d[3]}
+			if t.TransA {
+				a[1], a[2] = a[2], a[1]
+			}
+			if t.TransB {
+				b[1], b[2] = b[2], b[1]
+			}
+			cs = append(cs, testcase{
+				in:    []*tensor.Tensor{span(-1, 1, a...), span(-1, 1, b...)},
+				f:     func(g *graph.Builder, x []graph.Node) graph.Node { return g.Apply("batch_matmul", t, x...) },
+				scale: float64(d[2]),
+			})
+		}
+	}
+	return append(cs, testcase{in: []*tensor.Tensor{span(-1, 1, 2, 3, 4, 5), span(-1, 1, 3, 5, 2)}, f: two(graph.Node.BatchMatMul), scale: 5})
 }
 
 func rowwise(f func(graph.Node) graph.Node) []testcase {

@@ -26,6 +26,7 @@ func cut(n, granule, cost int) (chunks, per int) {
 func singleOps[T float]() map[string]single[T] {
 	return map[string]single[T]{
 		"matmul":                 matmul[T],
+		"batch_matmul":           batchMatMul[T],
 		"conv":                   conv[T],
 		"conv_input":             convInput[T],
 		"conv_kernel":            convKernel[T],

@@ -479,6 +479,10 @@ func (n *net) calls(l spec.Value) ([][]call, error) {
 			args, _ := node.Get("args")
 			if err = history(args, &in); err == nil {
 				kw, _ := node.Get("kwargs")
+				var masks []call
+				if mask, _ := kw.Get("mask"); history(mask, &masks) == nil && len(masks) > 0 {
+					return nil, &format.Unsupported{What: fmt.Sprintf("layer %q", nameOf(l)), Msg: "it is called with a mask, which this version does not read"}
+				}
 				err = history(kw, &in)
 			}
 		} else {

@@ -179,6 +179,9 @@ func (s *speller) functional(f nn.Functional, none spec.Value) (*speller, spec.V
 		if e.Share != "" {
 			return nil, none, &format.Unsupported{What: fmt.Sprintf("layer %q, which is applied more than once", e.Share), Msg: "this version does not write that for Keras; .go, .npz, .pt and .safetensors take it"}
 		}
+		if kind := nn.KindOf(e.Layer); len(e.Inputs) > 1 && (recurrent(kind) || kind == "bidirectional") {
+			return nil, none, unspelled(nn.NameOf(e.Layer), kind, "it begins with states that other layers make, which this version does not write for Keras")
+		}
 		list = append(list, f.Layers[i].Layer)
 	}
 	names, err := nn.Names(list)
@@ -385,8 +388,10 @@ func (s *speller) layer(kind, name string, fields spec.Value, prefix, top string
 		}
 		config = withDefault(config, "epsilon", 0.001)
 	case "lstm":
-		if _, ok := config.Get("cell_clip"); ok {
-			return nil, unspelled(name, kind, "its state is cut at each step, which Keras' LSTM does not do")
+		for _, own := range [][2]string{{"cell_clip", "its state is cut at each step"}, {"peephole", "its gates see the cell's state"}, {"return_cell", "it gives the cell's state beside the output"}} {
+			if _, ok := config.Get(own[0]); ok {
+				return nil, unspelled(name, kind, own[1]+", which Keras' LSTM does not do")
+			}
 		}
 	case "gru": // Keras 2 and 3 do, Keras 1 did not
 		if _, ok := config.Get("reset_after"); !ok {

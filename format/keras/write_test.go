@@ -45,6 +45,8 @@ func stacks(t testing.TB) map[string]*format.Model {
 			nn.DepthwiseConv2D{Kernel: tensor.Shape{3, 2}, Multiplier: 2, Padding: nn.Same}, nn.SeparableConv2D{Filters: 4, Kernel: tensor.Shape{2}},
 			nn.BatchNorm{NoScale: true}, nn.AveragePooling2D{Size: tensor.Shape{2}, Strides: tensor.Shape{1}}, nn.Conv2DTranspose{Filters: 2, Kernel: tensor.Shape{2}, Strides: tensor.Shape{2}},
 			nn.UpSampling2D{}, nn.Cropping2D{Cropping: nn.Even(1)}, nn.GlobalAveragePooling2D{}, nn.Dense{Units: 3}}, 12, 12, 2),
+		"volume": filled(t, nil, nn.Sequential{nn.Conv3D{Filters: 2, Kernel: tensor.Shape{2}}, nn.Conv3DTranspose{Filters: 3, Kernel: tensor.Shape{2}, Strides: tensor.Shape{1, 2, 1}, Padding: nn.Same},
+			nn.GlobalAveragePooling3D{}}, 3, 4, 3, 2),
 		"sequence": filled(t, nil, nn.Sequential{nn.Conv1D{Filters: 3, Kernel: tensor.Shape{2}, Padding: nn.Causal}, nn.MaxPooling1D{}, nn.Permute{Dims: []int{2, 1}},
 			nn.Reshape{Shape: []int{9}}, nn.RepeatVector{N: 2}, nn.GlobalMaxPooling1D{}}, 6, 2),
 		"recurrent": ints,

@@ -145,6 +145,8 @@ func recurrent(layers map[string]nn.Layer, layer, leaf string, t *tensor.Tensor,
 	case nn.LSTM:
 		if activation, gate, back, gates = l.Act, l.RecurrentAct, l.Backwards, 4; l.CellClip > 0 {
 			return nil, refuse("its state is cut at each step")
+		} else if l.Peephole {
+			return nil, refuse("its gates see the cell's state")
 		}
 	case nn.GRU:
 		if activation, gate, back, gates = l.Act, l.RecurrentAct, l.Backwards, 3; l.ResetBefore {
