@@ -33,6 +33,7 @@ type compiler[T float] struct {
 	singles map[string]single[T]
 	key     *runKey
 	work    workspace[T]
+	first   func() // what a single has to be done before its chunks
 
 	root    []int // the node whose memory a node shares: itself but for reshapes and slices in one piece
 	off     []int // elements from that memory's start
@@ -129,6 +130,7 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 			in.chunks, in.run = p.chunks(), p.run
 		} else {
 			in.chunks, in.run = c.singles[in.op](c, in.node)
+			in.first, c.first = c.first, nil
 			if in.op == "matmul" {
 				k := in.node.In(0).Shape().Len() / max(1, in.node.Dim(0))
 				in.flops = 2 * float64(in.node.Shape().Len()) * float64(k)

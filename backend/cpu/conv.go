@@ -8,7 +8,8 @@ import (
 // A convolution is a matrix product: row r of the unfolded input holds what the
 // window sees at place r of the result, tap by tap, and the kernel's rows are the
 // taps. It is unfolded a block of rows at a time, into memory of the worker's own,
-// where the product finds it in cache.
+// where the product finds it in cache. Where the family of kernels has a loop for it,
+// most convolutions are done without: see [slide].
 const blockElems = 64 * 1024
 
 // geometry is what the loops of a convolution go by. A place is a number within
@@ -272,6 +273,9 @@ func conv[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	if g.depthwise() {
 		return convDepthwise(c, node, &g)
 	}
+	if slides[T](&g) {
+		return convSlide(c, node, &g)
+	}
 	chunks, per := share(g.rows(), g.k*g.f)
 	block := min(per, g.block())
 	if !g.direct {
@@ -345,6 +349,9 @@ func convInput[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	if g.depthwise() {
 		return convInputDepthwise(c, node, &g)
 	}
+	if t, ok := g.turned(); ok && slides[T](&t) && slides[T](&g) {
+		return convInputSlide(c, node, &t)
+	}
 	if g.direct {
 		chunks, per := share(g.rows(), g.k*g.f)
 		return chunks, func(_, chunk int) {
@@ -415,6 +422,9 @@ func convKernel[T float](c *compiler[T], node graph.Node) (int, func(int, int)) 
 	g := geometryOf(node.Attr().(graph.ConvAttr), node.In(0).Dim(0), node.In(0).Dim(-1), node.Dim(-1))
 	if g.depthwise() {
 		return convKernelDepthwise(c, node, &g)
+	}
+	if slides[T](&g) {
+		return convKernelSlide(c, node, &g)
 	}
 	p := g.partials()
 	size := g.k * g.f

@@ -8,10 +8,18 @@ import (
 )
 
 // A job is work in independent chunks. run is called once for every chunk, by
-// any worker; the worker's number chooses its scratch memory.
+// any worker; the worker's number chooses its scratch memory. What all chunks share
+// is made by first, where there is something, before any of them.
 type job struct {
 	chunks int
+	first  func()
 	run    func(worker, chunk int)
+}
+
+func (j *job) begin() {
+	if j.first != nil {
+		j.first()
+	}
 }
 
 const maxChunks = 1<<16 - 1
@@ -69,6 +77,7 @@ func newPool(threads int) *pool {
 // has the helpers, or they were late, the caller does the work alone: the bytes
 // are the same.
 func (p *pool) do(j *job) {
+	j.begin()
 	if j.chunks == 1 || len(p.helpers) == 0 || !p.busy.TryLock() {
 		j.all()
 		return

@@ -61,6 +61,9 @@ func (p *plan[T]) each(from, to int) {
 		c.Best = 0
 		for k := range in.chunks {
 			start := time.Now()
+			if k == 0 {
+				in.begin()
+			}
 			in.run(0, k)
 			took := time.Since(start)
 			c.Total += took

@@ -19,8 +19,8 @@
 // Arithmetic, comparisons, sums and uniform numbers have the same bits in every
 // family. Products have not: generic rounds every product before its sum, the
 // others fuse the two, all in the same order. Nor have the transcendental functions,
-// which the others compute in the same steps. [AffineGradients] alone adds in an order
-// of each family's own. In one family results depend on nothing but the arguments.
+// which the others compute in the same steps. [AffineGradients] and [ConvolveFilters] add
+// in an order of each family's own. In one family results depend on nothing but the arguments.
 //
 // The plain Go code rounds every product explicitly, T(x*y) + z, so that no
 // compiler contracts it to a fused multiply-add and the bytes are the same on
@@ -41,3 +41,5 @@ package kernel
 
 //go:generate go run -C gen . -family avx2 -out ../avx2_amd64.s
 //go:generate go run -C gen . -family avx512 -out ../avx512_amd64.s
+//go:generate go run -C gen . -family avx2 -convolutions -out ../convolution_avx2_amd64.s
+//go:generate go run -C gen . -family avx512 -convolutions -out ../convolution_avx512_amd64.s

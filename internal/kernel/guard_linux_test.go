@@ -126,3 +126,21 @@ func TestGuardMatMul(t *testing.T) {
 		}
 	}
 }
+
+func TestGuardConvolve(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(10, 11))
+	for i := range 400 {
+		channels, places := 1+r.IntN(5), 1+r.IntN(5)
+		c := NewConvolution[float32](Convolution{Lines: 1 + r.IntN(6), Taps: places * channels, XStep: channels * (1 + r.IntN(2)),
+			Filters: 1 + r.IntN(40), Places: 1 + r.IntN(33)})
+		c.XLine = (c.Places-1)*c.XStep + c.Taps
+		c.XRow, c.YRow = c.XLine, c.Places*c.Filters
+		rows, atEnd := 1+r.IntN(3), i%3 > 0
+		x, y := guarded[float32](t, c.reach(c.Lines, rows), atEnd), guarded[float32](t, rows*c.YRow, atEnd)
+		w, b := guarded[float32](t, c.Weights(), atEnd), guarded[float32](t, c.Biases(), atEnd)
+		Convolve(&c, y, x, w, b, 0, c.Lines, rows, true)
+		ConvolveFilters(&c, w, x, y, rows)
+		GatherFilters(&c, guarded[float32](t, c.Lines*c.Taps*c.Filters, atEnd), w, 1)
+	}
+}

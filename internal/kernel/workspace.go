@@ -14,6 +14,7 @@ type workspace struct {
 	busy   atomic.Bool
 	block  [depth * (blockRows + stripPad)]float32
 	panels [depth * groupCols]float32
+	slide  slide
 }
 
 var workspaces [32]workspace

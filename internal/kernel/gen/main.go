@@ -3,6 +3,8 @@
 //
 //	go run . -family avx2 -out ../avx2_amd64.s
 //	go run . -family avx512 -out ../avx512_amd64.s
+//	go run . -family avx2 -convolutions -out ../convolution_avx2_amd64.s
+//	go run . -family avx512 -convolutions -out ../convolution_avx512_amd64.s
 package main
 
 import (
@@ -15,10 +17,15 @@ import (
 
 func main() {
 	family := flag.String("family", "avx2", "avx2, or avx512 for what it adds to avx2")
+	slides := flag.Bool("convolutions", false, "the convolutions, which have a file of their own")
 	flag.Parse()
 	avo.ConstraintExpr("!noasm")
-	switch *family {
-	case "avx2":
+	switch {
+	case *slides && *family == "avx2":
+		avx2.convolutions()
+	case *slides && *family == "avx512":
+		avx512.convolutions()
+	case *family == "avx2":
 		avx2.products()
 		avx2.packings()
 		avx2.fused()
@@ -29,7 +36,7 @@ func main() {
 		widenings()
 		reductions()
 		uniform()
-	case "avx512":
+	case *family == "avx512":
 		avx512.products()
 		avx512.packings()
 		avx512.fused()

@@ -1,0 +1,12 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+// slides reports whether families have convolutions of their own.
+const slides = false
+
+func layout32(*Convolution)                                                {}
+func convolve32(_ *Convolution, _, _, _, _ []float32, _, _, _ int, _ bool) {}
+func filters32(_ *Convolution, _, _, _ []float32, _ int)                   {}
+
+type slide struct{}
