@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,7 +114,7 @@ func (c *command) startWith(ctx context.Context, file string, cfg *config.Config
 // ready opens the data of a configuration and makes its trainer, up to the
 // first step.
 func (c *command) ready(ctx context.Context, cfg *config.Config) (*session, error) {
-	if err := later(cfg); err != nil {
+	if err := cmp.Or(later(cfg), chosen(cfg)); err != nil {
 		return nil, err
 	}
 	if v, ok := given(cfg, "init"); ok && cfg.ModelFile == "" && (cfg.Init == "fresh" || cfg.Init == "slots") {
@@ -206,13 +207,21 @@ func (s *session) begin(from *nn.Sequential) error {
 
 // later refuses keys whose meaning this program does not have.
 func later(cfg *config.Config) error {
-	for _, k := range []string{"input.layout", "input.node", "output.node"} {
-		if v, ok := given(cfg, k); ok && (k == "input.layout" || cfg.Transfer.From == "") {
-			return &spec.Error{Pos: v.Pos, Path: k, Msg: k + " is about models that come from elsewhere; it has no meaning in training"}
-		}
+	if v, ok := given(cfg, "input.layout"); ok {
+		return &spec.Error{Pos: v.Pos, Path: "input.layout", Msg: "input.layout is about models that come from elsewhere; it has no meaning in training"}
 	}
 	if v, ok := given(cfg, "pretrain"); ok && len(v.Items) > 0 && cfg.Transfer.From != "" {
 		return &spec.Error{Pos: v.Pos, Path: "pretrain", Msg: "pretrain: its stages would train anew what transfer.from brings; leave one of them out"}
+	}
+	return nil
+}
+
+// chosen refuses nodes that are named where no graph is.
+func chosen(cfg *config.Config) error {
+	for _, k := range []string{"input.node", "output.node"} {
+		if v, ok := given(cfg, k); ok && cfg.ModelFile == "" && cfg.Transfer.From == "" {
+			return &spec.Error{Pos: v.Pos, Path: k, Msg: k + " chooses in the graph of a model of another framework, and model= names none"}
+		}
 	}
 	return nil
 }

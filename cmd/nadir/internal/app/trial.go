@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -162,7 +163,7 @@ func sumOf(path string) (string, error) {
 
 // check finds what is wrong with a contender before anything is trained.
 func (a *arena) check(ctx context.Context, cfg *config.Config, t tune.Trial) error {
-	if err := later(cfg); err != nil {
+	if err := cmp.Or(later(cfg), chosen(cfg)); err != nil {
 		return err
 	}
 	if mine, its := rowsOf(a.base), rowsOf(cfg); mine != its {
