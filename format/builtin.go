@@ -59,11 +59,13 @@ func openSafetensors(path string) (*File, error) {
 		if err := m.describe(meta); err != nil {
 			return nil, &Corrupt{err}
 		}
-		b := &Blueprint{Model: m}
-		for _, t := range f.Tensors {
-			b.Places = append(b.Places, Place{To: t.Name, From: []string{t.Name}})
-		}
-		return b, nil
+		return &Blueprint{Model: m, Places: f.same()}, nil
+	}
+	if f.Slots, err = slotsOf(meta, s); err != nil {
+		return nil, errors.Join(&Corrupt{err}, s.Close())
+	}
+	for i := range f.Tensors {
+		f.Tensors[i].Slot = f.Slots != nil && strings.Contains(f.Tensors[i].Name, "#")
 	}
 	return f, nil
 }

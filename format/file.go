@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format/safetensors"
@@ -228,6 +229,10 @@ func (f *File) load(o Options, r *Report) (*Model, error) {
 			for p := range m.Params.All() {
 				r.Tensors = append(r.Tensors, Link{p.Name, p.Name})
 			}
+			r.Slots = f.Slots
+			if o.Memory {
+				err = f.remember(m, &Blueprint{Model: m, Places: f.same()}, o, r)
+			}
 		}
 		return m, err
 	}
@@ -247,10 +252,39 @@ func (f *File) load(o Options, r *Report) (*Model, error) {
 	r.Warnings = append(r.Warnings, b.Warnings...)
 	r.Slots = f.Slots
 	m, err := f.fill(b, o, r)
-	if err == nil && o.Memory && f.Slots != nil {
-		m.Memory, err = f.memory(b, o.Float)
+	if err == nil && o.Memory {
+		err = f.remember(m, b, o, r)
 	}
 	return m, err
+}
+
+// remember reads what the optimizer remembered, where there is something.
+func (f *File) remember(m *Model, b *Blueprint, o Options, r *Report) error {
+	if f.Slots == nil {
+		return nil
+	}
+	memory, links, err := f.memory(b, o.Float)
+	if err != nil {
+		return err
+	}
+	used := map[string]bool{}
+	for _, l := range links {
+		used[l.From] = true
+	}
+	m.Memory, r.Tensors = memory, append(r.Tensors, links...)
+	r.Skipped = slices.DeleteFunc(r.Skipped, func(name string) bool { return used[name] })
+	return nil
+}
+
+// same has each tensor of a weight for the parameter of its name.
+func (f *File) same() []Place {
+	var out []Place
+	for _, t := range f.Tensors {
+		if !t.Slot {
+			out = append(out, Place{To: t.Name, From: []string{t.Name}})
+		}
+	}
+	return out
 }
 
 // maxPassing is about how many bytes may lie about that tensors took on their way to

@@ -27,8 +27,7 @@ type Model struct {
 	// Extra is further text that goes with the model, such as how a table's
 	// columns were encoded. Keys are without the prefix "nadir.".
 	Extra map[string]string
-	// Memory is that of the optimizer, where it was asked for and the file has one. It
-	// is no part of what Write writes.
+	// Memory is that of the optimizer, where it was asked for and the file has one.
 	Memory *Memory
 }
 
@@ -47,12 +46,13 @@ const (
 	keyPrep    = prefix + "preprocess"
 	keyData    = prefix + "data"
 	keyLoss    = prefix + "loss"
+	keyMemory  = prefix + "memory"
 	version    = "1"
 )
 
 // own reports whether a key of the metadata is the format's own.
 func own(key string) bool {
-	return slices.Contains([]string{keyVersion, keyModel, keyPrep, keyData, keyLoss}, key)
+	return slices.Contains([]string{keyVersion, keyModel, keyPrep, keyData, keyLoss, keyMemory}, key)
 }
 
 // field and schema are how a data.Schema is written.
@@ -163,6 +163,11 @@ func Write(w io.Writer, m *Model) error {
 		}
 		ts = append(ts, safetensors.Named{Name: d.name, Tensor: v})
 	}
+	if m.Memory != nil {
+		if ts, err = m.Memory.describe(meta, ts); err != nil {
+			return err
+		}
+	}
 	return safetensors.Write(w, ts, meta)
 }
 
@@ -239,6 +244,9 @@ func check(f *safetensors.File, declared []declaration) error {
 		}
 	}
 	for _, info := range f.Infos() {
+		if _, _, slot := strings.Cut(info.Name, "#"); slot && f.Metadata()[keyMemory] != "" {
+			continue
+		}
 		if !known[info.Name] {
 			errs = append(errs, fmt.Errorf("tensor %q has no place in the model", info.Name))
 		}

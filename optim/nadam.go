@@ -69,11 +69,7 @@ func (r Nadam) shares(s *Step, b1 float64) (ahead, here graph.Node) {
 	if r.Convention == Dozat {
 		return s.Const(b1).Div(oneMinusPower(b1, s.T.AddScalar(1))), s.Const(1 - b1).Div(oneMinusPower(b1, s.T))
 	}
-	decay := 0.004
-	if r.Convention == Keras {
-		decay = 1
-	}
-	decay = spec.Or(r.Decay, decay)
+	decay := r.decay()
 	mu := func(t graph.Node) graph.Node { // β₁(1 − ½·0.96ᵗᵈ)
 		return t.Scale(decay * math.Log(0.96)).Exp().Scale(-b1 / 2).AddScalar(b1)
 	}
@@ -81,4 +77,21 @@ func (r Nadam) shares(s *Step, b1 float64) (ahead, here graph.Node) {
 	product := s.Shared("u_product", 1).Mul(now)
 	s.SaveShared("u_product", product)
 	return next.Div(one.Sub(product.Mul(next))), one.Sub(now).Div(one.Sub(product))
+}
+
+// decay is d.
+func (r Nadam) decay() float64 {
+	if r.Convention == Keras {
+		return spec.Or(r.Decay, 1)
+	}
+	return spec.Or(r.Decay, 0.004)
+}
+
+// Product is μ₁…μₜ after so many steps: what the slot u_product holds then.
+func (r Nadam) Product(steps int64) float64 {
+	b1, decay, product := spec.Or(r.Beta1, 0.9), r.decay(), 1.0
+	for t := int64(1); t <= steps && product > 0; t++ {
+		product *= b1 * (1 - math.Pow(0.96, float64(t)*decay)/2)
+	}
+	return product
 }

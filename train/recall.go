@@ -38,6 +38,19 @@ func ruleOf(r optim.Rule) (name string, torch bool) {
 var remembered = map[string][]string{
 	"adam": {"momentum", "velocity"}, "amsgrad": {"momentum", "velocity", "velocity_hat"}, "sgd": {"momentum"},
 	"rmsprop": {"velocity", "momentum", "average_gradient"}, "adagrad": {"accumulator"}, "adadelta": {"accumulated_grad", "accumulated_delta_var"},
+	"nadam": {"momentum", "velocity", "u_product"}, "adamax": {"momentum", "norm"}, "lamb": {"momentum", "velocity"}, "lion": {"momentum"}, "ftrl": {"accumulator", "linear"},
+}
+
+// shared is the value of a slot that all parameters share where a memory lacks it, which
+// follows from the steps that were taken.
+func shared(r optim.Rule, slot string, steps int64) *tensor.Tensor {
+	n, ok := r.(optim.Nadam)
+	if !ok || slot != "#u_product" {
+		return nil
+	}
+	t := tensor.New(tensor.Float64)
+	t.SetFlat(0, n.Product(steps))
+	return t
 }
 
 // Recall goes on with the memory of the optimizer that trained the model so far: its slots
@@ -71,6 +84,9 @@ func (t *Trainer) Recall(m *format.Memory) error {
 			continue
 		}
 		v := m.Slots[p.Name]
+		if v == nil && weight == "" {
+			v = shared(t.cfg.Optim.Rule, p.Name, m.Step)
+		}
 		switch {
 		case v == nil:
 			return fmt.Errorf("%q has no slot %s in what the optimizer remembers", weight, slot)

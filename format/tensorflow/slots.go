@@ -28,6 +28,10 @@ var rules = map[string]rule{
 	"Adagrad":         {"adagrad", false, []string{"accumulator"}},
 	"AdagradV2":       {"adagrad", false, []string{"accumulator"}},
 	"Adadelta":        {"adadelta", false, []string{"accumulated_grad", "accumulated_delta_var"}},
+	"AdamWithAmsgrad": {"amsgrad", false, []string{"momentum", "velocity", "velocity_hat"}},
+	"AdaMax":          {"adamax", false, []string{"momentum", "norm"}},
+	"Ftrl":            {"ftrl", false, []string{"accumulator", "linear"}},
+	"FtrlV2":          {"ftrl", false, []string{"accumulator", "linear"}},
 }
 
 // remembered finds the slots of a checkpoint by the steps of optimizers in its graph.
@@ -60,14 +64,8 @@ func (m *metaGraph) remembered(f *format.File) *format.Slots {
 		if s == nil {
 			s = &format.Slots{Rule: r.name, Torch: r.torch, Of: map[string]map[string]string{}}
 			s.Step = stepsOf(f, 0)
-			if r.name == "adam" && len(n.in) > 8 {
-				p1, ok1 := held(n.in[3])
-				p2, ok2 := held(n.in[4])
-				b1, ok3 := c.number(n.in[6])
-				b2, ok4 := c.number(n.in[7])
-				if ok1 && ok2 && ok3 && ok4 {
-					s.Step = powers(f, p1, p2, b1, b2)
-				}
+			if p := m.powersOf(c, n, len(r.slots)+1, held); len(p) > 0 {
+				s.Step = powers(f, p...)
 			}
 		}
 		if s.Rule == r.name {
@@ -77,13 +75,40 @@ func (m *metaGraph) remembered(f *format.File) *format.Slots {
 	return s
 }
 
+// powersOf are the powers of Adam's means that a step takes at an input and behind it, with
+// what they are powers of: β₁, then β₂, behind the rate that follows them. The step of
+// AdaMax has the first alone; it counts in a graph of TensorFlow 1, where it is a variable.
+func (m *metaGraph) powersOf(c *converter, n *node, at int, held func(ref) (string, bool)) []power {
+	count := 0
+	switch {
+	case strings.Contains(n.op, "AdaMax"):
+		count = 1
+	case strings.Contains(n.op, "ApplyAdam"):
+		count = 2
+	}
+	var out []power
+	for i := range count {
+		if len(n.in) <= at+count+1+i {
+			return nil
+		}
+		name, ok := held(n.in[at+i])
+		beta, known := c.number(n.in[at+count+1+i])
+		if !ok || !known {
+			return nil
+		}
+		out = append(out, power{name, beta})
+	}
+	return out
+}
+
 // slotEnd is what TensorFlow 1 puts behind a variable's name for its slots.
-var slotEnd = regexp.MustCompile(`^(.*)/(Adam|Momentum|RMSProp|Adagrad|Adadelta)(?:_([12]))?$`)
+var slotEnd = regexp.MustCompile(`^(.*)/(Adam|Momentum|RMSProp|Adagrad|Adadelta|AdaMax|Ftrl)(?:_([12]))?$`)
 
 // rememberedByName finds the slots of a checkpoint without a graph by their names: those of
 // an optimizer that was not given a name of its own.
 func rememberedByName(f *format.File) *format.Slots {
 	var s *format.Slots
+	var kind rule
 	found := map[string][]string{} // of a weight: the slots, by their numbers
 	for _, t := range f.Tensors {
 		m := slotEnd.FindStringSubmatch(t.Name)
@@ -95,7 +120,7 @@ func rememberedByName(f *format.File) *format.Slots {
 		}
 		r := rules[m[2]]
 		if s == nil {
-			s = &format.Slots{Rule: r.name, Torch: r.torch, Of: map[string]map[string]string{}}
+			kind, s = r, &format.Slots{Rule: r.name, Torch: r.torch, Of: map[string]map[string]string{}}
 		}
 		if s.Rule != r.name {
 			continue
@@ -112,8 +137,7 @@ func rememberedByName(f *format.File) *format.Slots {
 		return nil
 	}
 	for weight, list := range found {
-		slots := map[string][]string{"adam": {"momentum", "velocity"}, "sgd": {"momentum"}, "rmsprop": {"velocity", "momentum"}, "adagrad": {"accumulator"},
-			"adadelta": {"accumulated_grad", "accumulated_delta_var"}}[s.Rule]
+		slots := kind.slots
 		if s.Rule == "rmsprop" && len(list) == 3 { // in the order in which they are made
 			slots = []string{"velocity", "average_gradient", "momentum"}
 		}
@@ -128,12 +152,19 @@ func rememberedByName(f *format.File) *format.Slots {
 		}
 	}
 	s.Step = stepsOf(f, 0)
-	if s.Rule == "adam" {
-		for _, t := range f.Tensors {
-			if scope, ok := strings.CutSuffix(t.Name, "beta1_power"); ok {
-				s.Step = powers(f, t.Name, scope+"beta2_power", 0.9, 0.999)
-			}
+	if s.Rule != "adam" && s.Rule != "adamax" {
+		return s
+	}
+	for _, t := range f.Tensors {
+		scope, ok := strings.CutSuffix(t.Name, "beta1_power")
+		if !ok {
+			continue
 		}
+		list := []power{{t.Name, 0.9}}
+		if s.Rule == "adam" {
+			list = append(list, power{scope + "beta2_power", 0.999})
+		}
+		s.Step = powers(f, list...)
 	}
 	return s
 }
@@ -166,14 +197,17 @@ func count(v float64) (int64, error) {
 // start are 1.
 const manySteps = 1 << 20
 
-// powers counts steps by what Adam keeps of them, β₁ᵗ⁺¹ and β₂ᵗ⁺¹: of the second as long as
-// it says anything, since the first is 0 sooner.
-func powers(f *format.File, first, second string, b1, b2 float64) func() (int64, error) {
+// A power is a tensor that holds what Adam and its kin keep of a decay β: βᵗ⁺¹.
+type power struct {
+	name string
+	beta float64
+}
+
+// powers counts steps by such powers: of the last as long as it says anything, since the
+// first, of a smaller β, is 0 sooner.
+func powers(f *format.File, list ...power) func() (int64, error) {
 	return func() (int64, error) {
-		for _, p := range []struct {
-			name string
-			beta float64
-		}{{first, b1}, {second, b2}} {
+		for _, p := range list {
 			t, ok := f.Lookup(p.name)
 			if !ok || t.Read == nil || t.Shape.Len() != 1 || !t.DType.IsFloat() {
 				return 0, fmt.Errorf("tensor %q, a power of Adam's, is missing, or no number", p.name)

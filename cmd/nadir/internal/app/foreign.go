@@ -16,7 +16,7 @@ import (
 // bring reads the model of a subject. Bare weights are for the net that model=
 // says.
 func (c *command) bring(verb string, s *subject, keys []string) error {
-	o := format.Options{Float: floatOf(s.cfg.Precision)}
+	o := format.Options{Float: floatOf(s.cfg.Precision), Memory: verb == "import"}
 	if _, ok := s.said("input", "node"); ok {
 		o.Input = s.cfg.Input.Node
 	}
@@ -54,6 +54,13 @@ func (c *command) bring(verb string, s *subject, keys []string) error {
 		}
 		o.Inputs = fields
 		s.Model, s.made, err = format.Import(s.path, o)
+	}
+	// The weights are worth having without what the optimizer remembers.
+	if lost, ok := errors.AsType[*format.Unreadable](err); ok {
+		o.Memory = false
+		if s.Model, s.made, err = format.Import(s.path, o); err == nil {
+			s.made.Warnings = append(s.made.Warnings, lost.Error()+"; training begins with fresh slots")
+		}
 	}
 	if err != nil {
 		return err

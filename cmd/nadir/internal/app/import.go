@@ -30,6 +30,8 @@ Bare weights want model=, the net that they are for: a file, a preset, a saved
 model or the name of an architecture; input= says what shape its samples have, where it does not say so itself.
 The architectures are ` + strings.Join(models.Names(), ", ") + `.
 Of a graph with several ends output.node= and input.node= choose.
+What the optimizer remembered is saved with the weights, where the file has it: train
+with model= and init=slots goes on with it.
 
 input.scale, input.mean and input.std (numbers, or a list a channel), and
 input.standardize=train with data=, are saved as the model's preprocessing: x·scale,
@@ -242,6 +244,9 @@ func importText(w io.Writer, s *subject, out string) {
 		total += p.Value.Len()
 	}
 	fmt.Fprintf(w, "%s, %s: parameters %s, numbers %s, written to %s\n", s.path, s.made.Format, nn.Thousands(n), nn.Thousands(total), out)
+	if m := s.Memory; m != nil {
+		fmt.Fprintf(w, "with the slots of %s after steps %s: nadir train model=%s optim=… init=slots goes on with them\n", m.Rule, nn.Thousands(int(m.Step)), out)
+	}
 	g := grid{align: "ll"}
 	for _, l := range s.made.Tensors {
 		g.add(short(l.From, 60), "→ "+short(l.To, 60))
