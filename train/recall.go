@@ -41,9 +41,9 @@ var remembered = map[string][]string{
 	"nadam": {"momentum", "velocity", "u_product"}, "adamax": {"momentum", "norm"}, "lamb": {"momentum", "velocity"}, "lion": {"momentum"}, "ftrl": {"accumulator", "linear"},
 }
 
-// shared is the value of a slot that all parameters share where a memory lacks it, which
+// common is the value of a slot that all parameters share where a memory lacks it, which
 // follows from the steps that were taken.
-func shared(r optim.Rule, slot string, steps int64) *tensor.Tensor {
+func common(r optim.Rule, slot string, steps int64) *tensor.Tensor {
 	n, ok := r.(optim.Nadam)
 	if !ok || slot != "#u_product" {
 		return nil
@@ -85,7 +85,7 @@ func (t *Trainer) Recall(m *format.Memory) error {
 		}
 		v := m.Slots[p.Name]
 		if v == nil && weight == "" {
-			v = shared(t.cfg.Optim.Rule, p.Name, m.Step)
+			v = common(t.cfg.Optim.Rule, p.Name, m.Step)
 		}
 		switch {
 		case v == nil:

@@ -115,11 +115,11 @@ func (c *command) ofData(s *subject) ([]data.Field, error) {
 }
 
 // fronted is the preprocessing that a saved model goes on with on data of a
-// schema. One that another framework saved has none: bytes are then scaled as
+// schema. One that another framework saved has none, imported or not: bytes are then scaled as
 // those of any new model, and samples that have as many elements in another
 // shape are brought to the model's.
 func fronted(m *format.Model, r *format.Report, schema data.Schema) (*nn.Sequential, error) {
-	if r.Format == format.Own {
+	if r.Format == format.Own && len(m.Preprocess) > 0 {
 		p := m.Preprocess
 		if len(m.Data.Inputs) == 1 && len(schema.Inputs) == 1 {
 			if want, have := m.Data.Inputs[0].Shape, schema.Inputs[0].Shape; !want.Equal(have) && want.Len() == have.Len() {
