@@ -23,7 +23,7 @@ func variants(t testing.TB) []Activation {
 	out := []Activation{
 		LeakyReLU{Slope: 0.01}, LeakyReLU{Slope: spec.Zero}, ELU{Alpha: 0.5}, CELU{Alpha: 1.5}, RReLU{Paper: true},
 		PReLU{SharedAxes: []int{1}}, ReLU{MaxValue: 5, Slope: 0.1, Threshold: 0.5}, HardSigmoid{Slope: 0.5},
-		SoftShrink{1.5}, HardShrink{1.5}, Threshold{1.5, -0.5},
+		SoftShrink{1.5}, HardShrink{1.5}, Threshold{1.5, -0.5}, Clip{Min: -1.5}, Clip{Max: 0.7}, Clip{Min: spec.Zero, Max: 1.2},
 	}
 	for _, name := range Registry.Names() {
 		a, err := Registry.New(name)

@@ -143,6 +143,11 @@ func ExampleHardSwish() {
 	// Output: [-0.0000 -0.3333 0.0000 1.6667]
 }
 
+func ExampleClip() {
+	show(act.Clip{Min: -0.5})
+	// Output: [-0.5000 -0.5000 0.0000 2.0000]
+}
+
 func ExampleHardTanh() {
 	show(act.HardTanh{})
 	// Output: [-1.0000 -1.0000 0.0000 1.0000]

@@ -11,6 +11,7 @@ import (
 	"github.com/nadir-ml/nadir/internal/golden"
 	"github.com/nadir-ml/nadir/internal/graphtest"
 	"github.com/nadir-ml/nadir/param"
+	"github.com/nadir-ml/nadir/spec"
 )
 
 // references is the table of activations: how the reference values' ops are
@@ -93,12 +94,32 @@ func TestGolden(t *testing.T) {
 // that training runs on.
 var backends = map[string]backend.Backend{"ref": ref.Backend{}, "cpu": cpu.New()}
 
+// TestClip holds cutting to the references of what cuts in one way.
+func TestClip(t *testing.T) {
+	t.Parallel()
+	held := 0
+	for _, c := range golden.Load(t, "activations").Cases {
+		a, ok := map[string]Activation{"hard_tanh": Clip{Min: -1, Max: 1}, "relu6": Clip{Min: spec.Zero, Max: 6}, "relu": Clip{Min: spec.Zero}}[c.Op]
+		for name, on := range backends {
+			if ok && t.Run(c.Name+"/"+name, func(t *testing.T) { compareWith(t, c, a, 64, on); compareWith(t, c, a, 32, on) }) {
+				held++
+			}
+		}
+	}
+	if held < 2*len(backends) {
+		t.Errorf("%d cases held", held)
+	}
+}
+
 func compare(t *testing.T, c *golden.Case, precision int, on backend.Backend) {
 	make := references[c.Op]
 	if make == nil {
 		t.Fatalf("no activation stands for %s", c.Op)
 	}
-	a := make(c)
+	compareWith(t, c, make(c), precision, on)
+}
+
+func compareWith(t *testing.T, c *golden.Case, a Activation, precision int, on backend.Backend) {
 	x, upstream := c.Input(t, "x"), c.Input(t, "upstream")
 	set := param.NewSet(graphtest.DType(precision))
 	b := graph.New()
@@ -145,6 +166,7 @@ func TestEveryActivationHasReferences(t *testing.T) {
 			used[reflect.TypeOf(make(c))] = true
 		}
 	}
+	used[reflect.TypeOf(Clip{})] = true // TestClip
 	for _, name := range Registry.Names() {
 		a, err := Registry.New(name)
 		if err != nil {

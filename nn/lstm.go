@@ -43,6 +43,7 @@ type LSTM struct {
 	ReturnCell       bool           `spec:"return_cell" default:"false" doc:"give the cell's state beside the output"`
 	Dropout          float64        `spec:"dropout" default:"0" doc:"share of the inputs that is dropped, the same at all steps"`
 	RecurrentDropout float64        `spec:"recurrent_dropout" default:"0" doc:"share of the state that is dropped, the same at all steps"`
+	LearnState       bool           `spec:"learn_state" default:"false" doc:"the state that it begins with is learned, initial_state (states, units)"`
 	Sequences        bool           `spec:"return_sequences" default:"false" doc:"give the output of every step, not of the last alone"`
 	Backwards        bool           `spec:"go_backwards" default:"false" doc:"begin at the last step"`
 
@@ -60,7 +61,7 @@ func (l LSTM) cell() *cell {
 		units: l.Units, gates: 4, act: orAct(l.Act, act.Tanh{}), gate: orAct(l.RecurrentAct, act.Sigmoid{}),
 		init: l.Init, recurrentInit: l.RecurrentInit, biasInit: l.BiasInit,
 		r: l.Regularizer, recurrentR: l.RecurrentRegularizer, biasR: l.BiasRegularizer, c: l.Constraint, recurrentC: l.RecurrentConstraint,
-		dropout: l.Dropout, recurrentDropout: l.RecurrentDropout, sequences: l.Sequences, backwards: l.Backwards,
+		dropout: l.Dropout, recurrentDropout: l.RecurrentDropout, sequences: l.Sequences, backwards: l.Backwards, learnState: l.LearnState,
 		peephole: l.Peephole, returnCell: l.ReturnCell,
 	}
 	if !l.NoBias {

@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"slices"
+
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/spec"
 )
@@ -128,7 +130,7 @@ type Concatenate struct {
 }
 
 // Apply is x: one input by itself.
-func (Concatenate) Apply(_ *Scope, x graph.Node) graph.Node { return x.ToFloat() }
+func (Concatenate) Apply(_ *Scope, x graph.Node) graph.Node { return unpacked(x) }
 
 // Join joins the inputs.
 func (c Concatenate) Join(_ *Scope, xs []graph.Node) graph.Node {
@@ -136,9 +138,12 @@ func (c Concatenate) Join(_ *Scope, xs []graph.Node) graph.Node {
 	if axis == 0 {
 		axis = -1
 	}
+	whole := !slices.ContainsFunc(xs, func(x graph.Node) bool { return x.Valid() && x.Type().Kind != graph.Int })
 	fs := make([]graph.Node, len(xs))
 	for i, x := range xs {
-		fs[i] = x.ToFloat()
+		if fs[i] = x; !whole {
+			fs[i] = x.ToFloat()
+		}
 	}
 	return graph.Concat(axis, fs...)
 }

@@ -62,7 +62,7 @@ func (l PadAxes) Apply(s *Scope, x graph.Node) graph.Node {
 	if !check(s, l.Validate()) || !x.Valid() {
 		return graph.Node{}
 	}
-	x = x.ToFloat()
+	x = unpacked(x)
 	if len(l.Padding) != x.Rank()-1 {
 		return s.B.Misfit("padding has %d entries for samples of %d axes, %v; want one for each", len(l.Padding), max(0, x.Rank()-1), x.Type())
 	}
@@ -82,6 +82,9 @@ func (l PadAxes) Apply(s *Scope, x graph.Node) graph.Node {
 			x = repeated(x, i+1, p[0], p[1], at)
 		}
 		return x
+	}
+	if l.Value != 0 {
+		x = x.ToFloat()
 	}
 	inner := s.B.Full(1, append(tensor.Shape{1}, x.Shape()[1:]...)...) // (1, …) 1 where x is
 	for i, p := range sides {

@@ -35,9 +35,18 @@ func (l Permute) Apply(s *Scope, x graph.Node) graph.Node {
 	if !check(s, l.Validate()) || !x.Valid() {
 		return graph.Node{}
 	}
-	x = x.ToFloat()
+	x = unpacked(x)
 	if x.Rank() != len(l.Dims)+1 {
 		return s.B.Misfit("dims %v are for samples of %d axes, got %v", l.Dims, len(l.Dims), x.Type())
 	}
 	return x.Transpose(append([]int{0}, l.Dims...)...)
+}
+
+// unpacked reads bytes as floats. Whole numbers stay what they are where a layer only moves
+// them: a float32 holds those up to 2²⁴ alone.
+func unpacked(x graph.Node) graph.Node {
+	if x.Valid() && x.Type().Kind == graph.Byte {
+		return x.ToFloat()
+	}
+	return x
 }

@@ -28,6 +28,7 @@ type cell struct {
 	dropout, recurrentDropout float64
 	sequences, backwards      bool
 	peephole                  bool // gates see the cell's state
+	learnState                bool // what it begins with is a parameter
 	returnCell                bool // the last part of the state stands beside the output
 }
 
@@ -55,11 +56,12 @@ func (c *cell) validate() error {
 }
 
 // weights are what a cell has learned: kernel (in, gates·units), recurrent
-// (units, gates·units), bias and peephole (3, units), which may be invalid.
-type weights struct{ kernel, recurrent, bias, peephole graph.Node }
+// (units, gates·units), bias, peephole (3, units) and state (states, units), which may be invalid.
+type weights struct{ kernel, recurrent, bias, peephole, state graph.Node }
 
 // run declares the weights and unrolls the cell over the steps of xs[0], (N, steps,
-// in), from the states that stand behind it, (N, units) each, or from 0. project makes of a step's input, times the kernel, whatever of the bias
+// in), from the states that stand behind it, (N, units) each, or
+// from a learned one, or 0. project makes of a step's input, times the kernel, whatever of the bias
 // goes with it; step makes of that (N, gates·units) and the state the next state.
 // The first part of the state is the output; h is that as the recurrent kernel
 // sees it, with dropout.
@@ -97,6 +99,12 @@ func (c *cell) run(s *Scope, xs []graph.Node, states int, project func(xw graph.
 	if c.peephole {
 		w.peephole = s.Weight("peephole", orInit(c.init, initial.GlorotUniform), 3, c.units)
 	}
+	if c.learnState {
+		if len(xs) > 1 {
+			return s.B.Fail("learns the state that it begins with, and is given one")
+		}
+		w.state = s.Weight("initial_state", initial.Zeros{}, states, c.units)
+	}
 	x = x.Transpose(1, 0, 2) // (steps, N, in): a step is one stretch of memory
 	if c.dropout > 0 && s.Training() {
 		// One mask for all steps (Gal and Ghahramani, NIPS 2016).
@@ -112,9 +120,12 @@ func (c *cell) run(s *Scope, xs []graph.Node, states int, project func(xw graph.
 	}
 	state := make([]graph.Node, states)
 	for i := range state {
-		if len(xs) > 1 {
+		switch {
+		case len(xs) > 1:
 			state[i] = xs[1+i].ToFloat()
-		} else {
+		case c.learnState:
+			state[i] = w.state.Slice(0, i, i+1).BroadcastTo(n, c.units)
+		default:
 			state[i] = s.B.Full(0, n, c.units)
 		}
 	}

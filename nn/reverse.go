@@ -21,7 +21,7 @@ func (l Reverse) Apply(s *Scope, x graph.Node) graph.Node {
 	if !x.Valid() {
 		return x
 	}
-	x = x.ToFloat()
+	x = unpacked(x)
 	axis := l.Axis
 	switch {
 	case axis == 0:

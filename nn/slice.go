@@ -31,7 +31,7 @@ func (l Slice) Apply(s *Scope, x graph.Node) graph.Node {
 	if !check(s, l.Validate()) || !x.Valid() {
 		return graph.Node{}
 	}
-	x = x.ToFloat()
+	x = unpacked(x)
 	axis := l.Axis
 	if axis == 0 {
 		axis = -1

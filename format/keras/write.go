@@ -387,14 +387,14 @@ func (s *speller) layer(kind, name string, fields spec.Value, prefix, top string
 			config = withDefault(config, "momentum", 0.99)
 		}
 		config = withDefault(config, "epsilon", 0.001)
-	case "lstm":
-		for _, own := range [][2]string{{"cell_clip", "its state is cut at each step"}, {"peephole", "its gates see the cell's state"}, {"return_cell", "it gives the cell's state beside the output"}} {
+	case "lstm", "gru", "simple_rnn":
+		for _, own := range [][2]string{{"cell_clip", "its state is cut at each step"}, {"peephole", "its gates see the cell's state"}, {"return_cell", "it gives the cell's state beside the output"},
+			{"learn_state", "it has learned the state that it begins with"}} {
 			if _, ok := config.Get(own[0]); ok {
-				return nil, unspelled(name, kind, own[1]+", which Keras' LSTM does not do")
+				return nil, unspelled(name, kind, own[1]+", which Keras' layer does not do")
 			}
 		}
-	case "gru": // Keras 2 and 3 do, Keras 1 did not
-		if _, ok := config.Get("reset_after"); !ok {
+		if _, ok := config.Get("reset_after"); kind == "gru" && !ok { // Keras 2 and 3 do, Keras 1 did not
 			config = config.With("reset_after", spec.Value{Kind: spec.Bool, Text: "true"})
 		}
 	case "standardize":

@@ -26,8 +26,32 @@ func known(t *tensorProto) *constant {
 const maxFold = 1 << 22
 
 // maxFilled is how many elements all constants together may have that a file only
-// describes, by a shape and a number.
-const maxFilled = 1 << 25
+// describes, by a shape and a number: maxFilled in all, and filledOfFile for each byte of
+// the file, as many bytes as deflate makes of one at most, and some more, as networks do whose
+// weights were left out.
+const (
+	maxFilled    = 1 << 25
+	fewFilled    = 1 << 21
+	filledOfFile = 340
+)
+
+// fill counts such elements.
+func (c *converter) fill(n *node, elems int) error {
+	most := min(fewFilled+filledOfFile*c.m.size, maxFilled)
+	if elems > most || c.filled+elems > most {
+		return refuse(n, "constants that are a shape and a number have more than %d elements", most)
+	}
+	c.filled += elems
+	return nil
+}
+
+// work counts elements of constants that are computed at import.
+func (c *converter) work(n *node, elems int) error {
+	if c.worked += elems; c.worked > fewFilled+2*c.there {
+		return refuse(n, "constants of more than %d elements are computed, of %d that the file has", fewFilled+2*c.there, c.there)
+	}
+	return nil
+}
 
 func (k *constant) tensor() format.Tensor {
 	return format.Tensor{Name: k.name, DType: dtypeOf(k.code), Type: typeName(k.code), Shape: k.shape, Read: k.read}
@@ -49,6 +73,21 @@ func (c *converter) weight(n *node, v *value) (*constant, error) {
 		for _, t := range c.file.Tensors {
 			c.held[t.Name] = true
 		}
+	}
+	// Each use is a parameter of its own.
+	elems, err := v.k.shape.Elems()
+	if err != nil {
+		return nil, err
+	}
+	if c.weighs == nil {
+		c.weighs = map[weighed]bool{}
+	}
+	if u := (weighed{n, v.k.name}); !c.weighs[u] {
+		c.weighs[u] = true
+		c.taken += elems
+	}
+	if elems > maxSample*16 || c.taken > fewFilled+2*c.there+c.filled {
+		return nil, refuse(n, "weights of %d elements and more are made of %d that the file has", c.taken, c.there)
 	}
 	if !c.held[v.k.name] {
 		c.held[v.k.name] = true
@@ -148,7 +187,7 @@ func init() {
 	folded = map[string]func(c *converter, n *node, args []*value) (*value, error){
 		"Constant": constantOf, "ConstantOfShape": constantOfShape, "Shape": shapeOf, "Size": sizeOf, "Identity": same, "Cast": castConstant,
 		"Gather": gatherConstant, "Slice": sliceConstant, "Concat": concatConstant, "Unsqueeze": squeezeConstant, "Squeeze": squeezeConstant,
-		"Reshape": reshapeConstant, "Transpose": transposeConstant, "Dropout": same,
+		"Reshape": reshapeConstant, "Transpose": transposeConstant, "Dropout": same, "Expand": expandConstant, "Flatten": flattenConstant,
 		"Add": arith(func(a, b float64) float64 { return a + b }), "Sub": arith(func(a, b float64) float64 { return a - b }),
 		"Mul": arith(func(a, b float64) float64 { return a * b }), "Div": arith(func(a, b float64) float64 { return a / b }),
 	}
@@ -229,8 +268,13 @@ func constantOfShape(c *converter, n *node, args []*value) (*value, error) {
 		}
 		code, fill = a.t.code, t.Flat(0)
 	}
-	total := 1
-	for _, d := range shape {
+	total, rows := 1, 0
+	shape = slices.Clone(shape)
+	for i, d := range shape {
+		if d == batch && rows == 0 {
+			shape[i], rows = 1, i+1
+			continue
+		}
 		if d < 0 || d > maxFilled {
 			return nil, refuse(n, "shape %v is none of a constant, or is too large", shape)
 		}
@@ -238,11 +282,11 @@ func constantOfShape(c *converter, n *node, args []*value) (*value, error) {
 			break
 		}
 	}
-	if c.filled += total; c.filled > maxFilled {
-		return nil, refuse(n, "constants that are a shape and a number have more than %d elements", maxFilled)
+	if err := c.fill(n, total); err != nil {
+		return nil, err
 	}
-	s := tensor.Shape(slices.Clone(shape))
-	return &value{k: &constant{n.out[0], code, s, func() (*tensor.Tensor, error) {
+	s := tensor.Shape(shape)
+	return withRows(&value{k: &constant{n.out[0], code, s, func() (*tensor.Tensor, error) {
 		t, err := tensor.TryNew(dtypeOf(code), s...)
 		if err == nil && fill != 0 {
 			for i := range t.Len() {
@@ -250,7 +294,7 @@ func constantOfShape(c *converter, n *node, args []*value) (*value, error) {
 			}
 		}
 		return t, err
-	}}}, nil
+	}}}, rows), nil
 }
 
 func shapeOf(c *converter, n *node, args []*value) (*value, error) {
@@ -269,6 +313,9 @@ func shapeOf(c *converter, n *node, args []*value) (*value, error) {
 		}
 	case v.k != nil:
 		dims = slices.Clone([]int(v.k.shape))
+		if v.rows > 0 {
+			dims[v.rows-1] = batch
+		}
 	case !v.scalar:
 		dims = []int{len(v.vec)}
 	}
@@ -320,12 +367,15 @@ func castConstant(c *converter, n *node, args []*value) (*value, error) {
 	}
 	out := derived(n, v.k, v.k.shape, func(from []*tensor.Tensor) (*tensor.Tensor, error) { return from[0].Convert(to), nil })
 	out.k.code = int64(n.int("to", 0))
-	return out, nil
+	return withRows(out, v.rows), nil
 }
 
 func gatherConstant(c *converter, n *node, args []*value) (*value, error) {
 	if err := need(n, args, 2); err != nil {
 		return nil, err
+	}
+	if tensorial(args[0]) {
+		return c.gatherTensor(n, args)
 	}
 	from, err := c.integers(n, args[0])
 	if err != nil {
@@ -355,6 +405,9 @@ func sliceConstant(c *converter, n *node, args []*value) (*value, error) {
 	if err := need(n, args, 1); err != nil {
 		return nil, err
 	}
+	if tensorial(args[0]) {
+		return c.sliceTensor(n, args)
+	}
 	from, err := c.integers(n, args[0])
 	if err != nil {
 		return nil, err
@@ -378,6 +431,97 @@ func sliceConstant(c *converter, n *node, args []*value) (*value, error) {
 	}
 	lo, hi := clamp(bounds[0][0]), clamp(bounds[1][0])
 	return &value{vec: append([]int{}, from[lo:max(lo, hi)]...)}, nil
+}
+
+// tensorial reports whether a constant is more than a list of whole numbers.
+func tensorial(v *value) bool {
+	return v.k != nil && (v.rows > 0 || dtypeOf(v.k.code).IsFloat() || len(v.k.shape) > 1)
+}
+
+// gatherTensor takes places of an axis of a constant, or one.
+func (c *converter) gatherTensor(n *node, args []*value) (*value, error) {
+	k, axis := args[0].k, n.int("axis", 0)
+	if axis < 0 {
+		axis += len(k.shape)
+	}
+	at, err := c.integers(n, args[1])
+	if err != nil {
+		return nil, err
+	}
+	if args[1].k != nil && len(args[1].k.shape) > 1 || axis < 0 || axis >= len(k.shape) || slices.Contains(at, batch) {
+		return nil, refuse(n, "of a constant, places of one of its axes are gathered by a list")
+	}
+	at = slices.Clone(at)
+	for i := range at {
+		if at[i] < 0 {
+			at[i] += k.shape[axis]
+		}
+	}
+	v, err := c.picked(n, args[0], axis, at)
+	if err != nil || !(args[1].scalar || args[1].k != nil && len(args[1].k.shape) == 0) {
+		return v, err
+	}
+	rows := v.rows
+	if rows > axis+1 {
+		rows--
+	}
+	shape := slices.Delete(v.k.shape.Clone(), axis, axis+1)
+	return withRows(derived(n, v.k, shape, format.Reshape(shape...)), rows), nil
+}
+
+// sliceTensor takes runs of places of a constant's axes.
+func (c *converter) sliceTensor(n *node, args []*value) (*value, error) {
+	bounds := [4][]int{n.ints("starts"), n.ints("ends"), n.ints("axes"), nil}
+	for i := 1; i < len(args) && i < 5; i++ {
+		if args[i] != nil {
+			var err error
+			if bounds[i-1], err = c.integers(n, args[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	starts, ends, axes, by := bounds[0], bounds[1], bounds[2], bounds[3]
+	if axes == nil {
+		axes = natural(len(starts))
+	}
+	if by == nil {
+		by = slices.Repeat([]int{1}, len(starts))
+	}
+	v := args[0]
+	if len(starts) != len(ends) || len(starts) != len(axes) || len(starts) != len(by) || len(axes) > maxAxes {
+		return nil, refuse(n, "its starts %v, ends %v, axes %v and steps %v do not go together", said(starts), said(ends), axes, by)
+	}
+	for i, a := range axes {
+		if a < 0 {
+			a += len(v.k.shape)
+		}
+		if a < 0 || a >= len(v.k.shape) || by[i] != 1 || starts[i] == batch || ends[i] == batch {
+			return nil, refuse(n, "of a constant of shape %v it takes places %v to %v of axes %v by %v; only runs are cut out", v.k.shape, said(starts), said(ends), axes, by)
+		}
+		size := v.k.shape[a]
+		clamp := func(p int) int {
+			if p < 0 {
+				p += size
+			}
+			return min(max(p, 0), size)
+		}
+		lo, hi := clamp(starts[i]), clamp(ends[i])
+		if lo == 0 && (hi == size || v.rows == a+1 && ends[i] >= 1<<31-1) {
+			continue
+		}
+		if lo >= hi || size > maxFold {
+			return nil, refuse(n, "it takes places %d to %d of %d of a constant", lo, hi, size)
+		}
+		at := make([]int, hi-lo)
+		for j := range at {
+			at[j] = lo + j
+		}
+		var err error
+		if v, err = c.picked(n, v, a, at); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
 }
 
 func concatConstant(c *converter, n *node, args []*value) (*value, error) {
@@ -417,7 +561,7 @@ func joinedConstants(n *node, args []*value) (*value, error) {
 	shape := first.shape.Clone()
 	shape[axis] = 0
 	for _, v := range args {
-		if v.k == nil || v.k.code != first.code || len(v.k.shape) != rank {
+		if v.k == nil || v.k.code != first.code || len(v.k.shape) != rank || v.rows != args[0].rows || v.rows == axis+1 {
 			return nil, refuse(n, "constants of several types or numbers of axes are joined")
 		}
 		for a, d := range v.k.shape {
@@ -456,7 +600,7 @@ func joinedConstants(n *node, args []*value) (*value, error) {
 			return nil, fmt.Errorf("%s: its parts do not fill it", n.what())
 		}
 		return out, nil
-	}}}, nil
+	}}, rows: args[0].rows}, nil
 }
 
 // axesOf are the axes of a Squeeze or Unsqueeze, which are an attribute or an input.
@@ -539,11 +683,22 @@ func squeezeConstant(c *converter, n *node, args []*value) (*value, error) {
 		shape = []int{len(v.vec)}
 	}
 	var out []int
+	rows := 0
 	if n.op == "Unsqueeze" {
-		out, err = inserted(n, shape, axes)
+		marked := slices.Clone(shape)
+		if v.rows > 0 {
+			marked[v.rows-1] = batch
+		}
+		out, err = inserted(n, marked, axes)
+		if rows = slices.Index(out, batch) + 1; rows > 0 {
+			out[rows-1] = 1
+		}
 	} else {
 		var kept []int
 		kept, err = removed(n, shape, axes, given)
+		if rows = slices.Index(kept, v.rows-1) + 1; err == nil && v.rows > 0 && (rows == 0 || !given) {
+			return nil, refuse(n, "it leaves out an axis that has as many rows as the batch has samples")
+		}
 		for _, a := range kept {
 			out = append(out, shape[a])
 		}
@@ -552,7 +707,7 @@ func squeezeConstant(c *converter, n *node, args []*value) (*value, error) {
 		return nil, err
 	}
 	if v.k != nil {
-		return derived(n, v.k, out, format.Reshape(out...)), nil
+		return withRows(derived(n, v.k, out, format.Reshape(out...)), rows), nil
 	}
 	if len(out) > 1 {
 		return nil, refuse(n, "whole numbers of a shape get %d axes", len(out))
@@ -634,7 +789,7 @@ func transposeConstant(c *converter, n *node, args []*value) (*value, error) {
 	for i, a := range perm {
 		shape[i] = k.shape[a]
 	}
-	return derived(n, k, shape, format.Permute(perm...)), nil
+	return withRows(derived(n, k, shape, format.Permute(perm...)), slices.Index(perm, args[0].rows-1)+1), nil
 }
 
 // arith computes with constants, element by element.
@@ -675,6 +830,9 @@ func arith(f func(a, b float64) float64) func(c *converter, n *node, args []*val
 		if total > maxFold {
 			return nil, refuse(n, "its result is too large")
 		}
+		if err := c.work(n, total); err != nil {
+			return nil, err
+		}
 		out := make([]float64, total)
 		for i := range out {
 			x := f(a[locate(i, shape, sa)], b[locate(i, shape, sb)])
@@ -692,15 +850,20 @@ func arith(f func(a, b float64) float64) func(c *converter, n *node, args []*val
 			}
 			return v, nil
 		}
-		return &value{k: &constant{n.out[0], code(args[0]), shape, func() (*tensor.Tensor, error) {
-			t, err := tensor.TryNew(dt, shape...)
-			if err == nil {
-				for i, v := range out {
-					t.SetFlat(i, v)
-				}
+		held, err := tensor.TryNew(dt, shape...)
+		if err != nil {
+			return nil, err
+		}
+		for i, x := range out {
+			held.SetFlat(i, x)
+		}
+		rows := 0
+		for _, v := range args[:2] {
+			if v.rows > 0 {
+				rows = v.rows + len(shape) - len(v.k.shape)
 			}
-			return t, err
-		}}}, nil
+		}
+		return &value{k: &constant{n.out[0], code(args[0]), shape, func() (*tensor.Tensor, error) { return held.Clone(), nil }}, rows: rows}, nil
 	}
 }
 

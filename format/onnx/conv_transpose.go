@@ -8,14 +8,11 @@ import (
 	"github.com/nadir-ml/nadir/spec"
 )
 
-func init() { ops["ConvTranspose"] = convTranspose }
+func init() { ops["ConvTranspose"] = op{convTranspose, 2, floating} }
 
-// convTranspose is a transposed convolution along sequences or over images.
+// convTranspose is a transposed convolution along sequences, over images or over volumes.
 func convTranspose(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, 2); err != nil {
-		return nil, err
-	}
-	v, err := c.image(n, args, 3, 4)
+	v, err := c.image(n, args[0], 3, 5)
 	if err != nil {
 		return nil, err
 	}

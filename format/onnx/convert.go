@@ -20,6 +20,8 @@ type value struct {
 	vec    []int
 	scalar bool  // vec is one number without an axis
 	cond   *node // a condition, which no layer computes
+	each   int   // how many steps each sample had that are samples of their own, in each.go
+	rows   int   // of a constant, the axis that is the batch's, from 1
 
 	layer string
 	code  int64
@@ -35,6 +37,12 @@ type value struct {
 // An order says how the features of a flattened value stand: axis j of what was
 // flattened is axis to[j] of dims, which is what the graph flattens.
 type order struct{ dims, to []int }
+
+// A weighed is the use of a weight by a node.
+type weighed struct {
+	n    *node
+	name string
+}
 
 // batch stands for the number of samples in whole numbers.
 const batch = math.MinInt
@@ -72,10 +80,15 @@ type converter struct {
 	steps  map[*node]*value // the layers that go over steps
 	busy   map[*node]bool
 	depth  int
-	rows   int             // the number of samples, where the graph fixes it
-	filled int             // elements of constants that are only described
-	effort int             // operations that the layers become
-	held   map[string]bool // tensors of the file, by name
+	rows   int                // the number of samples, where the graph fixes it
+	filled int                // elements of constants that are only described
+	there  int                // elements of the file's tensors
+	worked int                // elements of constants that were computed
+	taken  int                // elements of all weights, each as often as it is used
+	weighs map[weighed]bool   // which those are
+	zeros  map[*constant]bool // whether all of a constant is 0, where that was asked
+	effort int                // operations that the layers become
+	held   map[string]bool    // tensors of the file, by name
 
 	sketch    format.Sketch
 	orders    map[string][]int  // of the inputs' axes, and the outputs'
@@ -96,6 +109,10 @@ func newConverter(m *model, f *format.File, folder string) (*converter, error) {
 		}
 		t.folder = folder
 		c.init[t.name] = known(t)
+	}
+	var err error
+	if c.there, err = m.numbers(); err != nil {
+		return nil, err
 	}
 	for _, v := range m.graph.inputs {
 		if _, twice := c.in[v.name]; twice {
@@ -185,7 +202,7 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 	if n.domain != "" {
 		return nil, refuse(n, "operations of domain %q are not read", n.domain)
 	}
-	f, layer := ops[n.op]
+	o, layer := ops[n.op]
 	k, folds := folded[n.op]
 	if !layer && !folds {
 		return nil, refuse(n, "there is no layer for this operation; output.node= names a value before it, where that is what is wanted")
@@ -220,6 +237,12 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 		args[i] = v
 		live = live || v.isAct() || v.cond != nil
 	}
+	if err := c.rowed(n, args); err != nil {
+		return nil, err
+	}
+	if !perStep[n.op] && simple[n.op] == "" && slices.ContainsFunc(args, func(v *value) bool { return v != nil && v.each > 0 }) {
+		return nil, refuse(n, "it takes steps that were made samples of their own")
+	}
 	if out > 0 && !several[n.op] {
 		return nil, refuse(n, "its output %d, %q, is used; only the first is made", out+1, n.out[out])
 	}
@@ -230,7 +253,10 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 		if !layer {
 			return nil, refuse(n, "there is no layer for this operation; it is computed of constants alone")
 		}
-		v, err := f(c, n, args, out)
+		if err := o.check(n, args); err != nil {
+			return nil, err
+		}
+		v, err := o.make(c, n, args, out)
 		if err == nil && v.cond == nil {
 			err = c.bounded(n, v)
 		}
@@ -293,6 +319,11 @@ func natural(rank int) []int {
 	return p
 }
 
+// batchFirst is the order in which one axis stands before the others.
+func batchFirst(rank, batch int) []int {
+	return append([]int{batch}, slices.DeleteFunc(natural(rank), func(a int) bool { return a == batch })...)
+}
+
 // channelsLast is the order in which axis 1 stands behind the others.
 func channelsLast(rank int) []int {
 	p := []int{0}
@@ -329,9 +360,9 @@ func (c *converter) wanted(name string, rank int) []int {
 			switch {
 			case images[n.op] && rank > 2:
 				return channelsLast(rank)
-			case cells[n.op].kind != "" && rank == 3 && n.int("layout", 0) == 0 && n.input(0) == name:
+			case cells[n.op].kind != "" && rank == 3 && n.int("layout", 0) == 0 && (n.input(0) == name || n.input(5) == name || n.input(6) == name):
 				return []int{1, 0, 2}
-			case plain[n.op] || simple[n.op] != "" || n.op == "LeakyRelu":
+			case plain[n.op] || n.op == "Slice" || n.op == "Split" || simple[n.op] != "" || n.op == "LeakyRelu":
 				queue = append(queue, n.out...)
 			}
 		}
@@ -352,8 +383,11 @@ func (c *converter) input(in valueInfo) (*value, error) {
 		f.DType = tensor.Float64
 	case tensor.Int32, tensor.Int64:
 		f.DType = tensor.Int32
+	case tensor.Uint8: // pictures, as they are
+		f.DType = tensor.Uint8
+	case tensor.Int8, tensor.Int16, tensor.Uint16: // which floats hold
 	default:
-		return nil, &format.Unsupported{What: what, Msg: fmt.Sprintf("its elements are %s; floats and whole numbers of 32 and 64 bits are read", typeName(in.code))}
+		return nil, &format.Unsupported{What: what, Msg: fmt.Sprintf("its elements are %s; floats, whole numbers of up to 16 bits, and signed ones of 32 and 64 bits are read", typeName(in.code))}
 	}
 	shape := slices.Clone(in.shape)
 	if c.whole {
@@ -438,6 +472,9 @@ func (c *converter) called(n *node, weights string) string {
 
 // emit adds a layer and gives its result, which is like v but for what is set then.
 func (c *converter) emit(n *node, kind string, fields spec.Value, v *value, params ...format.Part) *value {
+	if v.each > 0 && kind != format.Bias && (kind != activation || len(params) > 0) {
+		kind, fields = "time_distributed", format.Map("layer", format.Map(kind, fields))
+	}
 	weights := ""
 	if len(params) > 0 && len(params[0].From) > 0 && kind != format.Bias {
 		weights = params[0].From[0]

@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	ops["Slice"], ops["Split"], ops["Tile"], ops["Expand"] = slice, split, tile, expand
+	ops["Slice"], ops["Split"], ops["Tile"], ops["Expand"] = op{slice, 1, moving}, op{split, 1, moving}, op{tile, 2, floating}, op{expand, 2, floating}
 	several["Split"] = true
 }
 
@@ -72,10 +72,8 @@ func (c *converter) turned(n *node, v *value, j int) (*value, error) {
 
 // slice takes runs of places of some axes.
 func slice(c *converter, n *node, args []*value, _ int) (*value, error) {
-	v, err := floats(n, args, 0)
-	if err != nil {
-		return nil, err
-	}
+	v := args[0]
+	var err error
 	bounds := [4][]int{n.ints("starts"), n.ints("ends"), n.ints("axes"), nil}
 	for i := 1; i < len(args) && i < 5; i++ {
 		if args[i] != nil {
@@ -142,10 +140,7 @@ func slice(c *converter, n *node, args []*value, _ int) (*value, error) {
 
 // split takes an axis apart, a layer for each part.
 func split(c *converter, n *node, args []*value, out int) (*value, error) {
-	v, err := floats(n, args, 0)
-	if err != nil {
-		return nil, err
-	}
+	v := args[0]
 	v = c.unflat(n, v)
 	a, j, err := c.sampleAxis(n, v, c.axis(n, "axis", 0))
 	if err != nil {
@@ -230,13 +225,7 @@ func (c *converter) repeated(n *node, v *value, a, j, times int) (*value, error)
 
 // tile repeats values along axes.
 func tile(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, 2); err != nil {
-		return nil, err
-	}
-	v, err := floats(n, args, 0)
-	if err != nil {
-		return nil, err
-	}
+	v := args[0]
 	times, err := c.integers(n, args[1])
 	if err != nil {
 		return nil, err
@@ -274,13 +263,7 @@ func (c *converter) repeat(n *node, v *value, times []int) (*value, error) {
 
 // expand repeats along axes of length 1, to a shape.
 func expand(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, 2); err != nil {
-		return nil, err
-	}
-	v, err := floats(n, args, 0)
-	if err != nil {
-		return nil, err
-	}
+	v := args[0]
 	to, err := c.integers(n, args[1])
 	if err != nil {
 		return nil, err

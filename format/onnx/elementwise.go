@@ -161,25 +161,21 @@ func unaryConstant(f func(x float64) float64) func(c *converter, n *node, args [
 }
 
 func init() {
-	for op, f := range map[string]func(x float64) float64{
+	for name, f := range map[string]func(x float64) float64{
 		"Sqrt": math.Sqrt, "Exp": math.Exp, "Log": math.Log, "Abs": math.Abs, "Neg": func(x float64) float64 { return -x }, "Reciprocal": func(x float64) float64 { return 1 / x },
 		"Floor": math.Floor, "Ceil": math.Ceil,
 	} {
-		folded[op] = unaryConstant(f)
+		folded[name] = unaryConstant(f)
 	}
 	folded["Pow"], folded["Max"], folded["Min"] = arith(math.Pow), arith(math.Max), arith(math.Min)
-	ops["ThresholdedRelu"] = thresholded
-	ops["Shrink"] = shrink
-	ops["Where"] = where
-	ops["Greater"] = condition
-	ops["Pow"] = power
-	for op, exponent := range map[string]float64{"Sqrt": 0.5, "Reciprocal": -1} {
-		ops[op] = func(c *converter, n *node, args []*value, _ int) (*value, error) { return c.raised(n, args, exponent) }
+	for name, o := range map[string]op{"ThresholdedRelu": {thresholded, 1, floating}, "Shrink": {shrink, 1, floating}, "Where": {where, 3, anything}, "Greater": {condition, 2, anything}, "Pow": {power, 2, floating}} {
+		ops[name] = o
 	}
-	for _, op := range []string{"Log", "Abs", "Floor", "Ceil"} {
-		if ops[op] == nil {
-			ops[op] = noLayer
-		}
+	for name, exponent := range map[string]float64{"Sqrt": 0.5, "Reciprocal": -1} {
+		ops[name] = op{func(c *converter, n *node, args []*value, _ int) (*value, error) { return c.raised(n, args, exponent) }, 1, floating}
+	}
+	for _, name := range []string{"Log", "Abs", "Floor", "Ceil"} {
+		ops[name] = op{make: noLayer}
 	}
 }
 
@@ -199,9 +195,6 @@ func (c *converter) raised(n *node, args []*value, exponent float64) (*value, er
 
 // power is xⁿ for a constant n.
 func power(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, 2); err != nil {
-		return nil, err
-	}
 	if err := c.old(n); err != nil {
 		return nil, err
 	}
@@ -244,9 +237,6 @@ func condition(_ *converter, n *node, _ []*value, _ int) (*value, error) {
 
 // where is x where x is greater than a number, and a number elsewhere.
 func where(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, 3); err != nil {
-		return nil, err
-	}
 	if cond := args[0].cond; cond != nil && len(cond.in) == 2 && cond.in[0] == n.in[1] {
 		t, err := c.value(cond.in[1])
 		if err != nil {

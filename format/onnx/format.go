@@ -181,6 +181,9 @@ func blueprintOf(m *model, f *format.File, folder string, o format.Options, whol
 		if !v.isAct() {
 			return nil, nil, &format.Unsupported{What: fmt.Sprintf("output %q", name), Msg: "it is computed of no input of the graph"}
 		}
+		if v.each > 0 {
+			return nil, nil, &format.Unsupported{What: fmt.Sprintf("output %q", name), Msg: "its samples are steps of the input's samples"}
+		}
 		if v = c.unflat(&node{}, v); slices.Contains(outs, v.layer) {
 			return nil, nil, &format.Choice{Key: "output.node", Msg: fmt.Sprintf("output %q is another one by a second name: choose one with output.node=", name), Have: names}
 		}

@@ -7,17 +7,12 @@ import (
 	"github.com/nadir-ml/nadir/tensor"
 )
 
-func init() { ops["LayerNormalization"] = layerNorm }
+func init() { ops["LayerNormalization"] = op{layerNorm, 2, floating} }
 
 // layerNorm normalizes over the last axes.
 func layerNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
-	v, err := floats(n, args, 0)
-	if err != nil {
-		return nil, err
-	}
-	if err := need(n, args, 2); err != nil {
-		return nil, err
-	}
+	v := args[0]
+	var err error
 	rank := v.rank()
 	axis := c.axis(n, "axis", -1)
 	if axis < 0 {

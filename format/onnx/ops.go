@@ -13,9 +13,35 @@ import (
 // activation is the kind of a layer that applies an activation.
 const activation = "activation"
 
-// An op makes a layer of a node of which an input depends on the model's. Inputs that
-// are left out are nil.
-type op func(c *converter, n *node, args []*value, out int) (*value, error)
+// An op says how a layer is made of a node of which an input depends on the model's.
+type op struct {
+	make maker
+	// needs is how many inputs must be there, takes what the first must be.
+	needs int
+	takes taking
+}
+
+// A maker makes the layer of one of a node's outputs. Inputs that are left out are nil.
+type maker func(c *converter, n *node, args []*value, out int) (*value, error)
+
+// A taking is what an operation takes for its first input.
+type taking int
+
+const (
+	anything taking = iota
+	floating        // a value of floats that depends on the model's input
+	counting        // or of whole numbers that each float holds: up to 16 bits
+	moving          // or of any that are read: they are put elsewhere and not computed with
+)
+
+// check looks at a node's inputs before its layer is made.
+func (o op) check(n *node, args []*value) error {
+	if err := need(n, args, o.needs); err != nil || o.takes == anything {
+		return err
+	}
+	_, err := taken(n, args, 0, o.takes)
+	return err
+}
 
 var ops = map[string]op{}
 
@@ -24,48 +50,63 @@ var simple = map[string]string{"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "ta
 	"HardSwish": "hard_swish", "Mish": "mish"}
 
 // several are the operations of which more outputs than the first are made.
-var several = map[string]bool{}
+var several = map[string]bool{"Dropout": true}
 
 func init() {
-	for name, f := range map[string]op{
-		"Gemm": gemm, "MatMul": matMul, "Conv": convolution, "BatchNormalization": batchNorm, "MaxPool": pooling("max_pooling"), "AveragePool": pooling("average_pooling"),
-		"GlobalAveragePool": globalPooling("global_average_pooling"), "GlobalMaxPool": globalPooling("global_max_pooling"),
-		"Flatten": flatten, "Reshape": reshape, "Transpose": transpose, "Squeeze": squeeze, "Unsqueeze": squeeze, "Concat": concat,
-		"Add": add, "Sub": sub, "Mul": mul, "Div": div, "Sum": join("add"), "Max": join("maximum"), "Min": join("minimum"), "Mean": join("average"),
-		"Neg": func(c *converter, n *node, args []*value, _ int) (*value, error) { return c.scaled(n, args, -1, 0) },
-		"Elu": func(c *converter, n *node, args []*value, _ int) (*value, error) {
-			return c.withAlpha(n, args, "elu", "alpha", 1)
-		},
-		"Celu": func(c *converter, n *node, args []*value, _ int) (*value, error) {
-			return c.withAlpha(n, args, "celu", "alpha", 1)
-		},
-		"LeakyRelu": func(c *converter, n *node, args []*value, _ int) (*value, error) {
-			return c.withAlpha(n, args, "leaky_relu", "negative_slope", 0.01)
-		},
-		"Selu": selu, "HardSigmoid": hardSigmoid, "Gelu": gelu, "PRelu": prelu, "Clip": clip, "Softmax": softmax("softmax"), "LogSoftmax": softmax("log_softmax"),
-		"Dropout": dropout, "Identity": identity, "Cast": cast, "Pad": pad, "LRN": lrn, "Gather": gather,
+	withAlpha := func(kind, key string, otherwise float64) op {
+		return op{func(c *converter, n *node, args []*value, _ int) (*value, error) {
+			return c.withAlpha(n, args, kind, key, otherwise)
+		}, 1, floating}
+	}
+	for name, o := range map[string]op{
+		"Gemm": {gemm, 2, anything}, "MatMul": {matMul, 2, anything}, "Conv": {convolution, 2, floating}, "BatchNormalization": {batchNorm, 5, floating}, "LRN": {lrn, 1, floating},
+		"MaxPool": {pooling("max_pooling"), 1, counting}, "AveragePool": {pooling("average_pooling"), 1, floating},
+		"GlobalAveragePool": {globalPooling("global_average_pooling"), 1, floating}, "GlobalMaxPool": {globalPooling("global_max_pooling"), 1, floating},
+		"Flatten": {flatten, 1, moving}, "Reshape": {reshape, 1, moving}, "Transpose": {transpose, 1, moving}, "Squeeze": {squeeze, 1, moving}, "Unsqueeze": {squeeze, 1, moving},
+		"Concat": {concat, 1, anything}, "Pad": {pad, 1, moving}, "Gather": {gather, 2, anything},
+		"Add": {add, 2, anything}, "Sub": {sub, 2, anything}, "Mul": {mul, 2, anything}, "Div": {div, 2, anything},
+		"Sum": {join("add"), 1, anything}, "Max": {join("maximum"), 1, anything}, "Min": {join("minimum"), 1, anything}, "Mean": {join("average"), 1, anything},
+		"Neg": {func(c *converter, n *node, args []*value, _ int) (*value, error) { return c.scaled(n, args, -1, 0) }, 1, floating},
+		"Elu": withAlpha("elu", "alpha", 1), "Celu": withAlpha("celu", "alpha", 1), "LeakyRelu": withAlpha("leaky_relu", "negative_slope", 0.01),
+		"Selu": {selu, 1, floating}, "HardSigmoid": {hardSigmoid, 1, floating}, "Gelu": {gelu, 1, floating}, "PRelu": {prelu, 2, floating}, "Clip": {clip, 1, counting},
+		"Softmax": {softmax("softmax"), 1, floating}, "LogSoftmax": {softmax("log_softmax"), 1, floating},
+		"Dropout": {dropout, 1, floating}, "Identity": {identity, 1, anything}, "Cast": {cast, 1, anything},
 	} {
-		ops[name] = f
+		ops[name] = o
 	}
 	for name, kind := range simple {
-		ops[name] = func(c *converter, n *node, args []*value, _ int) (*value, error) {
+		ops[name] = op{func(c *converter, n *node, args []*value, _ int) (*value, error) {
 			return c.activate(n, args, spec.Str(kind))
-		}
+		}, 1, floating}
 	}
 }
 
 // floats checks that an input is there, depends on the model's, and is of floats.
-func floats(n *node, args []*value, i int) (*value, error) {
+func floats(n *node, args []*value, i int) (*value, error) { return taken(n, args, i, floating) }
+
+// taken checks that an input is there, depends on the model's, and is of numbers that are
+// taken.
+func taken(n *node, args []*value, i int, takes taking) (*value, error) {
 	if i >= len(args) || args[i] == nil {
 		return nil, refuse(n, "input %d is missing", i+1)
 	}
 	if !args[i].isAct() {
 		return nil, refuse(n, "input %d is a constant, where a value that depends on the model's input is wanted", i+1)
 	}
-	if !dtypeOf(args[i].code).IsFloat() {
+	switch dt := dtypeOf(args[i].code); {
+	case dt.IsFloat() || takes == moving:
+	case takes == counting && narrow(dt):
+	case takes == counting:
+		return nil, refuse(n, "it computes with %s, which floats do not hold exactly", typeName(args[i].code))
+	default:
 		return nil, refuse(n, "it computes with %s; only floats are", typeName(args[i].code))
 	}
 	return args[i], nil
+}
+
+// narrow reports whether a type's whole numbers are such as every float holds.
+func narrow(dt tensor.DType) bool {
+	return dt == tensor.Uint8 || dt == tensor.Int8 || dt == tensor.Uint16 || dt == tensor.Int16
 }
 
 // activate adds an activation.
@@ -143,12 +184,8 @@ func gelu(c *converter, n *node, args []*value, _ int) (*value, error) {
 	}
 }
 
-// clip is a ReLU with an upper bound, moved where the lower bound is not 0.
+// clip cuts numbers to an interval, which may be open at an end.
 func clip(c *converter, n *node, args []*value, _ int) (*value, error) {
-	v, err := floats(n, args, 0)
-	if err != nil {
-		return nil, err
-	}
 	const most = 3e38 // the largest float32 stands for no bound
 	lo, hi := math.Inf(-1), math.Inf(1)
 	if c.m.opset < 11 {
@@ -156,9 +193,11 @@ func clip(c *converter, n *node, args []*value, _ int) (*value, error) {
 	} else {
 		for i, bound := range []*float64{&lo, &hi} {
 			if len(args) > i+1 && args[i+1] != nil {
-				if *bound, err = c.number(n, args[i+1]); err != nil {
+				x, err := c.number(n, args[i+1])
+				if err != nil {
 					return nil, err
 				}
+				*bound = short(x)
 			}
 		}
 	}
@@ -168,59 +207,41 @@ func clip(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if hi >= most {
 		hi = math.Inf(1)
 	}
-	return c.clipped(n, v, lo, hi)
+	return c.clipped(n, args[0], lo, hi)
 }
 
 // clipped cuts numbers to [lo, hi], either of which may be infinite.
 func (c *converter) clipped(n *node, v *value, lo, hi float64) (*value, error) {
-	var err error
-	below, above := !math.IsInf(lo, -1), !math.IsInf(hi, 1)
-	if below && above && !(lo < hi) {
+	if !(lo <= hi) || math.IsInf(lo, 1) || math.IsInf(hi, -1) {
 		return nil, refuse(n, "it cuts to [%g, %g]", lo, hi)
 	}
-	one := func(v *value) []*value { return []*value{v} }
-	relu := func(v *value, top float64) (*value, error) {
-		a := spec.Str("relu")
-		switch {
-		case top == 6:
-			a = spec.Str("relu6")
-		case !math.IsInf(top, 1):
-			a = format.Map("name", "relu", "max_value", top)
-		}
-		return c.activate(n, one(v), a)
-	}
+	below, above := !math.IsInf(lo, -1), !math.IsInf(hi, 1)
+	a := format.Map("name", "clip")
 	switch {
+	case !below && !above:
+		return v, nil
+	case lo == 0 && !above:
+		a = spec.Str("relu")
+	case lo == 0 && hi == 6:
+		a = spec.Str("relu6")
+	case lo == 0 && hi > 0:
+		a = format.Map("name", "relu", "max_value", hi)
 	case lo == -1 && hi == 1:
-		return c.activate(n, one(v), spec.Str("hard_tanh"))
-	case below:
-		if v, err = c.scaled(n, one(v), 1, -lo); err != nil {
-			return nil, err
+		a = spec.Str("hard_tanh")
+	default:
+		if below {
+			a = a.With("min", spec.Num(lo))
 		}
-		if v, err = relu(v, hi-lo); err != nil {
-			return nil, err
+		if above {
+			a = a.With("max", spec.Num(hi))
 		}
-		return c.scaled(n, one(v), 1, lo)
-	case above: // hi − max(hi − x, 0)
-		if v, err = c.scaled(n, one(v), -1, hi); err != nil {
-			return nil, err
-		}
-		if v, err = relu(v, math.Inf(1)); err != nil {
-			return nil, err
-		}
-		return c.scaled(n, one(v), -1, hi)
 	}
-	return v, nil
+	return c.emit(n, activation, format.Map("activation", a), v), nil
 }
 
 // prelu has a slope for each element, or one along an axis.
 func prelu(c *converter, n *node, args []*value, _ int) (*value, error) {
-	v, err := floats(n, args, 0)
-	if err != nil {
-		return nil, err
-	}
-	if err := need(n, args, 2); err != nil {
-		return nil, err
-	}
+	v := args[0]
 	if args[1].isAct() { // max(x, 0) − slope·max(−x, 0)
 		up, err := c.activate(n, []*value{v}, spec.Str("relu"))
 		if err != nil {
@@ -274,12 +295,10 @@ func prelu(c *converter, n *node, args []*value, _ int) (*value, error) {
 }
 
 // softmax goes along one axis; before operator set 13, over all axes from one on.
-func softmax(kind string) op {
+func softmax(kind string) maker {
 	return func(c *converter, n *node, args []*value, _ int) (*value, error) {
-		v, err := floats(n, args, 0)
-		if err != nil {
-			return nil, err
-		}
+		v := args[0]
+		var err error
 		rank := v.rank()
 		axis := -1
 		if c.m.opset < 13 {
@@ -389,19 +408,31 @@ func (c *converter) dense(n *node, v *value, w *constant, turned bool, alpha flo
 	return out, nil
 }
 
-// factor is the value of a product with a constant matrix.
-func factor(n *node, args []*value) (*value, error) {
-	if err := need(n, args, 2); err != nil {
-		return nil, err
+// ending brings the axis that is the graph's last to the end.
+func (c *converter) ending(n *node, v *value) (*value, error) {
+	last := v.rank() - 1
+	if v.perm[last] == last {
+		return v, nil
 	}
-	if !args[0].isAct() || args[1].isAct() {
-		return nil, refuse(n, "only a value times a constant matrix is a layer")
-	}
-	return floats(n, args, 0)
+	perm := slices.DeleteFunc(slices.Clone(v.perm), func(a int) bool { return a == last })
+	return c.arrange(n, v, append(perm, last))
 }
 
+// matMul is a value times a matrix of weights, a matrix of weights times a value, or a
+// product of two values, sample by sample.
 func matMul(c *converter, n *node, args []*value, _ int) (*value, error) {
-	v, err := factor(n, args)
+	for _, v := range args[:2] {
+		if v.isAct() && v.rank() < 2 {
+			return nil, refuse(n, "values of shape %v are multiplied with a matrix", v.shape)
+		}
+	}
+	switch {
+	case args[0].isAct() && args[1].isAct():
+		return c.product(n, args)
+	case args[1].isAct():
+		return c.fromLeft(n, args)
+	}
+	v, err := floats(n, args, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -409,21 +440,83 @@ func matMul(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	rank := v.rank()
-	if rank < 2 {
-		return nil, refuse(n, "values of shape %v are multiplied with a matrix", v.shape)
-	}
-	if v.perm[rank-1] != rank-1 {
-		perm := slices.DeleteFunc(slices.Clone(v.perm), func(a int) bool { return a == rank-1 })
-		if v, err = c.arrange(n, v, append(perm, rank-1)); err != nil {
-			return nil, err
-		}
+	if v, err = c.ending(n, v); err != nil {
+		return nil, err
 	}
 	return c.dense(n, v, w, false, 1)
 }
 
+// product multiplies the matrices of two values.
+func (c *converter) product(n *node, args []*value) (*value, error) {
+	in := make([]*value, 2)
+	var stacks [2][]int
+	for i := range in {
+		v, err := floats(n, args, i)
+		if err != nil {
+			return nil, err
+		}
+		if v = c.unflat(n, v); v.each > 0 || v.rank() < 3 || v.perm[0] != 0 || v.rank() != args[0].rank() {
+			return nil, refuse(n, "values of shapes %v and %v are multiplied; those whose samples are matrices, in as many axes, are", args[0].shape, args[1].shape)
+		}
+		if in[i], err = c.arrange(n, v, natural(v.rank())); err != nil {
+			return nil, err
+		}
+		stacks[i] = v.shape[:v.rank()-2]
+	}
+	a, b := in[0].shape, in[1].shape
+	rank := len(a)
+	if a[rank-1] != b[rank-2] {
+		return nil, &format.Corrupt{Err: fmt.Errorf("%s: matrices of shapes %v and %v do not go together", n.what(), a, b)}
+	}
+	shape, err := broadcast(n, stacks[0], stacks[1])
+	if err != nil {
+		return nil, err
+	}
+	out := c.emit(n, "matmul", spec.Value{Kind: spec.Map}, in[0])
+	c.last().In = layersOf(in)
+	out.shape = append(shape, a[rank-2], b[rank-1])
+	return out, nil
+}
+
+// fromLeft is a matrix of weights times a value: that is turned, multiplied and turned back.
+func (c *converter) fromLeft(n *node, args []*value) (*value, error) {
+	v, err := floats(n, args, 1)
+	if err != nil {
+		return nil, err
+	}
+	w, err := c.weight(n, args[0])
+	if err != nil {
+		return nil, err
+	}
+	rank := v.rank()
+	if rank < 3 || v.perm[0] >= rank-2 {
+		return nil, refuse(n, "a constant times values of shape %v takes their batch's axis for one of a matrix", v.shape)
+	}
+	swap := natural(rank)
+	swap[rank-2], swap[rank-1] = rank-1, rank-2
+	turn := &node{op: "Transpose", name: nameOf(n) + ".turned", attrs: map[string]*attr{"perm": {ints: swap[c.first():]}}}
+	if c.whole {
+		for i := range turn.attrs["perm"].ints {
+			turn.attrs["perm"].ints[i]--
+		}
+	}
+	if v, err = transpose(c, turn, []*value{v}, 0); err != nil {
+		return nil, err
+	}
+	if v, err = c.ending(n, v); err != nil {
+		return nil, err
+	}
+	if v, err = c.dense(n, v, w, true, 1); err != nil {
+		return nil, err
+	}
+	return transpose(c, turn, []*value{v}, 0)
+}
+
 func gemm(c *converter, n *node, args []*value, _ int) (*value, error) {
-	v, err := factor(n, args)
+	if !args[0].isAct() || args[1].isAct() {
+		return nil, refuse(n, "only a value times a constant matrix is a layer")
+	}
+	v, err := floats(n, args, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -502,9 +595,6 @@ func sub(c *converter, n *node, args []*value, _ int) (*value, error) { return c
 
 // sum is a + sign·b.
 func (c *converter) sum(n *node, args []*value, sign float64) (*value, error) {
-	if err := need(n, args, 2); err != nil {
-		return nil, err
-	}
 	if err := c.old(n); err != nil {
 		return nil, err
 	}
@@ -539,9 +629,6 @@ func (c *converter) sum(n *node, args []*value, sign float64) (*value, error) {
 }
 
 func mul(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, 2); err != nil {
-		return nil, err
-	}
 	if err := c.old(n); err != nil {
 		return nil, err
 	}
@@ -566,9 +653,6 @@ func mul(c *converter, n *node, args []*value, _ int) (*value, error) {
 }
 
 func div(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, 2); err != nil {
-		return nil, err
-	}
 	if err := c.old(n); err != nil {
 		return nil, err
 	}
@@ -602,12 +686,15 @@ func div(c *converter, n *node, args []*value, _ int) (*value, error) {
 }
 
 // together brings values to one order of axes.
-func (c *converter) together(n *node, args []*value) ([]*value, error) {
+func (c *converter) together(n *node, args []*value, takes taking) ([]*value, error) {
 	out := make([]*value, len(args))
 	for i := range args {
-		v, err := floats(n, args, i)
+		v, err := taken(n, args, i, takes)
 		if err != nil {
 			return nil, err
+		}
+		if v.each > 0 {
+			return nil, refuse(n, "it joins steps that are samples of their own")
 		}
 		if v.rank() != args[0].rank() || v.perm[0] != args[0].perm[0] || v.code != args[0].code {
 			return nil, refuse(n, "it joins %s of shapes %v and %v", typeName(v.code), args[0].shape, v.shape)
@@ -635,10 +722,14 @@ func (c *converter) together(n *node, args []*value) ([]*value, error) {
 
 // joined adds a layer of several inputs, whose shapes go together.
 func (c *converter) joined(n *node, kind string, args []*value) (*value, error) {
-	if len(args) == 1 {
-		return floats(n, args, 0)
+	takes := floating
+	if kind == "maximum" || kind == "minimum" {
+		takes = counting
 	}
-	args, err := c.together(n, args)
+	if len(args) == 1 {
+		return taken(n, args, 0, takes)
+	}
+	args, err := c.together(n, args, takes)
 	if err != nil {
 		return nil, err
 	}
@@ -662,7 +753,7 @@ func layersOf(args []*value) []string {
 	return out
 }
 
-func join(kind string) op {
+func join(kind string) maker {
 	return func(c *converter, n *node, args []*value, _ int) (*value, error) {
 		if err := need(n, args, len(args)); err != nil {
 			return nil, err
@@ -676,7 +767,7 @@ func join(kind string) op {
 				return c.sum(n, args, 1)
 			}
 			bound, ok, err := c.scalarOf(k)
-			if _, ferr := floats(n, []*value{v}, 0); err == nil {
+			if _, ferr := taken(n, []*value{v}, 0, counting); err == nil {
 				err = ferr
 			}
 			switch {
@@ -693,13 +784,13 @@ func join(kind string) op {
 }
 
 func concat(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, max(1, len(args))); err != nil {
+	if err := need(n, args, len(args)); err != nil {
 		return nil, err
 	}
 	if len(args) == 1 {
 		return args[0], nil
 	}
-	args, err := c.together(n, args)
+	args, err := c.together(n, args, moving)
 	if err != nil {
 		return nil, err
 	}
@@ -806,11 +897,7 @@ func (w window) over(n *node, space []int, ceil bool) ([]int, error) {
 }
 
 // image brings a value with channels to the order in which these come last.
-func (c *converter) image(n *node, args []*value, least, most int) (*value, error) {
-	v, err := floats(n, args, 0)
-	if err != nil {
-		return nil, err
-	}
+func (c *converter) image(n *node, v *value, least, most int) (*value, error) {
 	if v.rank() < least || v.rank() > most {
 		return nil, refuse(n, "values of shape %v have another number of axes than there are layers for", v.shape)
 	}
@@ -821,10 +908,7 @@ func (c *converter) image(n *node, args []*value, least, most int) (*value, erro
 func noun(kind string, axes int) string { return fmt.Sprintf("%s%dd", kind, axes) }
 
 func convolution(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, 2); err != nil {
-		return nil, err
-	}
-	v, err := c.image(n, args, 3, 5)
+	v, err := c.image(n, args[0], 3, 5)
 	if err != nil {
 		return nil, err
 	}
@@ -891,13 +975,21 @@ func (c *converter) addChannels(n *node, v *value, b *constant) (*value, error) 
 	if len(b.shape) != 1 || b.shape[0] != v.shape[1] {
 		return nil, &format.Corrupt{Err: fmt.Errorf("%s: a bias of shape %v for %d filters", n.what(), b.shape, v.shape[1])}
 	}
-	e := c.emit(&node{name: v.layer + ".bias"}, format.Bias, spec.Value{Kind: spec.Map}, v, format.Part{Leaf: "bias", From: []string{b.name}, Make: nil})
+	part := format.Part{Leaf: "bias", From: []string{b.name}}
+	if l := c.last(); v.each > 0 && l.Name == v.layer { // the layer that is applied to each step has it
+		inner, _ := l.Fields.Get("layer")
+		kind := inner.Entries[0]
+		l.Fields = format.Map("layer", format.Map(kind.Key, kind.Value.Without("use_bias")))
+		l.Parts = append(l.Parts, part)
+		return v, nil
+	}
+	e := c.emit(&node{name: v.layer + ".bias"}, format.Bias, spec.Value{Kind: spec.Map}, v, part)
 	return e, nil
 }
 
-func pooling(kind string) op {
+func pooling(kind string) maker {
 	return func(c *converter, n *node, args []*value, _ int) (*value, error) {
-		v, err := c.image(n, args, 3, 5)
+		v, err := c.image(n, args[0], 3, 5)
 		if err != nil {
 			return nil, err
 		}
@@ -923,9 +1015,9 @@ func pooling(kind string) op {
 	}
 }
 
-func globalPooling(kind string) op {
+func globalPooling(kind string) maker {
 	return func(c *converter, n *node, args []*value, _ int) (*value, error) {
-		v, err := c.image(n, args, 3, 5)
+		v, err := c.image(n, args[0], 3, 5)
 		if err != nil {
 			return nil, err
 		}
@@ -936,13 +1028,8 @@ func globalPooling(kind string) op {
 }
 
 func batchNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, 5); err != nil {
-		return nil, err
-	}
-	v, err := floats(n, args, 0)
-	if err != nil {
-		return nil, err
-	}
+	v := args[0]
+	var err error
 	used := 0
 	for _, out := range n.out {
 		if out != "" {
@@ -978,19 +1065,17 @@ func batchNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
 }
 
 func lrn(c *converter, n *node, args []*value, _ int) (*value, error) {
-	v, err := c.image(n, args, 2, maxAxes)
+	v, err := c.image(n, args[0], 2, maxAxes)
 	if err != nil {
 		return nil, err
 	}
 	return c.emit(n, "local_response_normalization", format.Map("size", n.int("size", 0), "alpha", n.float("alpha", 1e-4), "beta", n.float("beta", 0.75), "bias", n.float("bias", 1)), v), nil
 }
 
-// dropout does nothing at prediction.
-func dropout(c *converter, n *node, args []*value, _ int) (*value, error) {
-	v, err := floats(n, args, 0)
-	if err != nil {
-		return nil, err
-	}
+// dropout does nothing at prediction. Its second output says what is kept: all.
+func dropout(c *converter, n *node, args []*value, out int) (*value, error) {
+	v := args[0]
+	var err error
 	rate := n.float("ratio", 0.5)
 	if len(args) > 1 && args[1] != nil {
 		if rate, err = c.number(n, args[1]); err != nil {
@@ -1010,6 +1095,12 @@ func dropout(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if c.m.opset < 7 && n.int("is_test", 0) == 0 {
 		return nil, refuse(n, "it drops at prediction: this is the graph of training; export the one of prediction")
 	}
+	if out > 0 {
+		one := format.Map("name", "clip", "min", 1, "max", 1)
+		kept := c.emit(&node{name: n.out[out]}, activation, format.Map("activation", one), v)
+		kept.code = 9 // truth values
+		return kept, nil
+	}
 	if !(rate > 0 && rate < 1) {
 		return v, nil
 	}
@@ -1017,33 +1108,29 @@ func dropout(c *converter, n *node, args []*value, _ int) (*value, error) {
 }
 
 func identity(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, 1); err != nil {
-		return nil, err
-	}
 	return args[0], nil
 }
 
-// cast changes nothing between floats, which are all of one type inside.
+// cast changes nothing between floats, which are all of one type inside, and from whole
+// numbers to wider ones or floats.
 func cast(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, 1); err != nil {
-		return nil, err
+	if !args[0].isAct() {
+		return nil, refuse(n, "it takes a condition or a shape that depends on the model's input")
 	}
 	code := int64(n.int("to", 0))
 	from, to := dtypeOf(args[0].code), dtypeOf(code)
 	whole := func(dt tensor.DType) bool { return dt == tensor.Int32 || dt == tensor.Int64 }
-	if from.IsFloat() && whole(to) && c.lookedUp(n) { // an embedding cuts numbers itself
-		out := *args[0]
-		out.code = code
-		return &out, nil
-	}
-	if !(from.IsFloat() && to.IsFloat() || whole(from) && whole(to)) {
+	out := *args[0]
+	out.code = code
+	switch {
+	case from.IsFloat() && to.IsFloat(), whole(from) && (whole(to) || to.IsFloat()), narrow(from) && (from == to || whole(to) || to.IsFloat()):
+	case from.IsFloat() && whole(to) && c.lookedUp(n): // an embedding cuts numbers itself
+	default:
 		return nil, refuse(n, "%s become %s, for which there is no layer", typeName(args[0].code), typeName(code))
 	}
 	if to == tensor.Float16 || to == tensor.BFloat16 {
 		c.warn("%s: nothing is rounded to %v", n.what(), to)
 	}
-	out := *args[0]
-	out.code = code
 	return &out, nil
 }
 
@@ -1059,9 +1146,6 @@ func (c *converter) lookedUp(n *node) bool {
 
 // gather looks up rows of weights, or takes one place of an axis.
 func gather(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, 2); err != nil {
-		return nil, err
-	}
 	if args[0].isAct() {
 		return c.place(n, args)
 	}
@@ -1114,7 +1198,7 @@ func gather(c *converter, n *node, args []*value, _ int) (*value, error) {
 
 // place takes one place of an axis of a value.
 func (c *converter) place(n *node, args []*value) (*value, error) {
-	v, err := floats(n, args, 0)
+	v, err := taken(n, args, 0, moving)
 	if err != nil {
 		return nil, err
 	}
@@ -1174,12 +1258,11 @@ func (c *converter) place(n *node, args []*value) (*value, error) {
 }
 
 func pad(c *converter, n *node, args []*value, _ int) (*value, error) {
-	v, err := floats(n, args, 0)
-	if err != nil {
-		return nil, err
-	}
-	if mode := n.text("mode", "constant"); mode != "constant" {
-		return nil, refuse(n, "it pads in mode %q; only a number is put around", mode)
+	v := args[0]
+	var err error
+	mode := n.text("mode", "constant")
+	if !slices.Contains([]string{"constant", "reflect", "edge", "wrap"}, mode) {
+		return nil, refuse(n, "it pads in mode %q; constant, reflect, edge and wrap are read", mode)
 	}
 	fill := n.float("value", 0)
 	pads := n.ints("pads")
@@ -1223,7 +1306,18 @@ func pad(c *converter, n *node, args []*value, _ int) (*value, error) {
 		shape[a] += before[a] + after[a]
 	}
 	fields := format.Map("padding", sides)
-	if fill != 0 {
+	switch {
+	case mode != "constant":
+		for a := range shape {
+			if most := v.shape[a] - 1; mode == "reflect" && max(before[a], after[a]) > max(most, 0) {
+				return nil, refuse(n, "it reflects %d and %d places of %d; at most %d are", before[a], after[a], v.shape[a], most)
+			}
+		}
+		if err := c.spend(n, 2*(total(before)+total(after))); err != nil {
+			return nil, err
+		}
+		fields = fields.With("mode", spec.Str(mode))
+	case fill != 0:
 		if math.IsNaN(fill) || math.IsInf(fill, 0) {
 			return nil, refuse(n, "it pads with %g", fill)
 		}
@@ -1234,11 +1328,16 @@ func pad(c *converter, n *node, args []*value, _ int) (*value, error) {
 	return out, nil
 }
 
+func total(all []int) int {
+	n := 0
+	for _, k := range all {
+		n += k
+	}
+	return n
+}
+
 // transpose changes the order of axes alone.
 func transpose(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, 1); err != nil {
-		return nil, err
-	}
 	v := c.unflat(n, args[0])
 	perm, err := permOf(n, v.rank()-c.first())
 	if err != nil {
@@ -1281,10 +1380,8 @@ func (c *converter) flat(n *node, v *value) (*value, error) {
 }
 
 func flatten(c *converter, n *node, args []*value, _ int) (*value, error) {
-	v, err := floats(n, args, 0)
-	if err != nil {
-		return nil, err
-	}
+	v := args[0]
+	var err error
 	axis := c.axis(n, "axis", 1)
 	if axis < 0 {
 		axis += v.rank()
@@ -1304,13 +1401,7 @@ func flatten(c *converter, n *node, args []*value, _ int) (*value, error) {
 }
 
 func reshape(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, 1); err != nil {
-		return nil, err
-	}
 	v := args[0]
-	if !v.isAct() {
-		return nil, refuse(n, "a constant gets a shape that depends on the model's input")
-	}
 	to := n.ints("shape")
 	var err error
 	if len(args) > 1 {
@@ -1324,6 +1415,9 @@ func reshape(c *converter, n *node, args []*value, _ int) (*value, error) {
 	to = c.dims(to, batch)
 	if p := v.perm[0]; p > 0 {
 		return c.reshapeBehind(n, v, to)
+	}
+	if out, err := c.stepped(n, v, to); out != nil || err != nil {
+		return out, err
 	}
 	shape, open, have := make([]int, len(to)), -1, 1
 	for i, d := range to {
@@ -1412,21 +1506,12 @@ func (c *converter) reshapeBehind(n *node, v *value, to []int) (*value, error) {
 	if have != rest {
 		return nil, refuse(n, "values of shape %v cannot get shape %v", v.shape, said(to))
 	}
-	order := func(rank int) []int {
-		out := []int{p}
-		for a := range rank {
-			if a != p {
-				out = append(out, a)
-			}
-		}
-		return out
-	}
-	v, err := c.arrange(n, v, order(v.rank()))
+	v, err := c.arrange(n, v, batchFirst(v.rank(), p))
 	if err != nil {
 		return nil, err
 	}
 	out := *v
-	out.shape, out.perm = shape, order(len(shape))
+	out.shape, out.perm = shape, batchFirst(len(shape), p)
 	if slices.Equal(out.inside(), v.inside()) {
 		return &out, nil
 	}
@@ -1449,32 +1534,24 @@ func said(shape []int) []string {
 
 // squeeze leaves out axes of length 1, or puts some in.
 func squeeze(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := need(n, args, 1); err != nil {
-		return nil, err
-	}
 	v := args[0]
 	axes, given, err := c.axesOf(n, args)
 	if err != nil {
 		return nil, err
 	}
 	axes = c.behindAll(axes)
-	if !v.isAct() {
-		return nil, refuse(n, "its axes depend on the model's input")
-	}
 	if n.op == "Unsqueeze" {
 		shape, err := inserted(n, v.shape, axes)
 		if err != nil {
 			return nil, err
 		}
-		if shape[0] != -1 {
-			return nil, refuse(n, "it puts an axis before the batch's")
-		}
-		if v, err = c.arrange(n, v, natural(v.rank())); err != nil {
+		if v, err = c.arrange(n, v, batchFirst(v.rank(), v.perm[0])); err != nil {
 			return nil, err
 		}
-		out := c.emit(n, "reshape", format.Map("target_shape", shape[1:]), v)
-		out.shape, out.perm = shape, natural(len(shape))
-		return out, nil
+		out := *v
+		out.shape, out.perm = shape, batchFirst(len(shape), slices.Index(shape, -1))
+		out.layer = c.emit(n, "reshape", format.Map("target_shape", out.inside()), v).layer
+		return &out, nil
 	}
 	v = c.unflat(n, v)
 	kept, err := removed(n, v.shape, axes, given)

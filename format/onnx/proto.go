@@ -20,6 +20,7 @@ type model struct {
 	domains  map[string]bool // of operator sets beside ONNX's own
 	meta     []format.Entry
 	graph    *graph
+	size     int // bytes of the file
 }
 
 // A graph is a GraphProto.
@@ -72,7 +73,7 @@ const (
 )
 
 func parseModel(b []byte) (*model, error) {
-	m := &model{domains: map[string]bool{}}
+	m := &model{domains: map[string]bool{}, size: len(b)}
 	for f, err := range bundle.Fields(b) {
 		if err != nil {
 			return nil, err

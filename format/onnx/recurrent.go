@@ -27,7 +27,7 @@ var cells = map[string]cell{
 
 func init() {
 	for name := range cells {
-		ops[name], several[name] = overSteps, true
+		ops[name], several[name] = op{overSteps, 3, floating}, true
 	}
 }
 
@@ -78,6 +78,12 @@ func sums(gates []int, units int, both bool) format.Turn {
 	}
 }
 
+// withAlpha and withBeta are the activations of recurrent operations that have such a number.
+var (
+	withAlpha = map[string]bool{"Affine": true, "LeakyRelu": true, "ThresholdedRelu": true, "ScaledTanh": true, "HardSigmoid": true, "Elu": true}
+	withBeta  = map[string]bool{"Affine": true, "ScaledTanh": true, "HardSigmoid": true}
+)
+
 // gateOf is an activation of a recurrent layer by ONNX's name and numbers.
 func gateOf(name string, alpha, beta float64, has bool) (spec.Value, bool) {
 	or := func(v float64) float64 {
@@ -90,7 +96,7 @@ func gateOf(name string, alpha, beta float64, has bool) (spec.Value, bool) {
 	case "Tanh", "Sigmoid", "Softsign", "Softplus", "Relu":
 		return spec.Str(strings.ToLower(name)), true
 	case "HardSigmoid":
-		return format.Map("name", "hard_sigmoid", "slope", or(0.2)), !has || near(beta, 0.5)
+		return format.Map("name", "hard_sigmoid", "slope", or(0.2)), near(beta, 0.5)
 	case "Elu":
 		return format.Map("name", "elu", "alpha", or(1)), true
 	case "LeakyRelu":
@@ -119,19 +125,35 @@ func (k cell) activations(n *node, way int) (gate, state spec.Value, err error) 
 	if a := n.attrs["activation_beta"]; a != nil {
 		betas = a.floats
 	}
-	if len(alphas) > 0 && len(n.attrs["activations"].stringsOr()) != len(alphas) {
-		return gate, state, refuse(n, "of its activations %v only some have numbers of their own", names)
+	// The numbers are of all activations, or of those alone that have some, in their order.
+	every := n.attrs["activations"].stringsOr()
+	if len(every) == 0 {
+		every = slices.Repeat(k.acts, way+1)
+	}
+	number := func(all []float64, takes map[string]bool, at int) (v float64, has bool) {
+		if len(all) != len(every) {
+			if !takes[every[at]] {
+				return 0, false
+			}
+			before := 0
+			for _, name := range every[:at] {
+				if takes[name] {
+					before++
+				}
+			}
+			at = before
+		}
+		if at >= len(all) {
+			return 0, false
+		}
+		return all[at], true
 	}
 	var got []spec.Value
 	for i, name := range names {
-		var alpha, beta float64
-		at := way*per + i
-		has := at < len(alphas)
-		if has {
-			alpha = alphas[at]
-		}
-		if at < len(betas) {
-			beta = betas[at]
+		alpha, has := number(alphas, withAlpha, way*per+i)
+		beta, hasBeta := number(betas, withBeta, way*per+i)
+		if name == "HardSigmoid" && !hasBeta {
+			beta = 0.5
 		}
 		v, ok := gateOf(name, alpha, beta, has)
 		if !ok {
@@ -167,13 +189,7 @@ func way(i, ways int) format.Turn {
 // is the result of each step, output 1 that of the last.
 func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 	k := cells[n.op]
-	v, err := floats(n, args, 0)
-	if err != nil {
-		return nil, err
-	}
-	if err := need(n, args, 3); err != nil {
-		return nil, err
-	}
+	v := args[0]
 	layout := n.int("layout", 0)
 	time, rows := 0, 1
 	if layout != 0 {
@@ -182,8 +198,11 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 	if v.rank() != 3 || v.perm[0] != rows {
 		return nil, refuse(n, "values of shape %v are gone over, of which axis %d is not the batch's", v.shape, rows)
 	}
-	if n.attrs["clip"] != nil || n.int("input_forget", 0) != 0 {
-		return nil, refuse(n, "it cuts its sums, or has no forget gate of its own")
+	switch {
+	case n.float("clip", 0) != 0:
+		return nil, refuse(n, "it cuts what its gates sum (clip), of which programs differ; export it without")
+	case n.int("input_forget", 0) != 0:
+		return nil, refuse(n, "its input gate is what the forget gate leaves (input_forget), for which there is no layer")
 	}
 	ways, direction := 1, n.text("direction", "forward")
 	switch direction {
@@ -193,29 +212,11 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 	default:
 		return nil, refuse(n, "its direction is %q", direction)
 	}
-	for i := 4; i < len(args); i++ {
-		if args[i] == nil {
-			continue
+	if len(args) > 4 && args[4] != nil {
+		lengths, err := c.integers(n, args[4])
+		if err != nil || slices.ContainsFunc(lengths, func(l int) bool { return l != v.shape[time] }) {
+			return nil, refuse(n, "input %q gives sequences lengths of their own; only such of all %d steps are read: cut or pad them before", n.in[4], v.shape[time])
 		}
-		if i == 4 && !args[4].isAct() { // lengths: all steps
-			lengths, err := c.integers(n, args[4])
-			if err != nil {
-				return nil, err
-			}
-			if !slices.ContainsFunc(lengths, func(l int) bool { return l != v.shape[time] }) {
-				continue
-			}
-		}
-		f, _, ok, err := c.numbers(args[i])
-		if err != nil {
-			return nil, err
-		}
-		if i == 4 || !ok || slices.ContainsFunc(f, func(x float64) bool { return x != 0 }) {
-			return nil, refuse(n, "it has input %q, such as lengths, a state to begin with, or peepholes, which layers have not", n.in[i])
-		}
-	}
-	if out > 1 {
-		return nil, refuse(n, "its output %d, %q, is used; only results are made", out+1, n.out[out])
 	}
 	used := func(i int) bool {
 		return i < len(n.out) && n.out[i] != "" && (len(c.uses[n.out[i]]) > 0 || slices.ContainsFunc(c.m.graph.outputs, func(o valueInfo) bool { return o.name == n.out[i] }))
@@ -248,6 +249,32 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 	}
 	if v, err = c.arrange(n, v, []int{rows, time, 2}); err != nil {
 		return nil, err
+	}
+	states, err := c.states(n, args, ways, units)
+	if err != nil {
+		return nil, err
+	}
+	holes := (*constant)(nil)
+	if len(args) > 7 && args[7] != nil {
+		if args[7].k == nil {
+			return nil, refuse(n, "its peepholes, %q, are no constant", n.in[7])
+		}
+		none, err := c.zero(args[7].k)
+		if err != nil {
+			return nil, err
+		}
+		if !none {
+			if holes, err = c.weight(n, args[7]); err != nil {
+				return nil, err
+			}
+			if n.op != "LSTM" || !slices.Equal(holes.shape, []int{ways, 3 * units}) {
+				return nil, &format.Corrupt{Err: fmt.Errorf("%s: peepholes of shape %v for %d units", n.what(), holes.shape, units)}
+			}
+		}
+	}
+	cell, part := n.op == "LSTM" && (used(2) || out == 2), units
+	if cell {
+		part = 2 * units // the output and the cell's state
 	}
 	steps := v.shape[time]
 	all := used(0) || out == 0 // the last step is cut out where all are wanted, too
@@ -285,6 +312,17 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 			} else {
 				f = f.With("use_bias", no)
 			}
+			if holes != nil {
+				f = f.With("peephole", yes)
+				params = append(params, format.Part{Leaf: leaf("peephole"), From: []string{holes.name}, Make: way(i, ways).Then(format.Reshape(3, units)).Then(gatesOf([]int{0, 2, 1}))})
+			}
+			if len(states.learned) > 0 {
+				f = f.With("learn_state", yes)
+				params = append(params, format.Part{Leaf: leaf("initial_state"), From: states.learned, Make: states.way(i, units)})
+			}
+			if cell {
+				f = f.With("return_cell", yes)
+			}
 			if all {
 				f = f.With("return_sequences", yes)
 			}
@@ -301,9 +339,10 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 			}
 		}
 		y = c.emit(n, kind, of, v, params...)
+		c.last().In = append(c.last().In, states.given...)
 		c.steps[n] = y
 	}
-	width := ways * units
+	width := ways * part
 	y = &value{layer: y.layer, code: v.code}
 	switch {
 	case out == 0:
@@ -316,9 +355,9 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 	case all && ways == 2: // the last step of one way, the first of the other
 		y.shape, y.perm = []int{-1, steps, width}, natural(3)
 		last := c.cut(&node{name: y.layer + ".last"}, y, 1, 1, steps-1, steps)
-		last = c.cut(&node{name: y.layer + ".last_forward"}, last, 2, 2, 0, units)
+		last = c.cut(&node{name: y.layer + ".last_forward"}, last, 2, 2, 0, part)
 		first := c.cut(&node{name: y.layer + ".first"}, y, 1, 1, 0, 1)
-		first = c.cut(&node{name: y.layer + ".first_backward"}, first, 2, 2, units, width)
+		first = c.cut(&node{name: y.layer + ".first_backward"}, first, 2, 2, part, width)
 		x := c.emit(&node{name: y.layer + ".states"}, "concatenate", format.Map("axis", 2), last)
 		c.last().In = []string{last.layer, first.layer}
 		y.layer = x.layer
@@ -326,13 +365,13 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 		cut := spec.Value{Kind: spec.List, Items: []spec.Value{format.List(steps-1, 0)}}
 		y = c.emit(&node{name: y.layer + ".last"}, "cropping1d", format.Map("cropping", cut), y)
 	}
-	inside := []int{ways, units}
+	inside := []int{ways, part}
 	shape, perm := []int{ways, -1, units}, []int{1, 0, 2}
 	if layout != 0 {
 		shape, perm = []int{-1, ways, units}, []int{0, 1, 2}
 	}
 	if out == 0 {
-		inside = []int{steps, ways, units}
+		inside = []int{steps, ways, part}
 		shape, perm = []int{steps, ways, -1, units}, []int{2, 0, 1, 3}
 		if layout != 0 {
 			shape, perm = []int{-1, steps, ways, units}, []int{0, 1, 2, 3}
@@ -340,5 +379,141 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 	}
 	y = c.emit(&node{name: y.layer + ".direction"}, "reshape", format.Map("target_shape", inside), y)
 	y.shape, y.perm, y.order = shape, perm, nil
+	if cell { // of each way one of the two
+		last := len(shape) - 1
+		y.shape[last] = part
+		lo := 0
+		if out == 2 {
+			lo = units
+		}
+		y = c.cut(&node{name: y.layer + []string{".output", ".output", ".cell"}[out]}, y, last, last, lo, lo+units)
+	}
 	return y, nil
+}
+
+// begin is the state that a node begins with: layers that make it, of the first way first,
+// or constants that are learned. Zeros are neither.
+type begin struct{ given, learned []string }
+
+// way is the Turn that makes the states of one way, (parts, units), of those of all.
+func (b begin) way(i, units int) format.Turn {
+	return func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+		out, err := tensor.TryNew(from[0].DType(), len(from), units)
+		if err != nil {
+			return nil, err
+		}
+		for part, t := range from {
+			for u := range units {
+				out.SetFlat(part*units+u, t.Flat(i*t.Len()/t.Shape()[0]+u))
+			}
+		}
+		return out, nil
+	}
+}
+
+// zero reports whether all of a constant is 0.
+func (c *converter) zero(k *constant) (bool, error) {
+	if none, known := c.zeros[k]; known {
+		return none, nil
+	}
+	f, _, ok, err := c.numbers(&value{k: k})
+	if err != nil {
+		return false, err
+	}
+	if c.zeros == nil {
+		c.zeros = map[*constant]bool{}
+	}
+	c.zeros[k] = ok && !slices.ContainsFunc(f, func(x float64) bool { return x != 0 })
+	return c.zeros[k], nil
+}
+
+// states are those that a node begins with. A constant is one for all samples.
+func (c *converter) states(n *node, args []*value, ways, units int) (b begin, err error) {
+	parts := 1
+	if n.op == "LSTM" {
+		parts = 2
+	}
+	var live, fixed, zero int
+	var all [2]*value
+	for i := range parts {
+		if len(args) <= 5+i || args[5+i] == nil {
+			zero++
+			continue
+		}
+		v := args[5+i]
+		all[i] = v
+		if v.isAct() {
+			live++
+			continue
+		}
+		if v.k == nil || len(v.k.shape) != 3 || v.rows != 0 && v.rows != 2 && n.int("layout", 0) == 0 {
+			return b, refuse(n, "input %q, the state that it begins with, is none that is read", n.in[5+i])
+		}
+		none, err := c.zero(v.k)
+		if err != nil {
+			return b, err
+		}
+		if none {
+			zero++
+			continue
+		}
+		f, shape, ok, err := c.numbers(v)
+		if err != nil {
+			return b, err
+		}
+		if !ok || n.int("layout", 0) != 0 || shape[0] != ways || shape[2] != units {
+			return b, refuse(n, "input %q, the state that it begins with, of shape %v, is none that is read", n.in[5+i], v.k.shape)
+		}
+		fixed++
+		for k := range f { // (ways, N, units)
+			if f[k] != f[k/(shape[1]*units)*shape[1]*units+k%units] {
+				return b, refuse(n, "input %q, the state that it begins with, differs between the samples of a batch", n.in[5+i])
+			}
+		}
+	}
+	switch {
+	case zero == parts:
+		return b, nil
+	case live == parts:
+	case live == 0 && !slices.Contains(all[:parts], nil):
+		for i, v := range all[:parts] {
+			if s := v.k.shape; s[0] != ways || s[1] < 1 || s[2] != units {
+				return b, refuse(n, "input %q, the state that it begins with, of shape %v, is none that is read", n.in[5+i], s)
+			}
+			w, err := c.weight(n, v)
+			if err != nil {
+				return b, err
+			}
+			b.learned = append(b.learned, w.name)
+		}
+		return b, nil
+	default:
+		return b, refuse(n, "of the states that it begins with, %d depend on the model's input and %d do not; either all do, or none", live, parts-live)
+	}
+	var each [2]*value
+	for i, v := range all[:parts] {
+		if v, err = floats(n, args, 5+i); err != nil {
+			return b, err
+		}
+		v = c.unflat(n, v)
+		order := []int{1, 0, 2}
+		if n.int("layout", 0) != 0 {
+			order = []int{0, 1, 2}
+		}
+		if v.rank() != 3 || v.perm[0] != order[0] || v.shape[order[1]] != ways || v.shape[2] != units {
+			return b, refuse(n, "input %q, the state that it begins with, has shape %v; want %d ways of %d units, and samples on axis %d", n.in[5+i], v.shape, ways, units, order[0])
+		}
+		if each[i], err = c.arrange(n, v, order); err != nil {
+			return b, err
+		}
+	}
+	for w := range ways {
+		for _, v := range each[:parts] {
+			x := *v
+			a := slices.Index(x.shape, -1)
+			one := c.cut(&node{name: fmt.Sprintf("%s.way%d", x.layer, w)}, &x, 1-a, 1, w, w+1)
+			b.given = append(b.given, c.shaped(n, ".state", one, []int{units}).layer)
+		}
+	}
+	return b, nil
 }

@@ -9,17 +9,15 @@ import (
 )
 
 func init() {
-	ops["ReduceMean"], ops["ReduceMax"], ops["ReduceMin"], ops["ReduceSum"] = reduce, reduce, reduce, reduce
+	for _, name := range []string{"ReduceMean", "ReduceMax", "ReduceMin", "ReduceSum"} {
+		ops[name] = op{reduce, 1, floating}
+	}
 }
 
 // reduce takes the mean, the sum, the largest or the smallest over axes of a sample: a
 // global pooling.
 func reduce(c *converter, n *node, args []*value, _ int) (*value, error) {
-	v, err := floats(n, args, 0)
-	if err != nil {
-		return nil, err
-	}
-	v = c.unflat(n, v)
+	v := c.unflat(n, args[0])
 	axes, given, err := c.axesOf(n, args)
 	if err != nil {
 		return nil, err

@@ -9,12 +9,12 @@ import (
 	"github.com/nadir-ml/nadir/tensor"
 )
 
-func init() { ops["Resize"], ops["Upsample"] = resize, resize }
+func init() { ops["Resize"], ops["Upsample"] = op{resize, 1, floating}, op{resize, 1, floating} }
 
 // resize makes images of another size. By whole factors they are made larger: each place is
 // repeated, or lies between its neighbours. Anything else is a matrix along each axis.
 func resize(c *converter, n *node, args []*value, _ int) (*value, error) {
-	v, err := c.image(n, args, 3, 5)
+	v, err := c.image(n, args[0], 3, 5)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func resize(c *converter, n *node, args []*value, _ int) (*value, error) {
 		return nil, refuse(n, "its factors %v for axes %v are not known before it runs", scales, axes)
 	}
 	r := resampling{mode: n.text("mode", "nearest"), where: n.text("coordinate_transformation_mode", "half_pixel"), nearest: n.text("nearest_mode", "round_prefer_floor"),
-		a: n.float("cubic_coeff_a", -0.75), exclude: n.int("exclude_outside", 0) != 0}
+		a: n.float("cubic_coeff_a", -0.75), exclude: n.int("exclude_outside", 0) != 0, smooth: n.int("antialias", 0) != 0}
 	if n.op == "Upsample" || c.m.opset < 11 {
 		r.where, r.nearest = "asymmetric", "floor"
 	}
@@ -97,6 +97,13 @@ func resize(c *converter, n *node, args []*value, _ int) (*value, error) {
 		size[a-2] = f
 		most = max(most, f)
 	}
+	if r.where == "tf_crop_and_resize" {
+		if r.parts, err = c.cropped(n, args, axes, rank); err != nil {
+			return nil, err
+		}
+		r.beyond = n.float("extrapolation_value", 0)
+		return c.resampled(n, v, r, axes, scales, places)
+	}
 	if slices.Equal(places, v.shape) && whole {
 		return v, nil
 	}
@@ -123,8 +130,37 @@ func resize(c *converter, n *node, args []*value, _ int) (*value, error) {
 // A resampling says which places each new one lies between, and how much it has of them.
 type resampling struct {
 	mode, where, nearest string
-	a                    float64 // of cubic interpolation (Keys, 1981)
-	exclude              bool    // what lies outside counts for nothing, not as the edge
+	a                    float64      // of cubic interpolation (Keys, 1981)
+	exclude              bool         // what lies outside counts for nothing, not as the edge
+	smooth               bool         // what is made smaller is smoothed before
+	parts                [][2]float64 // of each axis, what is made an image of, from 0 to 1
+	beyond               float64      // what stands outside of the image, where a part reaches there
+}
+
+// cropped reads what part of each axis a node makes an image of, from 0 to 1.
+func (c *converter) cropped(n *node, args []*value, axes []int, rank int) ([][2]float64, error) {
+	if len(args) < 2 || args[1] == nil {
+		return nil, refuse(n, "it makes an image of a part that is not said")
+	}
+	f, _, ok, err := c.numbers(args[1])
+	if err != nil {
+		return nil, err
+	}
+	if !ok || len(f) != 2*len(axes) {
+		return nil, refuse(n, "the part that it makes an image of is no constant of %d numbers", 2*len(axes))
+	}
+	out := make([][2]float64, rank)
+	for i := range out {
+		out[i] = [2]float64{0, 1}
+	}
+	for i, a := range axes {
+		part := [2]float64{f[i], f[i+len(axes)]}
+		if a = (a + rank) % rank; a < 2 && part != out[a] || math.IsNaN(part[0]-part[1]) || math.Abs(part[0])+math.Abs(part[1]) > 1<<20 {
+			return nil, refuse(n, "it takes the part %v of axis %d", part, a)
+		}
+		out[a] = part
+	}
+	return out, nil
 }
 
 // maxMatrix is how many numbers a matrix that makes new places of old ones may have.
@@ -133,23 +169,29 @@ const maxMatrix = 1 << 20
 // resampled makes images of another size by a matrix along each axis: all that Resize does
 // is linear in the image. The matrices are weights of dense layers.
 func (c *converter) resampled(n *node, v *value, r resampling, axes []int, scales []float64, places []int) (*value, error) {
+	inside := make([][]bool, v.rank()) // where a part of the image lies in it
 	for i, a := range axes {
 		if a < 0 {
 			a += v.rank()
 		}
 		from, to, scale := v.shape[a], places[a], scales[i]
-		if a < 2 || from == to && scale == 1 {
+		part := [2]float64{0, 1}
+		if r.parts != nil {
+			part = r.parts[a]
+		}
+		if a < 2 || from == to && scale == 1 && part == [2]float64{0, 1} {
 			continue
 		}
-		if scale < 1 && n.int("antialias", 0) != 0 || from*to > maxMatrix || from > maxMatrix || to > maxMatrix {
-			return nil, refuse(n, "it makes %d places of %d, smoothed, or too many for a matrix", to, from)
+		if from*to > maxMatrix || from > maxMatrix || to > maxMatrix {
+			return nil, refuse(n, "it makes %d places of %d, which is too many for a matrix", to, from)
 		}
-		m, ok := r.matrix(from, to, scale)
+		m, within, ok := r.matrix(from, to, scale, part)
+		inside[a] = within
 		if !ok {
 			return nil, refuse(n, "mode %s with coordinates %s (%s) is none that is read", r.mode, r.where, r.nearest)
 		}
-		if c.filled += from * to; c.filled > maxFilled {
-			return nil, refuse(n, "constants that are a shape and a number have more than %d elements", maxFilled)
+		if err := c.fill(n, from*to); err != nil {
+			return nil, err
 		}
 		perm := append(slices.DeleteFunc(slices.Clone(v.perm), func(p int) bool { return p == a }), a)
 		var err error
@@ -175,12 +217,38 @@ func (c *converter) resampled(n *node, v *value, r resampling, axes []int, scale
 		out.shape[a] = to
 		v = out
 	}
-	return v, nil
+	if r.beyond == 0 || !slices.ContainsFunc(inside, func(w []bool) bool { return slices.Contains(w, false) }) {
+		return v, nil
+	}
+	shape := tensor.Shape(v.shape[2:])
+	if shape.Len() > maxMatrix {
+		return nil, refuse(n, "it puts %g around parts of images of %v places, which are too many", r.beyond, shape)
+	}
+	if err := c.fill(n, shape.Len()); err != nil {
+		return nil, err
+	}
+	around := &value{k: &constant{nameOf(n) + ".around", v.code, shape, func() (*tensor.Tensor, error) {
+		t, err := tensor.TryNew(dtypeOf(v.code), shape...)
+		if err != nil {
+			return nil, err
+		}
+		for i := range t.Len() {
+			for k, a := i, len(shape)-1; a >= 0; a-- {
+				if w := inside[a+2]; w != nil && !w[k%shape[a]] {
+					t.SetFlat(i, r.beyond)
+				}
+				k /= shape[a]
+			}
+		}
+		return t, nil
+	}}}
+	return c.affine(&node{op: n.op, name: nameOf(n) + ".beyond"}, v, around, "beta", nil)
 }
 
-// matrix is (from, to): column o is what new place o has of the old ones.
-func (r resampling) matrix(from, to int, scale float64) ([]float64, bool) {
-	m := make([]float64, from*to)
+// matrix is (from, to): column o is what new place o has of the old ones; of those that lie
+// outside of what there is, nothing.
+func (r resampling) matrix(from, to int, scale float64, part [2]float64) (m []float64, inside []bool, ok bool) {
+	m = make([]float64, from*to)
 	for o := range to {
 		x := (float64(o)+0.5)/scale - 0.5
 		switch r.where {
@@ -193,18 +261,25 @@ func (r resampling) matrix(from, to int, scale float64) ([]float64, bool) {
 			}
 		case "align_corners":
 			if math.Abs(scale*float64(from)-float64(to)) > 1e-3 { // of which length programs differ
-				return nil, false
+				return nil, nil, false
 			}
 			if x = 0; to > 1 {
 				x = float64(o) * float64(from-1) / float64(to-1)
 			}
 		case "asymmetric":
 			x = float64(o) / scale
+		case "tf_crop_and_resize":
+			if x = (part[0] + part[1]) / 2 * float64(from-1); to > 1 {
+				x = part[0]*float64(from-1) + float64(o)*(part[1]-part[0])*float64(from-1)/float64(to-1)
+			}
+			inside = append(inside, x >= 0 && x <= float64(from-1))
+			if !inside[o] {
+				continue
+			}
 		default:
-			return nil, false
+			return nil, nil, false
 		}
 		low := math.Floor(x)
-		d := x - low
 		var first int
 		var weights []float64
 		switch r.mode {
@@ -220,22 +295,30 @@ func (r resampling) matrix(from, to int, scale float64) ([]float64, bool) {
 			case "ceil":
 				at = math.Ceil(x)
 			default:
-				return nil, false
+				return nil, nil, false
 			}
 			first, weights = int(at), []float64{1}
-		case "linear":
-			first, weights = int(low), []float64{1 - d, d}
-		case "cubic":
-			first = int(low) - 1
-			for _, t := range []float64{1 + d, d, 1 - d, 2 - d} {
-				if t <= 1 {
-					weights = append(weights, (r.a+2)*t*t*t-(r.a+3)*t*t+1)
-				} else {
-					weights = append(weights, r.a*t*t*t-5*r.a*t*t+8*r.a*t-4*r.a)
+		case "linear", "cubic":
+			reach, by := 1.0, 1.0 // how far a place is seen
+			if r.mode == "cubic" {
+				reach = 2
+			}
+			if r.smooth && scale < 1 { // as far as places lie apart in what is made
+				by = scale
+			}
+			sum := 0.0
+			first = int(math.Floor(x-reach/by)) + 1
+			for at := first; float64(at) < x+reach/by; at++ {
+				weights = append(weights, r.kernel(math.Abs(float64(at)-x)*by))
+				sum += weights[len(weights)-1]
+			}
+			if by < 1 {
+				for i := range weights {
+					weights[i] /= sum
 				}
 			}
 		default:
-			return nil, false
+			return nil, nil, false
 		}
 		sum := 0.0
 		for i, w := range weights {
@@ -252,5 +335,16 @@ func (r resampling) matrix(from, to int, scale float64) ([]float64, bool) {
 			}
 		}
 	}
-	return m, true
+	return m, inside, true
+}
+
+// kernel is what is seen of a place so far away.
+func (r resampling) kernel(t float64) float64 {
+	switch {
+	case r.mode == "linear":
+		return max(1-t, 0)
+	case t <= 1:
+		return (r.a+2)*t*t*t - (r.a+3)*t*t + 1
+	}
+	return r.a*t*t*t - 5*r.a*t*t + 8*r.a*t - 4*r.a
 }

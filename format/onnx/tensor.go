@@ -251,6 +251,25 @@ func (t *tensorProto) readTyped(dt tensor.DType, n int) (*tensor.Tensor, error) 
 	return x, nil
 }
 
+// place is where the bytes of a tensor lie in another file, and how many there are.
+func (t *tensorProto) place(size int) (offset, length int64, err error) {
+	number := func(key string, otherwise int64) (int64, error) {
+		text := strings.TrimSpace(t.external[key])
+		if text == "" {
+			return otherwise, nil
+		}
+		v, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || v < 0 {
+			return 0, fmt.Errorf("has %s %q, want a number", key, text)
+		}
+		return v, nil
+	}
+	if offset, err = number("offset", 0); err == nil {
+		length, err = number("length", int64(size))
+	}
+	return offset, length, err
+}
+
 // readOutside reads a tensor whose bytes lie in another file of the model's folder.
 func (t *tensorProto) readOutside(size int) (*tensor.Tensor, error) {
 	name := filepath.FromSlash(t.external["location"])
@@ -260,24 +279,9 @@ func (t *tensorProto) readOutside(size int) (*tensor.Tensor, error) {
 	if !filepath.IsLocal(name) {
 		return nil, fail("is no file in the model's folder: nothing else is read")
 	}
-	number := func(key string, otherwise int64) (int64, error) {
-		text, ok := t.external[key]
-		if !ok || strings.TrimSpace(text) == "" {
-			return otherwise, nil
-		}
-		v, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-		if err != nil || v < 0 {
-			return 0, fail("has %s %q, want a number", key, text)
-		}
-		return v, nil
-	}
-	offset, err := number("offset", 0)
+	offset, length, err := t.place(size)
 	if err != nil {
-		return nil, err
-	}
-	length, err := number("length", int64(size))
-	if err != nil {
-		return nil, err
+		return nil, fail("%v", err)
 	}
 	if length != int64(size) {
 		return nil, fail("has %d bytes for it, but shape %v of %s wants %d", length, t.shape, typeName(t.code), size)

@@ -53,6 +53,25 @@ func (w *writer) activate(f act.Activation, a param.Applied, x *sent, name strin
 		return one("LeakyRelu", attribute{"alpha", mean})
 	case act.HardSigmoid:
 		return one("HardSigmoid", attribute{"alpha", spec.Or(f.Slope, 1.0/6)}, attribute{"beta", 0.5})
+	case act.Clip:
+		if f == (act.Clip{}) {
+			return x, nil
+		}
+		var bounds []string
+		for _, b := range []struct {
+			as string
+			v  float64
+		}{{"min", f.Min}, {"max", f.Max}} {
+			if b.v == 0 {
+				bounds = append(bounds, "")
+				continue
+			}
+			bounds = append(bounds, w.number(name+"/"+b.as, spec.Or(b.v, 0)))
+		}
+		if bounds[1] == "" {
+			bounds = bounds[:1]
+		}
+		return w.like(x, "Clip", name, nil, bounds...), nil
 	case act.HardTanh:
 		return clip(x, name, -1, 1), nil
 	case act.HardShrink:

@@ -63,7 +63,7 @@ func (w *writer) applied(a param.Applied, i, end int) (*sent, error) {
 		}
 		return w.joined("Add", a.Name, []*sent{x, y}, a.Out.Shape()[1:]), nil
 	case nn.Bidirectional:
-		return w.bothWays(l, a, in[0], i, end)
+		return w.bothWays(l, a, in, i, end)
 	}
 	return w.layer(a.Layer, a, in)
 }
@@ -181,6 +181,8 @@ func (w *writer) layer(l nn.Layer, a param.Applied, in []*sent) (*sent, error) {
 		return w.convTranspose(nn.Conv2DTranspose(l), a, x)
 	case nn.Conv2DTranspose:
 		return w.convTranspose(l, a, x)
+	case nn.Conv3DTranspose:
+		return w.convTranspose(nn.Conv2DTranspose(l), a, x)
 	case nn.MaxPooling1D, nn.MaxPooling2D, nn.MaxPooling3D:
 		return w.maxPool(a, x)
 	case nn.AveragePooling1D:
@@ -225,7 +227,9 @@ func (w *writer) layer(l nn.Layer, a param.Applied, in []*sent) (*sent, error) {
 		}
 		return y, nil
 	case nn.PadAxes:
-		return w.padded(a, x, sidesOf(l.Padding, len(x.shape)), l.Value), nil
+		return w.padAxes(l, a, x)
+	case nn.MatMul:
+		return w.product(a, in), nil
 	case nn.Reverse:
 		x = w.floated(x)
 		return w.reversed(x, a.Name, slices.Index(x.perm(), axisOf(l.Axis, x))), nil
@@ -267,7 +271,7 @@ func (w *writer) layer(l nn.Layer, a param.Applied, in []*sent) (*sent, error) {
 	case nn.Concatenate:
 		return w.concat(l, a, in), nil
 	case nn.LSTM, nn.GRU, nn.SimpleRNN:
-		return w.oneWay(l, a, x)
+		return w.oneWay(l, a, in)
 	case nn.TimeDistributed:
 		return w.eachStep(l, a, x)
 	case nn.Activation:
@@ -709,6 +713,46 @@ func (w *writer) padded(a param.Applied, x *sent, sides [][2]int, fill float64) 
 		return x
 	}
 	return w.padTo(x, a.Name, sides, fill)
+}
+
+// padAxes pads by a number, or by what lies inside.
+func (w *writer) padAxes(l nn.PadAxes, a param.Applied, x *sent) (*sent, error) {
+	sides := sidesOf(l.Padding, len(x.shape))
+	switch l.Mode {
+	case "", "constant":
+		return w.padded(a, x, sides, l.Value), nil
+	case "reflect":
+		for i, s := range sides {
+			if max(s[0], s[1]) >= x.shape[i] && s != [2]int{} {
+				return nil, unsent(l, a.Path, "it reflects %d and %d of %d places, where ONNX reflects fewer than there are", s[0], s[1], x.shape[i])
+			}
+		}
+	case "edge":
+	default:
+		return nil, unsent(l, a.Path, "operator set %d pads by reflection and by the edge, not in mode %s", writtenOpset, l.Mode)
+	}
+	y := w.padded(a, x, sides, 0)
+	if slices.ContainsFunc(sides, func(s [2]int) bool { return s != [2]int{} }) {
+		last := w.nodes[len(w.nodes)-1]
+		last.attrs = append(last.attrs, attribute{"mode", l.Mode})
+	}
+	return y, nil
+}
+
+// product multiplies the matrices of two values. Where samples have fewer axes than the
+// others, axes of length 1 are put in front of theirs.
+func (w *writer) product(a param.Applied, in []*sent) *sent {
+	x, y := w.as(w.floated(in[0]), plainOrder), w.as(w.floated(in[1]), plainOrder)
+	even := func(v *sent, rank int) *sent {
+		if n := rank - len(v.shape); n > 0 {
+			return w.reshaped(v, v.name+"/wide", append(tensor.Shape(slices.Repeat([]int{1}, n)), v.shape...))
+		}
+		return v
+	}
+	x, y = even(x, len(y.shape)), even(y, len(x.shape))
+	out := w.like(x, "MatMul", a.Name, nil, y.name)
+	out.shape = a.Out.Shape()[1:]
+	return out
 }
 
 // padTo puts zeros, or another number, around the axes of a sample.

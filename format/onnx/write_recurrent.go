@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nadir-ml/nadir/act"
 	"github.com/nadir-ml/nadir/format"
@@ -20,18 +21,19 @@ type steps struct {
 	bias, after       bool // after: GRU's reset after the product
 	sequences, around bool
 	path              string
-	clip              bool
+	learned           bool // the state that it begins with
+	cell              nn.LSTM
 }
 
 // stepsOf takes a recurrent layer apart.
 func stepsOf(l nn.Layer, path string) (steps, bool) {
 	switch l := l.(type) {
 	case nn.LSTM:
-		return steps{"LSTM", l.Units, l.RecurrentAct, l.Act, !l.NoBias, false, l.Sequences, l.Backwards, path, l.CellClip > 0}, true
+		return steps{"LSTM", l.Units, l.RecurrentAct, l.Act, !l.NoBias, false, l.Sequences, l.Backwards, path, l.LearnState, l}, true
 	case nn.GRU:
-		return steps{"GRU", l.Units, l.RecurrentAct, l.Act, !l.NoBias, !l.ResetBefore, l.Sequences, l.Backwards, path, false}, true
+		return steps{"GRU", l.Units, l.RecurrentAct, l.Act, !l.NoBias, !l.ResetBefore, l.Sequences, l.Backwards, path, l.LearnState, nn.LSTM{}}, true
 	case nn.SimpleRNN:
-		return steps{"RNN", l.Units, nil, l.Act, !l.NoBias, false, l.Sequences, l.Backwards, path, false}, true
+		return steps{"RNN", l.Units, nil, l.Act, !l.NoBias, false, l.Sequences, l.Backwards, path, l.LearnState, nn.LSTM{}}, true
 	}
 	return steps{}, false
 }
@@ -66,16 +68,22 @@ func gateName(a, otherwise act.Activation) (name string, alpha, beta float64, ok
 	return "", 0, 0, false
 }
 
-// scanned writes one node that goes over steps, one way or two ways. Its results are Y,
-// (steps, directions, N, units), and that of the last step, (directions, N, units).
-func (w *writer) scanned(l nn.Layer, name string, x *sent, ways []steps, direction string) (all, last string, err error) {
+// scanned writes one node that goes over steps, one way or two ways. in are the sequences,
+// and the states that each way begins with. Its results are Y, (steps, directions, N, units),
+// and of the last step the output and the cell, (directions, N, units).
+func (w *writer) scanned(l nn.Layer, name string, in []*sent, ways []steps, direction string) (all, last, cell string, err error) {
+	first := ways[0]
 	for _, k := range ways {
-		if k.clip {
-			return "", "", unsent(l, k.path, "it cuts the cell's state, which ONNX's LSTM does not")
+		switch {
+		case k.cell.CellClip > 0:
+			return "", "", "", unsent(l, k.path, "it cuts the cell's state, which ONNX's LSTM does not")
+		case k.cell.ReturnCell && k.sequences:
+			return "", "", "", unsent(l, k.path, "it gives the cell's state of each step, where ONNX's LSTM gives that of the last alone")
+		case k.cell.Peephole != first.cell.Peephole || k.cell.ReturnCell != first.cell.ReturnCell || k.learned != first.learned:
+			return "", "", "", unsent(l, k.path, "its two layers differ in more than their way")
 		}
 	}
-	x = w.as(w.floated(x), stepsFirst)
-	first := ways[0]
+	x := w.as(w.floated(in[0]), stepsFirst)
 	attrs := []attribute{{"hidden_size", first.units}}
 	if direction != "forward" {
 		attrs = append(attrs, attribute{"direction", direction})
@@ -94,7 +102,7 @@ func (w *writer) scanned(l nn.Layer, name string, x *sent, ways []steps, directi
 		for _, a := range acts {
 			n, alpha, beta, ok := gateName(a, act.Tanh{})
 			if !ok {
-				return "", "", unsent(l, k.path, "ONNX's recurrent operations have no activation %s", act.Registry.NameOf(a))
+				return "", "", "", unsent(l, k.path, "ONNX's recurrent operations have no activation %s", act.Registry.NameOf(a))
 			}
 			names, alphas, betas = append(names, n), append(alphas, alpha), append(betas, beta)
 			plain = plain && (n == "Tanh" || n == "Sigmoid")
@@ -107,13 +115,78 @@ func (w *writer) scanned(l nn.Layer, name string, x *sent, ways []steps, directi
 	if first.after {
 		attrs = append(attrs, attribute{"linear_before_reset", 1})
 	}
-	in := []string{x.name, w.gated(ways, "kernel", x.shape[1]), w.gated(ways, "recurrent_kernel", first.units)}
+	from := []string{x.name, w.gated(ways, "kernel", x.shape[1]), w.gated(ways, "recurrent_kernel", first.units), "", "", "", "", ""}
 	if first.bias {
-		in = append(in, w.gatedBias(ways))
+		from[3] = w.gatedBias(ways)
+	}
+	states := 1
+	if first.op == "LSTM" {
+		states = 2
+	}
+	for i := range states {
+		switch {
+		case first.learned:
+			from[5+i] = w.learned(name, x, ways, i, states)
+		case len(in) > 1:
+			from[5+i] = w.begun(name, in[1:], len(ways), i, states)
+		}
+	}
+	if first.cell.Peephole { // in the order i, o, f
+		from[7] = w.stacked(ways, "peephole", format.Turn(gatesOf([]int{0, 2, 1})), 3*first.units)
+	}
+	for from[len(from)-1] == "" {
+		from = from[:len(from)-1]
 	}
 	all, last = w.fresh(name+"/steps"), w.fresh(name+"/last")
-	w.nodes = append(w.nodes, &written{first.op, name, in, []string{all, last}, attrs})
-	return all, last, nil
+	out := []string{all, last}
+	if first.cell.ReturnCell {
+		cell = w.fresh(name + "/cell")
+		out = append(out, cell)
+	}
+	w.nodes = append(w.nodes, &written{first.op, name, from, out, attrs})
+	return all, last, cell, nil
+}
+
+// gatesOf is the Turn that puts the rows of a matrix into another order.
+func gatesOf(order []int) format.Turn {
+	return func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+		t := from[0]
+		out, err := tensor.TryNew(t.DType(), t.Shape()...)
+		if err != nil {
+			return nil, err
+		}
+		n := t.Len() / len(order)
+		for g, of := range order {
+			for u := range n {
+				out.SetFlat(g*n+u, t.Flat(of*n+u))
+			}
+		}
+		return out, nil
+	}
+}
+
+// begun joins the states that the ways begin with, part i of each: (directions, N, units).
+func (w *writer) begun(name string, states []*sent, ways, i, parts int) string {
+	var all []string
+	for k := range ways {
+		h := w.as(w.floated(states[k*parts+i]), plainOrder)
+		all = append(all, w.node("Unsqueeze", fmt.Sprintf("%s/state%d_%d", name, k, i), []string{h.name, w.wholes(name+"/direction", 0)}, nil))
+	}
+	if ways == 1 {
+		return all[0]
+	}
+	return w.node("Concat", fmt.Sprintf("%s/states%d", name, i), all, []attribute{{"axis", 0}})
+}
+
+// learned is part i of the states that the ways have learned to begin with, for as many
+// samples as there are: (directions, N, units).
+func (w *writer) learned(name string, x *sent, ways []steps, i, parts int) string {
+	units := ways[0].units
+	both := w.stacked(ways, "initial_state", nil, parts, units) // (directions, parts, units)
+	part := w.node("Slice", fmt.Sprintf("%s/state%d", name, i), []string{both, w.wholes(name+"/from", i), w.wholes(name+"/to", i+1), w.wholes(name+"/parts", 1)}, nil)
+	samples := w.node("Shape", fmt.Sprintf("%s/samples%d", name, i), []string{x.name}, []attribute{{"start", 1}, {"end", 2}})
+	shape := w.node("Concat", fmt.Sprintf("%s/shape%d", name, i), []string{w.wholes(name+"/ways", len(ways)), samples, w.wholes(name+"/units", units)}, []attribute{{"axis", 0}})
+	return w.node("Expand", fmt.Sprintf("%s/states%d", name, i), []string{part, shape}, nil)
 }
 
 func orGate(a act.Activation) act.Activation {
@@ -182,18 +255,21 @@ func (w *writer) stacked(ways []steps, leaf string, turn format.Turn, shape ...i
 }
 
 // oneWay writes a recurrent layer.
-func (w *writer) oneWay(l nn.Layer, a param.Applied, x *sent) (*sent, error) {
+func (w *writer) oneWay(l nn.Layer, a param.Applied, in []*sent) (*sent, error) {
 	k, _ := stepsOf(l, a.Path)
 	direction := "forward"
 	if k.around {
 		direction = "reverse"
 	}
-	all, last, err := w.scanned(l, a.Name, x, []steps{k}, direction)
+	all, last, cell, err := w.scanned(l, a.Name, in, []steps{k}, direction)
 	if err != nil {
 		return nil, err
 	}
 	out := a.Out.Shape()[1:]
 	if !k.sequences {
+		if cell != "" { // beside the output
+			last = w.node("Concat", a.Name+"/and_cell", []string{last, cell}, []attribute{{"axis", 2}})
+		}
 		return &sent{kind: kinds.Float, name: w.node("Squeeze", a.Name+"/state", []string{last, w.wholes(a.Name+"/direction", 0)}, nil), shape: out}, nil
 	}
 	y := &sent{kind: kinds.Float, name: w.node("Squeeze", a.Name+"/sequence", []string{all, w.wholes(a.Name+"/direction", 1)}, nil), shape: out, order: stepsFirst}
@@ -204,7 +280,7 @@ func (w *writer) oneWay(l nn.Layer, a param.Applied, x *sent) (*sent, error) {
 }
 
 // bothWays writes a recurrent layer and its twin as one node, where both are of a kind.
-func (w *writer) bothWays(l nn.Bidirectional, a param.Applied, x *sent, i, end int) (*sent, error) {
+func (w *writer) bothWays(l nn.Bidirectional, a param.Applied, in []*sent, i, end int) (*sent, error) {
 	if end-i != 2 {
 		return nil, unsent(l, a.Path, "it holds %d layers, want two", end-i)
 	}
@@ -220,10 +296,15 @@ func (w *writer) bothWays(l nn.Bidirectional, a param.Applied, x *sent, i, end i
 	ways := []steps{there, back}
 	if there.around { // the first goes back
 		ways = []steps{back, there}
+		half := (len(in) + 1) / 2
+		in = slices.Concat(in[:1], in[half:], in[1:half])
 	}
-	all, last, err := w.scanned(l, a.Name, x, ways, "bidirectional")
+	all, last, cell, err := w.scanned(l, a.Name, in, ways, "bidirectional")
 	if err != nil {
 		return nil, err
+	}
+	if cell != "" {
+		last = w.node("Concat", a.Name+"/and_cell", []string{last, cell}, []attribute{{"axis", 2}})
 	}
 	name := a.Name
 	if (l.Merge == "" || l.Merge == "concat") && !there.around { // side by side, as the result has them

@@ -171,6 +171,9 @@ func recurrent(layers map[string]nn.Layer, layer, leaf string, t *tensor.Tensor,
 	default:
 		return nil, refuse("the activation of its gates is no sigmoid")
 	}
+	if leaf == "initial_state" {
+		return nil, refuse("it has learned the state that it begins with")
+	}
 	module, suffix := layer, "l0"
 	if i := strings.LastIndex(layer, "/"); i >= 0 {
 		if _, ok := layers[layer[:i]].(nn.Bidirectional); ok {
