@@ -15,11 +15,13 @@ import (
 // An instr is one step of a plan: a tile program or the loop of one op.
 type instr[T float] struct {
 	job
-	op    string // "tile" for a program
-	path  string
-	group *group[T]
-	node  graph.Node // of a single op
-	flops float64    // of a matrix product
+	before *job   // what has to be done first, or nil
+	jobs   []*job // both
+	op     string // "tile" for a program
+	path   string
+	group  *group[T]
+	node   graph.Node // of a single op
+	flops  float64    // of a matrix product
 }
 
 // A compiler turns a lowered graph into instructions. Node numbers index its
@@ -33,7 +35,8 @@ type compiler[T float] struct {
 	singles map[string]single[T]
 	key     *runKey
 	work    workspace[T]
-	first   func() // what a single has to be done before its chunks
+	before  *job   // of the instruction that is compiled
+	first   func() // the same, where it is nothing to share
 
 	root    []int // the node whose memory a node shares: itself but for reshapes and slices in one piece
 	off     []int // elements from that memory's start
@@ -130,7 +133,10 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 			in.chunks, in.run = p.chunks(), p.run
 		} else {
 			in.chunks, in.run = c.singles[in.op](c, in.node)
-			in.first, c.first = c.first, nil
+			in.before, c.before = c.before, nil
+			if first := c.first; first != nil {
+				in.before, c.first = &job{1, func(int, int) { first() }}, nil
+			}
 			if in.op == "matmul" {
 				k := in.node.In(0).Shape().Len() / max(1, in.node.Dim(0))
 				in.flops = 2 * float64(in.node.Shape().Len()) * float64(k)
@@ -140,6 +146,10 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 		if in.chunks > maxChunks {
 			return nil, fmt.Errorf("cpu: %s: %s needs %d chunks, more than %d", in.path, in.op, in.chunks, maxChunks)
 		}
+		if in.before != nil {
+			in.jobs = append(in.jobs, in.before)
+		}
+		in.jobs = append(in.jobs, &in.job)
 	}
 	c.work.allocate(threads)
 	return c, nil
@@ -511,7 +521,7 @@ func (c *compiler[T]) alias(x graph.Node) bool {
 
 // costPerChunk is how much elementwise work, in additions, is worth handing to
 // another core.
-const costPerChunk = 48 * 1024
+const costPerChunk = 8 * 1024
 
 func alignedSlice[T float](n int) []T {
 	return tensor.Data[T](tensor.New(tensor.TypeOf[T](), n))

@@ -657,7 +657,7 @@ func convInputDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) (
 func convKernelDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) (int, func(int, int)) {
 	x, dy, dw := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
 	size := g.k * g.f
-	rows := max(1, min(g.rows()*g.taps*g.f/(costPerChunk/2), g.rows()/64, mostPartial/max(1, size), 64))
+	rows := max(1, min(g.rows()*g.taps*g.f/(sumPerPart/2), g.rows()/64, mostPartial/max(1, size), 64))
 	per := max(1, (g.rows()+rows-1)/rows)
 	rows = max(1, (g.rows()+per-1)/per)
 	c.work.need(g.f, rows*size)

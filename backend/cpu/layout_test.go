@@ -74,7 +74,7 @@ func TestCutProduct(t *testing.T) {
 			t.Fatalf("chunks of %d×%d of a product %d×%d", rows, cols, m, n)
 		}
 		chunks := ((m + rows - 1) / rows) * ((n + cols - 1) / cols)
-		if chunks > 2*mostProductChunks || chunks > 1 && m*n*k < macsPerChunk {
+		if chunks > mostProductChunks || chunks > 1 && m*n*k < 2*productPerChunk {
 			t.Errorf("%d×%d×%d is cut into %d chunks", m, n, k, chunks)
 		}
 		if cols < n && cols%32 != 0 {

@@ -23,6 +23,8 @@ type plan[T float] struct {
 	outputs []output
 	guards  []*value[T]
 	arena   int
+	jobs    []*job            // of all instructions
+	split   int               // the first of those that run only when the guards hold
 	costs   []backend.Cost    // of each instruction, while they are timed
 	bests   [][]time.Duration // of each instruction's chunks
 	order   []namedValue[T]
@@ -95,6 +97,15 @@ func finish[T float](c *compiler[T], b *Backend, pool *pool, g *graph.Builder, o
 	for _, x := range c.g.Guards() {
 		p.guards = append(p.guards, c.of(x))
 	}
+	for i, in := range c.instrs {
+		if i == c.updates {
+			p.split = len(p.jobs)
+		}
+		p.jobs = append(p.jobs, in.jobs...)
+	}
+	if c.updates == len(c.instrs) {
+		p.split = len(p.jobs)
+	}
 	for _, in := range c.g.Inputs() {
 		p.order = append(p.order, namedValue[T]{in.Name(), c.inputs[in.Name()]})
 	}
@@ -140,11 +151,11 @@ func (p *plan[T]) Run(ctx context.Context, in backend.Inputs) error {
 	if err := p.bindInputs(in); err != nil {
 		return err
 	}
-	p.each(0, p.updates)
+	p.each(0, p.updates, p.jobs[:p.split])
 	if !p.finite() {
 		return nil
 	}
-	p.each(p.updates, len(p.instrs))
+	p.each(p.updates, len(p.instrs), p.jobs[p.split:])
 	for _, c := range p.copies {
 		copy(c.to.t.Bytes(), c.from.t.Bytes())
 	}
@@ -194,7 +205,7 @@ func (p *plan[T]) Steps(ctx context.Context, in backend.Inputs) iter.Seq2[backen
 				p.take(q)
 				return
 			}
-			q.pool.do(&i.job)
+			q.pool.do(i.jobs)
 			x := i.node
 			if i.group != nil {
 				x = i.group.nodes[0]

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +16,7 @@ import (
 
 	"github.com/nadir-ml/nadir/backend"
 	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/internal/kernel"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -186,5 +189,54 @@ func TestCanceled(t *testing.T) {
 	}
 	if !bytes.Equal(before.Bytes(), state("hidden/kernel").Bytes()) {
 		t.Error("a parameter has changed")
+	}
+}
+
+// Products whose rows of A share the sets of a cache read a copy: the same numbers
+// come of it, on any number of threads.
+func TestProductsApart(t *testing.T) {
+	t.Parallel()
+	const m, n, k = 65, 260, 512
+	if apart(m, n, k, k) == k {
+		t.Fatal("the rows of A are read where they lie")
+	}
+	rows, weights := tensor.New(tensor.Float32, m, k), tensor.New(tensor.Float32, k*n)
+	for i := range rows.Len() {
+		rows.SetFlat(i, math.Sin(float64(i)))
+	}
+	for i := range weights.Len() {
+		weights.SetFlat(i, math.Cos(float64(i)))
+	}
+	for _, trans := range []bool{false, true} {
+		ldb, shape := n, []int{k, n}
+		if trans {
+			ldb, shape = k, []int{n, k}
+		}
+		want := make([]float32, m*n)
+		kernel.MatMul(want, n, rows.Float32s(), k, false, weights.Float32s(), ldb, trans, m, n, k, 0, m, 0, n, false)
+		w, err := weights.Reshape(shape...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, threads := range []int{1, 2, 3, 5, 8} {
+			g := graph.New()
+			x, y := g.Input("x", graph.Float, m, k), g.Input("w", graph.Float, shape...)
+			if trans {
+				g.Output("y", x.MatMulT(y))
+			} else {
+				g.Output("y", x.MatMul(y))
+			}
+			p, err := New().Compile(g, backend.Options{Threads: threads})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			if err := p.Run(context.Background(), backend.Inputs{Values: map[string]*tensor.Tensor{"x": rows, "w": w}}); err != nil {
+				t.Fatal(err)
+			}
+			if got := p.Output("y").Float32s(); !slices.Equal(got, want) {
+				t.Errorf("transposed %v, %d threads: not the product of what lies there", trans, threads)
+			}
+		}
 	}
 }

@@ -8,41 +8,73 @@ import (
 )
 
 // A job is work in independent chunks. run is called once for every chunk, by
-// any worker; the worker's number chooses its scratch memory. What all chunks share
-// is made by first, where there is something, before any of them.
+// any worker; the worker's number chooses its scratch memory.
 type job struct {
 	chunks int
-	first  func()
 	run    func(worker, chunk int)
-}
-
-func (j *job) begin() {
-	if j.first != nil {
-		j.first()
-	}
 }
 
 const maxChunks = 1<<16 - 1
 
-// A pool is a fixed set of goroutines that share the chunks of one job at a
-// time with the caller. Idle ones spin briefly, since the next job of a step
-// is microseconds away, and then sleep, so that a neighbour gets the core.
+// A pool is a fixed set of goroutines that share the chunks of jobs with the
+// caller, worker 0. They are handed a list of jobs at once and go through it
+// together: a job begins when all chunks of the last are done. Idle workers spin
+// briefly, since the next job is microseconds away, and then sleep, so that a
+// neighbour gets the core.
 //
-// The ticket holds everything that a claim depends on in one word: the job's
-// generation (32 bits), its number of chunks (16) and the next chunk (16). A
-// claim is one compare-and-swap, and one that was prepared for an earlier job
-// cannot succeed.
+// Of every job each worker has a range of neighbouring chunks of its own, the same
+// share of all of them: what it wrote in one job is still in its cache when it reads
+// there in the next. Whoever has done its own takes the last chunk of another's.
 type pool struct {
 	threads int
 	users   int // plans, under the backend's mutex
 	busy    sync.Mutex
 	alone   time.Time // until then the caller works alone; zero for not
-	job     atomic.Pointer[job]
-	ticket  atomic.Uint64
-	done    atomic.Int64
-	closed  atomic.Bool
-	helpers []*helper
-	wg      sync.WaitGroup
+
+	jobs     []*job
+	at       int           // the job that is worked on
+	seq      atomic.Uint32 // its number among all jobs ever; odd while there is one
+	done     atomic.Int64  // chunks of it
+	leave    atomic.Bool   // the helpers have no part in what is begun
+	portions []portion
+	closed   atomic.Bool
+	helpers  []*helper
+	wg       sync.WaitGroup
+}
+
+// A portion holds everything that a claim depends on in one word: the job's number (32
+// bits) and the chunks that are left, the first (16) and the one behind the last
+// (16). A claim is one compare-and-swap, and one that was prepared for an earlier
+// job cannot succeed.
+type portion struct {
+	word atomic.Uint64
+	_    [56]byte // the rest of a cache line
+}
+
+// portionOf is the word of a portion. That of a worker which the job has no part for ends
+// before it begins.
+func portionOf(seq uint32, from, to int) uint64 {
+	return uint64(seq)<<32 | uint64(from)<<16 | uint64(to)
+}
+
+// take claims the first chunk that is left, or the last, if there is one. part reports
+// whether the portion was one.
+func (s *portion) take(seq uint32, last bool) (chunk int, ok, part bool) {
+	for {
+		w := s.word.Load()
+		from, to := int(w>>16&0xffff), int(w&0xffff)
+		if uint32(w>>32) != seq || from >= to {
+			return 0, false, from <= to
+		}
+		next := w + 1<<16
+		chunk = from
+		if last {
+			next, chunk = w-1, to-1
+		}
+		if s.word.CompareAndSwap(w, next) {
+			return chunk, true, true
+		}
+	}
 }
 
 type helper struct {
@@ -50,8 +82,13 @@ type helper struct {
 	wake   chan struct{}
 }
 
-// spins is how often an idle helper looks for work before it sleeps: some 10 µs.
-const spins = 4000
+// spins is how often an idle helper looks for work before it sleeps: some 10 µs
+// between lists, and longer within one, where the caller has a chunk or two to do
+// alone. To wake a sleeper takes longer than most jobs do.
+const (
+	spins       = 4000
+	spinsWithin = 12 * spins
+)
 
 // A helper that makes the caller wait for longer than late has lost its core to
 // somebody else. Its core is then left alone for patience times as long as was
@@ -63,7 +100,7 @@ const (
 )
 
 func newPool(threads int) *pool {
-	p := &pool{threads: threads}
+	p := &pool{threads: threads, portions: make([]portion, threads)}
 	for i := 1; i < threads; i++ {
 		h := &helper{wake: make(chan struct{}, 1)}
 		p.helpers = append(p.helpers, h)
@@ -73,52 +110,41 @@ func newPool(threads int) *pool {
 	return p
 }
 
-// do runs a job and returns when all its chunks are done. Where another plan
-// has the helpers, or they were late, the caller does the work alone: the bytes
-// are the same.
-func (p *pool) do(j *job) {
-	j.begin()
-	if j.chunks == 1 || len(p.helpers) == 0 || !p.busy.TryLock() {
-		j.all()
+// do runs jobs one after the other and returns when all their chunks are done.
+// Where another plan has the helpers, or they were late, the caller does the work
+// alone: the bytes are the same.
+func (p *pool) do(jobs []*job) {
+	if len(p.helpers) == 0 || !shared(jobs) || !p.busy.TryLock() {
+		for _, j := range jobs {
+			j.all()
+		}
 		return
 	}
 	defer p.busy.Unlock()
-	if !p.alone.IsZero() {
-		if time.Now().Before(p.alone) {
-			j.all()
-			return
-		}
+	if !p.alone.IsZero() && !time.Now().Before(p.alone) {
 		p.alone = time.Time{}
 	}
-	p.job.Store(j)
-	p.done.Store(0)
-	gen := p.ticket.Load()>>32 + 1
-	p.ticket.Store(gen<<32 | uint64(j.chunks)<<16)
-	for i, h := range p.helpers {
-		if i+1 >= j.chunks {
-			break
+	p.leave.Store(!p.alone.IsZero())
+	p.jobs, p.at = jobs, -1
+	p.next(0, p.seq.Load())
+	for seq := p.seq.Load(); seq&1 != 0; seq = p.seq.Load() {
+		start, own := time.Now(), 0
+		for p.work(0, seq) {
+			own++
 		}
-		if h.parked.Load() && h.parked.CompareAndSwap(true, false) {
-			h.wake <- struct{}{}
+		p.wait(seq, start, own)
+	}
+	p.jobs = nil
+}
+
+// shared reports whether a job has a chunk for a helper.
+func shared(jobs []*job) bool {
+	for _, j := range jobs {
+		if j.chunks > 1 {
+			return true
 		}
 	}
-	for p.claim(0) {
-	}
-	var since time.Time
-	for n := 0; p.done.Load() < int64(j.chunks); n++ {
-		if n == spins {
-			since = time.Now()
-		}
-		if n > spins {
-			runtime.Gosched()
-		}
-	}
-	if !since.IsZero() {
-		now := time.Now()
-		if lost := now.Sub(since); lost > late {
-			p.alone = now.Add(patience * lost)
-		}
-	}
+	return false
 }
 
 // all runs every chunk.
@@ -128,43 +154,116 @@ func (j *job) all() {
 	}
 }
 
-// claim takes one chunk and runs it, or reports that there is none.
-func (p *pool) claim(worker int) bool {
-	for {
-		t := p.ticket.Load()
-		next, chunks := t&0xffff, t>>16&0xffff
-		if next >= chunks {
-			return false
+// next begins the job behind the present one, whose number is seq, or ends the list.
+// The caller need not tell anybody of what is for it alone.
+func (p *pool) next(worker int, seq uint32) {
+	seq |= 1 // of an idle pool, whose list begins: the number before
+	p.at++
+	for worker == 0 && p.at < len(p.jobs) && (p.jobs[p.at].chunks == 1 || p.leave.Load()) {
+		p.jobs[p.at].all()
+		p.at++
+	}
+	if p.at == len(p.jobs) {
+		p.seq.Store(seq + 1)
+		return
+	}
+	seq += 2
+	n := p.jobs[p.at].chunks
+	p.done.Store(0)
+	alone := p.leave.Load()
+	for w := range p.portions {
+		from, to := partOf(w, p.threads, n), partOf(w+1, p.threads, n)
+		switch {
+		case alone && w == 0:
+			from, to = 0, n
+		case alone || from == to:
+			from, to = 1, 0
 		}
-		j := p.job.Load()
-		if p.ticket.CompareAndSwap(t, t+1) {
-			j.run(worker, int(next))
-			p.done.Add(1)
-			return true
+		p.portions[w].word.Store(portionOf(seq, from, to))
+	}
+	p.seq.Store(seq)
+	if n == 1 || alone {
+		return
+	}
+	for i, h := range p.helpers {
+		if i+1 < n && h.parked.Load() && h.parked.CompareAndSwap(true, false) {
+			h.wake <- struct{}{}
 		}
+	}
+}
+
+// partOf is the first of n chunks that are worker w's.
+func partOf(w, workers, n int) int { return (w*n + workers - 1) / workers }
+
+// work claims a chunk of the job with that number and runs it, or reports that there
+// is none. A helper that the job has no part for does not take another's.
+func (p *pool) work(worker int, seq uint32) bool {
+	chunk, ok, part := p.portions[worker].take(seq, false)
+	for k := 1; !ok && k < p.threads && (part || worker == 0); k++ {
+		chunk, ok, _ = p.portions[(worker+k)%p.threads].take(seq, true)
+	}
+	if !ok {
+		return false
+	}
+	j := p.jobs[p.at]
+	j.run(worker, chunk)
+	if p.done.Add(1) == int64(j.chunks) {
+		p.next(worker, seq)
+	}
+	return true
+}
+
+// wait lets the caller wait for the end of a job of which it has done own chunks. A
+// helper may be at work for as long as one of those took, and a little longer.
+func (p *pool) wait(seq uint32, start time.Time, own int) {
+	var since time.Time
+	var grace time.Duration
+	for n := 0; p.seq.Load() == seq; n++ {
+		if n < spins {
+			continue
+		}
+		if n == spins {
+			since = time.Now()
+			grace = late + since.Sub(start)/time.Duration(max(own, 1))
+		}
+		runtime.Gosched()
+		if time.Since(since) > grace {
+			p.leave.Store(true)
+		}
+	}
+	if since.IsZero() {
+		return
+	}
+	now := time.Now()
+	if lost := now.Sub(since); lost > grace {
+		p.leave.Store(true)
+		p.alone = now.Add(patience * (lost - grace + late))
 	}
 }
 
 func (p *pool) help(h *helper, worker int) {
 	defer p.wg.Done()
-	idle := 0
+	seen := uint32(0)
 	for !p.closed.Load() {
-		if p.claim(worker) {
-			idle = 0
-			continue
+		seq, most := p.seq.Load(), spins
+		if seen&1 != 0 {
+			most = spinsWithin
 		}
-		if idle++; idle < spins {
+		for idle := 0; seq == seen && idle < most; idle++ {
+			seq = p.seq.Load()
+		}
+		if seq != seen {
+			for seq&1 != 0 && p.work(worker, seq) {
+			}
+			seen = seq
 			continue
 		}
 		h.parked.Store(true)
 		// Work that came between the last look and the flag would be missed.
-		t := p.ticket.Load()
-		if (t&0xffff < t>>16&0xffff || p.closed.Load()) && h.parked.CompareAndSwap(true, false) {
-			idle = 0
+		if (p.seq.Load() != seen || p.closed.Load()) && h.parked.CompareAndSwap(true, false) {
 			continue
 		}
 		<-h.wake
-		idle = 0
 	}
 }
 

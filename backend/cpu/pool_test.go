@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 
 	"github.com/nadir-ml/nadir/backend"
 	"github.com/nadir-ml/nadir/graph"
@@ -31,19 +33,57 @@ func TestPool(t *testing.T) {
 				chunks = 5000
 			}
 			ran := make([]int, chunks)
-			p.do(&job{chunks: chunks, run: func(worker, chunk int) {
+			p.do([]*job{{chunks: chunks, run: func(worker, chunk int) {
 				if !busy[worker].CompareAndSwap(false, true) {
 					t.Errorf("worker %d of %d has two chunks at once", worker, threads)
 				}
 				ran[chunk]++
 				busy[worker].Store(false)
-			}})
+			}}})
 			for c, times := range ran {
 				if times != 1 {
 					t.Fatalf("%d threads: chunk %d of %d ran %d times", threads, c, chunks, times)
 				}
 			}
 		}
+		p.stop()
+	}
+}
+
+// TestPoolJobs hands over lists of jobs: each finds done what those before it do,
+// whatever share of it the workers have.
+func TestPoolJobs(t *testing.T) {
+	t.Parallel()
+	for _, threads := range []int{1, 2, 3, 5, 8} {
+		p := newPool(threads)
+		rapid.Check(t, func(t *rapid.T) {
+			chunks := rapid.SliceOfN(rapid.IntRange(1, 40), 0, 30).Draw(t, "chunks")
+			ran := make([][]int, len(chunks))
+			early := atomic.Int64{}
+			var jobs []*job
+			for i, n := range chunks {
+				ran[i] = make([]int, n)
+				jobs = append(jobs, &job{n, func(_, chunk int) {
+					ran[i][chunk]++
+					if i > 0 && slices.Contains(ran[i-1], 0) {
+						early.Add(1)
+					}
+				}})
+			}
+			for times := range 3 {
+				p.do(jobs)
+				for i := range ran {
+					for c, n := range ran[i] {
+						if n != times+1 {
+							t.Fatalf("%d threads: chunk %d of job %d ran %d times, want %d", threads, c, i, n, times+1)
+						}
+					}
+				}
+			}
+			if early.Load() > 0 {
+				t.Errorf("%d threads: %d chunks ran before the job in front was done", threads, early.Load())
+			}
+		})
 		p.stop()
 	}
 }
@@ -60,7 +100,7 @@ func TestPoolShared(t *testing.T) {
 			for n := range 200 {
 				chunks := 1 + (n+caller)%9
 				ran := make([]int, chunks)
-				p.do(&job{chunks: chunks, run: func(_, chunk int) { ran[chunk]++ }})
+				p.do([]*job{{chunks: chunks, run: func(_, chunk int) { ran[chunk]++ }}})
 				for c, times := range ran {
 					if times != 1 {
 						t.Errorf("caller %d: chunk %d of %d ran %d times", caller, c, chunks, times)
@@ -161,14 +201,14 @@ func TestPoolLeavesLateHelpersAlone(t *testing.T) {
 	defer p.stop()
 	meet := func(delay time.Duration) {
 		started := make(chan struct{})
-		p.do(&job{chunks: 2, run: func(worker, _ int) {
+		p.do([]*job{{chunks: 2, run: func(worker, _ int) {
 			if worker == 1 {
 				close(started)
 				time.Sleep(delay)
 			} else {
 				<-started
 			}
-		}})
+		}}})
 	}
 	for try := 0; p.alone.IsZero() && try < 20; try++ { // the caller may be late itself
 		meet(20 * late)
@@ -177,11 +217,11 @@ func TestPoolLeavesLateHelpersAlone(t *testing.T) {
 		t.Fatal("a helper that was late is not known to be")
 	}
 	p.alone = time.Now().Add(time.Hour)
-	p.do(&job{chunks: 100, run: func(worker, chunk int) {
+	p.do([]*job{{chunks: 100, run: func(worker, chunk int) {
 		if worker != 0 {
 			t.Errorf("the helper has chunk %d", chunk)
 		}
-	}})
+	}}})
 	p.alone = time.Now().Add(-time.Second)
 	meet(0) // ends only if the helper takes part
 }
@@ -204,7 +244,7 @@ func BenchmarkNeighbour(b *testing.B) {
 					})
 				}
 				p := newPool(threads)
-				j := &job{chunks: 8, run: func(int, int) {
+				j := []*job{{chunks: 8, run: func(int, int) {
 					x := uint64(1)
 					for range 20000 {
 						x ^= x << 13
@@ -213,7 +253,7 @@ func BenchmarkNeighbour(b *testing.B) {
 					if x == 0 {
 						b.Error("a generator ended")
 					}
-				}}
+				}}}
 				for b.Loop() {
 					p.do(j)
 				}

@@ -17,7 +17,11 @@ func (p *plan[T]) Profile(on bool) {
 	}
 	for _, in := range p.instrs {
 		p.costs = append(p.costs, backend.Cost{Op: in.describe(), Path: in.path, Flops: in.flops, Best: time.Hour})
-		p.bests = append(p.bests, slices.Repeat([]time.Duration{time.Hour}, in.chunks))
+		chunks := 0
+		for _, j := range in.jobs {
+			chunks += j.chunks
+		}
+		p.bests = append(p.bests, slices.Repeat([]time.Duration{time.Hour}, chunks))
 	}
 }
 
@@ -39,19 +43,18 @@ func (in *instr[T]) describe() string {
 	return fmt.Sprintf("%s %v", strings.Join(ops, " "), in.group.shape)
 }
 
-// each runs a range of instructions, timing them where that is asked for.
-func (p *plan[T]) each(from, to int) {
+// each runs a range of instructions, whose jobs those are: all in one go, or one by
+// one where they are timed.
+func (p *plan[T]) each(from, to int, jobs []*job) {
 	if p.costs == nil {
-		for _, in := range p.instrs[from:to] {
-			p.pool.do(&in.job)
-		}
+		p.pool.do(jobs)
 		return
 	}
 	for i := from; i < to; i++ {
 		in, c := p.instrs[i], &p.costs[i]
 		if p.pool.threads > 1 {
 			start := time.Now()
-			p.pool.do(&in.job)
+			p.pool.do(in.jobs)
 			took := time.Since(start)
 			c.Total += took
 			c.Best = min(c.Best, took)
@@ -59,16 +62,17 @@ func (p *plan[T]) each(from, to int) {
 		}
 		// Chunk by chunk: a short time is more often a quiet one.
 		c.Best = 0
-		for k := range in.chunks {
-			start := time.Now()
-			if k == 0 {
-				in.begin()
+		k := 0
+		for _, j := range in.jobs {
+			for chunk := range j.chunks {
+				start := time.Now()
+				j.run(0, chunk)
+				took := time.Since(start)
+				c.Total += took
+				p.bests[i][k] = min(p.bests[i][k], took)
+				c.Best += p.bests[i][k]
+				k++
 			}
-			in.run(0, k)
-			took := time.Since(start)
-			c.Total += took
-			p.bests[i][k] = min(p.bests[i][k], took)
-			c.Best += p.bests[i][k]
 		}
 	}
 }

@@ -60,13 +60,7 @@ func (c *compiler[T]) program(at int, g *group[T]) *program[T] {
 		}
 	}
 	p := b.p
-	p.per = max(1, costPerChunk/max(b.cost, 1)/p.tile) * p.tile
-	if p.tile < p.unit && p.unit < p.n { // whole rows
-		p.per = (p.per + p.unit - 1) / p.unit * p.unit
-	}
-	for (p.n+p.per-1)/p.per > maxChunks {
-		p.per *= 2
-	}
+	_, p.per = cut(p.n, b.granule(), b.cost)
 	for i := range p.steps {
 		if r := p.steps[i].reduce; r != nil && r.row == 0 {
 			r.part = make([]T, p.tiles())
@@ -77,6 +71,24 @@ func (c *compiler[T]) program(at int, g *group[T]) *program[T] {
 		p.scratch[w] = alignedSlice[T](p.regs * p.tile)
 	}
 	return p
+}
+
+// granule is of how many elements a chunk is a multiple: whole tiles where their sums
+// are added up, else whole rows, or lines of a cache.
+func (b *programmer[T]) granule() int {
+	p := b.p
+	for i := range p.steps {
+		if r := p.steps[i].reduce; r != nil && r.row == 0 {
+			if p.tile < p.unit && p.unit < p.n {
+				return p.unit
+			}
+			return p.tile
+		}
+	}
+	if p.unit < p.n {
+		return p.unit
+	}
+	return min(16, max(p.n, 1))
 }
 
 func (b *programmer[T]) inGroup(root int) bool { return b.compiler.at[root] == b.at }

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"math"
+	"math/bits"
 
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/internal/kernel"
@@ -13,13 +14,22 @@ import (
 type single[T float] func(c *compiler[T], x graph.Node) (chunks int, run func(worker, chunk int))
 
 // cut divides n units of work of the given cost, in additions, into chunks of
-// whole granules.
+// whole granules, nearly equal.
 func cut(n, granule, cost int) (chunks, per int) {
-	per = max(1, costPerChunk/max(cost, 1)/granule) * granule
-	for (n+per-1)/per > maxChunks {
-		per *= 2
-	}
+	chunks = even(n*max(cost, 1)/costPerChunk, (n+granule-1)/granule)
+	per = max(1, (n+chunks-1)/chunks)
+	per = (per + granule - 1) / granule * granule
 	return max(1, (n+per-1)/per), per
+}
+
+// even rounds a number of chunks, of which there are most at most, so that 2, 4 or 8
+// workers end together: to a power of two or, of many, a multiple of 16.
+func even(chunks, most int) int {
+	chunks = max(1, min(chunks, most, maxChunks))
+	if chunks >= 16 {
+		return chunks &^ 15
+	}
+	return 1 << (bits.Len(uint(chunks)) - 1)
 }
 
 // singleOps is the table by the op's name.
@@ -58,34 +68,67 @@ func singleOps[T float]() map[string]single[T] {
 	}
 }
 
-// macsPerChunk is how many multiply-adds of a matrix product are worth handing to
+// macsPerChunk is how many multiply-adds of a convolution are worth handing to
 // another core.
 const macsPerChunk = 256 * 1024
 
-// mostProductChunks is how many chunks a product is cut into at most: enough for a
-// few cores to end together.
-const mostProductChunks = 16
+// A product is cut into so many chunks at most: enough for a few cores to end together,
+// but of this many multiply-adds at least.
+const (
+	mostProductChunks = 32
+	productPerChunk   = 128 * 1024
+)
 
-// cutProduct divides a product m×n over k into chunks of so many rows and columns.
-// A chunk copies its rows of A and its columns of B to where they lie close
-// together, so that large ones are nearly square. Columns go by 32, which share a
-// copy, and rows are not cut below 100 or so; few columns stay together.
+// cutProduct divides a product m×n over k into chunks of so many rows and columns: of
+// all grids that one which ends first on 1, 2, 4 and 8 workers. Every chunk reads its
+// rows of A and its columns of B, and lays the latter out anew.
 func cutProduct(m, n, k int) (rows, cols int) {
-	const fewRows, wholeCols, granule = 98, 512, 32
-	chunks := max(1, min(mostProductChunks, m*n*k/macsPerChunk))
-	area := (m*n + chunks - 1) / chunks
-	side := int(math.Sqrt(float64(area)))
-	rows = min(m, max(side, fewRows))
-	cols = min(n, (area+rows-1)/rows)
-	if m > n && n <= wholeCols {
-		rows, cols = min(m, max(area/n, fewRows)), n
+	const granule, fewRows = 32, 14
+	most := max(1, min(mostProductChunks, m*n*k/productPerChunk))
+	best := math.Inf(1)
+	for down := 1; down <= most && (down == 1 || m/down >= fewRows); down++ {
+		for across := 1; down*across <= most; across++ {
+			r := (m + down - 1) / down
+			c := ((n+across-1)/across + granule - 1) / granule * granule
+			if across == 1 {
+				c = n
+			}
+			if t := productTime(m, n, r, c); t < best {
+				best, rows, cols = t, r, c
+			}
+		}
 	}
-	rows = min(m, max(rows, (area+cols-1)/cols)) // of few columns
-	even := func(n, per, granule int) int {
-		parts := max(1, (n+per/2)/per)
-		return ((n+parts-1)/parts + granule - 1) / granule * granule
+	return rows, cols
+}
+
+// productTime estimates what a product takes, per element of k, as the sum of what it
+// takes on 1, 2, 4 and 8 workers.
+func productTime(m, n, rows, cols int) (sum float64) {
+	const (
+		lanes   = 16
+		layOut  = 8.0 // of an element of B, in multiply-adds
+		read    = 2.0 // of one of A
+		handing = 40.0
+	)
+	down, across := (m+rows-1)/rows, (n+cols-1)/cols
+	chunk := func(i int) float64 {
+		r := float64(min(rows, m-i/across*rows))
+		c := min(cols, n-i%across*cols)
+		whole := float64((c + lanes - 1) / lanes * lanes)
+		return whole*(r+layOut) + read*r + handing
 	}
-	return min(m, even(m, rows, 14)), min(n, even(n, cols, granule))
+	for workers := 1; workers <= 8; workers *= 2 {
+		longest := 0.0
+		for w := range workers {
+			own := 0.0
+			for i := partOf(w, workers, down*across); i < partOf(w+1, workers, down*across); i++ {
+				own += chunk(i)
+			}
+			longest = max(longest, own)
+		}
+		sum += longest * float64(workers)
+	}
+	return sum
 }
 
 func matmul[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
@@ -104,10 +147,32 @@ func matmul[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	}
 	rows, cols := cutProduct(m, n, k)
 	across := (n + cols - 1) / cols
+	left := func() []T { return a.f }
+	if ld := apart(m, n, k, lda); ld > lda && !attr.TransA {
+		c.work.need(0, m*ld)
+		chunks, per := cut(m, 1, 2*k)
+		from := lda
+		c.before = &job{chunks, func(_, chunk int) {
+			i := chunk * per
+			kernel.CopyRows(c.work.shared[i*ld:], a.f[i*from:], ld, from, k, min(per, m-i))
+		}}
+		left, lda = func() []T { return c.work.shared }, ld
+	}
 	return (m + rows - 1) / rows * across, func(_, chunk int) {
 		i, j := chunk/across*rows, chunk%across*cols
-		kernel.MatMul(y.f, n, a.f, lda, attr.TransA, b.f, ldb, attr.TransB, m, n, k, i, min(m, i+rows), j, min(n, j+cols), false)
+		kernel.MatMul(y.f, n, left(), lda, attr.TransA, b.f, ldb, attr.TransB, m, n, k, i, min(m, i+rows), j, min(n, j+cols), false)
 	}
+}
+
+// apart is the distance at which rows of A, ld apart, are read: where it is a large
+// power of two, they share the sets of a cache, and a copy whose rows do not is soon
+// worth its while.
+func apart(m, n, k, ld int) int {
+	const line, large, often = 16, 256, 64
+	if ld%large == 0 && n >= often && m > line && m*n*k >= mostProductChunks*productPerChunk {
+		return ld + line
+	}
+	return ld
 }
 
 // reduction compiles sum and its like. Reduced axes that lie together are one:
@@ -138,7 +203,7 @@ func reduction[T float](all func([]T) T, row, col func(dst, x []T, rows, cols, l
 			return 1, func(int, int) { kernel.Fill(y.f, zero) }
 		case len(dims) == 0 || len(dims) == 1 && !red[0]:
 			return 1, func(int, int) { copy(y.f, in.f) }
-		case len(dims) == 1 && all != nil && total > costPerChunk:
+		case len(dims) == 1 && all != nil && total > sumPerPart:
 			return sumAll(c, x, all)
 		case len(dims) == 1 && all != nil:
 			return 1, func(int, int) { y.f[0] = all(in.f) }
@@ -209,12 +274,16 @@ func offset(axes []axis, i int) int {
 	return at
 }
 
+// sumPerPart is how many numbers are summed at a time: the sum depends on it.
+const sumPerPart = 48 * 1024
+
 // sumAll sums a long array: blocks of fixed length in chunks, then the blocks'
 // sums. The last chunk to finish adds them up, in order.
 func sumAll[T float](c *compiler[T], x graph.Node, all func([]T) T) (int, func(int, int)) {
 	in, y := c.of(x.In(0)), c.of(x)
 	n := x.In(0).Shape().Len()
-	chunks, per := cut(n, 1024, 1)
+	per := max(sumPerPart, (n+maxChunks-1)/maxChunks)
+	chunks := (n + per - 1) / per
 	part := make([]T, chunks)
 	left := new(counter)
 	return chunks, func(_, k int) {

@@ -1,5 +1,7 @@
 package cpu
 
+import "github.com/nadir-ml/nadir/tensor"
+
 // A workspace is memory that the loops of a plan use one after the other: a part
 // for each worker, and one that the chunks of an instruction share. Instructions
 // say at compile time how much they need, and have it when they run.
@@ -19,5 +21,7 @@ func (w *workspace[T]) allocate(threads int) {
 	for i := range w.worker {
 		w.worker[i] = alignedSlice[T](w.each)
 	}
-	w.shared = alignedSlice[T](w.all)
+	shared := tensor.New(tensor.TypeOf[T](), w.all)
+	largePages(shared.Bytes())
+	w.shared = tensor.Data[T](shared)
 }
