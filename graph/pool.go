@@ -73,7 +73,7 @@ func init() {
 			return in[0].apply("plane_take", nil, in[0].apply("max_pool_index", a))
 		},
 		VJP: func(y Node, in []Node, dy Node) []Node {
-			return []Node{dy.planePut(in[0].apply("max_pool_index", y.Attr()), in[0])}
+			return []Node{PoolGradient(in[0], dy, y.Attr().(PoolAttr))}
 		}})
 	// max_pool_index is where in its plane, the places of one sample and channel
 	// in their order, the largest element lies.
@@ -111,6 +111,14 @@ func planes(in []Type, x Type) (Type, error) {
 		return Type{}, fmt.Errorf("wants floats (N, …, C) and places (N, …, C), got %v and %v", x, i)
 	}
 	return Type{Float, i.Shape}, nil
+}
+
+// PoolGradient is the gradient of a pool of x by a, given that of its result.
+func PoolGradient(x, dy Node, a PoolAttr) Node {
+	if !x.Valid() || !dy.Valid() {
+		return Node{}
+	}
+	return dy.planePut(x.apply("max_pool_index", a), x)
 }
 
 // planePut adds each number of x to the place of an otherwise empty tensor of the

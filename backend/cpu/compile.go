@@ -113,7 +113,11 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 		return nil, err
 	}
 	if fuse {
-		g = rewrite.Joined(rewrite.ColumnSums(g))
+		g = rewrite.MaxPools(rewrite.Joined(rewrite.ColumnSums(g)))
+		g = rewrite.Biased(g, func(conv graph.Node) bool {
+			shape := convGeometry(conv)
+			return slides[T](&shape)
+		})
 		g.CopyLeaves()
 	}
 	n := g.Len()

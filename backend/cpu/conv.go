@@ -267,14 +267,19 @@ func share(n, macs int) (chunks, per int) {
 	return max(1, (n+per-1)/per), per
 }
 
+// convGeometry is that of a convolution of x and w.
+func convGeometry(conv graph.Node) geometry {
+	return geometryOf(conv.Attr().(graph.ConvAttr), conv.Dim(0), conv.In(0).Dim(-1), conv.Dim(-1))
+}
+
 func conv[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	x, w, y := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
-	g := geometryOf(node.Attr().(graph.ConvAttr), node.Dim(0), node.In(0).Dim(-1), node.Dim(-1))
+	g := convGeometry(node)
 	if g.depthwise() {
 		return convDepthwise(c, node, &g)
 	}
 	if slides[T](&g) {
-		return convSlide(c, node, &g)
+		return convSlide(c, node, &g, nil, false)
 	}
 	chunks, per := share(g.rows(), g.k*g.f)
 	block := min(per, g.block())

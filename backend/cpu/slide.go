@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/graph/rewrite"
 	"github.com/nadir-ml/nadir/internal/kernel"
 )
 
@@ -59,6 +60,9 @@ func newSlide[T float](c *compiler[T], g *geometry) *slide[T] {
 		XLine: g.span[1].Dilation * line, XStep: last.Stride * g.c, XRow: g.span[1].Stride * line,
 		Places: g.to[2], YRow: g.to[2] * g.f})
 	s.block = min(g.to[1], max(1, (blockElems/max(1, line)-g.span[1].Extent())/g.span[1].Stride+1))
+	if s.lay {
+		c.work.need(s.lines()*s.width*g.c, 0)
+	}
 	return s
 }
 
@@ -154,24 +158,38 @@ func within(s graph.Span, o, n int) (lo, hi int) {
 	return lo, max(lo, hi)
 }
 
-func convSlide[T float](c *compiler[T], node graph.Node, g *geometry) (int, func(int, int)) {
+// convBias is a convolution that [slides], with its bias and what comes behind that.
+func convBias[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
+	a := node.Attr().(rewrite.ConvBias)
+	g := geometryOf(a.ConvAttr, node.Dim(0), node.In(0).Dim(-1), node.Dim(-1))
+	return convSlide(c, node, &g, c.of(node.In(2)), a.Rectify)
+}
+
+func convSlide[T float](c *compiler[T], node graph.Node, g *geometry, bias *value[T], rectify bool) (int, func(int, int)) {
 	x, w, y := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
 	s := newSlide(c, g)
 	chunks, per := s.share(maxChunks)
-	if s.lay {
-		c.work.need(s.lines()*s.width*g.c, 0)
-	}
-	var laid []T
+	var laid, biases []T
 	if s.k.Laid() {
 		laid = alignedSlice[T](s.k.Weights())
-		c.first = func() { kernel.LayFilters(&s.k, laid, w.f) }
+	}
+	if bias != nil {
+		biases = alignedSlice[T](s.k.Biases())
+	}
+	c.first = func() {
+		if laid != nil {
+			kernel.LayFilters(&s.k, laid, w.f)
+		}
+		if biases != nil {
+			kernel.LayBias(&s.k, biases, bias.f)
+		}
 	}
 	return chunks, func(worker, chunk int) {
 		from := laid
 		if from == nil {
 			from = w.f
 		}
-		s.forward(c.work.worker[worker], y.f, x.f, from, nil, false, chunk, per)
+		s.forward(c.work.worker[worker], y.f, x.f, from, biases, rectify, chunk, per)
 	}
 }
 
@@ -180,9 +198,6 @@ func convInputSlide[T float](c *compiler[T], node graph.Node, g *geometry) (int,
 	dy, w, dx := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
 	s := newSlide(c, g)
 	chunks, per := s.share(maxChunks)
-	if s.lay {
-		c.work.need(s.lines()*s.width*g.c, 0)
-	}
 	laid := alignedSlice[T](s.k.Weights())
 	c.first = func() { kernel.LayTurned(&s.k, laid, w.f, s.g.c) }
 	return chunks, func(worker, chunk int) {

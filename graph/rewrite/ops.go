@@ -55,6 +55,34 @@ func init() {
 			x, label := in[0], in[1]
 			return graph.Concat(0, x.CrossEntropy(label).Reshape(-1), x.Softmax().Sub(label.OneHot(x.Dim(-1))).Reshape(-1))
 		}})
+	graph.Register(graph.Op{Name: "max_pool_gradient", Arity: 3, // x (N, …, C), its max_pool y, dy → dx
+		Type: func(in []graph.Type, attr any) (graph.Type, error) {
+			if in[0].Kind != graph.Float || in[1].Kind != graph.Float || len(in[0].Shape) != len(in[1].Shape) || !in[1].Shape.Equal(in[2].Shape) {
+				return graph.Type{}, fmt.Errorf("wants x, a pool of it and numbers like that, got %v", in)
+			}
+			if space := attr.(graph.PoolAttr).Space(); !in[0].Shape[1 : len(in[0].Shape)-1].Equal(space) {
+				return graph.Type{}, fmt.Errorf("the input is %v; want spatial axes %v", in[0], space)
+			}
+			return in[0], nil
+		},
+		Lower: func(in []graph.Node, attr any) graph.Node {
+			return graph.PoolGradient(in[0], in[2], attr.(graph.PoolAttr))
+		}})
+	graph.Register(graph.Op{Name: "conv_bias", Arity: 3, // x (N, …, C), w (…, C/groups, F), b (F) → (N, …, F)
+		Type: func(in []graph.Type, attr any) (graph.Type, error) {
+			if len(in[1].Shape) == 0 || in[2].Kind != graph.Float || !in[2].Shape.Equal(in[1].Shape[len(in[1].Shape)-1:]) {
+				return graph.Type{}, fmt.Errorf("wants a number for each filter, got %v", in)
+			}
+			return graph.Lookup("conv").Type(in[:2], attr.(ConvBias).ConvAttr)
+		},
+		Lower: func(in []graph.Node, attr any) graph.Node {
+			a := attr.(ConvBias)
+			y := in[0].Builder().Apply("conv", a.ConvAttr, in[0], in[1]).Add(in[2])
+			if a.Rectify {
+				y = y.Relu()
+			}
+			return y
+		}})
 	joined("mul_add", 3, func(in []graph.Node) graph.Node { return in[0].Mul(in[1]).Add(in[2]) })
 	joined("mul_sub", 3, func(in []graph.Node) graph.Node { return in[0].Mul(in[1]).Sub(in[2]) })
 	joined("sub_mul", 3, func(in []graph.Node) graph.Node { return in[0].Sub(in[1]).Mul(in[2]) })

@@ -1,6 +1,10 @@
 package rewrite
 
-import "github.com/nadir-ml/nadir/graph"
+import (
+	"slices"
+
+	"github.com/nadir-ml/nadir/graph"
+)
 
 // Apply is the graph after every rule that finds something to do in it, and the
 // graph itself where none does.
@@ -39,6 +43,17 @@ func read(g *graph.Builder) *reading {
 		r.kept[x.ID()] = true
 	}
 	return r
+}
+
+// has reports whether a live node is one of these ops.
+func has(g *graph.Builder, ops ...string) bool {
+	live := g.Live()
+	for x := range g.Nodes() {
+		if live[x.ID()] && slices.Contains(ops, x.Op().Name) {
+			return true
+		}
+	}
+	return false
 }
 
 // isMatMul reports whether x is a product with that attribute.

@@ -4423,3 +4423,267 @@ end:
 	VMOVUPS Y11, 32(CX)
 	VZEROUPPER
 	RET
+
+// func maxPool(p *byte)
+// Requires: AVX
+TEXT ·maxPool(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), DI
+
+down:
+	MOVQ 8(AX), CX
+	MOVQ (AX), DX
+	MOVQ 136(AX), SI
+	XORQ BX, BX
+
+place:
+	VMASKMOVPS (CX), Y0, Y1
+	MOVQ       48(AX), R9
+	XORQ       R8, R8
+	CMPQ       56(AX), $0x02
+	JE         pairs
+
+line:
+	MOVQ R8, R10
+	MOVQ 56(AX), R11
+
+tap:
+	VMASKMOVPS (CX)(R10*1), Y0, Y2
+	VMAXPS     Y2, Y1, Y3
+	VMAXPS     Y1, Y2, Y4
+	VANDPS     Y4, Y3, Y3
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y1, Y3, Y3
+	VMOVAPS    Y3, Y1
+	ADDQ       DI, R10
+	DECQ       R11
+	JNZ        tap
+	ADDQ       72(AX), R8
+	DECQ       R9
+	JNZ        line
+	JMP        end
+
+pairs:
+	VMASKMOVPS (CX)(R8*1), Y0, Y2
+	VMAXPS     Y2, Y1, Y3
+	VMAXPS     Y1, Y2, Y4
+	VANDPS     Y4, Y3, Y3
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y1, Y3, Y3
+	VMOVAPS    Y3, Y1
+	LEAQ       (R8)(DI*1), R10
+	VMASKMOVPS (CX)(R10*1), Y0, Y2
+	VMAXPS     Y2, Y1, Y3
+	VMAXPS     Y1, Y2, Y4
+	VANDPS     Y4, Y3, Y3
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y1, Y3, Y3
+	VMOVAPS    Y3, Y1
+	ADDQ       72(AX), R8
+	DECQ       R9
+	JNZ        pairs
+
+end:
+	VMASKMOVPS Y1, Y0, (DX)
+	MOVQ       96(AX), R8
+	ADDQ       R8, DX
+	ADDQ       R8, BX
+	MOVQ       64(AX), R8
+	ADDQ       R8, CX
+	DECQ       SI
+	JNZ        place
+	DECQ       104(AX)
+	JZ         finish
+	MOVQ       112(AX), R8
+	ADDQ       R8, 8(AX)
+	ADDQ       R8, 16(AX)
+	MOVQ       120(AX), R8
+	ADDQ       R8, (AX)
+	ADDQ       R8, 24(AX)
+	JMP        down
+
+finish:
+	VZEROUPPER
+	RET
+
+// func maxPoolGradient(p *byte)
+// Requires: AVX
+TEXT ·maxPoolGradient(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), R9
+
+down:
+	MOVQ 8(AX), CX
+	MOVQ 16(AX), R8
+	MOVQ (AX), DX
+	MOVQ 136(AX), SI
+	XORQ BX, BX
+
+place:
+	VMASKMOVPS (DX), Y0, Y1
+	MOVQ       24(AX), DI
+	VMASKMOVPS (DI)(BX*1), Y0, Y2
+	MOVQ       48(AX), R10
+	XORQ       DI, DI
+	CMPQ       56(AX), $0x02
+	JE         pairs
+
+line:
+	MOVQ DI, R11
+	MOVQ 56(AX), R12
+
+tap:
+	VMASKMOVPS (CX)(R11*1), Y0, Y3
+	VCMPPS     $0x03, Y3, Y3, Y4
+	VCMPPS     $0x00, Y3, Y1, Y3
+	VORPS      Y4, Y3, Y3
+	VANDPS     Y2, Y3, Y4
+	VANDNPS    Y2, Y3, Y2
+	VMASKMOVPS Y4, Y0, (R8)(R11*1)
+	ADDQ       R9, R11
+	DECQ       R12
+	JNZ        tap
+	ADDQ       72(AX), DI
+	DECQ       R10
+	JNZ        line
+	JMP        end
+
+pairs:
+	VMASKMOVPS (CX)(DI*1), Y0, Y3
+	VCMPPS     $0x03, Y3, Y3, Y4
+	VCMPPS     $0x00, Y3, Y1, Y3
+	VORPS      Y4, Y3, Y3
+	VANDPS     Y2, Y3, Y4
+	VANDNPS    Y2, Y3, Y2
+	VMASKMOVPS Y4, Y0, (R8)(DI*1)
+	LEAQ       (DI)(R9*1), R11
+	VMASKMOVPS (CX)(R11*1), Y0, Y3
+	VCMPPS     $0x03, Y3, Y3, Y4
+	VCMPPS     $0x00, Y3, Y1, Y3
+	VORPS      Y4, Y3, Y3
+	VANDPS     Y2, Y3, Y4
+	VANDNPS    Y2, Y3, Y2
+	VMASKMOVPS Y4, Y0, (R8)(R11*1)
+	ADDQ       72(AX), DI
+	DECQ       R10
+	JNZ        pairs
+
+end:
+	MOVQ 96(AX), DI
+	ADDQ DI, DX
+	ADDQ DI, BX
+	MOVQ 64(AX), DI
+	ADDQ DI, CX
+	ADDQ DI, R8
+	DECQ SI
+	JNZ  place
+	DECQ 104(AX)
+	JZ   finish
+	MOVQ 112(AX), DI
+	ADDQ DI, 8(AX)
+	ADDQ DI, 16(AX)
+	MOVQ 120(AX), DI
+	ADDQ DI, (AX)
+	ADDQ DI, 24(AX)
+	JMP  down
+
+finish:
+	VZEROUPPER
+	RET
+
+// func maxPoolGradientSum(p *byte)
+// Requires: AVX
+TEXT ·maxPoolGradientSum(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), R9
+
+down:
+	MOVQ 8(AX), CX
+	MOVQ 16(AX), R8
+	MOVQ (AX), DX
+	MOVQ 136(AX), SI
+	XORQ BX, BX
+
+place:
+	VMASKMOVPS (DX), Y0, Y1
+	MOVQ       24(AX), DI
+	VMASKMOVPS (DI)(BX*1), Y0, Y2
+	MOVQ       48(AX), R10
+	XORQ       DI, DI
+	CMPQ       56(AX), $0x02
+	JE         pairs
+
+line:
+	MOVQ DI, R11
+	MOVQ 56(AX), R12
+
+tap:
+	VMASKMOVPS (CX)(R11*1), Y0, Y3
+	VCMPPS     $0x03, Y3, Y3, Y4
+	VCMPPS     $0x00, Y3, Y1, Y3
+	VORPS      Y4, Y3, Y3
+	VANDPS     Y2, Y3, Y4
+	VANDNPS    Y2, Y3, Y2
+	VMASKMOVPS (R8)(R11*1), Y0, Y3
+	VADDPS     Y3, Y4, Y4
+	VMASKMOVPS Y4, Y0, (R8)(R11*1)
+	ADDQ       R9, R11
+	DECQ       R12
+	JNZ        tap
+	ADDQ       72(AX), DI
+	DECQ       R10
+	JNZ        line
+	JMP        end
+
+pairs:
+	VMASKMOVPS (CX)(DI*1), Y0, Y3
+	VCMPPS     $0x03, Y3, Y3, Y4
+	VCMPPS     $0x00, Y3, Y1, Y3
+	VORPS      Y4, Y3, Y3
+	VANDPS     Y2, Y3, Y4
+	VANDNPS    Y2, Y3, Y2
+	VMASKMOVPS (R8)(DI*1), Y0, Y3
+	VADDPS     Y3, Y4, Y4
+	VMASKMOVPS Y4, Y0, (R8)(DI*1)
+	LEAQ       (DI)(R9*1), R11
+	VMASKMOVPS (CX)(R11*1), Y0, Y3
+	VCMPPS     $0x03, Y3, Y3, Y4
+	VCMPPS     $0x00, Y3, Y1, Y3
+	VORPS      Y4, Y3, Y3
+	VANDPS     Y2, Y3, Y4
+	VANDNPS    Y2, Y3, Y2
+	VMASKMOVPS (R8)(R11*1), Y0, Y3
+	VADDPS     Y3, Y4, Y4
+	VMASKMOVPS Y4, Y0, (R8)(R11*1)
+	ADDQ       72(AX), DI
+	DECQ       R10
+	JNZ        pairs
+
+end:
+	MOVQ 96(AX), DI
+	ADDQ DI, DX
+	ADDQ DI, BX
+	MOVQ 64(AX), DI
+	ADDQ DI, CX
+	ADDQ DI, R8
+	DECQ SI
+	JNZ  place
+	DECQ 104(AX)
+	JZ   finish
+	MOVQ 112(AX), DI
+	ADDQ DI, 8(AX)
+	ADDQ DI, 16(AX)
+	MOVQ 120(AX), DI
+	ADDQ DI, (AX)
+	ADDQ DI, 24(AX)
+	JMP  down
+
+finish:
+	VZEROUPPER
+	RET

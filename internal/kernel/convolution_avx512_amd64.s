@@ -14675,3 +14675,273 @@ end:
 	VMOVUPS Z27, 64(CX)
 	VZEROUPPER
 	RET
+
+// func maxPoolWide(p *byte)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·maxPoolWide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  40(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), DI
+
+down:
+	MOVQ 8(AX), CX
+	MOVQ (AX), DX
+	MOVQ 136(AX), SI
+	XORQ BX, BX
+
+place:
+	VMOVUPS.Z (CX), K1, Z0
+	MOVQ      48(AX), R9
+	XORQ      R8, R8
+	CMPQ      56(AX), $0x02
+	JE        pairs
+
+line:
+	MOVQ R8, R10
+	MOVQ 56(AX), R11
+
+tap:
+	VMOVUPS.Z  (CX)(R10*1), K1, Z1
+	VMAXPS     Z1, Z0, Z2
+	VMAXPS     Z0, Z1, Z3
+	VANDPS     Z3, Z2, Z2
+	VCMPPS     $0x03, Z1, Z0, K2
+	VPTERNLOGD $0xff, Z2, Z2, K2, Z2
+	VMOVAPS    Z2, Z0
+	ADDQ       DI, R10
+	DECQ       R11
+	JNZ        tap
+	ADDQ       72(AX), R8
+	DECQ       R9
+	JNZ        line
+	JMP        end
+
+pairs:
+	VMOVUPS.Z  (CX)(R8*1), K1, Z1
+	VMAXPS     Z1, Z0, Z2
+	VMAXPS     Z0, Z1, Z3
+	VANDPS     Z3, Z2, Z2
+	VCMPPS     $0x03, Z1, Z0, K2
+	VPTERNLOGD $0xff, Z2, Z2, K2, Z2
+	VMOVAPS    Z2, Z0
+	LEAQ       (R8)(DI*1), R10
+	VMOVUPS.Z  (CX)(R10*1), K1, Z1
+	VMAXPS     Z1, Z0, Z2
+	VMAXPS     Z0, Z1, Z3
+	VANDPS     Z3, Z2, Z2
+	VCMPPS     $0x03, Z1, Z0, K2
+	VPTERNLOGD $0xff, Z2, Z2, K2, Z2
+	VMOVAPS    Z2, Z0
+	ADDQ       72(AX), R8
+	DECQ       R9
+	JNZ        pairs
+
+end:
+	VMOVUPS Z0, K1, (DX)
+	MOVQ    96(AX), R8
+	ADDQ    R8, DX
+	ADDQ    R8, BX
+	MOVQ    64(AX), R8
+	ADDQ    R8, CX
+	DECQ    SI
+	JNZ     place
+	DECQ    104(AX)
+	JZ      finish
+	MOVQ    112(AX), R8
+	ADDQ    R8, 8(AX)
+	ADDQ    R8, 16(AX)
+	MOVQ    120(AX), R8
+	ADDQ    R8, (AX)
+	ADDQ    R8, 24(AX)
+	JMP     down
+
+finish:
+	VZEROUPPER
+	RET
+
+// func maxPoolGradientWide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·maxPoolGradientWide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  40(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), R9
+
+down:
+	MOVQ 8(AX), CX
+	MOVQ 16(AX), R8
+	MOVQ (AX), DX
+	MOVQ 136(AX), SI
+	XORQ BX, BX
+
+place:
+	VMOVUPS.Z (DX), K1, Z0
+	MOVQ      24(AX), DI
+	VMOVUPS.Z (DI)(BX*1), K1, Z1
+	MOVQ      48(AX), R10
+	XORQ      DI, DI
+	CMPQ      56(AX), $0x02
+	JE        pairs
+
+line:
+	MOVQ DI, R11
+	MOVQ 56(AX), R12
+
+tap:
+	VMOVUPS.Z (CX)(R11*1), K1, Z2
+	VCMPPS    $0x00, Z2, Z0, K2
+	VCMPPS    $0x03, Z2, Z2, K3
+	KORW      K2, K3, K2
+	VMOVAPS.Z Z1, K2, Z2
+	KNOTW     K2, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMOVUPS   Z2, K1, (R8)(R11*1)
+	ADDQ      R9, R11
+	DECQ      R12
+	JNZ       tap
+	ADDQ      72(AX), DI
+	DECQ      R10
+	JNZ       line
+	JMP       end
+
+pairs:
+	VMOVUPS.Z (CX)(DI*1), K1, Z2
+	VCMPPS    $0x00, Z2, Z0, K2
+	VCMPPS    $0x03, Z2, Z2, K3
+	KORW      K2, K3, K2
+	VMOVAPS.Z Z1, K2, Z2
+	KNOTW     K2, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMOVUPS   Z2, K1, (R8)(DI*1)
+	LEAQ      (DI)(R9*1), R11
+	VMOVUPS.Z (CX)(R11*1), K1, Z2
+	VCMPPS    $0x00, Z2, Z0, K2
+	VCMPPS    $0x03, Z2, Z2, K3
+	KORW      K2, K3, K2
+	VMOVAPS.Z Z1, K2, Z2
+	KNOTW     K2, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMOVUPS   Z2, K1, (R8)(R11*1)
+	ADDQ      72(AX), DI
+	DECQ      R10
+	JNZ       pairs
+
+end:
+	MOVQ 96(AX), DI
+	ADDQ DI, DX
+	ADDQ DI, BX
+	MOVQ 64(AX), DI
+	ADDQ DI, CX
+	ADDQ DI, R8
+	DECQ SI
+	JNZ  place
+	DECQ 104(AX)
+	JZ   finish
+	MOVQ 112(AX), DI
+	ADDQ DI, 8(AX)
+	ADDQ DI, 16(AX)
+	MOVQ 120(AX), DI
+	ADDQ DI, (AX)
+	ADDQ DI, 24(AX)
+	JMP  down
+
+finish:
+	VZEROUPPER
+	RET
+
+// func maxPoolGradientSumWide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·maxPoolGradientSumWide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  40(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), R9
+
+down:
+	MOVQ 8(AX), CX
+	MOVQ 16(AX), R8
+	MOVQ (AX), DX
+	MOVQ 136(AX), SI
+	XORQ BX, BX
+
+place:
+	VMOVUPS.Z (DX), K1, Z0
+	MOVQ      24(AX), DI
+	VMOVUPS.Z (DI)(BX*1), K1, Z1
+	MOVQ      48(AX), R10
+	XORQ      DI, DI
+	CMPQ      56(AX), $0x02
+	JE        pairs
+
+line:
+	MOVQ DI, R11
+	MOVQ 56(AX), R12
+
+tap:
+	VMOVUPS.Z (CX)(R11*1), K1, Z2
+	VCMPPS    $0x00, Z2, Z0, K2
+	VCMPPS    $0x03, Z2, Z2, K3
+	KORW      K2, K3, K2
+	VMOVAPS.Z Z1, K2, Z2
+	KNOTW     K2, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMOVUPS.Z (R8)(R11*1), K1, Z3
+	VADDPS    Z3, Z2, Z2
+	VMOVUPS   Z2, K1, (R8)(R11*1)
+	ADDQ      R9, R11
+	DECQ      R12
+	JNZ       tap
+	ADDQ      72(AX), DI
+	DECQ      R10
+	JNZ       line
+	JMP       end
+
+pairs:
+	VMOVUPS.Z (CX)(DI*1), K1, Z2
+	VCMPPS    $0x00, Z2, Z0, K2
+	VCMPPS    $0x03, Z2, Z2, K3
+	KORW      K2, K3, K2
+	VMOVAPS.Z Z1, K2, Z2
+	KNOTW     K2, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMOVUPS.Z (R8)(DI*1), K1, Z3
+	VADDPS    Z3, Z2, Z2
+	VMOVUPS   Z2, K1, (R8)(DI*1)
+	LEAQ      (DI)(R9*1), R11
+	VMOVUPS.Z (CX)(R11*1), K1, Z2
+	VCMPPS    $0x00, Z2, Z0, K2
+	VCMPPS    $0x03, Z2, Z2, K3
+	KORW      K2, K3, K2
+	VMOVAPS.Z Z1, K2, Z2
+	KNOTW     K2, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMOVUPS.Z (R8)(R11*1), K1, Z3
+	VADDPS    Z3, Z2, Z2
+	VMOVUPS   Z2, K1, (R8)(R11*1)
+	ADDQ      72(AX), DI
+	DECQ      R10
+	JNZ       pairs
+
+end:
+	MOVQ 96(AX), DI
+	ADDQ DI, DX
+	ADDQ DI, BX
+	MOVQ 64(AX), DI
+	ADDQ DI, CX
+	ADDQ DI, R8
+	DECQ SI
+	JNZ  place
+	DECQ 104(AX)
+	JZ   finish
+	MOVQ 112(AX), DI
+	ADDQ DI, 8(AX)
+	ADDQ DI, 16(AX)
+	MOVQ 120(AX), DI
+	ADDQ DI, (AX)
+	ADDQ DI, 24(AX)
+	JMP  down
+
+finish:
+	VZEROUPPER
+	RET

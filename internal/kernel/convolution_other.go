@@ -10,3 +10,6 @@ func convolve32(_ *Convolution, _, _, _, _ []float32, _, _, _ int, _ bool) {}
 func filters32(_ *Convolution, _, _, _ []float32, _ int)                   {}
 
 type slide struct{}
+
+func maxPool32(*Pool, []float32, []float32, int)                                     {}
+func maxPoolGradient32(*Pool, []float32, []float32, []float32, []float32, int, bool) {}

@@ -144,3 +144,19 @@ func TestGuardConvolve(t *testing.T) {
 		GatherFilters(&c, guarded[float32](t, c.Lines*c.Taps*c.Filters, atEnd), w, 1)
 	}
 }
+
+func TestGuardPool(t *testing.T) {
+	t.Parallel()
+	for i := range 200 {
+		c, n := 1+i%37, 1+i%5
+		w := Pool{Lines: 1 + i%3, Taps: 1 + i%4, Channels: c, XTap: c, XStep: c * (1 + i%4), Places: n, YRow: n * c}
+		w.XLine = (n-1)*w.XStep + w.Taps*c
+		w.XRow = w.Lines * w.XLine
+		const rows = 2
+		atEnd := i%3 > 0
+		x, dx := guarded[float32](t, w.reach(rows), atEnd), guarded[float32](t, w.reach(rows), atEnd)
+		y, dy := guarded[float32](t, rows*w.YRow, atEnd), guarded[float32](t, rows*w.YRow, atEnd)
+		MaxPool(&w, y, x, rows)
+		MaxPoolGradient(&w, dx, x, y, dy, rows, i%2 == 0)
+	}
+}

@@ -17,14 +17,16 @@ import (
 
 func main() {
 	family := flag.String("family", "avx2", "avx2, or avx512 for what it adds to avx2")
-	slides := flag.Bool("convolutions", false, "the convolutions, which have a file of their own")
+	slides := flag.Bool("convolutions", false, "the convolutions and pools, which have a file of their own")
 	flag.Parse()
 	avo.ConstraintExpr("!noasm")
 	switch {
 	case *slides && *family == "avx2":
 		avx2.convolutions()
+		avx2.pools()
 	case *slides && *family == "avx512":
 		avx512.convolutions()
+		avx512.pools()
 	case *family == "avx2":
 		avx2.products()
 		avx2.packings()
