@@ -268,13 +268,19 @@ func ChannelsFirst(sample tensor.Shape) Turn {
 
 // ChannelsLast is the reverse of [ChannelsFirst].
 func ChannelsLast(sample tensor.Shape) Turn {
+	first, order := channelsLast(sample)
+	return rowOrder(first, append(order, len(sample)))
+}
+
+// channelsLast is a sample's shape with its channels first, and the order of its axes that
+// puts them last.
+func channelsLast(sample tensor.Shape) (first tensor.Shape, order []int) {
 	n := len(sample)
-	first := append(tensor.Shape{sample[n-1]}, sample[:n-1]...)
-	var order []int
+	first = append(tensor.Shape{sample[n-1]}, sample[:n-1]...)
 	for a := 1; a < n; a++ {
 		order = append(order, a)
 	}
-	return rowOrder(first, append(order, 0, n))
+	return first, append(order, 0)
 }
 
 // rowOrder reorders the rows of a matrix, which are those of a shape.

@@ -24,6 +24,10 @@ type Tensor struct {
 	Slot  bool // an optimizer's memory, or its count of steps
 	// Read reads it, into a new tensor each time. It may be called concurrently.
 	Read func() (*tensor.Tensor, error)
+	// Bands reads the same bytes and gives them to use in pieces of so many, from the first
+	// to the last, which may be shorter. None is to be kept or changed. It is nil where
+	// reading in pieces saves nothing.
+	Bands func(size int, use func(piece []byte)) error
 }
 
 // TypeName is the type of the elements.
@@ -155,8 +159,10 @@ type Turn func(from []*tensor.Tensor) (*tensor.Tensor, error)
 type Place struct {
 	To   string   // the parameter
 	From []string // the tensors
-	// Make makes the parameter of the tensors; nil where it is the one, as it is.
+	// Make makes the parameter of the tensors, or Move of the one; both are nil where it is
+	// the one, as it is.
 	Make Turn
+	Move *Move
 }
 
 // A Blueprint is a model whose numbers are still in the file.
@@ -333,14 +339,14 @@ func (f *File) fill(b *Blueprint, o Options, r *Report) (*Model, error) {
 	passing := 0 // bytes that were needed for a moment since the last collection
 	for _, d := range declared {
 		p := places[d.name]
-		t, err := p.read(tensors)
+		t, err := p.read(tensors, d.shape, f.Forget)
 		if f.Forget != nil {
 			f.Forget()
 		}
 		if err != nil {
 			return nil, err
 		}
-		if p.Make != nil || t.DType() != o.Float {
+		if p.copies(tensors) || t.DType() != o.Float {
 			for _, name := range p.From {
 				passing += tensors[name].Shape.Len() * tensors[name].DType.Size()
 			}
@@ -399,7 +405,7 @@ func (p Place) check(d declaration, tensors map[string]Tensor) error {
 			return fmt.Errorf("tensor %q: %w", name, err)
 		}
 		room += n
-		if p.Make == nil && !t.Shape.Equal(d.shape) {
+		if p.Make == nil && p.Move == nil && !t.Shape.Equal(d.shape) {
 			return fmt.Errorf("tensor %q has shape %v, but parameter %q of the model has %v", name, t.Shape, d.name, d.shape)
 		}
 	}
@@ -409,23 +415,53 @@ func (p Place) check(d declaration, tensors map[string]Tensor) error {
 	if p.Make == nil && len(p.From) != 1 {
 		return fmt.Errorf("parameter %q: want one tensor, got %d", d.name, len(p.From))
 	}
+	if p.Move != nil {
+		if err := p.Move.covers(room); err != nil {
+			return fmt.Errorf("tensor %q: %w", p.From[0], err)
+		}
+		if d.shape.Len() != room {
+			return fmt.Errorf("tensor %q has shape %v, but parameter %q of the model has %v", p.From[0], tensors[p.From[0]].Shape, d.name, d.shape)
+		}
+	}
 	return nil
 }
 
-func (p Place) read(tensors map[string]Tensor) (*tensor.Tensor, error) {
+// streamed reports whether the parameter is made while its tensor is read.
+func (p Place) streamed(tensors map[string]Tensor) bool {
+	const small = 1 << 14 // what has fewer elements is read at once
+	return p.Move != nil && tensors[p.From[0]].Bands != nil && tensors[p.From[0]].Shape.Len() >= small
+}
+
+// copies reports whether the tensors are read before the parameter is made of them.
+func (p Place) copies(tensors map[string]Tensor) bool {
+	return p.Make != nil || p.Move != nil && !p.streamed(tensors)
+}
+
+// read makes the parameter, which has that shape.
+func (p Place) read(tensors map[string]Tensor, shape tensor.Shape, forget func()) (t *tensor.Tensor, err error) {
+	if p.streamed(tensors) {
+		return p.Move.stream(tensors[p.From[0]], shape, usual, forget)
+	}
 	from := make([]*tensor.Tensor, len(p.From))
 	for i, name := range p.From {
-		var err error
 		if from[i], err = tensors[name].Read(); err != nil {
 			return nil, err
 		}
 	}
-	if p.Make == nil {
+	turn := p.turn(shape)
+	if turn == nil {
 		return from[0], nil
 	}
-	t, err := p.Make(from)
-	if err != nil {
+	if t, err = turn(from); err != nil {
 		return nil, fmt.Errorf("parameter %q: %w", p.To, err)
 	}
 	return t, nil
+}
+
+// turn is how tensors that were read become the parameter; nil where the one is it.
+func (p Place) turn(shape tensor.Shape) Turn {
+	if p.Move != nil {
+		return p.Move.turn(shape)
+	}
+	return p.Make
 }

@@ -89,7 +89,22 @@ func (w *matcher) take(t Tensor, d declaration, turn Turn) {
 		turn = turn.Then(ChannelsLast(sample))
 		w.b.Warnings = append(w.b.Warnings, fmt.Sprintf("%s: the rows of its kernel were put from the order of channels first into that of the flattened %s", t.Name, sample.Times()))
 	}
-	w.b.Places = append(w.b.Places, Place{To: d.name, From: []string{t.Name}, Make: turn})
+	w.b.Places = append(w.b.Places, w.place(t, d, turn))
+}
+
+// place has a weight moved while it is read, where moving is all there is to do.
+func (w *matcher) place(t Tensor, d declaration, turn Turn) Place {
+	p := Place{To: d.name, From: []string{t.Name}}
+	if w.file.Fit == nil && t.Bands != nil {
+		if p.Move = outputsLast(t, d.name, d.shape); p.Move != nil {
+			if sample := w.flat[d.name]; sample != nil {
+				p.Move = p.Move.channelsLast(sample)
+			}
+			return p
+		}
+	}
+	p.Make = turn
+	return p
 }
 
 // byName takes the tensor that is called as the parameter is. Where none is, it takes
@@ -238,7 +253,7 @@ func (w *matcher) loose(ds []declaration, ts []Tensor) bool {
 				if sample := w.flat[d.name]; sample != nil && turn != nil {
 					turn = turn.Then(ChannelsLast(sample))
 				}
-				places = append(places, Place{To: d.name, From: []string{t.Name}, Make: turn})
+				places = append(places, w.place(t, d, turn))
 				break
 			}
 		}
@@ -262,34 +277,39 @@ func (w *matcher) fit(t Tensor, d declaration) (Turn, bool) {
 // if it can. A weight as PyTorch calls it has the output first: [out, in],
 // [out, in, height, width] and so on; anything else is taken as it is.
 func Fit(t Tensor, name string, shape tensor.Shape) (turn Turn, ok bool) {
-	_, leaf := nameOf(t.Name)
-	if leaf == "weight" {
-		var order []int
-		switch len(t.Shape) {
-		case 2:
-			order = []int{1, 0}
-		case 3:
-			order = []int{2, 1, 0}
-		case 4:
-			order = []int{2, 3, 1, 0}
-		case 5:
-			order = []int{2, 3, 4, 1, 0}
-		}
-		if order != nil && strings.HasSuffix(name, "kernel") {
-			turned := make(tensor.Shape, len(order))
-			for i, a := range order {
-				turned[i] = t.Shape[a]
-			}
-			if turned.Equal(shape) {
-				return Permute(order...), true
-			}
-		}
+	if m := outputsLast(t, name, shape); m != nil {
+		return m.turn(shape), true
 	}
 	if more := len(shape) - len(t.Shape); more > 0 && len(t.Shape) == 1 && strings.HasSuffix(name, "/alpha") &&
 		shape[:more].Len() == 1 && t.Shape.Equal(shape[more:]) {
 		return func(from []*tensor.Tensor) (*tensor.Tensor, error) { return from[0].Reshape(shape...) }, true
 	}
 	return nil, t.Shape.Equal(shape)
+}
+
+// outputsLast is how a weight with its outputs first becomes the kernel of that name and
+// shape; nil where it is none.
+func outputsLast(t Tensor, name string, shape tensor.Shape) *Move {
+	if _, leaf := nameOf(t.Name); leaf != "weight" || !strings.HasSuffix(name, "kernel") {
+		return nil
+	}
+	var order []int
+	switch len(t.Shape) {
+	case 2:
+		order = []int{1, 0}
+	case 3:
+		order = []int{2, 1, 0}
+	case 4:
+		order = []int{2, 3, 1, 0}
+	case 5:
+		order = []int{2, 3, 4, 1, 0}
+	default:
+		return nil
+	}
+	if m := Reorder(t.Shape, order...); m.Shape.Equal(shape) {
+		return m
+	}
+	return nil
 }
 
 func (w *matcher) missing(ds []declaration) error {

@@ -120,8 +120,10 @@ func (f *File) recall(b *Blueprint, float tensor.DType) (*Memory, []Link, error)
 		if len(p.From) == 0 {
 			continue
 		}
+		i := slices.IndexFunc(declared, func(d declaration) bool { return d.name == p.To })
+		shape := declared[i].shape
 		for _, slot := range slices.Sorted(maps.Keys(of[p.From[0]])) {
-			q := Place{To: p.To + "#" + slot, Make: p.Make}
+			q := Place{To: p.To + "#" + slot, Make: p.Make, Move: p.Move}
 			var zeros []*tensor.Tensor
 			for _, from := range p.From {
 				name := of[from][slot]
@@ -144,7 +146,7 @@ func (f *File) recall(b *Blueprint, float tensor.DType) (*Memory, []Link, error)
 					}
 				}
 			}
-			t, err := q.read(tensors)
+			t, err := q.read(tensors, shape, f.Forget)
 			if err != nil {
 				return nil, nil, err
 			}

@@ -178,6 +178,17 @@ func OpenFile(path string) (*File, error) {
 			}
 		}
 	}
+	for i := range file.Tensors {
+		t := &file.Tensors[i]
+		if bands := t.Bands; bands != nil {
+			t.Bands = func(size int, use func([]byte)) error {
+				if err := mapped.Guard(func() error { return bands(size, use) }); err != nil {
+					return blame(path, err)
+				}
+				return nil
+			}
+		}
+	}
 	if describe := file.Blueprint; describe != nil {
 		file.Blueprint = func(o Options) (b *Blueprint, err error) {
 			err = mapped.Guard(func() error { b, err = describe(o); return err })

@@ -38,6 +38,7 @@ type Part struct {
 	Leaf string
 	From []string
 	Make Turn
+	Move *Move // in the place of Make
 }
 
 // Input adds an input of that shape, one sample's, and gives its name.
@@ -292,7 +293,7 @@ func (s *Sketch) Blueprint(outs []string, logits ...string) (*Blueprint, error) 
 			if !ok {
 				return nil, fmt.Errorf("layer %q: it has no parameter %q", l.Name, p.Leaf)
 			}
-			b.Places = append(b.Places, Place{To: to, From: p.From, Make: p.Make})
+			b.Places = append(b.Places, Place{To: to, From: p.From, Make: p.Make, Move: p.Move})
 		}
 	}
 	return b, nil

@@ -24,28 +24,43 @@ const (
 // src's beginning, and along axis i of the shape one lies strides[i] elements behind the
 // other. src holds them all.
 func Gather(dst, src []byte, size int64, shape Shape, strides []int64) {
+	Move(dst, src, size, shape, RowMajor(shape), strides)
+}
+
+// RowMajor are the strides, in elements, of what lies in row-major order.
+func RowMajor(shape Shape) []int64 {
+	strides := make([]int64, len(shape))
+	step := int64(1)
+	for i := len(shape) - 1; i >= 0; i-- {
+		strides[i] = step
+		step *= int64(shape[i])
+	}
+	return strides
+}
+
+// Move copies elements of size bytes: the first lies at the beginning of both, and along axis
+// i of the shape one lies to[i] elements behind the other in dst, from[i] in src.
+func Move(dst, src []byte, size int64, shape Shape, to, from []int64) {
 	if shape.Len() == 0 {
 		return
 	}
 	// From the last axis on. Axes of one element go, and axes that lie as one axis would
 	// are joined.
 	var axes []axis
-	to := size
 	for i := len(shape) - 1; i >= 0; i-- {
-		a := axis{int64(shape[i]), strides[i] * size, to}
-		to *= a.n
-		if k := len(axes) - 1; k >= 0 && a.from == axes[k].from*axes[k].n {
+		a := axis{int64(shape[i]), from[i] * size, to[i] * size}
+		if k := len(axes) - 1; k >= 0 && a.from == axes[k].from*axes[k].n && a.to == axes[k].to*axes[k].n {
 			axes[k].n *= a.n
 		} else if a.n > 1 {
 			axes = append(axes, a)
 		}
 	}
-	if len(axes) > 0 && axes[0].from == size {
+	if len(axes) > 0 && axes[0].from == size && axes[0].to == size {
 		size *= axes[0].n
 		axes = axes[1:]
 	}
 	inner := axis{n: 1}
-	if len(axes) > 0 {
+	if len(axes) > 0 && axes[0].to == size {
 		inner, axes = axes[0], axes[1:]
 	}
 	if len(axes) == 0 {

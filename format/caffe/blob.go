@@ -1,8 +1,8 @@
 package caffe
 
 import (
-	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -66,7 +66,9 @@ func chunks(b []byte, see func(chunk)) (tensor.Shape, error) {
 // blobTensor lists a BlobProto as a tensor.
 func blobTensor(name string, b []byte) (format.Tensor, error) {
 	size, narrow, wide := 0, false, false
+	var whole []byte // all of it, where it is packed in one piece
 	shape, err := chunks(b, func(c chunk) {
+		whole = c.bytes
 		size += len(c.bytes)
 		narrow, wide = narrow || !c.wide, wide || c.wide
 	})
@@ -87,25 +89,22 @@ func blobTensor(name string, b []byte) (format.Tensor, error) {
 	if err != nil || size%dt.Size() != 0 || n != size/dt.Size() {
 		return format.Tensor{}, fmt.Errorf("blob %q has shape %v, but %d bytes of numbers", name, shape, size)
 	}
-	return format.Tensor{Name: name, DType: dt, Shape: shape, Read: func() (*tensor.Tensor, error) {
+	out := format.Tensor{Name: name, DType: dt, Shape: shape, Read: func() (*tensor.Tensor, error) {
 		t, err := tensor.TryNew(dt, shape...)
 		if err != nil {
 			return nil, err
 		}
 		at := 0
-		if _, err := chunks(b, func(c chunk) {
-			if dt == tensor.Float32 {
-				for i := 0; i+4 <= len(c.bytes); i, at = i+4, at+4 {
-					binary.NativeEndian.PutUint32(t.Bytes()[at:], binary.LittleEndian.Uint32(c.bytes[i:]))
-				}
-				return
+		_, err = chunks(b, func(c chunk) { at += copy(t.Bytes()[at:], c.bytes) })
+		return t, err
+	}}
+	if size == len(whole) {
+		out.Bands = func(size int, use func([]byte)) error {
+			for piece := range slices.Chunk(whole, size) {
+				use(piece)
 			}
-			for i := 0; i+8 <= len(c.bytes); i, at = i+8, at+8 {
-				binary.NativeEndian.PutUint64(t.Bytes()[at:], binary.LittleEndian.Uint64(c.bytes[i:]))
-			}
-		}); err != nil {
-			return nil, err
+			return nil
 		}
-		return t, nil
-	}}, nil
+	}
+	return out, nil
 }

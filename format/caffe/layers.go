@@ -482,7 +482,9 @@ func convolve(c *converter, l *layer, in []blobValue) (blobValue, error) {
 			return blobValue{}, fmt.Errorf("a window of %v does not fit into %v", w.kernel, x.image)
 		}
 	}
-	parts := []format.Part{part("kernel", l, 0, format.Reshape(axes...), format.Permute(2, 3, 1, 0))}
+	kernel := part("kernel", l, 0)
+	kernel.Move = format.Reorder(axes, 2, 3, 1, 0)
+	parts := []format.Part{kernel}
 	if bias {
 		parts = append(parts, part("bias", l, 1, format.Reshape(filters)))
 	} else {
@@ -611,11 +613,18 @@ func dense(c *converter, l *layer, in []blobValue) (blobValue, error) {
 	}
 	x := c.vector("flatten_"+l.name, in[0])
 	n := x.channels()
-	turn := columns(units, x.runs)
+	kernel := part("kernel", l, 0)
+	step, column := []int{n, 1}, format.Turn(nil) // between two units of the blob, and two of its inputs
 	if turned {
-		turn = format.Turn(format.Reshape(n, units)).Then(format.Transpose).Then(turn)
+		step, column = []int{1, units}, format.Turn(format.Reshape(n, units)).Then(format.Transpose)
 	}
-	parts := []format.Part{part("kernel", l, 0, turn)}
+	if len(x.runs) == 1 {
+		places := x.runs[0][1] * x.runs[0][2]
+		kernel.Move = &format.Move{Shape: tensor.Shape{places, x.runs[0][0], units}, Strides: []int64{int64(step[1]), int64(step[1] * places), int64(step[0])}}
+	} else {
+		kernel.Make = column.Then(columns(units, x.runs))
+	}
+	parts := []format.Part{kernel}
 	fields := format.Map("units", units)
 	if bias {
 		parts = append(parts, part("bias", l, 1, format.Reshape(units)))

@@ -304,9 +304,58 @@ func (a *archive) span(e *entry, b []byte, lo int64) error {
 		}
 	}
 	if sum.Sum32() != e.crc && !a.unchecked {
-		return a.file.errorf("", e.header, "entry %s: its checksum is wrong; the file is damaged", pickle.Quote(e.name))
+		return a.wrong(e)
 	}
 	return nil
+}
+
+// bands gives the bytes of an entry that is not deflated to use in pieces of size bytes, and
+// holds them to its checksum. While a piece is in use the next is read.
+func (a *archive) bands(e *entry, size int, use func([]byte)) error {
+	r, err := a.open(e)
+	if err != nil {
+		return err
+	}
+	type piece struct {
+		bytes []byte
+		err   error
+	}
+	free, full := make(chan []byte, 2), make(chan piece, 2)
+	for range 2 {
+		free <- make([]byte, min(int64(size), e.size))
+	}
+	sum := crc32.NewIEEE()
+	go func() {
+		defer close(full)
+		for at := int64(0); at < e.size; {
+			b := <-free
+			b = b[:min(int64(len(b)), e.size-at)]
+			got, err := io.ReadFull(r, b)
+			at += int64(got)
+			if err != nil {
+				full <- piece{err: a.broken(e, at, err)}
+				return
+			}
+			sum.Write(b)
+			full <- piece{bytes: b}
+		}
+	}()
+	for p := range full {
+		if p.err != nil {
+			return p.err
+		}
+		use(p.bytes)
+		free <- p.bytes[:cap(p.bytes)]
+	}
+	if sum.Sum32() != e.crc && !a.unchecked {
+		return a.wrong(e)
+	}
+	return nil
+}
+
+// wrong says that an entry is not what its checksum is of.
+func (a *archive) wrong(e *entry) error {
+	return a.file.errorf("", e.header, "entry %s: its checksum is wrong; the file is damaged", pickle.Quote(e.name))
 }
 
 // broken is what is wrong with an entry that could not be read to its end.

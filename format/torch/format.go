@@ -30,7 +30,7 @@ func openFormat(path string) (*format.File, error) {
 	f := &format.File{Format: names[t.Format()], Warnings: t.Warnings(), Ordered: true, Release: t.Close}
 	for _, i := range t.Infos() {
 		f.Tensors = append(f.Tensors, format.Tensor{Name: i.Name, DType: i.DType, Shape: i.Shape,
-			Read: func() (*tensor.Tensor, error) { return t.Tensor(i.Name) }})
+			Read: func() (*tensor.Tensor, error) { return t.Tensor(i.Name) }, Bands: t.bands(i.Name)})
 	}
 	f.Joined = joined(f.Tensors)
 	return f, nil

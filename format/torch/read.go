@@ -324,6 +324,23 @@ func (f *File) Tensor(name string) (*tensor.Tensor, error) {
 	return t, nil
 }
 
+// bands is how the tensor of that name is read in pieces: nil where it is not all of an entry
+// of an archive, as it lies there.
+func (f *File) bands(name string) func(size int, use func([]byte)) error {
+	v := f.views[f.index[name]]
+	s := v.store
+	if s == nil || s.entry == nil || s.entry.deflated || f.bigEndian || v.dtype == tensor.Bool || v.begin != 0 || v.span != s.entry.size || !v.contiguous() {
+		return nil
+	}
+	return func(size int, use func([]byte)) error {
+		err := f.archive.bands(s.entry, size, use)
+		if bad, ok := errors.AsType[*Error](err); ok && bad.Tensor == "" {
+			bad.Tensor = name
+		}
+		return err
+	}
+}
+
 // span reads the bytes of a view's span.
 func (f *File) span(v *view, b []byte) error {
 	s := v.store
