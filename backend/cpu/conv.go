@@ -354,8 +354,13 @@ func convInput[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	if g.depthwise() {
 		return convInputDepthwise(c, node, &g)
 	}
-	if t, ok := g.turned(); ok && slides[T](&t) && slides[T](&g) {
-		return convInputSlide(c, node, &t)
+	if slides[T](&g) {
+		if t, ok := g.turned(); ok && slides[T](&t) && g.c >= fewChannels {
+			return convInputSlide(c, node, &t)
+		}
+		if chunks, b := g.bands(); b.perSample == 1 {
+			return convInputFolded(c, node, &g, b, chunks)
+		}
 	}
 	if g.direct {
 		chunks, per := share(g.rows(), g.k*g.f)

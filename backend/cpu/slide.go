@@ -60,21 +60,22 @@ func newSlide[T float](c *compiler[T], g *geometry) *slide[T] {
 		XLine: g.span[1].Dilation * line, XStep: last.Stride * g.c, XRow: g.span[1].Stride * line,
 		Places: g.to[2], YRow: g.to[2] * g.f})
 	s.block = min(g.to[1], max(1, (blockElems/max(1, line)-g.span[1].Extent())/g.span[1].Stride+1))
-	if s.lay {
-		c.work.need(s.lines()*s.width*g.c, 0)
-	}
 	return s
 }
 
 // lines is how many lines of the input a block reads.
 func (s *slide[T]) lines() int { return (s.block-1)*s.g.span[1].Stride + s.g.span[1].Extent() }
 
+// fewLines is how few lines of results a chunk may have: those of the input that they
+// see are copied for each chunk anew.
+const fewLines = 4
+
 // share cuts the lines of all results into chunks.
 func (s *slide[T]) share(most int) (chunks, per int) {
 	g := &s.g
 	lines := g.n * g.to[1]
 	per = max(1, macsPerChunk/max(1, g.to[2]*g.k*g.f))
-	per = max(per, (lines+most-1)/most)
+	per = max(per, (lines+most-1)/most, min(g.to[1], fewLines))
 	if per > g.to[1] {
 		per = per / g.to[1] * g.to[1]
 	}
@@ -84,6 +85,7 @@ func (s *slide[T]) share(most int) (chunks, per int) {
 	for (lines+per-1)/per > most {
 		per += g.to[1]
 	}
+	s.block = min(s.block, per)
 	return (lines + per - 1) / per, per
 }
 
@@ -96,6 +98,14 @@ func (s *slide[T]) of(chunk, per int, f func(sample, h0, h1 int)) {
 		f(l/to, h0, h1)
 		l += h1 - h0
 	}
+}
+
+// scratch is how many numbers the lines have that a block reads, where they are copied.
+func (s *slide[T]) scratch() int {
+	if !s.lay {
+		return 0
+	}
+	return s.lines() * s.width * s.g.c
 }
 
 // read is the input from line lo to line hi, side by side with its padding where it
@@ -112,13 +122,32 @@ func (s *slide[T]) read(scratch, x []T, sample, lo, hi int) []T {
 	return scratch
 }
 
+// margins puts zeros beside the lines of scratch.
+func (s *slide[T]) margins(scratch []T) {
+	g := &s.g
+	line := s.width * g.c
+	switch n := s.lines() * line; {
+	case !s.lay:
+	case line <= shortLine:
+		clear(scratch[:n])
+	default:
+		before := g.span[2].Before * g.c
+		end := min(line, before+g.from[2]*g.c)
+		for at := 0; at < n; at += line {
+			clear(scratch[at : at+before])
+			clear(scratch[at+end : at+line])
+		}
+	}
+}
+
+// shortLine is how many numbers are sooner cleared than left.
+const shortLine = 256
+
 // forward is a chunk of the convolution of x.
 func (s *slide[T]) forward(scratch, y, x, w, bias []T, rectify bool, chunk, per int) {
 	g := &s.g
 	line := g.span[1]
-	if s.lay {
-		clear(scratch[:s.lines()*s.width*g.c])
-	}
+	s.margins(scratch)
 	s.of(chunk, per, func(sample, h0, h1 int) {
 		first := h0*line.Stride - line.Before
 		lo, hi := max(0, first), min(g.from[1], (h1-1)*line.Stride-line.Before+line.Extent())
@@ -169,6 +198,7 @@ func convSlide[T float](c *compiler[T], node graph.Node, g *geometry, bias *valu
 	x, w, y := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
 	s := newSlide(c, g)
 	chunks, per := s.share(maxChunks)
+	c.work.need(s.scratch(), 0)
 	var laid, biases []T
 	if s.k.Laid() {
 		laid = alignedSlice[T](s.k.Weights())
@@ -198,6 +228,7 @@ func convInputSlide[T float](c *compiler[T], node graph.Node, g *geometry) (int,
 	dy, w, dx := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
 	s := newSlide(c, g)
 	chunks, per := s.share(maxChunks)
+	c.work.need(s.scratch(), 0)
 	laid := alignedSlice[T](s.k.Weights())
 	c.first = func() { kernel.LayTurned(&s.k, laid, w.f, s.g.c) }
 	return chunks, func(worker, chunk int) {
@@ -214,17 +245,13 @@ func convKernelSlide[T float](c *compiler[T], node graph.Node, g *geometry) (int
 	chunks, per := s.share(max(1, min(mostSums, mostPartial/size)))
 	line := g.span[1]
 	s.lay = s.lay || line.Before > 0 || (g.to[1]-1)*line.Stride+line.Extent() > g.from[1]
-	each := 0
-	if s.lay {
-		each = s.lines() * s.width * g.c
-	}
-	c.work.need(each, chunks*size)
+	c.work.need(s.scratch(), chunks*size)
 	left := new(counter)
 	return chunks, func(worker, chunk int) {
 		part := c.work.shared[chunk*size : (chunk+1)*size]
 		clear(part)
 		scratch := c.work.worker[worker]
-		clear(scratch[:each])
+		s.margins(scratch)
 		s.of(chunk, per, func(sample, h0, h1 int) {
 			first := h0*line.Stride - line.Before
 			end := (h1-1)*line.Stride - line.Before + line.Extent()
@@ -246,5 +273,57 @@ func convKernelSlide[T float](c *compiler[T], node graph.Node, g *geometry) (int
 		if left.last(chunks) {
 			kernel.GatherFilters(&s.k, dw.f, c.work.shared, chunks)
 		}
+	}
+}
+
+// fewChannels are so few that most lanes would be idle in a convolution that makes them.
+const fewChannels = 12
+
+// convInputFolded is the gradient with respect to an input of few channels, or of a
+// window that moves by more than a place: the products of all places of a sample, and
+// then what they add, place by place of a line, each for all lines at a time, so that
+// no sum waits for the one before.
+func convInputFolded[T float](c *compiler[T], node graph.Node, g *geometry, b bands, chunks int) (int, func(int, int)) {
+	dy, w, dx := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
+	line, last := g.span[1], g.span[2]
+	block := min(g.to[1], max(1, blockElems/(g.to[2]*g.k)))
+	c.work.need(block*g.to[2]*g.k, 0)
+	turned := alignedSlice[T](g.k * g.f)
+	c.first = func() { kernel.Transpose2D(turned, w.f, g.k, g.f, 0, g.k) }
+	return chunks, func(worker, chunk int) {
+		cols := c.work.worker[worker]
+		b.of(g, chunk, func(s, _, _ int) {
+			clearLines(g, dx.f, s, 0, g.from[1])
+			for h0 := 0; h0 < g.to[1]; h0 += block {
+				h1 := min(g.to[1], h0+block)
+				m := (h1 - h0) * g.to[2]
+				kernel.MatMul(cols, g.k, dy.f[(s*g.out+h0*g.to[2])*g.f:], g.f, false, turned, g.k, false, m, g.k, g.f, 0, m, 0, g.k, false)
+				for o := range g.to[2] {
+					at := o*last.Stride - last.Before
+					lo, hi := g.inside(at)
+					if lo >= hi {
+						continue
+					}
+					for l := range line.Size {
+						place := l*line.Dilation - line.Before // of the tap, for the first line
+						first, end := h0, h1
+						if place < 0 {
+							first = max(h0, (-place+line.Stride-1)/line.Stride)
+						}
+						if rest := g.from[1] - 1 - place; rest < 0 {
+							continue
+						} else {
+							end = min(h1, rest/line.Stride+1)
+						}
+						if first >= end {
+							continue
+						}
+						to := (s*g.in + (place+first*line.Stride)*g.from[2] + at + lo) * g.c
+						from := ((first-h0)*g.to[2]+o)*g.k + (l*last.Size+lo)*g.c
+						kernel.AddRows(dx.f[to:], cols[from:], line.Stride*g.from[2]*g.c, g.to[2]*g.k, (hi-lo)*g.c, end-first)
+					}
+				}
+			}
+		})
 	}
 }
