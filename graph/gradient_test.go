@@ -61,6 +61,26 @@ func both(f func(graph.Node) graph.Node) []gradcase {
 	return of1(f, spread(0.2, 2.5, 3), spread(-2.5, -0.2, 2, 2), spread(1, 2), spread(1, 2, 0, 3))
 }
 
+// recurrent takes ops with the input (steps·N, gates·units), the recurrent kernel, states
+// and a bias over steps in both directions.
+func recurrent(n, gates, states int, f func(x []graph.Node, a graph.RecurrentAttr) graph.Node) []gradcase {
+	var cs []gradcase
+	for _, a := range []graph.RecurrentAttr{{Steps: 3}, {Steps: 2, Backwards: true}, {Steps: 1}} {
+		const rows, units = 2, 3
+		xs := []*tensor.Tensor{spread(-1, 1, a.Steps*rows, gates*units), spread(-1, 1.2, units, gates*units)}
+		for i := range states {
+			xs = append(xs, spread(-1, 0.8+float64(i)/9, rows, units))
+		}
+		bias := []int{4 * units}
+		if gates == 3 {
+			bias = []int{2, 3 * units}
+		}
+		xs = append(xs, spread(-0.5, 0.7, bias...))
+		cs = append(cs, gradcase{func(_ *graph.Builder, x []graph.Node) graph.Node { return f(x[:n], a) }, xs})
+	}
+	return cs
+}
+
 func reduce(op string, axes uint8, keep bool) func(graph.Node) graph.Node {
 	return func(x graph.Node) graph.Node {
 		return x.Builder().Apply(op, graph.ReduceAttr{Axes: axes, Keep: keep}, x)
@@ -131,6 +151,22 @@ var gradcases = map[string][]gradcase{
 		product("batch_matmul", graph.MatMulAttr{TransA: true, TransB: true}, spread(-1, 1, 1, 3, 2), spread(-1, 1, 1, 4, 3)),
 		{func(_ *graph.Builder, x []graph.Node) graph.Node { return x[0].BatchMatMul(x[1]) }, []*tensor.Tensor{spread(-1, 1, 2, 2, 3), spread(-1, 1, 3, 2)}},
 	},
+	"lstm": recurrent(5, 4, 2, func(x []graph.Node, a graph.RecurrentAttr) graph.Node {
+		h, c := graph.LSTM(x[0], x[1], x[2], x[3], x[4], a)
+		return graph.Concat(0, h, c.Square())
+	}),
+	"lstm_gradient": append(recurrent(5, 4, 2, func(x []graph.Node, a graph.RecurrentAttr) graph.Node {
+		_, c := graph.LSTM(x[0], x[1], x[2], x[3], x[4], a)
+		return graph.VJP(c, c.Square(), x)[1]
+	}), recurrent(5, 4, 2, func(x []graph.Node, a graph.RecurrentAttr) graph.Node {
+		h, _ := graph.LSTM(x[0], x[1], x[2], x[3], x[4], a)
+		return graph.VJP(h, h.Square(), x)[2]
+	})...),
+	"gru": recurrent(4, 3, 1, func(x []graph.Node, a graph.RecurrentAttr) graph.Node { return graph.GRU(x[0], x[1], x[2], x[3], a) }),
+	"gru_gradient": recurrent(4, 3, 1, func(x []graph.Node, a graph.RecurrentAttr) graph.Node {
+		h := graph.GRU(x[0], x[1], x[2], x[3], a)
+		return graph.VJP(h, h.Square(), x)[1]
+	}),
 	"conv":        convolution("conv", 0, 1),
 	"conv_input":  convolution("conv_input", 2, 1),
 	"conv_kernel": convolution("conv_kernel", 0, 2),

@@ -102,6 +102,15 @@ func (l GRU) Join(s *Scope, xs []graph.Node) graph.Node {
 			return next(c.gate.Apply(s, c.part(zr, 0)), state[0], c.act.Apply(s, c.part(xw, 2).Add(product)))
 		})
 	}
+	if c.plain() {
+		c.whole = func(xw graph.Node, state []graph.Node, w weights, a graph.RecurrentAttr) []graph.Node {
+			bias := w.bias
+			if !bias.Valid() {
+				bias = s.B.Full(0, 2, 3*u)
+			}
+			return []graph.Node{graph.GRU(xw, w.recurrent, state[0], bias, a)}
+		}
+	}
 	return c.run(s, xs, 1, bias, func(xw, h graph.Node, state []graph.Node, w weights) []graph.Node {
 		hw := h.MatMul(w.recurrent) // (N, 3·units)
 		if w.bias.Valid() {

@@ -96,6 +96,16 @@ func (l LSTM) Apply(s *Scope, x graph.Node) graph.Node { return l.Join(s, []grap
 // Join is as Apply, from the states h₀ and c₀ that follow the sequences.
 func (l LSTM) Join(s *Scope, xs []graph.Node) graph.Node {
 	c := l.cell()
+	if c.plain() && l.CellClip == 0 {
+		c.whole = func(xw graph.Node, state []graph.Node, w weights, a graph.RecurrentAttr) []graph.Node {
+			bias := w.bias
+			if !bias.Valid() {
+				bias = s.B.Full(0, 4*l.Units)
+			}
+			h, cell := graph.LSTM(xw, w.recurrent, state[0], state[1], bias, a)
+			return []graph.Node{h, cell}
+		}
+	}
 	return c.run(s, xs, 2, addedBias, func(xw, h graph.Node, state []graph.Node, w weights) []graph.Node {
 		z := xw.Add(h.MatMul(w.recurrent)) // (N, 4·units)
 		gate := func(i, hole int, seen graph.Node) graph.Node {

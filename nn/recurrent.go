@@ -30,6 +30,18 @@ type cell struct {
 	peephole                  bool // gates see the cell's state
 	learnState                bool // what it begins with is a parameter
 	returnCell                bool // the last part of the state stands beside the output
+	// whole goes over all steps of xw (steps·N, gates·units) at once, and gives each part
+	// of the state for all of them, (steps, N, units). It is nil where there is no op
+	// that does.
+	whole func(xw graph.Node, state []graph.Node, w weights, a graph.RecurrentAttr) []graph.Node
+}
+
+// plain reports whether the cell has the functions that cells are made for, and its gates
+// see nothing but its output.
+func (c *cell) plain() bool {
+	_, tanh := c.act.(act.Tanh)
+	_, sigmoid := c.gate.(act.Sigmoid)
+	return tanh && sigmoid && !c.peephole && c.recurrentDropout == 0
 }
 
 // orAct is an activation, or the one that stands where none is said.
@@ -115,9 +127,6 @@ func (c *cell) run(s *Scope, xs []graph.Node, states int, project func(xw graph.
 		keep = s.B.Uniform(n, c.units)
 	}
 	xw := x.Reshape(steps*n, in).MatMul(w.kernel) // (steps·N, gates·units)
-	if xw = project(xw, w); !xw.Valid() {
-		return xw
-	}
 	state := make([]graph.Node, states)
 	for i := range state {
 		switch {
@@ -134,6 +143,34 @@ func (c *cell) run(s *Scope, xs []graph.Node, states int, project func(xw graph.
 		kept = append(kept, states-1)
 	}
 	outs := make([][]graph.Node, len(kept))
+	if c.whole != nil {
+		all := c.whole(xw, state, w, graph.RecurrentAttr{Steps: steps, Backwards: c.backwards})
+		last := steps - 1
+		if c.backwards {
+			last = 0
+		}
+		var results []graph.Node
+		for _, part := range kept {
+			y := all[part]
+			if c.sequences {
+				if c.backwards { // the first result is that of the last step
+					turned := make([]graph.Node, steps)
+					for t := range turned {
+						turned[t] = y.Slice(0, steps-1-t, steps-t)
+					}
+					y = graph.Concat(0, turned...)
+				}
+				y = y.Transpose(1, 0, 2) // (N, steps, units)
+			} else {
+				y = y.Slice(0, last, last+1).Reshape(n, c.units)
+			}
+			results = append(results, y)
+		}
+		return graph.Concat(-1, results...)
+	}
+	if xw = project(xw, w); !xw.Valid() {
+		return xw
+	}
 	for t := range steps {
 		if c.backwards {
 			t = steps - 1 - t

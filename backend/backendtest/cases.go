@@ -170,6 +170,24 @@ var cases = map[string][]testcase{
 		return b.Apply("cross_entropy_gradient", nil, x...)
 	}),
 
+	"lstm": recurrent(0, func(x []graph.Node, a graph.RecurrentAttr) graph.Node {
+		h, c := graph.LSTM(x[0], x[1], x[2], x[3], x[4], a)
+		return graph.Concat(0, h, c)
+	}),
+	"lstm_gradient": append(recurrent(0, func(x []graph.Node, a graph.RecurrentAttr) graph.Node {
+		h, _ := graph.LSTM(x[0], x[1], x[2], x[3], x[4], a)
+		return flat(graph.VJP(h, h, x[:5]))
+	}), recurrent(0, func(x []graph.Node, a graph.RecurrentAttr) graph.Node {
+		h, c := graph.LSTM(x[0], x[1], x[2], x[3], x[4], a)
+		y := h.Add(c.Square())
+		return flat(graph.VJP(y, y, x[:5]))
+	})...),
+	"gru": recurrent(1, func(x []graph.Node, a graph.RecurrentAttr) graph.Node { return graph.GRU(x[0], x[1], x[2], x[3], a) }),
+	"gru_gradient": recurrent(1, func(x []graph.Node, a graph.RecurrentAttr) graph.Node {
+		h := graph.GRU(x[0], x[1], x[2], x[3], a)
+		return flat(graph.VJP(h, h, x[:4]))
+	}),
+
 	"argmax": {
 		one(span(-1, 1, 513, 10), graph.Node.ArgMax), one(span(-1, 1, 7), graph.Node.ArgMax), one(span(-1, 1, 3, 4, 5), graph.Node.ArgMax),
 		one(span(-1, 1, 0, 5), graph.Node.ArgMax), one(grid(1, 1, 0, -inf, -inf, -inf), graph.Node.ArgMax), one(grid(0, 2, 2, 3, 1, 3), graph.Node.ArgMax),
@@ -412,4 +430,34 @@ func onRows(op string, arity int) (cases []testcase) {
 func affineCase(c, k int) testcase {
 	return testcase{in: []*tensor.Tensor{span(-1, 1, c, k), span(-2, 1, c, k), span(0, 1, k), span(-1, 2, c), span(-1, 1, c)}, scale: float64(4 * k),
 		f: func(b *graph.Builder, x []graph.Node) graph.Node { return b.Apply("affine_gradients", nil, x...) }}
+}
+
+// flat lays results one behind the other.
+func flat(xs []graph.Node) graph.Node {
+	for i, x := range xs {
+		xs[i] = x.Reshape(-1)
+	}
+	return graph.Concat(0, xs...)
+}
+
+// recurrent are sizes of recurrent ops, in both directions: of lstm, whose inputs are xw, r,
+// h, c and bias, or, of kind 1, of gru, whose are xw, r, h and bias.
+func recurrent(kind int, f func(x []graph.Node, a graph.RecurrentAttr) graph.Node) []testcase {
+	var cs []testcase
+	for i, s := range [][3]int{{1, 1, 1}, {3, 2, 5}, {2, 70, 9}, {2, 18, 33}, {2, 0, 3}} { // steps, rows, units
+		steps, rows, units := s[0], s[1], s[2]
+		gates, bias := 4, []int{4 * units}
+		if kind == 1 {
+			gates, bias = 3, []int{2, 3 * units}
+		}
+		xs := []*tensor.Tensor{span(-2, 2, steps*rows, gates*units), span(-0.5, 0.5, units, gates*units), span(-1, 1, rows, units)}
+		if kind == 0 {
+			xs = append(xs, span(-1.5, 1.5, rows, units))
+		}
+		xs = append(xs, span(-1, 1, bias...))
+		cs = append(cs, testcase{in: xs, scale: 1 + float64(rows*steps*units)/8, f: func(_ *graph.Builder, x []graph.Node) graph.Node {
+			return f(x, graph.RecurrentAttr{Steps: steps, Backwards: i%2 == 1})
+		}})
+	}
+	return cs
 }

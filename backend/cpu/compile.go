@@ -3,6 +3,7 @@ package cpu
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 
@@ -107,6 +108,8 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 	table, singles := elementwiseOps[T](), singleOps[T]()
 	if o.Products == tensor.BFloat16 {
 		singles["matmul"] = halfProduct[T]
+	} else {
+		maps.Copy(singles, recurrentOps[T]())
 	}
 	g, err := lower(g, table, singles)
 	if err != nil {

@@ -1,0 +1,195 @@
+package cpu
+
+import (
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/internal/kernel"
+)
+
+// recurrentOps are the recurrent layers that are one instruction each: rows of the batch
+// depend on nothing but themselves, so that a chunk of them goes through all steps
+// without waiting for the others, its state in cache.
+func recurrentOps[T float]() map[string]single[T] {
+	return map[string]single[T]{
+		"lstm":          lstm[T],
+		"lstm_gradient": lstmGradient[T],
+		"gru":           gru[T],
+		"gru_gradient":  gruGradient[T],
+	}
+}
+
+// recurrentRows is how many rows of a batch of n a chunk has: few enough for two cores
+// where the batch is small, and so many that the recurrent kernel is read seldom.
+func recurrentRows(n int) int {
+	switch {
+	case n >= 64:
+		return max(32, (n+maxChunks-1)/maxChunks)
+	case n >= 16:
+		return (n + 1) / 2
+	}
+	return max(n, 1)
+}
+
+// A walk is a recurrent op over steps of n rows and u units.
+type walk struct {
+	graph.RecurrentAttr
+	n, u, per int
+}
+
+func walkOf(x graph.Node, n, u int) walk {
+	return walk{x.Attr().(graph.RecurrentAttr), n, u, recurrentRows(n)}
+}
+
+func (w walk) chunks() int { return max(1, (w.n+w.per-1)/w.per) }
+
+// rows of a chunk.
+func (w walk) rows(chunk int) (lo, hi int) { return chunk * w.per, min(w.n, (chunk+1)*w.per) }
+
+// step is the k-th step that is gone through, and whether one comes before it.
+func (w walk) step(k int) (t, before int, ok bool) {
+	if w.Backwards {
+		return w.Steps - 1 - k, w.Steps - k, k > 0
+	}
+	return k, k - 1, k > 0
+}
+
+// scratch is n elements for every worker.
+func scratch[T float](threads, n int) [][]T {
+	s := make([][]T, threads)
+	for i := range s {
+		s[i] = alignedSlice[T](n)
+	}
+	return s
+}
+
+// lstm makes h, c and the gates of all steps: see [graph.LSTM].
+func lstm[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
+	xw, r, h0, c0, bias, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x.In(2)), c.of(x.In(3)), c.of(x.In(4)), c.of(x)
+	w := walkOf(x, x.Dim(1), x.Dim(2))
+	n, u, size := w.n, w.u, w.n*w.u
+	return w.chunks(), func(_, chunk int) {
+		lo, hi := w.rows(chunk)
+		if size == 0 {
+			return
+		}
+		h, cell := y.f[:w.Steps*size], y.f[w.Steps*size:2*w.Steps*size]
+		for k := range w.Steps {
+			t, before, ok := w.step(k)
+			hp, cp := h0.f, c0.f
+			if ok {
+				hp, cp = h[before*size:(before+1)*size], cell[before*size:(before+1)*size]
+			}
+			z := y.f[2*w.Steps*size+4*t*size:][:4*size] // (N, 4·units)
+			for i := lo; i < hi; i++ {
+				kernel.Add(z[4*i*u:4*(i+1)*u], xw.f[4*(t*n+i)*u:4*(t*n+i+1)*u], bias.f)
+			}
+			kernel.MatMul(z, 4*u, hp, u, false, r.f, 4*u, false, n, 4*u, u, lo, hi, 0, 4*u, true)
+			for i := lo; i < hi; i++ {
+				row := z[4*i*u : 4*(i+1)*u]
+				a, b := i*u, (i+1)*u
+				kernel.LSTM(h[t*size:][a:b], cell[t*size:][a:b], row, cp[a:b])
+			}
+		}
+	}
+}
+
+// lstmGradient makes the gradients of the gates before their functions, of h and of c.
+// The last two hold what goes back from step to step until they are done.
+func lstmGradient[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
+	y, rt, c0, dh, dx := c.of(x.In(0)), c.of(x.In(1)), c.of(x.In(2)), c.of(x.In(3)), c.of(x)
+	var dc *value[T]
+	if x.NumIn() > 4 {
+		dc = c.of(x.In(4))
+	}
+	w := walkOf(x, x.Dim(1), x.Dim(2))
+	n, u, size := w.n, w.u, w.n*w.u
+	return w.chunks(), func(_, chunk int) {
+		lo, hi := w.rows(chunk)
+		if size == 0 {
+			return
+		}
+		cell, gates := y.f[w.Steps*size:2*w.Steps*size], y.f[2*w.Steps*size:]
+		backH, backC := dx.f[4*w.Steps*size:(4*w.Steps+1)*size], dx.f[(4*w.Steps+1)*size:]
+		clear(backH[lo*u : hi*u])
+		clear(backC[lo*u : hi*u])
+		for k := w.Steps - 1; k >= 0; k-- {
+			t, before, ok := w.step(k)
+			cp := c0.f
+			if ok {
+				cp = cell[before*size : (before+1)*size]
+			}
+			z, dz := gates[4*t*size:][:4*size], dx.f[4*t*size:][:4*size]
+			for i := lo; i < hi; i++ {
+				a, b := i*u, (i+1)*u
+				kernel.Add(backH[a:b], backH[a:b], dh.f[t*size:][a:b])
+				if dc != nil {
+					kernel.Add(backC[a:b], backC[a:b], dc.f[t*size:][a:b])
+				}
+				kernel.LSTMGradient(dz[4*a:4*b], backC[a:b], z[4*a:4*b], cell[t*size:][a:b], cp[a:b], backH[a:b])
+			}
+			kernel.MatMul(backH, u, dz, 4*u, false, rt.f, u, false, n, u, 4*u, lo, hi, 0, u, false)
+		}
+	}
+}
+
+// gru makes the states of all steps and what their gradient needs: see [graph.GRU].
+func gru[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
+	xw, r, h0, bias, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x.In(2)), c.of(x.In(3)), c.of(x)
+	w := walkOf(x, x.Dim(1), x.Dim(2))
+	n, u, size := w.n, w.u, w.n*w.u
+	space := scratch[T](c.threads, 3*u)
+	return w.chunks(), func(worker, chunk int) {
+		lo, hi := w.rows(chunk)
+		if size == 0 {
+			return
+		}
+		h := y.f[:w.Steps*size]
+		for k := range w.Steps {
+			t, before, ok := w.step(k)
+			hp := h0.f
+			if ok {
+				hp = h[before*size : (before+1)*size]
+			}
+			z := y.f[w.Steps*size+4*t*size:][:4*size] // (N, 4·units)
+			for i := lo; i < hi; i++ {
+				copy(z[4*i*u:], bias.f[3*u:6*u])
+			}
+			kernel.MatMul(z, 4*u, hp, u, false, r.f, 3*u, false, n, 3*u, u, lo, hi, 0, 3*u, true)
+			for i := lo; i < hi; i++ {
+				a, b, s := i*u, (i+1)*u, space[worker]
+				kernel.Add(s, xw.f[3*(t*n+i)*u:3*(t*n+i+1)*u], bias.f[:3*u])
+				kernel.GRU(h[t*size:][a:b], z[4*a:4*b], s, hp[a:b])
+			}
+		}
+	}
+}
+
+// gruGradient makes the gradients of both summands of the gates and of h, which holds
+// what goes back from step to step until it is done.
+func gruGradient[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
+	y, rt, h0, dh, d := c.of(x.In(0)), c.of(x.In(1)), c.of(x.In(2)), c.of(x.In(3)), c.of(x)
+	w := walkOf(x, x.Dim(1), x.Dim(2))
+	n, u, size := w.n, w.u, w.n*w.u
+	return w.chunks(), func(_, chunk int) {
+		lo, hi := w.rows(chunk)
+		if size == 0 {
+			return
+		}
+		h, gates := y.f[:w.Steps*size], y.f[w.Steps*size:]
+		back := d.f[6*w.Steps*size:]
+		clear(back[lo*u : hi*u])
+		for k := w.Steps - 1; k >= 0; k-- {
+			t, before, ok := w.step(k)
+			hp := h0.f
+			if ok {
+				hp = h[before*size : (before+1)*size]
+			}
+			z, dx, dp := gates[4*t*size:][:4*size], d.f[3*t*size:][:3*size], d.f[3*(w.Steps+t)*size:][:3*size]
+			for i := lo; i < hi; i++ {
+				a, b := i*u, (i+1)*u
+				kernel.Add(back[a:b], back[a:b], dh.f[t*size:][a:b])
+				kernel.GRUGradient(dx[3*a:3*b], dp[3*a:3*b], back[a:b], z[4*a:4*b], hp[a:b])
+			}
+			kernel.MatMul(back, u, dp, 3*u, false, rt.f, u, false, n, u, 3*u, lo, hi, 0, u, true)
+		}
+	}
+}
