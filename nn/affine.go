@@ -21,11 +21,12 @@ func init() {
 // γ and β have a number for each element of the axes that are named, which is
 // shared along all others: that of the features (N, …, features) without. It is
 // batch normalization without the normalization; other frameworks' graphs have it
-// as a product and a sum with weights.
+// as a product and a sum with weights. Those that are constants of such a graph are Fixed.
 type Affine struct {
 	Axes      []int      `spec:"axes" default:"-1" doc:"axes with numbers of their own, the batch's being 0; counted from the end where negative"`
 	NoCenter  bool       `spec:"center,not" doc:"learn an offset beta"`
 	NoScale   bool       `spec:"scale,not" doc:"learn a scale gamma"`
+	Fixed     bool       `spec:"trainable,not" doc:"learn them; else they stay as they are"`
 	BetaInit  param.Init `spec:"beta_initializer" doc:"initializer of beta, zeros without"`
 	GammaInit param.Init `spec:"gamma_initializer" doc:"initializer of gamma, ones without"`
 	Name      string     `spec:"name" doc:"name of the layer"`
@@ -76,6 +77,9 @@ func (l Affine) Apply(s *Scope, x graph.Node) graph.Node {
 	weight := func(leaf string, init, def param.Init) graph.Node {
 		if init == nil {
 			init = def
+		}
+		if l.Fixed {
+			return s.Stat(leaf, init, shape...).Reshape(wide...)
 		}
 		return s.Weight(leaf, init, shape...).Reshape(wide...)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/nadir-ml/nadir/format"
@@ -11,46 +12,96 @@ import (
 	"github.com/nadir-ml/nadir/tensor"
 )
 
-// slotsOf are the rules of Keras' optimizers, and in their order what each keeps of a weight.
-// Those behind the first are there as the configuration says.
-func slotsOf(class string, config spec.Value) (rule string, slots []string) {
-	class = strings.ToLower(class)
+// slotsOf are the rules of Keras' optimizers, and what each keeps of the weights, in the order
+// of the optimizer's variables since Keras 2.11: the slots of a group stand side by side, weight
+// by weight, and a group stands behind the other. Some are there as the configuration says.
+func slotsOf(class string, config spec.Value) (rule string, groups [][]string) {
 	on := func(key string) bool {
 		v, ok := config.Get(key)
 		return ok && v.Text != "false" && v.Text != "0" && v.Text != "0.0" && v.Kind != spec.Null
 	}
-	switch class {
+	add := func(slots ...string) { groups = append(groups, slots) }
+	switch rule = strings.ToLower(class); rule {
 	case "adam", "adamw":
-		rule, slots = "adam", []string{"momentum", "velocity"}
+		rule = "adam"
+		add("momentum", "velocity")
 		if on("amsgrad") {
-			rule, slots = "amsgrad", append(slots, "velocity_hat")
+			rule = "amsgrad"
+			add("velocity_hat")
 		}
+	case "nadam", "lamb":
+		add("momentum", "velocity")
+	case "adamax":
+		add("momentum", "norm")
+	case "ftrl":
+		add("accumulator", "linear")
+	case "lion":
+		add("momentum")
 	case "sgd":
-		if rule = "sgd"; on("momentum") {
-			slots = []string{"momentum"}
+		if on("momentum") {
+			add("momentum")
 		}
 	case "rmsprop":
-		rule, slots = "rmsprop", []string{"velocity"}
+		add("velocity")
 		if on("momentum") {
-			slots = append(slots, "momentum")
+			add("momentum")
 		}
 		if on("centered") {
-			slots = append(slots, "average_gradient")
+			add("average_gradient")
 		}
 	case "adagrad":
-		rule, slots = "adagrad", []string{"accumulator"}
+		add("accumulator")
 	case "adadelta":
-		rule, slots = "adadelta", []string{"accumulated_grad", "accumulated_delta_var"}
+		add("accumulated_grad", "accumulated_delta_var")
+	default:
+		rule = ""
 	}
-	return rule, slots
+	return rule, groups
 }
 
-// kept is how Keras 2 calls a variable of an optimizer: the optimizer's name, the weight's,
-// and the slot's.
-var kept = regexp.MustCompile(`^(?:.*/)?[A-Z][A-Za-z]+/(.+)/(m|v|vhat|momentum|rms|mg|accumulator|accum_grad|accum_var)(?::0)?$`)
+// words are the slots by what Keras 2 and 3 call them.
+var words = map[string]string{"m": "momentum", "v": "velocity", "vhat": "velocity_hat", "momentum": "momentum", "rms": "velocity", "mg": "average_gradient",
+	"accumulator": "accumulator", "accum_grad": "accumulated_grad", "accum_var": "accumulated_delta_var", "u": "norm", "linear": "linear", "velocity": "velocity",
+	"average_gradient": "average_gradient", "velocity_hat": "velocity_hat", "accumulated_grad": "accumulated_grad", "accumulated_delta_var": "accumulated_delta_var", "norm": "norm"}
 
-var keptAs = map[string]string{"m": "momentum", "v": "velocity", "vhat": "velocity_hat", "momentum": "momentum", "rms": "velocity", "mg": "average_gradient",
-	"accumulator": "accumulator", "accum_grad": "accumulated_grad", "accum_var": "accumulated_delta_var"}
+const wordList = `m|v|vhat|momentum|rms|mg|accumulator|accum_grad|accum_var|u|linear|velocity|average_gradient|velocity_hat|accumulated_grad|accumulated_delta_var|norm`
+
+// kept is how Keras 2 calls a variable of an optimizer: the optimizer's name, the weight's,
+// and the slot's; and keptSince how it does since 2.11, the slot's before the weight's.
+var (
+	kept      = regexp.MustCompile(`^(?:.*/)?([A-Z][A-Za-z]+)(?:_\d+)?/(.+)/(` + wordList + `)(?::0)?$`)
+	keptSince = regexp.MustCompile(`^(?:.*/)?([A-Z][A-Za-z]+)(?:_\d+)?/(` + wordList + `)/(.+?)(?::0)?$`)
+)
+
+// Kept takes the name of a variable of an optimizer of Keras 2 apart: the optimizer's class, the
+// weight's name, which must be known, and the slot as package optim calls it.
+func Kept(name string, known func(weight string) bool) (class, weight, slot string, ok bool) {
+	if m := keptSince.FindStringSubmatch(name); m != nil && known(m[3]) {
+		class, weight, slot = m[1], m[3], words[m[2]]
+	} else if m := kept.FindStringSubmatch(name); m != nil && known(m[2]) {
+		class, weight, slot = m[1], m[2], words[m[3]]
+	} else {
+		return "", "", "", false
+	}
+	if class == "Adamax" && slot == "velocity" { // which Keras 2 calls v
+		slot = "norm"
+	}
+	return class, weight, slot, true
+}
+
+// RuleOf is the rule of an optimizer's class that keeps such slots, empty for one that is none
+// of package optim's.
+func RuleOf(class string, slots map[string]bool) (rule string) {
+	rule, _ = slotsOf(class, spec.Value{})
+	if rule == "adam" && slots["velocity_hat"] {
+		rule = "amsgrad"
+	}
+	return rule
+}
+
+// uncounted are the rules that correct nothing by the number of steps: Keras before 2.3 does not
+// save it for them.
+var uncounted = map[string]bool{"sgd": true, "rmsprop": true, "adagrad": true, "adadelta": true, "lion": true, "ftrl": true}
 
 // optimizerConfig is what the model was compiled with, as Keras 2 and 3 write it.
 func (k *File) optimizerConfig() spec.Value {
@@ -84,11 +135,15 @@ func (k *File) slots() *format.Slots {
 	if v.Kind == spec.String { // by name, with what it is without being said
 		class = v
 	}
-	rule, slots := slotsOf(class.Text, config)
-	if len(slots) == 0 {
+	rule, groups := slotsOf(strings.TrimPrefix(strings.TrimPrefix(class.Text, "Custom>"), "Addons>"), config)
+	if len(groups) == 0 {
 		return nil
 	}
+	slots := slices.Concat(groups...)
 	s := &format.Slots{Rule: rule, Of: map[string]map[string]string{}, Step: func() (int64, error) {
+		if list[0].DType.IsFloat() && uncounted[rule] {
+			return 0, nil
+		}
 		t, err := list[0].Read() // iter, or iteration
 		if err != nil {
 			return 0, err
@@ -105,16 +160,20 @@ func (k *File) slots() *format.Slots {
 		}
 	}
 	for _, o := range list {
-		m := kept.FindStringSubmatch(o.Name)
-		if m == nil || at[m[1]] == "" {
+		if o.Shape.Len() == 1 && (strings.HasSuffix(strings.TrimSuffix(o.Name, ":0"), "momentum_cache") || strings.HasSuffix(strings.TrimSuffix(o.Name, ":0"), "u_product")) {
+			s.Shared = map[string]string{"u_product": "optimizer/" + o.Name}
 			continue
 		}
-		of := s.Of[at[m[1]]]
+		_, weight, slot, ok := Kept(o.Name, func(weight string) bool { return at[weight] != "" })
+		if !ok {
+			continue
+		}
+		of := s.Of[at[weight]]
 		if of == nil {
 			of = map[string]string{}
-			s.Of[at[m[1]]] = of
+			s.Of[at[weight]] = of
 		}
-		of[keptAs[m[2]]] = "optimizer/" + o.Name
+		of[slot] = "optimizer/" + o.Name
 	}
 	if len(s.Of) > 0 {
 		return s
@@ -126,21 +185,31 @@ func (k *File) slots() *format.Slots {
 		}
 	}
 	s.Ordered = func(weights []format.Tensor) (map[string]map[string]string, error) {
+		// Before 2.3 Adam has a number where amsgrad would have a tensor.
+		if n := len(weights) * len(slots); rule == "adam" && len(held) == n+len(weights) && !slices.ContainsFunc(held[n:], func(w Weight) bool { return w.Shape.Len() != 1 }) {
+			held = held[:n]
+		}
 		if len(held) != len(weights)*len(slots) {
 			return nil, fmt.Errorf("the optimizer keeps %d tensors of %d weights; want %d of each", len(held), len(weights), len(slots))
 		}
-		// The slots of a weight side by side, or all of a kind.
-		for _, place := range []func(w, s int) int{
-			func(w, s int) int { return w*len(slots) + s },
-			func(w, s int) int { return s*len(weights) + w },
-		} {
-			of, fits := map[string]map[string]string{}, true
-			for i, w := range weights {
+		// As above, or as Keras 2 had it before: all of a kind behind one another.
+		apart := make([][]string, len(slots))
+		for i, slot := range slots {
+			apart[i] = []string{slot}
+		}
+		for _, order := range [][][]string{groups, apart} {
+			of, fits, next := map[string]map[string]string{}, true, 0
+			for _, w := range weights {
 				of[w.Name] = map[string]string{}
-				for n, slot := range slots {
-					h := held[place(i, n)]
-					fits = fits && tensor.Shape(h.Shape).Equal(w.Shape)
-					of[w.Name][slot] = "optimizer/" + h.Name
+			}
+			for _, group := range order {
+				for _, w := range weights {
+					for _, slot := range group {
+						h := held[next]
+						next++
+						fits = fits && tensor.Shape(h.Shape).Equal(w.Shape)
+						of[w.Name][slot] = "optimizer/" + h.Name
+					}
 				}
 			}
 			if fits {

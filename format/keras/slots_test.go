@@ -1,6 +1,8 @@
 package keras
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/nadir-ml/nadir/format"
@@ -42,6 +44,13 @@ func TestSlotsByName(t *testing.T) {
 		`{"class_name":"Adam","config":{"amsgrad":false}}`:             {"training/Adam/dense/bias/m:0": "momentum", "Adam/dense/bias/v:0": "velocity"},
 		`{"class_name":"SGD","config":{"momentum":0.9}}`:               {"SGD/dense/bias/momentum:0": "momentum"},
 		`{"class_name":"RMSprop","config":{"momentum":0.0,"rho":0.9}}`: {"RMSprop/dense/bias/rms:0": "velocity"},
+		`{"class_name":"AdamW","config":{"amsgrad":true}}`:             {"AdamW/m/dense/bias:0": "momentum", "AdamW/v/dense/bias:0": "velocity", "AdamW/vhat/dense/bias:0": "velocity_hat"},
+		`{"class_name":"Adamax","config":{"beta_1":0.9}}`:              {"training/Adamax/dense/bias/m:0": "momentum", "training/Adamax/dense/bias/v:0": "norm"},
+		`{"class_name":"Nadam","config":{"beta_1":0.8}}`:               {"Nadam/dense/bias/m:0": "momentum", "Nadam/dense/bias/v:0": "velocity"},
+		`{"class_name":"Ftrl","config":{"beta":0.0}}`:                  {"Ftrl/dense/bias/accumulator:0": "accumulator", "Ftrl/dense/bias/linear:0": "linear"},
+		`{"class_name":"RMSprop","config":{"momentum":0.5}}`:           {"RMSprop/velocity/dense/bias:0": "velocity", "RMSprop/momentum/dense/bias:0": "momentum"},
+		`{"class_name":"RMSprop","config":{"centered":true}}`:          {"RMSprop/dense/bias/rms:0": "velocity", "RMSprop/dense/bias/mg:0": "average_gradient"},
+		`{"class_name":"Addons>LAMB","config":{}}`:                     {"LAMB/dense/bias/m:0": "momentum", "LAMB/dense/bias/v:0": "velocity"},
 		`{"class_name":"Adadelta","config":{}}`:                        {"Adadelta/dense/bias/accum_grad:0": "accumulated_grad", "Adadelta/dense/bias/accum_var:0": "accumulated_delta_var"},
 	} {
 		k := &File{training: `{"optimizer_config":` + class + `}`, layers: []Layer{{Path: "dense", Name: "dense", Weights: []Weight{vector("dense/bias:0")}}}}
@@ -60,8 +69,63 @@ func TestSlotsByName(t *testing.T) {
 			}
 		}
 	}
-	k := &File{training: `{"optimizer_config":{"class_name":"SGD","config":{"momentum":0.0}}}`, optimizer: []Weight{vector("SGD/iter:0")}}
+	// In .h5 files of Keras 2 the product of Nadam's momenta has a name, too.
+	k := &File{training: `{"optimizer_config":{"class_name":"Nadam","config":{}}}`, layers: []Layer{{Path: "dense", Name: "dense", Weights: []Weight{vector("dense/bias:0")}}},
+		optimizer: []Weight{{Name: "Nadam/iter:0", DType: tensor.Int64}, {Name: "Nadam/momentum_cache:0", DType: tensor.Float32}, vector("Nadam/dense/bias/m:0"), vector("Nadam/dense/bias/v:0")}}
+	if s := k.slots(); s == nil || s.Shared["u_product"] != "optimizer/Nadam/momentum_cache:0" {
+		t.Errorf("Nadam: %v", s)
+	}
+	k = &File{training: `{"optimizer_config":{"class_name":"SGD","config":{"momentum":0.0}}}`, optimizer: []Weight{vector("SGD/iter:0")}}
 	if k.slots() != nil {
 		t.Error("plain descent remembers something")
+	}
+}
+
+// TestSlotsInOrder holds the order in which optimizers of Keras keep what has no name: that of
+// weights of one shape says nothing by itself.
+func TestSlotsInOrder(t *testing.T) {
+	t.Parallel()
+	var weights []format.Tensor
+	for _, name := range []string{"a", "b", "c"} {
+		weights = append(weights, format.Tensor{Name: name, DType: tensor.Float32, Shape: tensor.Shape{2}})
+	}
+	for config, want := range map[string]string{
+		`{"class_name":"Adam","config":{}}`:                                  "a.momentum a.velocity b.momentum b.velocity c.momentum c.velocity",
+		`{"class_name":"Adam","config":{"amsgrad":true}}`:                    "a.momentum a.velocity b.momentum b.velocity c.momentum c.velocity a.velocity_hat b.velocity_hat c.velocity_hat",
+		`{"class_name":"RMSprop","config":{"momentum":0.9,"centered":true}}`: "a.velocity b.velocity c.velocity a.momentum b.momentum c.momentum a.average_gradient b.average_gradient c.average_gradient",
+		`{"class_name":"Adadelta","config":{}}`:                              "a.accumulated_grad a.accumulated_delta_var b.accumulated_grad b.accumulated_delta_var c.accumulated_grad c.accumulated_delta_var",
+		`{"class_name":"Ftrl","config":{}}`:                                  "a.accumulator a.linear b.accumulator b.linear c.accumulator c.linear",
+		`{"class_name":"Adamax","config":{}}`:                                "a.momentum a.norm b.momentum b.norm c.momentum c.norm",
+		`{"class_name":"Lion","config":{}}`:                                  "a.momentum b.momentum c.momentum",
+		`{"class_name":"Adagrad","config":{}}`:                               "a.accumulator b.accumulator c.accumulator",
+	} {
+		k := &File{training: `{"optimizer_config":` + config + `}`, optimizer: []Weight{{Name: "vars/0", DType: tensor.Int64}, {Name: "vars/1", DType: tensor.Float32}}}
+		names := strings.Fields(want)
+		for i := range names {
+			k.optimizer = append(k.optimizer, Weight{Name: fmt.Sprint("vars/", i+2), DType: tensor.Float32, Shape: tensor.Shape{2}})
+		}
+		of, err := k.slots().Ordered(weights)
+		if err != nil {
+			t.Errorf("%s: %v", config, err)
+			continue
+		}
+		for i, name := range names {
+			weight, slot, _ := strings.Cut(name, ".")
+			if got := of[weight][slot]; got != fmt.Sprint("optimizer/vars/", i+2) {
+				t.Errorf("%s: %s is %q", config, name, got)
+			}
+		}
+		if _, err := k.slots().Ordered(weights[:2]); err == nil {
+			t.Errorf("%s: slots of three weights are those of two", config)
+		}
+	}
+	// Keras before 2.3, which has no name for them and all of a kind together; AMSGrad's are numbers.
+	k := &File{training: `{"optimizer_config":{"class_name":"Adam","config":{}}}`, optimizer: []Weight{{Name: "iterations", DType: tensor.Int64}}}
+	for i, shape := range []tensor.Shape{{2, 3}, {3}, {2, 3}, {3}, {1}, {1}} {
+		k.optimizer = append(k.optimizer, Weight{Name: fmt.Sprint("training/Adam/Variable_", i), DType: tensor.Float32, Shape: shape})
+	}
+	of, err := k.slots().Ordered([]format.Tensor{{Name: "k", Shape: tensor.Shape{2, 3}}, {Name: "b", Shape: tensor.Shape{3}}})
+	if err != nil || of["b"]["velocity"] != "optimizer/training/Adam/Variable_3" {
+		t.Error(of, err)
 	}
 }

@@ -99,6 +99,6 @@ func objects(f *format.File, b *bundle.File) (names map[string]string, err error
 	for _, l := range links {
 		refs = append(refs, slotRef{key(l.variable), key(l.slot), l.name})
 	}
-	f.Slots = rememberedObjects(f, refs)
+	f.Slots = rememberedObjects(f, refs, names)
 	return names, nil
 }

@@ -2,11 +2,14 @@ package tensorflow
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/format/keras"
 )
 
 // A rule is an optimizer of TensorFlow: what package optim calls it and its slots, in the
@@ -229,51 +232,84 @@ func powers(f *format.File, list ...power) func() (int64, error) {
 	}
 }
 
-// kerasSlots are the slots of Keras' optimizers in a checkpoint of TensorFlow 2.
+// kerasSlots are the slots of Keras' optimizers in a checkpoint of TensorFlow 2, where their
+// names do not tell the optimizer.
 var kerasSlots = map[string]struct{ rule, slot string }{
 	"m": {"adam", "momentum"}, "v": {"adam", "velocity"}, "vhat": {"amsgrad", "velocity_hat"},
 	"momentum": {"sgd", "momentum"}, "rms": {"rmsprop", "velocity"}, "mg": {"rmsprop", "average_gradient"}, "accumulator": {"adagrad", "accumulator"},
-	"accum_grad": {"adadelta", "accumulated_grad"}, "accum_var": {"adadelta", "accumulated_delta_var"},
+	"accum_grad": {"adadelta", "accumulated_grad"}, "accum_var": {"adadelta", "accumulated_delta_var"}, "linear": {"ftrl", "linear"},
 }
 
 // A slotRef is an entry of the graph of objects that links a variable and its slot.
 type slotRef struct{ variable, slot, name string } // the tensors, and what the slot is called
 
-// rememberedObjects are the slots that a graph of objects links.
-func rememberedObjects(f *format.File, list []slotRef) *format.Slots {
-	kinds := map[string]bool{}
-	for _, r := range list {
-		kinds[r.name] = true
+// rememberedObjects are the slots that a graph of objects links, or, since Keras 2.11, names:
+// names are those of the variables, by tensor.
+func rememberedObjects(f *format.File, list []slotRef, names map[string]string) *format.Slots {
+	at := map[string]string{} // of a variable's name: the tensor
+	for key, name := range names {
+		if old, twice := at[name]; !twice || key < old {
+			at[name] = key
+		}
 	}
-	var s *format.Slots
-	for _, r := range list {
-		k, ok := kerasSlots[r.name]
-		if !ok || r.variable == "" || r.slot == "" {
+	known := func(weight string) bool { return at[weight] != "" }
+	classes, kinds := map[string]bool{}, map[string]bool{}
+	type held struct{ weight, slot, tensor string }
+	var found []held
+	for _, key := range slices.Sorted(maps.Keys(names)) {
+		if !strings.Contains(key, "/_variables/") {
 			continue
 		}
-		if r.name == "momentum" && kinds["rms"] { // RMSProp has one, too
-			k.rule = "rmsprop"
+		if class, weight, slot, ok := keras.Kept(names[key], known); ok {
+			classes[class] = true
+			found = append(found, held{at[weight], slot, key})
 		}
-		if kinds["vhat"] && k.rule == "adam" {
-			k.rule = "amsgrad"
-		}
-		if s == nil {
-			s = &format.Slots{Rule: k.rule, Of: map[string]map[string]string{}}
-		}
-		if s.Rule != k.rule {
-			continue
-		}
-		if s.Of[r.variable] == nil {
-			s.Of[r.variable] = map[string]string{}
-		}
-		s.Of[r.variable][k.slot] = r.slot
 	}
-	if s == nil {
+	for _, r := range list {
+		if k, ok := kerasSlots[r.name]; ok && r.variable != "" && r.slot != "" {
+			kinds[r.name] = true
+			slot := k.slot
+			if class, _, named, ok := keras.Kept(names[r.slot], known); ok {
+				slot = named
+				classes[class] = true
+			}
+			found = append(found, held{r.variable, slot, r.slot})
+		}
+	}
+	if len(found) == 0 {
 		return nil
+	}
+	s := &format.Slots{Of: map[string]map[string]string{}}
+	slots := map[string]bool{}
+	for _, h := range found {
+		if s.Of[h.weight] == nil {
+			s.Of[h.weight] = map[string]string{}
+		}
+		s.Of[h.weight][h.slot] = h.tensor
+		slots[h.slot] = true
+	}
+	if len(classes) == 1 {
+		for class := range classes {
+			s.Rule = keras.RuleOf(class, slots)
+		}
+	}
+	// The optimizer has a name of its own: what it keeps tells most of them apart.
+	for _, kind := range []string{"vhat", "linear", "m", "rms", "accum_grad", "accumulator", "momentum"} {
+		if s.Rule == "" && kinds[kind] {
+			s.Rule = kerasSlots[kind].rule
+		}
+	}
+	if s.Rule == "" {
+		return nil
+	}
+	for _, t := range f.Tensors {
+		if strings.Contains(t.Name, "/momentum_cache/.ATTRIBUTES/") || strings.Contains(t.Name, "/_u_product/.ATTRIBUTES/") {
+			s.Shared = map[string]string{"u_product": t.Name}
+		}
 	}
 	s.Step = func() (int64, error) {
 		for _, t := range f.Tensors {
-			if (strings.Contains(t.Name, "/iter/.ATTRIBUTES/") || strings.Contains(t.Name, "/_iterations/.ATTRIBUTES/")) && t.Read != nil && t.Shape.Len() == 1 {
+			if (strings.Contains(t.Name, "/iter/.ATTRIBUTES/") || strings.Contains(t.Name, "/_iterations/.ATTRIBUTES/") || names[t.Name] == "iteration") && t.Read != nil && t.Shape.Len() == 1 {
 				v, err := t.Read()
 				if err != nil {
 					return 0, err

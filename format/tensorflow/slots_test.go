@@ -227,3 +227,67 @@ func TestObjectSlots(t *testing.T) {
 		}
 	}
 }
+
+// TestNamedSlots holds that the optimizers of Keras since 2.11, which no object links with the
+// weights, are told by the names of what they keep, and older ones whose slots are called alike.
+func TestNamedSlots(t *testing.T) {
+	t.Parallel()
+	const end = "/.ATTRIBUTES/VARIABLE_VALUE"
+	object := func(key, name string) []byte {
+		return field(1, field(2, text(1, "VARIABLE_VALUE"), text(2, name), text(3, key)))
+	}
+	for rule, c := range map[string]struct {
+		names  []string // of the variables of the optimizer
+		linked bool
+		want   []string
+	}{
+		"nadam":   {[]string{"Nadam/m/out/bias", "Nadam/v/out/bias"}, false, []string{"momentum", "velocity"}},
+		"adamax":  {[]string{"Adamax/out/bias/m", "Adamax/out/bias/v"}, true, []string{"momentum", "norm"}},
+		"amsgrad": {[]string{"Adam/m/out/bias", "Adam/v/out/bias", "Adam/vhat/out/bias"}, false, []string{"momentum", "velocity", "velocity_hat"}},
+		"ftrl":    {[]string{"Ftrl_1/accumulator/out/bias", "Ftrl_1/linear/out/bias"}, false, []string{"accumulator", "linear"}},
+		"sgd":     {[]string{"SGD/m/out/bias"}, false, []string{"momentum"}},
+		"rmsprop": {[]string{"training/RMSprop/out/bias/rms", "training/RMSprop/out/bias/momentum"}, true, []string{"velocity", "momentum"}},
+		"lion":    {[]string{"Lion/m/out/bias"}, false, []string{"momentum"}},
+	} {
+		graph, links := object("layer/bias"+end, "out/bias"), []byte(nil)
+		ts := []bundle.Named{{Name: "optimizer/_iterations" + end, Tensor: tensor.Of([]int64{9}, 1)}, {Name: "layer/bias" + end, Tensor: tensor.Of([]float64{1, 2}, 2)}}
+		for i, name := range c.names {
+			key := fmt.Sprintf("optimizer/_variables/%d%s", i+1, end)
+			graph = append(graph, object(key, name)...)
+			ts = append(ts, bundle.Named{Name: key, Tensor: tensor.Of([]float64{3, float64(i)}, 2)})
+			if parts := strings.Split(name, "/"); c.linked {
+				links = append(links, field(3, number(1, 0), text(2, parts[len(parts)-1]), number(3, i+1))...)
+			}
+		}
+		graph = append(graph, field(1, links)...)
+		ts = append(ts, bundle.Named{Name: objectKey, Text: string(graph)})
+		slices.SortFunc(ts, func(a, b bundle.Named) int { return strings.Compare(a.Name, b.Name) })
+		path := filepath.Join(t.TempDir(), "weights")
+		var index, shard bytes.Buffer
+		if err := bundle.Write(&index, &shard, ts); err != nil {
+			t.Fatal(err)
+		}
+		for name, b := range map[string][]byte{".index": index.Bytes(), ".data-00000-of-00001": shard.Bytes()} {
+			if err := os.WriteFile(path+name, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f, err := format.OpenFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if f.Slots == nil || f.Slots.Rule != rule {
+			t.Errorf("%s: slots %v", rule, f.Slots)
+			continue
+		}
+		if n, err := f.Slots.Step(); n != 9 || err != nil {
+			t.Errorf("%s: %d, %v", rule, n, err)
+		}
+		for i, slot := range c.want {
+			if got := f.Slots.Of["layer/bias"+end][slot]; got != fmt.Sprintf("optimizer/_variables/%d%s", i+1, end) {
+				t.Errorf("%s: %s is %q", rule, slot, got)
+			}
+		}
+	}
+}
