@@ -6,7 +6,10 @@ import (
 	"strings"
 
 	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/loss"
+	"github.com/nadir-ml/nadir/nn"
+	"github.com/nadir-ml/nadir/param"
 	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
 )
@@ -22,7 +25,8 @@ type Sketch struct {
 }
 
 // Bias is the kind of a layer that adds a vector along the last axis, its part bias.
-// Fuse makes it part of the layer before it, or a layer of its own.
+// Fuse makes it part of the layer before it, or a layer of its own, which keeps the field
+// trainable.
 const Bias = "+bias"
 
 // A Sketched is a layer of a Sketch.
@@ -151,7 +155,7 @@ func (s *Sketch) Fuse(outs []string) {
 			before.Fields = before.Fields.Without("use_bias")
 			before.Parts = append(before.Parts, l.Parts...)
 		case l.Kind == Bias:
-			l.Kind, l.Fields = "affine", Map("scale", false)
+			l.Kind, l.Fields = "affine", l.Fields.With("scale", Map("", false).Entries[0].Value)
 			for i := range l.Parts {
 				l.Parts[i].Leaf = "beta"
 			}
@@ -186,7 +190,7 @@ func (l *Sketched) follows(before *Sketched) bool {
 	}
 	switch {
 	case l.Kind != before.Kind:
-	case l.Kind == "affine" && field(l, "axes") == field(before, "axes") && !before.Has("beta") && !l.Has("gamma"):
+	case l.Kind == "affine" && field(l, "axes") == field(before, "axes") && field(l, "trainable") == field(before, "trainable") && !before.Has("beta") && !l.Has("gamma"):
 		before.Fields = before.Fields.Without("center")
 		before.Parts = append(before.Parts, l.Parts...)
 		return true
@@ -253,6 +257,40 @@ func (s *Sketch) text(outs []string) spec.Value {
 		ins = ins.With(f.Name, List(f.Shape...))
 	}
 	return spec.Value{Kind: spec.Map}.With("inputs", ins).With("layers", layers).With("outputs", names(outs))
+}
+
+// Shape is the shape of the value of that name, one sample's, where those of the inputs are
+// known.
+func (s *Sketch) Shape(name string) (tensor.Shape, error) {
+	part := Sketch{Inputs: slices.Clone(s.Inputs)}
+	for _, f := range s.Inputs {
+		if f.Name == name {
+			return f.Shape, nil
+		}
+	}
+	for _, l := range s.Layers {
+		c := *l
+		if c.Kind == Bias {
+			c.Kind, c.Fields = "activation", Map("activation", "linear")
+		}
+		part.Layers = append(part.Layers, &c)
+	}
+	outs := []string{name}
+	part.keep(outs)
+	net, err := Network(part.text(outs))
+	if err != nil {
+		return nil, err
+	}
+	b := graph.New()
+	scope := param.NewScope(b, nil, param.Options{Declare: func(string, param.Kind, param.Init, tensor.Shape) error { return nil }})
+	out := Trace(scope, net, nn.Sequential{}, data.Schema{Inputs: part.Inputs}, 2)
+	if err := b.Err(); err != nil {
+		return nil, err
+	}
+	if len(out) != 1 || !out[0].Valid() {
+		return nil, fmt.Errorf("layer %q: its shape is not known", name)
+	}
+	return out[0].Shape()[1:], nil
 }
 
 // Blueprint is the part of the network that the outputs need. An output whose

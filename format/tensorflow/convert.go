@@ -31,6 +31,8 @@ type converter struct {
 	loops    map[string]*loop // by what ends them; nil where they are none
 	sketch   format.Sketch
 	optional map[string]bool // inputs whose shape is not known
+	shapes   map[string]tensor.Shape
+	told     []data.Field // inputs as the user describes them
 	warnings []string
 	depth    int
 	effort   int
@@ -78,6 +80,8 @@ func (c *converter) source(r ref) (ref, *node, error) {
 			return r, n, nil
 		}
 		switch {
+		case n.op == "Cast" && lossy(n):
+			return r, n, nil
 		case n.op == "IdentityN" && r.out < len(n.in):
 			r = n.in[r.out]
 		case passing[n.op] && len(n.in) > 0:
@@ -235,6 +239,7 @@ const maxDepth = 20000
 type weight struct {
 	format.Tensor
 	variable string // or the constant, that holds it
+	loose    bool   // a constant, which may be a weight or just a number of the graph
 }
 
 // weight finds the variable or constant that a value is.
@@ -251,10 +256,10 @@ func (c *converter) weight(r ref) (weight, bool) {
 				c.file.Tensors = append(c.file.Tensors, t)
 			}
 		}
-		return weight{t, n.name}, ok && t.DType.IsFloat()
+		return weight{t, n.name, true}, ok && t.DType.IsFloat()
 	case "Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable":
 		t, err := c.variable(n.name)
-		return weight{t, n.name}, err == nil && t.DType.IsFloat()
+		return weight{t, n.name, false}, err == nil && t.DType.IsFloat()
 	}
 	return weight{}, false
 }
@@ -279,6 +284,10 @@ func (c *converter) number(r ref) (float64, bool) {
 	_, n, err := c.source(r)
 	if err != nil {
 		return 0, false
+	}
+	if n.op == "Cast" && len(n.in) == 1 {
+		v, ok := c.number(n.in[0])
+		return math.Trunc(v), ok
 	}
 	two := func(f func(a, b float64) float64) (float64, bool) {
 		if len(n.in) != 2 || c.depth > 32 {
@@ -311,45 +320,6 @@ func (c *converter) number(r ref) (float64, bool) {
 		return two(func(a, b float64) float64 { return a / b })
 	}
 	return 0, false
-}
-
-// vector is a constant list of whole numbers. Elements that depend on a shape are
-// nil.
-func (c *converter) vector(r ref) ([]*int, bool) {
-	_, n, err := c.source(r)
-	if err != nil {
-		return nil, false
-	}
-	switch n.op {
-	case "Const":
-		k, ok := n.constant()
-		if !ok || k.shape.Len() > 64 {
-			return nil, false
-		}
-		t, err := k.read()
-		if err != nil {
-			return nil, false
-		}
-		var out []*int
-		for i := range t.Len() {
-			v := int(t.Flat(i))
-			out = append(out, &v)
-		}
-		return out, true
-	case "Pack":
-		var out []*int
-		for _, in := range n.in {
-			v, ok := c.number(in)
-			if !ok {
-				out = append(out, nil)
-				continue
-			}
-			k := int(v)
-			out = append(out, &k)
-		}
-		return out, true
-	}
-	return nil, false
 }
 
 // whole is a constant list of whole numbers, all of which are known.
@@ -414,6 +384,8 @@ func (c *converter) act(r ref) (string, error) {
 		name, err = c.input(n)
 	case n.op == "Placeholder":
 		err = unsupported(n, "it is fed, but is not the input that was named")
+	case several[n.op] != nil:
+		name, err = several[n.op](c, n, r.out)
 	case n.op == "While" || n.op == "StatelessWhile":
 		name, err = c.recur(n, r, false)
 	case f == nil:
@@ -439,6 +411,9 @@ func (c *converter) input(n *node) (string, error) {
 	// A shape without any axis says nothing: old graphs write so what is not known.
 	if s, known := n.shape(); known && len(s) > 0 {
 		f.Shape = s[1:].Clone()
+	}
+	if i := len(c.sketch.Inputs); (f.Shape == nil || slices.Contains(f.Shape, -1)) && i < len(c.told) {
+		f.Shape = c.told[i].Shape.Clone()
 	}
 	if f.Shape == nil || slices.Contains(f.Shape, -1) {
 		c.optional[f.Name] = true
@@ -575,13 +550,14 @@ func ends(c *converter) (logits, last []end) {
 	}
 	var front []*node
 	for _, n := range list {
-		if ops[n.op] == nil && !passing[n.op] && n.op != "Merge" {
+		if ops[n.op] == nil && several[n.op] == nil && !passing[n.op] && n.op != "Merge" {
 			continue
 		}
 		if _, err := c.act(ref{name: n.name}); err == nil {
 			front = append(front, n)
 		}
 	}
+	front = trimmed(front)
 	// What something able is computed of is no end.
 	behind := map[string]bool{}
 	users := map[string][]*node{}
@@ -636,6 +612,37 @@ func ends(c *converter) (logits, last []end) {
 	}
 	slices.SortStableFunc(last, func(a, b end) int { return cmp.Compare(a.node, b.node) })
 	return logits, last
+}
+
+// late are ops that a loss which is written out ends with, the mean over a batch apart: a
+// model ends before them, unless it has nothing else.
+var late = map[string]bool{"Square": true, "Sub": true, "SquaredDifference": true, "Sum": true, "Sqrt": true, "Pow": true, "Max": true, "Min": true, "Neg": true}
+
+// trimmed takes those away that nothing else is computed of.
+func trimmed(front []*node) []*node {
+	used := map[string]bool{}
+	var kept []*node
+	for _, n := range front {
+		if !late[n.op] {
+			kept = append(kept, n)
+		}
+	}
+	if len(kept) == 0 {
+		return front
+	}
+	at := map[string]*node{}
+	for _, n := range front {
+		at[n.name] = n
+	}
+	for queue := slices.Clone(kept); len(queue) > 0; queue = queue[1:] {
+		for _, r := range queue[0].in {
+			if m := at[r.name]; m != nil && !used[m.name] {
+				used[m.name] = true
+				queue = append(queue, m)
+			}
+		}
+	}
+	return slices.DeleteFunc(front, func(n *node) bool { return late[n.op] && !used[n.name] })
 }
 
 // measures are ops that measure what a model gives.

@@ -786,7 +786,7 @@ func transpose(c *converter, n *node) (string, error) {
 	return c.emit(&format.Sketched{Kind: "permute", Fields: format.Map("dims", order[1:]), Name: c.scoped(n), In: []string{in}}), nil
 }
 
-// strided is the last output of a recurrent layer.
+// strided is the last output of a recurrent layer, or another part of a value.
 func strided(c *converter, n *node) (string, error) {
 	if err := operands(n, 4); err != nil {
 		return "", err
@@ -801,7 +801,7 @@ func strided(c *converter, n *node) (string, error) {
 			return c.last(n, end)
 		}
 	}
-	return "", unsupported(n, "only the last step of a recurrent layer is cut out")
+	return cut(c, n)
 }
 
 // last is the layer whose collected outputs end is, with the last of them alone.

@@ -2,6 +2,7 @@ package tensorflow
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -285,11 +286,18 @@ func signatureOrder(s map[string]*signature) []string {
 
 // blueprint converts the part of the graph that is asked for.
 func (m *metaGraph) blueprint(f *format.File, logits, last []end, o format.Options) (*format.Blueprint, error) {
+	if _, open := errors.AsType[*format.Choice](m.why); open && len(o.Inputs) > 0 {
+		// Where the graph ends is seen once the shape of its input is known.
+		scratch := newConverter(m.graph, f, m.variables(f))
+		scratch.told = o.Inputs
+		logits, last = ends(scratch)
+	}
 	e, out, by, err := m.output(logits, last, o)
 	if err != nil {
 		return nil, err
 	}
 	c := newConverter(m.graph, f, m.variables(f))
+	c.told = o.Inputs
 	if o.Input != "" {
 		r := parseRef(o.Input, false)
 		for _, s := range m.signatures {

@@ -19,10 +19,29 @@ func init() {
 	ops = map[string]func(c *converter, n *node) (string, error){
 		"MatMul": matMul, "BatchMatMul": matMul, "BatchMatMulV2": matMul, "BiasAdd": add, "BiasAddV1": add, "Add": add, "AddV2": add, "AddN": addN,
 		"Sub": sub, "Mul": mul, "RealDiv": div, "Maximum": maximum, "Select": choose, "SelectV2": choose,
-		"Conv2D": conv2D, "DepthwiseConv2dNative": depthwise, "MaxPool": pool("max_pooling2d"), "AvgPool": pool("average_pooling2d"), "Mean": mean,
+		"Conv2D": conv2D, "DepthwiseConv2dNative": depthwise, "MaxPool": pool("max_pooling2d"), "AvgPool": pool("average_pooling2d"), "Mean": reduce,
 		"FusedBatchNorm": fusedNorm, "FusedBatchNormV2": fusedNorm, "FusedBatchNormV3": fusedNorm,
 		"Reshape": reshape, "ConcatV2": concat, "Pad": pad, "GatherV2": gather, "ResourceGather": gather, "Gather": gather, "LRN": lrn,
-		"Transpose": transpose, "StridedSlice": strided,
+		"Transpose": transpose, "StridedSlice": strided, "Slice": sliced, "Pack": pack, "ExpandDims": expand, "Squeeze": squeeze,
+		"Max": reduce, "Min": reduce, "Sum": reduce, "Minimum": minimum,
+		"Conv2DBackpropInput": convTranspose, "ResizeBilinear": resize, "ResizeNearestNeighbor": resize,
+		"Square":     func(c *converter, n *node) (string, error) { return c.power(n, 2) },
+		"Sqrt":       func(c *converter, n *node) (string, error) { return c.power(n, 0.5) },
+		"Rsqrt":      func(c *converter, n *node) (string, error) { return c.power(n, -0.5) },
+		"Reciprocal": func(c *converter, n *node) (string, error) { return c.power(n, -1) },
+		"Pow": func(c *converter, n *node) (string, error) {
+			if err := operands(n, 2); err != nil {
+				return "", err
+			}
+			v, ok := c.number(n.in[1])
+			if !ok {
+				return "", unsupported(n, "the power is not a constant")
+			}
+			return c.power(n, v)
+		},
+		"Cast": func(_ *converter, n *node) (string, error) {
+			return "", unsupported(n, "it makes whole numbers of what depends on the input, where an index is wanted that is read, but nowhere else")
+		},
 		"Exit": func(c *converter, n *node) (string, error) { return c.recur(n, ref{name: n.name}, false) },
 		"Neg":  func(c *converter, n *node) (string, error) { return c.scaled(n, n.in[0], -1, 0) },
 		"LeakyRelu": func(c *converter, n *node) (string, error) {
@@ -107,6 +126,9 @@ func add(c *converter, n *node) (string, error) {
 		a, b = b, a
 	}
 	if c.isAct(b) {
+		if name, ok, err := c.wholeNorm(n); ok || err != nil {
+			return name, err
+		}
 		x, err := c.act(a)
 		if err != nil {
 			return "", err
@@ -131,7 +153,7 @@ func add(c *converter, n *node) (string, error) {
 		return name, err
 	}
 	if len(w.Shape) == 0 || w.Shape.Len() != w.Shape[len(w.Shape)-1] {
-		return "", unsupported(n, "weights %q of shape %v are added; want a vector", w.Name, w.Shape)
+		return c.beside(n, a, w, "beta", nil)
 	}
 	x, err := c.act(a)
 	if err != nil {
@@ -141,7 +163,11 @@ func add(c *converter, n *node) (string, error) {
 	if len(w.Shape) != 1 {
 		p.Make = format.Reshape(w.Shape.Len())
 	}
-	return c.emit(&format.Sketched{Kind: format.Bias, Name: c.scoped(n), In: []string{x}, Parts: []format.Part{p}}), nil
+	fields := spec.Value{Kind: spec.Map}
+	if w.loose { // where it is no bias of a layer
+		fields = format.Map("trainable", false)
+	}
+	return c.emit(&format.Sketched{Kind: format.Bias, Fields: fields, Name: c.scoped(n), In: []string{x}, Parts: []format.Part{p}}), nil
 }
 
 // line is w·x + b of numbers w and b that are variables, or w·x alone: a dense layer of
@@ -203,7 +229,20 @@ func sub(c *converter, n *node) (string, error) {
 	if v, ok := c.number(n.in[0]); ok {
 		return c.scaled(n, n.in[1], -1, v)
 	}
-	return "", unsupported(n, "there is no layer for the difference of what depends on the input")
+	switch a, b := c.isAct(n.in[0]), c.isAct(n.in[1]); {
+	case a && b:
+		return c.join(n, "subtract")
+	case a:
+		w, ok := c.weight(n.in[1])
+		if !ok {
+			return "", c.missing(n.in[1])
+		}
+		if !w.loose {
+			break // the layer would have another weight than the graph
+		}
+		return c.beside(n, n.in[0], w, "beta", each(func(v float64) float64 { return -v }))
+	}
+	return "", unsupported(n, "there is no layer for the difference of weights and what depends on the input")
 }
 
 func div(c *converter, n *node) (string, error) {
@@ -212,6 +251,12 @@ func div(c *converter, n *node) (string, error) {
 	}
 	if v, ok := c.number(n.in[1]); ok && v != 0 {
 		return c.scaled(n, n.in[0], 1/v, 0)
+	}
+	if name, ok, err := c.layerNorm(n); ok || err != nil {
+		return name, err
+	}
+	if w, ok := c.weight(n.in[1]); ok && w.loose && !c.isAct(n.in[1]) {
+		return c.beside(n, n.in[0], w, "gamma", each(func(v float64) float64 { return 1 / v }))
 	}
 	return "", unsupported(n, "there is no layer for division by what is no constant")
 }
@@ -230,6 +275,9 @@ func mul(c *converter, n *node) (string, error) {
 	if name, ok, err := c.lstm(n); ok || err != nil {
 		return name, err
 	}
+	if x, name, ok := c.gated(ref{name: n.name}); ok {
+		return c.activate(n, x, spec.Str(name))
+	}
 	if !c.isAct(a) {
 		a, b = b, a
 	}
@@ -240,7 +288,11 @@ func mul(c *converter, n *node) (string, error) {
 			return name, err
 		}
 		if !ok {
-			return "", unsupported(n, "there is no layer for a product with weights, element by element")
+			w, is := c.weight(b)
+			if !is {
+				return "", c.missing(b)
+			}
+			return c.beside(n, a, w, "gamma", nil)
 		}
 		if x, alpha, ok := c.eluOf(a); ok && near(v, seluScale) && near(alpha, seluAlpha) {
 			return c.activate(n, x, spec.Str("selu"))
@@ -250,15 +302,23 @@ func mul(c *converter, n *node) (string, error) {
 	if x, ok := c.silu(a, b); ok {
 		return c.activate(n, x, spec.Str("silu"))
 	}
-	x, err := c.act(a)
+	if name, ok, err := c.layerNorm(n); ok || err != nil {
+		return name, err
+	}
+	return c.join(n, "multiply")
+}
+
+// join is a layer of two values that depend on the input.
+func (c *converter) join(n *node, kind string) (string, error) {
+	x, err := c.act(n.in[0])
 	if err != nil {
 		return "", err
 	}
-	y, err := c.act(b)
+	y, err := c.act(n.in[1])
 	if err != nil {
 		return "", err
 	}
-	return c.emit(&format.Sketched{Kind: "multiply", Fields: spec.Value{Kind: spec.Map}, Name: c.scoped(n), In: []string{x, y}}), nil
+	return c.add(n, kind, spec.Value{}, x, y), nil
 }
 
 // The constants of SELU (Klambauer et al., 2017).
@@ -382,7 +442,42 @@ func maximum(c *converter, n *node) (string, error) {
 			return c.activate(n, p[1], format.Map("name", "leaky_relu", "negative_slope", a))
 		}
 	}
-	return "", unsupported(n, "it is neither max(x, 0) nor max(αx, x)")
+	if c.isAct(n.in[0]) && c.isAct(n.in[1]) {
+		return c.join(n, "maximum")
+	}
+	for i := range 2 {
+		if v, ok := c.number(n.in[i]); ok {
+			return c.floored(n, n.in[1-i], 1, v)
+		}
+	}
+	return "", unsupported(n, "it is neither max(x, a number) nor the larger of two values")
+}
+
+// minimum is the smaller of two values, or of one and a number.
+func minimum(c *converter, n *node) (string, error) {
+	if err := operands(n, 2); err != nil {
+		return "", err
+	}
+	if c.isAct(n.in[0]) && c.isAct(n.in[1]) {
+		return c.join(n, "minimum")
+	}
+	for i := range 2 {
+		if v, ok := c.number(n.in[i]); ok {
+			return c.floored(n, n.in[1-i], -1, -v)
+		}
+	}
+	return "", unsupported(n, "it is neither min(x, a number) nor the smaller of two values")
+}
+
+// floored is sign·max(sign·x, v), which is sign·(relu(sign·x − v) + v).
+func (c *converter) floored(n *node, from ref, sign, v float64) (string, error) {
+	in, err := c.act(from)
+	if err != nil {
+		return "", err
+	}
+	in = c.add(n, "rescaling", format.Map("scale", sign, "offset", -v), in)
+	in = c.add(n, activation, format.Map("activation", "relu"), in)
+	return c.add(n, "rescaling", format.Map("scale", sign, "offset", sign*v), in), nil
 }
 
 // dropout is what is left of it at prediction: nothing, but a layer where the rate is
@@ -491,6 +586,32 @@ func (c *converter) batchNorm(n *node, a, b ref) (string, bool, error) {
 	return name, true, err
 }
 
+// moving is the variable that a graph of training moves towards a batch's mean, which is result
+// 1 of its normalization, or variance, result 2.
+func (c *converter) moving(norm *node, result int) (weight, bool) {
+	for _, n := range c.g.order {
+		if n.op != "AssignSub" && n.op != "AssignSubVariableOp" || len(n.in) != 2 {
+			continue
+		}
+		queue := []ref{n.in[1]}
+		for i := 0; i < len(queue) && i < 32 && c.effort < mostEffort; i++ {
+			c.effort++
+			r, m, err := c.source(queue[i])
+			if err != nil {
+				break
+			}
+			if m == norm && r.out == result {
+				return c.weight(n.in[0])
+			}
+			switch m.op {
+			case "Mul", "Sub", "Squeeze", "Reshape":
+				queue = append(queue, m.in...)
+			}
+		}
+	}
+	return weight{}, false
+}
+
 // norm adds a batch normalization.
 func (c *converter) norm(n *node, x ref, of weight, eps float64, parts []format.Part) (string, error) {
 	in, err := c.act(x)
@@ -525,7 +646,10 @@ func fusedNorm(c *converter, n *node) (string, error) {
 			}
 			continue
 		}
-		if w.Shape.Len() == 0 {
+		if w.Shape.Len() == 0 && i >= 2 {
+			w, ok = c.moving(n, i-1)
+		}
+		if w.Shape.Len() == 0 || !ok {
 			return "", unsupported(n, "it normalizes with the batch's own statistics: this is the graph of training; the one of prediction has the moving ones")
 		}
 		parts, of = append(parts, format.Part{Leaf: leaf, From: []string{w.Name}}), w
@@ -633,26 +757,6 @@ func pool(kind string) func(c *converter, n *node) (string, error) {
 	}
 }
 
-// mean over height and width is a global pooling.
-func mean(c *converter, n *node) (string, error) {
-	if err := operands(n, 2); err != nil {
-		return "", err
-	}
-	axes, ok := c.whole(n.in[1])
-	if !ok || len(axes) != 2 || axes[0]+axes[1] != 3 || axes[0]*axes[1] != 2 {
-		return "", unsupported(n, "it is the mean over axes %v; only that over height and width, 1 and 2, is a layer", axes)
-	}
-	in, err := c.act(n.in[0])
-	if err != nil {
-		return "", err
-	}
-	fields := spec.Value{Kind: spec.Map}
-	if n.flag("keep_dims") {
-		fields = format.Map("keepdims", true)
-	}
-	return c.emit(&format.Sketched{Kind: "global_average_pooling2d", Fields: fields, Name: c.scoped(n), In: []string{in}}), nil
-}
-
 // reshape keeps the batch's axis.
 func reshape(c *converter, n *node) (string, error) {
 	if err := operands(n, 2); err != nil {
@@ -728,7 +832,19 @@ func gather(c *converter, n *node) (string, error) {
 	if !ok || len(w.Shape) != 2 || !c.isAct(n.in[1]) {
 		return "", unsupported(n, "only rows of a matrix of weights are looked up")
 	}
-	in, err := c.act(n.in[1])
+	if len(n.in) > 2 {
+		if axis, ok := c.number(n.in[2]); !ok || axis != 0 {
+			return "", unsupported(n, "it looks up along another axis than the first")
+		}
+	}
+	if n.int("batch_dims", 0) != 0 {
+		return "", unsupported(n, "it looks up sample by sample")
+	}
+	index := n.in[1]
+	if _, cast, err := c.source(index); err == nil && cast.op == "Cast" && len(cast.in) == 1 {
+		index = cast.in[0] // an embedding cuts fractions off by itself
+	}
+	in, err := c.act(index)
 	if err != nil {
 		return "", err
 	}

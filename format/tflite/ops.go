@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/spec"
@@ -419,6 +420,10 @@ func arithmetic(c *converter, op operator) (string, error) {
 	}
 	if !slices.Equal(axes, []int{-1}) {
 		fields = fields.With("axes", format.List(axes...))
+	}
+	// The bias of a layer without one is a weight; what stands by itself is none.
+	if l := c.sketch.Layer(in); leaf != "beta" || l == nil || !strings.HasPrefix(l.Kind, "conv") && l.Kind != "dense" && l.Kind != "depthwise_conv2d" || l.Has("bias") {
+		fields = fields.With("trainable", no)
 	}
 	turn := format.Reshape(size...)
 	if sign < 0 || op.code == 42 {
