@@ -52,6 +52,7 @@ func TestLayers(t *testing.T) {
 		"layer normalization 4-D":  {nn.LayerNorm{Epsilon: 1e-5, GammaInit: initial.Constant{Value: 2}, BetaInit: initial.Ones{}}, []tensor.Shape{image}},
 		"layer, nothing learned":   {nn.LayerNorm{NoCenter: true, NoScale: true}, []tensor.Shape{image}},
 		"affine":                   {nn.Affine{}, []tensor.Shape{vector}},
+		"affine, fixed":            {nn.Affine{Fixed: true}, []tensor.Shape{vector}},
 		"affine, one a pixel":      {nn.Affine{Axes: []int{1, 2}, NoCenter: true}, []tensor.Shape{image}},
 		"affine, one an element":   {nn.Affine{Axes: []int{1, 2, -1}, NoScale: true, BetaInit: initial.Ones{}}, []tensor.Shape{image}},
 		"pad with a number":        {nn.PadAxes{Padding: nn.Sides{{0, 1}, {1, 0}, {0, 0}}, Value: 2}, []tensor.Shape{image}},

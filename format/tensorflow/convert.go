@@ -390,6 +390,8 @@ func (c *converter) act(r ref) (string, error) {
 		name, err = c.recur(n, r, false)
 	case f == nil:
 		err = unsupported(n, "there is no layer for this operation; output.node= names a node before it, where that is what is wanted")
+	case r.out != 0:
+		err = unsupported(n, "its result %d is wanted, and only the first is read", r.out)
 	default:
 		name, err = f(c, n)
 	}
@@ -589,7 +591,7 @@ func ends(c *converter) (logits, last []end) {
 		}
 		own := c.fed(n.name)
 		for _, u := range users[n.name] {
-			if measures[u.op] {
+			if measures[u.op] || !slices.Contains(u.in, ref{name: n.name}) { // of another result than the first
 				continue
 			}
 			more := false // it is given labels, too
