@@ -15,7 +15,7 @@ func (c *converter) vector(r ref) ([]*int, bool) {
 		return nil, false
 	}
 	defer func() { c.depth-- }()
-	r, n, err := c.source(r)
+	_, n, err := c.source(r)
 	if err != nil {
 		return nil, false
 	}
