@@ -26,6 +26,9 @@ type Options struct {
 	Client *http.Client
 	// Progress is told how many bytes of the total are downloaded.
 	Progress func(done, total int64)
+	// Resumed is told of a file of which so many bytes had come before a download broke
+	// off: it goes on from there.
+	Resumed func(file string, at int64)
 	// Again downloads what lies here and is not the published file.
 	Again bool
 }
@@ -151,7 +154,7 @@ func (c Card) download(ctx context.Context, folder string, o Options) error {
 	if address == "" {
 		return &Absent{Card: c.Name, Msg: fmt.Sprintf("%s, and its card has no address; put its files into %s", hint, folder)}
 	}
-	d := fetch.Downloader{Client: o.Client, Progress: o.Progress}
+	d := fetch.Downloader{Client: o.Client, Progress: o.Progress, Resumed: o.Resumed}
 	var missing []File
 	var names []string
 	for _, f := range c.Files {

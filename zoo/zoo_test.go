@@ -1,6 +1,7 @@
 package zoo_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -14,9 +15,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/nadir-ml/nadir/internal/shared"
 	"github.com/nadir-ml/nadir/nn"
@@ -205,6 +208,56 @@ func TestGet(t *testing.T) {
 	put(t, filepath.Join(first, "tiny"), map[string][]byte{"net.pb": []byte("short")})
 	if _, err := card.Get(t.Context(), o); !errors.As(err, &mismatch) {
 		t.Errorf("a damaged file in a folder that nothing is downloaded to: %v", err)
+	}
+}
+
+// TestGoesOn breaks the download of a model off in its second file. The next has what is
+// missing of it, and says from where on.
+func TestGoesOn(t *testing.T) {
+	t.Parallel()
+	var files map[string][]byte
+	var ranges []string
+	breaks := true
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := strings.TrimPrefix(r.URL.Path, "/base/")
+		w.Header().Set("ETag", `"1"`)
+		if name != "deep/v" {
+			_, _ = w.Write(files[name])
+			return
+		}
+		ranges = append(ranges, r.Header.Get("Range"))
+		b := files["variables/v.index"]
+		if breaks {
+			w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+			_, _ = w.Write(b[:4])
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		}
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b))
+	}))
+	t.Cleanup(s.Close)
+	t.Cleanup(s.Client().CloseIdleConnections)
+	card, served := tiny(t, s.URL+"/base/")
+	files = served
+	var on []string
+	o := zoo.Options{Dirs: []string{t.TempDir()}, Client: s.Client(), Resumed: func(file string, at int64) { on = append(on, fmt.Sprint(file, " ", at)) }}
+	var absent *zoo.Absent
+	if _, err := card.Get(t.Context(), o); !errors.As(err, &absent) {
+		t.Fatalf("half of a model: %v", err)
+	}
+	if at := card.Find(o.Dirs); at != "" {
+		t.Errorf("half of a model is found in %s", at)
+	}
+	breaks = false
+	path, err := card.Get(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(on) != 1 || !strings.HasSuffix(on[0], " 4") || len(ranges) != 2 || ranges[1] != "bytes=4-" {
+		t.Errorf("went on with %q, having asked for %q", on, ranges)
+	}
+	if err := card.Check(t.Context(), path); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -19,7 +19,7 @@ func downloads(p *published, o Options) string {
 // download gets files of a set. Each appears under its name only when it is
 // whole, on disk and has the published hash.
 func download(ctx context.Context, p *published, files []file, o Options) error {
-	d := fetch.Downloader{Client: o.Client, Progress: o.Progress}
+	d := fetch.Downloader{Client: o.Client, Progress: o.Progress, Resumed: o.Resumed}
 	mirrors := p.mirrors
 	if o.URL != "" {
 		mirrors = []string{o.URL}

@@ -47,6 +47,9 @@ type Options struct {
 	Client *http.Client
 	// Progress is told how many bytes of the total are downloaded.
 	Progress func(done, total int64)
+	// Resumed is told of a file of which so many bytes had come before a download broke
+	// off: it goes on from there.
+	Resumed func(file string, at int64)
 	// Targets names arrays of an .npz file that are targets, beside those that
 	// are called so: the outputs of a model that has several.
 	Targets []string

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -29,9 +28,12 @@ type File struct {
 type Downloader struct {
 	Client   *http.Client            // nil: http.DefaultClient
 	Progress func(done, total int64) // is told of bytes; may be nil
-	Stall    time.Duration           // 0: Stall
-	Total    int64                   // the bytes of all files
-	done     int64
+	// Resumed is told of a file, by its name, of which so many bytes were here already; may
+	// be nil.
+	Resumed func(file string, at int64)
+	Stall   time.Duration // 0: Stall
+	Total   int64         // the bytes of all files
+	done    int64
 }
 
 // Try downloads f from the first of several folders that has it.
@@ -52,9 +54,46 @@ func (d *Downloader) Try(ctx context.Context, folders []string, f File, path str
 	return errors.Join(errs...)
 }
 
-// Get downloads f from an address to a path, whose folder is there. Where that
-// fails nothing is left.
+// Get downloads f from an address to a path, whose folder is there. Where that breaks off,
+// what has come stays beside the path, and the next Get goes on from there if the server
+// still has the same file; nothing else is left. What is not the published file is dropped.
 func (d *Downloader) Get(ctx context.Context, url string, f File, path string) (err error) {
+	p, err := openPart(ctx, path, f)
+	if err != nil {
+		return err
+	}
+	begun := d.done
+	resumed := p.at > 0
+	err = d.get(ctx, url, p)
+	if _, ok := errors.AsType[*other](err); ok && resumed && ctx.Err() == nil {
+		// The beginning was of something else, or was damaged.
+		d.done = begun
+		if err = p.restart(note{}); err == nil {
+			err = d.get(ctx, url, p)
+		}
+	}
+	if err == nil {
+		return p.take()
+	}
+	if _, ok := errors.AsType[*other](err); ok {
+		err = errors.Join(err, p.drop())
+	} else {
+		err = errors.Join(err, p.keep())
+	}
+	if !strings.Contains(err.Error(), url) {
+		err = fmt.Errorf("%s: %w", url, err)
+	}
+	return err
+}
+
+// An other says that what the server has is not the published file, or not what the
+// beginning is of.
+type other struct{ err error }
+
+func (o *other) Error() string { return o.err.Error() }
+
+// get has the rest of a part come.
+func (d *Downloader) get(ctx context.Context, url string, p *part) (err error) {
 	client, stall := d.Client, d.Stall
 	if client == nil {
 		client = http.DefaultClient
@@ -71,63 +110,91 @@ func (d *Downloader) Get(ctx context.Context, url string, f File, path string) (
 		if err != nil && context.Cause(ctx) == stalled {
 			err = stalled
 		}
-		if err != nil && !strings.Contains(err.Error(), url) {
-			err = fmt.Errorf("%s: %w", url, err)
-		}
 	}()
+	if p.at < p.want.Size || p.at == 0 {
+		if err := d.rest(ctx, client, url, p, func() { watch.Reset(stall) }); err != nil {
+			return err
+		}
+	}
+	if err := p.whole(); err != nil {
+		return &other{err}
+	}
+	return nil
+}
 
+// rest asks for what is missing of a part.
+func (d *Downloader) rest(ctx context.Context, client *http.Client, url string, p *part, alive func()) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
 	// The published hash is of the bytes as they lie on the server.
 	req.Header.Set("Accept-Encoding", "identity")
+	if p.at > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", p.at))
+		// A validator says nothing at another address; there the hash alone decides.
+		if p.note.Address == url {
+			req.Header.Set("If-Range", p.note.Validator)
+		}
+	}
 	res, err := client.Do(req)
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
+	switch {
+	case res.StatusCode == http.StatusOK:
+		if n := res.ContentLength; n >= 0 && n != p.want.Size {
+			return &other{fmt.Errorf("the server has %d bytes, but the published file has %d", n, p.want.Size)}
+		}
+		if err := p.restart(note{url, validator(res), p.want.SHA256, p.want.Size}); err != nil {
+			return err
+		}
+	case res.StatusCode == http.StatusPartialContent && p.at > 0:
+		if got, want := res.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-%d/", p.at, p.want.Size-1); !strings.HasPrefix(got, want) {
+			return &other{fmt.Errorf("the server was asked for %s and sent %q", strings.TrimSuffix(want, "/"), got)}
+		}
+		if v := validator(res); p.note.Address == url && v != "" && v != p.note.Validator {
+			return &other{fmt.Errorf("the server sent a part of another file")}
+		}
+	case res.StatusCode == http.StatusRequestedRangeNotSatisfiable && p.at > 0:
+		return &other{fmt.Errorf("the server has no bytes from %d on", p.at)}
+	default:
 		return fmt.Errorf("the server answered %s", res.Status)
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
-	if err != nil {
-		return err
+	if p.at > 0 && d.Resumed != nil {
+		d.Resumed(p.want.Name, p.at)
 	}
-	defer func() {
-		if err != nil {
-			tmp.Close()
-			os.Remove(tmp.Name())
-		}
-	}()
-	sum := sha256.New()
-	body := &counted{r: io.LimitReader(res.Body, f.Size+1), tick: func(n int) {
-		watch.Reset(stall)
+	came := func(n int) {
+		alive()
 		d.done += int64(n)
 		if d.Progress != nil {
 			d.Progress(min(d.done, d.Total), d.Total)
 		}
-	}}
-	n, err := io.Copy(io.MultiWriter(tmp, sum), body)
+	}
+	came(int(p.at))
+	_, err = io.Copy(p, &counted{io.LimitReader(res.Body, p.want.Size-p.at+1), came})
+	return err
+}
+
+// validator is what the server calls the state of a file that it sends, where that says
+// that every byte is the same.
+func validator(res *http.Response) string {
+	if strings.EqualFold(res.Header.Get("Accept-Ranges"), "none") {
+		return ""
+	}
+	if tag := res.Header.Get("ETag"); strings.HasPrefix(tag, `"`) {
+		return tag
+	}
+	modified, err := http.ParseTime(res.Header.Get("Last-Modified"))
 	if err != nil {
-		return err
+		return ""
 	}
-	if n != f.Size {
-		return fmt.Errorf("%d bytes came, but the published file has %d", n, f.Size)
+	// A file that was changed a moment ago may be changed again within the same second.
+	if now, err := http.ParseTime(res.Header.Get("Date")); err != nil || now.Sub(modified) < time.Minute {
+		return ""
 	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != f.SHA256 {
-		return fmt.Errorf("its SHA-256 is %s, but the published file's is %s", got, f.SHA256)
-	}
-	if err := tmp.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := tmp.Sync(); err != nil {
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	return res.Header.Get("Last-Modified")
 }
 
 // counted calls tick after every read.

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,24 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// download is set in the process that TestKilled kills: an address, a path and what is
+// published there.
+const download = "FETCH_TEST_DOWNLOAD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(download) == "" {
+		goleak.VerifyTestMain(m)
+		return
+	}
+	size, err := strconv.ParseInt(os.Args[3], 10, 64)
+	if err == nil {
+		err = new(fetch.Downloader).Get(context.Background(), os.Args[1], fetch.File{Size: size, SHA256: os.Args[4]}, os.Args[2])
+	}
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+}
 
 func digest(b []byte) string {
 	h := sha256.Sum256(b)

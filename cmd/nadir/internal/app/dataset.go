@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/nadir-ml/nadir/cmd/nadir/internal/config"
-	"github.com/nadir-ml/nadir/cmd/nadir/internal/term"
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/data/csv"
 	"github.com/nadir-ml/nadir/data/digits"
@@ -87,15 +86,8 @@ func isTable(path string) bool {
 
 func (c *command) setOptions(cfg *config.Config) (o sets.Options, done func()) {
 	o.URL = cfg.Data.URL
-	var bar *term.Bar
-	o.Progress = func(got, total int64) {
-		if bar == nil && !c.quiet {
-			bar = term.NewBar(c.err, "downloading "+cfg.Data.Name, total, term.Bytes)
-		}
-		if bar != nil {
-			bar.Set(got)
-		}
-	}
+	shown := c.download(cfg.Data.Name)
+	o.Progress, o.Resumed = shown.progress, shown.resumed
 	if m, err := nn.Decode(cfg.Model); err == nil { // else it is said when the model is built
 		_, outs := m.Ports()
 		for _, p := range outs {
@@ -115,11 +107,7 @@ func (c *command) setOptions(cfg *config.Config) (o sets.Options, done func()) {
 			o.Images.Width = s[1]
 		}
 	}
-	return o, func() {
-		if bar != nil {
-			bar.Close()
-		}
-	}
+	return o, shown.close
 }
 
 // setNames lists the sets known by name.

@@ -98,22 +98,13 @@ func (c *command) menagerie(words []string) (*menagerie, []string, error) {
 
 // get is the path of a model, downloaded where it is not here.
 func (c *command) get(ctx context.Context, m *menagerie, card zoo.Card) (string, error) {
-	var bar *term.Bar
 	o := m.Options
-	o.Progress = func(done, total int64) {
-		if bar == nil && !c.quiet {
-			bar = term.NewBar(c.err, "downloading "+card.Name, total, term.Bytes)
-		}
-		if bar != nil {
-			bar.Set(done)
-		}
-	}
+	shown := c.download(card.Name)
+	o.Progress, o.Resumed = shown.progress, shown.resumed
 	c.orderly.Store(true) // a download is ended in good order
 	defer c.orderly.Store(false)
 	path, err := card.Get(ctx, o)
-	if bar != nil {
-		bar.Close()
-	}
+	shown.close()
 	return path, err
 }
 

@@ -17,6 +17,7 @@ type Bar struct {
 	label  string
 	total  int64
 	show   func(int64) string
+	before int64 // were there when the job began
 	meter  meter
 	drawn  time.Time
 	width  int // of the line on the screen
@@ -51,10 +52,20 @@ func (b *Bar) Add(n int64) {
 // Set counts up to n in all.
 func (b *Bar) Set(n int64) {
 	b.mu.Lock()
-	more := n - b.meter.total
+	more := n - b.has()
 	b.mu.Unlock()
 	b.Add(more)
 }
+
+// Resume counts n more that were there already, and say nothing of the speed.
+func (b *Bar) Resume(n int64) {
+	b.mu.Lock()
+	b.before += n
+	b.mu.Unlock()
+}
+
+// has is how much there is by now.
+func (b *Bar) has() int64 { return b.before + b.meter.total }
 
 // Write counts the bytes of p.
 func (b *Bar) Write(p []byte) (int, error) {
@@ -80,12 +91,12 @@ func (b *Bar) Close() {
 // job for, so that errors of the screen are left alone.
 func (b *Bar) draw(now time.Time) {
 	b.drawn = now
-	amount := b.show(b.meter.total)
+	amount := b.show(b.has())
 	if b.total > 0 {
 		amount += " of " + b.show(b.total)
 	}
 	amount += fmt.Sprintf(", %s/s", b.show(int64(b.meter.rate(now))))
-	if left, ok := b.meter.left(b.total-b.meter.total, now); ok && b.total > b.meter.total {
+	if left, ok := b.meter.left(b.total-b.has(), now); ok && b.total > b.has() {
 		amount += ", left " + clock(left)
 	}
 	if !b.screen.TTY {
@@ -96,7 +107,7 @@ func (b *Bar) draw(now time.Time) {
 	r := &row{room: columns - 1, color: b.screen.Color}
 	r.put(bold, cut(clean(b.label), max(8, r.room/3))).put(plain, "  ")
 	if bar := min(barCells/2, r.room-cells(amount)-2); bar >= 4 && b.total > 0 {
-		drawBar(r, bar, float64(b.meter.total)/float64(b.total))
+		drawBar(r, bar, float64(b.has())/float64(b.total))
 		r.put(plain, "  ")
 	}
 	r.put(plain, amount)

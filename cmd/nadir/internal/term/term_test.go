@@ -384,6 +384,19 @@ func TestBar(t *testing.T) {
 	}
 }
 
+// TestBarResumes holds what was there before to counting as had, but not as fast.
+func TestBarResumes(t *testing.T) {
+	t.Parallel()
+	d := newDesk(80, 10)
+	b := NewBar(d.screen(), "rows", 2000, Count)
+	b.Resume(1000)
+	d.wait(time.Second)
+	b.Set(1500)
+	if got, want := d.text(), "rows  ━━━━━━━━━━━━━━━━━━━━━━────────  1,500 of 2,000, 500/s, left 0:01"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestBarLines(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
