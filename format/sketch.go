@@ -308,8 +308,11 @@ func (s *Sketch) Blueprint(outs []string, logits ...string) (*Blueprint, error) 
 	}
 	_, ports := b.Model.Net.Ports()
 	for i, o := range outs {
+		if len(outs) != 1 || i >= len(ports) {
+			continue
+		}
 		l := s.Layer(o)
-		if l == nil || len(outs) != 1 || i >= len(ports) {
+		if l == nil {
 			continue
 		}
 		if a, ok := l.Fields.Get("activation"); ok && a.Text == "softmax" || slices.Contains(logits, o) {

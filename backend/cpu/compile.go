@@ -236,9 +236,13 @@ func (c *compiler[T]) schedule() {
 		var need func(x graph.Node)
 		need = func(x graph.Node) {
 			chain := c.chain(x, todo)
+			within := make(map[int]bool, len(chain))
+			for _, y := range chain {
+				within[y.ID()] = true
+			}
 			for _, y := range chain { // first what the whole chain waits for
 				for _, in := range y.Ins() {
-					if root := c.g.Node(c.root[in.ID()]); todo(root) && !slices.Contains(chain, root) {
+					if root := c.g.Node(c.root[in.ID()]); todo(root) && !within[root.ID()] {
 						need(root)
 					}
 				}

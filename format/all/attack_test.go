@@ -143,6 +143,10 @@ layer { name: "a" type: "ReLU" bottom: "b" top: "a" } layer { name: "b" type: "R
 		one("onnx: an axis beyond the file", "m.onnx", onnxFile(slices.Concat(number(1, 1<<31), number(1, 1<<31), number(2, 1), text(8, "w"), field(9, floats(1)))), ""),
 		one("onnx: a list of numbers", "m.onnx", onnxModel(onnxNode("Relu", []string{"x"}, "y", slices.Concat(text(1, "axes"), field(8, zeros[:8<<20]))), field(11, onnxInfo("x", 2)), field(12, onnxInfo("y", 2))), ""),
 		one("onnx: messages in messages", "m.onnx", onnxModel(field(1, field(5, field(6, nested)), text(1, "x"), text(2, "y"), text(4, "Loop")), field(11, onnxInfo("x", 2)), field(12, onnxInfo("y", 2))), ""),
+		attack{sample: sample{name: "onnx: many tensors over the same bytes", open: "m.onnx", files: map[string][]byte{"m.onnx": overOneRange(400), "w.bin": zeros[:1<<20]}}, says: "overlap"},
+		one("onnx: a matrix in many layers", "m.onnx", inManyLayers(500), "that the file has"),
+		one("onnx: numbers that are a shape", "m.onnx", filledWith(1<<23), "a shape and a number"),
+		one("onnx: constants that grow", "m.onnx", growing(30), ""),
 		one("tensorflow: an axis beyond the file", "g.pb", graphFile(constant("h/kernel", kernel, 1<<30, 1<<30)), ""),
 		one("tensorflow: functions of functions", "g.pb", slices.Concat(wide, doubling(40)), ""),
 		one("tensorflow: a constant in many calls", "g.pb", repeated(), ""),
@@ -168,6 +172,57 @@ layer { name: "a" type: "ReLU" bottom: "b" top: "a" } layer { name: "b" type: "R
 	add(attack{sample: sample{name: "tfrecord: zeros in gzip", data: true, open: "d.tfrecord.gz", inflates: len(zeros) / 4, files: map[string][]byte{"d.tfrecord.gz": gzipped(slices.Concat(head, masked(head), zeros))}}},
 		attack{sample: sample{name: "idx: zeros in gzip", data: true, open: ".", files: map[string][]byte{"train-images-idx3-ubyte.gz": gzipped(slices.Concat([]byte{0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff}, zeros)), "train-labels-idx1-ubyte.gz": gzipped([]byte{0, 0, 8, 1, 0, 0, 0, 1, 0})}}})
 	return list
+}
+
+// square is a tensor of n×n floats, but for its numbers.
+func square(name string, n int, more ...[]byte) []byte {
+	return field(5, slices.Concat(append([][]byte{number(1, n), number(1, n), number(2, 1), text(8, name)}, more...)...))
+}
+
+// layered is a chain of products with matrices, each called by f.
+func layered(n, layers int, f func(i int) string, tensors ...[]byte) []byte {
+	var parts [][]byte
+	in := "x"
+	for i := range layers {
+		out := fmt.Sprint("v", i)
+		parts = append(parts, onnxNode("MatMul", []string{in, f(i)}, out))
+		in = out
+	}
+	parts = append(parts, onnxNode("Relu", []string{in}, "y"), field(11, onnxInfo("x", n)), field(12, onnxInfo("y", n)))
+	return onnxModel(append(parts, tensors...)...)
+}
+
+// overOneRange has so many matrices that are all the same mebibyte of another file.
+func overOneRange(layers int) []byte {
+	entry := func(k, v string) []byte { return field(13, text(1, k), text(2, v)) }
+	name := func(i int) string { return fmt.Sprint("w", i) }
+	var tensors [][]byte
+	for i := range layers {
+		tensors = append(tensors, square(name(i), 512, entry("location", "w.bin"), entry("offset", "0"), entry("length", fmt.Sprint(1<<20)), number(14, 1)))
+	}
+	return layered(512, layers, name, tensors...)
+}
+
+// inManyLayers has a matrix of 1 MiB that so many layers have.
+func inManyLayers(layers int) []byte {
+	return layered(512, layers, func(int) string { return "w" }, square("w", 512, field(9, make([]byte, 1<<20))))
+}
+
+// filledWith has so many numbers, of which it only says how many.
+func filledWith(n int) []byte {
+	list := field(5, number(1, 2), number(2, 7), text(8, "shape"), field(7, varints(2, n/2)))
+	return onnxModel(onnxNode("ConstantOfShape", []string{"shape"}, "w"), onnxNode("MatMul", []string{"x", "w"}, "m"), onnxNode("Relu", []string{"m"}, "y"), list, field(11, onnxInfo("x", 2)), field(12, onnxInfo("y", n/2)))
+}
+
+// growing joins a matrix with itself so many times, to have twice as many columns each time.
+func growing(times int) []byte {
+	parts := [][]byte{square("w", 2, field(9, floats(1, 2, 3, 4)))}
+	w := "w"
+	for i := range times {
+		parts = append(parts, onnxNode("Concat", []string{w, w}, fmt.Sprint("w", i), slices.Concat(text(1, "axis"), number(3, 1), number(20, 2))))
+		w = fmt.Sprint("w", i)
+	}
+	return onnxModel(append(parts, onnxNode("MatMul", []string{"x", w}, "m"), onnxNode("Relu", []string{"m"}, "y"), field(11, onnxInfo("x", 2)), field(12, onnxInfo("y", 2<<times)))...)
 }
 
 // doubling are functions, each of which calls the one before twice.

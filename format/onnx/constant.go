@@ -169,15 +169,53 @@ func (c *converter) number(n *node, v *value) (float64, error) {
 	return f[0], nil
 }
 
-// derived is a constant that is made of another when it is read.
-func derived(n *node, k *constant, shape tensor.Shape, make format.Turn) *value {
-	return &value{k: &constant{n.out[0], k.code, shape, func() (*tensor.Tensor, error) {
+// A constant of so few elements is made at once, as long as they are not too many together;
+// of others so many may be made one of the other.
+const (
+	fewElements = 1 << 12
+	maxLazy     = 64
+)
+
+// derived is a constant that is made of another, at once if it is small, else when it is
+// read: a chain of them is not gone through for each of its links.
+func (c *converter) derived(n *node, k *constant, shape tensor.Shape, make format.Turn) (*value, error) {
+	read := func() (*tensor.Tensor, error) {
 		t, err := k.read()
 		if err != nil || make == nil {
 			return t, err
 		}
 		return make([]*tensor.Tensor{t})
-	}}}
+	}
+	return c.lazily(n, &constant{n.out[0], k.code, shape, read}, k)
+}
+
+// lazily makes a constant of others at once if it is small.
+func (c *converter) lazily(n *node, k *constant, of ...*constant) (*value, error) {
+	deep := 0
+	for _, from := range of {
+		deep = max(deep, c.lazy[from]+1)
+	}
+	size := k.shape.Len()
+	for _, from := range of {
+		size = max(size, from.shape.Len())
+	}
+	if size <= fewElements && c.small+size < fewFilled {
+		c.small += size
+		t, err := k.read()
+		if err != nil {
+			return nil, err
+		}
+		k.read = func() (*tensor.Tensor, error) { return t.Clone(), nil }
+		return &value{k: k}, nil
+	}
+	if deep > maxLazy {
+		return nil, refuse(n, "more than %d operations on constants follow one another", maxLazy)
+	}
+	if c.lazy == nil {
+		c.lazy = map[*constant]int{}
+	}
+	c.lazy[k] = deep
+	return &value{k: k}, nil
 }
 
 // folded says what an operation makes of constants.
@@ -188,6 +226,7 @@ func init() {
 		"Constant": constantOf, "ConstantOfShape": constantOfShape, "Shape": shapeOf, "Size": sizeOf, "Identity": same, "Cast": castConstant,
 		"Gather": gatherConstant, "Slice": sliceConstant, "Concat": concatConstant, "Unsqueeze": squeezeConstant, "Squeeze": squeezeConstant,
 		"Reshape": reshapeConstant, "Transpose": transposeConstant, "Dropout": same, "Expand": expandConstant, "Flatten": flattenConstant,
+		"Equal": chosen, "Where": chosen, "Gemm": productConstant, "MatMul": productConstant,
 		"Add": arith(func(a, b float64) float64 { return a + b }), "Sub": arith(func(a, b float64) float64 { return a - b }),
 		"Mul": arith(func(a, b float64) float64 { return a * b }), "Div": arith(func(a, b float64) float64 { return a / b }),
 	}
@@ -365,7 +404,10 @@ func castConstant(c *converter, n *node, args []*value) (*value, error) {
 	if from.IsFloat() != to.IsFloat() && !to.IsFloat() || !from.IsFloat() && from != to && to != tensor.Int64 && !to.IsFloat() {
 		return nil, refuse(n, "%v become %v", from, to)
 	}
-	out := derived(n, v.k, v.k.shape, func(from []*tensor.Tensor) (*tensor.Tensor, error) { return from[0].Convert(to), nil })
+	out, err := c.derived(n, v.k, v.k.shape, func(from []*tensor.Tensor) (*tensor.Tensor, error) { return from[0].Convert(to), nil })
+	if err != nil {
+		return nil, err
+	}
 	out.k.code = int64(n.int("to", 0))
 	return withRows(out, v.rows), nil
 }
@@ -466,7 +508,10 @@ func (c *converter) gatherTensor(n *node, args []*value) (*value, error) {
 		rows--
 	}
 	shape := slices.Delete(v.k.shape.Clone(), axis, axis+1)
-	return withRows(derived(n, v.k, shape, format.Reshape(shape...)), rows), nil
+	if v, err = c.derived(n, v.k, shape, format.Reshape(shape...)); err != nil {
+		return nil, err
+	}
+	return withRows(v, rows), nil
 }
 
 // sliceTensor takes runs of places of a constant's axes.
@@ -495,26 +540,30 @@ func (c *converter) sliceTensor(n *node, args []*value) (*value, error) {
 		if a < 0 {
 			a += len(v.k.shape)
 		}
-		if a < 0 || a >= len(v.k.shape) || by[i] != 1 || starts[i] == batch || ends[i] == batch {
-			return nil, refuse(n, "of a constant of shape %v it takes places %v to %v of axes %v by %v; only runs are cut out", v.k.shape, said(starts), said(ends), axes, by)
+		if a < 0 || a >= len(v.k.shape) || by[i] == 0 || starts[i] == batch || ends[i] == batch {
+			return nil, refuse(n, "of a constant of shape %v it takes places %v to %v of axes %v by %v", v.k.shape, said(starts), said(ends), axes, by)
 		}
 		size := v.k.shape[a]
-		clamp := func(p int) int {
-			if p < 0 {
-				p += size
+		lo, hi, step := starts[i], ends[i], by[i]
+		for _, p := range []*int{&lo, &hi} {
+			if *p < 0 {
+				*p += size
 			}
-			return min(max(p, 0), size)
 		}
-		lo, hi := clamp(starts[i]), clamp(ends[i])
-		if lo == 0 && (hi == size || v.rows == a+1 && ends[i] >= 1<<31-1) {
+		if step > 0 {
+			lo, hi = min(max(lo, 0), size), min(max(hi, 0), size)
+		} else {
+			lo, hi = min(max(lo, -1), size-1), min(max(hi, -1), size-1)
+		}
+		if lo == 0 && step == 1 && (hi == size || v.rows == a+1 && ends[i] >= 1<<31-1) {
 			continue
 		}
-		if lo >= hi || size > maxFold {
-			return nil, refuse(n, "it takes places %d to %d of %d of a constant", lo, hi, size)
+		var at []int
+		for p := lo; size <= maxFold && (step > 0 && p < hi || step < 0 && p > hi); p += step {
+			at = append(at, p)
 		}
-		at := make([]int, hi-lo)
-		for j := range at {
-			at[j] = lo + j
+		if len(at) == 0 {
+			return nil, refuse(n, "it takes places %d to %d of %d of a constant", lo, hi, size)
 		}
 		var err error
 		if v, err = c.picked(n, v, a, at); err != nil {
@@ -526,7 +575,7 @@ func (c *converter) sliceTensor(n *node, args []*value) (*value, error) {
 
 func concatConstant(c *converter, n *node, args []*value) (*value, error) {
 	if len(args) > 0 && args[0] != nil && args[0].k != nil && (dtypeOf(args[0].k.code).IsFloat() || len(args[0].k.shape) > 1) {
-		return joinedConstants(n, args)
+		return c.joinedConstants(n, args)
 	}
 	out := &value{vec: []int{}}
 	for _, v := range args {
@@ -545,7 +594,7 @@ func concatConstant(c *converter, n *node, args []*value) (*value, error) {
 }
 
 // joinedConstants puts constants side by side.
-func joinedConstants(n *node, args []*value) (*value, error) {
+func (c *converter) joinedConstants(n *node, args []*value) (*value, error) {
 	if err := need(n, args, len(args)); err != nil {
 		return nil, err
 	}
@@ -579,7 +628,11 @@ func joinedConstants(n *node, args []*value) (*value, error) {
 	for _, d := range shape[:axis] {
 		outer *= d
 	}
-	return &value{k: &constant{n.out[0], first.code, shape, func() (*tensor.Tensor, error) {
+	var of []*constant
+	for _, v := range args {
+		of = append(of, v.k)
+	}
+	joined, err := c.lazily(n, &constant{n.out[0], first.code, shape, func() (*tensor.Tensor, error) {
 		out, err := tensor.TryNew(dtypeOf(first.code), shape...)
 		if err != nil {
 			return nil, err
@@ -600,7 +653,11 @@ func joinedConstants(n *node, args []*value) (*value, error) {
 			return nil, fmt.Errorf("%s: its parts do not fill it", n.what())
 		}
 		return out, nil
-	}}, rows: args[0].rows}, nil
+	}}, of...)
+	if err != nil {
+		return nil, err
+	}
+	return withRows(joined, args[0].rows), nil
 }
 
 // axesOf are the axes of a Squeeze or Unsqueeze, which are an attribute or an input.
@@ -707,7 +764,10 @@ func squeezeConstant(c *converter, n *node, args []*value) (*value, error) {
 		return nil, err
 	}
 	if v.k != nil {
-		return withRows(derived(n, v.k, out, format.Reshape(out...)), rows), nil
+		if v, err = c.derived(n, v.k, out, format.Reshape(out...)); err != nil {
+			return nil, err
+		}
+		return withRows(v, rows), nil
 	}
 	if len(out) > 1 {
 		return nil, refuse(n, "whole numbers of a shape get %d axes", len(out))
@@ -719,10 +779,6 @@ func reshapeConstant(c *converter, n *node, args []*value) (*value, error) {
 	if err := need(n, args, 1); err != nil {
 		return nil, err
 	}
-	if args[0].k == nil {
-		return nil, refuse(n, "whole numbers of a shape are reshaped")
-	}
-	k := args[0].k
 	to := n.ints("shape")
 	if len(args) > 1 {
 		var err error
@@ -730,6 +786,14 @@ func reshapeConstant(c *converter, n *node, args []*value) (*value, error) {
 			return nil, err
 		}
 	}
+	if vec := args[0].vec; vec != nil && len(to) == 1 && (to[0] == -1 || to[0] == len(vec)) {
+		return &value{vec: vec}, nil
+	}
+	v, err := solid(n, args[0])
+	if err != nil {
+		return nil, err
+	}
+	k := v.k
 	out, open, have, total := make(tensor.Shape, len(to)), -1, 1, k.shape.Len()
 	for i, d := range to {
 		switch {
@@ -756,7 +820,7 @@ func reshapeConstant(c *converter, n *node, args []*value) (*value, error) {
 	if have != total {
 		return nil, refuse(n, "a constant of shape %v cannot get shape %v", k.shape, to)
 	}
-	return derived(n, k, out, format.Reshape(out...)), nil
+	return c.derived(n, k, out, format.Reshape(out...))
 }
 
 // permOf reads the order of axes of a Transpose.
@@ -789,7 +853,11 @@ func transposeConstant(c *converter, n *node, args []*value) (*value, error) {
 	for i, a := range perm {
 		shape[i] = k.shape[a]
 	}
-	return withRows(derived(n, k, shape, format.Permute(perm...)), slices.Index(perm, args[0].rows-1)+1), nil
+	out, err := c.derived(n, k, shape, format.Permute(perm...))
+	if err != nil {
+		return nil, err
+	}
+	return withRows(out, slices.Index(perm, args[0].rows-1)+1), nil
 }
 
 // arith computes with constants, element by element.

@@ -75,20 +75,23 @@ type converter struct {
 	from  string       // the value that is taken for the input, if one is named
 	whole bool         // the graph has no axis for a batch: its axes are those of a sample
 
-	values map[string]*value
-	failed map[string]error
-	steps  map[*node]*value // the layers that go over steps
-	busy   map[*node]bool
-	depth  int
-	rows   int                // the number of samples, where the graph fixes it
-	filled int                // elements of constants that are only described
-	there  int                // elements of the file's tensors
-	worked int                // elements of constants that were computed
-	taken  int                // elements of all weights, each as often as it is used
-	weighs map[weighed]bool   // which those are
-	zeros  map[*constant]bool // whether all of a constant is 0, where that was asked
-	effort int                // operations that the layers become
-	held   map[string]bool    // tensors of the file, by name
+	values  map[string]*value
+	failed  map[string]error
+	steps   map[*node]*value // the layers that go over steps
+	busy    map[*node]bool
+	depth   int
+	rows    int                // the number of samples, where the graph fixes it
+	filled  int                // elements of constants that are only described
+	there   int                // elements of the file's tensors
+	worked  int                // elements of constants that were computed
+	taken   int                // elements of all weights, each as often as it is used
+	weighs  map[weighed]bool   // which those are
+	small   int                // elements of constants that were made at once
+	lazy    map[*constant]int  // how many that are not follow one another
+	outputs map[string]bool    // names of the graph's outputs
+	zeros   map[*constant]bool // whether all of a constant is 0, where that was asked
+	effort  int                // operations that the layers become
+	held    map[string]bool    // tensors of the file, by name
 
 	sketch    format.Sketch
 	orders    map[string][]int  // of the inputs' axes, and the outputs'
@@ -102,7 +105,7 @@ func refuse(n *node, msg string, args ...any) error {
 
 func newConverter(m *model, f *format.File, folder string) (*converter, error) {
 	c := &converter{m: m, file: f, made: map[string]*node{}, init: map[string]*constant{}, in: map[string]valueInfo{}, uses: map[string][]*node{},
-		values: map[string]*value{}, failed: map[string]error{}, steps: map[*node]*value{}, busy: map[*node]bool{}, orders: map[string][]int{}, inputName: map[string]string{}}
+		values: map[string]*value{}, failed: map[string]error{}, steps: map[*node]*value{}, busy: map[*node]bool{}, outputs: map[string]bool{}, orders: map[string][]int{}, inputName: map[string]string{}}
 	for _, t := range m.graph.tensors {
 		if t.name == "" || c.init[t.name] != nil {
 			return nil, fmt.Errorf("two tensors of the graph are called %q", t.name)
@@ -113,6 +116,9 @@ func newConverter(m *model, f *format.File, folder string) (*converter, error) {
 	var err error
 	if c.there, err = m.numbers(); err != nil {
 		return nil, err
+	}
+	for _, v := range m.graph.outputs {
+		c.outputs[v.name] = true
 	}
 	for _, v := range m.graph.inputs {
 		if _, twice := c.in[v.name]; twice {

@@ -150,13 +150,13 @@ func unaryConstant(f func(x float64) float64) func(c *converter, n *node, args [
 		if args[0].k == nil || !dtypeOf(args[0].k.code).IsFloat() {
 			return nil, refuse(n, "it computes with constants that are no floats")
 		}
-		return derived(n, args[0].k, args[0].k.shape, func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+		return c.derived(n, args[0].k, args[0].k.shape, func(from []*tensor.Tensor) (*tensor.Tensor, error) {
 			t := from[0].Clone()
 			for i := range t.Len() {
 				t.SetFlat(i, f(t.Flat(i)))
 			}
 			return t, nil
-		}), nil
+		})
 	}
 }
 

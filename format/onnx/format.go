@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/format/tensorflow/bundle"
 )
@@ -172,6 +171,7 @@ func blueprintOf(m *model, f *format.File, folder string, o format.Options, whol
 		return nil, nil, &format.Corrupt{Err: errors.New("the graph has no outputs")}
 	}
 	var outs []string
+	made, inputs := map[string]bool{}, map[string]bool{}
 	width := 0 // of the last output
 	for _, name := range wanted {
 		v, err := c.value(name)
@@ -184,10 +184,13 @@ func blueprintOf(m *model, f *format.File, folder string, o format.Options, whol
 		if v.each > 0 {
 			return nil, nil, &format.Unsupported{What: fmt.Sprintf("output %q", name), Msg: "its samples are steps of the input's samples"}
 		}
-		if v = c.unflat(&node{}, v); slices.Contains(outs, v.layer) {
+		if v = c.unflat(&node{}, v); made[v.layer] {
 			return nil, nil, &format.Choice{Key: "output.node", Msg: fmt.Sprintf("output %q is another one by a second name: choose one with output.node=", name), Have: names}
 		}
-		if slices.ContainsFunc(c.sketch.Inputs, func(f data.Field) bool { return f.Name == v.layer }) { // a model has a layer
+		for _, f := range c.sketch.Inputs[len(inputs):] {
+			inputs[f.Name] = true
+		}
+		if inputs[v.layer] { // a model has a layer
 			v = c.emit(&node{name: name}, activation, format.Map("activation", "linear"), v)
 		}
 		if v.perm[0] == 0 && !slices.Equal(v.perm, channelsLast(v.rank())) { // only images keep theirs
@@ -199,6 +202,7 @@ func blueprintOf(m *model, f *format.File, folder string, o format.Options, whol
 			c.warn("output %q comes in another order of axes than the graph has it", name)
 		}
 		c.orders["output:"+name] = v.perm
+		made[v.layer] = true
 		outs, width = append(outs, v.layer), v.shape[v.perm[v.rank()-1]]
 	}
 	c.sketch.Fuse(outs)

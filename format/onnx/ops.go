@@ -561,9 +561,9 @@ func (c *converter) old(n *node) error {
 
 // aligned is a constant whose first axis stands at one of a value's, as was said before
 // operator set 7: with axes of length 1 behind it.
-func (c *converter) aligned(n *node, v, k *value) *value {
+func (c *converter) aligned(n *node, v, k *value) (*value, error) {
 	if n.attrs["axis"] == nil || k.k == nil || !v.isAct() {
-		return k
+		return k, nil
 	}
 	axis := n.int("axis", 0)
 	if axis < 0 {
@@ -571,10 +571,10 @@ func (c *converter) aligned(n *node, v, k *value) *value {
 	}
 	more := v.rank() - axis - len(k.k.shape)
 	if axis < 0 || more < 1 {
-		return k
+		return k, nil
 	}
 	shape := append(k.k.shape.Clone(), slices.Repeat([]int{1}, more)...)
-	return derived(&node{out: []string{k.k.name + ".aligned"}}, k.k, shape, format.Reshape(shape...))
+	return c.derived(&node{out: []string{k.k.name + ".aligned"}}, k.k, shape, format.Reshape(shape...))
 }
 
 // scalarOf is the number that a constant of one element is.
@@ -598,7 +598,11 @@ func (c *converter) sum(n *node, args []*value, sign float64) (*value, error) {
 	if err := c.old(n); err != nil {
 		return nil, err
 	}
-	a, b := args[0], c.aligned(n, args[0], args[1])
+	a := args[0]
+	b, err := c.aligned(n, a, args[1])
+	if err != nil {
+		return nil, err
+	}
 	if a.isAct() && b.isAct() {
 		if sign < 0 {
 			return c.joined(n, "subtract", []*value{a, b})
@@ -632,7 +636,11 @@ func mul(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if err := c.old(n); err != nil {
 		return nil, err
 	}
-	a, b := args[0], c.aligned(n, args[0], args[1])
+	a := args[0]
+	b, err := c.aligned(n, a, args[1])
+	if err != nil {
+		return nil, err
+	}
 	if a.isAct() && b.isAct() {
 		return c.joined(n, "multiply", []*value{a, b})
 	}
@@ -1141,7 +1149,7 @@ func (c *converter) lookedUp(n *node) bool {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(c.m.graph.outputs, func(o valueInfo) bool { return o.name == n.out[0] })
+	return !c.outputs[n.out[0]]
 }
 
 // gather looks up rows of weights, or takes one place of an axis.

@@ -219,7 +219,7 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 		}
 	}
 	used := func(i int) bool {
-		return i < len(n.out) && n.out[i] != "" && (len(c.uses[n.out[i]]) > 0 || slices.ContainsFunc(c.m.graph.outputs, func(o valueInfo) bool { return o.name == n.out[i] }))
+		return i < len(n.out) && n.out[i] != "" && (len(c.uses[n.out[i]]) > 0 || c.outputs[n.out[i]])
 	}
 	w, err := c.weight(n, args[1])
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // spreads are the operations that take such constants.
 var spreads = map[string]bool{"Identity": true, "Dropout": true, "Cast": true, "Unsqueeze": true, "Squeeze": true, "Transpose": true, "Concat": true, "Slice": true, "Gather": true, "Expand": true,
-	"Shape": true, "Add": true, "Sub": true, "Mul": true, "Div": true, "Pow": true, "LSTM": true, "GRU": true, "RNN": true}
+	"Shape": true, "Add": true, "Sub": true, "Mul": true, "Div": true, "Pow": true, "LSTM": true, "GRU": true, "RNN": true, "Gemm": true, "MatMul": true}
 
 // rowed checks that a node takes rows of constants for nothing but those of a batch.
 func (c *converter) rowed(n *node, args []*value) error {
@@ -81,7 +81,7 @@ func (c *converter) picked(n *node, v *value, axis int, at []int) (*value, error
 		return nil, refuse(n, "its result is too large")
 	}
 	outer := k.shape[:axis].Len()
-	out := derived(n, k, shape, func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+	out, err := c.derived(n, k, shape, func(from []*tensor.Tensor) (*tensor.Tensor, error) {
 		x, err := tensor.TryNew(from[0].DType(), shape...)
 		if err != nil {
 			return nil, err
@@ -95,6 +95,9 @@ func (c *converter) picked(n *node, v *value, axis int, at []int) (*value, error
 		}
 		return x, nil
 	})
+	if err != nil {
+		return nil, err
+	}
 	return withRows(out, v.rows), nil
 }
 
@@ -121,6 +124,7 @@ func expandConstant(c *converter, n *node, args []*value) (*value, error) {
 	for i, d := range to {
 		a := i + rank - len(to)
 		switch {
+		case d == batch && c.rows > 1 && from[a] == c.rows: // the graph fixes it
 		case d == batch && from[a] == 1 && (rows == 0 || rows == a+1):
 			rows = a + 1
 		case d == batch || d < 1 || d > maxFilled || from[a] != 1 && d != 1 && d != from[a] || rows == a+1 && d != 1:
@@ -138,7 +142,7 @@ func expandConstant(c *converter, n *node, args []*value) (*value, error) {
 			return nil, err
 		}
 	}
-	out := derived(n, k, shape, format.Turn(func(t []*tensor.Tensor) (*tensor.Tensor, error) {
+	out, err := c.derived(n, k, shape, format.Turn(func(t []*tensor.Tensor) (*tensor.Tensor, error) {
 		if elems == t[0].Len() {
 			return t[0].Reshape(shape...)
 		}
@@ -153,7 +157,149 @@ func expandConstant(c *converter, n *node, args []*value) (*value, error) {
 		}
 		return x, nil
 	}))
+	if err != nil {
+		return nil, err
+	}
 	return withRows(out, rows), nil
+}
+
+// solid makes whole numbers of a shape a constant, unless the number of samples is among
+// them.
+func solid(n *node, v *value) (*value, error) {
+	if v.k != nil {
+		return v, nil
+	}
+	if v.vec == nil || slices.Contains(v.vec, batch) {
+		return nil, refuse(n, "it computes with the number of samples, which is not known before it runs")
+	}
+	shape := tensor.Shape{len(v.vec)}
+	if v.scalar {
+		shape = tensor.Shape{}
+	}
+	return &value{k: &constant{n.out[0] + ".numbers", 7, shape, func() (*tensor.Tensor, error) {
+		t, err := tensor.TryNew(tensor.Int64, shape...)
+		if err == nil {
+			for i, x := range v.vec {
+				t.SetFlat(i, float64(x))
+			}
+		}
+		return t, err
+	}}}, nil
+}
+
+// chosen compares whole numbers, or chooses between two of them by what was compared: a
+// shape is made so where some of its lengths are left open.
+func chosen(c *converter, n *node, args []*value) (*value, error) {
+	if err := need(n, args, map[string]int{"Equal": 2, "Where": 3}[n.op]); err != nil {
+		return nil, err
+	}
+	length, scalar := 1, true
+	lists := make([][]int, len(args))
+	for i, v := range args {
+		if v.k != nil && (dtypeOf(v.k.code).IsFloat() || len(v.k.shape) > 1) {
+			return nil, refuse(n, "it is computed of constants alone, which is done for lists of whole numbers")
+		}
+		var err error
+		if lists[i], err = c.integers(n, v); err != nil {
+			return nil, err
+		}
+		scalar = scalar && (v.scalar || v.k != nil && len(v.k.shape) == 0)
+		if length == 1 {
+			length = len(lists[i])
+		}
+		if len(lists[i]) != length && len(lists[i]) != 1 {
+			return nil, refuse(n, "it joins lists of %d and %d whole numbers", length, len(lists[i]))
+		}
+	}
+	out := &value{vec: make([]int, length), scalar: scalar}
+	for i := range out.vec {
+		at := func(k int) int { return lists[k][i%len(lists[k])] }
+		switch {
+		case n.op == "Where" && at(0) != 0:
+			out.vec[i] = at(1)
+		case n.op == "Where":
+			out.vec[i] = at(2)
+		case at(0) == at(1):
+			out.vec[i] = 1
+		}
+	}
+	return out, nil
+}
+
+// productConstant multiplies two matrices of constants, and adds a third.
+func productConstant(c *converter, n *node, args []*value) (*value, error) {
+	if err := need(n, args, 2); err != nil {
+		return nil, err
+	}
+	a, b := args[0].k, args[1].k
+	ta, tb := n.int("transA", 0) != 0, n.int("transB", 0) != 0
+	if a == nil || b == nil || len(a.shape) != 2 || len(b.shape) != 2 || a.code != b.code || !dtypeOf(a.code).IsFloat() || args[1].rows > 0 || args[0].rows > 0 && (ta || args[0].rows != 1) {
+		return nil, refuse(n, "it is computed of constants alone, which is done for two matrices of floats")
+	}
+	m, k, k2, p := a.shape[0], a.shape[1], b.shape[0], b.shape[1]
+	if ta {
+		m, k = k, m
+	}
+	if tb {
+		k2, p = p, k2
+	}
+	if k != k2 || m*p > maxFold {
+		return nil, refuse(n, "matrices of shapes %v and %v are multiplied", a.shape, b.shape)
+	}
+	if err := c.work(n, m*p); err != nil {
+		return nil, err
+	}
+	if c.effort += m * p / 1024 * k; m > 0 && p > 0 && (k > maxFold/m/p*256 || c.effort > maxEffort) {
+		return nil, refuse(n, "matrices of shapes %v and %v are multiplied, which takes too long", a.shape, b.shape)
+	}
+	x, _, ok, err := c.numbers(args[0])
+	if err != nil {
+		return nil, err
+	}
+	y, _, ok2, err := c.numbers(args[1])
+	if err != nil {
+		return nil, err
+	}
+	var add []float64
+	var shape tensor.Shape
+	ok3 := true
+	if len(args) > 2 && args[2] != nil {
+		if add, shape, ok3, err = c.numbers(args[2]); err != nil {
+			return nil, err
+		}
+		if whole, err := broadcast(n, shape, []int{m, p}); err != nil || !slices.Equal(whole, []int{m, p}) {
+			return nil, refuse(n, "a constant of shape %v is added to a matrix of shape %v", shape, []int{m, p})
+		}
+	}
+	if !ok || !ok2 || !ok3 {
+		return nil, refuse(n, "it computes with constants that are too large")
+	}
+	alpha, beta := n.float("alpha", 1), n.float("beta", 1)
+	out, err := tensor.TryNew(dtypeOf(a.code), m, p)
+	if err != nil {
+		return nil, err
+	}
+	for i := range m {
+		for j := range p {
+			sum := 0.0
+			for q := range k {
+				u, v := i*k+q, q*p+j
+				if ta {
+					u = q*m + i
+				}
+				if tb {
+					v = j*k + q
+				}
+				sum += x[u] * y[v]
+			}
+			sum *= alpha
+			if add != nil {
+				sum += beta * add[locate(i*p+j, []int{m, p}, shape)]
+			}
+			out.SetFlat(i*p+j, sum)
+		}
+	}
+	return withRows(&value{k: &constant{n.out[0], a.code, tensor.Shape{m, p}, func() (*tensor.Tensor, error) { return out.Clone(), nil }}}, args[0].rows), nil
 }
 
 // flattenConstant makes a matrix of a constant.
@@ -173,5 +319,5 @@ func flattenConstant(c *converter, n *node, args []*value) (*value, error) {
 		return nil, refuse(n, "it flattens from axis %d of %d on", axis, len(k.shape))
 	}
 	shape := tensor.Shape{k.shape[:axis].Len(), k.shape[axis:].Len()}
-	return derived(n, k, shape, format.Reshape(shape...)), nil
+	return c.derived(n, k, shape, format.Reshape(shape...))
 }

@@ -1,0 +1,176 @@
+package onnx
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// exported are nets that PyTorch exports, with any number of samples, and what it computes
+// of its inputs. Recurrent ones begin with zeros that the graph makes as many of as there are
+// samples, with states that are given, or with such as are learned.
+const exported = `
+import json, sys, warnings, torch
+import torch.nn as nn, torch.nn.functional as F
+warnings.filterwarnings("ignore")
+torch.manual_seed(0)
+class Over(nn.Module):
+    def __init__(s, m, width=0, states=False):
+        super().__init__(); s.m = m; s.out = nn.Linear(width, 3) if width else None; s.states = states
+    def forward(s, x, *st):
+        y, h = s.m(x, st if len(st) > 1 else st[0]) if st else s.m(x)
+        if s.states: return (y,) + (h if isinstance(h, tuple) else (h,))
+        return s.out(y[:, -1]) if s.out else y
+class Block(nn.Module):
+    def __init__(s, d=8, h=2):
+        super().__init__(); s.q = nn.Linear(d, d); s.k = nn.Linear(d, d); s.v = nn.Linear(d, d); s.o = nn.Linear(d, d); s.n = nn.LayerNorm(d); s.h = h
+        s.a = nn.Linear(d, 16); s.b = nn.Linear(16, d); s.n2 = nn.LayerNorm(d)
+    def forward(s, x):
+        B, T, D = x.shape
+        q, k, v = [f(x).view(B, T, s.h, D // s.h).transpose(1, 2) for f in (s.q, s.k, s.v)]
+        y = (torch.softmax(q @ k.transpose(-2, -1) / (D // s.h) ** 0.5, -1) @ v).transpose(1, 2).reshape(B, T, D)
+        x = s.n(x + s.o(y))
+        return s.n2(x + s.b(F.gelu(s.a(x))))
+class Words(nn.Module):
+    def __init__(s): super().__init__(); s.e = nn.Embedding(11, 6); s.b = Block(6, 2); s.o = nn.Linear(6, 3)
+    def forward(s, x): return s.o(s.b(s.e(x)).mean(1))
+class Learned(nn.Module):
+    def __init__(s): super().__init__(); s.m = nn.LSTM(3, 4, batch_first=True); s.h = nn.Parameter(torch.randn(1, 1, 4)); s.c = nn.Parameter(torch.randn(1, 1, 4)); s.o = nn.Linear(4, 2)
+    def forward(s, x):
+        n = x.shape[0]
+        return s.o(s.m(x, (s.h.expand(1, n, 4).contiguous(), s.c.expand(1, n, 4).contiguous()))[0][:, -1])
+class Frames(nn.Module):
+    def __init__(s): super().__init__(); s.c = nn.Conv2d(2, 3, 3); s.m = nn.LSTM(48, 5, batch_first=True); s.o = nn.Linear(5, 2)
+    def forward(s, x):
+        B, T, C, H, W = x.shape
+        y = F.relu(s.c(x.reshape(-1, C, H, W))).flatten(1)
+        return s.o(s.m(y.reshape(-1, T, 48))[0][:, -1])
+class Around(nn.Module):
+    def __init__(s): super().__init__(); s.r = nn.ReflectionPad2d((1, 2, 0, 1)); s.e = nn.ReplicationPad2d(1); s.c = nn.Conv2d(2, 3, 3); s.t = nn.Conv2d(3, 2, 3, padding=1, padding_mode="reflect")
+    def forward(s, x): return torch.clamp(s.t(s.e(s.c(s.r(x)))), min=-0.2)
+class Volume(nn.Module):
+    def __init__(s): super().__init__(); s.c = nn.Conv3d(2, 3, 2); s.t = nn.ConvTranspose3d(3, 2, 3, stride=2, padding=1, output_padding=1)
+    def forward(s, x): return s.t(F.relu(s.c(x))).clamp(max=0.3)
+class Cells(nn.Module):
+    def __init__(s): super().__init__(); s.cell = nn.LSTMCell(3, 4); s.o = nn.Linear(4, 2)
+    def forward(s, x):
+        h = torch.zeros(x.shape[0], 4); c = torch.zeros(x.shape[0], 4)
+        for t in range(x.shape[1]): h, c = s.cell(x[:, t], (h, c))
+        return s.o(h)
+x, state = torch.randn(3, 5, 3), lambda n: torch.randn(n, 3, 4)
+one = dict(batch_first=True)
+nets = {
+  "lstm": (Over(nn.LSTM(3, 4, **one), 4), [x]), "lstm, steps first": (Over(nn.LSTM(3, 4)), [x.transpose(0, 1).contiguous()]), "two lstms both ways": (Over(nn.LSTM(3, 4, num_layers=2, bidirectional=True, **one), 8), [x]),
+  "two grus": (Over(nn.GRU(3, 4, num_layers=2, **one), 4), [x]), "rnn": (Over(nn.RNN(3, 4, nonlinearity="relu", **one), 4), [x]),
+  "lstm, states": (Over(nn.LSTM(3, 4, **one), states=True), [x, state(1), state(1)]), "two lstms, states": (Over(nn.LSTM(3, 4, num_layers=2, **one), states=True), [x, state(2), state(2)]),
+  "lstm both ways, states": (Over(nn.LSTM(3, 4, bidirectional=True, **one), states=True), [x, state(2), state(2)]), "gru, states": (Over(nn.GRU(3, 4, **one), states=True), [x, state(1)]),
+  "learned state": (Learned(), [x]), "cells": (Cells(), [x]), "attention": (Block(), [torch.randn(2, 5, 8)]), "words": (Words(), [torch.randint(0, 11, (2, 5))]),
+  "frames": (Frames(), [torch.randn(2, 3, 2, 6, 6)]), "around": (Around(), [torch.randn(2, 2, 5, 6)]), "volume": (Volume(), [torch.randn(2, 2, 4, 5, 4)]),
+}
+index = []
+for i, (name, (m, ins)) in enumerate(nets.items()):
+    m.eval()
+    with torch.no_grad(): outs = m(*ins)
+    outs = outs if isinstance(outs, tuple) else (outs,)
+    axis = lambda k: 1 if "steps first" in name or "states" in name and k > 0 else 0
+    a, b = ["in%d" % k for k in range(len(ins))], ["out%d" % k for k in range(len(outs))]
+    axes = {n: {axis(k): "batch"} for list in (a, b) for k, n in enumerate(list)}
+    torch.onnx.export(m, tuple(ins), "%s/%d.onnx" % (sys.argv[1], i), opset_version=14, input_names=a, output_names=b, dynamic_axes=axes)
+    index.append({"Name": name, "In": [{"Shape": list(t.shape), "Int": t.dtype == torch.int64, "Data": t.flatten().tolist()} for t in ins], "Out": [{"Shape": list(t.shape), "Data": t.flatten().tolist()} for t in outs]})
+json.dump(index, open(sys.argv[1] + "/index.json", "w"))
+`
+
+// TestPyTorch reads what PyTorch exports and holds it to what that computes.
+func TestPyTorch(t *testing.T) {
+	t.Parallel()
+	const interpreter = "/usr/bin/python3"
+	if err := exec.Command(interpreter, "-c", "import torch, onnx").Run(); err != nil {
+		t.Skip("torch is not installed: apt-get install python3-torch python3-onnx")
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command(interpreter, "-c", exported, dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	type array struct {
+		Shape []int
+		Int   bool
+		Data  []float64
+	}
+	var index []struct {
+		Name    string
+		In, Out []array
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "index.json"))
+	if err == nil {
+		err = json.Unmarshal(raw, &index)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	// as has an array in an order of axes.
+	as := func(a array, perm []int) *tensor.Tensor {
+		x := tensor.New(tensor.Float32, a.Shape...)
+		for i, v := range a.Data {
+			x.SetFlat(i, v)
+		}
+		if a.Int {
+			x = x.Convert(tensor.Int32)
+		}
+		x, err := format.Permute(perm...)([]*tensor.Tensor{x})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	for i, e := range index {
+		t.Run(e.Name, func(t *testing.T) {
+			raw, err := os.ReadFile(filepath.Join(dir, fmt.Sprint(i, ".onnx")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := parseModel(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := &format.File{}
+			c, b, err := blueprint(m, f, "", format.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.whole {
+				t.Fatal("it is taken for a graph of one sample")
+			}
+			f.Blueprint = func(format.Options) (*format.Blueprint, error) { return b, nil }
+			net, _, err := f.Import(format.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var xs []*tensor.Tensor
+			for _, field := range net.Data.Inputs {
+				for k, in := range m.graph.inputs {
+					if c.inputName[in.name] == field.Name {
+						xs = append(xs, as(e.In[k], c.orders[field.Name]))
+					}
+				}
+			}
+			for k, y := range predicted(t, net, xs) {
+				want := as(e.Out[k], c.orders["output:"+m.graph.outputs[k].name])
+				if !y.Shape().Equal(want.Shape()) {
+					t.Fatalf("output %d has shape %v, want %v", k, y.Shape(), want.Shape())
+				}
+				for j := range want.Len() {
+					if !(math.Abs(y.Flat(j)-want.Flat(j)) <= 2e-6) {
+						t.Fatalf("output %d: element %d is %v, want %v", k, j, y.Flat(j), want.Flat(j))
+					}
+				}
+			}
+		})
+	}
+}
