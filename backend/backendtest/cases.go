@@ -209,6 +209,7 @@ var cases = map[string][]testcase{
 	},
 
 	"conv": forward(), "conv_input": backward(), "conv_kernel": ofKernel(),
+	"conv_bias": biased(), "max_pool_gradient": pools(largest),
 	"max_pool": pools(maxPool), "max_pool_index": pools(index), "plane_take": taken(), "plane_put": put(),
 	"to_int": {
 		one(values(special...), graph.Node.ToInt), one(span(-5, 5, 1000, 3), graph.Node.ToInt), one(pixels(513), graph.Node.ToInt), one(pixels(), graph.Node.ToInt),

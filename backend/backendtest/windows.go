@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/graph/rewrite"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -80,6 +81,17 @@ func forward() []testcase {
 		func(_ sliding, w, _ []int) int { return tensor.Shape(w[:len(w)-1]).Len() })
 }
 
+// biased are convolutions with a bias, every other one rectified.
+func biased() []testcase {
+	cs := forward()
+	for i := range cs {
+		a := rewrite.ConvBias{ConvAttr: slidings[i].attr(), Rectify: i%2 == 0}
+		cs[i].in = append(cs[i].in, span(-1, 1, slidings[i].filters))
+		cs[i].f = func(g *graph.Builder, n []graph.Node) graph.Node { return g.Apply("conv_bias", a, n...) }
+	}
+	return cs
+}
+
 func backward() []testcase {
 	return convolutions("conv_input", func(_, w, y []int) (_, _ []int) { return y, w },
 		func(s sliding, w, _ []int) int { return tensor.Shape(w).Len() / w[len(w)-2] / s.groups })
@@ -115,6 +127,12 @@ func index(x graph.Node, w graph.Window) graph.Node {
 	a := graph.PoolAttr{Window: w}
 	copy(a.In[:], x.Shape()[1:x.Rank()-1])
 	return x.Builder().Apply("max_pool_index", a, x)
+}
+
+// largest is the gradient of a pool, of numbers that tell its places apart.
+func largest(x graph.Node, w graph.Window) graph.Node {
+	y := x.MaxPool(w)
+	return x.Builder().Apply("max_pool_gradient", y.Attr(), x, y, y.Cos())
 }
 
 // taken gathers and put scatters, at what pools find and at places that are none.

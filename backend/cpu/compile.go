@@ -75,7 +75,7 @@ func lower[T float](g *graph.Builder, table map[string]*elementwise[T], singles 
 		changed := false
 		next := graph.Rewrite(g, func(_ *graph.Builder, x graph.Node, in []graph.Node) graph.Node {
 			name := x.Op().Name
-			if table[name] != nil || singles[name] != nil || leaf(name) || name == "reshape" {
+			if (table[name] != nil || singles[name] != nil && !unable[T](x)) || leaf(name) || name == "reshape" {
 				return graph.Node{}
 			}
 			if x.Op().Lower == nil {
@@ -94,6 +94,16 @@ func lower[T float](g *graph.Builder, table map[string]*elementwise[T], singles 
 			return g, nil
 		}
 	}
+}
+
+// unable reports whether an op's loop is not for this use of it.
+func unable[T float](x graph.Node) bool {
+	a, ok := x.Attr().(rewrite.ConvBias)
+	if !ok {
+		return false
+	}
+	g := geometryOf(a.ConvAttr, x.Dim(0), x.In(0).Dim(-1), x.Dim(-1))
+	return !slides[T](&g)
 }
 
 func leaf(op string) bool { return op == "input" || op == "param" || op == "const" }

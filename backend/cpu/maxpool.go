@@ -15,25 +15,31 @@ func pooling(node, x graph.Node) geometry {
 func maxPool[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	x, y := c.of(node.In(0)), c.of(node)
 	g := pooling(node, node.In(0))
+	w := g.pool()
 	chunks, per := cut(g.n*g.to[0]*g.to[1], 1, g.to[2]*g.taps*(g.c+8)/4)
 	return chunks, func(_, chunk int) {
-		g.pools(chunk*per, (chunk+1)*per, func(w *kernel.Pool, row, place, lines int) {
+		g.pools(chunk*per, (chunk+1)*per, func(row, place, lines int) {
 			kernel.MaxPool(w, y.f[row*g.c:], x.f[place*g.c:], lines)
 		}, func(row int) { maxPoolRow(&g, y.f, x.f, row) })
 	}
+}
+
+// pool is the window on the places of a line where it lies on the input.
+func (g *geometry) pool() *kernel.Pool {
+	s, t := g.span[1], g.span[2]
+	lo, hi := g.whole(-t.Before, g.to[2])
+	return &kernel.Pool{Lines: s.Size, Taps: t.Size, Channels: g.c, XLine: s.Dilation * g.from[2] * g.c, XTap: t.Dilation * g.c,
+		XStep: t.Stride * g.c, XRow: s.Stride * g.from[2] * g.c, Places: hi - lo, YRow: g.to[2] * g.c}
 }
 
 // pools goes through lines [l0, l1) of the results of all samples, in their order.
 // Stretches of them whose windows lie on the input, and are no more than lines of
 // taps, go to whole: the first row and the place of its window, among all samples, and
 // how many lines there are. The other rows go to part.
-func (g *geometry) pools(l0, l1 int, whole func(w *kernel.Pool, row, place, lines int), part func(row int)) {
-	s, t := g.span[1], g.span[2]
-	w := kernel.Pool{Lines: s.Size, Taps: t.Size, Channels: g.c, XLine: s.Dilation * g.from[2] * g.c, XTap: t.Dilation * g.c,
-		XStep: t.Stride * g.c, XRow: s.Stride * g.from[2] * g.c, YRow: g.to[2] * g.c}
-	lo, hi := g.whole(-t.Before, g.to[2])
-	w.Places = hi - lo
-	flat := g.span[0].Size == 1 && g.span[0].Before == 0 && g.span[0].Stride == 1 && w.Places > 0
+func (g *geometry) pools(l0, l1 int, whole func(row, place, lines int), part func(row int)) {
+	s := g.span[1]
+	lo, hi := g.whole(-g.span[2].Before, g.to[2])
+	flat := g.span[0].Size == 1 && g.span[0].Before == 0 && g.span[0].Stride == 1 && lo < hi
 	inside := func(l int) bool {
 		at := l%g.to[1]*s.Stride - s.Before
 		return flat && at >= 0 && at+s.Extent() <= g.from[1]
@@ -50,14 +56,14 @@ func (g *geometry) pools(l0, l1 int, whole func(w *kernel.Pool, row, place, line
 		}
 		// Several lines at a time, unless there are places at their ends that come
 		// between.
-		for w.Places == g.to[2] && l0+lines < l1 && (l0+lines)%g.to[1] > 0 && inside(l0+lines) {
+		for hi-lo == g.to[2] && l0+lines < l1 && (l0+lines)%g.to[1] > 0 && inside(l0+lines) {
 			lines++
 		}
 		for i := range lo {
 			part(first + i)
 		}
 		sample, at := g.origin(first + lo)
-		whole(&w, first+lo, sample*g.in+(at[0]*g.from[1]+at[1])*g.from[2]+at[2], lines)
+		whole(first+lo, sample*g.in+(at[0]*g.from[1]+at[1])*g.from[2]+at[2], lines)
 		for i := hi; i < g.to[2]; i++ {
 			part(first + i)
 		}
@@ -70,6 +76,7 @@ func (g *geometry) pools(l0, l1 int, whole func(w *kernel.Pool, row, place, line
 func maxPoolGradient[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	x, y, dy, dx := c.of(node.In(0)), c.of(node.In(1)), c.of(node.In(2)), c.of(node)
 	g := pooling(node, node.In(0))
+	w := g.pool()
 	c.work.need(g.c, 0)
 	each := g.to[0] * g.to[1] // lines of a sample
 	add, covered := false, true
@@ -84,7 +91,7 @@ func maxPoolGradient[T float](c *compiler[T], node graph.Node) (int, func(int, i
 			clear(dx.f[s0*g.in*g.c : s1*g.in*g.c])
 		}
 		rest := c.work.worker[worker][:g.c]
-		g.pools(s0*each, s1*each, func(w *kernel.Pool, row, place, lines int) {
+		g.pools(s0*each, s1*each, func(row, place, lines int) {
 			kernel.MaxPoolGradient(w, dx.f[place*g.c:], x.f[place*g.c:], y.f[row*g.c:], dy.f[row*g.c:], lines, add)
 		}, func(row int) {
 			copy(rest, dy.f[row*g.c:])
