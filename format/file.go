@@ -66,6 +66,9 @@ type File struct {
 	// can, where a file of bare weights has a layout of its own. Without it
 	// it is the function [Fit].
 	Fit func(t Tensor, name string, shape tensor.Shape) (turn Turn, ok bool)
+	// Called is what tensors are called beside their names, such as the variables of objects.
+	// Where that agrees with all of a model that is given it says what belongs where.
+	Called map[string]string
 	// Joined are the weights of a file of bare weights that it keeps in parts, such as
 	// a kernel for each gate. A model that is given is matched with them in the place
 	// of their parts.

@@ -42,6 +42,9 @@ func (f *File) match(o Options) (*Blueprint, error) {
 		}
 	}
 	defer w.apart()
+	if w.byCalled(declared) {
+		return w.b, nil
+	}
 	var rest []declaration
 	for _, d := range declared {
 		if !w.byName(d) {
@@ -138,6 +141,43 @@ func (w *matcher) byName(d declaration) bool {
 	}
 	turn, _ := w.fit(near[0], d)
 	w.take(near[0], d, turn)
+	return true
+}
+
+// byCalled takes for each parameter the tensor that is otherwise called as it is, all or none:
+// names that layers are given by themselves, such as dense_1, agree for some by accident.
+func (w *matcher) byCalled(ds []declaration) bool {
+	type pick struct {
+		t    Tensor
+		turn Turn
+	}
+	var picks []pick
+	for _, d := range ds {
+		at := strings.LastIndex(d.name, "/")
+		i := slices.IndexFunc(w.tensors, func(t Tensor) bool {
+			called := w.file.Called[t.Name]
+			if called == "" || at < 0 {
+				return false
+			}
+			layer, leaf := nameOf(called)
+			// The weights of a recurrent layer are its cell's.
+			if k := strings.LastIndex(layer, "."); k >= 0 && strings.Contains(layer[k:], "_cell") {
+				layer = layer[:k]
+			}
+			return layer == strings.ReplaceAll(d.name[:at], "/", ".") && leafFits(leaf, d.name[at+1:])
+		})
+		if i < 0 || slices.ContainsFunc(picks, func(p pick) bool { return p.t.Name == w.tensors[i].Name }) {
+			return false
+		}
+		turn, ok := w.fit(w.tensors[i], d)
+		if !ok {
+			return false
+		}
+		picks = append(picks, pick{w.tensors[i], turn})
+	}
+	for i, d := range ds {
+		w.take(picks[i].t, d, picks[i].turn)
+	}
 	return true
 }
 

@@ -174,6 +174,8 @@ func (n *net) fields(l spec.Value) (kind string, out spec.Value, err error) {
 		switch {
 		case isField:
 			out = out.With(e.Key, v)
+		case e.Key == "mask_zero" && !harmless(e.Key, v):
+			return "", out, &format.Unsupported{What: fmt.Sprintf("layer %q (class %s)", nameOf(l), class), Msg: masked}
 		case !harmless(e.Key, v):
 			return "", out, &format.Unsupported{What: fmt.Sprintf("layer %q (class %s)", nameOf(l), class), Msg: fmt.Sprintf("%s=%s is nothing that %s can do here", e.Key, v.JSON(), kind)}
 		}
@@ -183,6 +185,10 @@ func (n *net) fields(l spec.Value) (kind string, out spec.Value, err error) {
 	}
 	return kind, out, nil
 }
+
+// masked is why what masks steps is refused.
+const masked = "it masks steps of sequences, which the layers behind it would have to leave out; no layer here does, and the numbers would be others. " +
+	"Save the model without masks (mask_zero=False, no Masking), for sequences of one length"
 
 func recurrent(kind string) bool {
 	return kind == "lstm" || kind == "gru" || kind == "simple_rnn"

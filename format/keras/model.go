@@ -161,6 +161,9 @@ func custom(v spec.Value, what string) error {
 		what = fmt.Sprintf("layer %q", name.Text)
 	}
 	msg := fmt.Sprintf("no class of Keras that is known here is called %q. Its code is not in the file; register a layer of that kind with nn.Layers.Register(%q, …), or save the weights alone and name a net for them with model=", class, kindOf(class))
+	if class == "Masking" {
+		msg = masked
+	}
 	if class == "Lambda" {
 		msg = "a Lambda layer holds Python code, which is never run; replace it by a layer of Keras and save the model again"
 	}

@@ -226,7 +226,7 @@ func openCheckpoint(path string) (*format.File, error) {
 		return nil, err
 	}
 	if names != nil {
-		f.Format = "tensorflow-checkpoint-tf2"
+		f.Format, f.Called = "tensorflow-checkpoint-tf2", names
 	}
 	if f.Slots == nil {
 		f.Slots = rememberedByName(f)
