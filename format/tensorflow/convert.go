@@ -215,7 +215,7 @@ func (c *converter) isAct(r ref) bool {
 	case shapes[n.op], n.op == "Const":
 	case n.op == "Exit":
 		l, _ := c.loopOf(ref{name: n.name})
-		v = l != nil && (l.err != nil || c.isAct(l.rec.x))
+		v = l != nil && (l.err != nil || l.seen(c))
 	default:
 		for _, in := range n.in {
 			if c.isAct(in) {

@@ -16,8 +16,8 @@ type loop struct {
 	// body is a converter of the graph in which what a variable of the loop holds at the
 	// beginning of a step is a node of its own, of the operation loopOp.
 	body *converter
-	rec  *recurrence
-	err  error // why it is none
+	recs map[int]*recurrence // by the variable that holds the output
+	err  error               // why there is none
 }
 
 // A loopVar is a variable of a loop: the node that holds it, what it begins with, and what
@@ -35,7 +35,8 @@ type recurrence struct {
 	kernel    string // the variable that names the layer
 	x         ref    // sequences, the samples first
 	backwards bool
-	output    int // the variable that holds the output
+	below     *recurrence // whose outputs are the sequences
+	states    []ref       // what the states begin with, none for zeros
 }
 
 // loopOp is the operation of nodes that hold variables of a loop.
@@ -77,7 +78,7 @@ func (c *converter) loopOf(r ref) (l *loop, output int) {
 		case len(l.vars) > mostVars:
 			l.err = unsupported(n, "this loop has %d variables, more than recurrent layers have", len(l.vars))
 		default:
-			l.rec, l.err = l.recognize(c, n)
+			l.err = l.recognize(c, n)
 		}
 	}
 	if l != nil && n.op == "Exit" {
@@ -198,27 +199,71 @@ func (l *loop) holds(r ref) (int, bool) {
 	return i, i >= 0
 }
 
-// recognize finds the layer.
-func (l *loop) recognize(c *converter, n *node) (*recurrence, error) {
+// recognize finds the layers: one, or several where the output of a cell is the input of another
+// in the same step, as MultiRNNCell has it.
+func (l *loop) recognize(c *converter, n *node) error {
+	l.recs = map[int]*recurrence{}
+	xs := map[int]ref{}
+	var first error
 	for i, v := range l.vars {
 		for _, cell := range []func(i int, next ref) (*recurrence, ref, []int){l.lstmCell, l.gruCell, l.kerasLSTM, l.kerasGRU, l.plainCell} {
 			r, x, states := cell(i, v.next)
 			if r == nil {
 				continue
 			}
+			var begins []ref
 			for _, s := range states {
-				if !c.zeros(l.vars[s].first) {
-					return nil, unsupported(n, "the state of the recurrent layer does not begin with zeros")
-				}
+				begins = append(begins, l.vars[s].first)
 			}
-			if err := l.sequence(c, n, r, x); err != nil {
-				return nil, err
+			var err error
+			if r.states, err = c.begin(n, begins...); err != nil {
+				return err
 			}
-			r.output = i
-			return r, nil
+			l.recs[i], xs[i] = r, x
+			break
 		}
 	}
-	return nil, unsupported(n, "this loop is none over the steps of a recurrent layer that is known here: those of BasicRNNCell, LSTMCell and GRUCell, and of Keras' LSTM and GRU")
+	order := slices.Sorted(maps.Keys(l.recs))
+	for _, i := range order {
+		r := l.recs[i]
+		for _, j := range order {
+			if i != j && l.body.same(xs[i], l.vars[j].next) {
+				r.below = l.recs[j]
+			}
+		}
+		for b, k := r.below, 0; b != nil; b, k = b.below, k+1 {
+			if k > len(order) {
+				return unsupported(n, "its cells feed one another in a circle")
+			}
+		}
+		if r.below == nil {
+			if err := l.sequence(c, n, r, xs[i]); err != nil && first == nil {
+				first = err
+			}
+		}
+	}
+	switch {
+	case first != nil:
+		return first
+	case len(l.recs) > 0:
+		return nil
+	}
+	for _, v := range l.vars {
+		if _, next, err := l.body.source(v.next); err != nil || next.op == "Select" || next.op == "SelectV2" || next.op == "If" || next.op == "StatelessIf" {
+			return unsupported(n, "its sequences have lengths of their own, or a mask, behind which the state stays as it is; all are taken to their ends here. Save the graph without sequence_length, or without masks, for sequences of one length")
+		}
+	}
+	return unsupported(n, "this loop is none over the steps of a recurrent layer that is known here: those of BasicRNNCell, LSTMCell and GRUCell, and of Keras' LSTM and GRU")
+}
+
+// seen reports whether the sequences depend on an input.
+func (l *loop) seen(c *converter) bool {
+	for _, r := range l.recs {
+		if r.below == nil && c.isAct(r.x) {
+			return true
+		}
+	}
+	return false
 }
 
 // sequence finds what a step's input is a step of.
@@ -272,7 +317,13 @@ func (l *loop) sequence(c *converter, n *node, r *recurrence, x ref) error {
 	if !ok || !c.swaps(turned.in[1]) {
 		return unsupported(n, "its sequences have the steps first; only those with the samples first are read")
 	}
-	r.x = turned.in[0]
+	from = turned.in[0]
+	if rev, ok := c.form(from, 2, "ReverseV2"); ok { // as bidirectional_dynamic_rnn does it
+		if axes, known := c.whole(rev.in[1]); known && slices.Equal(axes, []int{1}) {
+			r.backwards, from = !r.backwards, rev.in[0]
+		}
+	}
+	r.x = from
 	return nil
 }
 
@@ -403,16 +454,12 @@ func (l *loop) lstmCell(i int, next ref) (*recurrence, ref, []int) {
 	}
 	h, isH := l.holds(s.h)
 	cell, isC := l.holds(s.c)
-	k, b := s.kernel.Shape, s.bias.Shape
-	if !isH || !isC || h != i || !l.body.same(l.vars[cell].next, s.out) || len(k) != 2 || len(b) != 1 || k[1]%4 != 0 || b[0] != k[1] || k[0] <= k[1]/4 {
+	units, fits := s.fits()
+	if !isH || !isC || h != i || !l.body.same(l.vars[cell].next, s.out) || !fits {
 		return nil, ref{}, nil
 	}
-	u := k[1] / 4
-	return &recurrence{kind: "lstm", fields: []any{"units", u}, kernel: s.kernel.variable, parts: []format.Part{
-		{Leaf: "kernel", From: []string{s.kernel.Name}, Make: format.Turn(gates(u, 0)).Then(format.Cut(0, k[0]-u))},
-		{Leaf: "recurrent_kernel", From: []string{s.kernel.Name}, Make: format.Turn(gates(u, 0)).Then(format.Cut(k[0]-u, k[0]))},
-		{Leaf: "bias", From: []string{s.bias.Name}, Make: gates(u, s.forget)},
-	}}, s.x, []int{h, cell}
+	fields, parts := s.layer(units)
+	return &recurrence{kind: "lstm", fields: fields, kernel: s.kernel.variable, parts: parts}, s.x, []int{h, cell}
 }
 
 // part is the number of a part of a split in n along the last axis, and what is split.
@@ -712,27 +759,61 @@ func (c *converter) recur(n *node, end ref, sequences bool) (string, error) {
 	if l.err != nil {
 		return "", l.err
 	}
-	r := l.rec
-	switch {
-	case sequences:
-		if output < 0 || output >= len(l.vars) || !l.collects(output, r.output) {
+	if sequences {
+		r := l.collected(output)
+		if r == nil {
 			return "", unsupported(n, "what the loop collects is not the output of its steps")
 		}
-	case output != r.output:
+		return c.layer(n, r, true)
+	}
+	r := l.recs[output]
+	if r == nil {
 		return "", unsupported(n, "it is a state of the recurrent layer that is not its output")
 	}
-	in, err := c.act(r.x)
+	return c.layer(n, r, false)
+}
+
+// collected is the layer whose outputs a variable of the loop collects, nil for none.
+func (l *loop) collected(list int) *recurrence {
+	if list < 0 || list >= len(l.vars) {
+		return nil
+	}
+	for _, i := range slices.Sorted(maps.Keys(l.recs)) {
+		if l.collects(list, i) {
+			return l.recs[i]
+		}
+	}
+	return nil
+}
+
+// layer adds a recurrent layer, and those below it.
+func (c *converter) layer(n *node, r *recurrence, sequences bool) (string, error) {
+	var in string
+	var err error
+	if r.below != nil {
+		in, err = c.layer(n, r.below, true)
+	} else {
+		in, err = c.act(r.x)
+	}
 	if err != nil {
 		return "", err
 	}
-	fields := format.Map(r.fields...)
+	e := &format.Sketched{Kind: r.kind, Fields: format.Map(r.fields...), In: []string{in}, Parts: r.parts}
+	for _, s := range r.states {
+		h, err := c.act(s)
+		if err != nil {
+			return "", err
+		}
+		e.In = append(e.In, h)
+	}
 	if sequences {
-		fields = fields.With("return_sequences", format.Map("x", true).Entries[0].Value)
+		e.Fields = e.Fields.With("return_sequences", format.Map("x", true).Entries[0].Value)
 	}
 	if r.backwards {
-		fields = fields.With("go_backwards", format.Map("x", true).Entries[0].Value)
+		e.Fields = e.Fields.With("go_backwards", format.Map("x", true).Entries[0].Value)
 	}
-	return c.emit(&format.Sketched{Kind: r.kind, Fields: fields, Name: c.layerName(r.kernel, n), In: []string{in}, Parts: r.parts}), nil
+	e.Name = c.layerName(r.kernel, n)
+	return c.emit(e), nil
 }
 
 // collects reports whether a variable of the loop is the list of what another one becomes.
@@ -807,16 +888,8 @@ func strided(c *converter, n *node) (string, error) {
 // last is the layer whose collected outputs end is, with the last of them alone.
 func (c *converter) last(n *node, end ref) (string, error) {
 	l, list := c.loopOf(end)
-	if l == nil || l.err != nil || list < 0 || list >= len(l.vars) || !l.collects(list, l.rec.output) {
+	if l == nil || l.err != nil || l.collected(list) == nil {
 		return c.recur(n, end, true) // says why
 	}
-	in, err := c.act(l.rec.x)
-	if err != nil {
-		return "", err
-	}
-	fields := format.Map(l.rec.fields...)
-	if l.rec.backwards {
-		fields = fields.With("go_backwards", format.Map("x", true).Entries[0].Value)
-	}
-	return c.emit(&format.Sketched{Kind: l.rec.kind, Fields: fields, Name: c.layerName(l.rec.kernel, n), In: []string{in}, Parts: l.rec.parts}), nil
+	return c.layer(n, l.collected(list), false)
 }

@@ -80,6 +80,48 @@ var rnnCells = []rnnCell{
 			}
 			return [][]float64{h, c}
 		}},
+	{"LSTMCell with peepholes, cut", `"lstm":{"units":3,"activation":"softsign"`, 2, map[string][]int{"kernel": {loopIn + u, 4 * u}, "bias": {4 * u}, "w_i_diag": {u}, "w_f_diag": {u}, "w_o_diagonal": {u}},
+		func(add func(name, op string, in []string, attrs ...[]byte) string, x string, s []string) []string {
+			z := add("BiasAdd", "BiasAdd", []string{add("MatMul", "MatMul", []string{add("concat", "ConcatV2", []string{x, s[0], "axis"}), "kernel"}), "bias"})
+			split := add("split", "Split", []string{"axis", z}, attr("num_split", number(3, 4)))
+			f := add("Sigmoid", "Sigmoid", []string{add("add_1", "Add", []string{add("add", "Add", []string{split + ":2", "forget"}), add("mul", "Mul", []string{"w_f_diag", s[1]})})})
+			kept := add("mul_1", "Mul", []string{f, s[1]})
+			i := add("Sigmoid_1", "Sigmoid", []string{add("add_2", "Add", []string{split, add("mul_2", "Mul", []string{"w_i_diag", s[1]})})})
+			fresh := add("mul_3", "Mul", []string{i, add("act", "Softsign", []string{split + ":1"})})
+			sum := add("add_3", "Add", []string{kept, fresh})
+			c := add("clip", "Maximum", []string{add("clip/Minimum", "Minimum", []string{sum, "most"}), "least"})
+			o := add("Sigmoid_2", "Sigmoid", []string{add("add_4", "Add", []string{split + ":3", add("mul_4", "Mul", []string{"w_o_diagonal", c})})})
+			return []string{add("mul_5", "Mul", []string{o, add("act_1", "Softsign", []string{c})}), c}
+		},
+		func(w map[string][]float64, x []float64, s [][]float64) [][]float64 {
+			z := times(slices.Concat(x, s[0]), w["kernel"], 4*u, w["bias"])
+			soft := func(v float64) float64 { return v / (1 + math.Abs(v)) }
+			h, c := make([]float64, u), make([]float64, u)
+			for i := range u {
+				c[i] = s[1][i]*sigmoid(z[2*u+i]+1+w["w_f_diag"][i]*s[1][i]) + sigmoid(z[i]+w["w_i_diag"][i]*s[1][i])*soft(z[u+i])
+				c[i] = min(max(c[i], -0.125), 0.125)
+				h[i] = soft(c[i]) * sigmoid(z[3*u+i]+w["w_o_diagonal"][i]*c[i])
+			}
+			return [][]float64{h, c}
+		}},
+	{"MultiRNNCell", "simple_rnn", 2, map[string][]int{"kernel": {loopIn + u, u}, "bias": {u}, "kernel_above": {2 * u, u}, "bias_above": {u}},
+		func(add func(name, op string, in []string, attrs ...[]byte) string, x string, s []string) []string {
+			z := add("BiasAdd", "BiasAdd", []string{add("MatMul", "MatMul", []string{add("concat", "ConcatV2", []string{x, s[1], "axis"}), "kernel"}), "bias"})
+			below := add("Tanh", "Tanh", []string{z})
+			z = add("BiasAdd_1", "BiasAdd", []string{add("MatMul_1", "MatMul", []string{add("concat_1", "ConcatV2", []string{below, s[0], "axis"}), "kernel_above"}), "bias_above"})
+			return []string{add("Relu", "Relu", []string{z}), below}
+		},
+		func(w map[string][]float64, x []float64, s [][]float64) [][]float64 {
+			below := times(slices.Concat(x, s[1]), w["kernel"], u, w["bias"])
+			for i := range below {
+				below[i] = math.Tanh(below[i])
+			}
+			above := times(slices.Concat(below, s[0]), w["kernel_above"], u, w["bias_above"])
+			for i := range above {
+				above[i] = max(above[i], 0)
+			}
+			return [][]float64{above, below}
+		}},
 	{"GRUCell", "gru", 1, map[string][]int{"gates": {loopIn + u, 2 * u}, "gates_bias": {2 * u}, "candidate": {loopIn + u, u}, "candidate_bias": {u}},
 		func(add func(name, op string, in []string, attrs ...[]byte) string, x string, s []string) []string {
 			z := add("BiasAdd", "BiasAdd", []string{add("MatMul", "MatMul", []string{add("concat", "ConcatV2", []string{x, s[0], "axis"}), "gates"}), "gates_bias"})
@@ -162,7 +204,7 @@ var rnnCells = []rnnCell{
 // outside are the nodes before a loop: the input, its steps, weights, and states.
 func outside(c rnnCell, backwards bool) (nodes [][]byte, values map[string][]float64, steps string) {
 	values = map[string][]float64{}
-	nodes = append(nodes, placeholder("x", -1, loopSteps, loopIn), whole("ten", 1, 0), whole("range", 2), scalarInt("axis", 1), scalarInt("first", 0), scalarInt("step", 1), scalarInt("size", loopSteps), scalar("forget", 1), scalar("one", 1),
+	nodes = append(nodes, placeholder("x", -1, loopSteps, loopIn), whole("ten", 1, 0), whole("range", 2), scalarInt("axis", 1), scalarInt("first", 0), scalarInt("step", 1), scalarInt("size", loopSteps), scalar("forget", 1), scalar("one", 1), scalar("most", 0.125), scalar("least", -0.125),
 		scalar("zero", 0), whole("shape", 1, loopUnits), op("perm", "ConcatV2", []string{"ten", "range", "first"}), op("turned", "Transpose", []string{"x", "perm"}),
 		op("zeros", "Fill", []string{"shape", "zero"}), whole("indices", 0, 1, 2, 3), whole("back", 0))
 	for name, dims := range c.weights {
@@ -243,7 +285,7 @@ func dynamicRNN(c rnnCell, backwards bool) ([][]byte, map[string][]float64) {
 func functional(c rnnCell, backwards bool) ([][]byte, map[string][]float64) {
 	nodes, values, steps := outside(c, backwards)
 	var inner [][]byte
-	kinds := map[string]string{"MatMul": "product", "BiasAdd": "output", "Add": "z", "AddV2": "z", "Sub": "z", "Mul": "z", "Sigmoid": "y", "Tanh": "y", "Relu": "activations", "ConcatV2": "output", "Split": "output", "Unpack": "output",
+	kinds := map[string]string{"MatMul": "product", "BiasAdd": "output", "Add": "z", "AddV2": "z", "Sub": "z", "Mul": "z", "Sigmoid": "y", "Tanh": "y", "Relu": "activations", "Softsign": "activations", "Minimum": "z", "Maximum": "z", "ConcatV2": "output", "Split": "output", "Unpack": "output",
 		"TensorListGetItem": "item", "TensorListSetItem": "output_handle", "Const": "output", "Identity": "output"}
 	outs := map[string]string{}
 	inBody := func(r string) string {
@@ -282,7 +324,7 @@ func functional(c rnnCell, backwards bool) ([][]byte, map[string][]float64) {
 	for _, k := range []struct {
 		name string
 		node []byte
-	}{{"axis", scalarInt("axis", 1)}, {"step", scalarInt("step", 1)}, {"one", scalar("one", 1)}, {"forget", scalar("forget", 1)}} {
+	}{{"axis", scalarInt("axis", 1)}, {"step", scalarInt("step", 1)}, {"one", scalar("one", 1)}, {"forget", scalar("forget", 1)}, {"most", scalar("most", 0.125)}, {"least", scalar("least", -0.125)}} {
 		outs[k.name] = "output"
 		_, n, _ := cutField(k.node)
 		inner = append(inner, n)
@@ -390,6 +432,93 @@ func TestLoops(t *testing.T) {
 						t.Errorf("%s: %s", name, layers(t, m))
 					}
 				}
+			}
+		}
+	}
+}
+
+// TestBegin holds that the states of recurrent layers may be inputs, and that what else they
+// begin with, steps that are left out and sequences that are turned around by hand are read
+// right or refused.
+func TestBegin(t *testing.T) {
+	t.Parallel()
+	swap := func(nodes [][]byte, old, with []byte) [][]byte {
+		var out [][]byte
+		for _, n := range nodes {
+			if slices.Equal(n, old) {
+				n = with
+			}
+			out = append(out, n)
+		}
+		return out
+	}
+	zeros := op("zeros", "Fill", []string{"shape", "zero"})
+	for _, c := range rnnCells {
+		for form, build := range map[string]func(rnnCell, bool) ([][]byte, map[string][]float64){"loop": dynamicRNN, "function": functional} {
+			nodes, w := build(c, false)
+			m, _, err := loadWith(format.Options{Output: "last"}, swap(nodes, zeros, placeholder("zeros", -1, loopUnits))...)
+			if err != nil {
+				t.Errorf("%s, %s: %v", c.name, form, err)
+				continue
+			}
+			x, h := formattest.Rows(2, -1, 2, loopSteps, loopIn), formattest.Rows(0.2, -0.1, 2, loopUnits)
+			if len(m.Data.Inputs) != 2 || m.Data.Inputs[0].Name != "x" {
+				t.Fatalf("%s: inputs %v", c.name, m.Data.Inputs)
+			}
+			ys, err := formattest.TryAll(m, x, h)
+			if err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			for row := range 2 {
+				state := make([][]float64, c.states)
+				for i := range state {
+					for k := range loopUnits {
+						state[i] = append(state[i], h.At(row, k))
+					}
+				}
+				for s := range loopSteps {
+					state = c.step(w, []float64{x.At(row, s, 0), x.At(row, s, 1)}, state)
+				}
+				for k, v := range state[0] {
+					if d := math.Abs(ys[0].At(row, k) - v); !(d < 1e-6) {
+						t.Errorf("%s, %s: row %d, unit %d is %g, want %g", c.name, form, row, k, ys[0].At(row, k), v)
+					}
+				}
+			}
+			_, _, err = loadWith(format.Options{Output: "last"}, swap(nodes, zeros, weights("zeros", []int{1, loopUnits}, 1, 2, 3))...)
+			if err == nil || !strings.Contains(err.Error(), "begins with constants") {
+				t.Errorf("%s, %s: states that are constants: %v", c.name, form, err)
+			}
+		}
+	}
+	// A step that is left out behind a sequence's end.
+	plain := rnnCells[0]
+	step := plain.body
+	plain.body = func(add func(name, op string, in []string, attrs ...[]byte) string, x string, s []string) []string {
+		next := step(add, x, s)
+		return []string{add("Select", "Select", []string{"ends", s[0], next[0]})}
+	}
+	nodes, _ := dynamicRNN(plain, false)
+	nodes = append(nodes, op("ends", "Placeholder", nil, attr("dtype", number(6, 10))))
+	if _, _, err := loadWith(format.Options{Output: "last"}, nodes...); err == nil || !strings.Contains(err.Error(), "sequence_length") {
+		t.Errorf("sequences of several lengths: %v", err)
+	}
+	// bidirectional_dynamic_rnn turns sequences around before it puts the steps first.
+	nodes, w := dynamicRNN(rnnCells[0], false)
+	nodes = swap(nodes, op("turned", "Transpose", []string{"x", "perm"}), op("turned", "Transpose", []string{"around", "perm"}))
+	nodes = append(nodes, whole("steps", 1), op("around", "ReverseV2", []string{"x", "steps"}), op("y", "ReverseV2", []string{"all", "steps"}))
+	m, _, err := loadWith(format.Options{Output: "y"}, nodes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := formattest.Rows(2, -1, 1, loopSteps, loopIn)
+	got := formattest.Predict(t, m, x)
+	state := [][]float64{make([]float64, loopUnits)}
+	for s := loopSteps - 1; s >= 0; s-- {
+		state = rnnCells[0].step(w, []float64{x.At(0, s, 0), x.At(0, s, 1)}, state)
+		for k, v := range state[0] {
+			if d := math.Abs(got.At(0, s, k) - v); !(d < 1e-6) {
+				t.Errorf("step %d, unit %d is %g, want %g", s, k, got.At(0, s, k), v)
 			}
 		}
 	}

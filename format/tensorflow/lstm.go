@@ -11,11 +11,137 @@ import (
 // A step is one step of an LSTM that is written out, as static_rnn of TensorFlow 1 does it
 // with a BasicLSTMCell: z = [x, h]·kernel + bias is split in i, j, f, o, and
 //
-//	c′ = c·σ(f + forget) + σ(i)·tanh(j)    h′ = tanh(c′)·σ(o)
+//	c′ = c·σ(f + forget) + σ(i)·act(j)    h′ = act(c′)·σ(o)
+//
+// An LSTMCell may have peepholes, wᵢ·c, w_f·c and wₒ·c′ in its gates, and cut c′ to ± clip.
 type step struct {
 	kernel, bias weight
-	forget       float64
-	x, h, c, out ref // out is c′
+	forget, clip float64
+	act          string
+	holes        [3]weight // of i, f and o; without names where there are none
+	x, h, c, out ref       // out is c′
+}
+
+// layer is what the layer is made of: fields and parts.
+func (s step) layer(units int) ([]any, []format.Part) {
+	k := s.kernel.Shape
+	fields := []any{"units", units}
+	if s.act != "tanh" {
+		fields = append(fields, "activation", s.act)
+	}
+	if s.clip > 0 {
+		fields = append(fields, "cell_clip", s.clip)
+	}
+	parts := []format.Part{
+		{Leaf: "kernel", From: []string{s.kernel.Name}, Make: format.Turn(gates(units, 0)).Then(format.Cut(0, k[0]-units))},
+		{Leaf: "recurrent_kernel", From: []string{s.kernel.Name}, Make: format.Turn(gates(units, 0)).Then(format.Cut(k[0]-units, k[0]))},
+		{Leaf: "bias", From: []string{s.bias.Name}, Make: gates(units, s.forget)},
+	}
+	if s.holes[0].Name != "" {
+		fields = append(fields, "peephole", true)
+		parts = append(parts, format.Part{Leaf: "peephole", From: []string{s.holes[0].Name, s.holes[1].Name, s.holes[2].Name}, Make: rowsOf(units)})
+	}
+	return fields, parts
+}
+
+// fits reports whether the shapes are those of an LSTM, of so many units.
+func (s step) fits() (units int, ok bool) {
+	k, b := s.kernel.Shape, s.bias.Shape
+	if len(k) != 2 || len(b) != 1 || k[1]%4 != 0 || b[0] != k[1] || k[0] <= k[1]/4 {
+		return 0, false
+	}
+	units = k[1] / 4
+	named := 0
+	for _, h := range s.holes {
+		if h.Name != "" {
+			named++
+			ok = h.Shape.Equal(tensor.Shape{units})
+			if !ok {
+				return 0, false
+			}
+		}
+	}
+	return units, named == 0 || named == 3
+}
+
+// rowsOf puts vectors of so many numbers below one another.
+func rowsOf(units int) format.Turn {
+	return func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+		out := tensor.New(from[0].DType(), len(from), units)
+		for i, t := range from {
+			if t.Len() != units {
+				return nil, fmt.Errorf("a vector has %d numbers, want %d", t.Len(), units)
+			}
+			for u := range units {
+				out.SetFlat(i*units+u, t.Flat(u))
+			}
+		}
+		return out, nil
+	}
+}
+
+// A gateSum is what the activation of a gate is of: a part of the split, a number, and a
+// vector times a state.
+type gateSum struct {
+	at     int
+	split  *node
+	number float64
+	hole   weight
+	seen   ref
+}
+
+func (c *converter) gateSum(r ref) (g gateSum, ok bool) {
+	terms := 0
+	for queue := []ref{r}; len(queue) > 0; queue = queue[1:] {
+		if terms++; terms > 8 {
+			return g, false
+		}
+		if v, is := c.number(queue[0]); is {
+			g.number += v
+			continue
+		}
+		if a, is := c.form(queue[0], 2, "Add", "AddV2"); is {
+			queue = append(queue, a.in...)
+			continue
+		}
+		if at, split, is := c.gate(queue[0]); is && g.split == nil {
+			g.at, g.split = at, split
+			continue
+		}
+		m, is := c.form(queue[0], 2, "Mul")
+		if !is || g.hole.Name != "" {
+			return g, false
+		}
+		var held bool
+		if g.hole, held = c.weight(m.in[0]); held {
+			g.seen = m.in[1]
+		} else if g.hole, held = c.weight(m.in[1]); held {
+			g.seen = m.in[0]
+		} else {
+			return g, false
+		}
+	}
+	return g, g.split != nil
+}
+
+// unclipped finds what is cut to ± a number, and the number; 0 where nothing is.
+func (c *converter) unclipped(r ref) (ref, float64, bool) {
+	if n, ok := c.form(r, 3, "ClipByValue"); ok {
+		lo, ok1 := c.number(n.in[1])
+		hi, ok2 := c.number(n.in[2])
+		return n.in[0], hi, ok1 && ok2 && lo == -hi && hi > 0
+	}
+	outer, ok := c.form(r, 2, "Maximum")
+	if !ok {
+		return r, 0, true
+	}
+	inner, ok := c.form(outer.in[0], 2, "Minimum")
+	if !ok {
+		return r, 0, false
+	}
+	lo, ok1 := c.number(outer.in[1])
+	hi, ok2 := c.number(inner.in[1])
+	return inner.in[0], hi, ok1 && ok2 && lo == -hi && hi > 0
 }
 
 // mostSteps is how many steps an LSTM that is written out may have.
@@ -66,53 +192,71 @@ func (c *converter) lstmStep(r ref) (step, bool) {
 }
 
 func (c *converter) takeApart(n *node) (s step, ok bool) {
-	tanh, rest, ok := c.either(n, "Tanh")
+	var split *node
+	for i := range 2 { // act(c′)·σ(o)
+		_, a, err := c.source(n.in[i])
+		o, is := c.form(n.in[1-i], 1, "Sigmoid")
+		if err != nil || cellActs[a.op] == "" || len(a.in) != 1 || !is {
+			continue
+		}
+		g, is := c.gateSum(o.in[0])
+		if !is || g.at != 3 || g.number != 0 || g.hole.Name != "" && !c.same(g.seen, a.in[0]) {
+			continue
+		}
+		s.act, s.out, s.holes[2], split = cellActs[a.op], a.in[0], g.hole, g.split
+		break
+	}
+	if split == nil {
+		return s, false
+	}
+	before, clip, ok := c.unclipped(s.out)
 	if !ok {
 		return s, false
 	}
-	o, ok := c.form(rest, 1, "Sigmoid")
-	if !ok {
-		return s, false
-	}
-	at, split, ok := c.gate(o.in[0])
-	if !ok || at != 3 {
-		return s, false
-	}
-	of := func(n *node, want int) bool {
-		at, m, ok := c.gate(n.in[0])
-		return ok && at == want && m == split
-	}
-	s.out = tanh.in[0]
-	sum, ok := c.form(s.out, 2, "Add", "AddV2")
+	s.clip = clip
+	sum, ok := c.form(before, 2, "Add", "AddV2")
 	if !ok {
 		return s, false
 	}
 	kept, fresh := false, false
+	var seen []ref
 	for _, in := range sum.in {
 		m, ok := c.form(in, 2, "Mul")
 		if !ok {
 			return s, false
 		}
-		if t, other, ok := c.either(m, "Tanh"); ok && of(t, 1) {
-			i, ok := c.form(other, 1, "Sigmoid")
-			fresh = ok && of(i, 0)
-			continue
+		for i := range 2 {
+			sig, is := c.form(m.in[i], 1, "Sigmoid")
+			if !is {
+				continue
+			}
+			g, is := c.gateSum(sig.in[0])
+			if !is || g.split != split {
+				continue
+			}
+			if g.hole.Name != "" {
+				seen = append(seen, g.seen)
+			}
+			_, other, err := c.source(m.in[1-i])
+			if err != nil {
+				return s, false
+			}
+			switch {
+			case g.at == 2:
+				kept, s.c, s.forget, s.holes[1] = true, m.in[1-i], g.number, g.hole
+			case g.at == 0 && g.number == 0 && cellActs[other.op] == s.act && len(other.in) == 1:
+				at, of, is := c.gate(other.in[0])
+				fresh, s.holes[0] = is && at == 1 && of == split, g.hole
+			default:
+				continue
+			}
+			break
 		}
-		f, other, ok := c.either(m, "Sigmoid")
-		if !ok {
+	}
+	for _, r := range seen {
+		if !c.same(r, s.c) {
 			return s, false
 		}
-		s.c = other
-		if a, ok := c.form(f.in[0], 2, "Add", "AddV2"); ok {
-			for i := range 2 {
-				if v, ok := c.number(a.in[i]); ok {
-					s.forget = v
-					kept = of(&node{in: []ref{a.in[1-i]}}, 2)
-				}
-			}
-			continue
-		}
-		kept = of(f, 2)
 	}
 	z, ok := c.form(split.in[1], 2, "BiasAdd", "Add", "AddV2")
 	if !ok || !kept || !fresh {
@@ -146,7 +290,7 @@ func (c *converter) lstm(n *node) (name string, found bool, err error) {
 	var xs []ref
 	s := last
 	for {
-		if s.kernel.Name != last.kernel.Name || s.bias.Name != last.bias.Name || s.forget != last.forget || len(xs) > mostSteps {
+		if s.kernel.Name != last.kernel.Name || s.bias.Name != last.bias.Name || s.forget != last.forget || s.clip != last.clip || s.act != last.act || s.holes[0].Name != last.holes[0].Name || len(xs) > mostSteps {
 			return "", false, nil
 		}
 		x, _, err := c.source(s.x)
@@ -163,8 +307,9 @@ func (c *converter) lstm(n *node) (name string, found bool, err error) {
 		}
 		s = before
 	}
-	if !c.zeros(s.h) || !c.zeros(s.c) {
-		return "", false, unsupported(n, "the state of the LSTM does not begin with zeros")
+	states, err := c.begin(n, s.h, s.c)
+	if err != nil {
+		return "", false, err
 	}
 	slices.Reverse(xs)
 	steps := c.g.nodes[xs[0].name]
@@ -176,21 +321,21 @@ func (c *converter) lstm(n *node) (name string, found bool, err error) {
 	if steps.op != "Unpack" || len(steps.in) != 1 || steps.int("axis", 0) != 1 || steps.int("num", len(xs)) != len(xs) {
 		return "", false, unsupported(steps, "the steps of an LSTM are not those of axis 1")
 	}
-	k, b := last.kernel.Shape, last.bias.Shape
-	if len(k) != 2 || len(b) != 1 || k[1]%4 != 0 || b[0] != k[1] || k[0] <= k[1]/4 {
-		return "", false, fmt.Errorf("the LSTM's kernel %q has shape %v and its bias %v", last.kernel.Name, k, b)
+	units, ok := last.fits()
+	if !ok {
+		return "", false, fmt.Errorf("the LSTM's kernel %q has shape %v and its bias %v", last.kernel.Name, last.kernel.Shape, last.bias.Shape)
 	}
-	units := k[1] / 4
-	in, err := c.act(steps.in[0])
-	if err != nil {
-		return "", true, err
+	var ins []string
+	for _, r := range append([]ref{steps.in[0]}, states...) {
+		in, err := c.act(r)
+		if err != nil {
+			return "", true, err
+		}
+		ins = append(ins, in)
 	}
+	fields, parts := last.layer(units)
 	layer := c.layerName(last.kernel.variable, n)
-	return c.emit(&format.Sketched{Kind: "lstm", Fields: format.Map("units", units), Name: layer, In: []string{in}, Parts: []format.Part{
-		{Leaf: "kernel", From: []string{last.kernel.Name}, Make: format.Turn(gates(units, 0)).Then(format.Cut(0, k[0]-units))},
-		{Leaf: "recurrent_kernel", From: []string{last.kernel.Name}, Make: format.Turn(gates(units, 0)).Then(format.Cut(k[0]-units, k[0]))},
-		{Leaf: "bias", From: []string{last.bias.Name}, Make: gates(units, last.forget)},
-	}}), true, nil
+	return c.emit(&format.Sketched{Kind: "lstm", Fields: format.Map(fields...), Name: layer, In: ins, Parts: parts}), true, nil
 }
 
 // gates puts gates of an LSTM, blocks of the last axis, from TensorFlow's order i, j, f, o
@@ -215,6 +360,28 @@ func gates(units int, forget float64) format.Turn {
 		}
 		return out, nil
 	}
+}
+
+// begin are the values that the states of a recurrent layer begin with: none where these are
+// zeros.
+func (c *converter) begin(n *node, states ...ref) ([]ref, error) {
+	given := 0
+	for _, s := range states {
+		if c.zeros(s) {
+			continue
+		}
+		if !c.isAct(s) {
+			return nil, unsupported(n, "its state begins with constants, or weights, other than zeros; make them an input of the graph")
+		}
+		given++
+	}
+	switch given {
+	case 0:
+		return nil, nil
+	case len(states):
+		return states, nil
+	}
+	return nil, unsupported(n, "one of its states begins with zeros, and one with what is given; give both")
 }
 
 // zeros reports whether a value is all zeros.

@@ -302,3 +302,22 @@ func cut(c *converter, n *node) (string, error) {
 	}
 	return c.shaped(n, in, out)
 }
+
+// reverse turns the order along an axis around.
+func reverse(c *converter, n *node) (string, error) {
+	if err := operands(n, 2); err != nil {
+		return "", err
+	}
+	in, shape, err := c.of(n.in[0])
+	if err != nil {
+		return "", err
+	}
+	axes, err := c.axesOf(n, n.in[1], len(shape)+1)
+	if err != nil {
+		return "", err
+	}
+	for _, a := range axes {
+		in = c.add(n, "reverse", format.Map("axis", a), in)
+	}
+	return in, nil
+}
