@@ -162,16 +162,6 @@ func (c *converter) gate(r ref) (int, *node, bool) {
 	return r.out, n, true
 }
 
-// either finds the input of a node that has an operation, and the other one.
-func (c *converter) either(n *node, op string) (found *node, other ref, ok bool) {
-	for i := range 2 {
-		if m, is := c.form(n.in[i], 1, op); is {
-			return m, n.in[1-i], true
-		}
-	}
-	return nil, ref{}, false
-}
-
 // lstmStep takes the last node of a step apart, once.
 func (c *converter) lstmStep(r ref) (step, bool) {
 	n, ok := c.form(r, 2, "Mul")
