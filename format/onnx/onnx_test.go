@@ -229,6 +229,10 @@ func TestHostile(t *testing.T) {
 		"external":     {aModel(17, aNode("MatMul", "x w", "y"), bytesField(5, outside("../secret", 0)), x, y), "folder"},
 		"condition":    {aModel(17, aNode("Greater", "x t", "c"), aNode("Reshape", "x c", "y"), bytesField(5, raw("t", ramp(1), 1)), x, y), "condition"},
 		"its shape":    {aModel(17, aNode("Greater", "x t", "c"), aNode("Shape", "c", "s"), aNode("Reshape", "x s", "y"), bytesField(5, raw("t", ramp(1), 1)), x, y), "condition"},
+		"more inputs":  {aModel(17, bytesField(1, textField(1, "s"), textField(1, "s"), textField(1, ""), textField(2, "c"), textField(4, "Equal")), aNode("Reshape", "x c", "y"), bytesField(5, int64s("s", -1, 2)), x, y), ""},
+		"no numbers":   {aModel(17, aNode("Equal", "s none", "c"), aNode("Where", "c s none", "d"), aNode("Reshape", "x d", "y"), bytesField(5, int64s("s", 4)), bytesField(5, bytesOf(intField(1, 0), intField(2, 7), textField(8, "none"))), x, y), ""},
+		"products":     {aModel(17, aNode("MatMul", "a b", "c"), aNode("Mul", "x c", "y"), bytesField(5, raw("a", nil, 1<<40, 0)), bytesField(5, raw("b", nil, 0, 1<<40)), x, y), ""},
+		"states":       {aModel(17, aNode("Unsqueeze", "x zero", "s"), aNode("GRU", "s w r b l h", "o p"), aNode("Reshape", "p two", "y"), bytesField(5, int64s("zero", 0)), bytesField(5, int64s("two", -1, 2)), bytesField(5, raw("w", ramp(24), 1, 6, 4)), bytesField(5, raw("r", ramp(12), 1, 6, 2)), bytesField(5, raw("b", ramp(12), 1, 12)), bytesField(5, int64s("l", 1)), bytesField(5, raw("h", ramp(0), 1, 0, 2)), x, y), ""},
 		"empty":        {nil, "graph"},
 	} {
 		err := use(tc.file)

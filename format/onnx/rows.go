@@ -190,9 +190,11 @@ func solid(n *node, v *value) (*value, error) {
 // chosen compares whole numbers, or chooses between two of them by what was compared: a
 // shape is made so where some of its lengths are left open.
 func chosen(c *converter, n *node, args []*value) (*value, error) {
-	if err := need(n, args, map[string]int{"Equal": 2, "Where": 3}[n.op]); err != nil {
+	wants := map[string]int{"Equal": 2, "Where": 3}[n.op]
+	if err := need(n, args, wants); err != nil {
 		return nil, err
 	}
+	args = args[:wants]
 	length, scalar := 1, true
 	lists := make([][]int, len(args))
 	for i, v := range args {
