@@ -3,6 +3,7 @@ package all_test
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -30,6 +31,11 @@ type attack struct {
 
 func one(name, file string, b []byte, says string) attack {
 	return attack{sample: sample{name: name, files: map[string][]byte{file: b}, open: file}, says: says}
+}
+
+// darknetAttack is a net with a file of weights that has a header and few numbers.
+func darknetAttack(name, text, says string) attack {
+	return attack{sample: sample{name: "darknet: " + name, open: "m.cfg", files: map[string][]byte{"m.cfg": []byte(text), "m.weights": make([]byte, 16)}}, says: says}
 }
 
 func own(t testing.TB, net, shape string) []byte {
@@ -86,7 +92,10 @@ func attacks(t testing.TB) []attack {
 		one("own: units without numbers", "m.safetensors", own(t, `[{"dense":{"units":1000000000000}}]`, `[2]`), ""),
 		one("keras: up-sampling", "m.h5", kerasFile(t, sequential(`{"class_name": "InputLayer", "config": {"batch_input_shape": [null, 2, 2, 1], "name": "i"}}`,
 			`{"class_name": "UpSampling2D", "config": {"name": "u", "size": [30000, 30000], "data_format": "channels_last", "interpolation": "nearest"}}`)), "256"),
-		one("darknet: reorganization", "m.cfg", []byte("[net]\nwidth=2\nheight=2\nchannels=1\n[upsample]\nstride=60000\n"), ""),
+		darknetAttack("up-sampling", "[net]\nwidth=2\nheight=2\nchannels=1\n[upsample]\nstride=50\n[upsample]\nstride=50\n", "fill memory"),
+		darknetAttack("a window of nothing", "[net]\nwidth=2\nheight=2\nchannels=1\n[maxpool]\nsize=1\nstride=1\npadding=60000\n", ""),
+		darknetAttack("routes that double", "[net]\nwidth=64\nheight=64\nchannels=1\n[route]\nlayers=-1\n"+strings.Repeat("[route]\nlayers=-1,-1\n", 40), ""),
+		darknetAttack("units without numbers", "[net]\ninputs=2\n[connected]\noutput=16000000\n", ""),
 		attack{sample: sample{name: "caffe: padding", open: "m.prototxt", files: map[string][]byte{"m.prototxt": []byte(`input: "x" input_shape { dim: [1, 1, 4, 4] }
 layer { name: "p" type: "Pooling" bottom: "x" top: "p" pooling_param { pool: MAX kernel_size: 60000 pad: 59999 stride: 1 } }`)}}, says: "fill memory"},
 		attack{sample: sample{name: "caffe: pooling of nothing", open: "m.prototxt", files: map[string][]byte{"m.prototxt": []byte(`input: "x" input_shape { dim: [1, 1, 4, 4] }
@@ -149,7 +158,11 @@ layer { name: "a" type: "ReLU" bottom: "b" top: "a" } layer { name: "b" type: "R
 		one("onnx: constants that grow", "m.onnx", growing(30), ""),
 		one("tensorflow: an axis beyond the file", "g.pb", graphFile(constant("h/kernel", kernel, 1<<30, 1<<30)), ""),
 		one("tensorflow: functions of functions", "g.pb", slices.Concat(wide, doubling(40)), ""),
-		one("tensorflow: a constant in many calls", "g.pb", repeated(), ""),
+		one("tensorflow: a constant in many calls", "g.pb", repeated(), "repeat"),
+		one("tensorflow: one number for many", "g.pb", slices.Concat(placeholder("x", -1, 1<<24), tfNode("b", "Const", nil, attr("value", field(8, number(1, 1), field(2, shapeProto(1<<24)), field(5, floats(1))))), tfNode("y", "BiasAdd", []string{"x", "b"})), "repeat"),
+		attack{sample: sample{name: "npz: entries over one another", open: "m.npz", bare: true, files: map[string][]byte{"m.npz": overlaid(t)}}, says: ""},
+		attack{sample: sample{name: "torch: one storage in many views", open: "m.pt", bare: true, files: map[string][]byte{"m.pt": manyViews(t)}}, says: "repeat"},
+		one("keras: units without numbers", "m.h5", kerasFile(t, sequential(`{"class_name": "InputLayer", "config": {"batch_input_shape": [null, 2], "name": "i"}}`, `{"class_name": "Dense", "config": {"name": "d", "units": 100000000}}`)), ""),
 		one("caffe: messages in messages", "m.caffemodel", field(100, text(1, "l"), text(2, "Input"), nested), ""),
 		one("tflite: many tensors of one buffer", "m.tflite", sharedBuffer(), "buffer"),
 		one("bundle: many tensors of the same bytes", "m.index", nil, ""))
@@ -253,6 +266,35 @@ func repeated() []byte {
 		b = append(b, tfNode(fmt.Sprint("y", i+1), "PartitionedCall", []string{fmt.Sprint("y", i)}, attr("f", field(10, text(1, "f"))))...)
 	}
 	return append(b, field(2, lib)...)
+}
+
+// overlaid is an archive of 400 names for one array of a mebibyte.
+func overlaid(t testing.TB) []byte {
+	const times = 400
+	b := zipped(t, zip.Store, "w000.npy", npyFile(tensor.New(tensor.Float32, 1<<18)))
+	end := len(b) - 22
+	at := int(binary.LittleEndian.Uint32(b[end+16:]))
+	entry := bytes.Clone(b[at:end])
+	out := b[:at:at]
+	for i := range times {
+		copy(entry[46:], fmt.Sprintf("w%03d.npy", i))
+		out = append(out, entry...)
+	}
+	tail := bytes.Clone(b[end:])
+	binary.LittleEndian.PutUint16(tail[8:], times)
+	binary.LittleEndian.PutUint16(tail[10:], times)
+	binary.LittleEndian.PutUint32(tail[12:], uint32(times*len(entry)))
+	return append(out, tail...)
+}
+
+// manyViews has 400 tensors that are all the same mebibyte.
+func manyViews(t testing.TB) []byte {
+	const n, times = 1 << 18, 400
+	p := "\x80\x02}("
+	for i := range times {
+		p += fmt.Sprintf("X\x04\x00\x00\x00w%03dctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuJ\x00\x00\x04\x00tQK\x00J\x00\x00\x04\x00\x85K\x01\x85\x89}tR", i)
+	}
+	return zipped(t, zip.Store, "m/data.pkl", []byte(p+"u."), "m/data/0", make([]byte, 4*n), "m/version", []byte("3\n"))
 }
 
 // sharedBuffer has 400 tensors that are all the same mebibyte.

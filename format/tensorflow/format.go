@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/format/tensorflow/bundle"
@@ -315,13 +316,34 @@ func frozen(f *format.File, path string) error {
 	return describe(f, &metaGraph{graph: g}, path)
 }
 
-// constants lists the constants of a graph that may be weights.
+// maxRepeated is how many bytes constants may have beyond those in the file: one number
+// stands for many, and a function that is called often has its constants each time.
+const maxRepeated = 16 << 20
+
+// constants lists the constants of a graph that may be weights. Those that repeat too much
+// of what is there cannot be read.
 func constants(g *graph) []format.Tensor {
 	var out []format.Tensor
+	repeated, known := 0, map[*byte]bool{}
 	for _, n := range g.order {
-		if t, ok := constantTensor(n); ok {
-			out = append(out, t)
+		t, ok := constantTensor(n)
+		if !ok {
+			continue
 		}
+		c, _ := n.constant()
+		room := 0
+		if at := unsafe.SliceData(c.proto); !known[at] {
+			known[at], room = true, len(c.proto)
+		}
+		if bytes := min(t.Shape.Len(), maxFile) * t.DType.Size(); bytes > room {
+			repeated += bytes - room
+		}
+		if repeated > maxRepeated {
+			t.Read = func() (*tensor.Tensor, error) {
+				return nil, fmt.Errorf("tensor %q: the constants up to here repeat the same numbers so often that they take far more memory than the file has bytes", n.name)
+			}
+		}
+		out = append(out, t)
 	}
 	return out
 }

@@ -52,6 +52,9 @@ func open(path string) (*format.File, error) {
 	return f, nil
 }
 
+// maxRepeated is how many bytes tensors may have of buffers that are others' already.
+const maxRepeated = 8 << 20
+
 // list describes in f the model that these are the bytes of.
 func list(f *format.File, raw []byte) error {
 	r := &reader{b: raw}
@@ -71,6 +74,7 @@ func list(f *format.File, raw []byte) error {
 	}
 	g := &graph{in: graphs[0].ints(1), out: graphs[0].ints(2)}
 	seen, quantized := map[string]bool{}, false
+	shared, repeated := map[int]bool{}, 0 // buffers that a tensor has, and bytes of further tensors of them
 	for i, t := range graphs[0].tables(0) {
 		v := variable{name: t.text(3), shape: t.ints(0)}
 		if v.name == "" || seen[v.name] {
@@ -85,6 +89,13 @@ func list(f *format.File, raw []byte) error {
 			}
 			g.vars = append(g.vars, v)
 			continue
+		}
+		if at := t.int(2, 0); shared[at] {
+			if repeated += len(v.data); repeated > maxRepeated {
+				return fmt.Errorf("tensor %q: it is kept in buffer %d, as others are: so many tensors share buffers that they take far more memory than the file has bytes", v.name, at)
+			}
+		} else {
+			shared[at] = true
 		}
 		q := t.sub(4)
 		scale, zero, axis := q.vector(2, 4), q.vector(3, 8), q.int(6, 0)
