@@ -154,6 +154,9 @@ func panels32(dst, src *float32, srcStride, rows, panels int)
 func transpose8(dst, src *float32, dstStride, srcStride, blocks, add int)
 
 //go:noescape
+func transpose16(dst, src *float32, dstStride, srcStride, blocks, add int)
+
+//go:noescape
 func panels16(dst, src *float32, srcStride, rows, panels int)
 
 //go:noescape
@@ -503,11 +506,23 @@ func packTiles(t *tiling, dst, a []float32, lda, p, kc, i, m int) {
 // turn2D sets or adds dst[j,i] from src[i,j] of rows×cols. It goes by few columns,
 // so that the lines of dst that rows share stay in L1.
 func turn2D(dst []float32, ldd int, src []float32, lds, rows, cols, add int) {
+	wide := 0
+	if active == avx512 {
+		wide = rows &^ 15
+	}
 	whole := rows &^ 7
 	for j := 0; j+8 <= cols && whole > 0; j += turnCols {
-		blocks := min(turnCols, cols-j) / 8
-		for i := 0; i < whole; i += 8 {
-			transpose8(&dst[j*ldd+i], &src[i*lds+j], 4*ldd, 4*lds, blocks, add)
+		n := min(turnCols, cols-j)
+		for i := 0; i < wide && n >= 16; i += 16 {
+			transpose16(&dst[j*ldd+i], &src[i*lds+j], 4*ldd, 4*lds, n/16, add)
+		}
+		if from := n &^ 15; n-from >= 8 { // beside those
+			for i := 0; i < wide; i += 8 {
+				transpose8(&dst[(j+from)*ldd+i], &src[i*lds+j+from], 4*ldd, 4*lds, 1, add)
+			}
+		}
+		for i := wide; i < whole; i += 8 {
+			transpose8(&dst[j*ldd+i], &src[i*lds+j], 4*ldd, 4*lds, n/8, add)
 		}
 	}
 	if rest := cols &^ 7; rest < cols {

@@ -41,6 +41,7 @@ func main() {
 	case *family == "avx512":
 		avx512.products()
 		avx512.packings()
+		transpose16()
 		avx512.fused()
 		avx512.windows()
 		at = avx512

@@ -86,6 +86,78 @@ func transpose8() {
 	avo.RET()
 }
 
+// transpose16 transposes 16 rows, block by block of 16 columns. Four columns of rows
+// four apart are loaded to the quarters of a vector, which leaves two rounds of
+// shuffles within quarters: pairs, fours.
+func transpose16() {
+	avo.TEXT("transpose16", avo.NOSPLIT, "func(dst, src *float32, dstStride, srcStride, blocks, add int)")
+	avo.Doc("transpose16 sets or adds the transpose of 16 rows of 16·blocks columns. Strides are in bytes.")
+	dst := avo.Load(avo.Param("dst"), avo.GP64())
+	src := avo.Load(avo.Param("src"), avo.GP64())
+	ds := avo.Load(avo.Param("dstStride"), avo.GP64())
+	ss := avo.Load(avo.Param("srcStride"), avo.GP64())
+	n := avo.Load(avo.Param("blocks"), avo.GP64())
+	add := avo.Load(avo.Param("add"), avo.GP64())
+	ss3, ds3 := avo.GP64(), avo.GP64()
+	avo.LEAQ(op.Mem{Base: ss, Index: ss, Scale: 2}, ss3)
+	avo.LEAQ(op.Mem{Base: ds, Index: ds, Scale: 2}, ds3)
+	from := [4]reg.GPVirtual{avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64()} // every fourth row
+	avo.MOVQ(src, from[0])
+	for q := 1; q < 4; q++ {
+		avo.LEAQ(op.Mem{Base: from[q-1], Index: ss, Scale: 4}, from[q])
+	}
+	row := func(base, s, s3 reg.Register, r, disp int) op.Mem {
+		switch r {
+		case 0:
+			return op.Mem{Base: base, Disp: disp}
+		case 3:
+			return op.Mem{Base: base, Index: s3, Scale: 1, Disp: disp}
+		}
+		return op.Mem{Base: base, Index: s, Scale: uint8(r), Disp: disp}
+	}
+	avo.Label("block")
+	for c := range 4 { // four columns
+		var x, y [4]reg.VecVirtual
+		for r := range x {
+			x[r] = avo.ZMM()
+			avo.VMOVUPS(row(from[0], ss, ss3, r, 16*c), x[r].AsX())
+			for q := 1; q < 4; q++ {
+				v := avo.ZMM()
+				avo.VINSERTF32X4(op.Imm(uint64(q)), row(from[q], ss, ss3, r, 16*c), x[r], v)
+				x[r] = v
+			}
+		}
+		for h := range 2 {
+			y[2*h], y[2*h+1] = avo.ZMM(), avo.ZMM()
+			avo.VUNPCKLPS(x[2*h+1], x[2*h], y[2*h])
+			avo.VUNPCKHPS(x[2*h+1], x[2*h], y[2*h+1])
+		}
+		for h := range 2 {
+			x[2*h], x[2*h+1] = avo.ZMM(), avo.ZMM()
+			avo.VUNPCKLPD(y[2+h], y[h], x[2*h])
+			avo.VUNPCKHPD(y[2+h], y[h], x[2*h+1])
+		}
+		store := fmt.Sprintf("store%d", c)
+		avo.TESTQ(add, add)
+		avo.JZ(op.LabelRef(store))
+		for r := range x {
+			avo.VADDPS(row(dst, ds, ds3, r, 0), x[r], x[r])
+		}
+		avo.Label(store)
+		for r := range x {
+			avo.VMOVUPS(x[r], row(dst, ds, ds3, r, 0))
+		}
+		avo.LEAQ(op.Mem{Base: dst, Index: ds, Scale: 4}, dst)
+	}
+	for q := range from {
+		avo.ADDQ(op.Imm(64), from[q])
+	}
+	avo.DECQ(n)
+	avo.JNZ(op.LabelRef("block"))
+	avo.VZEROUPPER()
+	avo.RET()
+}
+
 // panelsOf copies rows of so many columns a panel to where a panel's rows lie side
 // by side, one panel behind the other.
 func panelsOf(cols int) {
