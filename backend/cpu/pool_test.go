@@ -226,41 +226,59 @@ func TestPoolLeavesLateHelpersAlone(t *testing.T) {
 	meet(0) // ends only if the helper takes part
 }
 
-// BenchmarkNeighbour is work in chunks of some 20 µs while somebody else keeps a
-// core busy: on two threads it should take no more than 1.2 times what it takes on
-// one.
+// BenchmarkNeighbour is work in chunks of some 20 µs, on one thread and on two in
+// turns, window by window, while somebody else keeps a core busy or not. Two should
+// take no more than 1.2 times as long as one: what is reported as two/one, of the
+// sums and of the medians.
 func BenchmarkNeighbour(b *testing.B) {
 	for _, busy := range []bool{false, true} {
-		for threads := 1; threads <= 2; threads++ {
-			b.Run(fmt.Sprintf("busy=%v/threads=%d", busy, threads), func(b *testing.B) {
-				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + 1))
-				var end atomic.Bool
-				var wg sync.WaitGroup
-				if busy {
-					wg.Go(func() {
-						runtime.LockOSThread() // the thread ends with it
-						for !end.Load() {
-						}
-					})
-				}
-				p := newPool(threads)
-				j := []*job{{chunks: 8, run: func(int, int) {
-					x := uint64(1)
-					for range 20000 {
-						x ^= x << 13
-						x ^= x >> 7
+		b.Run(fmt.Sprintf("busy=%v", busy), func(b *testing.B) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + 1))
+			var end atomic.Bool
+			var wg sync.WaitGroup
+			if busy {
+				wg.Go(func() {
+					runtime.LockOSThread() // the thread ends with it
+					for !end.Load() {
 					}
-					if x == 0 {
-						b.Error("a generator ended")
-					}
-				}}}
-				for b.Loop() {
-					p.do(j)
+				})
+			}
+			j := []*job{{chunks: 8, run: func(int, int) {
+				x := uint64(1)
+				for range 20000 {
+					x ^= x << 13
+					x ^= x >> 7
 				}
+				if x == 0 {
+					b.Error("a generator ended")
+				}
+			}}}
+			var took [2][]time.Duration
+			var sum [2]time.Duration
+			var pools [2]*pool
+			for i := range pools {
+				pools[i] = newPool(i + 1)
+			}
+			for b.Loop() {
+				for i, p := range pools {
+					start := time.Now()
+					for range 30 {
+						p.do(j)
+					}
+					d := time.Since(start)
+					sum[i] += d
+					took[i] = append(took[i], d)
+				}
+			}
+			for i, p := range pools {
 				p.stop()
-				end.Store(true)
-				wg.Wait()
-			})
-		}
+				slices.Sort(took[i])
+			}
+			end.Store(true)
+			wg.Wait()
+			median := func(d []time.Duration) float64 { return float64(d[len(d)/2]) }
+			b.ReportMetric(float64(sum[1])/float64(sum[0]), "two/one")
+			b.ReportMetric(median(took[1])/median(took[0]), "two/one-median")
+		})
 	}
 }
