@@ -542,7 +542,7 @@ func (c *compiler[T]) alias(x graph.Node) bool {
 
 // costPerChunk is how much elementwise work, in additions, is worth handing to
 // another core.
-const costPerChunk = 8 * 1024
+const costPerChunk = 24 * 1024
 
 func alignedSlice[T float](n int) []T {
 	return tensor.Data[T](tensor.New(tensor.TypeOf[T](), n))

@@ -78,7 +78,7 @@ const macsPerChunk = 256 * 1024
 // but of this many multiply-adds at least.
 const (
 	mostProductChunks = 32
-	productPerChunk   = 128 * 1024
+	productPerChunk   = 192 * 1024
 )
 
 // cutProduct divides a product m×n over k into chunks of so many rows and columns: of
@@ -95,7 +95,7 @@ func cutProduct(m, n, k int) (rows, cols int) {
 			if across == 1 {
 				c = n
 			}
-			if t := productTime(m, n, r, c); t < best {
+			if t := productTime(m, n, k, r, c); t < best {
 				best, rows, cols = t, r, c
 			}
 		}
@@ -103,32 +103,37 @@ func cutProduct(m, n, k int) (rows, cols int) {
 	return rows, cols
 }
 
-// productTime estimates what a product takes, per element of k, as the sum of what it
-// takes on 1, 2, 4 and 8 workers.
-func productTime(m, n, rows, cols int) (sum float64) {
+// productTime estimates what a product takes, per element of k and in multiply-adds, as
+// the sum of what it takes on 1, 2, 4 and 8 workers, one counted twice. What a
+// worker reads was mostly written by others, and comes from their caches.
+func productTime(m, n, k, rows, cols int) (sum float64) {
 	const (
-		lanes   = 16
-		layOut  = 8.0 // of an element of B, in multiply-adds
-		read    = 2.0 // of one of A
-		handing = 40.0
+		lanes  = 16
+		layOut = 8.0     // of an element of B
+		read   = 2.0     // of one of A
+		remote = 40.0    // of an element from another core
+		call   = 40000.0 // of a chunk, for all of k
 	)
 	down, across := (m+rows-1)/rows, (n+cols-1)/cols
-	chunk := func(i int) float64 {
-		r := float64(min(rows, m-i/across*rows))
-		c := min(cols, n-i%across*cols)
-		whole := float64((c + lanes - 1) / lanes * lanes)
-		return whole*(r+layOut) + read*r + handing
-	}
 	for workers := 1; workers <= 8; workers *= 2 {
-		longest := 0.0
+		longest, others := 0.0, float64(workers-1)/float64(workers)
 		for w := range workers {
-			own := 0.0
+			own, last := 0.0, -1
 			for i := partOf(w, workers, down*across); i < partOf(w+1, workers, down*across); i++ {
-				own += chunk(i)
+				r := float64(min(rows, m-i/across*rows))
+				c := min(cols, n-i%across*cols)
+				whole := float64((c + lanes - 1) / lanes * lanes)
+				own += whole*(r+layOut+remote*others) + read*r + call/float64(k)
+				if i/across != last {
+					own += remote * others * r
+				}
+				last = i / across
 			}
 			longest = max(longest, own)
 		}
-		sum += longest * float64(workers)
+		if sum += longest; workers == 1 {
+			sum += longest
+		}
 	}
 	return sum
 }
