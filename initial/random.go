@@ -38,7 +38,7 @@ func (n RandomNormal) Deviation(tensor.Shape) float64 { return spec.Or(n.Stddev,
 // Fill draws every element.
 func (n RandomNormal) Fill(dst *tensor.Tensor, r param.Rand) {
 	sigma := spec.Or(n.Stddev, 0.05)
-	fill(dst, func() float64 { return n.Mean + sigma*r.Norm() })
+	normals(dst, r, false, func(z float64) float64 { return n.Mean + sigma*z })
 }
 
 // Truncated draws normal numbers and draws again whatever lies further than two
@@ -60,7 +60,7 @@ func (n Truncated) Deviation(tensor.Shape) float64 {
 // Fill draws every element.
 func (n Truncated) Fill(dst *tensor.Tensor, r param.Rand) {
 	sigma := spec.Or(n.Stddev, 0.05)
-	fill(dst, func() float64 { return n.Mean + sigma*r.TruncNorm() })
+	normals(dst, r, true, func(z float64) float64 { return n.Mean + sigma*z })
 }
 
 // RandomUniform draws uniform numbers between two bounds.

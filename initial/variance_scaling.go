@@ -152,9 +152,9 @@ func (v VarianceScaling) Fill(dst *tensor.Tensor, r param.Rand) {
 	sigma := v.Deviation(dst.Shape())
 	switch v.Dist {
 	case TruncatedNormal:
-		fill(dst, func() float64 { return r.TruncNorm() * sigma / truncatedDeviation })
+		normals(dst, r, true, func(z float64) float64 { return z * sigma / truncatedDeviation })
 	case UntruncatedNormal:
-		fill(dst, func() float64 { return r.Norm() * sigma })
+		normals(dst, r, false, func(z float64) float64 { return z * sigma })
 	default:
 		limit := v.Limit(dst.Shape())
 		fill(dst, func() float64 { return (2*r.Float64() - 1) * limit })

@@ -86,22 +86,6 @@ func (s *Stream) IntN(n int) int {
 	return int(hi)
 }
 
-// Norm is a standard normal number (Box and Muller 1958, the cosine branch).
-func (s *Stream) Norm() float64 {
-	u := 1 - s.Float64() // (0, 1]: the logarithm stays finite
-	return math.Sqrt(-2*math.Log(u)) * math.Cos(2*math.Pi*s.Float64())
-}
-
-// TruncNorm is a standard normal number redrawn until it lies within two
-// deviations of 0. Its own deviation is 0.8796256610342398.
-func (s *Stream) TruncNorm() float64 {
-	for {
-		if v := s.Norm(); math.Abs(v) <= 2 {
-			return v
-		}
-	}
-}
-
 // Perm fills p with a uniform permutation of 0 … len(p)−1 (Fisher and Yates).
 func (s *Stream) Perm(p []int32) {
 	for i := range p {

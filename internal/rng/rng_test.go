@@ -187,3 +187,39 @@ func TestBeta(t *testing.T) {
 		}
 	}
 }
+
+// Many normal numbers at once are those of as many calls, and leave the stream where
+// those do.
+func TestNormals(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		key, before := rapid.Uint64().Draw(t, "key"), rapid.IntRange(0, 5).Draw(t, "before")
+		n := rapid.OneOf(rapid.IntRange(0, 20), rapid.IntRange(2000, 9000)).Draw(t, "n")
+		trunc := rapid.Bool().Draw(t, "truncated")
+		one, many := rng.New(key, 3), rng.New(key, 3)
+		for range before {
+			one.Uint32()
+			many.Uint32()
+		}
+		got := make([]float64, n)
+		if trunc {
+			many.TruncNorms(got)
+		} else {
+			many.Norms(got)
+		}
+		for i, v := range got {
+			want := 0.0
+			if trunc {
+				want = one.TruncNorm()
+			} else {
+				want = one.Norm()
+			}
+			if v != want {
+				t.Fatalf("number %d of %d is %v, want %v", i, n, v, want)
+			}
+		}
+		if a, b := one.Uint32(), many.Uint32(); a != b {
+			t.Fatalf("then comes %d, want %d", b, a)
+		}
+	})
+}
