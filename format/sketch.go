@@ -260,23 +260,46 @@ func (s *Sketch) text(outs []string) spec.Value {
 }
 
 // Shape is the shape of the value of that name, one sample's, where those of the inputs are
-// known.
-func (s *Sketch) Shape(name string) (tensor.Shape, error) {
-	part := Sketch{Inputs: slices.Clone(s.Inputs)}
+// known. Those of all that it is computed of are put into known, and looked up there: each
+// layer is looked at once.
+func (s *Sketch) Shape(name string, known map[string]tensor.Shape) (tensor.Shape, error) {
+	if shape, ok := known[name]; ok {
+		return shape, nil
+	}
 	for _, f := range s.Inputs {
 		if f.Name == name {
 			return f.Shape, nil
 		}
 	}
-	for _, l := range s.Layers {
+	var part Sketch
+	need := map[string]bool{name: true}
+	for _, l := range slices.Backward(s.Layers) {
+		if !need[l.Name] {
+			continue
+		}
+		if shape, ok := known[l.Name]; ok {
+			part.Inputs = append(part.Inputs, data.Field{Name: l.Name, DType: tensor.Float32, Shape: shape})
+			continue
+		}
 		c := *l
 		if c.Kind == Bias {
 			c.Kind, c.Fields = "activation", Map("activation", "linear")
 		}
 		part.Layers = append(part.Layers, &c)
+		for _, in := range l.In {
+			need[in] = true
+		}
 	}
-	outs := []string{name}
-	part.keep(outs)
+	slices.Reverse(part.Layers)
+	for _, f := range s.Inputs {
+		if need[f.Name] {
+			part.Inputs = append(part.Inputs, f)
+		}
+	}
+	var outs []string
+	for _, l := range part.Layers {
+		outs = append(outs, l.Name)
+	}
 	net, err := Network(part.text(outs))
 	if err != nil {
 		return nil, err
@@ -287,10 +310,16 @@ func (s *Sketch) Shape(name string) (tensor.Shape, error) {
 	if err := b.Err(); err != nil {
 		return nil, err
 	}
-	if len(out) != 1 || !out[0].Valid() {
+	for i, y := range out {
+		if i < len(outs) && y.Valid() && y.Rank() > 0 {
+			known[outs[i]] = y.Shape()[1:].Clone()
+		}
+	}
+	shape, ok := known[name]
+	if !ok {
 		return nil, fmt.Errorf("layer %q: its shape is not known", name)
 	}
-	return out[0].Shape()[1:], nil
+	return shape, nil
 }
 
 // Blueprint is the part of the network that the outputs need. An output whose

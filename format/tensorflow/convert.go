@@ -32,6 +32,7 @@ type converter struct {
 	sketch   format.Sketch
 	optional map[string]bool // inputs whose shape is not known
 	shapes   map[string]tensor.Shape
+	asked    int          // for shapes
 	told     []data.Field // inputs as the user describes them
 	warnings []string
 	depth    int

@@ -2,6 +2,7 @@ package tensorflow
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -392,5 +393,30 @@ func TestMovingStatistics(t *testing.T) {
 	formattest.Near(t, formattest.Predict(t, m, tensor.Of([]float32{1, 1}, 1, 2)), 1, 4)
 	if _, _, err := load(dense(), parts, norm); err == nil || !strings.Contains(err.Error(), "own statistics") {
 		t.Errorf("without them: %v", err)
+	}
+}
+
+// TestManyShapes holds that many operations whose shapes matter are read, behind one another or
+// asked for from the end of a chain to its beginning: each layer is looked at once.
+func TestManyShapes(t *testing.T) {
+	t.Parallel()
+	const n = 300
+	for name, last := range map[string]func(i int) string{"a chain": func(i int) string { return fmt.Sprint("s", i) }, "from the end": func(i int) string { return fmt.Sprint("t", i) }} {
+		nodes := placeholder("x", -1, 2, 3)
+		before, all := "x", []string(nil)
+		for i := range n {
+			nodes = append(nodes, op(fmt.Sprint("t", i), "Tanh", []string{before})...)
+			nodes = append(nodes, op(fmt.Sprint("s", i), "Squeeze", []string{fmt.Sprint("t", i)})...)
+			before, all = last(i), append(all, fmt.Sprint("s", i))
+		}
+		slices.Reverse(all)
+		m, _, err := loadWith(format.Options{Output: "y"}, nodes, op("y", "AddN", all))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := strings.Count(layers(t, m), "tanh"); got != n {
+			t.Errorf("%s: %d layers", name, got)
+		}
 	}
 }

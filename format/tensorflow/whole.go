@@ -172,18 +172,13 @@ func (c *converter) shapeOf(name string) (tensor.Shape, error) {
 			return nil, &format.Choice{Key: "input", Msg: "input " + f.Name + " has no fixed shape, on which what is computed of it depends: say it with input=, such as input=28x28"}
 		}
 	}
-	if len(c.shapes) >= mostShapes {
+	if c.asked++; c.asked > mostShapes {
 		return nil, &unsupportedNode{"the graph", "more of its operations than is sensible depend on the shapes of what they are given"}
-	}
-	s, err := c.sketch.Shape(name)
-	if err != nil {
-		return nil, err
 	}
 	if c.shapes == nil {
 		c.shapes = map[string]tensor.Shape{}
 	}
-	c.shapes[name] = s
-	return s, nil
+	return c.sketch.Shape(name, c.shapes)
 }
 
 // of converts a value, and finds its shape.
