@@ -9,6 +9,14 @@
 // that is fed is false. Calls of functions are replaced by their bodies. An
 // operation that there is no layer for is an error that names it.
 //
+// Read are dense layers, convolutions, transposed ones among them, poolings, batch and layer
+// normalization, embeddings, reductions and slices along the axes of a sample, images made
+// larger by whole factors, arithmetic with numbers and constants, activations, GELU and hard
+// swish by their form, and recurrent layers: loops of TensorFlow 1 and 2 with the cells of
+// both, one on another, with peepholes, and from states that are inputs. What a graph has as
+// a constant that is no weight of a layer stays as it is in training. Sequences that have
+// lengths of their own are refused.
+//
 // A checkpoint without a graph, and one of TensorFlow 2, whose graph is that of
 // its objects, holds weights alone.
 //

@@ -18,6 +18,7 @@ import (
 	"github.com/nadir-ml/nadir/format/tensorflow/bundle"
 	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/optim"
+	"github.com/nadir-ml/nadir/param"
 	"github.com/nadir-ml/nadir/tensor"
 	"github.com/nadir-ml/nadir/train"
 )
@@ -287,6 +288,84 @@ func TestNamedSlots(t *testing.T) {
 		for i, slot := range c.want {
 			if got := f.Slots.Of["layer/bias"+end][slot]; got != fmt.Sprintf("optimizer/_variables/%d%s", i+1, end) {
 				t.Errorf("%s: %s is %q", rule, slot, got)
+			}
+		}
+	}
+}
+
+// TestRecall holds that rules whose slots TensorFlow 1 has no names for go on from what Keras
+// keeps of them as if they had never been stopped: of Nadam the product of its momenta may lack,
+// which Keras 3 does not save, and follows from the steps.
+func TestRecall(t *testing.T) {
+	t.Parallel()
+	const rows, before, after = 8, 7, 9
+	x, y := tensor.New(tensor.Float32, rows, 2), tensor.New(tensor.Float32, rows, 1)
+	for i := range rows {
+		x.SetFlat(2*i, math.Sin(float64(i)))
+		x.SetFlat(2*i+1, math.Cos(float64(3*i)))
+		y.SetFlat(i, x.Flat(2*i)*x.Flat(2*i+1))
+	}
+	schema := data.Schema{Inputs: samples(2), Targets: []data.Field{{Name: "y", DType: tensor.Float32, Shape: tensor.Shape{1}}}}
+	source, err := data.FromTensors(schema, []*tensor.Tensor{x}, []*tensor.Tensor{y})
+	if err != nil {
+		t.Fatal(err)
+	}
+	model := nn.Sequential{nn.Dense{Units: 3, Act: act.Tanh{}, Name: "hidden"}, nn.Dense{Units: 1, Name: "out"}}
+	for name, c := range map[string]struct {
+		rule optim.Rule
+		as   string
+	}{
+		"nadam":          {optim.Nadam{LR: 0.01, Beta1: 0.8}, "nadam"},
+		"nadam, Keras 2": {optim.Nadam{LR: 0.01, Convention: optim.Keras2}, "nadam"},
+		"amsgrad":        {optim.Adam{LR: 0.01, AMSGrad: true}, "amsgrad"},
+		"lamb":           {optim.LAMB{LR: 0.01}, "lamb"},
+		"lion":           {optim.Lion{LR: 0.001}, "lion"},
+	} {
+		set := train.Config{Data: schema, Optim: optim.Optimizer{Rule: c.rule}, Seed: 3, Float: tensor.Float64}
+		tr, err := train.New(model, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tr.Close()
+		losses := func(tr *train.Trainer, n int64) (out []float64) {
+			for step, err := range tr.Steps(context.Background(), train.Run{Train: source, Batch: rows, Steps: tr.Taken() + n, Epochs: 1 << 20}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				out = append(out, step.Loss)
+			}
+			return out
+		}
+		losses(tr, before)
+		m := &format.Memory{Rule: c.as, Step: before, Slots: map[string]*tensor.Tensor{}}
+		params := param.NewSet(tensor.Float64)
+		for p := range tr.Params.All() {
+			switch {
+			case !strings.Contains(p.Name, "#"):
+				if _, err := params.Put(p.Name, p.Kind, p.Value.Clone()); err != nil {
+					t.Fatal(err)
+				}
+			case !strings.HasPrefix(p.Name, "#"):
+				m.Slots[p.Name] = p.Value.Clone()
+			}
+		}
+		want := losses(tr, after)
+		again, err := train.From(model, params, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer again.Close()
+		if err := again.Prepare(rows); err != nil {
+			t.Fatal(err)
+		}
+		if err := again.Recall(m); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for i, got := range losses(again, after) {
+			if d := math.Abs(got-want[i]) / want[i]; !(d < 1e-10) {
+				t.Errorf("%s: loss %d is %.15g, want %.15g", name, i, got, want[i])
+				break
 			}
 		}
 	}
