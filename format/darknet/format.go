@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -148,6 +149,17 @@ type run struct {
 	shape tensor.Shape
 }
 
+// read fills b with numbers of the run, from a place in the file on.
+func (x run) read(r io.ReaderAt, b []byte, from int64) error {
+	if _, err := r.ReadAt(b, from); err != nil {
+		return fmt.Errorf("%q: %w", x.name, err)
+	}
+	for i := 0; i < len(b); i += 4 {
+		binary.NativeEndian.PutUint32(b[i:], binary.LittleEndian.Uint32(b[i:]))
+	}
+	return nil
+}
+
 // deal gives each run its part of the file, which has to be as long as all of them.
 func deal(f *format.File, runs []run, path string) error {
 	r, have, err := mapped.Regular(path)
@@ -186,14 +198,20 @@ func deal(f *format.File, runs []run, path string) error {
 			if err != nil {
 				return nil, err
 			}
-			raw := t.Bytes()
-			if _, err := r.ReadAt(raw, from); err != nil {
-				return nil, fmt.Errorf("%q: %w", x.name, err)
-			}
-			for i := 0; i < len(raw); i += 4 {
-				binary.NativeEndian.PutUint32(raw[i:], binary.LittleEndian.Uint32(raw[i:]))
+			if err := x.read(r, t.Bytes(), from); err != nil {
+				return nil, err
 			}
 			return t, nil
+		}, Bands: func(most int, use func([]byte)) error {
+			b := make([]byte, min(int64(most), size))
+			for at := int64(0); at < size; at += int64(len(b)) {
+				b = b[:min(int64(len(b)), size-at)]
+				if err := x.read(r, b, from+at); err != nil {
+					return err
+				}
+				use(b)
+			}
+			return nil
 		}})
 	}
 	if at != have {

@@ -115,8 +115,8 @@ func (n *net) tensor(layer, leaf string, shape ...int) string {
 	return layer + "/" + leaf
 }
 
-func part(leaf, from string, turn format.Turn) format.Part {
-	return format.Part{Leaf: leaf, From: []string{from}, Make: turn}
+func part(leaf, from string, move *format.Move) format.Part {
+	return format.Part{Leaf: leaf, From: []string{from}, Move: move}
 }
 
 // norm is the batch normalization that a section has in it. Darknet adds 1e-5 to the variance.
@@ -173,18 +173,18 @@ func convolutional(n *net, s section, i int, x result) (result, error) {
 		fields = fields.With("dilation_rate", format.List(dilation, dilation))
 	}
 	biases := n.tensor(name, "biases", filters)
-	turn := format.Permute(2, 3, 1, 0)
+	move := format.Reorder(tensor.Shape{filters, channels, size, size}, 2, 3, 1, 0)
 	if v["batch_normalize"] == 0 {
 		kernel := n.tensor(name, "weights", filters, channels, size, size)
 		if a.Kind != spec.Null {
 			fields = fields.With("activation", a)
 		}
-		y.name = n.add("conv2d", name, x, fields, part("kernel", kernel, turn), part("bias", biases, nil))
+		y.name = n.add("conv2d", name, x, fields, part("kernel", kernel, move), part("bias", biases, nil))
 		return y, nil
 	}
 	scales, mean, variance := n.tensor(name, "scales", filters), n.tensor(name, "rolling_mean", filters), n.tensor(name, "rolling_variance", filters)
 	kernel := n.tensor(name, "weights", filters, channels, size, size)
-	y.name = n.add("conv2d", name, x, fields.With("use_bias", no), part("kernel", kernel, turn))
+	y.name = n.add("conv2d", name, x, fields.With("use_bias", no), part("kernel", kernel, move))
 	y.name = n.norm(name, y, biases, scales, mean, variance)
 	n.act(name, &y, a)
 	return y, nil
@@ -223,18 +223,18 @@ func connected(n *net, s section, i int, x result) (result, error) {
 	name := "connected" + strconv.Itoa(i)
 	x = n.vector(name, x)
 	biases, kernel := n.tensor(name, "biases", units), n.tensor(name, "weights", units, inputs)
-	turn := format.Turn(format.Reshape(units, in[0], in[1], in[2])).Then(format.Permute(2, 3, 1, 0)).Then(format.Reshape(inputs, units))
+	move := format.Reorder(tensor.Shape{units, in[0], in[1], in[2]}, 2, 3, 1, 0)
 	y := result{shape: tensor.Shape{units, 1, 1}, flat: true}
 	fields := format.Map("units", units)
 	if v["batch_normalize"] == 0 {
 		if a.Kind != spec.Null {
 			fields = fields.With("activation", a)
 		}
-		y.name = n.add("dense", name, x, fields, part("kernel", kernel, turn), part("bias", biases, nil))
+		y.name = n.add("dense", name, x, fields, part("kernel", kernel, move), part("bias", biases, nil))
 		return y, nil
 	}
 	scales, mean, variance := n.tensor(name, "scales", units), n.tensor(name, "rolling_mean", units), n.tensor(name, "rolling_variance", units)
-	y.name = n.add("dense", name, x, fields.With("use_bias", no), part("kernel", kernel, turn))
+	y.name = n.add("dense", name, x, fields.With("use_bias", no), part("kernel", kernel, move))
 	y.name = n.norm(name, y, biases, scales, mean, variance)
 	n.act(name, &y, a)
 	return y, nil

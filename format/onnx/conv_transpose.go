@@ -77,7 +77,7 @@ func convTranspose(c *converter, n *node, args []*value, _ int) (*value, error) 
 	if groups > 1 {
 		fields = fields.With("groups", spec.Num(float64(groups)))
 	}
-	out := c.emit(n, fmt.Sprintf("conv%dd_transpose", axes), fields, v, format.Part{Leaf: "kernel", From: []string{w.name}, Make: format.Permute(append(order, 1, 0)...)})
+	out := c.emit(n, fmt.Sprintf("conv%dd_transpose", axes), fields, v, format.Part{Leaf: "kernel", From: []string{w.name}, Move: format.Reorder(w.shape, append(order, 1, 0)...)})
 	out.shape = shape
 	if len(args) < 3 || args[2] == nil {
 		return out, nil

@@ -74,6 +74,7 @@ func parse(raw []byte, folder string) (*format.File, error) {
 	}
 	for _, t := range m.graph.tensors {
 		x := known(t).tensor()
+		x.Bands = t.bands()
 		if dtypeOf(t.code) == 0 {
 			x.Read = nil
 		}

@@ -354,6 +354,19 @@ func (o *order) rows(units int) format.Turn {
 		Then(format.Reshape(all, units))
 }
 
+// columns is the Move that makes the columns of a matrix, which has a row for each unit, rows
+// in the order of a flattened value's features.
+func (o *order) columns(units, features int) *format.Move {
+	if o == nil {
+		return format.Reorder(tensor.Shape{units, features}, 1, 0)
+	}
+	axes := make([]int, 0, len(o.to)+1)
+	for _, a := range o.to {
+		axes = append(axes, a+1)
+	}
+	return format.Reorder(append(tensor.Shape{units}, o.dims...), append(axes, 0)...)
+}
+
 // times is the Turn that multiplies.
 func times(factor float64) format.Turn {
 	if factor == 1 {
@@ -394,15 +407,22 @@ func (c *converter) dense(n *node, v *value, w *constant, turned bool, alpha flo
 		return nil, refuse(n, "its weights %q have shape %v, want a matrix", w.name, w.shape)
 	}
 	in, units := w.shape[0], w.shape[1]
-	var turn format.Turn
 	if turned {
-		in, units, turn = units, in, format.Transpose
+		in, units = units, in
 	}
 	if in != v.shape[v.rank()-1] {
 		return nil, &format.Corrupt{Err: fmt.Errorf("%s: weights of shape %v for values of shape %v", n.what(), w.shape, v.shape)}
 	}
-	turn = turn.Then(v.order.rows(units)).Then(times(alpha))
-	out := c.emit(n, "dense", format.Map("units", units, "use_bias", false), v, format.Part{Leaf: "kernel", From: []string{w.name}, Make: turn})
+	part := format.Part{Leaf: "kernel", From: []string{w.name}}
+	switch {
+	case turned && alpha == 1:
+		part.Move = v.order.columns(units, in)
+	case turned:
+		part.Make = format.Turn(format.Transpose).Then(v.order.rows(units)).Then(times(alpha))
+	default:
+		part.Make = v.order.rows(units).Then(times(alpha))
+	}
+	out := c.emit(n, "dense", format.Map("units", units, "use_bias", false), v, part)
 	out.shape = slices.Clone(v.shape)
 	out.shape[v.rank()-1], out.order = units, nil
 	return out, nil
@@ -942,31 +962,28 @@ func convolution(c *converter, n *node, args []*value, _ int) (*value, error) {
 		return nil, err
 	}
 	filters := w.shape[0]
-	kind, leaf := noun("conv", axes), "kernel"
+	kind := noun("conv", axes)
 	fields := format.Map("filters", filters, "kernel_size", size)
-	var turn format.Turn
+	var order []int
+	for i := range axes {
+		order = append(order, i+2)
+	}
+	kernel := w.shape
 	if groups == channels && groups > 1 && axes < 3 {
 		kind = noun("depthwise_conv", axes)
 		fields = format.Map("kernel_size", size)
 		if m := filters / channels; m > 1 {
 			fields = fields.With("depth_multiplier", spec.Num(float64(m)))
 		}
-		var order []int
-		for i := range axes {
-			order = append(order, i+2)
-		}
-		turn = format.Reshape(append([]int{channels, filters / channels}, size...)...).Then(format.Permute(append(order, 0, 1)...))
+		kernel, order = append(tensor.Shape{channels, filters / channels}, size...), append(order, 0, 1)
 	} else {
 		if groups > 1 {
 			fields = fields.With("groups", spec.Num(float64(groups)))
 		}
-		var order []int
-		for i := range axes {
-			order = append(order, i+2)
-		}
-		turn = format.Permute(append(order, 1, 0)...)
+		order = append(order, 1, 0)
 	}
-	out := c.emit(n, kind, win.fields(fields).With("use_bias", no), v, format.Part{Leaf: leaf, From: []string{w.name}, Make: turn})
+	part := format.Part{Leaf: "kernel", From: []string{w.name}, Move: format.Reorder(kernel, order...)}
+	out := c.emit(n, kind, win.fields(fields).With("use_bias", no), v, part)
 	out.shape = append([]int{-1, filters}, space...)
 	if len(args) < 3 || args[2] == nil {
 		return out, nil

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -149,6 +150,21 @@ func (t *tensorProto) numbers() (*tensor.Tensor, error) {
 		return wrap(dt, t.raw, t.shape)
 	}
 	return t.readTyped(dt, n)
+}
+
+// bands is how the numbers are read in pieces; nil where they do not lie in the file as they
+// are read.
+func (t *tensorProto) bands() func(size int, use func([]byte)) error {
+	_, size, err := t.size()
+	if err != nil || t.segment || t.outside || !t.hasRaw || len(t.raw) != size || dtypeOf(t.code) == tensor.Bool {
+		return nil
+	}
+	return func(size int, use func([]byte)) error {
+		for piece := range slices.Chunk(t.raw, size) {
+			use(piece)
+		}
+		return nil
+	}
 }
 
 // wrap copies little-endian bytes into a tensor.

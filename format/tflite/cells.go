@@ -185,6 +185,6 @@ func rnn(c *converter, op operator) (string, error) {
 	if activation != "tanh" {
 		fields = fields.With("activation", spec.Str(activation))
 	}
-	return c.add("simple_rnn", op, fields, format.Part{Leaf: "kernel", From: []string{of[0].Name}, Make: format.Transpose},
-		format.Part{Leaf: "recurrent_kernel", From: []string{of[1].Name}, Make: format.Transpose}, format.Part{Leaf: "bias", From: []string{of[2].Name}})
+	return c.add("simple_rnn", op, fields, format.Part{Leaf: "kernel", From: []string{of[0].Name}, Move: format.Reorder(of[0].Shape, 1, 0)},
+		format.Part{Leaf: "recurrent_kernel", From: []string{of[1].Name}, Move: format.Reorder(of[1].Shape, 1, 0)}, format.Part{Leaf: "bias", From: []string{of[2].Name}})
 }

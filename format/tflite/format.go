@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/nadir-ml/nadir/format"
@@ -145,6 +146,13 @@ func list(f *format.File, raw []byte) error {
 			}
 			if count > 0 && !dt.IsFloat() {
 				x.DType, quantized = tensor.Float32, true
+			} else if dt != tensor.Bool {
+				x.Bands = func(size int, use func([]byte)) error {
+					for piece := range slices.Chunk(data, size) {
+						use(piece)
+					}
+					return nil
+				}
 			}
 		}
 		g.vars, f.Tensors = append(g.vars, v), append(f.Tensors, x)

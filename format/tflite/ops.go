@@ -248,7 +248,7 @@ func dense(c *converter, op operator) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	parts, err := c.bias(op, &fields, []format.Part{{Leaf: "kernel", From: []string{w.Name}, Make: format.Transpose}})
+	parts, err := c.bias(op, &fields, []format.Part{{Leaf: "kernel", From: []string{w.Name}, Move: format.Reorder(w.Shape, 1, 0)}})
 	if err != nil {
 		return "", err
 	}
@@ -277,14 +277,15 @@ func conv(c *converter, op operator) (string, error) {
 	}
 	o, deep := op.options, 0
 	fields := format.Map("kernel_size", []int(w.Shape[1:3]), "strides", []int{o.int(2, 1), o.int(1, 1)}, "padding", padding(op))
-	kind, turn := "conv2d", format.Permute(1, 2, 3, 0)
+	kind, kernel := "conv2d", format.Part{Leaf: "kernel", From: []string{w.Name}}
 	if op.code == 4 {
 		m := o.int(3, 1)
 		if kind, deep = "depthwise_conv2d", 1; m < 1 || w.Shape[0] != 1 || w.Shape[3]%m != 0 {
 			return "", fmt.Errorf("a depthwise kernel of shape %v and multiplier %d", w.Shape, m)
 		}
-		fields, turn = fields.With("depth_multiplier", spec.Num(float64(m))), format.Reshape(w.Shape[1], w.Shape[2], w.Shape[3]/m, m)
+		fields, kernel.Make = fields.With("depth_multiplier", spec.Num(float64(m))), format.Reshape(w.Shape[1], w.Shape[2], w.Shape[3]/m, m)
 	} else {
+		kernel.Move = format.Reorder(w.Shape, 1, 2, 3, 0)
 		fields = fields.With("filters", spec.Num(float64(w.Shape[0])))
 		if in := c.shape(op, 0); len(in) == 4 && w.Shape[3] > 0 && in[3] > w.Shape[3] && in[3]%w.Shape[3] == 0 {
 			fields = fields.With("groups", spec.Num(float64(in[3]/w.Shape[3])))
@@ -296,7 +297,7 @@ func conv(c *converter, op operator) (string, error) {
 	if fields, err = fused(op, 3+deep, fields); err != nil {
 		return "", err
 	}
-	parts, err := c.bias(op, &fields, []format.Part{{Leaf: "kernel", From: []string{w.Name}, Make: turn}})
+	parts, err := c.bias(op, &fields, []format.Part{kernel})
 	if err != nil {
 		return "", err
 	}

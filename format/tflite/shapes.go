@@ -141,7 +141,7 @@ func deconv(c *converter, op operator) (string, error) {
 			return "", unsupported(op, "it makes images of %v of those of %v, where its window gives %d", to, from, n)
 		}
 	}
-	parts := []format.Part{{Leaf: "kernel", From: []string{w.Name}, Make: format.Permute(1, 2, 0, 3)}}
+	parts := []format.Part{{Leaf: "kernel", From: []string{w.Name}, Move: format.Reorder(w.Shape, 1, 2, 0, 3)}}
 	if len(op.in) > 3 && op.in[3] >= 0 {
 		b, err := c.constant(op, 3, 1)
 		if err != nil {
