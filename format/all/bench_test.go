@@ -39,14 +39,14 @@ var (
 // bytes is what the net's tensors take.
 func (s sizing) bytes() int { return 4 * s.layers * s.units * (s.units + 1) }
 
-// large is a file, or several, of 100 MB of weights in every format.
+// large is a file, or several, of the weights of a net in some format.
 type large struct {
 	name string
 	path string
 	args []string // which the command wants besides
 }
 
-func largeFiles(b *testing.B, s sizing) []large {
+func largeFiles(b testing.TB, s sizing) ([]large, *format.Model) {
 	dir, layers, units := b.TempDir(), s.layers, s.units
 	m := &format.Model{Preprocess: nn.Sequential{}, Params: param.NewSet(tensor.Float32)}
 	m.Data.Inputs = []data.Field{{Name: "x", DType: tensor.Float32, Shape: tensor.Shape{units}}}
@@ -138,7 +138,7 @@ func largeFiles(b *testing.B, s sizing) []large {
 	list = append(list, large{name: "caffe", path: write("c.caffemodel", caffe...)})
 	write("d.cfg", []byte(cfg))
 	list = append(list, large{name: "darknet", path: write("d.weights", weights)}, large{name: "tflite", path: write("m.tflite", connected(s, raw))})
-	return list
+	return list, m
 }
 
 // connected is a .tflite file of fully connected layers.
@@ -312,7 +312,8 @@ func BenchmarkImport(b *testing.B) {
 	command := nadir(b)
 	out := filepath.Join(b.TempDir(), "out")
 	for _, s := range []sizing{several, single} {
-		for _, f := range largeFiles(b, s) {
+		list, _ := largeFiles(b, s)
+		for _, f := range list {
 			files := filesOf(b, f.path)
 			b.Run(fmt.Sprintf("%s/layers=%d", f.name, s.layers), func(b *testing.B) {
 				sum, least := usage{Wall: ever, CPU: ever}, usage{Wall: ever, CPU: ever}
@@ -338,7 +339,8 @@ func BenchmarkImport(b *testing.B) {
 // all runs.
 func BenchmarkInspect(b *testing.B) {
 	command := nadir(b)
-	for _, f := range largeFiles(b, several) {
+	list, _ := largeFiles(b, several)
+	for _, f := range list {
 		b.Run(f.name, func(b *testing.B) {
 			best := usage{Wall: ever, CPU: ever}
 			for b.Loop() {
