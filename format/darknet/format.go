@@ -5,14 +5,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/nadir-ml/nadir/format"
-	"github.com/nadir-ml/nadir/internal/mapped"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -107,6 +107,7 @@ func open(path string) (*format.File, error) {
 	}
 	f := &format.File{}
 	if err := deal(f, n.runs, weights); err != nil {
+		f.Close()
 		return nil, err
 	}
 	for _, o := range n.outs {
@@ -149,75 +150,51 @@ type run struct {
 	shape tensor.Shape
 }
 
-// read fills b with numbers of the run, from a place in the file on.
-func (x run) read(r io.ReaderAt, b []byte, from int64) error {
-	if _, err := r.ReadAt(b, from); err != nil {
-		return fmt.Errorf("%q: %w", x.name, err)
-	}
-	for i := 0; i < len(b); i += 4 {
-		binary.NativeEndian.PutUint32(b[i:], binary.LittleEndian.Uint32(b[i:]))
-	}
-	return nil
-}
-
 // deal gives each run its part of the file, which has to be as long as all of them.
 func deal(f *format.File, runs []run, path string) error {
-	r, have, err := mapped.Regular(path)
+	raw, err := f.Map(path, math.MaxInt)
 	if err != nil {
 		return err
 	}
+	have := len(raw)
 	head := make([]byte, 20)
-	n, err := r.ReadAt(head, 0)
-	if n < 16 {
-		r.Close()
-		return fmt.Errorf("%s: the file ends within its header, after %d bytes (%w)", path, n, err)
+	if n := copy(head, raw); n < 16 {
+		return fmt.Errorf("%s: the file ends within its header, after %d bytes", path, n)
 	}
 	major, minor := binary.LittleEndian.Uint32(head), binary.LittleEndian.Uint32(head[4:])
-	at := int64(16)
+	at := 16
 	if uint64(major)*10+uint64(minor) >= 2 { // how many pictures were seen takes 8 bytes since
 		at = 20
 	}
 	if major >= 1000 || minor >= 1000 {
-		r.Close()
 		return fmt.Errorf("%s: version %d.%d is none of Darknet's", path, major, minor)
 	}
 	for _, x := range runs {
 		n, err := x.shape.Elems()
 		if err != nil {
-			r.Close()
 			return fmt.Errorf("%s: %q: %w", path, x.name, err)
 		}
-		from, size := at, int64(n)*4
-		if size > have-from {
-			r.Close()
+		if at > have || n > (have-at)/4 {
 			return fmt.Errorf("%s: the file ends after %d bytes, within %q of shape %v: it is cut off, or belongs to another .cfg", path, have, x.name, x.shape)
 		}
-		at += size
+		numbers := raw[at : at+4*n]
+		at += len(numbers)
 		f.Tensors = append(f.Tensors, format.Tensor{Name: x.name, DType: tensor.Float32, Shape: x.shape, Read: func() (*tensor.Tensor, error) {
 			t, err := tensor.TryNew(tensor.Float32, x.shape...)
 			if err != nil {
 				return nil, err
 			}
-			if err := x.read(r, t.Bytes(), from); err != nil {
-				return nil, err
-			}
+			copy(t.Bytes(), numbers)
 			return t, nil
-		}, Bands: func(most int, use func([]byte)) error {
-			b := make([]byte, min(int64(most), size))
-			for at := int64(0); at < size; at += int64(len(b)) {
-				b = b[:min(int64(len(b)), size-at)]
-				if err := x.read(r, b, from+at); err != nil {
-					return err
-				}
-				use(b)
+		}, Bands: func(size int, use func([]byte)) error {
+			for piece := range slices.Chunk(numbers, size) {
+				use(piece)
 			}
 			return nil
 		}})
 	}
 	if at != have {
-		r.Close()
 		return fmt.Errorf("%s: the .cfg asks for %d bytes, the file has %d: they do not belong together", path, at, have)
 	}
-	f.Release = r.Close
 	return nil
 }
