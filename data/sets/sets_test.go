@@ -220,10 +220,10 @@ func TestBadDownloadsLeaveNothing(t *testing.T) {
 			b[len(b)/2] ^= 1
 			_, _ = w.Write(b)
 		}, "SHA-256"},
-		"another file": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>log in</html>")) }, "bytes came"},
+		"another file": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>log in</html>")) }, "the published file has"},
 		"longer": {func(w http.ResponseWriter, r *http.Request) {
 			_, _ = w.Write(append(bytes.Clone(files[filepath.Base(r.URL.Path)]), 0))
-		}, "bytes came"},
+		}, "the published file has"},
 		"cut off": {func(w http.ResponseWriter, r *http.Request) {
 			b := files[filepath.Base(r.URL.Path)]
 			w.Header().Set("Content-Length", strconv.Itoa(len(b)))

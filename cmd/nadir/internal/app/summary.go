@@ -314,6 +314,16 @@ func costs(m nn.Model, in []graph.Type) []int {
 		case !sample[x.ID()] || x.NumIn() == 0:
 		case x.Op().Name == "matmul":
 			of[layer] += 2 * x.Shape().Len() * x.In(0).Shape().Len() / x.Dim(0)
+		case x.Op().Name == "batch_matmul":
+			k := x.In(0).Dim(-1)
+			if x.Attr().(graph.MatMulAttr).TransA {
+				k = x.In(0).Dim(-2)
+			}
+			of[layer] += 2 * x.Shape().Len() * k
+		case x.Op().Name == "lstm": // of gates (steps·rows, 4·units): their product, and 17 for a unit
+			of[layer] += 2*x.In(0).Shape().Len()*x.In(1).Dim(0) + 17*x.In(0).Shape().Len()/4
+		case x.Op().Name == "gru": // of 3 gates, and 14
+			of[layer] += 2*x.In(0).Shape().Len()*x.In(1).Dim(0) + 14*x.In(0).Shape().Len()/3
 		case x.Op().Name == "conv":
 			of[layer] += 2 * x.Shape().Len() * x.In(1).Shape().Len() / x.Dim(-1)
 		case x.Op().Name == "conv_input":
