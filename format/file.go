@@ -38,6 +38,12 @@ func (t Tensor) TypeName() string {
 	return t.DType.String()
 }
 
+// inBands reports whether the tensor is worth reading in pieces.
+func (t Tensor) inBands() bool {
+	const small = 1 << 14 // what has fewer elements is read at once
+	return t.Bands != nil && t.Shape.Len() >= small
+}
+
 // A Node is an input or output of a graph, by the name that a user chooses it
 // with.
 type Node struct {
@@ -431,8 +437,7 @@ func (p Place) check(d declaration, tensors map[string]Tensor) error {
 
 // streamed reports whether the parameter is made while its tensor is read.
 func (p Place) streamed(tensors map[string]Tensor) bool {
-	const small = 1 << 14 // what has fewer elements is read at once
-	return p.Move != nil && tensors[p.From[0]].Bands != nil && tensors[p.From[0]].Shape.Len() >= small
+	return p.Move != nil && tensors[p.From[0]].inBands()
 }
 
 // copies reports whether the tensors are read before the parameter is made of them.
@@ -444,6 +449,12 @@ func (p Place) copies(tensors map[string]Tensor) bool {
 func (p Place) read(tensors map[string]Tensor, shape tensor.Shape, forget func()) (t *tensor.Tensor, err error) {
 	if p.streamed(tensors) {
 		return p.Move.stream(tensors[p.From[0]], shape, usual, forget)
+	}
+	if p.Make == nil && p.Move == nil && forget != nil {
+		// What is mapped is not to lie in memory beside its copy.
+		if t := tensors[p.From[0]]; t.inBands() {
+			return (&Move{t.Shape, tensor.RowMajor(t.Shape)}).stream(t, shape, usual, forget)
+		}
 	}
 	from := make([]*tensor.Tensor, len(p.From))
 	for i, name := range p.From {

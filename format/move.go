@@ -130,7 +130,7 @@ func (m *Move) stream(t Tensor, shape tensor.Shape, cut bands, forget func()) (*
 			tensor.Move(out.Bytes()[where*int64(size):], b, int64(size), some, to, m.Strides)
 			b, done = b[k*unit:], done+k
 		}
-		if since >= cut.most && forget != nil {
+		if since >= cut.most/2 && forget != nil {
 			forget()
 			since = 0
 		}

@@ -24,7 +24,7 @@ func kernels(s *param.Set) (list []*tensor.Tensor) {
 // order meanwhile to those that were written.
 func TestBands(t *testing.T) {
 	t.Parallel()
-	inPieces := map[string]bool{"caffe": true, "darknet": true, "onnx": true, "tflite": true}
+	inPieces := map[string]bool{"caffe": true, "darknet": true, "onnx": true, "tensorflow-graph": true, "tflite": true}
 	outputsFirst := map[string]bool{"caffe": true, "darknet": true, "tflite": true}
 	files, m := largeFiles(t, sizing{layers: 2, units: 130}) // kernels that are not read at once
 	want := kernels(m.Params)

@@ -488,7 +488,7 @@ func (c *converter) settle(told []data.Field) error {
 			}
 			if t, ok := c.file.Lookup(e.Parts[0].From[0]); ok && len(t.Shape) == 2 && (f.Shape == nil || len(f.Shape) == 1) {
 				f.Shape = t.Shape[:1].Clone()
-				if e.Parts[0].Make != nil {
+				if e.Parts[0].Move != nil {
 					f.Shape = t.Shape[1:].Clone()
 				}
 			}

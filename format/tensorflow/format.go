@@ -358,11 +358,20 @@ func constantTensor(n *node) (format.Tensor, bool) {
 	if !ok || len(c.shape) == 0 || dt == tensor.Invalid {
 		return format.Tensor{}, false
 	}
-	return format.Tensor{Name: n.name, DType: dt, Shape: c.shape, Read: func() (*tensor.Tensor, error) {
+	t := format.Tensor{Name: n.name, DType: dt, Shape: c.shape, Read: func() (*tensor.Tensor, error) {
 		x, err := c.read()
 		if e, ok := errors.AsType[*bundle.Error](err); ok && e.Tensor == "" {
 			e.Tensor = n.name
 		}
 		return x, err
-	}}, true
+	}}
+	if size := len(c.content); !c.listed && dt != tensor.Bool && size%dt.Size() == 0 && size/dt.Size() == c.shape.Len() {
+		t.Bands = func(size int, use func([]byte)) error {
+			for piece := range slices.Chunk(c.content, size) {
+				use(piece)
+			}
+			return nil
+		}
+	}
+	return t, true
 }

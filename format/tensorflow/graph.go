@@ -290,6 +290,10 @@ type constant struct {
 	code  uint64
 	shape tensor.Shape
 	proto []byte
+	// content is the numbers one after the other, where the file has them so; listed says
+	// that it has some, at least, as a list.
+	content []byte
+	listed  bool
 }
 
 func (n *node) constant() (constant, bool) {
@@ -311,6 +315,12 @@ func (n *node) constant() (constant, bool) {
 				return c, false
 			}
 			c.shape = s
+		case 4:
+			if len(g.Bytes) > 0 {
+				c.content = g.Bytes
+			}
+		case 5, 6, 7, 10, 11, 13, 16, 17:
+			c.listed = true
 		}
 	}
 	_, err := c.shape.Elems()

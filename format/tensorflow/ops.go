@@ -108,7 +108,7 @@ func matMul(c *converter, n *node) (string, error) {
 	p := format.Part{Leaf: "kernel", From: []string{w.Name}}
 	units := w.Shape[1]
 	if n.flag("transpose_b") || n.flag("adj_y") {
-		p.Make, units = format.Transpose, w.Shape[0]
+		p.Move, units = format.Reorder(w.Shape, 1, 0), w.Shape[0]
 	}
 	return c.emit(&format.Sketched{Kind: "dense", Fields: format.Map("units", units, "use_bias", false), Name: c.layerName(w.variable, n), In: []string{in}, Parts: []format.Part{p}}), nil
 }
