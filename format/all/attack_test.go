@@ -145,7 +145,7 @@ layer { name: "a" type: "ReLU" bottom: "b" top: "a" } layer { name: "b" type: "R
 	for range 20000 {
 		nested = field(3, nested)
 	}
-	add(attack{sample: sample{name: "npz: zeros", open: "m.npz", bare: true, files: map[string][]byte{"m.npz": bomb}}, says: ""},
+	add(attack{sample: sample{name: "npz: zeros", open: "m.npz", bare: true, inflates: len(zeros) / 4, files: map[string][]byte{"m.npz": bomb}}, says: ""},
 		attack{sample: sample{name: "npz: many entries", open: "m.npz", bare: true, files: map[string][]byte{"m.npz": zipped(t, zip.Store, entries...)}}, says: ""},
 		one("keras: a long description", "m.keras", zipped(t, zip.Deflate, "config.json", zeros, "metadata.json", []byte("{}"), "model.weights.h5", []byte{}), "config.json"),
 		one("keras: weights that grow", "m.keras", zipped(t, zip.Deflate, "config.json", []byte("{}"), "model.weights.h5", slices.Concat(zeros, zeros)), "model.weights.h5"),

@@ -34,8 +34,7 @@ type sample struct {
 	open  string // which is opened, of the files' names or what they begin with
 	bare  bool   // weights alone, for the net of the samples
 	data  bool   // rows, which data/sets opens
-	// inflates is how many numbers of 4 bytes its compressed ones stand for, where an error
-	// comes before they are counted.
+	// inflates is how many numbers of 4 bytes its compressed ones stand for.
 	inflates int
 	// sums says of a byte of a file whether a checksum covers it; nil where none does.
 	sums func(file string, i int) bool
