@@ -44,12 +44,22 @@ func (w walk) chunks() int { return max(1, (w.n+w.per-1)/w.per) }
 // rows of a chunk.
 func (w walk) rows(chunk int) (lo, hi int) { return chunk * w.per, min(w.n, (chunk+1)*w.per) }
 
-// step is the k-th step that is gone through, and whether one comes before it.
-func (w walk) step(k int) (t, before int, ok bool) {
+// step is the k-th step that is gone through.
+func (w walk) step(k int) int {
 	if w.Backwards {
-		return w.Steps - 1 - k, w.Steps - k, k > 0
+		return w.Steps - 1 - k
 	}
-	return k, k - 1, k > 0
+	return k
+}
+
+// before is the state, of those of all steps, that the k-th step that is gone through
+// begins with.
+func before[T float](w walk, first, all []T, k int) []T {
+	if k == 0 {
+		return first
+	}
+	t, size := w.step(k-1), w.n*w.u
+	return all[t*size : (t+1)*size]
 }
 
 // scratch is n elements for every worker.
@@ -73,11 +83,7 @@ func lstm[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 		}
 		h, cell := y.f[:w.Steps*size], y.f[w.Steps*size:2*w.Steps*size]
 		for k := range w.Steps {
-			t, before, ok := w.step(k)
-			hp, cp := h0.f, c0.f
-			if ok {
-				hp, cp = h[before*size:(before+1)*size], cell[before*size:(before+1)*size]
-			}
+			t, hp, cp := w.step(k), before(w, h0.f, h, k), before(w, c0.f, cell, k)
 			z := y.f[2*w.Steps*size+4*t*size:][:4*size] // (N, 4·units)
 			for i := lo; i < hi; i++ {
 				kernel.Add(z[4*i*u:4*(i+1)*u], xw.f[4*(t*n+i)*u:4*(t*n+i+1)*u], bias.f)
@@ -112,11 +118,7 @@ func lstmGradient[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 		clear(backH[lo*u : hi*u])
 		clear(backC[lo*u : hi*u])
 		for k := w.Steps - 1; k >= 0; k-- {
-			t, before, ok := w.step(k)
-			cp := c0.f
-			if ok {
-				cp = cell[before*size : (before+1)*size]
-			}
+			t, cp := w.step(k), before(w, c0.f, cell, k)
 			z, dz := gates[4*t*size:][:4*size], dx.f[4*t*size:][:4*size]
 			for i := lo; i < hi; i++ {
 				a, b := i*u, (i+1)*u
@@ -144,11 +146,7 @@ func gru[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 		}
 		h := y.f[:w.Steps*size]
 		for k := range w.Steps {
-			t, before, ok := w.step(k)
-			hp := h0.f
-			if ok {
-				hp = h[before*size : (before+1)*size]
-			}
+			t, hp := w.step(k), before(w, h0.f, h, k)
 			z := y.f[w.Steps*size+4*t*size:][:4*size] // (N, 4·units)
 			for i := lo; i < hi; i++ {
 				copy(z[4*i*u:], bias.f[3*u:6*u])
@@ -178,11 +176,7 @@ func gruGradient[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 		back := d.f[6*w.Steps*size:]
 		clear(back[lo*u : hi*u])
 		for k := w.Steps - 1; k >= 0; k-- {
-			t, before, ok := w.step(k)
-			hp := h0.f
-			if ok {
-				hp = h[before*size : (before+1)*size]
-			}
+			t, hp := w.step(k), before(w, h0.f, h, k)
 			z, dx, dp := gates[4*t*size:][:4*size], d.f[3*t*size:][:3*size], d.f[3*(w.Steps+t)*size:][:3*size]
 			for i := lo; i < hi; i++ {
 				a, b := i*u, (i+1)*u

@@ -47,7 +47,7 @@ func (g *geometry) turned() (t geometry, ok bool) {
 	return t, true
 }
 
-func newSlide[T float](c *compiler[T], g *geometry) *slide[T] {
+func newSlide[T float](g *geometry) *slide[T] {
 	s := &slide[T]{g: *g}
 	last := g.span[2]
 	s.width = (g.to[2]-1)*last.Stride + last.Size
@@ -196,7 +196,7 @@ func convBias[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 
 func convSlide[T float](c *compiler[T], node graph.Node, g *geometry, bias *value[T], rectify bool) (int, func(int, int)) {
 	x, w, y := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
-	s := newSlide(c, g)
+	s := newSlide[T](g)
 	chunks, per := s.share(maxChunks)
 	c.work.need(s.scratch(), 0)
 	var laid, biases []T
@@ -226,7 +226,7 @@ func convSlide[T float](c *compiler[T], node graph.Node, g *geometry, bias *valu
 // convInputSlide is the gradient with respect to the input: g is turned.
 func convInputSlide[T float](c *compiler[T], node graph.Node, g *geometry) (int, func(int, int)) {
 	dy, w, dx := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
-	s := newSlide(c, g)
+	s := newSlide[T](g)
 	chunks, per := s.share(maxChunks)
 	c.work.need(s.scratch(), 0)
 	laid := alignedSlice[T](s.k.Weights())
@@ -240,7 +240,7 @@ func convInputSlide[T float](c *compiler[T], node graph.Node, g *geometry) (int,
 // the last that is done adds them up.
 func convKernelSlide[T float](c *compiler[T], node graph.Node, g *geometry) (int, func(int, int)) {
 	x, dy, dw := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
-	s := newSlide(c, g)
+	s := newSlide[T](g)
 	size := s.k.Weights()
 	chunks, per := s.share(max(1, min(mostSums, mostPartial/size)))
 	line := g.span[1]

@@ -63,6 +63,16 @@ func tail(n int) *int32 {
 	return &tailMask[8-n]
 }
 
+// block is how many vectors of columns there are from the j-th on, at most two, and how
+// many lanes of them are used.
+func (c *Convolution) block(j, lanes int) (vecs, used int) {
+	vecs = min(2, (c.cols-j)/lanes)
+	if c.group == 1 {
+		return vecs, min(c.Filters-j, vecs*lanes)
+	}
+	return vecs, c.group * c.Filters
+}
+
 func convolve32(c *Convolution, y, x, w, bias []float32, l0, l1, rows int, rectify bool) {
 	wc := claim()
 	defer wc.release()
@@ -78,11 +88,7 @@ func convolve32(c *Convolution, y, x, w, bias []float32, l0, l1, rows int, recti
 	}
 	whole := c.Places / c.group
 	for j := 0; j < c.cols; j += 2 * lanes {
-		vecs := min(2, (c.cols-j)/lanes)
-		filters := c.group * c.Filters
-		if c.group == 1 {
-			filters = min(c.Filters-j, vecs*lanes)
-		}
+		vecs, filters := c.block(j, lanes)
 		s.tail = tail(filters)
 		if bias != nil {
 			s.bias = &bias[j]
@@ -151,11 +157,7 @@ func filters32(c *Convolution, dw, x, dy []float32, rows int) {
 		xDown: 4 * c.XRow, yDown: 4 * c.YRow}
 	whole := c.Places / c.group
 	for j := 0; j < c.cols; j += 2 * lanes {
-		vecs := min(2, (c.cols-j)/lanes)
-		filters := c.group * c.Filters
-		if c.group == 1 {
-			filters = min(c.Filters-j, vecs*lanes)
-		}
+		vecs, filters := c.block(j, lanes)
 		if whole > 0 {
 			s.places, s.tail = whole, tail(filters)
 			s.taps(c, dw, x, dy, rows, j, vecs, lanes, c.taps)

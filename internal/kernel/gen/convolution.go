@@ -57,14 +57,7 @@ func (w width) convolve(rows, vecs int, masked bool) {
 	avo.Doc(fmt.Sprintf("%s computes %d places by %d vectors of filters.", name, rows, vecs))
 	t := &tile{width: w, rows: rows, p: avo.Load(avo.Param("p"), avo.GP64()), ai: avo.GP64()}
 	t.field(slideXStep, t.ai)
-	if rows > 3 {
-		t.ai3 = avo.GP64()
-		avo.LEAQ(op.Mem{Base: t.ai, Index: t.ai, Scale: 2}, t.ai3)
-	}
-	if rows > 5 {
-		t.ai5 = avo.GP64()
-		avo.LEAQ(op.Mem{Base: t.ai, Index: t.ai, Scale: 4}, t.ai5)
-	}
+	t.strides()
 	wRow := avo.GP64()
 	t.field(slideWRow, wRow)
 	avo.Label("down")
@@ -121,6 +114,13 @@ func (w width) convolve(rows, vecs int, masked bool) {
 	avo.DECQ(lines)
 	avo.JNZ(op.LabelRef("line"))
 	t.finish()
+	t.nextRow()
+	avo.VZEROUPPER()
+	avo.RET()
+}
+
+// nextRow goes back to the label "down" for the next row of places, or on to "end".
+func (t *tile) nextRow() {
 	avo.DECQ(op.Mem{Base: t.p, Disp: slideDown})
 	avo.JZ(op.LabelRef("end"))
 	step := avo.GP64()
@@ -130,26 +130,6 @@ func (w width) convolve(rows, vecs int, masked bool) {
 	avo.ADDQ(step, op.Mem{Base: t.p, Disp: slideY})
 	avo.JMP(op.LabelRef("down"))
 	avo.Label("end")
-	avo.VZEROUPPER()
-	avo.RET()
-}
-
-// row is where row r of A lies, a7 being that of row 7.
-func (t *tile) row(a, a7 reg.Register, r int) op.Mem {
-	if r >= 7 {
-		a, r = a7, r-7
-	}
-	switch r {
-	case 0:
-		return op.Mem{Base: a}
-	case 3:
-		return op.Mem{Base: a, Index: t.ai3, Scale: 1}
-	case 5:
-		return op.Mem{Base: a, Index: t.ai5, Scale: 1}
-	case 6:
-		return op.Mem{Base: a, Index: t.ai3, Scale: 2}
-	}
-	return op.Mem{Base: a, Index: t.ai, Scale: uint8(r)}
 }
 
 // multiply adds a number in memory times some vectors.
@@ -300,15 +280,7 @@ func (w width) filterGradient(lines, taps, vecs int) {
 	avo.ADDQ(yStep, y)
 	avo.DECQ(n)
 	avo.JNZ(op.LabelRef("place"))
-	avo.DECQ(op.Mem{Base: t.p, Disp: slideDown})
-	avo.JZ(op.LabelRef("end"))
-	step := avo.GP64()
-	t.field(slideXDown, step)
-	avo.ADDQ(step, op.Mem{Base: t.p, Disp: slideX})
-	t.field(slideYDown, step)
-	avo.ADDQ(step, op.Mem{Base: t.p, Disp: slideY})
-	avo.JMP(op.LabelRef("down"))
-	avo.Label("end")
+	t.nextRow()
 	each(func(r, v int, m op.Mem) { avo.VMOVUPS(t.sums[r][v], m) })
 	avo.VZEROUPPER()
 	avo.RET()

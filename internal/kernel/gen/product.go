@@ -161,14 +161,7 @@ func (w width) tile(rows int) *tile {
 	t.field(offAi, t.ai)
 	t.field(offAp, t.ap)
 	t.field(offLdb, t.ldb)
-	if rows > 3 {
-		t.ai3 = avo.GP64()
-		avo.LEAQ(op.Mem{Base: t.ai, Index: t.ai, Scale: 2}, t.ai3)
-	}
-	if rows > 5 {
-		t.ai5 = avo.GP64()
-		avo.LEAQ(op.Mem{Base: t.ai, Index: t.ai, Scale: 4}, t.ai5)
-	}
+	t.strides()
 	return t
 }
 
@@ -188,6 +181,36 @@ func (t *tile) down(label string) {
 	avo.Label(label + "end")
 	avo.VZEROUPPER()
 	avo.RET()
+}
+
+// strides makes the multiples of A's stride that its rows are told by.
+func (t *tile) strides() {
+	if t.rows > 3 {
+		t.ai3 = avo.GP64()
+		avo.LEAQ(op.Mem{Base: t.ai, Index: t.ai, Scale: 2}, t.ai3)
+	}
+	if t.rows > 5 {
+		t.ai5 = avo.GP64()
+		avo.LEAQ(op.Mem{Base: t.ai, Index: t.ai, Scale: 4}, t.ai5)
+	}
+}
+
+// row is where row r of A lies, a7 being that of row 7.
+func (t *tile) row(a, a7 reg.Register, r int) op.Mem {
+	if r >= 7 {
+		a, r = a7, r-7
+	}
+	switch r {
+	case 0:
+		return op.Mem{Base: a}
+	case 3:
+		return op.Mem{Base: a, Index: t.ai3, Scale: 1}
+	case 5:
+		return op.Mem{Base: a, Index: t.ai5, Scale: 1}
+	case 6:
+		return op.Mem{Base: a, Index: t.ai3, Scale: 2}
+	}
+	return op.Mem{Base: a, Index: t.ai, Scale: uint8(r)}
 }
 
 // body is one tile of n vectors, the last masked: the sum over k, then its store
@@ -223,23 +246,8 @@ func (t *tile) sum(name string, n int, masked bool) {
 			t.sums[r] = append(t.sums[r], t.zero())
 		}
 	}
-	at := func(r int) op.Mem {
-		base := a
-		if r >= 7 {
-			base, r = a7, r-7
-		}
-		switch r {
-		case 0:
-			return op.Mem{Base: base}
-		case 3:
-			return op.Mem{Base: base, Index: t.ai3, Scale: 1}
-		case 5:
-			return op.Mem{Base: base, Index: t.ai5, Scale: 1}
-		case 6:
-			return op.Mem{Base: base, Index: t.ai3, Scale: 2}
-		}
-		return op.Mem{Base: base, Index: t.ai, Scale: uint8(r)}
-	}
+	at := func(r int) op.Mem { return t.row(a, a7, r) }
+
 	t.fetch(name, n)
 	avo.Label(name + "k")
 	if t.rows == 1 {
