@@ -87,11 +87,18 @@ func (f *File) recall(b *Blueprint, float tensor.DType) (*Memory, []Link, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	var trained []Place // those of weights, in the model's order
+	places := make(map[string]Place, len(b.Places))
+	for _, p := range b.Places {
+		places[p.To] = p
+	}
+	type weight struct {
+		Place
+		shape tensor.Shape
+	}
+	var trained []weight // in the model's order
 	for _, d := range declared {
-		i := slices.IndexFunc(b.Places, func(p Place) bool { return p.To == d.name })
-		if d.kind == param.Weight && i >= 0 {
-			trained = append(trained, b.Places[i])
+		if p, ok := places[d.name]; ok && d.kind == param.Weight {
+			trained = append(trained, weight{p, d.shape})
 		}
 	}
 	step, err := f.Slots.Step()
@@ -120,8 +127,6 @@ func (f *File) recall(b *Blueprint, float tensor.DType) (*Memory, []Link, error)
 		if len(p.From) == 0 {
 			continue
 		}
-		i := slices.IndexFunc(declared, func(d declaration) bool { return d.name == p.To })
-		shape := declared[i].shape
 		for _, slot := range slices.Sorted(maps.Keys(of[p.From[0]])) {
 			q := Place{To: p.To + "#" + slot, Make: p.Make, Move: p.Move}
 			var zeros []*tensor.Tensor
@@ -146,7 +151,7 @@ func (f *File) recall(b *Blueprint, float tensor.DType) (*Memory, []Link, error)
 					}
 				}
 			}
-			t, err := q.read(tensors, shape, f.Forget)
+			t, err := q.read(tensors, p.shape, f.Forget)
 			if err != nil {
 				return nil, nil, err
 			}

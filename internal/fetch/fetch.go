@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"net/http"
 	"os"
@@ -231,8 +232,16 @@ func Check(ctx context.Context, path string, f File) error {
 	if _, err := io.Copy(sum, &until{ctx, io.LimitReader(r, f.Size)}); err != nil {
 		return err
 	}
+	if err := f.hashed(sum); err != nil {
+		return &Differs{path, err.Error()}
+	}
+	return nil
+}
+
+// hashed says how the hash of a file differs from the published one's.
+func (f File) hashed(sum hash.Hash) error {
 	if got := hex.EncodeToString(sum.Sum(nil)); got != f.SHA256 {
-		return &Differs{path, fmt.Sprintf("its SHA-256 is %s, but the published file's is %s", got, f.SHA256)}
+		return fmt.Errorf("its SHA-256 is %s, but the published file's is %s", got, f.SHA256)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package fetch
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -112,10 +111,7 @@ func (p *part) whole() error {
 	if p.at != p.want.Size {
 		return fmt.Errorf("%d bytes came, but the published file has %d", p.at, p.want.Size)
 	}
-	if got := hex.EncodeToString(p.sum.Sum(nil)); got != p.want.SHA256 {
-		return fmt.Errorf("its SHA-256 is %s, but the published file's is %s", got, p.want.SHA256)
-	}
-	return nil
+	return p.want.hashed(p.sum)
 }
 
 // take gives the file its name once it is on the disk.
