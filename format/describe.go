@@ -2,7 +2,6 @@ package format
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/nn"
@@ -37,7 +36,7 @@ func Map(pairs ...any) spec.Value {
 		case float64:
 			x = spec.Num(p)
 		case bool:
-			x = spec.Value{Kind: spec.Bool, Text: strconv.FormatBool(p)}
+			x = spec.Flag(p)
 		case []int:
 			x = List(p...)
 		case tensor.Shape:

@@ -155,7 +155,7 @@ func (s *Sketch) Fuse(outs []string) {
 			before.Fields = before.Fields.Without("use_bias")
 			before.Parts = append(before.Parts, l.Parts...)
 		case l.Kind == Bias:
-			l.Kind, l.Fields = "affine", l.Fields.With("scale", Map("", false).Entries[0].Value)
+			l.Kind, l.Fields = "affine", l.Fields.With("scale", spec.Flag(false))
 			for i := range l.Parts {
 				l.Parts[i].Leaf = "beta"
 			}

@@ -80,6 +80,9 @@ func Str(text string) Value { return Value{Kind: String, Text: text} }
 // Num is a value that holds a number at full precision.
 func Num(v float64) Value { return Value{Kind: Number, Text: formatFloat(v)} }
 
+// Flag is a value that is true or false.
+func Flag(v bool) Value { return Value{Kind: Bool, Text: strconv.FormatBool(v)} }
+
 // Get is the value under a key of a mapping.
 func (v Value) Get(key string) (Value, bool) {
 	for _, e := range v.Entries {

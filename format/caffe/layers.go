@@ -432,8 +432,6 @@ func part(leaf string, l *layer, i int, turns ...format.Turn) format.Part {
 	return p
 }
 
-var no = format.Map("", false).Entries[0].Value
-
 func convolve(c *converter, l *layer, in []blobValue) (blobValue, error) {
 	p := l.m.sub("convolution_param")
 	w, err := readWindow(p)
@@ -488,7 +486,7 @@ func convolve(c *converter, l *layer, in []blobValue) (blobValue, error) {
 	if bias {
 		parts = append(parts, part("bias", l, 1, format.Reshape(filters)))
 	} else {
-		fields = fields.With("use_bias", no)
+		fields = fields.With("use_bias", spec.Flag(false))
 	}
 	out.name = c.emit(kind, l, x, fields, parts...)
 	return out, nil
@@ -538,10 +536,10 @@ func pool(c *converter, l *layer, in []blobValue) (blobValue, error) {
 	}
 	fields := format.Map("pool_size", w.kernel[:], "strides", w.stride[:], "padding", w.pad[:])
 	if ceil {
-		fields = fields.With("ceil_mode", format.Map("", true).Entries[0].Value)
+		fields = fields.With("ceil_mode", spec.Flag(true))
 	}
 	if kind == "average_pooling2d" && w.pad != [2]int{} {
-		fields = fields.With("count_include_pad", format.Map("", true).Entries[0].Value)
+		fields = fields.With("count_include_pad", spec.Flag(true))
 	}
 	out.name = c.emit(kind, l, x, fields)
 	return out, nil
@@ -629,7 +627,7 @@ func dense(c *converter, l *layer, in []blobValue) (blobValue, error) {
 	if bias {
 		parts = append(parts, part("bias", l, 1, format.Reshape(units)))
 	} else {
-		fields = fields.With("use_bias", no)
+		fields = fields.With("use_bias", spec.Flag(false))
 	}
 	return blobValue{name: c.emit("dense", l, x, fields, parts...), runs: []tensor.Shape{{units, 1, 1}}}, nil
 }

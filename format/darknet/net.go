@@ -124,8 +124,6 @@ func (n *net) norm(name string, x result, biases, scales, mean, variance string)
 	return n.add("batch_normalization", name+"_norm", x, format.Map("epsilon", 1e-5), part("gamma", scales, nil), part("beta", biases, nil), part("moving_mean", mean, nil), part("moving_variance", variance, nil))
 }
 
-var no = format.Map("", false).Entries[0].Value
-
 func convolutional(n *net, s section, i int, x result) (result, error) {
 	v, err := s.read(map[string]int{"filters": 1, "size": 1, "stride": 1, "pad": 0, "padding": 0, "groups": 1, "dilation": 1, "stride_x": 0, "stride_y": 0, "batch_normalize": 0, "binary": 0, "xnor": 0, "share_index": -most})
 	if err != nil {
@@ -184,7 +182,7 @@ func convolutional(n *net, s section, i int, x result) (result, error) {
 	}
 	scales, mean, variance := n.tensor(name, "scales", filters), n.tensor(name, "rolling_mean", filters), n.tensor(name, "rolling_variance", filters)
 	kernel := n.tensor(name, "weights", filters, channels, size, size)
-	y.name = n.add("conv2d", name, x, fields.With("use_bias", no), part("kernel", kernel, move))
+	y.name = n.add("conv2d", name, x, fields.With("use_bias", spec.Flag(false)), part("kernel", kernel, move))
 	y.name = n.norm(name, y, biases, scales, mean, variance)
 	n.act(name, &y, a)
 	return y, nil
@@ -234,7 +232,7 @@ func connected(n *net, s section, i int, x result) (result, error) {
 		return y, nil
 	}
 	scales, mean, variance := n.tensor(name, "scales", units), n.tensor(name, "rolling_mean", units), n.tensor(name, "rolling_variance", units)
-	y.name = n.add("dense", name, x, fields.With("use_bias", no), part("kernel", kernel, move))
+	y.name = n.add("dense", name, x, fields.With("use_bias", spec.Flag(false)), part("kernel", kernel, move))
 	y.name = n.norm(name, y, biases, scales, mean, variance)
 	n.act(name, &y, a)
 	return y, nil

@@ -2,6 +2,7 @@ package keras
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -64,7 +65,8 @@ var words = map[string]string{"m": "momentum", "v": "velocity", "vhat": "velocit
 	"accumulator": "accumulator", "accum_grad": "accumulated_grad", "accum_var": "accumulated_delta_var", "u": "norm", "linear": "linear", "velocity": "velocity",
 	"average_gradient": "average_gradient", "velocity_hat": "velocity_hat", "accumulated_grad": "accumulated_grad", "accumulated_delta_var": "accumulated_delta_var", "norm": "norm"}
 
-const wordList = `m|v|vhat|momentum|rms|mg|accumulator|accum_grad|accum_var|u|linear|velocity|average_gradient|velocity_hat|accumulated_grad|accumulated_delta_var|norm`
+// wordList is a pattern of them.
+var wordList = strings.Join(slices.Sorted(maps.Keys(words)), "|")
 
 // kept is how Keras 2 calls a variable of an optimizer: the optimizer's name, the weight's,
 // and the slot's; and keptSince how it does since 2.11, the slot's before the weight's.
@@ -88,6 +90,9 @@ func Kept(name string, known func(weight string) bool) (class, weight, slot stri
 	}
 	return class, weight, slot, true
 }
+
+// SlotOf is the slot that Keras 2 or 3 calls by a word, such as m, as package optim calls it.
+func SlotOf(word string) string { return words[word] }
 
 // RuleOf is the rule of an optimizer's class that keeps such slots, empty for one that is none
 // of package optim's.

@@ -70,7 +70,7 @@ func convTranspose(c *converter, n *node, args []*value, _ int) (*value, error) 
 		shape, order = append(shape, places), append(order, i+2)
 		pads.Items = append(pads.Items, format.List(win.before[i], win.after[i]))
 	}
-	fields := win.fields(format.Map("filters", filters, "kernel_size", win.size)).With("padding", pads).With("use_bias", no)
+	fields := win.fields(format.Map("filters", filters, "kernel_size", win.size)).With("padding", pads).With("use_bias", spec.Flag(false))
 	if slices.Max(more) > 0 {
 		fields = fields.With("output_padding", format.List(more...))
 	}

@@ -63,7 +63,7 @@ func (c *converter) affine(n *node, v *value, k *value, leaf string, turn format
 	if leaf == "beta" {
 		other = "scale"
 	}
-	return c.emit(&node{name: nameOf(n), op: n.op}, "affine", fields.With(other, no), v, part), nil
+	return c.emit(&node{name: nameOf(n), op: n.op}, "affine", fields.With(other, spec.Flag(false)), v, part), nil
 }
 
 // nameOf is what a node is called, or its first result.

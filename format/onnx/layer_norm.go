@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -30,7 +31,7 @@ func layerNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
 	var params []format.Part
 	for i, leaf := range []string{"gamma", "beta"} {
 		if i+1 >= len(args) || args[i+1] == nil {
-			fields = fields.With("center", no)
+			fields = fields.With("center", spec.Flag(false))
 			continue
 		}
 		w, err := c.weight(n, args[i+1])

@@ -398,9 +398,6 @@ func spread(units int) format.Turn {
 	}
 }
 
-// no is false as a field.
-var no = format.Map("x", false).Entries[0].Value
-
 // dense adds a matrix of weights.
 func (c *converter) dense(n *node, v *value, w *constant, turned bool, alpha float64) (*value, error) {
 	if len(w.shape) != 2 {
@@ -983,7 +980,7 @@ func convolution(c *converter, n *node, args []*value, _ int) (*value, error) {
 		order = append(order, 1, 0)
 	}
 	part := format.Part{Leaf: "kernel", From: []string{w.name}, Move: format.Reorder(kernel, order...)}
-	out := c.emit(n, kind, win.fields(fields).With("use_bias", no), v, part)
+	out := c.emit(n, kind, win.fields(fields).With("use_bias", spec.Flag(false)), v, part)
 	out.shape = append([]int{-1, filters}, space...)
 	if len(args) < 3 || args[2] == nil {
 		return out, nil
@@ -1029,10 +1026,10 @@ func pooling(kind string) maker {
 		}
 		fields := win.fields(format.Map("pool_size", win.size))
 		if ceil {
-			fields = fields.With("ceil_mode", format.Map("x", true).Entries[0].Value)
+			fields = fields.With("ceil_mode", spec.Flag(true))
 		}
 		if n.int("count_include_pad", 0) != 0 && kind == "average_pooling" {
-			fields = fields.With("count_include_pad", format.Map("x", true).Entries[0].Value)
+			fields = fields.With("count_include_pad", spec.Flag(true))
 		}
 		out := c.emit(n, noun(kind, v.rank()-2), fields, v)
 		out.shape = append([]int{-1, v.shape[1]}, space...)

@@ -278,7 +278,7 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 	}
 	steps := v.shape[time]
 	all := used(0) || out == 0 // the last step is cut out where all are wanted, too
-	yes := format.Map("x", true).Entries[0].Value
+	yes := spec.Flag(true)
 	y := c.steps[n]
 	if y == nil {
 		if err := c.spend(n, ways*steps*16); err != nil {
@@ -299,7 +299,7 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 				f = f.With("recurrent_activation", gate)
 			}
 			if n.op == "GRU" && !both {
-				f = f.With("reset_after", no)
+				f = f.With("reset_after", spec.Flag(false))
 			}
 			leaf := func(s string) string { return s }
 			if ways == 2 {
@@ -310,7 +310,7 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 			if b != nil {
 				params = append(params, format.Part{Leaf: leaf("bias"), From: []string{b.name}, Make: way(i, ways).Then(sums(k.gates, units, both))})
 			} else {
-				f = f.With("use_bias", no)
+				f = f.With("use_bias", spec.Flag(false))
 			}
 			if holes != nil {
 				f = f.With("peephole", yes)

@@ -9,25 +9,7 @@ func convTranspose(c *converter, n *node) (string, error) {
 	if err := operands(n, 3); err != nil {
 		return "", err
 	}
-	if err := channelsLast(n); err != nil {
-		return "", err
-	}
-	w, ok := c.weight(n.in[1])
-	if !ok {
-		return "", c.missing(n.in[1])
-	}
-	if len(w.Shape) != 4 {
-		return "", unsupported(n, "its kernel %q has shape %v, want four axes", w.Name, w.Shape)
-	}
-	strides, err := window(n, "strides")
-	if err != nil {
-		return "", err
-	}
-	dilations, err := window(n, "dilations")
-	if err != nil {
-		return "", err
-	}
-	pad, err := padding(n)
+	k, err := c.kernel(n)
 	if err != nil {
 		return "", err
 	}
@@ -36,21 +18,21 @@ func convTranspose(c *converter, n *node) (string, error) {
 		return "", err
 	}
 	size, ok := c.vector(n.in[0])
-	if !ok || len(size) != 4 && len(size) != 2 || len(shape) != 3 || dilations[0] != 1 || dilations[1] != 1 {
+	if !ok || len(size) != 4 && len(size) != 2 || len(shape) != 3 || k.dilations[0] != 1 || k.dilations[1] != 1 {
 		return "", unsupported(n, "the size of its result is computed, or it is dilated")
 	}
 	size = size[len(size)/2-1:] // without the batch's axis
 	for i := range 2 {
-		want := shape[i] * strides[i]
-		if pad == "valid" {
-			want += max(w.Shape[i]-strides[i], 0)
+		want := shape[i] * k.strides[i]
+		if k.padding == "valid" {
+			want += max(k.w.Shape[i]-k.strides[i], 0)
 		}
 		if size[i] == nil || *size[i] != want {
 			return "", unsupported(n, "the size of its result is not known, or not %d along axis %d: other sizes, which the graph may ask for, are not read", want, i+1)
 		}
 	}
-	fields := format.Map("filters", w.Shape[2], "kernel_size", w.Shape[:2], "strides", strides, "padding", pad, "use_bias", false)
-	return c.emit(&format.Sketched{Kind: "conv2d_transpose", Fields: fields, Name: c.layerName(w.variable, n), In: []string{in}, Parts: []format.Part{{Leaf: "kernel", From: []string{w.Name}}}}), nil
+	fields := format.Map("filters", k.w.Shape[2], "kernel_size", k.w.Shape[:2], "strides", k.strides, "padding", k.padding, "use_bias", false)
+	return c.emit(&format.Sketched{Kind: "conv2d_transpose", Fields: fields, Name: c.layerName(k.w.variable, n), In: []string{in}, Parts: []format.Part{{Leaf: "kernel", From: []string{k.w.Name}}}}), nil
 }
 
 // resize makes images larger by whole factors.

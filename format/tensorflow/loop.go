@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -807,10 +808,10 @@ func (c *converter) layer(n *node, r *recurrence, sequences bool) (string, error
 		e.In = append(e.In, h)
 	}
 	if sequences {
-		e.Fields = e.Fields.With("return_sequences", format.Map("x", true).Entries[0].Value)
+		e.Fields = e.Fields.With("return_sequences", spec.Flag(true))
 	}
 	if r.backwards {
-		e.Fields = e.Fields.With("go_backwards", format.Map("x", true).Entries[0].Value)
+		e.Fields = e.Fields.With("go_backwards", spec.Flag(true))
 	}
 	e.Name = c.layerName(r.kernel, n)
 	return c.emit(e), nil

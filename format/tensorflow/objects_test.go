@@ -1,10 +1,7 @@
 package tensorflow
 
 import (
-	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -33,17 +30,7 @@ func TestGraft(t *testing.T) {
 		}
 		ts = append(ts, bundle.Named{Name: objectKey, Text: string(graph)})
 		slices.SortFunc(ts, func(a, b bundle.Named) int { return strings.Compare(a.Name, b.Name) })
-		path := filepath.Join(t.TempDir(), "ckpt")
-		var index, shard bytes.Buffer
-		if err := bundle.Write(&index, &shard, ts); err != nil {
-			t.Fatal(err)
-		}
-		for name, b := range map[string][]byte{".index": index.Bytes(), ".data-00000-of-00001": shard.Bytes()} {
-			if err := os.WriteFile(path+name, b, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return path
+		return checkpoint(t, ts)
 	}
 	net := func(names ...string) nn.Sequential {
 		var out nn.Sequential

@@ -197,7 +197,7 @@ func (c *converter) line(n *node, from ref, b weight) (string, bool, error) {
 	}
 	e := &format.Sketched{Kind: "dense", Fields: format.Map("units", 1), Name: c.sketch.Name("dense"), In: []string{in}, Parts: []format.Part{{Leaf: "kernel", From: []string{w.Name}, Make: format.Reshape(1, 1)}}}
 	if b.Name == "" {
-		e.Fields = e.Fields.With("use_bias", format.Map("x", false).Entries[0].Value)
+		e.Fields = e.Fields.With("use_bias", spec.Flag(false))
 	} else {
 		e.Parts = append(e.Parts, format.Part{Leaf: "bias", From: []string{b.Name}, Make: format.Reshape(1)})
 	}
@@ -620,10 +620,10 @@ func (c *converter) norm(n *node, x ref, of weight, eps float64, parts []format.
 	}
 	fields := format.Map("epsilon", eps)
 	if !(&format.Sketched{Parts: parts}).Has("gamma") {
-		fields = fields.With("scale", format.Map("x", false).Entries[0].Value)
+		fields = fields.With("scale", spec.Flag(false))
 	}
 	if !(&format.Sketched{Parts: parts}).Has("beta") {
-		fields = fields.With("center", format.Map("x", false).Entries[0].Value)
+		fields = fields.With("center", spec.Flag(false))
 	}
 	return c.emit(&format.Sketched{Kind: "batch_normalization", Fields: fields, Name: c.layerName(of.variable, n), In: []string{in}, Parts: parts}), nil
 }
@@ -689,29 +689,40 @@ func conv2D(c *converter, n *node) (string, error) { return c.convolution(n, "co
 
 func depthwise(c *converter, n *node) (string, error) { return c.convolution(n, "depthwise_conv2d") }
 
+// A window2D is what convolutions of images have in common.
+type window2D struct {
+	w                  weight
+	strides, dilations []int
+	padding            string
+}
+
+// kernel is the second input of a convolution, and how that moves over an image.
+func (c *converter) kernel(n *node) (k window2D, err error) {
+	if err := channelsLast(n); err != nil {
+		return k, err
+	}
+	var ok bool
+	if k.w, ok = c.weight(n.in[1]); !ok {
+		return k, c.missing(n.in[1])
+	}
+	if len(k.w.Shape) != 4 {
+		return k, unsupported(n, "its kernel %q has shape %v, want four axes", k.w.Name, k.w.Shape)
+	}
+	if k.strides, err = window(n, "strides"); err != nil {
+		return k, err
+	}
+	if k.dilations, err = window(n, "dilations"); err != nil {
+		return k, err
+	}
+	k.padding, err = padding(n)
+	return k, err
+}
+
 func (c *converter) convolution(n *node, kind string) (string, error) {
 	if err := operands(n, 2); err != nil {
 		return "", err
 	}
-	if err := channelsLast(n); err != nil {
-		return "", err
-	}
-	w, ok := c.weight(n.in[1])
-	if !ok {
-		return "", c.missing(n.in[1])
-	}
-	if len(w.Shape) != 4 {
-		return "", unsupported(n, "its kernel %q has shape %v, want four axes", w.Name, w.Shape)
-	}
-	strides, err := window(n, "strides")
-	if err != nil {
-		return "", err
-	}
-	dilations, err := window(n, "dilations")
-	if err != nil {
-		return "", err
-	}
-	pad, err := padding(n)
+	k, err := c.kernel(n)
 	if err != nil {
 		return "", err
 	}
@@ -719,17 +730,17 @@ func (c *converter) convolution(n *node, kind string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	fields := format.Map("kernel_size", w.Shape[:2], "strides", strides, "padding", pad)
+	fields := format.Map("kernel_size", k.w.Shape[:2], "strides", k.strides, "padding", k.padding)
 	if kind == "conv2d" {
-		fields = format.Map("filters", w.Shape[3], "kernel_size", w.Shape[:2], "strides", strides, "padding", pad)
-	} else if w.Shape[3] != 1 {
-		fields = fields.With("depth_multiplier", spec.Num(float64(w.Shape[3])))
+		fields = format.Map("filters", k.w.Shape[3], "kernel_size", k.w.Shape[:2], "strides", k.strides, "padding", k.padding)
+	} else if k.w.Shape[3] != 1 {
+		fields = fields.With("depth_multiplier", spec.Num(float64(k.w.Shape[3])))
 	}
-	if dilations[0] != 1 || dilations[1] != 1 {
-		fields = fields.With("dilation_rate", format.List(dilations...))
+	if k.dilations[0] != 1 || k.dilations[1] != 1 {
+		fields = fields.With("dilation_rate", format.List(k.dilations...))
 	}
-	fields = fields.With("use_bias", format.Map("x", false).Entries[0].Value)
-	return c.emit(&format.Sketched{Kind: kind, Fields: fields, Name: c.layerName(w.variable, n), In: []string{in}, Parts: []format.Part{{Leaf: "kernel", From: []string{w.Name}}}}), nil
+	fields = fields.With("use_bias", spec.Flag(false))
+	return c.emit(&format.Sketched{Kind: kind, Fields: fields, Name: c.layerName(k.w.variable, n), In: []string{in}, Parts: []format.Part{{Leaf: "kernel", From: []string{k.w.Name}}}}), nil
 }
 
 func pool(kind string) func(c *converter, n *node) (string, error) {

@@ -227,7 +227,7 @@ func (c *converter) wholeNorm(n *node) (name string, found bool, err error) {
 			if !(c.same(mm.in[0], m) && c.isMean(mm.in[1], x)) && !(c.same(mm.in[1], m) && c.isMean(mm.in[0], x)) {
 				continue
 			}
-			fields := format.Map("center", true)
+			var fields spec.Value
 			parts := []format.Part{{Leaf: "beta", From: []string{beta.Name}}}
 			root := m
 			if f, is := c.form(m, 2, "Mul"); is {
@@ -242,7 +242,7 @@ func (c *converter) wholeNorm(n *node) (name string, found bool, err error) {
 				}
 				parts = append(parts, format.Part{Leaf: "gamma", From: []string{gamma.Name}})
 			} else {
-				fields = fields.With("scale", no)
+				fields = fields.With("scale", spec.Flag(false))
 			}
 			y, eps, deviates := c.deviation(root, "Rsqrt")
 			if !deviates || !c.same(x, y) || len(beta.Shape) != 1 {
@@ -252,15 +252,12 @@ func (c *converter) wholeNorm(n *node) (name string, found bool, err error) {
 			if err != nil {
 				return "", true, err
 			}
-			e := &format.Sketched{Kind: "layer_normalization", Fields: fields.Without("center").With("epsilon", spec.Num(eps)), Name: c.layerName(beta.variable, n), In: []string{in}, Parts: parts}
+			e := &format.Sketched{Kind: "layer_normalization", Fields: fields.With("epsilon", spec.Num(eps)), Name: c.layerName(beta.variable, n), In: []string{in}, Parts: parts}
 			return c.emit(e), true, nil
 		}
 	}
 	return "", false, nil
 }
-
-// no is the value that says no.
-var no = format.Map("", false).Entries[0].Value
 
 // beside multiplies a value by a tensor of weights, or adds it, element by element. What is a
 // constant of the graph, and no variable, stays as it is in training.
@@ -289,17 +286,15 @@ func (c *converter) beside(n *node, x ref, w weight, leaf string, turn format.Tu
 			}
 		}
 	}
-	fields := format.Map("scale", leaf == "gamma", "center", leaf == "beta")
-	if leaf == "gamma" {
-		fields = fields.Without("scale")
-	} else {
-		fields = fields.Without("center")
+	fields := format.Map("center", false)
+	if leaf == "beta" {
+		fields = format.Map("scale", false)
 	}
 	if len(axes) != 1 || axes[0] != -1 {
 		fields = fields.With("axes", format.List(axes...))
 	}
 	if w.loose {
-		fields = fields.With("trainable", no)
+		fields = fields.With("trainable", spec.Flag(false))
 	}
 	part := format.Part{Leaf: leaf, From: []string{w.Name}, Make: turn.Then(format.Reshape(size...))}
 	return c.emit(&format.Sketched{Kind: "affine", Fields: fields, Name: c.scoped(n), In: []string{in}, Parts: []format.Part{part}}), nil

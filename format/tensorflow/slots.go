@@ -232,13 +232,10 @@ func powers(f *format.File, list ...power) func() (int64, error) {
 	}
 }
 
-// kerasSlots are the slots of Keras' optimizers in a checkpoint of TensorFlow 2, where their
-// names do not tell the optimizer.
-var kerasSlots = map[string]struct{ rule, slot string }{
-	"m": {"adam", "momentum"}, "v": {"adam", "velocity"}, "vhat": {"amsgrad", "velocity_hat"},
-	"momentum": {"sgd", "momentum"}, "rms": {"rmsprop", "velocity"}, "mg": {"rmsprop", "average_gradient"}, "accumulator": {"adagrad", "accumulator"},
-	"accum_grad": {"adadelta", "accumulated_grad"}, "accum_var": {"adadelta", "accumulated_delta_var"}, "linear": {"ftrl", "linear"},
-}
+// kerasRules are the optimizers by the slots that Keras calls so, which a checkpoint of
+// TensorFlow 2 links with the weights, where their names do not tell the optimizer.
+var kerasRules = map[string]string{"m": "adam", "v": "adam", "vhat": "amsgrad", "momentum": "sgd", "rms": "rmsprop", "mg": "rmsprop", "accumulator": "adagrad",
+	"accum_grad": "adadelta", "accum_var": "adadelta", "linear": "ftrl"}
 
 // A slotRef is an entry of the graph of objects that links a variable and its slot.
 type slotRef struct{ variable, slot, name string } // the tensors, and what the slot is called
@@ -266,9 +263,9 @@ func rememberedObjects(f *format.File, list []slotRef, names map[string]string) 
 		}
 	}
 	for _, r := range list {
-		if k, ok := kerasSlots[r.name]; ok && r.variable != "" && r.slot != "" {
+		if kerasRules[r.name] != "" && r.variable != "" && r.slot != "" {
 			kinds[r.name] = true
-			slot := k.slot
+			slot := keras.SlotOf(r.name)
 			if class, _, named, ok := keras.Kept(names[r.slot], known); ok {
 				slot = named
 				classes[class] = true
@@ -296,7 +293,7 @@ func rememberedObjects(f *format.File, list []slotRef, names map[string]string) 
 	// The optimizer has a name of its own: what it keeps tells most of them apart.
 	for _, kind := range []string{"vhat", "linear", "m", "rms", "accum_grad", "accumulator", "momentum"} {
 		if s.Rule == "" && kinds[kind] {
-			s.Rule = kerasSlots[kind].rule
+			s.Rule = kerasRules[kind]
 		}
 	}
 	if s.Rule == "" {

@@ -97,16 +97,7 @@ func TestSlots(t *testing.T) {
 				ts = append(ts, bundle.Named{Name: name, Tensor: tensor.Of([]float32{float32(math.Pow(beta, before+1))})})
 			}
 		}
-		path := filepath.Join(t.TempDir(), "model.ckpt")
-		var index, shard bytes.Buffer
-		if err := bundle.Write(&index, &shard, ts); err != nil {
-			t.Fatal(err)
-		}
-		for name, b := range map[string][]byte{".index": index.Bytes(), ".data-00000-of-00001": shard.Bytes()} {
-			if err := os.WriteFile(path+name, b, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
+		path := checkpoint(t, ts)
 		m, r, err := format.Import(path, format.Options{Net: model, Inputs: source.Schema().Inputs, Float: tensor.Float64, Memory: true})
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
@@ -147,6 +138,22 @@ func TestSlots(t *testing.T) {
 			t.Errorf("%s: fresh slots are as good", c.name)
 		}
 	}
+}
+
+// checkpoint writes a checkpoint of these tensors.
+func checkpoint(t *testing.T, ts []bundle.Named) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "model.ckpt")
+	var index, shard bytes.Buffer
+	if err := bundle.Write(&index, &shard, ts); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{".index": index.Bytes(), ".data-00000-of-00001": shard.Bytes()} {
+		if err := os.WriteFile(path+name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path
 }
 
 // kept is a model after it was saved as one of ours, with what its optimizer remembers.
@@ -198,16 +205,7 @@ func TestObjectSlots(t *testing.T) {
 	for _, n := range names {
 		ts = append(ts, bundle.Named{Name: n, Tensor: x})
 	}
-	path := filepath.Join(t.TempDir(), "weights")
-	var index, shard bytes.Buffer
-	if err := bundle.Write(&index, &shard, ts); err != nil {
-		t.Fatal(err)
-	}
-	for name, b := range map[string][]byte{".index": index.Bytes(), ".data-00000-of-00001": shard.Bytes()} {
-		if err := os.WriteFile(path+name, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	path := checkpoint(t, ts)
 	f, err := format.OpenFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -263,16 +261,7 @@ func TestNamedSlots(t *testing.T) {
 		graph = append(graph, field(1, links)...)
 		ts = append(ts, bundle.Named{Name: objectKey, Text: string(graph)})
 		slices.SortFunc(ts, func(a, b bundle.Named) int { return strings.Compare(a.Name, b.Name) })
-		path := filepath.Join(t.TempDir(), "weights")
-		var index, shard bytes.Buffer
-		if err := bundle.Write(&index, &shard, ts); err != nil {
-			t.Fatal(err)
-		}
-		for name, b := range map[string][]byte{".index": index.Bytes(), ".data-00000-of-00001": shard.Bytes()} {
-			if err := os.WriteFile(path+name, b, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
+		path := checkpoint(t, ts)
 		f, err := format.OpenFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -224,12 +224,10 @@ func fused(op operator, field int, fields spec.Value) (spec.Value, error) {
 	}
 }
 
-var no = format.Map("", false).Entries[0].Value
-
 // bias is the third input, which may be left out.
 func (c *converter) bias(op operator, fields *spec.Value, parts []format.Part) ([]format.Part, error) {
 	if len(op.in) < 3 || op.in[2] < 0 {
-		*fields = fields.With("use_bias", no)
+		*fields = fields.With("use_bias", spec.Flag(false))
 		return parts, nil
 	}
 	b, err := c.constant(op, 2, 1)
@@ -424,7 +422,7 @@ func arithmetic(c *converter, op operator) (string, error) {
 	}
 	// The bias of a layer without one is a weight; what stands by itself is none.
 	if l := c.sketch.Layer(in); leaf != "beta" || l == nil || !strings.HasPrefix(l.Kind, "conv") && l.Kind != "dense" && l.Kind != "depthwise_conv2d" || l.Has("bias") {
-		fields = fields.With("trainable", no)
+		fields = fields.With("trainable", spec.Flag(false))
 	}
 	turn := format.Reshape(size...)
 	if sign < 0 || op.code == 42 {

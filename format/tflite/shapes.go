@@ -149,7 +149,7 @@ func deconv(c *converter, op operator) (string, error) {
 		}
 		parts = append(parts, format.Part{Leaf: "bias", From: []string{b.Name}})
 	} else {
-		fields = fields.With("use_bias", no)
+		fields = fields.With("use_bias", spec.Flag(false))
 	}
 	if fields, err = fused(op, 3, fields); err != nil {
 		return "", err
