@@ -236,7 +236,11 @@ func (c *Choice) Error() string {
 		if len(have) > shown {
 			have, more = have[:shown], fmt.Sprintf(", … (%d)", len(c.Have))
 		}
-		s += "; there are " + strings.Join(have, ", ") + more
+		are := "are"
+		if len(c.Have) == 1 {
+			are = "is"
+		}
+		s += "; there " + are + " " + strings.Join(have, ", ") + more
 	}
 	return s
 }

@@ -34,13 +34,36 @@ func (d *decoder) fail(pos Pos, path, format string, args ...any) {
 }
 
 // want records a value of the wrong type.
-func (d *decoder) want(v Value, path, what string) {
+func (d *decoder) want(v Value, path, what string) { d.fail(v.Pos, path, "%s", wanted(v, path, what)) }
+
+// wanted says what stands where something else was wanted.
+func wanted(v Value, path, what string) string {
 	msg := "want " + what + ", found " + v.found()
 	if v.Kind == Null {
 		msg += " (leave the key out for the default)"
 	}
 	if l := label(path); l != "" {
 		msg = l + ": " + msg
+	}
+	return msg
+}
+
+// wantFields records a value that is no mapping, and how it would be written under the key
+// that it is most likely meant for: the one that has to be there.
+func (d *decoder) wantFields(v Value, slots []slot, path string) {
+	needed := ""
+	for _, s := range slots {
+		if s.required && needed != "" {
+			needed = ""
+			break
+		}
+		if s.required {
+			needed = s.name
+		}
+	}
+	msg := wanted(v, path, "a mapping of fields")
+	if needed != "" && v.Text != "" {
+		msg += fmt.Sprintf("; write {%s: %s}", needed, v.Text)
 	}
 	d.fail(v.Pos, path, "%s", msg)
 }
@@ -381,7 +404,7 @@ func (d *decoder) structure(v Value, dst reflect.Value, path, of string) {
 				return
 			}
 		}
-		d.want(v, path, "a mapping of fields")
+		d.wantFields(v, slots, path)
 		return
 	}
 	d.fields(v, slots, path, of)
@@ -485,7 +508,7 @@ func (d *decoder) polymorphic(v Value, dst reflect.Value, path string) {
 		}
 	}
 	if body.Kind != Map && body.Kind != Null {
-		d.want(body, path, "a mapping of fields")
+		d.wantFields(body, slots, path)
 		return
 	}
 	d.fields(body, slots, path, e.name)

@@ -103,6 +103,7 @@ func TestDecodeErrors(t *testing.T) {
 		{`[{"dense": {"units": 1, "activation": {"name": "lrelu", "alpha": 0.1, "negative_slope": 0.2}}}]`, "0.activation.negative_slope", `key "negative_slope" is given twice, first as "alpha"`},
 		{`[{"lrelu": {"negative_slope": "x"}}]`, "0.negative_slope", `negative_slope: want a number, found "x"`},
 		{`[{"lrelu": {"slope": 1}}]`, "0.slope", `unknown key "slope" of leaky_relu`},
+		{`[{"dense": 300}]`, "0", `found 300; write {units: 300}`},
 		{`[{"lrelu": 3}]`, "0", `want a mapping of fields, found 3`},
 		{`[{"dense": {"units": 1, "kernel_initializer": {"name": "variance_scaling", "mode": "fan"}}}]`, "0.kernel_initializer.mode", `mode: unknown mode "fan"`},
 		{`[{"dense": {"units": null}}]`, "0.units", `want a whole number, found nothing (leave the key out for the default)`},

@@ -604,7 +604,7 @@ func confusionTitle(res *train.Result, test bool) string {
 		part = "test"
 	}
 	acc, _ := res.Values.Get("accuracy")
-	return fmt.Sprintf("Confusion on %d %s rows, accuracy %.2f %%", res.N, part, 100*acc)
+	return fmt.Sprintf("Confusion on %s %s rows, accuracy %.2f %%", term.Count(int64(res.N)), part, 100*acc)
 }
 
 // curves draws the history.
