@@ -75,6 +75,9 @@ type File struct {
 	// Called is what tensors are called beside their names, such as the variables of objects.
 	// Where that agrees with all of a model that is given it says what belongs where.
 	Called map[string]string
+	// Objects are those of the program that wrote the file, the root first. Where the names
+	// of tensors say nothing, theirs or their order do.
+	Objects []Object
 	// Joined are the weights of a file of bare weights that it keeps in parts, such as
 	// a kernel for each gate. A model that is given is matched with them in the place
 	// of their parts.

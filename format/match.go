@@ -42,7 +42,7 @@ func (f *File) match(o Options) (*Blueprint, error) {
 		}
 	}
 	defer w.apart()
-	if w.byCalled(declared) {
+	if w.byObjects(declared) {
 		return w.b, nil
 	}
 	var rest []declaration
@@ -144,13 +144,9 @@ func (w *matcher) byName(d declaration) bool {
 	return true
 }
 
-// byCalled takes for each parameter the tensor that is otherwise called as it is, all or none:
+// byCalled gives for each parameter the tensor that is otherwise called as it is, all or none:
 // names that layers are given by themselves, such as dense_1, agree for some by accident.
-func (w *matcher) byCalled(ds []declaration) bool {
-	type pick struct {
-		t    Tensor
-		turn Turn
-	}
+func (w *matcher) byCalled(ds []declaration) []pick {
 	var picks []pick
 	for _, d := range ds {
 		at := strings.LastIndex(d.name, "/")
@@ -166,19 +162,16 @@ func (w *matcher) byCalled(ds []declaration) bool {
 			}
 			return layer == strings.ReplaceAll(d.name[:at], "/", ".") && leafFits(leaf, d.name[at+1:])
 		})
-		if i < 0 || slices.ContainsFunc(picks, func(p pick) bool { return p.t.Name == w.tensors[i].Name }) {
-			return false
+		if i < 0 || slices.ContainsFunc(picks, func(p pick) bool { return p.tensor.Name == w.tensors[i].Name }) {
+			return nil
 		}
 		turn, ok := w.fit(w.tensors[i], d)
 		if !ok {
-			return false
+			return nil
 		}
 		picks = append(picks, pick{w.tensors[i], turn})
 	}
-	for i, d := range ds {
-		w.take(picks[i].t, d, picks[i].turn)
-	}
-	return true
+	return picks
 }
 
 var underscores = strings.NewReplacer(".", "_", "-", "_")

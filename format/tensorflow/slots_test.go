@@ -143,7 +143,13 @@ func TestSlots(t *testing.T) {
 // checkpoint writes a checkpoint of these tensors.
 func checkpoint(t *testing.T, ts []bundle.Named) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "model.ckpt")
+	return checkpointIn(t, t.TempDir(), ts)
+}
+
+// checkpointIn is checkpoint in a folder.
+func checkpointIn(t *testing.T, dir string, ts []bundle.Named) string {
+	t.Helper()
+	path := filepath.Join(dir, "model.ckpt")
 	var index, shard bytes.Buffer
 	if err := bundle.Write(&index, &shard, ts); err != nil {
 		t.Fatal(err)
