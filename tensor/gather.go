@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+
+	"github.com/nadir-ml/nadir/internal/kernel"
 )
 
 // An axis is one of a copy's: its elements, and the bytes between two of them in the
@@ -106,6 +108,9 @@ func each(axes []axis, from, to int64, do func(from, to int64)) {
 func block(dst, src []byte, outer, inner axis, size int64) {
 	k := int64(0)
 	if size == 4 && outer.from == 4 {
+		if inner.from > 0 && kernel.Turn(dst, src, int(outer.to), int(inner.from), int(inner.n), int(outer.n)) {
+			return
+		}
 		for n := outer.n &^ 1; k < n; k += long {
 			pairs(dst[k*outer.to:], src[4*k:], axis{min(long, n-k), 4, outer.to}, inner)
 		}

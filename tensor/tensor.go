@@ -49,9 +49,14 @@ func TryNew(dt DType, shape ...int) (*Tensor, error) {
 // Aligned is n zero bytes that begin on a 64-byte boundary.
 func Aligned(n int) []byte {
 	b := make([]byte, n+align)
-	off := int(-uintptr(unsafe.Pointer(unsafe.SliceData(b))) & (align - 1))
-	return b[off : off+n : off+n]
+	off := int(-address(b) & (align - 1))
+	b = b[off : off+n : off+n]
+	huge(b)
+	return b
 }
+
+// address is where b begins.
+func address(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }
 
 // Of wraps data without copying it. It panics where the shape and the data
 // differ in size.

@@ -92,6 +92,12 @@ func TestGuardElementwise(t *testing.T) {
 				CrossEntropyRow(sums, nil, m, label, rows, n, 0, rows)
 				Transpose2D(out, m, rows, n, 0, rows)
 			}
+			for _, rows := range []int{8, 17, 33} {
+				m, out := guarded[byte](t, 4*rows*n, atEnd), guarded[byte](t, 4*rows*n, atEnd)
+				if n >= 8 && Turn(out, m, 4*rows, 4*n, rows, n) != turns() {
+					t.Fatalf("%d×%d are not turned", rows, n)
+				}
+			}
 		}
 	}
 }
