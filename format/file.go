@@ -228,6 +228,7 @@ func (f *File) Import(o Options) (*Model, *Report, error) {
 	err := mapped.Guard(func() (err error) {
 		if m, err = f.load(o, r); err == nil {
 			err = m.bounded()
+			m.traced = nil
 		}
 		return err
 	})
@@ -319,10 +320,11 @@ func (f *File) fill(b *Blueprint, o Options, r *Report) (*Model, error) {
 	if m.Preprocess == nil {
 		m.Preprocess = nn.Sequential{}
 	}
-	declared, err := m.declared()
+	t, err := m.reading()
 	if err != nil {
 		return nil, err
 	}
+	declared := t.declared
 	tensors := make(map[string]Tensor, len(f.Tensors))
 	for _, t := range f.Tensors {
 		tensors[t.Name] = t

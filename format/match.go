@@ -15,10 +15,11 @@ import (
 func (f *File) match(o Options) (*Blueprint, error) {
 	m := &Model{Net: o.Net, Extra: map[string]string{}}
 	m.Data.Inputs = o.Inputs
-	declared, err := m.declared()
+	t, err := m.reading()
 	if err != nil {
 		return nil, err
 	}
+	declared := t.declared
 	w := &matcher{file: f, taken: map[string]bool{}, b: &Blueprint{Model: m}}
 	if f.Fit == nil {
 		if w.flat, err = Flattened(m); err != nil {

@@ -83,7 +83,7 @@ func (f *File) memory(b *Blueprint, float tensor.DType) (*Memory, []Link, error)
 }
 
 func (f *File) recall(b *Blueprint, float tensor.DType) (*Memory, []Link, error) {
-	declared, err := b.Model.declared()
+	t, err := b.Model.reading()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -96,7 +96,7 @@ func (f *File) recall(b *Blueprint, float tensor.DType) (*Memory, []Link, error)
 		shape tensor.Shape
 	}
 	var trained []weight // in the model's order
-	for _, d := range declared {
+	for _, d := range t.declared {
 		if p, ok := places[d.name]; ok && d.kind == param.Weight {
 			trained = append(trained, weight{p, d.shape})
 		}

@@ -29,6 +29,8 @@ type Model struct {
 	Extra map[string]string
 	// Memory is that of the optimizer, where it was asked for and the file has one.
 	Memory *Memory
+
+	traced *traced // while it is read from a file, so that it is traced once
 }
 
 // An Output is an output's name and loss.
@@ -185,15 +187,15 @@ func read(f *safetensors.File, float tensor.DType) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	declared, err := m.declared()
+	t, err := m.reading()
 	if err == nil {
-		err = check(f, declared)
+		err = check(f, t.declared)
 	}
 	if err != nil {
 		return nil, &Corrupt{err}
 	}
 	m.Params = param.NewSet(float)
-	for _, d := range declared {
+	for _, d := range t.declared {
 		t, err := f.Tensor(d.name)
 		if err != nil {
 			return nil, err
@@ -212,20 +214,45 @@ type declaration struct {
 	shape tensor.Shape
 }
 
-// declared lists the parameters of the model, taking no memory for them.
-func (m *Model) declared() ([]declaration, error) {
-	var out []declaration
+// A traced model is its graph for two rows, which is of use for its shapes alone, and what it
+// declares.
+type traced struct {
+	declared []declaration
+	graph    *graph.Builder
+	outs     []graph.Node
+}
+
+// trace makes the graph, taking no memory for parameters.
+func (m *Model) trace() (*traced, error) {
+	t := &traced{graph: graph.New()}
 	known := map[string]bool{} // a shared layer declares once more
-	b := graph.New()
-	s := param.NewScope(b, nil, param.Options{Declare: func(name string, kind param.Kind, _ param.Init, shape tensor.Shape) error {
+	s := param.NewScope(t.graph, nil, param.Options{Declare: func(name string, kind param.Kind, _ param.Init, shape tensor.Shape) error {
 		if !known[name] {
 			known[name] = true
-			out = append(out, declaration{name, kind, shape})
+			t.declared = append(t.declared, declaration{name, kind, shape})
 		}
 		return nil
 	}})
-	Trace(s, m.Net, m.Preprocess, m.Data, 2)
-	return out, b.Err()
+	t.outs = Trace(s, m.Net, m.Preprocess, m.Data, 2)
+	return t, t.graph.Err()
+}
+
+// reading is the trace of a model that is being read, whose network does not change.
+func (m *Model) reading() (*traced, error) {
+	if m.traced == nil {
+		t, err := m.trace()
+		if err != nil {
+			return nil, err
+		}
+		m.traced = t
+	}
+	return m.traced, nil
+}
+
+// declared lists the parameters of the model, taking no memory for them.
+func (m *Model) declared() ([]declaration, error) {
+	t, err := m.trace()
+	return t.declared, err
 }
 
 // check holds what the file has against what the model declares, before any

@@ -22,6 +22,11 @@ type Sketch struct {
 	Layers []*Sketched
 	taken  map[string]bool
 	next   map[string]int // the number that a name which is taken is tried with next
+
+	// Of the first so many layers: each by its name, and the values that they take.
+	known int
+	named map[string]*Sketched
+	used  map[string]bool
 }
 
 // Bias is the kind of a layer that adds a vector along the last axis, its part bias.
@@ -63,18 +68,32 @@ func (s *Sketch) Add(kind, name string, fields spec.Value, in []string, parts ..
 
 // Layer is the layer of a name, nil where it is an input.
 func (s *Sketch) Layer(name string) *Sketched {
-	for i := len(s.Layers) - 1; i >= 0; i-- {
-		if s.Layers[i].Name == name {
-			return s.Layers[i]
-		}
-	}
-	return nil
+	s.look()
+	return s.named[name]
 }
 
 // Used reports whether a layer takes the value of that name.
 func (s *Sketch) Used(name string) bool {
-	return slices.ContainsFunc(s.Layers, func(l *Sketched) bool { return slices.Contains(l.In, name) })
+	s.look()
+	return s.used[name]
 }
+
+// look has what is known of layers include those that were added since.
+func (s *Sketch) look() {
+	if s.known > len(s.Layers) || s.named == nil {
+		s.known, s.named, s.used = 0, map[string]*Sketched{}, map[string]bool{}
+	}
+	for _, l := range s.Layers[s.known:] {
+		s.named[l.Name] = l
+		for _, in := range l.In {
+			s.used[in] = true
+		}
+	}
+	s.known = len(s.Layers)
+}
+
+// changed has all layers looked at anew.
+func (s *Sketch) changed() { s.named = nil }
 
 // Taken reports whether a layer or input has that name.
 func (s *Sketch) Taken(name string) bool { return s.taken[name] }
@@ -175,6 +194,7 @@ func (s *Sketch) Fuse(outs []string) {
 		users[before.Name] = users[l.Name]
 	}
 	s.Layers = kept
+	s.changed()
 	for i, o := range outs {
 		if a, ok := alias[o]; ok {
 			outs[i] = a
@@ -216,6 +236,7 @@ func (s *Sketch) keep(outs []string) {
 		}
 	}
 	s.Layers = slices.DeleteFunc(s.Layers, func(l *Sketched) bool { return !need[l.Name] })
+	s.changed()
 	s.Inputs = slices.DeleteFunc(s.Inputs, func(f data.Field) bool { return !need[f.Name] })
 }
 
@@ -273,10 +294,15 @@ func (s *Sketch) Shape(name string, known map[string]tensor.Shape) (tensor.Shape
 	}
 	var part Sketch
 	need := map[string]bool{name: true}
+	open := 1 // of those, how many layers or inputs were not found yet
 	for _, l := range slices.Backward(s.Layers) {
+		if open == 0 {
+			break
+		}
 		if !need[l.Name] {
 			continue
 		}
+		open--
 		if shape, ok := known[l.Name]; ok {
 			part.Inputs = append(part.Inputs, data.Field{Name: l.Name, DType: tensor.Float32, Shape: shape})
 			continue
@@ -287,7 +313,10 @@ func (s *Sketch) Shape(name string, known map[string]tensor.Shape) (tensor.Shape
 		}
 		part.Layers = append(part.Layers, &c)
 		for _, in := range l.In {
-			need[in] = true
+			if !need[in] {
+				need[in] = true
+				open++
+			}
 		}
 	}
 	slices.Reverse(part.Layers)
@@ -348,14 +377,14 @@ func (s *Sketch) Blueprint(outs []string, logits ...string) (*Blueprint, error) 
 			b.Model.Losses = append(b.Model.Losses, Output{Name: ports[i].Name, Loss: loss.CrossEntropy{}, Weight: 1})
 		}
 	}
-	declared, _, err := Declared(b.Model)
+	t, err := b.Model.reading()
 	if err != nil {
 		return nil, err
 	}
 	of := map[string][]string{} // the parameters of a layer
-	for _, d := range declared {
-		layer, _, _ := strings.Cut(d, "/")
-		of[layer] = append(of[layer], d)
+	for _, d := range t.declared {
+		layer, _, _ := strings.Cut(d.name, "/")
+		of[layer] = append(of[layer], d.name)
 	}
 	for _, l := range s.Layers {
 		for _, p := range l.Parts {

@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"github.com/nadir-ml/nadir/graph"
-	"github.com/nadir-ml/nadir/param"
-	"github.com/nadir-ml/nadir/tensor"
 )
 
 const (
@@ -20,13 +18,12 @@ const (
 // bounded refuses a model that would take much more memory for a row than there is of its
 // parameters and of the row: a few bytes of a file can ask for any padding or repetition.
 func (m *Model) bounded() error {
-	b := graph.New()
-	s := param.NewScope(b, nil, param.Options{Declare: func(string, param.Kind, param.Init, tensor.Shape) error { return nil }})
-	const rows = 2 // any number: the batch's axis counts out
-	outs := Trace(s, m.Net, m.Preprocess, m.Data, rows)
-	if err := b.Err(); err != nil {
+	t, err := m.reading()
+	if err != nil {
 		return err
 	}
+	b, outs := t.graph, t.outs
+	const rows = 2 // of the trace; the batch's axis counts out
 	most := maxWork
 	for _, p := range b.Params() {
 		most += 2 * bytesOf(p)

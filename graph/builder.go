@@ -1,12 +1,12 @@
 package graph
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/nadir-ml/nadir/tensor"
 )
@@ -18,7 +18,7 @@ type Builder struct {
 	nodes   []entry
 	memo    map[memoKey]int32
 	path    string
-	origin  string
+	origin  func() string
 	errs    []error
 	inputs  []Node
 	params  []Node
@@ -37,10 +37,25 @@ type entry struct {
 	path string
 }
 
+// A memoKey is what makes two nodes one. Most ops have few inputs, which are numbers here;
+// the others' are text.
 type memoKey struct {
 	op   *Op
 	attr any
-	in   string
+	few  [3]int32
+	many string
+}
+
+func keyOf(op *Op, attr any, in []int32) memoKey {
+	k := memoKey{op: op, attr: attr, few: [3]int32{-1, -1, -1}}
+	if copy(k.few[:], in) < len(in) {
+		ids := make([]byte, 0, 4*len(in))
+		for _, id := range in {
+			ids = binary.LittleEndian.AppendUint32(ids, uint32(id))
+		}
+		k.many = string(ids)
+	}
+	return k
 }
 
 // Named is a node that a plan makes readable after a run.
@@ -81,15 +96,17 @@ func (b *Builder) Fail(format string, args ...any) Node {
 // Misfit is [Builder.Fail] for shapes that do not go together: it adds where
 // they come from.
 func (b *Builder) Misfit(format string, args ...any) Node {
-	if b.origin != "" {
-		format, args = format+"; what goes in comes from %s", append(slices.Clone(args), b.origin)
+	if b.origin != nil {
+		if origin := b.origin(); origin != "" {
+			format, args = format+"; what goes in comes from %s", append(slices.Clone(args), origin)
+		}
 	}
 	return b.Fail(format, args...)
 }
 
-// SetOrigin says in words what the inputs of the layer that is being built come
-// from, and gives what was said before.
-func (b *Builder) SetOrigin(origin string) (before string) {
+// SetOrigin gives what says in words what the inputs of the layer that is being built come
+// from, and returns what was given before. It is called when something does not fit.
+func (b *Builder) SetOrigin(origin func() string) (before func() string) {
 	before, b.origin = b.origin, origin
 	return before
 }
@@ -153,16 +170,14 @@ func (b *Builder) Apply(name string, attr any, in ...Node) Node {
 }
 
 func (b *Builder) add(op *Op, attr any, typ Type, in []Node) Node {
-	var ids strings.Builder
 	idx := make([]int32, len(in))
 	for i, x := range in {
 		idx[i] = x.id
-		ids.Write([]byte{byte(x.id), byte(x.id >> 8), byte(x.id >> 16), byte(x.id >> 24)})
 	}
 	if attr != nil && !reflect.TypeOf(attr).Comparable() {
 		panic(fmt.Sprintf("graph: %s: attribute %T is not comparable", op.Name, attr))
 	}
-	k := memoKey{op, attr, ids.String()}
+	k := keyOf(op, attr, idx)
 	if id, ok := b.memo[k]; ok {
 		return Node{b, id}
 	}

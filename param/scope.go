@@ -61,7 +61,7 @@ type Applied struct {
 // NewScope is the root of a trace into b. Parameters are looked up in set and
 // added to it where they are new.
 func NewScope(b *graph.Builder, set *Set, o Options) *Scope {
-	return &Scope{B: b, trace: &trace{set: set, opt: o, declared: map[string]bool{}}, counts: map[string]int{}, used: map[string]bool{}}
+	return &Scope{B: b, trace: &trace{set: set, opt: o, declared: map[string]bool{}, made: map[graph.Node]int{}}}
 }
 
 // Training reports whether the graph is built for training. It is asked while
@@ -161,6 +161,9 @@ func (s *Scope) note(name string) {
 // AutoName is the next free name for a layer of that kind here: dense,
 // dense_1, …
 func (s *Scope) AutoName(kind string) string {
+	if s.counts == nil {
+		s.counts = map[string]int{}
+	}
 	for {
 		name := kind
 		if n := s.counts[kind]; n > 0 {
@@ -222,25 +225,25 @@ func (s *Scope) sub(name, as string, l Layer, in []graph.Node, shared bool, appl
 	if name == "" || strings.ContainsAny(name, "/#,!*?[]{}") {
 		return s.B.Fail("layer name %q: want letters, digits, _, -, . and the like, without / # , ! * ? [ ] { }", name)
 	}
-	c := &Scope{B: s.B, path: s.join(name), trace: s.trace, counts: map[string]int{}, used: map[string]bool{}, again: shared || s.again}
+	c := &Scope{B: s.B, path: s.join(name), trace: s.trace, again: shared || s.again}
 	switch {
 	case shared:
 		c.trace.forget(c.path)
 	case s.used[name]:
 		return s.B.Fail("two layers are called %q; names must differ", c.path)
 	}
+	if s.used == nil {
+		s.used = map[string]bool{}
+	}
 	s.used[name] = true
 	i := len(s.trace.layers)
 	s.trace.layers = append(s.trace.layers, Applied{Path: c.path, Name: s.join(as), Layer: l, In: slices.Clone(in), Shared: c.again, Depth: strings.Count(c.path, "/")})
-	before, origin := s.B.SetPath(c.path), s.B.SetOrigin(s.origin(in))
+	before, origin := s.B.SetPath(c.path), s.B.SetOrigin(func() string { return s.origin(in) })
 	out := apply(c)
 	s.B.SetPath(before)
 	s.B.SetOrigin(origin)
 	s.trace.layers[i].Out = out
 	if at, ok := s.trace.made[out]; !ok || at < i { // a layer within this one stands behind it
-		if s.trace.made == nil {
-			s.trace.made = map[graph.Node]int{}
-		}
 		s.trace.made[out] = i
 	}
 	return out

@@ -378,14 +378,15 @@ func (d *decoder) mapping(v Value, dst reflect.Value, path string) {
 
 // A slot is one key and the struct that it is a field of.
 type slot struct {
-	structField
+	*structField
 	in reflect.Value
 }
 
 func slotsOf(v reflect.Value) []slot {
-	var out []slot
-	for _, f := range fieldsOf(v.Type()) {
-		out = append(out, slot{f, v})
+	fields := fieldsOf(v.Type())
+	out := make([]slot, len(fields))
+	for i := range fields {
+		out[i] = slot{&fields[i], v}
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"reflect"
+	"slices"
 )
 
 // A FieldDoc says what may be written under one key.
@@ -32,7 +33,7 @@ func Describe(v any) []FieldDoc {
 	}
 	var out []FieldDoc
 	for _, f := range fieldsOf(deref(t)) {
-		d := FieldDoc{Key: f.name, Aliases: f.aliases, Type: typeName(f.typ), Default: f.def, Required: f.required, Doc: f.doc}
+		d := FieldDoc{Key: f.name, Aliases: slices.Clone(f.aliases), Type: typeName(f.typ), Default: f.def, Required: f.required, Doc: f.doc}
 		if t := deref(f.typ); isStruct(t) && !reflect.PointerTo(t).Implements(unmarshalerType) {
 			d.Fields = Describe(reflect.Zero(t).Interface())
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -41,9 +42,22 @@ type structField struct {
 	doc, def string
 }
 
-// fieldsOf lists the keys of a struct type. A tag that cannot be meant is a
-// mistake of the programmer and panics.
+// parsed are the keys of struct types that were asked for: a net has thousands of layers of
+// a few types.
+var parsed sync.Map // reflect.Type → []structField
+
+// fieldsOf lists the keys of a struct type, in a slice that is not to be changed. A tag that
+// cannot be meant is a mistake of the programmer and panics.
 func fieldsOf(t reflect.Type) []structField {
+	if list, ok := parsed.Load(t); ok {
+		return list.([]structField)
+	}
+	list := parseFields(t)
+	parsed.Store(t, list)
+	return list
+}
+
+func parseFields(t reflect.Type) []structField {
 	var out []structField
 	for i := range t.NumField() {
 		sf := t.Field(i)

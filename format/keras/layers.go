@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nadir-ml/nadir/act"
 	"github.com/nadir-ml/nadir/format"
@@ -58,7 +59,8 @@ func (n *net) classOf(l spec.Value) (class string, config spec.Value) {
 
 // isActivation reports whether a kind of layer is an activation.
 func isActivation(kind string) bool {
-	return slices.ContainsFunc(act.Registry.Describe(), func(d spec.NameDoc) bool { return d.Name == kind || slices.Contains(d.Aliases, kind) })
+	_, ok := activationKeys()[kind]
+	return ok
 }
 
 // fields is the kind of a layer and its fields but for the name.
@@ -204,19 +206,31 @@ func registered(class string) bool {
 // fieldsOf lists the keys of a kind of layer, aliases included, if there is such
 // a kind. An activation is a layer, too.
 func fieldsOf(kind string) ([]string, bool) {
-	for _, docs := range [][]spec.NameDoc{nn.Layers.Describe(), act.Registry.Describe()} {
-		for _, d := range docs {
-			if d.Name != kind && !slices.Contains(d.Aliases, kind) {
-				continue
-			}
-			var keys []string
-			for _, f := range d.Fields {
-				keys = append(append(keys, f.Key), f.Aliases...)
-			}
-			return keys, true
+	if keys, ok := layerKeys()[kind]; ok {
+		return keys, true
+	}
+	keys, ok := activationKeys()[kind]
+	return keys, ok
+}
+
+// layerKeys and activationKeys are the keys of each kind, by its names.
+var (
+	layerKeys      = sync.OnceValue(func() map[string][]string { return keysOf(nn.Layers.Describe()) })
+	activationKeys = sync.OnceValue(func() map[string][]string { return keysOf(act.Registry.Describe()) })
+)
+
+func keysOf(docs []spec.NameDoc) map[string][]string {
+	out := map[string][]string{}
+	for _, d := range docs {
+		var keys []string
+		for _, f := range d.Fields {
+			keys = append(append(keys, f.Key), f.Aliases...)
+		}
+		for _, name := range append([]string{d.Name}, d.Aliases...) {
+			out[name] = keys
 		}
 	}
-	return nil, false
+	return out
 }
 
 // idle are the keys that change nothing at these values, or at any, *, of what a

@@ -23,7 +23,7 @@ type net struct {
 	keras3   bool
 	warnings []string
 	parts    []part
-	used     map[string]bool         // names of layers
+	used     map[string]int          // names of layers, and the number that each was made another one with last
 	axes     map[string]string       // of normalizations, counted from the front
 	first    map[int]bool            // how many axes the samples have that some layer wants with channels first
 	kept     map[string]bool         // layers that make vectors in Keras' order
@@ -77,7 +77,7 @@ const all = "/"
 
 // draw is blueprint where the layers that make vectors in Keras' order are known.
 func draw(k *File, v spec.Value, o format.Options, kept map[string]bool) (*format.Blueprint, error) {
-	n := &net{file: k, v1: strings.HasPrefix(k.Version(), "1."), keras3: strings.HasPrefix(k.Version(), "3."), used: map[string]bool{}, first: map[int]bool{}, kept: kept}
+	n := &net{file: k, v1: strings.HasPrefix(k.Version(), "1."), keras3: strings.HasPrefix(k.Version(), "3."), used: map[string]int{}, first: map[int]bool{}, kept: kept}
 	n.scan(v)
 	n.theano = k.theano()
 	class, config := classOf(v)
@@ -227,16 +227,23 @@ func kindOf(class string) string {
 
 // name makes a layer's name one that our models take, once.
 func (n *net) name(want string) string {
-	name := strings.NewReplacer("/", ".", "#", "_", ",", "_", "!", "_", "*", "_", "?", "_", "[", "_", "]", "_", "{", "_", "}", "_").Replace(want)
-	if name == "" {
-		name = "layer"
+	base := unfit.Replace(want)
+	if base == "" {
+		base = "layer"
 	}
-	for base, i := name, 1; n.used[name]; i++ {
+	name := base
+	i, taken := n.used[name]
+	for taken {
+		i++
 		name = base + "_" + strconv.Itoa(i)
+		_, taken = n.used[name]
 	}
-	n.used[name] = true
+	n.used[name], n.used[base] = 0, i
 	return name
 }
+
+// unfit are the letters that names of layers cannot have.
+var unfit = strings.NewReplacer("/", ".", "#", "_", ",", "_", "!", "_", "*", "_", "?", "_", "[", "_", "]", "_", "{", "_", "}", "_")
 
 // A tree numbers the layers of a container by their class, as Keras names their
 // places in a file.
@@ -379,7 +386,7 @@ func (n *net) inner(l spec.Value, prefix, place string, at layout) (spec.Value, 
 		}
 	}
 	before := n.used
-	n.used = map[string]bool{}
+	n.used = map[string]int{}
 	first := len(n.parts)
 	items, out, err := n.list(layers, prefix+name+"/", &tree{path: place + "/", count: map[string]int{}}, at)
 	n.used = before
