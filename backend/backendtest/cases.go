@@ -86,13 +86,17 @@ var cases = map[string][]testcase{
 		one(span(-1, 1, 0, 3), func(x graph.Node) graph.Node { return x.Sum() }),
 		one(values(1, inf, 2), func(x graph.Node) graph.Node { return x.Sum() }),
 		one(values(1, inf, -inf), func(x graph.Node) graph.Node { return x.Sum() })),
-	"mul_add":       onRows("mul_add", 3),
-	"mul_sub":       onRows("mul_sub", 3),
-	"sub_mul":       onRows("sub_mul", 3),
-	"sub_product":   onRows("sub_product", 3),
-	"elu_of_one":    onRows("elu_of_one", 1),
-	"elu_gradient":  onRows("elu_gradient", 2),
-	"gate":          onRows("gate", 2),
+	"mul_add":         onRows("mul_add", 3),
+	"mul_sub":         onRows("mul_sub", 3),
+	"sub_mul":         onRows("sub_mul", 3),
+	"sub_product":     onRows("sub_product", 3),
+	"elu_of_one":      onRows("elu_of_one", 1),
+	"elu_gradient":    onRows("elu_gradient", 2),
+	"gate":            onRows("gate", 2),
+	"weighted":        onNumbers("weighted", 2, 2),
+	"weighted_square": onNumbers("weighted_square", 2, 2),
+	"over_root":       onNumbers("over_root", 3, 1),
+
 	"column_dot":    onColumns("column_dot", false),
 	"column_spread": onColumns("column_spread", true),
 	"affine_gradients": {
@@ -424,6 +428,21 @@ func onRows(op string, arity int) (cases []testcase) {
 				}
 			}
 		}
+	}
+	return cases
+}
+
+// onNumbers is an elementwise op of arrays and, behind them, numbers.
+func onNumbers(op string, arrays, numbers int) (cases []testcase) {
+	for _, s := range []tensor.Shape{{}, {1}, {700}, {3, 5}, {2, 3000}, {0, 4}, {2, 3, 4}} {
+		c := testcase{f: func(b *graph.Builder, x []graph.Node) graph.Node { return b.Apply(op, nil, x...) }, scale: 6}
+		for k := range arrays {
+			c.in = append(c.in, span(0.1, float64(2+k), s...))
+		}
+		for k := range numbers {
+			c.in = append(c.in, span(float64(1+k)/2, 3))
+		}
+		cases = append(cases, c)
 	}
 	return cases
 }

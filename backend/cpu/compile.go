@@ -274,12 +274,43 @@ func (c *compiler[T]) schedule() {
 				need(x)
 			}
 		}
+		for _, x := range c.numbers(todo) {
+			need(x)
+		}
 		for _, x := range c.ends() {
 			if root := c.g.Node(c.root[x.ID()]); todo(root) {
 				need(root)
 			}
 		}
 	}
+}
+
+// numbers lists the single numbers that are made of such alone and that something
+// larger waits for. They come first: what waits for them need not be in two parts.
+func (c *compiler[T]) numbers(todo func(graph.Node) bool) (list []graph.Node) {
+	if !c.fuse {
+		return nil
+	}
+	is := make([]bool, c.g.Len())
+	listed := map[int]bool{}
+	for x := range c.g.Nodes() {
+		if !todo(x) {
+			continue
+		}
+		is[x.ID()] = c.isElementwise(x) && x.Shape().Len() == 1
+		for _, in := range x.Ins() {
+			if root := c.g.Node(c.root[in.ID()]); todo(root) {
+				is[x.ID()] = is[x.ID()] && is[root.ID()]
+			}
+		}
+		for _, in := range x.Ins() {
+			if root := c.root[in.ID()]; is[root] && !is[x.ID()] && !listed[root] {
+				listed[root] = true
+				list = append(list, c.g.Node(root))
+			}
+		}
+	}
+	return list
 }
 
 // ends lists what a run is for: outputs, guards and updates.

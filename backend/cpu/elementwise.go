@@ -4,7 +4,8 @@ import "github.com/nadir-ml/nadir/internal/kernel"
 
 // An elementwise is the loop of an elementwise op. right and left are the
 // forms with a scalar as second or first operand; a is the other one. cost is
-// the time an element takes, in units of an addition.
+// the time an element takes, in units of an addition. averaged and rooted have numbers
+// for their last operands, which lie behind slices.
 type elementwise[T float] struct {
 	unary   func(dst, a []T)
 	binary  func(dst, a, b []T)
@@ -12,7 +13,15 @@ type elementwise[T float] struct {
 	left    func(dst, a []T, s T)
 	ternary func(dst, a, b, c []T)
 	scaled  func(dst, a []T, s T, b []T)
-	cost    int
+
+	averaged func(dst, a, b []T, s, t T)
+	rooted   func(dst, a, b, c []T, s T)
+	cost     int
+}
+
+// numbered reports whether operand k is a number whatever else it could be.
+func (e *elementwise[T]) numbered(k int) bool {
+	return e != nil && (e.averaged != nil && k >= 2 || e.rooted != nil && k >= 3)
 }
 
 // axpy is a + s·b: what a sum with a product by a scalar is joined to. The product
@@ -51,5 +60,9 @@ func elementwiseOps[T float]() map[string]*elementwise[T] {
 		"elu_of_one":    {unary: kernel.ELU[T], cost: 10},
 		"elu_gradient":  {binary: kernel.ELUGradient[T], cost: 2},
 		"gate":          {binary: kernel.Gate[T], cost: 1},
+
+		"weighted":        {averaged: kernel.Weighted[T], cost: 3},
+		"weighted_square": {averaged: kernel.WeightedSquare[T], cost: 4},
+		"over_root":       {rooted: kernel.OverRoot[T], cost: 9},
 	}
 }

@@ -27,6 +27,7 @@ type programmer[T float] struct {
 	loadEnd map[*operand[T]]int
 	needs   [][]need[T]
 	joined  map[int]int // a product that a later sum computes → the sum's step
+	rules   map[int]*ruleNodes
 	cost    int
 }
 
@@ -40,9 +41,10 @@ type source struct {
 // program compiles a group.
 func (c *compiler[T]) program(at int, g *group[T]) *program[T] {
 	b := &programmer[T]{compiler: c, at: at, g: g, p: &program[T]{n: g.shape.Len()}, lastUse: map[int]int{}, regOf: map[int]int{},
-		loads: map[source]*operand[T]{}, loadEnd: map[*operand[T]]int{}, joined: map[int]int{}}
+		loads: map[source]*operand[T]{}, loadEnd: map[*operand[T]]int{}, joined: map[int]int{}, rules: map[int]*ruleNodes{}}
 	b.rows()
 	b.join()
+	b.findRules()
 	for i, x := range g.nodes {
 		at := i
 		if sum, ok := b.joined[x.ID()]; ok {
@@ -216,6 +218,9 @@ func (b *programmer[T]) operands() {
 					inPlace = true
 				}
 			}
+			if op.numbered(k) && (o.pat == scalar || p.n == 1) {
+				o.pat, inPlace = scalar, true
+			}
 			if !inPlace {
 				s := source{root, b.off[in.ID()], o.pat, fmt.Sprint(o.n, o.dims, o.steps)}
 				if old := b.loads[s]; old != nil {
@@ -295,13 +300,15 @@ func (b *programmer[T]) step(i int, x graph.Node) {
 			product = k
 		}
 	}
-	switch {
+	switch rule := b.rules[id]; {
+	case rule != nil:
+		st.rule = b.rule(i, x, rule, &done)
 	case product >= 0:
 		y := x.In(product)
 		at := slices.IndexFunc(b.g.nodes, func(z graph.Node) bool { return z.ID() == y.ID() })
 		f := b.factor(y)
 		st.op, st.minus = axpy[T](), x.Op().Name == "sub"
-		st.args = [3]arg[T]{b.arg(i, 1-product, i, &done), b.arg(at, 1-f, i, &done), b.arg(at, f, i, &done)}
+		st.args = [4]arg[T]{b.arg(i, 1-product, i, &done), b.arg(at, 1-f, i, &done), b.arg(at, f, i, &done)}
 	default:
 		for k := range x.NumIn() {
 			st.args[k] = b.arg(i, k, i, &done)
@@ -327,6 +334,10 @@ func (b *programmer[T]) step(i int, x graph.Node) {
 			b.free = append(b.free, st.dst)
 		}
 	}
-	b.cost += st.op.cost
+	if st.rule != nil {
+		b.cost += ruleCost
+	} else {
+		b.cost += st.op.cost
+	}
 	p.steps = append(p.steps, st)
 }

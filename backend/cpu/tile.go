@@ -165,12 +165,13 @@ type arg[T float] struct {
 // A step is one op of a program.
 type step[T float] struct {
 	op     *elementwise[T]
-	args   [3]arg[T]
+	args   [4]arg[T]
 	dst    int        // register, or -1
 	out    *value[T]  // written in place where not nil and dst is -1
 	store  *value[T]  // written from dst after the tile's last step
 	minus  bool       // of axpy: the product is taken off
 	reduce *folded[T] // a sum, in the place of an op
+	rule   *rule[T]   // a whole update, in the place of one
 }
 
 // A folded is a sum over a program's elements, row by row or of all.
@@ -240,6 +241,10 @@ func (p *program[T]) run(worker, chunk int) {
 			} else {
 				dst = st.out.f[lo : lo+n]
 			}
+			if st.rule != nil {
+				st.rule.exec(p, dst, s, lo, n)
+				continue
+			}
 			st.exec(p, dst, s, lo, n)
 		}
 		for i := range p.stores {
@@ -282,7 +287,10 @@ func (p *program[T]) tiles() int {
 }
 
 func (st *step[T]) slice(p *program[T], i int, s []T, lo, n int) []T {
-	a := &st.args[i]
+	return st.args[i].slice(p, s, lo, n)
+}
+
+func (a *arg[T]) slice(p *program[T], s []T, lo, n int) []T {
 	switch {
 	case a.reg >= 0:
 		return s[a.reg*p.tile:][:n]
@@ -293,8 +301,9 @@ func (st *step[T]) slice(p *program[T], i int, s []T, lo, n int) []T {
 }
 
 // number is the operand's only element under a tile at lo, where it has one.
-func (st *step[T]) number(i, lo int) (T, bool) {
-	a := &st.args[i]
+func (st *step[T]) number(i, lo int) (T, bool) { return st.args[i].number(lo) }
+
+func (a *arg[T]) number(lo int) (T, bool) {
 	switch {
 	case a.reg >= 0:
 		return 0, false
@@ -314,6 +323,15 @@ func (st *step[T]) exec(p *program[T], dst, s []T, lo, n int) {
 		return
 	case op.ternary != nil:
 		op.ternary(dst, st.slice(p, 0, s, lo, n), st.slice(p, 1, s, lo, n), st.slice(p, 2, s, lo, n))
+		return
+	case op.averaged != nil:
+		c, _ := st.number(2, lo)
+		d, _ := st.number(3, lo)
+		op.averaged(dst, st.slice(p, 0, s, lo, n), st.slice(p, 1, s, lo, n), c, d)
+		return
+	case op.rooted != nil:
+		c, _ := st.number(3, lo)
+		op.rooted(dst, st.slice(p, 0, s, lo, n), st.slice(p, 1, s, lo, n), st.slice(p, 2, s, lo, n), c)
 		return
 	case op.scaled != nil:
 		c, _ := st.number(2, lo)

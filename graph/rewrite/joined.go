@@ -7,6 +7,8 @@ import "github.com/nadir-ml/nadir/graph"
 // their sums, and only where nothing else reads them.
 //
 //	a·b + c, a·b − c, a − b·c, (a − b)·c
+//	a·s + b·t, a·s + b²·t                for numbers s and t: a running mean
+//	a − b/(√c + e)                       for a number e: a step as long as Adam's
 //	x where x > 0, else eˣ − 1           what follows an ELU
 //	dy where y > 0, else dy·(y + 1)      its gradient
 //	dy where y > 0, else 0               that of a ReLU
@@ -18,7 +20,17 @@ func Joined(g *graph.Builder) *graph.Builder {
 		switch x.Op().Name {
 		case "select":
 			return joinSelect(dst, in)
-		case "add", "sub", "mul":
+		case "add":
+			if y := r.joinWeighted(dst, x, in); y.Valid() {
+				return y
+			}
+			return r.joinPair(dst, x, in)
+		case "sub":
+			if y := r.joinRoot(dst, x, in); y.Valid() {
+				return y
+			}
+			return r.joinPair(dst, x, in)
+		case "mul":
 			return r.joinPair(dst, x, in)
 		}
 		return graph.Node{}
@@ -39,6 +51,68 @@ func joinSelect(dst *graph.Builder, in []graph.Node) graph.Node {
 		return dst.Apply("elu_of_one", nil, y)
 	case no.Op().Name == "mul" && no.In(0) == yes && no.In(1).Op().Name == "add" && no.In(1).In(0) == y && isNumber(no.In(1).In(1), 1):
 		return dst.Apply("elu_gradient", nil, y, yes)
+	}
+	return graph.Node{}
+}
+
+// alone reports whether nothing but one node reads what operand k of x gives.
+func (r *reading) alone(x graph.Node, k int) bool {
+	id := x.In(k).ID()
+	return len(r.by[id]) == 1 && !r.kept[id]
+}
+
+// joinWeighted joins a sum to its two terms, each of which is something as large times
+// a number. A square among these is computed anew, though others may read it: it costs
+// less than to keep it.
+func (r *reading) joinWeighted(dst *graph.Builder, x graph.Node, in []graph.Node) graph.Node {
+	if x.Shape().Len() < 2 || in[0] == in[1] || !r.alone(x, 0) || !r.alone(x, 1) {
+		return graph.Node{}
+	}
+	a, s := times(in[0], x)
+	b, t := times(in[1], x)
+	switch {
+	case !a.Valid() || !b.Valid():
+		return graph.Node{}
+	case b.Op().Name == "square":
+		return dst.Apply("weighted_square", nil, a, b.In(0), s, t)
+	}
+	return dst.Apply("weighted", nil, a, b, s, t)
+}
+
+// times takes a product as large as x apart into what is as large and a number.
+func times(y, x graph.Node) (whole, number graph.Node) {
+	if y.Op().Name != "mul" || !y.Shape().Equal(x.Shape()) {
+		return whole, number
+	}
+	for k := range 2 {
+		if a, s := y.In(k), y.In(1-k); a.Shape().Equal(x.Shape()) && s.Rank() == 0 && a.Type().Kind == graph.Float && s.Type().Kind == graph.Float {
+			return a, s
+		}
+	}
+	return whole, number
+}
+
+// joinRoot joins a difference x = a − b/(√c + e) to what it consists of.
+func (r *reading) joinRoot(dst *graph.Builder, x graph.Node, in []graph.Node) graph.Node {
+	old, q := x.In(1), in[1]
+	if x.Shape().Len() < 2 || in[0] == q || q.Op().Name != "div" || !r.alone(x, 1) || !r.alone(old, 1) || old.In(0) == old.In(1) {
+		return graph.Node{}
+	}
+	b, d := q.In(0), q.In(1)
+	if d.Op().Name != "add" {
+		return graph.Node{}
+	}
+	for k := range 2 {
+		root, e := d.In(k), d.In(1-k)
+		if root.Op().Name != "sqrt" || e.Rank() != 0 || !r.alone(old.In(1), k) {
+			continue
+		}
+		for _, y := range []graph.Node{in[0], b, root} {
+			if !y.Shape().Equal(x.Shape()) || y.Type().Kind != graph.Float {
+				return graph.Node{}
+			}
+		}
+		return dst.Apply("over_root", nil, in[0], b, root.In(0), e)
 	}
 	return graph.Node{}
 }

@@ -87,6 +87,9 @@ func init() {
 	joined("mul_sub", 3, func(in []graph.Node) graph.Node { return in[0].Mul(in[1]).Sub(in[2]) })
 	joined("sub_mul", 3, func(in []graph.Node) graph.Node { return in[0].Sub(in[1]).Mul(in[2]) })
 	joined("sub_product", 3, func(in []graph.Node) graph.Node { return in[0].Sub(in[1].Mul(in[2])) })
+	withNumbers("weighted", 2, 2, func(in []graph.Node) graph.Node { return in[0].Mul(in[2]).Add(in[1].Mul(in[3])) })
+	withNumbers("weighted_square", 2, 2, func(in []graph.Node) graph.Node { return in[0].Mul(in[2]).Add(in[1].Square().Mul(in[3])) })
+	withNumbers("over_root", 3, 1, func(in []graph.Node) graph.Node { return in[0].Sub(in[1].Div(in[2].Sqrt().Add(in[3]))) })
 	joined("elu_of_one", 1, func(in []graph.Node) graph.Node {
 		x, zero := in[0], in[0].Builder().Const(0)
 		return x.Greater(zero).Select(x, x.Min(zero).Expm1())
@@ -99,6 +102,21 @@ func init() {
 		y, zero := in[0], in[0].Builder().Const(0)
 		return y.Greater(zero).Select(in[1], zero)
 	})
+}
+
+// withNumbers registers an op of so many arrays of one shape and, behind them, single
+// numbers.
+func withNumbers(name string, arrays, numbers int, lower func(in []graph.Node) graph.Node) {
+	graph.Register(graph.Op{Name: name, Arity: arrays + numbers, Elementwise: true,
+		Type: func(in []graph.Type, _ any) (graph.Type, error) {
+			for i, t := range in {
+				if t.Kind != graph.Float || i < arrays && !t.Shape.Equal(in[0].Shape) || i >= arrays && len(t.Shape) > 0 {
+					return graph.Type{}, fmt.Errorf("wants %d floats of one shape and %d numbers, got %v", arrays, numbers, in)
+				}
+			}
+			return in[0], nil
+		},
+		Lower: func(in []graph.Node, _ any) graph.Node { return lower(in) }})
 }
 
 // joined registers an op that is as large as the largest of its operands; the

@@ -7749,6 +7749,312 @@ done:
 	VZEROUPPER
 	RET
 
+// func weighted8(dst *float32, a *float32, b *float32, s *float32, n int)
+// Requires: AVX
+TEXT ·weighted8(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         s+24(FP), BX
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS 4(BX), Y1
+	MOVQ         n+32(FP), BX
+	XORQ         SI, SI
+	SUBQ         $0x08, BX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(SI*4), Y2
+	VMOVUPS (DX)(SI*4), Y3
+	VMULPS  Y0, Y2, Y2
+	VMULPS  Y1, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS Y2, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y2
+	VMASKMOVPS (CX)(SI*4), Y2, Y3
+	VMASKMOVPS (DX)(SI*4), Y2, Y4
+	VMULPS     Y0, Y3, Y0
+	VMULPS     Y1, Y4, Y1
+	VADDPS     Y1, Y0, Y0
+	VMASKMOVPS Y0, Y2, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func weightedSquare8(dst *float32, a *float32, b *float32, s *float32, n int)
+// Requires: AVX
+TEXT ·weightedSquare8(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         s+24(FP), BX
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS 4(BX), Y1
+	MOVQ         n+32(FP), BX
+	XORQ         SI, SI
+	SUBQ         $0x08, BX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(SI*4), Y2
+	VMOVUPS (DX)(SI*4), Y3
+	VMULPS  Y3, Y3, Y3
+	VMULPS  Y0, Y2, Y2
+	VMULPS  Y1, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS Y2, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ       SI, BX
+	ADDQ       $0x08, BX
+	JZ         done
+	MOVQ       BX, DI
+	NEGQ       DI
+	LEAQ       lanes<>+0(SB), BX
+	VMOVUPS    32(BX)(DI*4), Y2
+	VMASKMOVPS (CX)(SI*4), Y2, Y3
+	VMASKMOVPS (DX)(SI*4), Y2, Y4
+	VMULPS     Y4, Y4, Y4
+	VMULPS     Y0, Y3, Y0
+	VMULPS     Y1, Y4, Y1
+	VADDPS     Y1, Y0, Y0
+	VMASKMOVPS Y0, Y2, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func overRoot8(dst *float32, a *float32, b *float32, c *float32, s *float32, n int)
+// Requires: AVX
+TEXT ·overRoot8(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         c+24(FP), BX
+	MOVQ         s+32(FP), SI
+	VBROADCASTSS (SI), Y0
+	MOVQ         n+40(FP), SI
+	XORQ         DI, DI
+	SUBQ         $0x08, SI
+	JL           rest
+
+next:
+	VMOVUPS (CX)(DI*4), Y1
+	VMOVUPS (DX)(DI*4), Y2
+	VMOVUPS (BX)(DI*4), Y3
+	VSQRTPS Y3, Y3
+	VADDPS  Y0, Y3, Y3
+	VDIVPS  Y3, Y2, Y3
+	VSUBPS  Y3, Y1, Y3
+	VMOVUPS Y3, (AX)(DI*4)
+	ADDQ    $0x08, DI
+	CMPQ    DI, SI
+	JLE     next
+
+rest:
+	SUBQ       DI, SI
+	ADDQ       $0x08, SI
+	JZ         done
+	MOVQ       SI, R8
+	NEGQ       R8
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(R8*4), Y1
+	VMASKMOVPS (CX)(DI*4), Y1, Y2
+	VMASKMOVPS (DX)(DI*4), Y1, Y3
+	VMASKMOVPS (BX)(DI*4), Y1, Y4
+	VSQRTPS    Y4, Y4
+	VADDPS     Y0, Y4, Y4
+	VDIVPS     Y4, Y3, Y4
+	VSUBPS     Y4, Y2, Y4
+	VMASKMOVPS Y4, Y1, (AX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func adam8(dst *float32, p *float32, grad *float32, m *float32, v *float32, s *float32, n int)
+// Requires: AVX, MMX+
+TEXT ·adam8(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), AX
+	MOVQ         p+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         m+24(FP), BX
+	MOVQ         v+32(FP), SI
+	MOVQ         s+40(FP), DI
+	VBROADCASTSS (DI), Y0
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 8(DI), Y2
+	VBROADCASTSS 12(DI), Y3
+	VBROADCASTSS 16(DI), Y4
+	VBROADCASTSS 28(DI), Y5
+	MOVQ         n+48(FP), DI
+	XORQ         R8, R8
+	SUBQ         $0x08, DI
+	JL           rest
+
+next:
+	VMOVUPS    (CX)(R8*4), Y6
+	PREFETCHT0 2048(CX)(R8*4)
+	VMOVUPS    (DX)(R8*4), Y7
+	PREFETCHT0 2048(DX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Y8
+	PREFETCHT0 2048(BX)(R8*4)
+	VMOVUPS    (SI)(R8*4), Y9
+	PREFETCHT0 2048(SI)(R8*4)
+	VMULPS     Y0, Y8, Y8
+	VMULPS     Y1, Y7, Y10
+	VADDPS     Y10, Y8, Y8
+	VMULPS     Y7, Y7, Y7
+	VMULPS     Y2, Y9, Y9
+	VMULPS     Y3, Y7, Y7
+	VADDPS     Y7, Y9, Y9
+	VMULPS     Y4, Y8, Y7
+	VSQRTPS    Y9, Y10
+	VADDPS     Y5, Y10, Y10
+	VDIVPS     Y10, Y7, Y10
+	VSUBPS     Y10, Y6, Y10
+	VMOVUPS    Y10, (AX)(R8*4)
+	VMOVUPS    Y8, (BX)(R8*4)
+	VMOVUPS    Y9, (SI)(R8*4)
+	ADDQ       $0x08, R8
+	CMPQ       R8, DI
+	JLE        next
+
+rest:
+	SUBQ       R8, DI
+	ADDQ       $0x08, DI
+	JZ         done
+	MOVQ       DI, R9
+	NEGQ       R9
+	LEAQ       lanes<>+0(SB), DI
+	VMOVUPS    32(DI)(R9*4), Y6
+	VMASKMOVPS (CX)(R8*4), Y6, Y7
+	VMASKMOVPS (DX)(R8*4), Y6, Y8
+	VMASKMOVPS (BX)(R8*4), Y6, Y9
+	VMASKMOVPS (SI)(R8*4), Y6, Y10
+	VMULPS     Y0, Y9, Y0
+	VMULPS     Y1, Y8, Y1
+	VADDPS     Y1, Y0, Y0
+	VMULPS     Y8, Y8, Y1
+	VMULPS     Y2, Y10, Y2
+	VMULPS     Y3, Y1, Y1
+	VADDPS     Y1, Y2, Y2
+	VMULPS     Y4, Y0, Y1
+	VSQRTPS    Y2, Y3
+	VADDPS     Y5, Y3, Y3
+	VDIVPS     Y3, Y1, Y3
+	VSUBPS     Y3, Y7, Y3
+	VMASKMOVPS Y3, Y6, (AX)(R8*4)
+	VMASKMOVPS Y0, Y6, (BX)(R8*4)
+	VMASKMOVPS Y2, Y6, (SI)(R8*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func nadam8(dst *float32, p *float32, grad *float32, m *float32, v *float32, s *float32, n int)
+// Requires: AVX, MMX+
+TEXT ·nadam8(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), AX
+	MOVQ         p+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         m+24(FP), BX
+	MOVQ         v+32(FP), SI
+	MOVQ         s+40(FP), DI
+	VBROADCASTSS (DI), Y0
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 8(DI), Y2
+	VBROADCASTSS 12(DI), Y3
+	VBROADCASTSS 16(DI), Y4
+	VBROADCASTSS 20(DI), Y5
+	VBROADCASTSS 24(DI), Y6
+	VBROADCASTSS 28(DI), Y7
+	MOVQ         n+48(FP), DI
+	XORQ         R8, R8
+	SUBQ         $0x08, DI
+	JL           rest
+
+next:
+	VMOVUPS    (CX)(R8*4), Y8
+	PREFETCHT0 2048(CX)(R8*4)
+	VMOVUPS    (DX)(R8*4), Y9
+	PREFETCHT0 2048(DX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Y10
+	PREFETCHT0 2048(BX)(R8*4)
+	VMOVUPS    (SI)(R8*4), Y11
+	PREFETCHT0 2048(SI)(R8*4)
+	VMULPS     Y0, Y10, Y10
+	VMULPS     Y1, Y9, Y12
+	VADDPS     Y12, Y10, Y10
+	VMULPS     Y9, Y9, Y12
+	VMULPS     Y2, Y11, Y11
+	VMULPS     Y3, Y12, Y12
+	VADDPS     Y12, Y11, Y11
+	VDIVPS     Y6, Y11, Y12
+	VMULPS     Y4, Y10, Y13
+	VMULPS     Y5, Y9, Y9
+	VADDPS     Y9, Y13, Y13
+	VSQRTPS    Y12, Y9
+	VADDPS     Y7, Y9, Y9
+	VDIVPS     Y9, Y13, Y9
+	VSUBPS     Y9, Y8, Y9
+	VMOVUPS    Y9, (AX)(R8*4)
+	VMOVUPS    Y10, (BX)(R8*4)
+	VMOVUPS    Y11, (SI)(R8*4)
+	ADDQ       $0x08, R8
+	CMPQ       R8, DI
+	JLE        next
+
+rest:
+	SUBQ       R8, DI
+	ADDQ       $0x08, DI
+	JZ         done
+	MOVQ       DI, R9
+	NEGQ       R9
+	LEAQ       lanes<>+0(SB), DI
+	VMOVUPS    32(DI)(R9*4), Y8
+	VMASKMOVPS (CX)(R8*4), Y8, Y9
+	VMASKMOVPS (DX)(R8*4), Y8, Y10
+	VMASKMOVPS (BX)(R8*4), Y8, Y11
+	VMASKMOVPS (SI)(R8*4), Y8, Y12
+	VMULPS     Y0, Y11, Y0
+	VMULPS     Y1, Y10, Y1
+	VADDPS     Y1, Y0, Y0
+	VMULPS     Y10, Y10, Y1
+	VMULPS     Y2, Y12, Y2
+	VMULPS     Y3, Y1, Y1
+	VADDPS     Y1, Y2, Y2
+	VDIVPS     Y6, Y2, Y1
+	VMULPS     Y4, Y0, Y3
+	VMULPS     Y5, Y10, Y4
+	VADDPS     Y4, Y3, Y3
+	VSQRTPS    Y1, Y1
+	VADDPS     Y7, Y1, Y1
+	VDIVPS     Y1, Y3, Y1
+	VSUBPS     Y1, Y9, Y1
+	VMASKMOVPS Y1, Y8, (AX)(R8*4)
+	VMASKMOVPS Y0, Y8, (BX)(R8*4)
+	VMASKMOVPS Y2, Y8, (SI)(R8*4)
+
+done:
+	VZEROUPPER
+	RET
+
 // func bytes8(dst *float32, src *uint8, eights int)
 // Requires: AVX, AVX2
 TEXT ·bytes8(SB), NOSPLIT, $0-24

@@ -17832,3 +17832,304 @@ rest:
 done:
 	VZEROUPPER
 	RET
+
+// func weighted16(dst *float32, a *float32, b *float32, s *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·weighted16(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         s+24(FP), BX
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS 4(BX), Z1
+	MOVQ         n+32(FP), BX
+	XORQ         SI, SI
+	SUBQ         $0x10, BX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(SI*4), Z2
+	VMOVUPS (DX)(SI*4), Z3
+	VMULPS  Z0, Z2, Z2
+	VMULPS  Z1, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, (AX)(SI*4)
+	ADDQ    $0x10, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ      SI, BX
+	ADDQ      $0x10, BX
+	JZ        done
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z2
+	VMOVUPS.Z (DX)(SI*4), K1, Z3
+	VMULPS    Z0, Z2, Z0
+	VMULPS    Z1, Z3, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func weightedSquare16(dst *float32, a *float32, b *float32, s *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·weightedSquare16(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         s+24(FP), BX
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS 4(BX), Z1
+	MOVQ         n+32(FP), BX
+	XORQ         SI, SI
+	SUBQ         $0x10, BX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(SI*4), Z2
+	VMOVUPS (DX)(SI*4), Z3
+	VMULPS  Z3, Z3, Z3
+	VMULPS  Z0, Z2, Z2
+	VMULPS  Z1, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, (AX)(SI*4)
+	ADDQ    $0x10, SI
+	CMPQ    SI, BX
+	JLE     next
+
+rest:
+	SUBQ      SI, BX
+	ADDQ      $0x10, BX
+	JZ        done
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z2
+	VMOVUPS.Z (DX)(SI*4), K1, Z3
+	VMULPS    Z3, Z3, Z3
+	VMULPS    Z0, Z2, Z0
+	VMULPS    Z1, Z3, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func overRoot16(dst *float32, a *float32, b *float32, c *float32, s *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·overRoot16(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         c+24(FP), BX
+	MOVQ         s+32(FP), SI
+	VBROADCASTSS (SI), Z0
+	MOVQ         n+40(FP), SI
+	XORQ         DI, DI
+	SUBQ         $0x10, SI
+	JL           rest
+
+next:
+	VMOVUPS (CX)(DI*4), Z1
+	VMOVUPS (DX)(DI*4), Z2
+	VMOVUPS (BX)(DI*4), Z3
+	VSQRTPS Z3, Z3
+	VADDPS  Z0, Z3, Z3
+	VDIVPS  Z3, Z2, Z3
+	VSUBPS  Z3, Z1, Z3
+	VMOVUPS Z3, (AX)(DI*4)
+	ADDQ    $0x10, DI
+	CMPQ    DI, SI
+	JLE     next
+
+rest:
+	SUBQ      DI, SI
+	ADDQ      $0x10, SI
+	JZ        done
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (CX)(DI*4), K1, Z1
+	VMOVUPS.Z (DX)(DI*4), K1, Z2
+	VMOVUPS.Z (BX)(DI*4), K1, Z3
+	VSQRTPS   Z3, Z3
+	VADDPS    Z0, Z3, Z3
+	VDIVPS    Z3, Z2, Z3
+	VSUBPS    Z3, Z1, Z3
+	VMOVUPS   Z3, K1, (AX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func adam16(dst *float32, p *float32, grad *float32, m *float32, v *float32, s *float32, n int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·adam16(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), AX
+	MOVQ         p+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         m+24(FP), BX
+	MOVQ         v+32(FP), SI
+	MOVQ         s+40(FP), DI
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 12(DI), Z3
+	VBROADCASTSS 16(DI), Z4
+	VBROADCASTSS 28(DI), Z5
+	MOVQ         n+48(FP), DI
+	XORQ         R8, R8
+	SUBQ         $0x10, DI
+	JL           rest
+
+next:
+	VMOVUPS    (CX)(R8*4), Z6
+	PREFETCHT0 2048(CX)(R8*4)
+	VMOVUPS    (DX)(R8*4), Z7
+	PREFETCHT0 2048(DX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Z8
+	PREFETCHT0 2048(BX)(R8*4)
+	VMOVUPS    (SI)(R8*4), Z9
+	PREFETCHT0 2048(SI)(R8*4)
+	VMULPS     Z0, Z8, Z8
+	VMULPS     Z1, Z7, Z10
+	VADDPS     Z10, Z8, Z8
+	VMULPS     Z7, Z7, Z7
+	VMULPS     Z2, Z9, Z9
+	VMULPS     Z3, Z7, Z7
+	VADDPS     Z7, Z9, Z9
+	VMULPS     Z4, Z8, Z7
+	VSQRTPS    Z9, Z10
+	VADDPS     Z5, Z10, Z10
+	VDIVPS     Z10, Z7, Z10
+	VSUBPS     Z10, Z6, Z10
+	VMOVUPS    Z10, (AX)(R8*4)
+	VMOVUPS    Z8, (BX)(R8*4)
+	VMOVUPS    Z9, (SI)(R8*4)
+	ADDQ       $0x10, R8
+	CMPQ       R8, DI
+	JLE        next
+
+rest:
+	SUBQ      R8, DI
+	ADDQ      $0x10, DI
+	JZ        done
+	MOVQ      $-1, R9
+	BZHIQ     DI, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (CX)(R8*4), K1, Z6
+	VMOVUPS.Z (DX)(R8*4), K1, Z7
+	VMOVUPS.Z (BX)(R8*4), K1, Z8
+	VMOVUPS.Z (SI)(R8*4), K1, Z9
+	VMULPS    Z0, Z8, Z0
+	VMULPS    Z1, Z7, Z1
+	VADDPS    Z1, Z0, Z0
+	VMULPS    Z7, Z7, Z1
+	VMULPS    Z2, Z9, Z2
+	VMULPS    Z3, Z1, Z1
+	VADDPS    Z1, Z2, Z2
+	VMULPS    Z4, Z0, Z1
+	VSQRTPS   Z2, Z3
+	VADDPS    Z5, Z3, Z3
+	VDIVPS    Z3, Z1, Z3
+	VSUBPS    Z3, Z6, Z3
+	VMOVUPS   Z3, K1, (AX)(R8*4)
+	VMOVUPS   Z0, K1, (BX)(R8*4)
+	VMOVUPS   Z2, K1, (SI)(R8*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func nadam16(dst *float32, p *float32, grad *float32, m *float32, v *float32, s *float32, n int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·nadam16(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), AX
+	MOVQ         p+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         m+24(FP), BX
+	MOVQ         v+32(FP), SI
+	MOVQ         s+40(FP), DI
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 12(DI), Z3
+	VBROADCASTSS 16(DI), Z4
+	VBROADCASTSS 20(DI), Z5
+	VBROADCASTSS 24(DI), Z6
+	VBROADCASTSS 28(DI), Z7
+	MOVQ         n+48(FP), DI
+	XORQ         R8, R8
+	SUBQ         $0x10, DI
+	JL           rest
+
+next:
+	VMOVUPS    (CX)(R8*4), Z8
+	PREFETCHT0 2048(CX)(R8*4)
+	VMOVUPS    (DX)(R8*4), Z9
+	PREFETCHT0 2048(DX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Z10
+	PREFETCHT0 2048(BX)(R8*4)
+	VMOVUPS    (SI)(R8*4), Z11
+	PREFETCHT0 2048(SI)(R8*4)
+	VMULPS     Z0, Z10, Z10
+	VMULPS     Z1, Z9, Z12
+	VADDPS     Z12, Z10, Z10
+	VMULPS     Z9, Z9, Z12
+	VMULPS     Z2, Z11, Z11
+	VMULPS     Z3, Z12, Z12
+	VADDPS     Z12, Z11, Z11
+	VDIVPS     Z6, Z11, Z12
+	VMULPS     Z4, Z10, Z13
+	VMULPS     Z5, Z9, Z9
+	VADDPS     Z9, Z13, Z13
+	VSQRTPS    Z12, Z9
+	VADDPS     Z7, Z9, Z9
+	VDIVPS     Z9, Z13, Z9
+	VSUBPS     Z9, Z8, Z9
+	VMOVUPS    Z9, (AX)(R8*4)
+	VMOVUPS    Z10, (BX)(R8*4)
+	VMOVUPS    Z11, (SI)(R8*4)
+	ADDQ       $0x10, R8
+	CMPQ       R8, DI
+	JLE        next
+
+rest:
+	SUBQ      R8, DI
+	ADDQ      $0x10, DI
+	JZ        done
+	MOVQ      $-1, R9
+	BZHIQ     DI, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (CX)(R8*4), K1, Z8
+	VMOVUPS.Z (DX)(R8*4), K1, Z9
+	VMOVUPS.Z (BX)(R8*4), K1, Z10
+	VMOVUPS.Z (SI)(R8*4), K1, Z11
+	VMULPS    Z0, Z10, Z0
+	VMULPS    Z1, Z9, Z1
+	VADDPS    Z1, Z0, Z0
+	VMULPS    Z9, Z9, Z1
+	VMULPS    Z2, Z11, Z2
+	VMULPS    Z3, Z1, Z1
+	VADDPS    Z1, Z2, Z2
+	VDIVPS    Z6, Z2, Z1
+	VMULPS    Z4, Z0, Z3
+	VMULPS    Z5, Z9, Z4
+	VADDPS    Z4, Z3, Z3
+	VSQRTPS   Z1, Z1
+	VADDPS    Z7, Z1, Z1
+	VDIVPS    Z1, Z3, Z1
+	VSUBPS    Z1, Z8, Z1
+	VMOVUPS   Z1, K1, (AX)(R8*4)
+	VMOVUPS   Z0, K1, (BX)(R8*4)
+	VMOVUPS   Z2, K1, (SI)(R8*4)
+
+done:
+	VZEROUPPER
+	RET

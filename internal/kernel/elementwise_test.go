@@ -66,6 +66,13 @@ func testElementwise[T Float](t *testing.T) {
 		{"MulSub", func(dst, a, b []T) { MulSub(dst, a, b, a) }, func(x, y T) T { p := T(x * y); return p - x }},
 		{"SubMul", func(dst, a, b []T) { SubMul(dst, a, b, a) }, func(x, y T) T { d := T(x - y); return d * x }},
 		{"SubProduct", func(dst, a, b []T) { SubProduct(dst, a, b, a) }, func(x, y T) T { p := T(y * x); return x - p }},
+		{"Weighted", func(dst, a, b []T) { Weighted(dst, a, b, s, 0.7) }, func(x, y T) T { p, q := T(s*x), T(0.7*y); return p + q }},
+		{"WeightedSquare", func(dst, a, b []T) { WeightedSquare(dst, a, b, s, 0.7) }, func(x, y T) T {
+			p, q := T(s*x), T(y*y)
+			q = T(0.7 * q)
+			return p + q
+		}},
+		{"OverRoot", func(dst, a, b []T) { OverRoot(dst, a, a, b, s) }, func(x, y T) T { d := T(math.Sqrt(float64(y))) + s; q := x / d; return x - q }},
 		{"ELUGradient", ELUGradient[T], func(x, y T) T {
 			if x > 0 {
 				return y

@@ -61,6 +61,11 @@ func TestGuardElementwise(t *testing.T) {
 			for _, f := range []func(dst, a, b, c []float32){MulAdd[float32], MulSub[float32], SubMul[float32], SubProduct[float32]} {
 				f(dst, a, b, c)
 			}
+			Weighted(dst, a, b, 0.5, 2)
+			WeightedSquare(dst, a, b, 0.5, 2)
+			OverRoot(dst, a, b, c, 0.5)
+			Adam(dst, dst, a, b, c, &Moments[float32]{})
+			Nadam(dst, dst, a, b, c, &Moments[float32]{})
 			ELU(dst, a)
 			ELUGradient(dst, a, b)
 			Gate(dst, a, b)

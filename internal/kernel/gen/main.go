@@ -35,6 +35,7 @@ func main() {
 		moves()
 		elementwise()
 		joined()
+		moments()
 		widenings()
 		reductions()
 		uniform()
@@ -47,6 +48,7 @@ func main() {
 		at = avx512
 		elementwise()
 		joined()
+		moments()
 	default:
 		fmt.Fprintf(os.Stderr, "gen: no family %q; there are avx2 and avx512\n", *family)
 		os.Exit(2)

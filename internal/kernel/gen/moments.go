@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+
+	avo "github.com/mmcloughlin/avo/build"
+	op "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// ahead is how many bytes before their use the arrays of a long pass are asked for: the
+// processor's own guess stops at the end of a page, and behind the cache's second
+// level it is late.
+const ahead = 2048
+
+// moments writes the passes of rules that keep running means.
+func moments() {
+	// Both products are rounded before they are added.
+	weighted := func(a, b, s, t vec) vec {
+		x, y := at.vector(), at.vector()
+		avo.VMULPS(s, a, x)
+		avo.VMULPS(t, b, y)
+		avo.VADDPS(y, x, x)
+		return x
+	}
+	square := func(x vec) vec {
+		y := at.vector()
+		avo.VMULPS(x, x, y)
+		return y
+	}
+	overRoot := func(p, step, v, e vec) vec {
+		y := at.vector()
+		avo.VSQRTPS(v, y)
+		avo.VADDPS(e, y, y)
+		avo.VDIVPS(y, step, y)
+		avo.VSUBPS(y, p, y)
+		return y
+	}
+	pass("weighted", "dst[i] = s[0]·a[i] + s[1]·b[i]", []string{"a", "b"}, 0, []int{0, 1}, false, func(x, s []vec) []vec {
+		return []vec{weighted(x[0], x[1], s[0], s[1])}
+	})
+	pass("weightedSquare", "dst[i] = s[0]·a[i] + s[1]·b[i]²", []string{"a", "b"}, 0, []int{0, 1}, false, func(x, s []vec) []vec {
+		return []vec{weighted(x[0], square(x[1]), s[0], s[1])}
+	})
+	pass("overRoot", "dst[i] = a[i] − b[i]/(√c[i] + s[0])", []string{"a", "b", "c"}, 0, []int{0}, false, func(x, s []vec) []vec {
+		return []vec{overRoot(x[0], x[1], x[2], s[0])}
+	})
+	// The numbers are those of type Moments.
+	pass("adam", "m[i] = s[0]·m[i] + s[1]·grad[i], v[i] = s[2]·v[i] + s[3]·grad[i]² and dst[i] = p[i] − s[4]·m[i]/(√v[i] + s[7])",
+		[]string{"p", "grad", "m", "v"}, 2, []int{0, 1, 2, 3, 4, 7}, true, func(x, s []vec) []vec {
+			m, v := weighted(x[2], x[1], s[0], s[1]), weighted(x[3], square(x[1]), s[2], s[3])
+			step := at.vector()
+			avo.VMULPS(s[4], m, step)
+			return []vec{overRoot(x[0], step, v, s[7]), m, v}
+		})
+	pass("nadam", "m[i] = s[0]·m[i] + s[1]·grad[i], v[i] = s[2]·v[i] + s[3]·grad[i]² and dst[i] = p[i] − (s[4]·m[i] + s[5]·grad[i])/(√(v[i]/s[6]) + s[7])",
+		[]string{"p", "grad", "m", "v"}, 2, []int{0, 1, 2, 3, 4, 5, 6, 7}, true, func(x, s []vec) []vec {
+			m, v := weighted(x[2], x[1], s[0], s[1]), weighted(x[3], square(x[1]), s[2], s[3])
+			mean := at.vector()
+			avo.VDIVPS(s[6], v, mean)
+			return []vec{overRoot(x[0], weighted(m, x[1], s[4], s[5]), mean, s[7]), m, v}
+		})
+}
+
+// pass writes a function of the arrays named and of numbers that are the same for all
+// elements, s[q] for q in numbers. f gives what dst becomes and then the last so many
+// arrays. Those that are far asks for long before.
+func pass(name, formula string, arrays []string, changed int, numbers []int, far bool, f func(x, s []vec) []vec) {
+	name += fmt.Sprint(at.lanes())
+	args := "dst"
+	for _, a := range arrays {
+		args += ", " + a
+	}
+	avo.TEXT(name, avo.NOSPLIT, "func("+args+", s *float32, n int)")
+	avo.Doc(name + " sets " + formula + ".")
+	dst := avo.Load(avo.Param("dst"), avo.GP64())
+	var src []reg.Register
+	for _, a := range arrays {
+		src = append(src, avo.Load(avo.Param(a), avo.GP64()))
+	}
+	p := avo.Load(avo.Param("s"), avo.GP64())
+	s := make([]vec, 8)
+	for _, q := range numbers {
+		s[q] = at.vector()
+		avo.VBROADCASTSS(op.Mem{Base: p, Disp: 4 * q}, s[q])
+	}
+	n := avo.Load(avo.Param("n"), avo.GP64())
+	i := avo.GP64()
+	avo.XORQ(i, i)
+	round := func(mask reg.Register) {
+		x := make([]vec, len(src))
+		for q := range x {
+			x[q] = at.vector()
+			at.load(op.Mem{Base: src[q], Index: i, Scale: 4}, mask, x[q])
+			if far && mask == nil {
+				avo.PREFETCHT0(op.Mem{Base: src[q], Index: i, Scale: 4, Disp: ahead})
+			}
+		}
+		y := f(x, s)
+		at.store(y[0], mask, op.Mem{Base: dst, Index: i, Scale: 4})
+		for q, v := range y[1:] {
+			at.store(v, mask, op.Mem{Base: src[len(src)-changed+q], Index: i, Scale: 4})
+		}
+	}
+	avo.SUBQ(op.Imm(uint64(at.lanes())), n)
+	avo.JL(op.LabelRef("rest"))
+	avo.Label("next")
+	round(nil)
+	avo.ADDQ(op.Imm(uint64(at.lanes())), i)
+	avo.CMPQ(i, n)
+	avo.JLE(op.LabelRef("next"))
+	avo.Label("rest")
+	avo.SUBQ(i, n)
+	avo.ADDQ(op.Imm(uint64(at.lanes())), n)
+	avo.JZ(op.LabelRef("done"))
+	round(at.rest(n))
+	avo.Label("done")
+	avo.VZEROUPPER()
+	avo.RET()
+}

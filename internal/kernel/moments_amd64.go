@@ -1,0 +1,78 @@
+//go:build !noasm
+
+package kernel
+
+//go:noescape
+func weighted8(dst, a, b, s *float32, n int)
+
+//go:noescape
+func weighted16(dst, a, b, s *float32, n int)
+
+//go:noescape
+func weightedSquare8(dst, a, b, s *float32, n int)
+
+//go:noescape
+func weightedSquare16(dst, a, b, s *float32, n int)
+
+//go:noescape
+func overRoot8(dst, a, b, c, s *float32, n int)
+
+//go:noescape
+func overRoot16(dst, a, b, c, s *float32, n int)
+
+//go:noescape
+func adam8(dst, p, grad, m, v, s *float32, n int)
+
+//go:noescape
+func adam16(dst, p, grad, m, v, s *float32, n int)
+
+//go:noescape
+func nadam8(dst, p, grad, m, v, s *float32, n int)
+
+//go:noescape
+func nadam16(dst, p, grad, m, v, s *float32, n int)
+
+func weighted32(dst, a, b *float32, s *[2]float32, n int) bool {
+	if active == avx512 {
+		weighted16(dst, a, b, &s[0], n)
+	} else {
+		weighted8(dst, a, b, &s[0], n)
+	}
+	return true
+}
+
+func weightedSquare32(dst, a, b *float32, s *[2]float32, n int) bool {
+	if active == avx512 {
+		weightedSquare16(dst, a, b, &s[0], n)
+	} else {
+		weightedSquare8(dst, a, b, &s[0], n)
+	}
+	return true
+}
+
+func overRoot32(dst, a, b, c *float32, e float32, n int) bool {
+	if active == avx512 {
+		overRoot16(dst, a, b, c, &e, n)
+	} else {
+		overRoot8(dst, a, b, c, &e, n)
+	}
+	return true
+}
+
+func adam32(dst, p, g, m, v *float32, s *Moments[float32], n int) bool {
+	if active == avx512 {
+		adam16(dst, p, g, m, v, &s.Mean, n)
+	} else {
+		adam8(dst, p, g, m, v, &s.Mean, n)
+	}
+	return true
+}
+
+func nadam32(dst, p, g, m, v *float32, s *Moments[float32], n int) bool {
+	if active == avx512 {
+		nadam16(dst, p, g, m, v, &s.Mean, n)
+	} else {
+		nadam8(dst, p, g, m, v, &s.Mean, n)
+	}
+	return true
+}
