@@ -15,7 +15,6 @@ const (
 	blockRows = 32 * 6   // of A at a time: depth·blockRows stay in L2
 	tileRows  = 6        // of a packed tile of A
 	stripPad  = 32       // the most that is put between strips of A
-	nearBy    = 1 << 16  // elements of a transposed A that is read as it lies
 	shallow   = 64       // up to this k, whole rows of tiles share a call
 	panelRows = 16       // below, a panel of B is used too seldom to be packed
 	inL1      = 10 << 10 // elements of B that stay in L1 as they lie
@@ -409,20 +408,19 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 }
 
 // block lets p read rows [i, i+m) of op(A): where they lie, or copied to where they
-// lie close together. Strides of a power of two share the sets of a cache, and what
-// is stored transposed must all stay in it. aRow and aTile are as of rows.
+// lie close together, because strides of a power of two share the sets of a cache. aRow
+// and aTile are as of rows.
 func (p *product) block(w *workspace, a []float32, lda int, ta bool, p0, i, m int) (aRow, aTile int) {
 	kc := p.k
-	conflict := lda%256 == 0
-	switch apart := ta && (conflict || kc*lda > nearBy); {
-	case apart && p.mostRows > tileRows:
+	switch apart := lda%256 == 0; {
+	case apart && ta && p.mostRows > tileRows:
 		strip := packStrips(w.block[:], a, lda, p0, kc, i, m)
 		p.a, p.ai, p.ap = &w.block[0], 4, 4*strip
-	case apart:
+	case apart && ta:
 		packTiles(p.tiling, w.block[:], a, lda, p0, kc, i, m)
 		p.a, p.ai, p.ap = &w.block[0], 4, 4*tileRows
 		return 0, 4 * kc * tileRows
-	case conflict:
+	case apart:
 		CopyRows(w.block[:], a[i*lda+p0:], kc, lda, kc, m)
 		p.a, p.ai, p.ap = &w.block[0], 4*kc, 4
 	default:

@@ -240,6 +240,12 @@ func (t *tile) sum(name string, n int, masked bool) {
 		avo.MOVQ(t.ldb, far)
 		avo.SHLQ(op.Imm(5), far)
 	}
+	var ahead reg.GPVirtual // eight columns of A
+	if t.rows >= t.packs && (t.bytes == 64 || t.rows == 6) {
+		ahead = avo.GP64()
+		avo.MOVQ(t.ap, ahead)
+		avo.SHLQ(op.Imm(3), ahead)
+	}
 	t.sums = make([][]vec, t.rows)
 	for r := range t.sums {
 		for range n {
@@ -247,11 +253,15 @@ func (t *tile) sum(name string, n int, masked bool) {
 		}
 	}
 	at := func(r int) op.Mem { return t.row(a, a7, r) }
+	var last reg.Register
+	if masked && t.bytes == 64 {
+		last = t.mask(t.p)
+	}
 
 	t.fetch(name, n)
 	avo.Label(name + "k")
 	if t.rows == 1 {
-		t.dot(at(0), n, masked)
+		t.dot(at(0), n, masked, last)
 		avo.ADDQ(t.ap, a)
 		avo.ADDQ(t.ldb, t.b)
 		avo.DECQ(k)
@@ -263,8 +273,10 @@ func (t *tile) sum(name string, n int, masked bool) {
 		row[v] = t.vector()
 		var mask reg.Register
 		if masked && v == n-1 {
-			// Loaded anew, so that a broadcast may have its register.
-			mask = t.mask(t.p)
+			if mask = last; mask == nil {
+				// Loaded anew, so that a broadcast may have its register.
+				mask = t.mask(t.p)
+			}
 		}
 		t.load(op.Mem{Base: t.b, Disp: t.bytes * v}, mask, row[v])
 		if t.packed != nil {
@@ -284,6 +296,11 @@ func (t *tile) sum(name string, n int, masked bool) {
 		for at := t.bytes*2*n - 1; at > t.bytes*n; at -= 64 {
 			avo.PREFETCHT0(op.Mem{Base: t.b, Disp: at})
 		}
+	}
+	if ahead != nil {
+		// Where A is stored transposed, each of its columns is a line of its own, far
+		// from the last. Lower tiles of AVX2 have no time for it.
+		avo.PREFETCHT0(op.Mem{Base: a, Index: ahead, Scale: 1, Disp: 4 * (t.rows - 1)})
 	}
 	for r := range t.sums {
 		x := t.vector()
@@ -331,14 +348,17 @@ func (t *tile) fetch(name string, n int) {
 
 // dot adds a number of A times a row of B: a single row of C has registers for many
 // columns, so that B's rows are read as they lie.
-func (t *tile) dot(a op.Mem, n int, masked bool) {
+func (t *tile) dot(a op.Mem, n int, masked bool, last reg.Register) {
 	x := t.vector()
 	avo.VBROADCASTSS(a, x)
 	for v := range n {
 		m := op.Mem{Base: t.b, Disp: t.bytes * v}
 		if masked && v == n-1 {
 			y := t.vector()
-			t.load(m, t.mask(t.p), y)
+			if last == nil {
+				last = t.mask(t.p)
+			}
+			t.load(m, last, y)
 			avo.VFMADD231PS(x, y, t.sums[0][v])
 			continue
 		}
