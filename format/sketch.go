@@ -40,6 +40,7 @@ type Sketched struct {
 	Fields     spec.Value
 	In         []string
 	Parts      []Part
+	shares     string // the layer before it that is applied once more in its place
 }
 
 // A Part is a parameter of a layer, such as kernel, and the tensors that it is made of.
@@ -138,11 +139,23 @@ var kernels = map[string]bool{"dense": true, "conv1d": true, "conv2d": true, "co
 // part of another layer get its name.
 func (s *Sketch) Fuse(outs []string) {
 	s.keep(outs)
-	users := map[string]int{}
+	users, weighs := map[string]int{}, map[string]int{}
 	for _, l := range s.Layers {
 		for _, in := range l.In {
 			users[in]++
 		}
+		for _, p := range l.Parts {
+			for _, from := range p.From {
+				weighs[from]++
+			}
+		}
+	}
+	// A layer that is applied more than once has its activation outside: it may be another one
+	// each time.
+	again := func(l *Sketched) bool {
+		return slices.ContainsFunc(l.Parts, func(p Part) bool {
+			return slices.ContainsFunc(p.From, func(from string) bool { return weighs[from] > 1 })
+		})
 	}
 	for _, o := range outs {
 		users[o]++
@@ -183,7 +196,7 @@ func (s *Sketch) Fuse(outs []string) {
 			}
 			kept, by[l.Name] = append(kept, l), l
 			continue
-		case l.Kind == "activation" && own && !active && kernels[before.Kind] && len(l.Parts) == 0:
+		case l.Kind == "activation" && own && !active && kernels[before.Kind] && len(l.Parts) == 0 && !again(before):
 			a, _ := l.Fields.Get("activation")
 			before.Fields = before.Fields.With("activation", a)
 		default:
@@ -248,7 +261,7 @@ func (s *Sketch) text(outs []string) spec.Value {
 	if plain {
 		last := s.Inputs[0].Name
 		for _, l := range s.Layers {
-			plain = plain && len(l.In) == 1 && l.In[0] == last
+			plain = plain && len(l.In) == 1 && l.In[0] == last && l.shares == ""
 			last = l.Name
 		}
 		plain = plain && last == outs[0]
@@ -264,11 +277,15 @@ func (s *Sketch) text(outs []string) spec.Value {
 		return v
 	}
 	for _, l := range s.Layers {
-		f := l.Fields.With("name", spec.Str(l.Name))
+		kind, f := l.Kind, l.Fields
+		if l.shares != "" {
+			kind, f = "share", Map("of", l.shares)
+		}
+		f = f.With("name", spec.Str(l.Name))
 		if !plain {
 			f = f.With("inputs", names(l.In))
 		}
-		layers.Items = append(layers.Items, Map(l.Kind, f))
+		layers.Items = append(layers.Items, Map(kind, f))
 	}
 	if plain {
 		return layers
@@ -278,6 +295,44 @@ func (s *Sketch) text(outs []string) spec.Value {
 		ins = ins.With(f.Name, List(f.Shape...))
 	}
 	return spec.Value{Kind: spec.Map}.With("inputs", ins).With("layers", layers).With("outputs", names(outs))
+}
+
+// share finds layers that are the same with the same weights as one before them: that is
+// applied once more. It says which weights others have in common, which are copies then.
+func (s *Sketch) share() (warnings []string) {
+	first, user := map[string]*Sketched{}, map[string]*Sketched{}
+	for _, l := range s.Layers {
+		if l.shares = ""; len(l.Parts) == 0 {
+			continue
+		}
+		key := fmt.Sprintf("%s %s", l.Kind, l.Fields.JSON())
+		same := true
+		for _, p := range l.Parts {
+			same = same && p.Make == nil
+			key += fmt.Sprintf(" %s %q", p.Leaf, p.From)
+			if p.Move != nil {
+				key += fmt.Sprint(p.Move.Shape, p.Move.Strides)
+			}
+		}
+		if before := first[key]; before != nil && same {
+			l.shares = before.Name
+			continue
+		}
+		first[key] = l
+		if fixed, ok := l.Fields.Get("trainable"); ok && fixed.Text == "false" {
+			continue
+		}
+		for _, p := range l.Parts {
+			for _, from := range p.From {
+				if before := user[from]; before == nil {
+					user[from] = l
+				} else if before != l {
+					warnings = append(warnings, fmt.Sprintf("layers %q and %q have the weight %q in common: each gets its own, and in training they become different", before.Name, l.Name, from))
+				}
+			}
+		}
+	}
+	return warnings
 }
 
 // Shape is the shape of the value of that name, one sample's, where those of the inputs are
@@ -358,7 +413,7 @@ func (s *Sketch) Blueprint(outs []string, logits ...string) (*Blueprint, error) 
 	if len(s.Layers) == 0 {
 		return nil, &Unsupported{What: "the network", Msg: "no layer lies between its input and its output"}
 	}
-	b := &Blueprint{Model: &Model{Extra: map[string]string{}}}
+	b := &Blueprint{Model: &Model{Extra: map[string]string{}}, Warnings: s.share()}
 	b.Model.Data.Inputs = s.Inputs
 	var err error
 	if b.Model.Net, err = Network(s.text(outs)); err != nil {
@@ -387,6 +442,9 @@ func (s *Sketch) Blueprint(outs []string, logits ...string) (*Blueprint, error) 
 		of[layer] = append(of[layer], d.name)
 	}
 	for _, l := range s.Layers {
+		if l.shares != "" {
+			continue
+		}
 		for _, p := range l.Parts {
 			to, ok := p.place(of[l.Name], l.Name)
 			if !ok {

@@ -19,11 +19,12 @@ func init() {
 //	y = γ·x + β
 //
 // γ and β have a number for each element of the axes that are named, which is
-// shared along all others: that of the features (N, …, features) without. It is
+// shared along all others: that of the features (N, …, features) where Axes is nil. Where
+// Axes is there and empty they are one number each, for all. It is
 // batch normalization without the normalization; other frameworks' graphs have it
 // as a product and a sum with weights. Those that are constants of such a graph are Fixed.
 type Affine struct {
-	Axes      []int      `spec:"axes" default:"-1" doc:"axes with numbers of their own, the batch's being 0; counted from the end where negative"`
+	Axes      []int      `spec:"axes" default:"-1" doc:"axes with numbers of their own, the batch's being 0; counted from the end where negative; [] for one number for all"`
 	NoCenter  bool       `spec:"center,not" doc:"learn an offset beta"`
 	NoScale   bool       `spec:"scale,not" doc:"learn a scale gamma"`
 	Fixed     bool       `spec:"trainable,not" doc:"learn them; else they stay as they are"`
@@ -55,7 +56,7 @@ func (l Affine) Apply(s *Scope, x graph.Node) graph.Node {
 		return s.B.Fail("wants samples with features, (N, …, features), got %v", x.Type())
 	}
 	axes := l.Axes
-	if len(axes) == 0 {
+	if axes == nil {
 		axes = []int{-1}
 	}
 	var shape tensor.Shape // of the weights

@@ -17,13 +17,15 @@ func init() {
 // Dense is y = act(x·kernel + bias): x (N, …, in), kernel (in, units), bias
 // (units), y (N, …, units). A nil activation is linear. A nil kernel
 // initializer is what the activation wants; the bias starts at 0. Regularizers
-// add to the loss, and the constraint holds after every step.
+// add to the loss, and the constraint holds after every step. A layer that is Fixed is
+// a matrix that a program has and does not learn, such as one that resizes.
 type Dense struct {
 	Units    int            `spec:"units,required" doc:"width of the output"`
 	Act      act.Activation `spec:"activation" doc:"activation, linear without"`
 	Init     param.Init     `spec:"kernel_initializer" doc:"initializer of the kernel, what the activation wants without"`
 	BiasInit param.Init     `spec:"bias_initializer" doc:"initializer of the bias, zeros without"`
 	NoBias   bool           `spec:"use_bias,not" doc:"add a bias"`
+	Fixed    bool           `spec:"trainable,not" doc:"learn kernel and bias; else they stay as they are"`
 
 	Regularizer     regular.Regularizer `spec:"kernel_regularizer" doc:"penalty on the kernel, none without"`
 	BiasRegularizer regular.Regularizer `spec:"bias_regularizer" doc:"penalty on the bias, none without"`
@@ -53,7 +55,11 @@ func (d Dense) Apply(s *Scope, x graph.Node) graph.Node {
 		return s.B.Fail("wants samples with features, (N, …, in), got %v", x.Type())
 	}
 	in := x.Dim(-1)
-	kernel := s.Weight("kernel", d.KernelInit(), in, d.Units)
+	weight := s.Weight
+	if d.Fixed {
+		weight = s.Stat
+	}
+	kernel := weight("kernel", d.KernelInit(), in, d.Units)
 	s.Constrain(kernel, d.Constraint)
 	penalize(s, d.Regularizer, kernel)
 	y := x.Reshape(-1, in).MatMul(kernel) // (N·…, units)
@@ -62,7 +68,7 @@ func (d Dense) Apply(s *Scope, x graph.Node) graph.Node {
 		if init == nil {
 			init = initial.Zeros{}
 		}
-		bias := s.Weight("bias", init, d.Units)
+		bias := weight("bias", init, d.Units)
 		penalize(s, d.BiasRegularizer, bias)
 		y = y.Add(bias)
 	}

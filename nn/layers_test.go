@@ -54,6 +54,7 @@ func TestLayers(t *testing.T) {
 		"affine":                   {nn.Affine{}, []tensor.Shape{vector}},
 		"affine, fixed":            {nn.Affine{Fixed: true}, []tensor.Shape{vector}},
 		"affine, one a pixel":      {nn.Affine{Axes: []int{1, 2}, NoCenter: true}, []tensor.Shape{image}},
+		"affine, one for all":      {nn.Affine{Axes: []int{}, GammaInit: initial.Constant{Value: 2}}, []tensor.Shape{image}},
 		"affine, one an element":   {nn.Affine{Axes: []int{1, 2, -1}, NoScale: true, BetaInit: initial.Ones{}}, []tensor.Shape{image}},
 		"pad with a number":        {nn.PadAxes{Padding: nn.Sides{{0, 1}, {1, 0}, {0, 0}}, Value: 2}, []tensor.Shape{image}},
 		"pad by the edge":          {nn.PadAxes{Padding: nn.Sides{{0, 1}, {3, 0}, {0, 0}}, Mode: "edge"}, []tensor.Shape{image}},

@@ -15,11 +15,14 @@ type constant struct {
 	code  int64
 	shape tensor.Shape
 	read  func() (*tensor.Tensor, error)
+	// learned says that it is a tensor of the graph's, or is computed of one: what a network
+	// learns is such, and numbers that its program has are not.
+	learned bool
 }
 
 // known is a tensor of the file.
 func known(t *tensorProto) *constant {
-	return &constant{t.name, t.code, t.shape, t.read}
+	return &constant{name: t.name, code: t.code, shape: t.shape, read: t.read}
 }
 
 // maxFold is how many elements a constant may have that is computed with at import.
@@ -104,7 +107,7 @@ func (c *converter) numbers(v *value) ([]float64, tensor.Shape, bool, error) {
 	if v.k == nil {
 		out := make([]float64, len(v.vec))
 		for i, n := range v.vec {
-			if n == batch {
+			if isBatches(n) {
 				return nil, nil, false, nil
 			}
 			out[i] = float64(n)
@@ -186,7 +189,7 @@ func (c *converter) derived(n *node, k *constant, shape tensor.Shape, make forma
 		}
 		return make([]*tensor.Tensor{t})
 	}
-	return c.lazily(n, &constant{n.out[0], k.code, shape, read}, k)
+	return c.lazily(n, &constant{name: n.out[0], code: k.code, shape: shape, read: read}, k)
 }
 
 // lazily makes a constant of others at once if it is small.
@@ -194,6 +197,7 @@ func (c *converter) lazily(n *node, k *constant, of ...*constant) (*value, error
 	deep := 0
 	for _, from := range of {
 		deep = max(deep, c.lazy[from]+1)
+		k.learned = k.learned || from.learned
 	}
 	size := k.shape.Len()
 	for _, from := range of {
@@ -275,7 +279,7 @@ func constantOf(c *converter, n *node, args []*value) (*value, error) {
 		if key == "value_float" {
 			shape = tensor.Shape{}
 		}
-		return &value{k: &constant{n.out[0], 1, shape, func() (*tensor.Tensor, error) {
+		return &value{k: &constant{name: n.out[0], code: 1, shape: shape, read: func() (*tensor.Tensor, error) {
 			t, err := tensor.TryNew(tensor.Float32, shape...)
 			if err == nil {
 				for i, v := range floats {
@@ -325,7 +329,7 @@ func constantOfShape(c *converter, n *node, args []*value) (*value, error) {
 		return nil, err
 	}
 	s := tensor.Shape(shape)
-	return withRows(&value{k: &constant{n.out[0], code, s, func() (*tensor.Tensor, error) {
+	return withRows(&value{k: &constant{name: n.out[0], code: code, shape: s, read: func() (*tensor.Tensor, error) {
 		t, err := tensor.TryNew(dtypeOf(code), s...)
 		if err == nil && fill != 0 {
 			for i := range t.Len() {
@@ -344,8 +348,8 @@ func shapeOf(c *converter, n *node, args []*value) (*value, error) {
 	var dims []int
 	switch {
 	case v.isAct():
-		for _, d := range v.shape[c.first():] {
-			if d < 0 {
+		for _, d := range v.lengths()[c.first():] {
+			if d == -1 {
 				d = batch
 			}
 			dims = append(dims, d)
@@ -390,7 +394,7 @@ func castConstant(c *converter, n *node, args []*value) (*value, error) {
 		if !ok || !to.IsFloat() {
 			return nil, refuse(n, "whole numbers of a shape become %v", to)
 		}
-		return &value{k: &constant{n.out[0], int64(n.int("to", 0)), shape, func() (*tensor.Tensor, error) {
+		return &value{k: &constant{name: n.out[0], code: int64(n.int("to", 0)), shape: shape, read: func() (*tensor.Tensor, error) {
 			t, err := tensor.TryNew(to, shape...)
 			if err == nil {
 				for i, x := range f {
@@ -632,7 +636,7 @@ func (c *converter) joinedConstants(n *node, args []*value) (*value, error) {
 	for _, v := range args {
 		of = append(of, v.k)
 	}
-	joined, err := c.lazily(n, &constant{n.out[0], first.code, shape, func() (*tensor.Tensor, error) {
+	joined, err := c.lazily(n, &constant{name: n.out[0], code: first.code, shape: shape, read: func() (*tensor.Tensor, error) {
 		out, err := tensor.TryNew(dtypeOf(first.code), shape...)
 		if err != nil {
 			return nil, err
@@ -866,6 +870,9 @@ func arith(f func(a, b float64) float64) func(c *converter, n *node, args []*val
 		if err := need(n, args, 2); err != nil {
 			return nil, err
 		}
+		if v, err := c.counted(n, args[0], args[1]); v != nil || err != nil {
+			return v, err
+		}
 		a, sa, ok, err := c.numbers(args[0])
 		if err != nil {
 			return nil, err
@@ -925,13 +932,14 @@ func arith(f func(a, b float64) float64) func(c *converter, n *node, args []*val
 		for i, x := range out {
 			held.SetFlat(i, x)
 		}
-		rows := 0
+		rows, learned := 0, false
 		for _, v := range args[:2] {
+			learned = learned || v.k != nil && v.k.learned
 			if v.rows > 0 {
 				rows = v.rows + len(shape) - len(v.k.shape)
 			}
 		}
-		return &value{k: &constant{n.out[0], code(args[0]), shape, func() (*tensor.Tensor, error) { return held.Clone(), nil }}, rows: rows}, nil
+		return &value{k: &constant{name: n.out[0], code: code(args[0]), shape: shape, learned: learned, read: func() (*tensor.Tensor, error) { return held.Clone(), nil }}, rows: rows}, nil
 	}
 }
 

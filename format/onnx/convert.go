@@ -30,6 +30,9 @@ type value struct {
 	// perm says which axis of the graph each axis of the layer's result is. The
 	// first is the batch's.
 	perm []int
+	// joined is how many of the axes each of the graph's is made of, in merge.go; nil where
+	// each is one.
+	joined []int
 	// order is that of the features of a flattened value, nil where it is the graph's.
 	order *order
 }
@@ -112,6 +115,7 @@ func newConverter(m *model, f *format.File, folder string) (*converter, error) {
 		}
 		t.folder = folder
 		c.init[t.name] = known(t)
+		c.init[t.name].learned = true
 	}
 	var err error
 	if c.there, err = m.numbers(); err != nil {
@@ -242,6 +246,13 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 		}
 		args[i] = v
 		live = live || v.isAct() || v.cond != nil
+	}
+	if slices.ContainsFunc(args, func(v *value) bool { return v != nil && v.joined != nil }) && n.op != "Shape" {
+		v, err := c.merged(n, args, out)
+		if err == nil {
+			err = c.bounded(n, v)
+		}
+		return v, err
 	}
 	if err := c.rowed(n, args); err != nil {
 		return nil, err
@@ -416,6 +427,9 @@ func (c *converter) input(in valueInfo) (*value, error) {
 	}
 	if in.shaped && len(shape) > 0 {
 		perm = c.wanted(in.name, len(shape))
+		if told < 0 && len(shape) == 3 && slices.Equal(perm, natural(3)) && shape[0] > 1 && shape[1] < 0 && shape[2] > 0 {
+			perm = []int{1, 0, 2} // steps first: the batch is what is open
+		}
 		if told >= 0 && len(c.told[told].Shape) == len(shape)-1 { // as it is inside
 			for j, d := range c.told[told].Shape {
 				if a := perm[j+1]; shape[a] < 0 {

@@ -2,7 +2,9 @@ package onnx
 
 import (
 	"math"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/spec"
@@ -30,12 +32,13 @@ func (c *converter) besides(n *node, v *value, k *constant) (axes []int, turn fo
 		}
 	}
 	if len(axes) == 0 {
-		return nil, spread(v.shape[v.perm[v.rank()-1]]), nil // one number for all
+		return nil, format.Reshape(), nil // one number for all
 	}
 	return axes, format.Reshape(whole...).Then(format.Permute(v.perm...)).Then(format.Reshape(own...)), nil
 }
 
-// affine multiplies a value with weights, or adds them, element by element.
+// affine multiplies a value with weights, or adds them, element by element. Numbers that the
+// graph's program has, and does not learn, stay as they are.
 func (c *converter) affine(n *node, v *value, k *value, leaf string, turn format.Turn) (*value, error) {
 	v = c.unflat(n, v)
 	w, err := c.weight(n, k)
@@ -49,21 +52,42 @@ func (c *converter) affine(n *node, v *value, k *value, leaf string, turn format
 	if err != nil {
 		return nil, err
 	}
-	last := len(axes) == 0 || len(axes) == 1 && axes[0] == v.rank()-1
+	last := len(axes) == 1 && axes[0] == v.rank()-1
+	if last && len(w.shape) == 1 {
+		to = nil // it has that shape
+	}
 	part := format.Part{Leaf: leaf, From: []string{w.name}, Make: turn.Then(to)}
-	if leaf == "beta" && last { // the bias of the layer before, if that has none
-		part.Leaf = "bias"
-		return c.emit(&node{name: nameOf(n), op: n.op}, format.Bias, spec.Value{Kind: spec.Map}, v, part), nil
+	called := &node{name: nameOf(n), op: n.op}
+	if c.init[w.name] == w && !made.MatchString(w.name) {
+		called.name = w.name
 	}
 	fields := spec.Value{Kind: spec.Map}
+	if !w.learned || w.shape.Len() == 1 && !c.learnsNumber(w) {
+		fields = format.Map("trainable", false)
+	}
+	if leaf == "beta" && last { // the bias of the layer before, if that has none
+		part.Leaf = "bias"
+		return c.emit(called, format.Bias, fields, v, part), nil
+	}
 	if !last {
-		fields = format.Map("axes", axes)
+		fields = fields.With("axes", format.List(axes...))
 	}
 	other := "center"
 	if leaf == "beta" {
 		other = "scale"
 	}
-	return c.emit(&node{name: nameOf(n), op: n.op}, "affine", fields.With(other, spec.Flag(false)), v, part), nil
+	return c.emit(called, "affine", fields.With(other, spec.Flag(false)), v, part), nil
+}
+
+// made are names that exporters give to numbers of a program, or to what they computed of
+// some, and not to what is learned.
+var made = regexp.MustCompile(`::|_output_\d+$|^_?(val|inlined|const|scalar|int|float)[a-z_]*_?\d*$|^\d+$`)
+
+// learnsNumber reports whether one number is learned: it is a tensor of the graph's, of an
+// exporter that has the numbers of a program as nodes, and has a name of its own.
+func (c *converter) learnsNumber(k *constant) bool {
+	return k.learned && dtypeOf(k.code).IsFloat() && k.shape.Len() == 1 && c.init[k.name] == k &&
+		(strings.HasPrefix(c.m.producer, "pytorch") || strings.HasPrefix(c.m.producer, "nadir")) && !made.MatchString(k.name)
 }
 
 // nameOf is what a node is called, or its first result.
@@ -163,7 +187,8 @@ func unaryConstant(f func(x float64) float64) func(c *converter, n *node, args [
 func init() {
 	for name, f := range map[string]func(x float64) float64{
 		"Sqrt": math.Sqrt, "Exp": math.Exp, "Log": math.Log, "Abs": math.Abs, "Neg": func(x float64) float64 { return -x }, "Reciprocal": func(x float64) float64 { return 1 / x },
-		"Floor": math.Floor, "Ceil": math.Ceil,
+		"Floor": math.Floor, "Ceil": math.Ceil, "Sigmoid": func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, "Tanh": math.Tanh, "Erf": math.Erf,
+		"Softplus": func(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, "Relu": func(x float64) float64 { return math.Max(x, 0) },
 	} {
 		folded[name] = unaryConstant(f)
 	}

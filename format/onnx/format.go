@@ -182,7 +182,7 @@ func blueprintOf(m *model, f *format.File, folder string, o format.Options, whol
 		if !v.isAct() {
 			return nil, nil, &format.Unsupported{What: fmt.Sprintf("output %q", name), Msg: "it is computed of no input of the graph"}
 		}
-		if v.each > 0 {
+		if v.each > 0 || v.joined != nil {
 			return nil, nil, &format.Unsupported{What: fmt.Sprintf("output %q", name), Msg: "its samples are steps of the input's samples"}
 		}
 		if v = c.unflat(&node{}, v); made[v.layer] {
@@ -214,7 +214,7 @@ func blueprintOf(m *model, f *format.File, folder string, o format.Options, whol
 	if err != nil {
 		return nil, nil, err
 	}
-	b.Warnings = c.warnings
+	b.Warnings = append(b.Warnings, c.warnings...)
 	for _, e := range m.meta { // as it is written here
 		var classes []string
 		if e.Key == labelsKey && json.Unmarshal([]byte(e.Value), &classes) == nil && len(classes) == width {

@@ -606,6 +606,14 @@ func (c *converter) scalarOf(v *value) (float64, bool, error) {
 	return f[0], true, nil
 }
 
+// numberOf is scalarOf but for what is learned.
+func (c *converter) numberOf(v *value) (float64, bool, error) {
+	if v.k != nil && c.learnsNumber(v.k) {
+		return 0, false, nil
+	}
+	return c.scalarOf(v)
+}
+
 func add(c *converter, n *node, args []*value, _ int) (*value, error) { return c.sum(n, args, 1) }
 
 func sub(c *converter, n *node, args []*value, _ int) (*value, error) { return c.sum(n, args, -1) }
@@ -636,7 +644,7 @@ func (c *converter) sum(n *node, args []*value, sign float64) (*value, error) {
 	if _, err := floats(n, []*value{a}, 0); err != nil {
 		return nil, err
 	}
-	v, ok, err := c.scalarOf(b)
+	v, ok, err := c.numberOf(b)
 	if err != nil {
 		return nil, err
 	}
@@ -664,7 +672,7 @@ func mul(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if !a.isAct() {
 		a, b = b, a
 	}
-	v, ok, err := c.scalarOf(b)
+	v, ok, err := c.numberOf(b)
 	if err != nil {
 		return nil, err
 	}
@@ -684,7 +692,7 @@ func div(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if v, ok, err := c.standardize(n); ok || err != nil {
 		return v, err
 	}
-	v, ok, err := c.scalarOf(args[1])
+	v, ok, err := c.numberOf(args[1])
 	if err != nil {
 		return nil, err
 	}
@@ -814,6 +822,19 @@ func concat(c *converter, n *node, args []*value, _ int) (*value, error) {
 	}
 	if len(args) == 1 {
 		return args[0], nil
+	}
+	if i := slices.IndexFunc(args, (*value).isAct); i >= 0 {
+		args = slices.Clone(args)
+		of := args[i]
+		for j, k := range args {
+			if k.k == nil || k.rows == 0 || !dtypeOf(of.code).IsFloat() {
+				continue
+			}
+			var err error
+			if args[j], err = c.besideRows(n, of, k, c.axis(n, "axis", 1)); err != nil {
+				return nil, err
+			}
+		}
 	}
 	args, err := c.together(n, args, moving)
 	if err != nil {
@@ -1435,8 +1456,17 @@ func reshape(c *converter, n *node, args []*value, _ int) (*value, error) {
 		return nil, refuse(n, "it makes shape %v", to)
 	}
 	to = c.dims(to, batch)
+	if !c.whole && v.each == 0 && slices.ContainsFunc(to, func(d int) bool { return d != batch && isBatches(d) }) {
+		return c.regrouped(n, v, to)
+	}
 	if p := v.perm[0]; p > 0 {
-		return c.reshapeBehind(n, v, to)
+		out, err := c.reshapeBehind(n, v, to)
+		if err != nil && !c.whole && v.each == 0 {
+			if joined, other := c.regrouped(n, v, to); other == nil {
+				return joined, nil
+			}
+		}
+		return out, err
 	}
 	if out, err := c.stepped(n, v, to); out != nil || err != nil {
 		return out, err
@@ -1545,7 +1575,9 @@ func (c *converter) reshapeBehind(n *node, v *value, to []int) (*value, error) {
 func said(shape []int) []string {
 	var out []string
 	for _, d := range shape {
-		if d == batch {
+		if k := batchesOf(d); isBatches(d) && k > 1 {
+			out = append(out, fmt.Sprintf("%d·batch", k))
+		} else if d == batch {
 			out = append(out, "batch")
 		} else {
 			out = append(out, fmt.Sprint(d))

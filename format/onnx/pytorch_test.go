@@ -64,6 +64,16 @@ class Cells(nn.Module):
         h = torch.zeros(x.shape[0], 4); c = torch.zeros(x.shape[0], 4)
         for t in range(x.shape[1]): h, c = s.cell(x[:, t], (h, c))
         return s.o(h)
+class Bare(nn.Module):
+    def __init__(s, f, **parts):
+        super().__init__(); s.f = f
+        for name, p in parts.items(): setattr(s, name, p)
+    def forward(s, *x): return s.f(s, *x)
+class Mine(nn.Module):
+    def __init__(s, m): super().__init__(); s.m = m
+    def forward(s, x): return s.m(x, x, x, need_weights=False)[0]
+def P(*shape): return nn.Parameter(torch.randn(shape))
+rows, seq, heads, several = torch.randn(3, 4), torch.randn(3, 5, 4), dict(batch_first=True), lambda: nn.MultiheadAttention(4, 2, batch_first=True)
 x, state = torch.randn(3, 5, 3), lambda n: torch.randn(n, 3, 4)
 one = dict(batch_first=True)
 nets = {
@@ -72,20 +82,46 @@ nets = {
   "lstm, states": (Over(nn.LSTM(3, 4, **one), states=True), [x, state(1), state(1)]), "two lstms, states": (Over(nn.LSTM(3, 4, num_layers=2, **one), states=True), [x, state(2), state(2)]),
   "lstm both ways, states": (Over(nn.LSTM(3, 4, bidirectional=True, **one), states=True), [x, state(2), state(2)]), "gru, states": (Over(nn.GRU(3, 4, **one), states=True), [x, state(1)]),
   "learned state": (Learned(), [x]), "cells": (Cells(), [x]), "attention": (Block(), [torch.randn(2, 5, 8)]), "words": (Words(), [torch.randint(0, 11, (2, 5))]),
+  "one number": (Bare(lambda s, x: s.l(x) * s.scale + s.shift, l=nn.Linear(4, 4), scale=P(1), shift=P()), [rows]),
+  "numbers of the program": (Bare(lambda s, x: s.l((x - torch.tensor([1., 2, 3, 4])) / torch.tensor([2., 3, 4, 5])) * 2.5 + 1.5, l=nn.Linear(4, 4)), [rows]),
+  "scaled branch": (Bare(lambda s, x: x + s.g * s.l(x) - s.b, l=nn.Linear(4, 4), g=P(4), b=P(1, 1)), [seq]),
+  "places": (Bare(lambda s, x: s.l(x + s.pos) + s.e(torch.arange(5)), l=nn.Linear(4, 4), pos=P(1, 5, 4), e=nn.Embedding(5, 4)), [seq]),
+  "class token": (Bare(lambda s, x: s.l(torch.cat([s.cls.expand(x.shape[0], -1, -1), s.l(x), s.end.expand(x.shape[0], -1, -1)], 1)), l=nn.Linear(4, 4), cls=P(1, 1, 4), end=P(1, 7, 4)), [seq]),
+  "root mean square": (Bare(lambda s, x: x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * s.w, w=P(4)), [seq]),
+  "own normalization": (Bare(lambda s, x: s.a * (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + 1e-6) + s.b, a=P(4), b=P(4)), [seq]),
+  "matrices": (Bare(lambda s, x: s.left @ (x @ s.right) + s.b, left=P(7, 5), right=P(4, 6), b=P(6)), [seq]),
+  "gates": (Bare(lambda s, x: s.l(x) * torch.sigmoid(s.g) / F.softplus(s.h), l=nn.Linear(4, 4), g=P(4), h=P(4)), [rows]),
+  "channels": (Bare(lambda s, x: s.c(x) * s.g + s.b, c=nn.Conv2d(2, 3, 3), g=P(1, 3, 1, 1), b=P(3, 1, 1)), [torch.randn(2, 2, 5, 6)]),
+  "twice": (Bare(lambda s, x, y: s.l(torch.tanh(s.l(x))) - s.l(y), l=nn.Linear(4, 4)), [rows, rows + 1]),
+  "several heads": (Mine(several()), [seq]), "several heads, and weights": (several(), [seq, seq + 1, seq - 1]), "several heads, across": (Bare(lambda s, x, y: s.m(x, y, y)[0], m=several()), [seq, torch.randn(3, 7, 4)]),
+  "several heads, steps first": (Mine(nn.MultiheadAttention(4, 2)), [seq.transpose(0, 1).contiguous()]),
+  "encoder": (nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8, **heads), 2), [seq]), "encoder, norm first": (nn.TransformerEncoderLayer(4, 2, 8, norm_first=True, activation="gelu", **heads), [seq]),
+  "decoder": (nn.TransformerDecoderLayer(4, 2, 8, **heads), [seq, torch.randn(3, 7, 4)]), "transformer": (nn.Transformer(4, 2, 1, 1, 8, **heads), [seq, torch.randn(3, 6, 4)]),
+  "fixed: encoder of one": (nn.TransformerEncoderLayer(4, 2, 8, **heads), [seq[:1]]), "fixed: encoder of three": (nn.TransformerEncoderLayer(4, 2, 8, **heads), [seq]),
+  "fixed: heads of one": (Mine(several()), [seq[:1]]), "fixed: as many samples as heads": (Mine(several()), [seq[:2]]), "fixed: as many samples as steps": (Mine(several()), [seq[:, :3].contiguous()]),
   "frames": (Frames(), [torch.randn(2, 3, 2, 6, 6)]), "around": (Around(), [torch.randn(2, 2, 5, 6)]), "volume": (Volume(), [torch.randn(2, 2, 4, 5, 4)]),
 }
 index = []
 for i, (name, (m, ins)) in enumerate(nets.items()):
     m.eval()
+    with torch.no_grad():
+        for p in m.parameters(): # what is equal is one tensor in the file
+            if p.dim() == 1: p += 0.1 * torch.rand(p.shape)
+        for p, q in ((p, q) for a in m.modules() if isinstance(a, nn.ModuleList) for b in a[1:] for p in b.parameters() for q in [torch.rand(p.shape)]): p += 0.1 * q
     with torch.no_grad(): outs = m(*ins)
     outs = outs if isinstance(outs, tuple) else (outs,)
     axis = lambda k: 1 if "steps first" in name or "states" in name and k > 0 else 0
     a, b = ["in%d" % k for k in range(len(ins))], ["out%d" % k for k in range(len(outs))]
     axes = {n: {axis(k): "batch"} for list in (a, b) for k, n in enumerate(list)}
+    if "fixed" in name: axes = None
     torch.onnx.export(m, tuple(ins), "%s/%d.onnx" % (sys.argv[1], i), opset_version=14, input_names=a, output_names=b, dynamic_axes=axes)
-    index.append({"Name": name, "In": [{"Shape": list(t.shape), "Int": t.dtype == torch.int64, "Data": t.flatten().tolist()} for t in ins], "Out": [{"Shape": list(t.shape), "Data": t.flatten().tolist()} for t in outs]})
+    index.append({"Name": name, "Learned": sum(p.numel() for p in m.parameters()), "In": [{"Shape": list(t.shape), "Int": t.dtype == torch.int64, "Data": t.flatten().tolist()} for t in ins], "Out": [{"Shape": list(t.shape), "Data": t.flatten().tolist()} for t in outs]})
 json.dump(index, open(sys.argv[1] + "/index.json", "w"))
 `
+
+// recurrent are nets with two biases where ours has one.
+var recurrent = map[string]bool{"lstm": true, "lstm, steps first": true, "two lstms both ways": true, "lstm, states": true, "two lstms, states": true, "lstm both ways, states": true, "rnn": true,
+	"two grus": true, "gru, states": true, "learned state": true, "cells": true, "frames": true}
 
 // TestPyTorch reads what PyTorch exports and holds it to what that computes.
 func TestPyTorch(t *testing.T) {
@@ -105,6 +141,7 @@ func TestPyTorch(t *testing.T) {
 	}
 	var index []struct {
 		Name    string
+		Learned int
 		In, Out []array
 	}
 	raw, err := os.ReadFile(filepath.Join(dir, "index.json"))
@@ -145,12 +182,16 @@ func TestPyTorch(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.whole {
-				t.Fatal("it is taken for a graph of one sample")
+				_, _, err := blueprintOf(m, f, "", format.Options{}, false)
+				t.Fatalf("it is taken for a graph of one sample: %v", err)
 			}
 			f.Blueprint = func(format.Options) (*format.Blueprint, error) { return b, nil }
 			net, _, err := f.Import(format.Options{})
 			if err != nil {
 				t.Fatal(err)
+			}
+			if _, learned := net.Params.Count(); learned != e.Learned && !recurrent[e.Name] {
+				t.Errorf("it learns %d numbers, want %d", learned, e.Learned)
 			}
 			var xs []*tensor.Tensor
 			for _, field := range net.Data.Inputs {

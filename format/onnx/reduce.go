@@ -12,6 +12,37 @@ func init() {
 	for _, name := range []string{"ReduceMean", "ReduceMax", "ReduceMin", "ReduceSum"} {
 		ops[name] = op{reduce, 1, floating}
 	}
+	ops["ReduceProd"] = op{make: noLayer}
+	folded["ReduceProd"] = productOf
+}
+
+// productOf multiplies the whole numbers of a list, such as the lengths of a shape.
+func productOf(c *converter, n *node, args []*value) (*value, error) {
+	if err := need(n, args, 1); err != nil {
+		return nil, err
+	}
+	v := args[0]
+	if v.k != nil && (dtypeOf(v.k.code).IsFloat() || len(v.k.shape) > 1) {
+		return nil, refuse(n, "it is computed of constants alone, which is done for lists of whole numbers")
+	}
+	list, err := c.integers(n, v)
+	if err != nil {
+		return nil, err
+	}
+	product, rows := 1, 1
+	for _, d := range list {
+		if isBatches(d) && rows == 1 {
+			rows, d = batch, batchesOf(d)
+		}
+		if d < 0 || d > 0 && product > maxSample/d {
+			return nil, refuse(n, "it multiplies %v", said(list))
+		}
+		product *= d
+	}
+	if rows == batch && product > 0 {
+		product = batches(product)
+	}
+	return &value{vec: []int{product}, scalar: n.int("keepdims", 1) == 0}, nil
 }
 
 // reduce takes the mean, the sum, the largest or the smallest over axes of a sample: a

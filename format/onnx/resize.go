@@ -199,7 +199,7 @@ func (c *converter) resampled(n *node, v *value, r resampling, axes []int, scale
 			return nil, err
 		}
 		name := fmt.Sprintf("%s.axis%d", nameOf(n), a)
-		k := &value{k: &constant{name + ".matrix", 1, tensor.Shape{from, to}, func() (*tensor.Tensor, error) {
+		k := &value{k: &constant{name: name + ".matrix", code: 1, shape: tensor.Shape{from, to}, read: func() (*tensor.Tensor, error) {
 			t, err := tensor.TryNew(tensor.Float32, from, to)
 			if err == nil {
 				for i, x := range m {
@@ -212,7 +212,7 @@ func (c *converter) resampled(n *node, v *value, r resampling, axes []int, scale
 		if err != nil {
 			return nil, err
 		}
-		out := c.emit(&node{name: name}, "dense", format.Map("units", to, "use_bias", false), v, format.Part{Leaf: "kernel", From: []string{w.name}})
+		out := c.emit(&node{name: name}, "dense", format.Map("units", to, "use_bias", false, "trainable", false), v, format.Part{Leaf: "kernel", From: []string{w.name}})
 		out.shape = slices.Clone(v.shape)
 		out.shape[a] = to
 		v = out
@@ -227,7 +227,7 @@ func (c *converter) resampled(n *node, v *value, r resampling, axes []int, scale
 	if err := c.fill(n, shape.Len()); err != nil {
 		return nil, err
 	}
-	around := &value{k: &constant{nameOf(n) + ".around", v.code, shape, func() (*tensor.Tensor, error) {
+	around := &value{k: &constant{name: nameOf(n) + ".around", code: v.code, shape: shape, read: func() (*tensor.Tensor, error) {
 		t, err := tensor.TryNew(dtypeOf(v.code), shape...)
 		if err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/nadir-ml/nadir/format"
@@ -42,11 +43,43 @@ func (c *converter) rowed(n *node, args []*value) error {
 			i := len(v.k.shape) - 1 - at
 			ok = i < 0 || v.k.shape[i] == 1
 		}
-		if !ok || n.op == "Concat" && (v == nil || v.rows == 0) {
+		if !ok || n.op == "Concat" && (v == nil || v.rows == 0 && !v.isAct()) {
 			return refuse(n, "the rows of a constant, as many as the batch has samples, stand beside something else")
 		}
 	}
 	return nil
+}
+
+// besideRows makes of a constant of as many rows as the batch has samples what is joined to a
+// value along an axis of the graph: as much of the value, times 0, plus the constant.
+func (c *converter) besideRows(n *node, v, k *value, axis int) (*value, error) {
+	v = c.unflat(n, v)
+	shape := k.k.shape
+	a, j, err := c.sampleAxis(n, v, axis)
+	if err != nil {
+		return nil, err
+	}
+	if len(shape) != v.rank() || shape[a] < 1 || shape[a] > maxTimes*v.shape[a] {
+		return nil, refuse(n, "a constant of shape %v is joined to values of shape %v", shape, v.shape)
+	}
+	for i, d := range v.shape {
+		if i != a && i != v.perm[0] && d != shape[i] {
+			return nil, &format.Corrupt{Err: fmt.Errorf("%s: shapes %v and %v do not go together", n.what(), v.shape, shape)}
+		}
+	}
+	var parts []*value
+	for left := shape[a]; left > 0; left -= v.shape[a] {
+		parts = append(parts, c.cut(&node{name: nameOf(n) + ".like"}, v, a, j, 0, min(left, v.shape[a])))
+	}
+	x := parts[0]
+	if len(parts) > 1 {
+		x = c.emit(&node{name: nameOf(n) + ".wide"}, "concatenate", format.Map("axis", j), x)
+		c.last().In = layersOf(parts)
+	}
+	x = c.emit(&node{name: nameOf(n) + ".none"}, activation, format.Map("activation", format.Map("name", "clip", "min", 0, "max", 0)), x)
+	x.shape = slices.Clone(v.shape)
+	x.shape[a], x.code = shape[a], v.code
+	return c.affine(&node{name: nameOf(n) + ".constant", op: n.op}, x, &value{k: k.k}, "beta", nil)
 }
 
 // withRows says that an axis of a constant is the batch's.
@@ -169,14 +202,14 @@ func solid(n *node, v *value) (*value, error) {
 	if v.k != nil {
 		return v, nil
 	}
-	if v.vec == nil || slices.Contains(v.vec, batch) {
+	if v.vec == nil || slices.ContainsFunc(v.vec, isBatches) {
 		return nil, refuse(n, "it computes with the number of samples, which is not known before it runs")
 	}
 	shape := tensor.Shape{len(v.vec)}
 	if v.scalar {
 		shape = tensor.Shape{}
 	}
-	return &value{k: &constant{n.out[0] + ".numbers", 7, shape, func() (*tensor.Tensor, error) {
+	return &value{k: &constant{name: n.out[0] + ".numbers", code: 7, shape: shape, read: func() (*tensor.Tensor, error) {
 		t, err := tensor.TryNew(tensor.Int64, shape...)
 		if err == nil {
 			for i, x := range v.vec {
@@ -301,7 +334,7 @@ func productConstant(c *converter, n *node, args []*value) (*value, error) {
 			out.SetFlat(i*p+j, sum)
 		}
 	}
-	return withRows(&value{k: &constant{n.out[0], a.code, tensor.Shape{m, p}, func() (*tensor.Tensor, error) { return out.Clone(), nil }}}, args[0].rows), nil
+	return withRows(&value{k: &constant{name: n.out[0], code: a.code, shape: tensor.Shape{m, p}, learned: a.learned || b.learned, read: func() (*tensor.Tensor, error) { return out.Clone(), nil }}}, args[0].rows), nil
 }
 
 // flattenConstant makes a matrix of a constant.

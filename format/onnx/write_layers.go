@@ -370,7 +370,7 @@ func (w *writer) batchNorm(l nn.BatchNorm, a param.Applied, x *sent) *sent {
 // affine is a product and a sum.
 func (w *writer) affine(l nn.Affine, a param.Applied, x *sent) *sent {
 	axes := l.Axes
-	if len(axes) == 0 {
+	if axes == nil {
 		axes = []int{-1}
 	}
 	wide := ones(x.shape, axes...)

@@ -339,7 +339,7 @@ func (m *metaGraph) blueprint(f *format.File, logits, last []end, o format.Optio
 	if err != nil {
 		return nil, err
 	}
-	b.Warnings = c.warnings
+	b.Warnings = append(b.Warnings, c.warnings...)
 	return b, nil
 }
 
