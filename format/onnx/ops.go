@@ -381,23 +381,6 @@ func times(factor float64) format.Turn {
 	}
 }
 
-// spread is the Turn that makes a vector of so many units of one number or a vector.
-func spread(units int) format.Turn {
-	return func(from []*tensor.Tensor) (*tensor.Tensor, error) {
-		t := from[0]
-		if t.Len() == units {
-			return t.Reshape(units)
-		}
-		out, err := tensor.TryNew(t.DType(), units)
-		if err == nil {
-			for i := range units {
-				out.SetFlat(i, t.Flat(0))
-			}
-		}
-		return out, err
-	}
-}
-
 // dense adds a matrix of weights.
 func (c *converter) dense(n *node, v *value, w *constant, turned bool, alpha float64) (*value, error) {
 	if len(w.shape) != 2 {
