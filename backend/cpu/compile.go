@@ -103,7 +103,7 @@ func unable[T float](x graph.Node) bool {
 		return false
 	}
 	g := geometryOf(a.ConvAttr, x.Dim(0), x.In(0).Dim(-1), x.Dim(-1))
-	return !slides[T](&g)
+	return !takesBias[T](&g)
 }
 
 func leaf(op string) bool { return op == "input" || op == "param" || op == "const" }
@@ -129,7 +129,7 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 		g = rewrite.MaxPools(rewrite.Joined(rewrite.ColumnSums(g)))
 		g = rewrite.Biased(g, func(conv graph.Node) bool {
 			shape := convGeometry(conv)
-			return slides[T](&shape)
+			return takesBias[T](&shape)
 		})
 		g.CopyLeaves()
 	}

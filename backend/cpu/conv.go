@@ -275,6 +275,9 @@ func convGeometry(conv graph.Node) geometry {
 func conv[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	x, w, y := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
 	g := convGeometry(node)
+	if g.channelsApart() {
+		return convChannels(c, node, &g, nil, false)
+	}
 	if g.depthwise() {
 		return convDepthwise(c, node, &g)
 	}
@@ -351,6 +354,9 @@ func (g *geometry) touching(h0, h1 int) (lo, hi int) {
 func convInput[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	dy, w, dx := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
 	g := geometryOf(node.Attr().(graph.ConvAttr), node.Dim(0), node.Dim(-1), node.In(0).Dim(-1))
+	if g.channelsApart() {
+		return convInputChannels(c, node, &g)
+	}
 	if g.depthwise() {
 		return convInputDepthwise(c, node, &g)
 	}
@@ -430,6 +436,9 @@ func (g *geometry) partials() partials {
 func convKernel[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	x, dy, dw := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
 	g := geometryOf(node.Attr().(graph.ConvAttr), node.In(0).Dim(0), node.In(0).Dim(-1), node.Dim(-1))
+	if g.channelsApart() {
+		return convKernelChannels(c, node, &g)
+	}
 	if g.depthwise() {
 		return convKernelDepthwise(c, node, &g)
 	}

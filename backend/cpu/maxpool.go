@@ -32,6 +32,11 @@ func (g *geometry) pool() *kernel.Pool {
 		XStep: t.Stride * g.c, XRow: s.Stride * g.from[2] * g.c, Places: hi - lo, YRow: g.to[2] * g.c}
 }
 
+// flat windows are no more than lines of taps.
+func (g *geometry) flat() bool {
+	return g.span[0].Size == 1 && g.span[0].Before == 0 && g.span[0].Stride == 1
+}
+
 // pools goes through lines [l0, l1) of the results of all samples, in their order.
 // Stretches of them whose windows lie on the input, and are no more than lines of
 // taps, go to whole: the first row and the place of its window, among all samples, and
@@ -39,7 +44,7 @@ func (g *geometry) pool() *kernel.Pool {
 func (g *geometry) pools(l0, l1 int, whole func(row, place, lines int), part func(row int)) {
 	s := g.span[1]
 	lo, hi := g.whole(-g.span[2].Before, g.to[2])
-	flat := g.span[0].Size == 1 && g.span[0].Before == 0 && g.span[0].Stride == 1 && lo < hi
+	flat := g.flat() && lo < hi
 	inside := func(l int) bool {
 		at := l%g.to[1]*s.Stride - s.Before
 		return flat && at >= 0 && at+s.Extent() <= g.from[1]
@@ -78,8 +83,8 @@ func maxPoolGradient[T float](c *compiler[T], node graph.Node) (int, func(int, i
 	g := pooling(node, node.In(0))
 	w := g.pool()
 	c.work.need(g.c, 0)
-	each := g.to[0] * g.to[1] // lines of a sample
-	add, covered := false, true
+	each := g.to[0] * g.to[1]       // lines of a sample
+	add, covered := false, g.flat() // rows that are done one by one are added to what is there
 	for i, s := range g.span {
 		add = add || s.Stride < s.Extent()
 		covered = covered && s.Stride == s.Size && s.Dilation == 1 && s.Before == 0 && g.to[i]*s.Stride == g.from[i]

@@ -117,8 +117,9 @@ func (s *slide[T]) read(scratch, x []T, sample, lo, hi int) []T {
 		return from
 	}
 	before := g.span[2].Before
-	n := min(g.from[2], s.width-before) * g.c
-	kernel.CopyRows(scratch[before*g.c:], from, s.width*g.c, g.from[2]*g.c, n, hi-lo)
+	if n := min(g.from[2], s.width-before) * g.c; n > 0 {
+		kernel.CopyRows(scratch[before*g.c:], from, s.width*g.c, g.from[2]*g.c, n, hi-lo)
+	}
 	return scratch
 }
 
@@ -131,7 +132,7 @@ func (s *slide[T]) margins(scratch []T) {
 	case line <= shortLine:
 		clear(scratch[:n])
 	default:
-		before := g.span[2].Before * g.c
+		before := min(line, g.span[2].Before*g.c)
 		end := min(line, before+g.from[2]*g.c)
 		for at := 0; at < n; at += line {
 			clear(scratch[at : at+before])
@@ -187,10 +188,16 @@ func within(s graph.Span, o, n int) (lo, hi int) {
 	return lo, max(lo, hi)
 }
 
-// convBias is a convolution that [slides], with its bias and what comes behind that.
+// takesBias reports whether a convolution can add a bias to its results.
+func takesBias[T float](g *geometry) bool { return g.channelsApart() || slides[T](g) }
+
+// convBias is a convolution that [takesBias], with its bias and what comes behind that.
 func convBias[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	a := node.Attr().(rewrite.ConvBias)
 	g := geometryOf(a.ConvAttr, node.Dim(0), node.In(0).Dim(-1), node.Dim(-1))
+	if g.channelsApart() {
+		return convChannels(c, node, &g, c.of(node.In(2)), a.Rectify)
+	}
 	return convSlide(c, node, &g, c.of(node.In(2)), a.Rectify)
 }
 

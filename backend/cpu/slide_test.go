@@ -20,8 +20,8 @@ func TestConvolutions(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		span := func(axis string) graph.Span {
-			return graph.Span{Size: rapid.IntRange(1, 5).Draw(t, axis), Stride: rapid.IntRange(1, 2).Draw(t, "stride"),
-				Dilation: rapid.IntRange(1, 2).Draw(t, "dilation"), Before: rapid.IntRange(0, 3).Draw(t, "before"), After: rapid.IntRange(0, 3).Draw(t, "after")}
+			return graph.Span{Size: rapid.IntRange(1, 5).Draw(t, axis), Stride: rapid.IntRange(1, 4).Draw(t, "stride"),
+				Dilation: rapid.IntRange(1, 2).Draw(t, "dilation"), Before: rapid.IntRange(0, 4).Draw(t, "before"), After: rapid.IntRange(0, 4).Draw(t, "after")}
 		}
 		h, v := span("rows of the window"), span("columns of the window")
 		if rapid.Bool().Draw(t, "dense") {
@@ -71,8 +71,10 @@ func same(t *rapid.T, b *graph.Builder, coarse bool) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Run(context.Background(), in); err != nil {
-			t.Fatal(err)
+		for range 2 { // what an earlier run leaves behind must not count
+			if err := p.Run(context.Background(), in); err != nil {
+				t.Fatal(err)
+			}
 		}
 		return p
 	}

@@ -4687,3 +4687,7264 @@ end:
 finish:
 	VZEROUPPER
 	RET
+
+// func depthwise1x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise1x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+
+down:
+	MOVQ 48(AX), DI
+	MOVQ DI, 176(AX)
+	XORQ CX, CX
+
+block:
+	MOVQ   8(AX), DX
+	ADDQ   CX, DX
+	MOVQ   16(AX), BX
+	ADDQ   CX, BX
+	VXORPS Y0, Y0, Y0
+	MOVQ   56(AX), DI
+	MOVQ   DI, 184(AX)
+
+plane:
+	MOVQ 64(AX), SI
+
+line:
+	MOVQ 72(AX), DI
+
+tap:
+	VMOVUPS     (BX), Y1
+	VFMADD231PS (DX), Y1, Y0
+	ADDQ        112(AX), DX
+	ADDQ        136(AX), BX
+	DECQ        DI
+	JNZ         tap
+	ADDQ        120(AX), DX
+	ADDQ        144(AX), BX
+	DECQ        SI
+	JNZ         line
+	ADDQ        128(AX), DX
+	ADDQ        152(AX), BX
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DX
+	TESTQ       DX, DX
+	JZ          plain
+	VMOVUPS     (DX)(CX*1), Y1
+	VADDPS      Y1, Y0, Y0
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y1, Y1, Y1
+	VMAXPS Y0, Y1, Y0
+	VADDPS Y1, Y0, Y0
+
+store:
+	MOVQ    (AX), DX
+	ADDQ    CX, DX
+	MOVQ    96(AX), BX
+	VMOVUPS Y0, (DX)
+	ADDQ    $+32, CX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), CX
+	ADDQ    CX, 8(AX)
+	MOVQ    104(AX), CX
+	ADDQ    CX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise2x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise2x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+
+down:
+	MOVQ 48(AX), R8
+	MOVQ R8, 176(AX)
+	XORQ DX, DX
+
+block:
+	MOVQ   8(AX), BX
+	ADDQ   DX, BX
+	MOVQ   16(AX), SI
+	ADDQ   DX, SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   56(AX), R8
+	MOVQ   R8, 184(AX)
+
+plane:
+	MOVQ 64(AX), DI
+
+line:
+	MOVQ 72(AX), R8
+
+tap:
+	VMOVUPS     (SI), Y2
+	VFMADD231PS (BX), Y2, Y0
+	VFMADD231PS (BX)(CX*1), Y2, Y1
+	ADDQ        112(AX), BX
+	ADDQ        136(AX), SI
+	DECQ        R8
+	JNZ         tap
+	ADDQ        120(AX), BX
+	ADDQ        144(AX), SI
+	DECQ        DI
+	JNZ         line
+	ADDQ        128(AX), BX
+	ADDQ        152(AX), SI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), BX
+	TESTQ       BX, BX
+	JZ          plain
+	VMOVUPS     (BX)(DX*1), Y2
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y2, Y1, Y1
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y2, Y2, Y2
+	VMAXPS Y0, Y2, Y0
+	VADDPS Y2, Y0, Y0
+	VMAXPS Y1, Y2, Y1
+	VADDPS Y2, Y1, Y1
+
+store:
+	MOVQ    (AX), BX
+	ADDQ    DX, BX
+	MOVQ    96(AX), SI
+	VMOVUPS Y0, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Y1, (BX)
+	ADDQ    $+32, DX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), DX
+	ADDQ    DX, 8(AX)
+	MOVQ    104(AX), DX
+	ADDQ    DX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise3x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise3x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+
+down:
+	MOVQ 48(AX), R8
+	MOVQ R8, 176(AX)
+	XORQ DX, DX
+
+block:
+	MOVQ   8(AX), BX
+	ADDQ   DX, BX
+	MOVQ   16(AX), SI
+	ADDQ   DX, SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   56(AX), R8
+	MOVQ   R8, 184(AX)
+
+plane:
+	MOVQ 64(AX), DI
+
+line:
+	MOVQ 72(AX), R8
+
+tap:
+	VMOVUPS     (SI), Y3
+	VFMADD231PS (BX), Y3, Y0
+	VFMADD231PS (BX)(CX*1), Y3, Y1
+	VFMADD231PS (BX)(CX*2), Y3, Y2
+	ADDQ        112(AX), BX
+	ADDQ        136(AX), SI
+	DECQ        R8
+	JNZ         tap
+	ADDQ        120(AX), BX
+	ADDQ        144(AX), SI
+	DECQ        DI
+	JNZ         line
+	ADDQ        128(AX), BX
+	ADDQ        152(AX), SI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), BX
+	TESTQ       BX, BX
+	JZ          plain
+	VMOVUPS     (BX)(DX*1), Y3
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VADDPS      Y3, Y2, Y2
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y3, Y3, Y3
+	VMAXPS Y0, Y3, Y0
+	VADDPS Y3, Y0, Y0
+	VMAXPS Y1, Y3, Y1
+	VADDPS Y3, Y1, Y1
+	VMAXPS Y2, Y3, Y2
+	VADDPS Y3, Y2, Y2
+
+store:
+	MOVQ    (AX), BX
+	ADDQ    DX, BX
+	MOVQ    96(AX), SI
+	VMOVUPS Y0, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Y1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Y2, (BX)
+	ADDQ    $+32, DX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), DX
+	ADDQ    DX, 8(AX)
+	MOVQ    104(AX), DX
+	ADDQ    DX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise4x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise4x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	LEAQ (CX)(CX*2), DX
+
+down:
+	MOVQ 48(AX), R9
+	MOVQ R9, 176(AX)
+	XORQ BX, BX
+
+block:
+	MOVQ   8(AX), SI
+	ADDQ   BX, SI
+	MOVQ   16(AX), DI
+	ADDQ   BX, DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   56(AX), R9
+	MOVQ   R9, 184(AX)
+
+plane:
+	MOVQ 64(AX), R8
+
+line:
+	MOVQ 72(AX), R9
+
+tap:
+	VMOVUPS     (DI), Y4
+	VFMADD231PS (SI), Y4, Y0
+	VFMADD231PS (SI)(CX*1), Y4, Y1
+	VFMADD231PS (SI)(CX*2), Y4, Y2
+	VFMADD231PS (SI)(DX*1), Y4, Y3
+	ADDQ        112(AX), SI
+	ADDQ        136(AX), DI
+	DECQ        R9
+	JNZ         tap
+	ADDQ        120(AX), SI
+	ADDQ        144(AX), DI
+	DECQ        R8
+	JNZ         line
+	ADDQ        128(AX), SI
+	ADDQ        152(AX), DI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), SI
+	TESTQ       SI, SI
+	JZ          plain
+	VMOVUPS     (SI)(BX*1), Y4
+	VADDPS      Y4, Y0, Y0
+	VADDPS      Y4, Y1, Y1
+	VADDPS      Y4, Y2, Y2
+	VADDPS      Y4, Y3, Y3
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y4, Y4, Y4
+	VMAXPS Y0, Y4, Y0
+	VADDPS Y4, Y0, Y0
+	VMAXPS Y1, Y4, Y1
+	VADDPS Y4, Y1, Y1
+	VMAXPS Y2, Y4, Y2
+	VADDPS Y4, Y2, Y2
+	VMAXPS Y3, Y4, Y3
+	VADDPS Y4, Y3, Y3
+
+store:
+	MOVQ    (AX), SI
+	ADDQ    BX, SI
+	MOVQ    96(AX), DI
+	VMOVUPS Y0, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Y3, (SI)
+	ADDQ    $+32, BX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), BX
+	ADDQ    BX, 8(AX)
+	MOVQ    104(AX), BX
+	ADDQ    BX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise5x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise5x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	LEAQ (CX)(CX*2), DX
+
+down:
+	MOVQ 48(AX), R9
+	MOVQ R9, 176(AX)
+	XORQ BX, BX
+
+block:
+	MOVQ   8(AX), SI
+	ADDQ   BX, SI
+	MOVQ   16(AX), DI
+	ADDQ   BX, DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   56(AX), R9
+	MOVQ   R9, 184(AX)
+
+plane:
+	MOVQ 64(AX), R8
+
+line:
+	MOVQ 72(AX), R9
+
+tap:
+	VMOVUPS     (DI), Y5
+	VFMADD231PS (SI), Y5, Y0
+	VFMADD231PS (SI)(CX*1), Y5, Y1
+	VFMADD231PS (SI)(CX*2), Y5, Y2
+	VFMADD231PS (SI)(DX*1), Y5, Y3
+	VFMADD231PS (SI)(CX*4), Y5, Y4
+	ADDQ        112(AX), SI
+	ADDQ        136(AX), DI
+	DECQ        R9
+	JNZ         tap
+	ADDQ        120(AX), SI
+	ADDQ        144(AX), DI
+	DECQ        R8
+	JNZ         line
+	ADDQ        128(AX), SI
+	ADDQ        152(AX), DI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), SI
+	TESTQ       SI, SI
+	JZ          plain
+	VMOVUPS     (SI)(BX*1), Y5
+	VADDPS      Y5, Y0, Y0
+	VADDPS      Y5, Y1, Y1
+	VADDPS      Y5, Y2, Y2
+	VADDPS      Y5, Y3, Y3
+	VADDPS      Y5, Y4, Y4
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y5, Y5, Y5
+	VMAXPS Y0, Y5, Y0
+	VADDPS Y5, Y0, Y0
+	VMAXPS Y1, Y5, Y1
+	VADDPS Y5, Y1, Y1
+	VMAXPS Y2, Y5, Y2
+	VADDPS Y5, Y2, Y2
+	VMAXPS Y3, Y5, Y3
+	VADDPS Y5, Y3, Y3
+	VMAXPS Y4, Y5, Y4
+	VADDPS Y5, Y4, Y4
+
+store:
+	MOVQ    (AX), SI
+	ADDQ    BX, SI
+	MOVQ    96(AX), DI
+	VMOVUPS Y0, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Y3, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Y4, (SI)
+	ADDQ    $+32, BX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), BX
+	ADDQ    BX, 8(AX)
+	MOVQ    104(AX), BX
+	ADDQ    BX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise6x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise6x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	LEAQ (CX)(CX*2), DX
+	LEAQ (CX)(CX*4), BX
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	VMOVUPS     (R8), Y6
+	VFMADD231PS (DI), Y6, Y0
+	VFMADD231PS (DI)(CX*1), Y6, Y1
+	VFMADD231PS (DI)(CX*2), Y6, Y2
+	VFMADD231PS (DI)(DX*1), Y6, Y3
+	VFMADD231PS (DI)(CX*4), Y6, Y4
+	VFMADD231PS (DI)(BX*1), Y6, Y5
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Y6
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y6, Y1, Y1
+	VADDPS      Y6, Y2, Y2
+	VADDPS      Y6, Y3, Y3
+	VADDPS      Y6, Y4, Y4
+	VADDPS      Y6, Y5, Y5
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y6, Y6, Y6
+	VMAXPS Y0, Y6, Y0
+	VADDPS Y6, Y0, Y0
+	VMAXPS Y1, Y6, Y1
+	VADDPS Y6, Y1, Y1
+	VMAXPS Y2, Y6, Y2
+	VADDPS Y6, Y2, Y2
+	VMAXPS Y3, Y6, Y3
+	VADDPS Y6, Y3, Y3
+	VMAXPS Y4, Y6, Y4
+	VADDPS Y6, Y4, Y4
+	VMAXPS Y5, Y6, Y5
+	VADDPS Y6, Y5, Y5
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y5, (DI)
+	ADDQ    $+32, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise7x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise7x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	LEAQ (CX)(CX*2), DX
+	LEAQ (CX)(CX*4), BX
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	VMOVUPS     (R8), Y7
+	VFMADD231PS (DI), Y7, Y0
+	VFMADD231PS (DI)(CX*1), Y7, Y1
+	VFMADD231PS (DI)(CX*2), Y7, Y2
+	VFMADD231PS (DI)(DX*1), Y7, Y3
+	VFMADD231PS (DI)(CX*4), Y7, Y4
+	VFMADD231PS (DI)(BX*1), Y7, Y5
+	VFMADD231PS (DI)(DX*2), Y7, Y6
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Y7
+	VADDPS      Y7, Y0, Y0
+	VADDPS      Y7, Y1, Y1
+	VADDPS      Y7, Y2, Y2
+	VADDPS      Y7, Y3, Y3
+	VADDPS      Y7, Y4, Y4
+	VADDPS      Y7, Y5, Y5
+	VADDPS      Y7, Y6, Y6
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y7, Y7, Y7
+	VMAXPS Y0, Y7, Y0
+	VADDPS Y7, Y0, Y0
+	VMAXPS Y1, Y7, Y1
+	VADDPS Y7, Y1, Y1
+	VMAXPS Y2, Y7, Y2
+	VADDPS Y7, Y2, Y2
+	VMAXPS Y3, Y7, Y3
+	VADDPS Y7, Y3, Y3
+	VMAXPS Y4, Y7, Y4
+	VADDPS Y7, Y4, Y4
+	VMAXPS Y5, Y7, Y5
+	VADDPS Y7, Y5, Y5
+	VMAXPS Y6, Y7, Y6
+	VADDPS Y7, Y6, Y6
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	ADDQ    $+32, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise8x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise8x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	LEAQ (CX)(CX*2), DX
+	LEAQ (CX)(CX*4), BX
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS     (R8), Y8
+	VFMADD231PS (DI), Y8, Y0
+	VFMADD231PS (DI)(CX*1), Y8, Y1
+	VFMADD231PS (DI)(CX*2), Y8, Y2
+	VFMADD231PS (DI)(DX*1), Y8, Y3
+	VFMADD231PS (DI)(CX*4), Y8, Y4
+	VFMADD231PS (DI)(BX*1), Y8, Y5
+	VFMADD231PS (DI)(DX*2), Y8, Y6
+	VFMADD231PS (R11), Y8, Y7
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Y8
+	VADDPS      Y8, Y0, Y0
+	VADDPS      Y8, Y1, Y1
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y8, Y3, Y3
+	VADDPS      Y8, Y4, Y4
+	VADDPS      Y8, Y5, Y5
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y8, Y7, Y7
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y8, Y8, Y8
+	VMAXPS Y0, Y8, Y0
+	VADDPS Y8, Y0, Y0
+	VMAXPS Y1, Y8, Y1
+	VADDPS Y8, Y1, Y1
+	VMAXPS Y2, Y8, Y2
+	VADDPS Y8, Y2, Y2
+	VMAXPS Y3, Y8, Y3
+	VADDPS Y8, Y3, Y3
+	VMAXPS Y4, Y8, Y4
+	VADDPS Y8, Y4, Y4
+	VMAXPS Y5, Y8, Y5
+	VADDPS Y8, Y5, Y5
+	VMAXPS Y6, Y8, Y6
+	VADDPS Y8, Y6, Y6
+	VMAXPS Y7, Y8, Y7
+	VADDPS Y8, Y7, Y7
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y7, (DI)
+	ADDQ    $+32, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise9x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise9x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	LEAQ (CX)(CX*2), DX
+	LEAQ (CX)(CX*4), BX
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS     (R8), Y9
+	VFMADD231PS (DI), Y9, Y0
+	VFMADD231PS (DI)(CX*1), Y9, Y1
+	VFMADD231PS (DI)(CX*2), Y9, Y2
+	VFMADD231PS (DI)(DX*1), Y9, Y3
+	VFMADD231PS (DI)(CX*4), Y9, Y4
+	VFMADD231PS (DI)(BX*1), Y9, Y5
+	VFMADD231PS (DI)(DX*2), Y9, Y6
+	VFMADD231PS (R11), Y9, Y7
+	VFMADD231PS (R11)(CX*1), Y9, Y8
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Y9
+	VADDPS      Y9, Y0, Y0
+	VADDPS      Y9, Y1, Y1
+	VADDPS      Y9, Y2, Y2
+	VADDPS      Y9, Y3, Y3
+	VADDPS      Y9, Y4, Y4
+	VADDPS      Y9, Y5, Y5
+	VADDPS      Y9, Y6, Y6
+	VADDPS      Y9, Y7, Y7
+	VADDPS      Y9, Y8, Y8
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y9, Y9, Y9
+	VMAXPS Y0, Y9, Y0
+	VADDPS Y9, Y0, Y0
+	VMAXPS Y1, Y9, Y1
+	VADDPS Y9, Y1, Y1
+	VMAXPS Y2, Y9, Y2
+	VADDPS Y9, Y2, Y2
+	VMAXPS Y3, Y9, Y3
+	VADDPS Y9, Y3, Y3
+	VMAXPS Y4, Y9, Y4
+	VADDPS Y9, Y4, Y4
+	VMAXPS Y5, Y9, Y5
+	VADDPS Y9, Y5, Y5
+	VMAXPS Y6, Y9, Y6
+	VADDPS Y9, Y6, Y6
+	VMAXPS Y7, Y9, Y7
+	VADDPS Y9, Y7, Y7
+	VMAXPS Y8, Y9, Y8
+	VADDPS Y9, Y8, Y8
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y7, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y8, (DI)
+	ADDQ    $+32, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise10x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise10x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	LEAQ (CX)(CX*2), DX
+	LEAQ (CX)(CX*4), BX
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS     (R8), Y10
+	VFMADD231PS (DI), Y10, Y0
+	VFMADD231PS (DI)(CX*1), Y10, Y1
+	VFMADD231PS (DI)(CX*2), Y10, Y2
+	VFMADD231PS (DI)(DX*1), Y10, Y3
+	VFMADD231PS (DI)(CX*4), Y10, Y4
+	VFMADD231PS (DI)(BX*1), Y10, Y5
+	VFMADD231PS (DI)(DX*2), Y10, Y6
+	VFMADD231PS (R11), Y10, Y7
+	VFMADD231PS (R11)(CX*1), Y10, Y8
+	VFMADD231PS (R11)(CX*2), Y10, Y9
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Y10
+	VADDPS      Y10, Y0, Y0
+	VADDPS      Y10, Y1, Y1
+	VADDPS      Y10, Y2, Y2
+	VADDPS      Y10, Y3, Y3
+	VADDPS      Y10, Y4, Y4
+	VADDPS      Y10, Y5, Y5
+	VADDPS      Y10, Y6, Y6
+	VADDPS      Y10, Y7, Y7
+	VADDPS      Y10, Y8, Y8
+	VADDPS      Y10, Y9, Y9
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y10, Y10, Y10
+	VMAXPS Y0, Y10, Y0
+	VADDPS Y10, Y0, Y0
+	VMAXPS Y1, Y10, Y1
+	VADDPS Y10, Y1, Y1
+	VMAXPS Y2, Y10, Y2
+	VADDPS Y10, Y2, Y2
+	VMAXPS Y3, Y10, Y3
+	VADDPS Y10, Y3, Y3
+	VMAXPS Y4, Y10, Y4
+	VADDPS Y10, Y4, Y4
+	VMAXPS Y5, Y10, Y5
+	VADDPS Y10, Y5, Y5
+	VMAXPS Y6, Y10, Y6
+	VADDPS Y10, Y6, Y6
+	VMAXPS Y7, Y10, Y7
+	VADDPS Y10, Y7, Y7
+	VMAXPS Y8, Y10, Y8
+	VADDPS Y10, Y8, Y8
+	VMAXPS Y9, Y10, Y9
+	VADDPS Y10, Y9, Y9
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y7, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y8, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y9, (DI)
+	ADDQ    $+32, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise11x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise11x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	LEAQ (CX)(CX*2), DX
+	LEAQ (CX)(CX*4), BX
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS     (R8), Y11
+	VFMADD231PS (DI), Y11, Y0
+	VFMADD231PS (DI)(CX*1), Y11, Y1
+	VFMADD231PS (DI)(CX*2), Y11, Y2
+	VFMADD231PS (DI)(DX*1), Y11, Y3
+	VFMADD231PS (DI)(CX*4), Y11, Y4
+	VFMADD231PS (DI)(BX*1), Y11, Y5
+	VFMADD231PS (DI)(DX*2), Y11, Y6
+	VFMADD231PS (R11), Y11, Y7
+	VFMADD231PS (R11)(CX*1), Y11, Y8
+	VFMADD231PS (R11)(CX*2), Y11, Y9
+	VFMADD231PS (R11)(DX*1), Y11, Y10
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Y11
+	VADDPS      Y11, Y0, Y0
+	VADDPS      Y11, Y1, Y1
+	VADDPS      Y11, Y2, Y2
+	VADDPS      Y11, Y3, Y3
+	VADDPS      Y11, Y4, Y4
+	VADDPS      Y11, Y5, Y5
+	VADDPS      Y11, Y6, Y6
+	VADDPS      Y11, Y7, Y7
+	VADDPS      Y11, Y8, Y8
+	VADDPS      Y11, Y9, Y9
+	VADDPS      Y11, Y10, Y10
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y11, Y11, Y11
+	VMAXPS Y0, Y11, Y0
+	VADDPS Y11, Y0, Y0
+	VMAXPS Y1, Y11, Y1
+	VADDPS Y11, Y1, Y1
+	VMAXPS Y2, Y11, Y2
+	VADDPS Y11, Y2, Y2
+	VMAXPS Y3, Y11, Y3
+	VADDPS Y11, Y3, Y3
+	VMAXPS Y4, Y11, Y4
+	VADDPS Y11, Y4, Y4
+	VMAXPS Y5, Y11, Y5
+	VADDPS Y11, Y5, Y5
+	VMAXPS Y6, Y11, Y6
+	VADDPS Y11, Y6, Y6
+	VMAXPS Y7, Y11, Y7
+	VADDPS Y11, Y7, Y7
+	VMAXPS Y8, Y11, Y8
+	VADDPS Y11, Y8, Y8
+	VMAXPS Y9, Y11, Y9
+	VADDPS Y11, Y9, Y9
+	VMAXPS Y10, Y11, Y10
+	VADDPS Y11, Y10, Y10
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y7, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y8, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y9, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y10, (DI)
+	ADDQ    $+32, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise12x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise12x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	LEAQ (CX)(CX*2), DX
+	LEAQ (CX)(CX*4), BX
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS     (R8), Y12
+	VFMADD231PS (DI), Y12, Y0
+	VFMADD231PS (DI)(CX*1), Y12, Y1
+	VFMADD231PS (DI)(CX*2), Y12, Y2
+	VFMADD231PS (DI)(DX*1), Y12, Y3
+	VFMADD231PS (DI)(CX*4), Y12, Y4
+	VFMADD231PS (DI)(BX*1), Y12, Y5
+	VFMADD231PS (DI)(DX*2), Y12, Y6
+	VFMADD231PS (R11), Y12, Y7
+	VFMADD231PS (R11)(CX*1), Y12, Y8
+	VFMADD231PS (R11)(CX*2), Y12, Y9
+	VFMADD231PS (R11)(DX*1), Y12, Y10
+	VFMADD231PS (R11)(CX*4), Y12, Y11
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Y12
+	VADDPS      Y12, Y0, Y0
+	VADDPS      Y12, Y1, Y1
+	VADDPS      Y12, Y2, Y2
+	VADDPS      Y12, Y3, Y3
+	VADDPS      Y12, Y4, Y4
+	VADDPS      Y12, Y5, Y5
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y12, Y7, Y7
+	VADDPS      Y12, Y8, Y8
+	VADDPS      Y12, Y9, Y9
+	VADDPS      Y12, Y10, Y10
+	VADDPS      Y12, Y11, Y11
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y12, Y12, Y12
+	VMAXPS Y0, Y12, Y0
+	VADDPS Y12, Y0, Y0
+	VMAXPS Y1, Y12, Y1
+	VADDPS Y12, Y1, Y1
+	VMAXPS Y2, Y12, Y2
+	VADDPS Y12, Y2, Y2
+	VMAXPS Y3, Y12, Y3
+	VADDPS Y12, Y3, Y3
+	VMAXPS Y4, Y12, Y4
+	VADDPS Y12, Y4, Y4
+	VMAXPS Y5, Y12, Y5
+	VADDPS Y12, Y5, Y5
+	VMAXPS Y6, Y12, Y6
+	VADDPS Y12, Y6, Y6
+	VMAXPS Y7, Y12, Y7
+	VADDPS Y12, Y7, Y7
+	VMAXPS Y8, Y12, Y8
+	VADDPS Y12, Y8, Y8
+	VMAXPS Y9, Y12, Y9
+	VADDPS Y12, Y9, Y9
+	VMAXPS Y10, Y12, Y10
+	VADDPS Y12, Y10, Y10
+	VMAXPS Y11, Y12, Y11
+	VADDPS Y12, Y11, Y11
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y7, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y8, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y9, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y10, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y11, (DI)
+	ADDQ    $+32, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise1x2(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise1x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+
+down:
+	MOVQ 48(AX), DI
+	MOVQ DI, 176(AX)
+	XORQ CX, CX
+
+block:
+	MOVQ   8(AX), DX
+	ADDQ   CX, DX
+	MOVQ   16(AX), BX
+	ADDQ   CX, BX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   56(AX), DI
+	MOVQ   DI, 184(AX)
+
+plane:
+	MOVQ 64(AX), SI
+
+line:
+	MOVQ 72(AX), DI
+
+tap:
+	VMOVUPS     (BX), Y2
+	VMOVUPS     32(BX), Y3
+	VFMADD231PS (DX), Y2, Y0
+	VFMADD231PS 32(DX), Y3, Y1
+	ADDQ        112(AX), DX
+	ADDQ        136(AX), BX
+	DECQ        DI
+	JNZ         tap
+	ADDQ        120(AX), DX
+	ADDQ        144(AX), BX
+	DECQ        SI
+	JNZ         line
+	ADDQ        128(AX), DX
+	ADDQ        152(AX), BX
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DX
+	TESTQ       DX, DX
+	JZ          plain
+	VMOVUPS     (DX)(CX*1), Y2
+	VADDPS      Y2, Y0, Y0
+	VMOVUPS     32(DX)(CX*1), Y2
+	VADDPS      Y2, Y1, Y1
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y2, Y2, Y2
+	VMAXPS Y0, Y2, Y0
+	VADDPS Y2, Y0, Y0
+	VMAXPS Y1, Y2, Y1
+	VADDPS Y2, Y1, Y1
+
+store:
+	MOVQ    (AX), DX
+	ADDQ    CX, DX
+	MOVQ    96(AX), BX
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    $+64, CX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), CX
+	ADDQ    CX, 8(AX)
+	MOVQ    104(AX), CX
+	ADDQ    CX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise2x2(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise2x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+
+down:
+	MOVQ 48(AX), R8
+	MOVQ R8, 176(AX)
+	XORQ DX, DX
+
+block:
+	MOVQ   8(AX), BX
+	ADDQ   DX, BX
+	MOVQ   16(AX), SI
+	ADDQ   DX, SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   56(AX), R8
+	MOVQ   R8, 184(AX)
+
+plane:
+	MOVQ 64(AX), DI
+
+line:
+	MOVQ 72(AX), R8
+
+tap:
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VFMADD231PS (BX), Y4, Y0
+	VFMADD231PS 32(BX), Y5, Y1
+	VFMADD231PS (BX)(CX*1), Y4, Y2
+	VFMADD231PS 32(BX)(CX*1), Y5, Y3
+	ADDQ        112(AX), BX
+	ADDQ        136(AX), SI
+	DECQ        R8
+	JNZ         tap
+	ADDQ        120(AX), BX
+	ADDQ        144(AX), SI
+	DECQ        DI
+	JNZ         line
+	ADDQ        128(AX), BX
+	ADDQ        152(AX), SI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), BX
+	TESTQ       BX, BX
+	JZ          plain
+	VMOVUPS     (BX)(DX*1), Y4
+	VADDPS      Y4, Y0, Y0
+	VADDPS      Y4, Y2, Y2
+	VMOVUPS     32(BX)(DX*1), Y4
+	VADDPS      Y4, Y1, Y1
+	VADDPS      Y4, Y3, Y3
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y4, Y4, Y4
+	VMAXPS Y0, Y4, Y0
+	VADDPS Y4, Y0, Y0
+	VMAXPS Y1, Y4, Y1
+	VADDPS Y4, Y1, Y1
+	VMAXPS Y2, Y4, Y2
+	VADDPS Y4, Y2, Y2
+	VMAXPS Y3, Y4, Y3
+	VADDPS Y4, Y3, Y3
+
+store:
+	MOVQ    (AX), BX
+	ADDQ    DX, BX
+	MOVQ    96(AX), SI
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y2, (BX)
+	VMOVUPS Y3, 32(BX)
+	ADDQ    $+64, DX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), DX
+	ADDQ    DX, 8(AX)
+	MOVQ    104(AX), DX
+	ADDQ    DX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise3x2(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise3x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+
+down:
+	MOVQ 48(AX), R8
+	MOVQ R8, 176(AX)
+	XORQ DX, DX
+
+block:
+	MOVQ   8(AX), BX
+	ADDQ   DX, BX
+	MOVQ   16(AX), SI
+	ADDQ   DX, SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   56(AX), R8
+	MOVQ   R8, 184(AX)
+
+plane:
+	MOVQ 64(AX), DI
+
+line:
+	MOVQ 72(AX), R8
+
+tap:
+	VMOVUPS     (SI), Y6
+	VMOVUPS     32(SI), Y7
+	VFMADD231PS (BX), Y6, Y0
+	VFMADD231PS 32(BX), Y7, Y1
+	VFMADD231PS (BX)(CX*1), Y6, Y2
+	VFMADD231PS 32(BX)(CX*1), Y7, Y3
+	VFMADD231PS (BX)(CX*2), Y6, Y4
+	VFMADD231PS 32(BX)(CX*2), Y7, Y5
+	ADDQ        112(AX), BX
+	ADDQ        136(AX), SI
+	DECQ        R8
+	JNZ         tap
+	ADDQ        120(AX), BX
+	ADDQ        144(AX), SI
+	DECQ        DI
+	JNZ         line
+	ADDQ        128(AX), BX
+	ADDQ        152(AX), SI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), BX
+	TESTQ       BX, BX
+	JZ          plain
+	VMOVUPS     (BX)(DX*1), Y6
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y6, Y2, Y2
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     32(BX)(DX*1), Y6
+	VADDPS      Y6, Y1, Y1
+	VADDPS      Y6, Y3, Y3
+	VADDPS      Y6, Y5, Y5
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y6, Y6, Y6
+	VMAXPS Y0, Y6, Y0
+	VADDPS Y6, Y0, Y0
+	VMAXPS Y1, Y6, Y1
+	VADDPS Y6, Y1, Y1
+	VMAXPS Y2, Y6, Y2
+	VADDPS Y6, Y2, Y2
+	VMAXPS Y3, Y6, Y3
+	VADDPS Y6, Y3, Y3
+	VMAXPS Y4, Y6, Y4
+	VADDPS Y6, Y4, Y4
+	VMAXPS Y5, Y6, Y5
+	VADDPS Y6, Y5, Y5
+
+store:
+	MOVQ    (AX), BX
+	ADDQ    DX, BX
+	MOVQ    96(AX), SI
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y2, (BX)
+	VMOVUPS Y3, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y4, (BX)
+	VMOVUPS Y5, 32(BX)
+	ADDQ    $+64, DX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), DX
+	ADDQ    DX, 8(AX)
+	MOVQ    104(AX), DX
+	ADDQ    DX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise4x2(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise4x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	LEAQ (CX)(CX*2), DX
+
+down:
+	MOVQ 48(AX), R9
+	MOVQ R9, 176(AX)
+	XORQ BX, BX
+
+block:
+	MOVQ   8(AX), SI
+	ADDQ   BX, SI
+	MOVQ   16(AX), DI
+	ADDQ   BX, DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   56(AX), R9
+	MOVQ   R9, 184(AX)
+
+plane:
+	MOVQ 64(AX), R8
+
+line:
+	MOVQ 72(AX), R9
+
+tap:
+	VMOVUPS     (DI), Y8
+	VMOVUPS     32(DI), Y9
+	VFMADD231PS (SI), Y8, Y0
+	VFMADD231PS 32(SI), Y9, Y1
+	VFMADD231PS (SI)(CX*1), Y8, Y2
+	VFMADD231PS 32(SI)(CX*1), Y9, Y3
+	VFMADD231PS (SI)(CX*2), Y8, Y4
+	VFMADD231PS 32(SI)(CX*2), Y9, Y5
+	VFMADD231PS (SI)(DX*1), Y8, Y6
+	VFMADD231PS 32(SI)(DX*1), Y9, Y7
+	ADDQ        112(AX), SI
+	ADDQ        136(AX), DI
+	DECQ        R9
+	JNZ         tap
+	ADDQ        120(AX), SI
+	ADDQ        144(AX), DI
+	DECQ        R8
+	JNZ         line
+	ADDQ        128(AX), SI
+	ADDQ        152(AX), DI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), SI
+	TESTQ       SI, SI
+	JZ          plain
+	VMOVUPS     (SI)(BX*1), Y8
+	VADDPS      Y8, Y0, Y0
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y8, Y4, Y4
+	VADDPS      Y8, Y6, Y6
+	VMOVUPS     32(SI)(BX*1), Y8
+	VADDPS      Y8, Y1, Y1
+	VADDPS      Y8, Y3, Y3
+	VADDPS      Y8, Y5, Y5
+	VADDPS      Y8, Y7, Y7
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y8, Y8, Y8
+	VMAXPS Y0, Y8, Y0
+	VADDPS Y8, Y0, Y0
+	VMAXPS Y1, Y8, Y1
+	VADDPS Y8, Y1, Y1
+	VMAXPS Y2, Y8, Y2
+	VADDPS Y8, Y2, Y2
+	VMAXPS Y3, Y8, Y3
+	VADDPS Y8, Y3, Y3
+	VMAXPS Y4, Y8, Y4
+	VADDPS Y8, Y4, Y4
+	VMAXPS Y5, Y8, Y5
+	VADDPS Y8, Y5, Y5
+	VMAXPS Y6, Y8, Y6
+	VADDPS Y8, Y6, Y6
+	VMAXPS Y7, Y8, Y7
+	VADDPS Y8, Y7, Y7
+
+store:
+	MOVQ    (AX), SI
+	ADDQ    BX, SI
+	MOVQ    96(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y6, (SI)
+	VMOVUPS Y7, 32(SI)
+	ADDQ    $+64, BX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), BX
+	ADDQ    BX, 8(AX)
+	MOVQ    104(AX), BX
+	ADDQ    BX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise5x2(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise5x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	LEAQ (CX)(CX*2), DX
+
+down:
+	MOVQ 48(AX), R9
+	MOVQ R9, 176(AX)
+	XORQ BX, BX
+
+block:
+	MOVQ   8(AX), SI
+	ADDQ   BX, SI
+	MOVQ   16(AX), DI
+	ADDQ   BX, DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   56(AX), R9
+	MOVQ   R9, 184(AX)
+
+plane:
+	MOVQ 64(AX), R8
+
+line:
+	MOVQ 72(AX), R9
+
+tap:
+	VMOVUPS     (DI), Y10
+	VMOVUPS     32(DI), Y11
+	VFMADD231PS (SI), Y10, Y0
+	VFMADD231PS 32(SI), Y11, Y1
+	VFMADD231PS (SI)(CX*1), Y10, Y2
+	VFMADD231PS 32(SI)(CX*1), Y11, Y3
+	VFMADD231PS (SI)(CX*2), Y10, Y4
+	VFMADD231PS 32(SI)(CX*2), Y11, Y5
+	VFMADD231PS (SI)(DX*1), Y10, Y6
+	VFMADD231PS 32(SI)(DX*1), Y11, Y7
+	VFMADD231PS (SI)(CX*4), Y10, Y8
+	VFMADD231PS 32(SI)(CX*4), Y11, Y9
+	ADDQ        112(AX), SI
+	ADDQ        136(AX), DI
+	DECQ        R9
+	JNZ         tap
+	ADDQ        120(AX), SI
+	ADDQ        144(AX), DI
+	DECQ        R8
+	JNZ         line
+	ADDQ        128(AX), SI
+	ADDQ        152(AX), DI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), SI
+	TESTQ       SI, SI
+	JZ          plain
+	VMOVUPS     (SI)(BX*1), Y10
+	VADDPS      Y10, Y0, Y0
+	VADDPS      Y10, Y2, Y2
+	VADDPS      Y10, Y4, Y4
+	VADDPS      Y10, Y6, Y6
+	VADDPS      Y10, Y8, Y8
+	VMOVUPS     32(SI)(BX*1), Y10
+	VADDPS      Y10, Y1, Y1
+	VADDPS      Y10, Y3, Y3
+	VADDPS      Y10, Y5, Y5
+	VADDPS      Y10, Y7, Y7
+	VADDPS      Y10, Y9, Y9
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y10, Y10, Y10
+	VMAXPS Y0, Y10, Y0
+	VADDPS Y10, Y0, Y0
+	VMAXPS Y1, Y10, Y1
+	VADDPS Y10, Y1, Y1
+	VMAXPS Y2, Y10, Y2
+	VADDPS Y10, Y2, Y2
+	VMAXPS Y3, Y10, Y3
+	VADDPS Y10, Y3, Y3
+	VMAXPS Y4, Y10, Y4
+	VADDPS Y10, Y4, Y4
+	VMAXPS Y5, Y10, Y5
+	VADDPS Y10, Y5, Y5
+	VMAXPS Y6, Y10, Y6
+	VADDPS Y10, Y6, Y6
+	VMAXPS Y7, Y10, Y7
+	VADDPS Y10, Y7, Y7
+	VMAXPS Y8, Y10, Y8
+	VADDPS Y10, Y8, Y8
+	VMAXPS Y9, Y10, Y9
+	VADDPS Y10, Y9, Y9
+
+store:
+	MOVQ    (AX), SI
+	ADDQ    BX, SI
+	MOVQ    96(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y6, (SI)
+	VMOVUPS Y7, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y8, (SI)
+	VMOVUPS Y9, 32(SI)
+	ADDQ    $+64, BX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), BX
+	ADDQ    BX, 8(AX)
+	MOVQ    104(AX), BX
+	ADDQ    BX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise6x2(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise6x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	LEAQ (CX)(CX*2), DX
+	LEAQ (CX)(CX*4), BX
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	VMOVUPS     (R8), Y12
+	VMOVUPS     32(R8), Y13
+	VFMADD231PS (DI), Y12, Y0
+	VFMADD231PS 32(DI), Y13, Y1
+	VFMADD231PS (DI)(CX*1), Y12, Y2
+	VFMADD231PS 32(DI)(CX*1), Y13, Y3
+	VFMADD231PS (DI)(CX*2), Y12, Y4
+	VFMADD231PS 32(DI)(CX*2), Y13, Y5
+	VFMADD231PS (DI)(DX*1), Y12, Y6
+	VFMADD231PS 32(DI)(DX*1), Y13, Y7
+	VFMADD231PS (DI)(CX*4), Y12, Y8
+	VFMADD231PS 32(DI)(CX*4), Y13, Y9
+	VFMADD231PS (DI)(BX*1), Y12, Y10
+	VFMADD231PS 32(DI)(BX*1), Y13, Y11
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Y12
+	VADDPS      Y12, Y0, Y0
+	VADDPS      Y12, Y2, Y2
+	VADDPS      Y12, Y4, Y4
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y12, Y8, Y8
+	VADDPS      Y12, Y10, Y10
+	VMOVUPS     32(DI)(SI*1), Y12
+	VADDPS      Y12, Y1, Y1
+	VADDPS      Y12, Y3, Y3
+	VADDPS      Y12, Y5, Y5
+	VADDPS      Y12, Y7, Y7
+	VADDPS      Y12, Y9, Y9
+	VADDPS      Y12, Y11, Y11
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y12, Y12, Y12
+	VMAXPS Y0, Y12, Y0
+	VADDPS Y12, Y0, Y0
+	VMAXPS Y1, Y12, Y1
+	VADDPS Y12, Y1, Y1
+	VMAXPS Y2, Y12, Y2
+	VADDPS Y12, Y2, Y2
+	VMAXPS Y3, Y12, Y3
+	VADDPS Y12, Y3, Y3
+	VMAXPS Y4, Y12, Y4
+	VADDPS Y12, Y4, Y4
+	VMAXPS Y5, Y12, Y5
+	VADDPS Y12, Y5, Y5
+	VMAXPS Y6, Y12, Y6
+	VADDPS Y12, Y6, Y6
+	VMAXPS Y7, Y12, Y7
+	VADDPS Y12, Y7, Y7
+	VMAXPS Y8, Y12, Y8
+	VADDPS Y12, Y8, Y8
+	VMAXPS Y9, Y12, Y9
+	VADDPS Y12, Y9, Y9
+	VMAXPS Y10, Y12, Y10
+	VADDPS Y12, Y10, Y10
+	VMAXPS Y11, Y12, Y11
+	VADDPS Y12, Y11, Y11
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y9, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y10, (DI)
+	VMOVUPS Y11, 32(DI)
+	ADDQ    $+64, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters1x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters1x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+
+block:
+	MOVQ    16(AX), BX
+	VMOVUPS (BX), Y0
+	MOVQ    40(AX), DI
+	MOVQ    DI, 184(AX)
+	MOVQ    8(AX), BX
+	MOVQ    (AX), SI
+
+down:
+	MOVQ BX, R8
+	MOVQ SI, R9
+	MOVQ 160(AX), DI
+
+place:
+	VMOVUPS     (R9), Y1
+	VFMADD231PS (R8), Y1, Y0
+	ADDQ        CX, R8
+	ADDQ        DX, R9
+	DECQ        DI
+	JNZ         place
+	ADDQ        88(AX), BX
+	ADDQ        104(AX), SI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), BX
+	VMOVUPS     Y0, (BX)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters1x2(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters1x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+	MOVQ 112(AX), BX
+
+block:
+	MOVQ    16(AX), SI
+	VMOVUPS (SI), Y0
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y1
+	MOVQ    40(AX), R8
+	MOVQ    R8, 184(AX)
+	MOVQ    8(AX), SI
+	MOVQ    (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ DI, R10
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS     (R10), Y2
+	VFMADD231PS (R9), Y2, Y0
+	VFMADD231PS (R9)(BX*1), Y2, Y1
+	ADDQ        CX, R9
+	ADDQ        DX, R10
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Y0, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y1, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters1x3(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters1x3(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+	MOVQ 112(AX), BX
+
+block:
+	MOVQ    16(AX), SI
+	VMOVUPS (SI), Y0
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y1
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y2
+	MOVQ    40(AX), R8
+	MOVQ    R8, 184(AX)
+	MOVQ    8(AX), SI
+	MOVQ    (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ DI, R10
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS     (R10), Y3
+	VFMADD231PS (R9), Y3, Y0
+	VFMADD231PS (R9)(BX*1), Y3, Y1
+	VFMADD231PS (R9)(BX*2), Y3, Y2
+	ADDQ        CX, R9
+	ADDQ        DX, R10
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Y0, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y2, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters1x4(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters1x4(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+	MOVQ 112(AX), BX
+	LEAQ (BX)(BX*2), SI
+
+block:
+	MOVQ    16(AX), DI
+	VMOVUPS (DI), Y0
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y1
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y2
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y3
+	MOVQ    40(AX), R9
+	MOVQ    R9, 184(AX)
+	MOVQ    8(AX), DI
+	MOVQ    (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R8, R11
+	MOVQ 160(AX), R9
+
+place:
+	VMOVUPS     (R11), Y4
+	VFMADD231PS (R10), Y4, Y0
+	VFMADD231PS (R10)(BX*1), Y4, Y1
+	VFMADD231PS (R10)(BX*2), Y4, Y2
+	VFMADD231PS (R10)(SI*1), Y4, Y3
+	ADDQ        CX, R10
+	ADDQ        DX, R11
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMOVUPS     Y0, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y2, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y3, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters1x5(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters1x5(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+	MOVQ 112(AX), BX
+	LEAQ (BX)(BX*2), SI
+
+block:
+	MOVQ    16(AX), DI
+	VMOVUPS (DI), Y0
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y1
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y2
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y3
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y4
+	MOVQ    40(AX), R9
+	MOVQ    R9, 184(AX)
+	MOVQ    8(AX), DI
+	MOVQ    (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R8, R11
+	MOVQ 160(AX), R9
+
+place:
+	VMOVUPS     (R11), Y5
+	VFMADD231PS (R10), Y5, Y0
+	VFMADD231PS (R10)(BX*1), Y5, Y1
+	VFMADD231PS (R10)(BX*2), Y5, Y2
+	VFMADD231PS (R10)(SI*1), Y5, Y3
+	VFMADD231PS (R10)(BX*4), Y5, Y4
+	ADDQ        CX, R10
+	ADDQ        DX, R11
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMOVUPS     Y0, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y2, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y3, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y4, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters2x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters2x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+
+block:
+	MOVQ    16(AX), BX
+	VMOVUPS (BX), Y0
+	ADDQ    144(AX), BX
+	VMOVUPS (BX), Y1
+	MOVQ    40(AX), DI
+	MOVQ    DI, 184(AX)
+	MOVQ    8(AX), BX
+	MOVQ    (AX), SI
+
+down:
+	MOVQ BX, R8
+	MOVQ R8, R9
+	ADDQ 120(AX), R9
+	MOVQ SI, R10
+	MOVQ 160(AX), DI
+
+place:
+	VMOVUPS     (R10), Y2
+	VFMADD231PS (R8), Y2, Y0
+	VFMADD231PS (R9), Y2, Y1
+	ADDQ        CX, R8
+	ADDQ        CX, R9
+	ADDQ        DX, R10
+	DECQ        DI
+	JNZ         place
+	ADDQ        88(AX), BX
+	ADDQ        104(AX), SI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), BX
+	VMOVUPS     Y0, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Y1, (BX)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters2x2(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters2x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+	MOVQ 112(AX), BX
+
+block:
+	MOVQ    16(AX), SI
+	VMOVUPS (SI), Y0
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y1
+	ADDQ    144(AX), SI
+	VMOVUPS (SI), Y2
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y3
+	MOVQ    40(AX), R8
+	MOVQ    R8, 184(AX)
+	MOVQ    8(AX), SI
+	MOVQ    (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ DI, R11
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS     (R11), Y4
+	VFMADD231PS (R9), Y4, Y0
+	VFMADD231PS (R9)(BX*1), Y4, Y1
+	VFMADD231PS (R10), Y4, Y2
+	VFMADD231PS (R10)(BX*1), Y4, Y3
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        DX, R11
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Y0, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Y2, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y3, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters2x3(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters2x3(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+	MOVQ 112(AX), BX
+
+block:
+	MOVQ    16(AX), SI
+	VMOVUPS (SI), Y0
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y1
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y2
+	ADDQ    144(AX), SI
+	VMOVUPS (SI), Y3
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y4
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y5
+	MOVQ    40(AX), R8
+	MOVQ    R8, 184(AX)
+	MOVQ    8(AX), SI
+	MOVQ    (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ DI, R11
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS     (R11), Y6
+	VFMADD231PS (R9), Y6, Y0
+	VFMADD231PS (R9)(BX*1), Y6, Y1
+	VFMADD231PS (R9)(BX*2), Y6, Y2
+	VFMADD231PS (R10), Y6, Y3
+	VFMADD231PS (R10)(BX*1), Y6, Y4
+	VFMADD231PS (R10)(BX*2), Y6, Y5
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        DX, R11
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Y0, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y2, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Y3, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y4, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y5, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters2x4(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters2x4(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+	MOVQ 112(AX), BX
+	LEAQ (BX)(BX*2), SI
+
+block:
+	MOVQ    16(AX), DI
+	VMOVUPS (DI), Y0
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y1
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y2
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y3
+	ADDQ    144(AX), DI
+	VMOVUPS (DI), Y4
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y5
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y6
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y7
+	MOVQ    40(AX), R9
+	MOVQ    R9, 184(AX)
+	MOVQ    8(AX), DI
+	MOVQ    (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R8, R12
+	MOVQ 160(AX), R9
+
+place:
+	VMOVUPS     (R12), Y8
+	VFMADD231PS (R10), Y8, Y0
+	VFMADD231PS (R10)(BX*1), Y8, Y1
+	VFMADD231PS (R10)(BX*2), Y8, Y2
+	VFMADD231PS (R10)(SI*1), Y8, Y3
+	VFMADD231PS (R11), Y8, Y4
+	VFMADD231PS (R11)(BX*1), Y8, Y5
+	VFMADD231PS (R11)(BX*2), Y8, Y6
+	VFMADD231PS (R11)(SI*1), Y8, Y7
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        DX, R12
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMOVUPS     Y0, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y2, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y3, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Y4, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y5, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y6, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y7, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters2x5(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters2x5(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+	MOVQ 112(AX), BX
+	LEAQ (BX)(BX*2), SI
+
+block:
+	MOVQ    16(AX), DI
+	VMOVUPS (DI), Y0
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y1
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y2
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y3
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y4
+	ADDQ    144(AX), DI
+	VMOVUPS (DI), Y5
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y6
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y7
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y8
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y9
+	MOVQ    40(AX), R9
+	MOVQ    R9, 184(AX)
+	MOVQ    8(AX), DI
+	MOVQ    (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R8, R12
+	MOVQ 160(AX), R9
+
+place:
+	VMOVUPS     (R12), Y10
+	VFMADD231PS (R10), Y10, Y0
+	VFMADD231PS (R10)(BX*1), Y10, Y1
+	VFMADD231PS (R10)(BX*2), Y10, Y2
+	VFMADD231PS (R10)(SI*1), Y10, Y3
+	VFMADD231PS (R10)(BX*4), Y10, Y4
+	VFMADD231PS (R11), Y10, Y5
+	VFMADD231PS (R11)(BX*1), Y10, Y6
+	VFMADD231PS (R11)(BX*2), Y10, Y7
+	VFMADD231PS (R11)(SI*1), Y10, Y8
+	VFMADD231PS (R11)(BX*4), Y10, Y9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        DX, R12
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMOVUPS     Y0, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y2, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y3, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y4, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Y5, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y6, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y7, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y8, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y9, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters3x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters3x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+
+block:
+	MOVQ    16(AX), BX
+	VMOVUPS (BX), Y0
+	ADDQ    144(AX), BX
+	VMOVUPS (BX), Y1
+	ADDQ    144(AX), BX
+	VMOVUPS (BX), Y2
+	MOVQ    40(AX), DI
+	MOVQ    DI, 184(AX)
+	MOVQ    8(AX), BX
+	MOVQ    (AX), SI
+
+down:
+	MOVQ BX, R8
+	MOVQ R8, R9
+	ADDQ 120(AX), R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ SI, R11
+	MOVQ 160(AX), DI
+
+place:
+	VMOVUPS     (R11), Y3
+	VFMADD231PS (R8), Y3, Y0
+	VFMADD231PS (R9), Y3, Y1
+	VFMADD231PS (R10), Y3, Y2
+	ADDQ        CX, R8
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        DX, R11
+	DECQ        DI
+	JNZ         place
+	ADDQ        88(AX), BX
+	ADDQ        104(AX), SI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), BX
+	VMOVUPS     Y0, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Y1, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Y2, (BX)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters3x2(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters3x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+	MOVQ 112(AX), BX
+
+block:
+	MOVQ    16(AX), SI
+	VMOVUPS (SI), Y0
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y1
+	ADDQ    144(AX), SI
+	VMOVUPS (SI), Y2
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y3
+	ADDQ    144(AX), SI
+	VMOVUPS (SI), Y4
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y5
+	MOVQ    40(AX), R8
+	MOVQ    R8, 184(AX)
+	MOVQ    8(AX), SI
+	MOVQ    (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ DI, R12
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS     (R12), Y6
+	VFMADD231PS (R9), Y6, Y0
+	VFMADD231PS (R9)(BX*1), Y6, Y1
+	VFMADD231PS (R10), Y6, Y2
+	VFMADD231PS (R10)(BX*1), Y6, Y3
+	VFMADD231PS (R11), Y6, Y4
+	VFMADD231PS (R11)(BX*1), Y6, Y5
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        DX, R12
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Y0, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Y2, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y3, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Y4, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y5, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters3x3(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters3x3(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+	MOVQ 112(AX), BX
+
+block:
+	MOVQ    16(AX), SI
+	VMOVUPS (SI), Y0
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y1
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y2
+	ADDQ    144(AX), SI
+	VMOVUPS (SI), Y3
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y4
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y5
+	ADDQ    144(AX), SI
+	VMOVUPS (SI), Y6
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y7
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y8
+	MOVQ    40(AX), R8
+	MOVQ    R8, 184(AX)
+	MOVQ    8(AX), SI
+	MOVQ    (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ DI, R12
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS     (R12), Y9
+	VFMADD231PS (R9), Y9, Y0
+	VFMADD231PS (R9)(BX*1), Y9, Y1
+	VFMADD231PS (R9)(BX*2), Y9, Y2
+	VFMADD231PS (R10), Y9, Y3
+	VFMADD231PS (R10)(BX*1), Y9, Y4
+	VFMADD231PS (R10)(BX*2), Y9, Y5
+	VFMADD231PS (R11), Y9, Y6
+	VFMADD231PS (R11)(BX*1), Y9, Y7
+	VFMADD231PS (R11)(BX*2), Y9, Y8
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        DX, R12
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Y0, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y2, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Y3, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y4, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y5, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Y6, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y7, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y8, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters3x4(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters3x4(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+	MOVQ 112(AX), BX
+	LEAQ (BX)(BX*2), SI
+
+block:
+	MOVQ    16(AX), DI
+	VMOVUPS (DI), Y0
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y1
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y2
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y3
+	ADDQ    144(AX), DI
+	VMOVUPS (DI), Y4
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y5
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y6
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y7
+	ADDQ    144(AX), DI
+	VMOVUPS (DI), Y8
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y9
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y10
+	ADDQ    136(AX), DI
+	VMOVUPS (DI), Y11
+	MOVQ    40(AX), R9
+	MOVQ    R9, 184(AX)
+	MOVQ    8(AX), DI
+	MOVQ    (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ R8, R13
+	MOVQ 160(AX), R9
+
+place:
+	VMOVUPS     (R13), Y12
+	VFMADD231PS (R10), Y12, Y0
+	VFMADD231PS (R10)(BX*1), Y12, Y1
+	VFMADD231PS (R10)(BX*2), Y12, Y2
+	VFMADD231PS (R10)(SI*1), Y12, Y3
+	VFMADD231PS (R11), Y12, Y4
+	VFMADD231PS (R11)(BX*1), Y12, Y5
+	VFMADD231PS (R11)(BX*2), Y12, Y6
+	VFMADD231PS (R11)(SI*1), Y12, Y7
+	VFMADD231PS (R12), Y12, Y8
+	VFMADD231PS (R12)(BX*1), Y12, Y9
+	VFMADD231PS (R12)(BX*2), Y12, Y10
+	VFMADD231PS (R12)(SI*1), Y12, Y11
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        DX, R13
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMOVUPS     Y0, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y2, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y3, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Y4, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y5, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y6, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y7, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Y8, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y9, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y10, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Y11, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters4x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters4x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+
+block:
+	MOVQ    16(AX), BX
+	VMOVUPS (BX), Y0
+	ADDQ    144(AX), BX
+	VMOVUPS (BX), Y1
+	ADDQ    144(AX), BX
+	VMOVUPS (BX), Y2
+	ADDQ    144(AX), BX
+	VMOVUPS (BX), Y3
+	MOVQ    40(AX), DI
+	MOVQ    DI, 184(AX)
+	MOVQ    8(AX), BX
+	MOVQ    (AX), SI
+
+down:
+	MOVQ BX, R8
+	MOVQ R8, R9
+	ADDQ 120(AX), R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ SI, R12
+	MOVQ 160(AX), DI
+
+place:
+	VMOVUPS     (R12), Y4
+	VFMADD231PS (R8), Y4, Y0
+	VFMADD231PS (R9), Y4, Y1
+	VFMADD231PS (R10), Y4, Y2
+	VFMADD231PS (R11), Y4, Y3
+	ADDQ        CX, R8
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        DX, R12
+	DECQ        DI
+	JNZ         place
+	ADDQ        88(AX), BX
+	ADDQ        104(AX), SI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), BX
+	VMOVUPS     Y0, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Y1, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Y2, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Y3, (BX)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters4x2(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters4x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+	MOVQ 112(AX), BX
+
+block:
+	MOVQ    16(AX), SI
+	VMOVUPS (SI), Y0
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y1
+	ADDQ    144(AX), SI
+	VMOVUPS (SI), Y2
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y3
+	ADDQ    144(AX), SI
+	VMOVUPS (SI), Y4
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y5
+	ADDQ    144(AX), SI
+	VMOVUPS (SI), Y6
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y7
+	MOVQ    40(AX), R8
+	MOVQ    R8, 184(AX)
+	MOVQ    8(AX), SI
+	MOVQ    (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ DI, R13
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS     (R13), Y8
+	VFMADD231PS (R9), Y8, Y0
+	VFMADD231PS (R9)(BX*1), Y8, Y1
+	VFMADD231PS (R10), Y8, Y2
+	VFMADD231PS (R10)(BX*1), Y8, Y3
+	VFMADD231PS (R11), Y8, Y4
+	VFMADD231PS (R11)(BX*1), Y8, Y5
+	VFMADD231PS (R12), Y8, Y6
+	VFMADD231PS (R12)(BX*1), Y8, Y7
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        DX, R13
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Y0, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Y2, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y3, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Y4, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y5, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Y6, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y7, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters4x3(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters4x3(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+	MOVQ 112(AX), BX
+
+block:
+	MOVQ    16(AX), SI
+	VMOVUPS (SI), Y0
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y1
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y2
+	ADDQ    144(AX), SI
+	VMOVUPS (SI), Y3
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y4
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y5
+	ADDQ    144(AX), SI
+	VMOVUPS (SI), Y6
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y7
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y8
+	ADDQ    144(AX), SI
+	VMOVUPS (SI), Y9
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y10
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y11
+	MOVQ    40(AX), R8
+	MOVQ    R8, 184(AX)
+	MOVQ    8(AX), SI
+	MOVQ    (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ DI, R13
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS     (R13), Y12
+	VFMADD231PS (R9), Y12, Y0
+	VFMADD231PS (R9)(BX*1), Y12, Y1
+	VFMADD231PS (R9)(BX*2), Y12, Y2
+	VFMADD231PS (R10), Y12, Y3
+	VFMADD231PS (R10)(BX*1), Y12, Y4
+	VFMADD231PS (R10)(BX*2), Y12, Y5
+	VFMADD231PS (R11), Y12, Y6
+	VFMADD231PS (R11)(BX*1), Y12, Y7
+	VFMADD231PS (R11)(BX*2), Y12, Y8
+	VFMADD231PS (R12), Y12, Y9
+	VFMADD231PS (R12)(BX*1), Y12, Y10
+	VFMADD231PS (R12)(BX*2), Y12, Y11
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        DX, R13
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Y0, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y2, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Y3, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y4, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y5, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Y6, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y7, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y8, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Y9, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y10, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y11, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters5x1(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters5x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+
+block:
+	MOVQ    16(AX), BX
+	VMOVUPS (BX), Y0
+	ADDQ    144(AX), BX
+	VMOVUPS (BX), Y1
+	ADDQ    144(AX), BX
+	VMOVUPS (BX), Y2
+	ADDQ    144(AX), BX
+	VMOVUPS (BX), Y3
+	ADDQ    144(AX), BX
+	VMOVUPS (BX), Y4
+	MOVQ    40(AX), DI
+	MOVQ    DI, 184(AX)
+	MOVQ    8(AX), BX
+	MOVQ    (AX), SI
+
+down:
+	MOVQ BX, R8
+	MOVQ R8, R9
+	ADDQ 120(AX), R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ SI, R13
+	MOVQ 160(AX), DI
+
+place:
+	VMOVUPS     (R13), Y5
+	VFMADD231PS (R8), Y5, Y0
+	VFMADD231PS (R9), Y5, Y1
+	VFMADD231PS (R10), Y5, Y2
+	VFMADD231PS (R11), Y5, Y3
+	VFMADD231PS (R12), Y5, Y4
+	ADDQ        CX, R8
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        DX, R13
+	DECQ        DI
+	JNZ         place
+	ADDQ        88(AX), BX
+	ADDQ        104(AX), SI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), BX
+	VMOVUPS     Y0, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Y1, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Y2, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Y3, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Y4, (BX)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters5x2(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters5x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 80(AX), CX
+	MOVQ 96(AX), DX
+	MOVQ 112(AX), BX
+
+block:
+	MOVQ    16(AX), SI
+	VMOVUPS (SI), Y0
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y1
+	ADDQ    144(AX), SI
+	VMOVUPS (SI), Y2
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y3
+	ADDQ    144(AX), SI
+	VMOVUPS (SI), Y4
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y5
+	ADDQ    144(AX), SI
+	VMOVUPS (SI), Y6
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y7
+	ADDQ    144(AX), SI
+	VMOVUPS (SI), Y8
+	ADDQ    136(AX), SI
+	VMOVUPS (SI), Y9
+	MOVQ    40(AX), R8
+	MOVQ    R8, 184(AX)
+	MOVQ    8(AX), SI
+	MOVQ    (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ R12, R13
+	ADDQ 120(AX), R13
+	MOVQ DI, R14
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS     (R14), Y10
+	VFMADD231PS (R9), Y10, Y0
+	VFMADD231PS (R9)(BX*1), Y10, Y1
+	VFMADD231PS (R10), Y10, Y2
+	VFMADD231PS (R10)(BX*1), Y10, Y3
+	VFMADD231PS (R11), Y10, Y4
+	VFMADD231PS (R11)(BX*1), Y10, Y5
+	VFMADD231PS (R12), Y10, Y6
+	VFMADD231PS (R12)(BX*1), Y10, Y7
+	VFMADD231PS (R13), Y10, Y8
+	VFMADD231PS (R13)(BX*1), Y10, Y9
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        CX, R13
+	ADDQ        DX, R14
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Y0, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Y2, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y3, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Y4, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y5, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Y6, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y7, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Y8, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Y9, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise1x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise1x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+
+down:
+	MOVQ 48(AX), DI
+	MOVQ DI, 176(AX)
+	XORQ CX, CX
+
+block:
+	MOVQ   8(AX), DX
+	ADDQ   CX, DX
+	MOVQ   16(AX), BX
+	ADDQ   CX, BX
+	VXORPS Y1, Y1, Y1
+	MOVQ   56(AX), DI
+	MOVQ   DI, 184(AX)
+
+plane:
+	MOVQ 64(AX), SI
+
+line:
+	MOVQ 72(AX), DI
+
+tap:
+	VMASKMOVPS  (BX), Y0, Y2
+	VMASKMOVPS  (DX), Y0, Y3
+	VFMADD231PS Y3, Y2, Y1
+	ADDQ        112(AX), DX
+	ADDQ        136(AX), BX
+	DECQ        DI
+	JNZ         tap
+	ADDQ        120(AX), DX
+	ADDQ        144(AX), BX
+	DECQ        SI
+	JNZ         line
+	ADDQ        128(AX), DX
+	ADDQ        152(AX), BX
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DX
+	TESTQ       DX, DX
+	JZ          plain
+	VMASKMOVPS  (DX)(CX*1), Y0, Y2
+	VADDPS      Y2, Y1, Y1
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y2, Y2, Y2
+	VMAXPS Y1, Y2, Y1
+	VADDPS Y2, Y1, Y1
+
+store:
+	MOVQ       (AX), DX
+	ADDQ       CX, DX
+	MOVQ       96(AX), BX
+	VMASKMOVPS Y1, Y0, (DX)
+	ADDQ       $+32, CX
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), CX
+	ADDQ       CX, 8(AX)
+	MOVQ       104(AX), CX
+	ADDQ       CX, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise2x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise2x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	MOVQ    32(AX), DX
+	VMOVUPS (DX), Y0
+
+down:
+	MOVQ 48(AX), R8
+	MOVQ R8, 176(AX)
+	XORQ DX, DX
+
+block:
+	MOVQ   8(AX), BX
+	ADDQ   DX, BX
+	MOVQ   16(AX), SI
+	ADDQ   DX, SI
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   56(AX), R8
+	MOVQ   R8, 184(AX)
+
+plane:
+	MOVQ 64(AX), DI
+
+line:
+	MOVQ 72(AX), R8
+
+tap:
+	VMASKMOVPS  (SI), Y0, Y3
+	VMASKMOVPS  (BX), Y0, Y4
+	VFMADD231PS Y4, Y3, Y1
+	VMASKMOVPS  (BX)(CX*1), Y0, Y4
+	VFMADD231PS Y4, Y3, Y2
+	ADDQ        112(AX), BX
+	ADDQ        136(AX), SI
+	DECQ        R8
+	JNZ         tap
+	ADDQ        120(AX), BX
+	ADDQ        144(AX), SI
+	DECQ        DI
+	JNZ         line
+	ADDQ        128(AX), BX
+	ADDQ        152(AX), SI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), BX
+	TESTQ       BX, BX
+	JZ          plain
+	VMASKMOVPS  (BX)(DX*1), Y0, Y3
+	VADDPS      Y3, Y1, Y1
+	VADDPS      Y3, Y2, Y2
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y3, Y3, Y3
+	VMAXPS Y1, Y3, Y1
+	VADDPS Y3, Y1, Y1
+	VMAXPS Y2, Y3, Y2
+	VADDPS Y3, Y2, Y2
+
+store:
+	MOVQ       (AX), BX
+	ADDQ       DX, BX
+	MOVQ       96(AX), SI
+	VMASKMOVPS Y1, Y0, (BX)
+	ADDQ       SI, BX
+	VMASKMOVPS Y2, Y0, (BX)
+	ADDQ       $+32, DX
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), DX
+	ADDQ       DX, 8(AX)
+	MOVQ       104(AX), DX
+	ADDQ       DX, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise3x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise3x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	MOVQ    32(AX), DX
+	VMOVUPS (DX), Y0
+
+down:
+	MOVQ 48(AX), R8
+	MOVQ R8, 176(AX)
+	XORQ DX, DX
+
+block:
+	MOVQ   8(AX), BX
+	ADDQ   DX, BX
+	MOVQ   16(AX), SI
+	ADDQ   DX, SI
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   56(AX), R8
+	MOVQ   R8, 184(AX)
+
+plane:
+	MOVQ 64(AX), DI
+
+line:
+	MOVQ 72(AX), R8
+
+tap:
+	VMASKMOVPS  (SI), Y0, Y4
+	VMASKMOVPS  (BX), Y0, Y5
+	VFMADD231PS Y5, Y4, Y1
+	VMASKMOVPS  (BX)(CX*1), Y0, Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMASKMOVPS  (BX)(CX*2), Y0, Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        112(AX), BX
+	ADDQ        136(AX), SI
+	DECQ        R8
+	JNZ         tap
+	ADDQ        120(AX), BX
+	ADDQ        144(AX), SI
+	DECQ        DI
+	JNZ         line
+	ADDQ        128(AX), BX
+	ADDQ        152(AX), SI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), BX
+	TESTQ       BX, BX
+	JZ          plain
+	VMASKMOVPS  (BX)(DX*1), Y0, Y4
+	VADDPS      Y4, Y1, Y1
+	VADDPS      Y4, Y2, Y2
+	VADDPS      Y4, Y3, Y3
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y4, Y4, Y4
+	VMAXPS Y1, Y4, Y1
+	VADDPS Y4, Y1, Y1
+	VMAXPS Y2, Y4, Y2
+	VADDPS Y4, Y2, Y2
+	VMAXPS Y3, Y4, Y3
+	VADDPS Y4, Y3, Y3
+
+store:
+	MOVQ       (AX), BX
+	ADDQ       DX, BX
+	MOVQ       96(AX), SI
+	VMASKMOVPS Y1, Y0, (BX)
+	ADDQ       SI, BX
+	VMASKMOVPS Y2, Y0, (BX)
+	ADDQ       SI, BX
+	VMASKMOVPS Y3, Y0, (BX)
+	ADDQ       $+32, DX
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), DX
+	ADDQ       DX, 8(AX)
+	MOVQ       104(AX), DX
+	ADDQ       DX, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise4x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise4x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    32(AX), BX
+	VMOVUPS (BX), Y0
+
+down:
+	MOVQ 48(AX), R9
+	MOVQ R9, 176(AX)
+	XORQ BX, BX
+
+block:
+	MOVQ   8(AX), SI
+	ADDQ   BX, SI
+	MOVQ   16(AX), DI
+	ADDQ   BX, DI
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   56(AX), R9
+	MOVQ   R9, 184(AX)
+
+plane:
+	MOVQ 64(AX), R8
+
+line:
+	MOVQ 72(AX), R9
+
+tap:
+	VMASKMOVPS  (DI), Y0, Y5
+	VMASKMOVPS  (SI), Y0, Y6
+	VFMADD231PS Y6, Y5, Y1
+	VMASKMOVPS  (SI)(CX*1), Y0, Y6
+	VFMADD231PS Y6, Y5, Y2
+	VMASKMOVPS  (SI)(CX*2), Y0, Y6
+	VFMADD231PS Y6, Y5, Y3
+	VMASKMOVPS  (SI)(DX*1), Y0, Y6
+	VFMADD231PS Y6, Y5, Y4
+	ADDQ        112(AX), SI
+	ADDQ        136(AX), DI
+	DECQ        R9
+	JNZ         tap
+	ADDQ        120(AX), SI
+	ADDQ        144(AX), DI
+	DECQ        R8
+	JNZ         line
+	ADDQ        128(AX), SI
+	ADDQ        152(AX), DI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), SI
+	TESTQ       SI, SI
+	JZ          plain
+	VMASKMOVPS  (SI)(BX*1), Y0, Y5
+	VADDPS      Y5, Y1, Y1
+	VADDPS      Y5, Y2, Y2
+	VADDPS      Y5, Y3, Y3
+	VADDPS      Y5, Y4, Y4
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y5, Y5, Y5
+	VMAXPS Y1, Y5, Y1
+	VADDPS Y5, Y1, Y1
+	VMAXPS Y2, Y5, Y2
+	VADDPS Y5, Y2, Y2
+	VMAXPS Y3, Y5, Y3
+	VADDPS Y5, Y3, Y3
+	VMAXPS Y4, Y5, Y4
+	VADDPS Y5, Y4, Y4
+
+store:
+	MOVQ       (AX), SI
+	ADDQ       BX, SI
+	MOVQ       96(AX), DI
+	VMASKMOVPS Y1, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y2, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y3, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y4, Y0, (SI)
+	ADDQ       $+32, BX
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), BX
+	ADDQ       BX, 8(AX)
+	MOVQ       104(AX), BX
+	ADDQ       BX, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise5x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise5x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    32(AX), BX
+	VMOVUPS (BX), Y0
+
+down:
+	MOVQ 48(AX), R9
+	MOVQ R9, 176(AX)
+	XORQ BX, BX
+
+block:
+	MOVQ   8(AX), SI
+	ADDQ   BX, SI
+	MOVQ   16(AX), DI
+	ADDQ   BX, DI
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   56(AX), R9
+	MOVQ   R9, 184(AX)
+
+plane:
+	MOVQ 64(AX), R8
+
+line:
+	MOVQ 72(AX), R9
+
+tap:
+	VMASKMOVPS  (DI), Y0, Y6
+	VMASKMOVPS  (SI), Y0, Y7
+	VFMADD231PS Y7, Y6, Y1
+	VMASKMOVPS  (SI)(CX*1), Y0, Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMASKMOVPS  (SI)(CX*2), Y0, Y7
+	VFMADD231PS Y7, Y6, Y3
+	VMASKMOVPS  (SI)(DX*1), Y0, Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  (SI)(CX*4), Y0, Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        112(AX), SI
+	ADDQ        136(AX), DI
+	DECQ        R9
+	JNZ         tap
+	ADDQ        120(AX), SI
+	ADDQ        144(AX), DI
+	DECQ        R8
+	JNZ         line
+	ADDQ        128(AX), SI
+	ADDQ        152(AX), DI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), SI
+	TESTQ       SI, SI
+	JZ          plain
+	VMASKMOVPS  (SI)(BX*1), Y0, Y6
+	VADDPS      Y6, Y1, Y1
+	VADDPS      Y6, Y2, Y2
+	VADDPS      Y6, Y3, Y3
+	VADDPS      Y6, Y4, Y4
+	VADDPS      Y6, Y5, Y5
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y6, Y6, Y6
+	VMAXPS Y1, Y6, Y1
+	VADDPS Y6, Y1, Y1
+	VMAXPS Y2, Y6, Y2
+	VADDPS Y6, Y2, Y2
+	VMAXPS Y3, Y6, Y3
+	VADDPS Y6, Y3, Y3
+	VMAXPS Y4, Y6, Y4
+	VADDPS Y6, Y4, Y4
+	VMAXPS Y5, Y6, Y5
+	VADDPS Y6, Y5, Y5
+
+store:
+	MOVQ       (AX), SI
+	ADDQ       BX, SI
+	MOVQ       96(AX), DI
+	VMASKMOVPS Y1, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y2, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y3, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y4, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y5, Y0, (SI)
+	ADDQ       $+32, BX
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), BX
+	ADDQ       BX, 8(AX)
+	MOVQ       104(AX), BX
+	ADDQ       BX, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise6x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise6x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	LEAQ    (CX)(CX*2), DX
+	LEAQ    (CX)(CX*4), BX
+	MOVQ    32(AX), SI
+	VMOVUPS (SI), Y0
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	VMASKMOVPS  (R8), Y0, Y7
+	VMASKMOVPS  (DI), Y0, Y8
+	VFMADD231PS Y8, Y7, Y1
+	VMASKMOVPS  (DI)(CX*1), Y0, Y8
+	VFMADD231PS Y8, Y7, Y2
+	VMASKMOVPS  (DI)(CX*2), Y0, Y8
+	VFMADD231PS Y8, Y7, Y3
+	VMASKMOVPS  (DI)(DX*1), Y0, Y8
+	VFMADD231PS Y8, Y7, Y4
+	VMASKMOVPS  (DI)(CX*4), Y0, Y8
+	VFMADD231PS Y8, Y7, Y5
+	VMASKMOVPS  (DI)(BX*1), Y0, Y8
+	VFMADD231PS Y8, Y7, Y6
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMASKMOVPS  (DI)(SI*1), Y0, Y7
+	VADDPS      Y7, Y1, Y1
+	VADDPS      Y7, Y2, Y2
+	VADDPS      Y7, Y3, Y3
+	VADDPS      Y7, Y4, Y4
+	VADDPS      Y7, Y5, Y5
+	VADDPS      Y7, Y6, Y6
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y7, Y7, Y7
+	VMAXPS Y1, Y7, Y1
+	VADDPS Y7, Y1, Y1
+	VMAXPS Y2, Y7, Y2
+	VADDPS Y7, Y2, Y2
+	VMAXPS Y3, Y7, Y3
+	VADDPS Y7, Y3, Y3
+	VMAXPS Y4, Y7, Y4
+	VADDPS Y7, Y4, Y4
+	VMAXPS Y5, Y7, Y5
+	VADDPS Y7, Y5, Y5
+	VMAXPS Y6, Y7, Y6
+	VADDPS Y7, Y6, Y6
+
+store:
+	MOVQ       (AX), DI
+	ADDQ       SI, DI
+	MOVQ       96(AX), R8
+	VMASKMOVPS Y1, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y2, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y3, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y4, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y5, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y6, Y0, (DI)
+	ADDQ       $+32, SI
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), SI
+	ADDQ       SI, 8(AX)
+	MOVQ       104(AX), SI
+	ADDQ       SI, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise7x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise7x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	LEAQ    (CX)(CX*2), DX
+	LEAQ    (CX)(CX*4), BX
+	MOVQ    32(AX), SI
+	VMOVUPS (SI), Y0
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	VMASKMOVPS  (R8), Y0, Y8
+	VMASKMOVPS  (DI), Y0, Y9
+	VFMADD231PS Y9, Y8, Y1
+	VMASKMOVPS  (DI)(CX*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMASKMOVPS  (DI)(CX*2), Y0, Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMASKMOVPS  (DI)(DX*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMASKMOVPS  (DI)(CX*4), Y0, Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMASKMOVPS  (DI)(BX*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  (DI)(DX*2), Y0, Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMASKMOVPS  (DI)(SI*1), Y0, Y8
+	VADDPS      Y8, Y1, Y1
+	VADDPS      Y8, Y2, Y2
+	VADDPS      Y8, Y3, Y3
+	VADDPS      Y8, Y4, Y4
+	VADDPS      Y8, Y5, Y5
+	VADDPS      Y8, Y6, Y6
+	VADDPS      Y8, Y7, Y7
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y8, Y8, Y8
+	VMAXPS Y1, Y8, Y1
+	VADDPS Y8, Y1, Y1
+	VMAXPS Y2, Y8, Y2
+	VADDPS Y8, Y2, Y2
+	VMAXPS Y3, Y8, Y3
+	VADDPS Y8, Y3, Y3
+	VMAXPS Y4, Y8, Y4
+	VADDPS Y8, Y4, Y4
+	VMAXPS Y5, Y8, Y5
+	VADDPS Y8, Y5, Y5
+	VMAXPS Y6, Y8, Y6
+	VADDPS Y8, Y6, Y6
+	VMAXPS Y7, Y8, Y7
+	VADDPS Y8, Y7, Y7
+
+store:
+	MOVQ       (AX), DI
+	ADDQ       SI, DI
+	MOVQ       96(AX), R8
+	VMASKMOVPS Y1, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y2, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y3, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y4, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y5, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y6, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y7, Y0, (DI)
+	ADDQ       $+32, SI
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), SI
+	ADDQ       SI, 8(AX)
+	MOVQ       104(AX), SI
+	ADDQ       SI, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise8x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise8x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	LEAQ    (CX)(CX*2), DX
+	LEAQ    (CX)(CX*4), BX
+	MOVQ    32(AX), SI
+	VMOVUPS (SI), Y0
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMASKMOVPS  (R8), Y0, Y9
+	VMASKMOVPS  (DI), Y0, Y10
+	VFMADD231PS Y10, Y9, Y1
+	VMASKMOVPS  (DI)(CX*1), Y0, Y10
+	VFMADD231PS Y10, Y9, Y2
+	VMASKMOVPS  (DI)(CX*2), Y0, Y10
+	VFMADD231PS Y10, Y9, Y3
+	VMASKMOVPS  (DI)(DX*1), Y0, Y10
+	VFMADD231PS Y10, Y9, Y4
+	VMASKMOVPS  (DI)(CX*4), Y0, Y10
+	VFMADD231PS Y10, Y9, Y5
+	VMASKMOVPS  (DI)(BX*1), Y0, Y10
+	VFMADD231PS Y10, Y9, Y6
+	VMASKMOVPS  (DI)(DX*2), Y0, Y10
+	VFMADD231PS Y10, Y9, Y7
+	VMASKMOVPS  (R11), Y0, Y10
+	VFMADD231PS Y10, Y9, Y8
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMASKMOVPS  (DI)(SI*1), Y0, Y9
+	VADDPS      Y9, Y1, Y1
+	VADDPS      Y9, Y2, Y2
+	VADDPS      Y9, Y3, Y3
+	VADDPS      Y9, Y4, Y4
+	VADDPS      Y9, Y5, Y5
+	VADDPS      Y9, Y6, Y6
+	VADDPS      Y9, Y7, Y7
+	VADDPS      Y9, Y8, Y8
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y9, Y9, Y9
+	VMAXPS Y1, Y9, Y1
+	VADDPS Y9, Y1, Y1
+	VMAXPS Y2, Y9, Y2
+	VADDPS Y9, Y2, Y2
+	VMAXPS Y3, Y9, Y3
+	VADDPS Y9, Y3, Y3
+	VMAXPS Y4, Y9, Y4
+	VADDPS Y9, Y4, Y4
+	VMAXPS Y5, Y9, Y5
+	VADDPS Y9, Y5, Y5
+	VMAXPS Y6, Y9, Y6
+	VADDPS Y9, Y6, Y6
+	VMAXPS Y7, Y9, Y7
+	VADDPS Y9, Y7, Y7
+	VMAXPS Y8, Y9, Y8
+	VADDPS Y9, Y8, Y8
+
+store:
+	MOVQ       (AX), DI
+	ADDQ       SI, DI
+	MOVQ       96(AX), R8
+	VMASKMOVPS Y1, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y2, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y3, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y4, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y5, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y6, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y7, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y8, Y0, (DI)
+	ADDQ       $+32, SI
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), SI
+	ADDQ       SI, 8(AX)
+	MOVQ       104(AX), SI
+	ADDQ       SI, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise9x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise9x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	LEAQ    (CX)(CX*2), DX
+	LEAQ    (CX)(CX*4), BX
+	MOVQ    32(AX), SI
+	VMOVUPS (SI), Y0
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMASKMOVPS  (R8), Y0, Y10
+	VMASKMOVPS  (DI), Y0, Y11
+	VFMADD231PS Y11, Y10, Y1
+	VMASKMOVPS  (DI)(CX*1), Y0, Y11
+	VFMADD231PS Y11, Y10, Y2
+	VMASKMOVPS  (DI)(CX*2), Y0, Y11
+	VFMADD231PS Y11, Y10, Y3
+	VMASKMOVPS  (DI)(DX*1), Y0, Y11
+	VFMADD231PS Y11, Y10, Y4
+	VMASKMOVPS  (DI)(CX*4), Y0, Y11
+	VFMADD231PS Y11, Y10, Y5
+	VMASKMOVPS  (DI)(BX*1), Y0, Y11
+	VFMADD231PS Y11, Y10, Y6
+	VMASKMOVPS  (DI)(DX*2), Y0, Y11
+	VFMADD231PS Y11, Y10, Y7
+	VMASKMOVPS  (R11), Y0, Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  (R11)(CX*1), Y0, Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMASKMOVPS  (DI)(SI*1), Y0, Y10
+	VADDPS      Y10, Y1, Y1
+	VADDPS      Y10, Y2, Y2
+	VADDPS      Y10, Y3, Y3
+	VADDPS      Y10, Y4, Y4
+	VADDPS      Y10, Y5, Y5
+	VADDPS      Y10, Y6, Y6
+	VADDPS      Y10, Y7, Y7
+	VADDPS      Y10, Y8, Y8
+	VADDPS      Y10, Y9, Y9
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y10, Y10, Y10
+	VMAXPS Y1, Y10, Y1
+	VADDPS Y10, Y1, Y1
+	VMAXPS Y2, Y10, Y2
+	VADDPS Y10, Y2, Y2
+	VMAXPS Y3, Y10, Y3
+	VADDPS Y10, Y3, Y3
+	VMAXPS Y4, Y10, Y4
+	VADDPS Y10, Y4, Y4
+	VMAXPS Y5, Y10, Y5
+	VADDPS Y10, Y5, Y5
+	VMAXPS Y6, Y10, Y6
+	VADDPS Y10, Y6, Y6
+	VMAXPS Y7, Y10, Y7
+	VADDPS Y10, Y7, Y7
+	VMAXPS Y8, Y10, Y8
+	VADDPS Y10, Y8, Y8
+	VMAXPS Y9, Y10, Y9
+	VADDPS Y10, Y9, Y9
+
+store:
+	MOVQ       (AX), DI
+	ADDQ       SI, DI
+	MOVQ       96(AX), R8
+	VMASKMOVPS Y1, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y2, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y3, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y4, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y5, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y6, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y7, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y8, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y9, Y0, (DI)
+	ADDQ       $+32, SI
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), SI
+	ADDQ       SI, 8(AX)
+	MOVQ       104(AX), SI
+	ADDQ       SI, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise10x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise10x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	LEAQ    (CX)(CX*2), DX
+	LEAQ    (CX)(CX*4), BX
+	MOVQ    32(AX), SI
+	VMOVUPS (SI), Y0
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMASKMOVPS  (R8), Y0, Y11
+	VMASKMOVPS  (DI), Y0, Y12
+	VFMADD231PS Y12, Y11, Y1
+	VMASKMOVPS  (DI)(CX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y2
+	VMASKMOVPS  (DI)(CX*2), Y0, Y12
+	VFMADD231PS Y12, Y11, Y3
+	VMASKMOVPS  (DI)(DX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y4
+	VMASKMOVPS  (DI)(CX*4), Y0, Y12
+	VFMADD231PS Y12, Y11, Y5
+	VMASKMOVPS  (DI)(BX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y6
+	VMASKMOVPS  (DI)(DX*2), Y0, Y12
+	VFMADD231PS Y12, Y11, Y7
+	VMASKMOVPS  (R11), Y0, Y12
+	VFMADD231PS Y12, Y11, Y8
+	VMASKMOVPS  (R11)(CX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y9
+	VMASKMOVPS  (R11)(CX*2), Y0, Y12
+	VFMADD231PS Y12, Y11, Y10
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMASKMOVPS  (DI)(SI*1), Y0, Y11
+	VADDPS      Y11, Y1, Y1
+	VADDPS      Y11, Y2, Y2
+	VADDPS      Y11, Y3, Y3
+	VADDPS      Y11, Y4, Y4
+	VADDPS      Y11, Y5, Y5
+	VADDPS      Y11, Y6, Y6
+	VADDPS      Y11, Y7, Y7
+	VADDPS      Y11, Y8, Y8
+	VADDPS      Y11, Y9, Y9
+	VADDPS      Y11, Y10, Y10
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y11, Y11, Y11
+	VMAXPS Y1, Y11, Y1
+	VADDPS Y11, Y1, Y1
+	VMAXPS Y2, Y11, Y2
+	VADDPS Y11, Y2, Y2
+	VMAXPS Y3, Y11, Y3
+	VADDPS Y11, Y3, Y3
+	VMAXPS Y4, Y11, Y4
+	VADDPS Y11, Y4, Y4
+	VMAXPS Y5, Y11, Y5
+	VADDPS Y11, Y5, Y5
+	VMAXPS Y6, Y11, Y6
+	VADDPS Y11, Y6, Y6
+	VMAXPS Y7, Y11, Y7
+	VADDPS Y11, Y7, Y7
+	VMAXPS Y8, Y11, Y8
+	VADDPS Y11, Y8, Y8
+	VMAXPS Y9, Y11, Y9
+	VADDPS Y11, Y9, Y9
+	VMAXPS Y10, Y11, Y10
+	VADDPS Y11, Y10, Y10
+
+store:
+	MOVQ       (AX), DI
+	ADDQ       SI, DI
+	MOVQ       96(AX), R8
+	VMASKMOVPS Y1, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y2, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y3, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y4, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y5, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y6, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y7, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y8, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y9, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y10, Y0, (DI)
+	ADDQ       $+32, SI
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), SI
+	ADDQ       SI, 8(AX)
+	MOVQ       104(AX), SI
+	ADDQ       SI, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise11x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise11x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	LEAQ    (CX)(CX*2), DX
+	LEAQ    (CX)(CX*4), BX
+	MOVQ    32(AX), SI
+	VMOVUPS (SI), Y0
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMASKMOVPS  (R8), Y0, Y12
+	VMASKMOVPS  (DI), Y0, Y13
+	VFMADD231PS Y13, Y12, Y1
+	VMASKMOVPS  (DI)(CX*1), Y0, Y13
+	VFMADD231PS Y13, Y12, Y2
+	VMASKMOVPS  (DI)(CX*2), Y0, Y13
+	VFMADD231PS Y13, Y12, Y3
+	VMASKMOVPS  (DI)(DX*1), Y0, Y13
+	VFMADD231PS Y13, Y12, Y4
+	VMASKMOVPS  (DI)(CX*4), Y0, Y13
+	VFMADD231PS Y13, Y12, Y5
+	VMASKMOVPS  (DI)(BX*1), Y0, Y13
+	VFMADD231PS Y13, Y12, Y6
+	VMASKMOVPS  (DI)(DX*2), Y0, Y13
+	VFMADD231PS Y13, Y12, Y7
+	VMASKMOVPS  (R11), Y0, Y13
+	VFMADD231PS Y13, Y12, Y8
+	VMASKMOVPS  (R11)(CX*1), Y0, Y13
+	VFMADD231PS Y13, Y12, Y9
+	VMASKMOVPS  (R11)(CX*2), Y0, Y13
+	VFMADD231PS Y13, Y12, Y10
+	VMASKMOVPS  (R11)(DX*1), Y0, Y13
+	VFMADD231PS Y13, Y12, Y11
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMASKMOVPS  (DI)(SI*1), Y0, Y12
+	VADDPS      Y12, Y1, Y1
+	VADDPS      Y12, Y2, Y2
+	VADDPS      Y12, Y3, Y3
+	VADDPS      Y12, Y4, Y4
+	VADDPS      Y12, Y5, Y5
+	VADDPS      Y12, Y6, Y6
+	VADDPS      Y12, Y7, Y7
+	VADDPS      Y12, Y8, Y8
+	VADDPS      Y12, Y9, Y9
+	VADDPS      Y12, Y10, Y10
+	VADDPS      Y12, Y11, Y11
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y12, Y12, Y12
+	VMAXPS Y1, Y12, Y1
+	VADDPS Y12, Y1, Y1
+	VMAXPS Y2, Y12, Y2
+	VADDPS Y12, Y2, Y2
+	VMAXPS Y3, Y12, Y3
+	VADDPS Y12, Y3, Y3
+	VMAXPS Y4, Y12, Y4
+	VADDPS Y12, Y4, Y4
+	VMAXPS Y5, Y12, Y5
+	VADDPS Y12, Y5, Y5
+	VMAXPS Y6, Y12, Y6
+	VADDPS Y12, Y6, Y6
+	VMAXPS Y7, Y12, Y7
+	VADDPS Y12, Y7, Y7
+	VMAXPS Y8, Y12, Y8
+	VADDPS Y12, Y8, Y8
+	VMAXPS Y9, Y12, Y9
+	VADDPS Y12, Y9, Y9
+	VMAXPS Y10, Y12, Y10
+	VADDPS Y12, Y10, Y10
+	VMAXPS Y11, Y12, Y11
+	VADDPS Y12, Y11, Y11
+
+store:
+	MOVQ       (AX), DI
+	ADDQ       SI, DI
+	MOVQ       96(AX), R8
+	VMASKMOVPS Y1, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y2, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y3, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y4, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y5, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y6, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y7, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y8, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y9, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y10, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y11, Y0, (DI)
+	ADDQ       $+32, SI
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), SI
+	ADDQ       SI, 8(AX)
+	MOVQ       104(AX), SI
+	ADDQ       SI, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise12x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise12x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	LEAQ    (CX)(CX*2), DX
+	LEAQ    (CX)(CX*4), BX
+	MOVQ    32(AX), SI
+	VMOVUPS (SI), Y0
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMASKMOVPS  (R8), Y0, Y13
+	VMASKMOVPS  (DI), Y0, Y14
+	VFMADD231PS Y14, Y13, Y1
+	VMASKMOVPS  (DI)(CX*1), Y0, Y14
+	VFMADD231PS Y14, Y13, Y2
+	VMASKMOVPS  (DI)(CX*2), Y0, Y14
+	VFMADD231PS Y14, Y13, Y3
+	VMASKMOVPS  (DI)(DX*1), Y0, Y14
+	VFMADD231PS Y14, Y13, Y4
+	VMASKMOVPS  (DI)(CX*4), Y0, Y14
+	VFMADD231PS Y14, Y13, Y5
+	VMASKMOVPS  (DI)(BX*1), Y0, Y14
+	VFMADD231PS Y14, Y13, Y6
+	VMASKMOVPS  (DI)(DX*2), Y0, Y14
+	VFMADD231PS Y14, Y13, Y7
+	VMASKMOVPS  (R11), Y0, Y14
+	VFMADD231PS Y14, Y13, Y8
+	VMASKMOVPS  (R11)(CX*1), Y0, Y14
+	VFMADD231PS Y14, Y13, Y9
+	VMASKMOVPS  (R11)(CX*2), Y0, Y14
+	VFMADD231PS Y14, Y13, Y10
+	VMASKMOVPS  (R11)(DX*1), Y0, Y14
+	VFMADD231PS Y14, Y13, Y11
+	VMASKMOVPS  (R11)(CX*4), Y0, Y14
+	VFMADD231PS Y14, Y13, Y12
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMASKMOVPS  (DI)(SI*1), Y0, Y13
+	VADDPS      Y13, Y1, Y1
+	VADDPS      Y13, Y2, Y2
+	VADDPS      Y13, Y3, Y3
+	VADDPS      Y13, Y4, Y4
+	VADDPS      Y13, Y5, Y5
+	VADDPS      Y13, Y6, Y6
+	VADDPS      Y13, Y7, Y7
+	VADDPS      Y13, Y8, Y8
+	VADDPS      Y13, Y9, Y9
+	VADDPS      Y13, Y10, Y10
+	VADDPS      Y13, Y11, Y11
+	VADDPS      Y13, Y12, Y12
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y13, Y13, Y13
+	VMAXPS Y1, Y13, Y1
+	VADDPS Y13, Y1, Y1
+	VMAXPS Y2, Y13, Y2
+	VADDPS Y13, Y2, Y2
+	VMAXPS Y3, Y13, Y3
+	VADDPS Y13, Y3, Y3
+	VMAXPS Y4, Y13, Y4
+	VADDPS Y13, Y4, Y4
+	VMAXPS Y5, Y13, Y5
+	VADDPS Y13, Y5, Y5
+	VMAXPS Y6, Y13, Y6
+	VADDPS Y13, Y6, Y6
+	VMAXPS Y7, Y13, Y7
+	VADDPS Y13, Y7, Y7
+	VMAXPS Y8, Y13, Y8
+	VADDPS Y13, Y8, Y8
+	VMAXPS Y9, Y13, Y9
+	VADDPS Y13, Y9, Y9
+	VMAXPS Y10, Y13, Y10
+	VADDPS Y13, Y10, Y10
+	VMAXPS Y11, Y13, Y11
+	VADDPS Y13, Y11, Y11
+	VMAXPS Y12, Y13, Y12
+	VADDPS Y13, Y12, Y12
+
+store:
+	MOVQ       (AX), DI
+	ADDQ       SI, DI
+	MOVQ       96(AX), R8
+	VMASKMOVPS Y1, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y2, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y3, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y4, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y5, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y6, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y7, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y8, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y9, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y10, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y11, Y0, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS Y12, Y0, (DI)
+	ADDQ       $+32, SI
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), SI
+	ADDQ       SI, 8(AX)
+	MOVQ       104(AX), SI
+	ADDQ       SI, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise1x2Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise1x2Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+
+down:
+	MOVQ 48(AX), DI
+	MOVQ DI, 176(AX)
+	XORQ CX, CX
+
+block:
+	MOVQ   8(AX), DX
+	ADDQ   CX, DX
+	MOVQ   16(AX), BX
+	ADDQ   CX, BX
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   56(AX), DI
+	MOVQ   DI, 184(AX)
+
+plane:
+	MOVQ 64(AX), SI
+
+line:
+	MOVQ 72(AX), DI
+
+tap:
+	VMOVUPS     (BX), Y3
+	VMASKMOVPS  32(BX), Y0, Y4
+	VFMADD231PS (DX), Y3, Y1
+	VMASKMOVPS  32(DX), Y0, Y3
+	VFMADD231PS Y3, Y4, Y2
+	ADDQ        112(AX), DX
+	ADDQ        136(AX), BX
+	DECQ        DI
+	JNZ         tap
+	ADDQ        120(AX), DX
+	ADDQ        144(AX), BX
+	DECQ        SI
+	JNZ         line
+	ADDQ        128(AX), DX
+	ADDQ        152(AX), BX
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DX
+	TESTQ       DX, DX
+	JZ          plain
+	VMOVUPS     (DX)(CX*1), Y3
+	VADDPS      Y3, Y1, Y1
+	VMASKMOVPS  32(DX)(CX*1), Y0, Y3
+	VADDPS      Y3, Y2, Y2
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y3, Y3, Y3
+	VMAXPS Y1, Y3, Y1
+	VADDPS Y3, Y1, Y1
+	VMAXPS Y2, Y3, Y2
+	VADDPS Y3, Y2, Y2
+
+store:
+	MOVQ       (AX), DX
+	ADDQ       CX, DX
+	MOVQ       96(AX), BX
+	VMOVUPS    Y1, (DX)
+	VMASKMOVPS Y2, Y0, 32(DX)
+	ADDQ       $+64, CX
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), CX
+	ADDQ       CX, 8(AX)
+	MOVQ       104(AX), CX
+	ADDQ       CX, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise2x2Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise2x2Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	MOVQ    32(AX), DX
+	VMOVUPS (DX), Y0
+
+down:
+	MOVQ 48(AX), R8
+	MOVQ R8, 176(AX)
+	XORQ DX, DX
+
+block:
+	MOVQ   8(AX), BX
+	ADDQ   DX, BX
+	MOVQ   16(AX), SI
+	ADDQ   DX, SI
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   56(AX), R8
+	MOVQ   R8, 184(AX)
+
+plane:
+	MOVQ 64(AX), DI
+
+line:
+	MOVQ 72(AX), R8
+
+tap:
+	VMOVUPS     (SI), Y5
+	VMASKMOVPS  32(SI), Y0, Y6
+	VFMADD231PS (BX), Y5, Y1
+	VMASKMOVPS  32(BX), Y0, Y7
+	VFMADD231PS Y7, Y6, Y2
+	VFMADD231PS (BX)(CX*1), Y5, Y3
+	VMASKMOVPS  32(BX)(CX*1), Y0, Y5
+	VFMADD231PS Y5, Y6, Y4
+	ADDQ        112(AX), BX
+	ADDQ        136(AX), SI
+	DECQ        R8
+	JNZ         tap
+	ADDQ        120(AX), BX
+	ADDQ        144(AX), SI
+	DECQ        DI
+	JNZ         line
+	ADDQ        128(AX), BX
+	ADDQ        152(AX), SI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), BX
+	TESTQ       BX, BX
+	JZ          plain
+	VMOVUPS     (BX)(DX*1), Y5
+	VADDPS      Y5, Y1, Y1
+	VADDPS      Y5, Y3, Y3
+	VMASKMOVPS  32(BX)(DX*1), Y0, Y5
+	VADDPS      Y5, Y2, Y2
+	VADDPS      Y5, Y4, Y4
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y5, Y5, Y5
+	VMAXPS Y1, Y5, Y1
+	VADDPS Y5, Y1, Y1
+	VMAXPS Y2, Y5, Y2
+	VADDPS Y5, Y2, Y2
+	VMAXPS Y3, Y5, Y3
+	VADDPS Y5, Y3, Y3
+	VMAXPS Y4, Y5, Y4
+	VADDPS Y5, Y4, Y4
+
+store:
+	MOVQ       (AX), BX
+	ADDQ       DX, BX
+	MOVQ       96(AX), SI
+	VMOVUPS    Y1, (BX)
+	VMASKMOVPS Y2, Y0, 32(BX)
+	ADDQ       SI, BX
+	VMOVUPS    Y3, (BX)
+	VMASKMOVPS Y4, Y0, 32(BX)
+	ADDQ       $+64, DX
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), DX
+	ADDQ       DX, 8(AX)
+	MOVQ       104(AX), DX
+	ADDQ       DX, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise3x2Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise3x2Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	MOVQ    32(AX), DX
+	VMOVUPS (DX), Y0
+
+down:
+	MOVQ 48(AX), R8
+	MOVQ R8, 176(AX)
+	XORQ DX, DX
+
+block:
+	MOVQ   8(AX), BX
+	ADDQ   DX, BX
+	MOVQ   16(AX), SI
+	ADDQ   DX, SI
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	MOVQ   56(AX), R8
+	MOVQ   R8, 184(AX)
+
+plane:
+	MOVQ 64(AX), DI
+
+line:
+	MOVQ 72(AX), R8
+
+tap:
+	VMOVUPS     (SI), Y7
+	VMASKMOVPS  32(SI), Y0, Y8
+	VFMADD231PS (BX), Y7, Y1
+	VMASKMOVPS  32(BX), Y0, Y9
+	VFMADD231PS Y9, Y8, Y2
+	VFMADD231PS (BX)(CX*1), Y7, Y3
+	VMASKMOVPS  32(BX)(CX*1), Y0, Y9
+	VFMADD231PS Y9, Y8, Y4
+	VFMADD231PS (BX)(CX*2), Y7, Y5
+	VMASKMOVPS  32(BX)(CX*2), Y0, Y7
+	VFMADD231PS Y7, Y8, Y6
+	ADDQ        112(AX), BX
+	ADDQ        136(AX), SI
+	DECQ        R8
+	JNZ         tap
+	ADDQ        120(AX), BX
+	ADDQ        144(AX), SI
+	DECQ        DI
+	JNZ         line
+	ADDQ        128(AX), BX
+	ADDQ        152(AX), SI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), BX
+	TESTQ       BX, BX
+	JZ          plain
+	VMOVUPS     (BX)(DX*1), Y7
+	VADDPS      Y7, Y1, Y1
+	VADDPS      Y7, Y3, Y3
+	VADDPS      Y7, Y5, Y5
+	VMASKMOVPS  32(BX)(DX*1), Y0, Y7
+	VADDPS      Y7, Y2, Y2
+	VADDPS      Y7, Y4, Y4
+	VADDPS      Y7, Y6, Y6
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y7, Y7, Y7
+	VMAXPS Y1, Y7, Y1
+	VADDPS Y7, Y1, Y1
+	VMAXPS Y2, Y7, Y2
+	VADDPS Y7, Y2, Y2
+	VMAXPS Y3, Y7, Y3
+	VADDPS Y7, Y3, Y3
+	VMAXPS Y4, Y7, Y4
+	VADDPS Y7, Y4, Y4
+	VMAXPS Y5, Y7, Y5
+	VADDPS Y7, Y5, Y5
+	VMAXPS Y6, Y7, Y6
+	VADDPS Y7, Y6, Y6
+
+store:
+	MOVQ       (AX), BX
+	ADDQ       DX, BX
+	MOVQ       96(AX), SI
+	VMOVUPS    Y1, (BX)
+	VMASKMOVPS Y2, Y0, 32(BX)
+	ADDQ       SI, BX
+	VMOVUPS    Y3, (BX)
+	VMASKMOVPS Y4, Y0, 32(BX)
+	ADDQ       SI, BX
+	VMOVUPS    Y5, (BX)
+	VMASKMOVPS Y6, Y0, 32(BX)
+	ADDQ       $+64, DX
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), DX
+	ADDQ       DX, 8(AX)
+	MOVQ       104(AX), DX
+	ADDQ       DX, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise4x2Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise4x2Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    32(AX), BX
+	VMOVUPS (BX), Y0
+
+down:
+	MOVQ 48(AX), R9
+	MOVQ R9, 176(AX)
+	XORQ BX, BX
+
+block:
+	MOVQ   8(AX), SI
+	ADDQ   BX, SI
+	MOVQ   16(AX), DI
+	ADDQ   BX, DI
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   56(AX), R9
+	MOVQ   R9, 184(AX)
+
+plane:
+	MOVQ 64(AX), R8
+
+line:
+	MOVQ 72(AX), R9
+
+tap:
+	VMOVUPS     (DI), Y9
+	VMASKMOVPS  32(DI), Y0, Y10
+	VFMADD231PS (SI), Y9, Y1
+	VMASKMOVPS  32(SI), Y0, Y11
+	VFMADD231PS Y11, Y10, Y2
+	VFMADD231PS (SI)(CX*1), Y9, Y3
+	VMASKMOVPS  32(SI)(CX*1), Y0, Y11
+	VFMADD231PS Y11, Y10, Y4
+	VFMADD231PS (SI)(CX*2), Y9, Y5
+	VMASKMOVPS  32(SI)(CX*2), Y0, Y11
+	VFMADD231PS Y11, Y10, Y6
+	VFMADD231PS (SI)(DX*1), Y9, Y7
+	VMASKMOVPS  32(SI)(DX*1), Y0, Y9
+	VFMADD231PS Y9, Y10, Y8
+	ADDQ        112(AX), SI
+	ADDQ        136(AX), DI
+	DECQ        R9
+	JNZ         tap
+	ADDQ        120(AX), SI
+	ADDQ        144(AX), DI
+	DECQ        R8
+	JNZ         line
+	ADDQ        128(AX), SI
+	ADDQ        152(AX), DI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), SI
+	TESTQ       SI, SI
+	JZ          plain
+	VMOVUPS     (SI)(BX*1), Y9
+	VADDPS      Y9, Y1, Y1
+	VADDPS      Y9, Y3, Y3
+	VADDPS      Y9, Y5, Y5
+	VADDPS      Y9, Y7, Y7
+	VMASKMOVPS  32(SI)(BX*1), Y0, Y9
+	VADDPS      Y9, Y2, Y2
+	VADDPS      Y9, Y4, Y4
+	VADDPS      Y9, Y6, Y6
+	VADDPS      Y9, Y8, Y8
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y9, Y9, Y9
+	VMAXPS Y1, Y9, Y1
+	VADDPS Y9, Y1, Y1
+	VMAXPS Y2, Y9, Y2
+	VADDPS Y9, Y2, Y2
+	VMAXPS Y3, Y9, Y3
+	VADDPS Y9, Y3, Y3
+	VMAXPS Y4, Y9, Y4
+	VADDPS Y9, Y4, Y4
+	VMAXPS Y5, Y9, Y5
+	VADDPS Y9, Y5, Y5
+	VMAXPS Y6, Y9, Y6
+	VADDPS Y9, Y6, Y6
+	VMAXPS Y7, Y9, Y7
+	VADDPS Y9, Y7, Y7
+	VMAXPS Y8, Y9, Y8
+	VADDPS Y9, Y8, Y8
+
+store:
+	MOVQ       (AX), SI
+	ADDQ       BX, SI
+	MOVQ       96(AX), DI
+	VMOVUPS    Y1, (SI)
+	VMASKMOVPS Y2, Y0, 32(SI)
+	ADDQ       DI, SI
+	VMOVUPS    Y3, (SI)
+	VMASKMOVPS Y4, Y0, 32(SI)
+	ADDQ       DI, SI
+	VMOVUPS    Y5, (SI)
+	VMASKMOVPS Y6, Y0, 32(SI)
+	ADDQ       DI, SI
+	VMOVUPS    Y7, (SI)
+	VMASKMOVPS Y8, Y0, 32(SI)
+	ADDQ       $+64, BX
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), BX
+	ADDQ       BX, 8(AX)
+	MOVQ       104(AX), BX
+	ADDQ       BX, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise5x2Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise5x2Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    32(AX), BX
+	VMOVUPS (BX), Y0
+
+down:
+	MOVQ 48(AX), R9
+	MOVQ R9, 176(AX)
+	XORQ BX, BX
+
+block:
+	MOVQ   8(AX), SI
+	ADDQ   BX, SI
+	MOVQ   16(AX), DI
+	ADDQ   BX, DI
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ   56(AX), R9
+	MOVQ   R9, 184(AX)
+
+plane:
+	MOVQ 64(AX), R8
+
+line:
+	MOVQ 72(AX), R9
+
+tap:
+	VMOVUPS     (DI), Y11
+	VMASKMOVPS  32(DI), Y0, Y12
+	VFMADD231PS (SI), Y11, Y1
+	VMASKMOVPS  32(SI), Y0, Y13
+	VFMADD231PS Y13, Y12, Y2
+	VFMADD231PS (SI)(CX*1), Y11, Y3
+	VMASKMOVPS  32(SI)(CX*1), Y0, Y13
+	VFMADD231PS Y13, Y12, Y4
+	VFMADD231PS (SI)(CX*2), Y11, Y5
+	VMASKMOVPS  32(SI)(CX*2), Y0, Y13
+	VFMADD231PS Y13, Y12, Y6
+	VFMADD231PS (SI)(DX*1), Y11, Y7
+	VMASKMOVPS  32(SI)(DX*1), Y0, Y13
+	VFMADD231PS Y13, Y12, Y8
+	VFMADD231PS (SI)(CX*4), Y11, Y9
+	VMASKMOVPS  32(SI)(CX*4), Y0, Y11
+	VFMADD231PS Y11, Y12, Y10
+	ADDQ        112(AX), SI
+	ADDQ        136(AX), DI
+	DECQ        R9
+	JNZ         tap
+	ADDQ        120(AX), SI
+	ADDQ        144(AX), DI
+	DECQ        R8
+	JNZ         line
+	ADDQ        128(AX), SI
+	ADDQ        152(AX), DI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), SI
+	TESTQ       SI, SI
+	JZ          plain
+	VMOVUPS     (SI)(BX*1), Y11
+	VADDPS      Y11, Y1, Y1
+	VADDPS      Y11, Y3, Y3
+	VADDPS      Y11, Y5, Y5
+	VADDPS      Y11, Y7, Y7
+	VADDPS      Y11, Y9, Y9
+	VMASKMOVPS  32(SI)(BX*1), Y0, Y11
+	VADDPS      Y11, Y2, Y2
+	VADDPS      Y11, Y4, Y4
+	VADDPS      Y11, Y6, Y6
+	VADDPS      Y11, Y8, Y8
+	VADDPS      Y11, Y10, Y10
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y11, Y11, Y11
+	VMAXPS Y1, Y11, Y1
+	VADDPS Y11, Y1, Y1
+	VMAXPS Y2, Y11, Y2
+	VADDPS Y11, Y2, Y2
+	VMAXPS Y3, Y11, Y3
+	VADDPS Y11, Y3, Y3
+	VMAXPS Y4, Y11, Y4
+	VADDPS Y11, Y4, Y4
+	VMAXPS Y5, Y11, Y5
+	VADDPS Y11, Y5, Y5
+	VMAXPS Y6, Y11, Y6
+	VADDPS Y11, Y6, Y6
+	VMAXPS Y7, Y11, Y7
+	VADDPS Y11, Y7, Y7
+	VMAXPS Y8, Y11, Y8
+	VADDPS Y11, Y8, Y8
+	VMAXPS Y9, Y11, Y9
+	VADDPS Y11, Y9, Y9
+	VMAXPS Y10, Y11, Y10
+	VADDPS Y11, Y10, Y10
+
+store:
+	MOVQ       (AX), SI
+	ADDQ       BX, SI
+	MOVQ       96(AX), DI
+	VMOVUPS    Y1, (SI)
+	VMASKMOVPS Y2, Y0, 32(SI)
+	ADDQ       DI, SI
+	VMOVUPS    Y3, (SI)
+	VMASKMOVPS Y4, Y0, 32(SI)
+	ADDQ       DI, SI
+	VMOVUPS    Y5, (SI)
+	VMASKMOVPS Y6, Y0, 32(SI)
+	ADDQ       DI, SI
+	VMOVUPS    Y7, (SI)
+	VMASKMOVPS Y8, Y0, 32(SI)
+	ADDQ       DI, SI
+	VMOVUPS    Y9, (SI)
+	VMASKMOVPS Y10, Y0, 32(SI)
+	ADDQ       $+64, BX
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), BX
+	ADDQ       BX, 8(AX)
+	MOVQ       104(AX), BX
+	ADDQ       BX, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise6x2Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthwise6x2Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    80(AX), CX
+	LEAQ    (CX)(CX*2), DX
+	LEAQ    (CX)(CX*4), BX
+	MOVQ    32(AX), SI
+	VMOVUPS (SI), Y0
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	VMOVUPS     (R8), Y13
+	VMASKMOVPS  32(R8), Y0, Y14
+	VFMADD231PS (DI), Y13, Y1
+	VMASKMOVPS  32(DI), Y0, Y15
+	VFMADD231PS Y15, Y14, Y2
+	VFMADD231PS (DI)(CX*1), Y13, Y3
+	VMASKMOVPS  32(DI)(CX*1), Y0, Y15
+	VFMADD231PS Y15, Y14, Y4
+	VFMADD231PS (DI)(CX*2), Y13, Y5
+	VMASKMOVPS  32(DI)(CX*2), Y0, Y15
+	VFMADD231PS Y15, Y14, Y6
+	VFMADD231PS (DI)(DX*1), Y13, Y7
+	VMASKMOVPS  32(DI)(DX*1), Y0, Y15
+	VFMADD231PS Y15, Y14, Y8
+	VFMADD231PS (DI)(CX*4), Y13, Y9
+	VMASKMOVPS  32(DI)(CX*4), Y0, Y15
+	VFMADD231PS Y15, Y14, Y10
+	VFMADD231PS (DI)(BX*1), Y13, Y11
+	VMASKMOVPS  32(DI)(BX*1), Y0, Y13
+	VFMADD231PS Y13, Y14, Y12
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Y13
+	VADDPS      Y13, Y1, Y1
+	VADDPS      Y13, Y3, Y3
+	VADDPS      Y13, Y5, Y5
+	VADDPS      Y13, Y7, Y7
+	VADDPS      Y13, Y9, Y9
+	VADDPS      Y13, Y11, Y11
+	VMASKMOVPS  32(DI)(SI*1), Y0, Y13
+	VADDPS      Y13, Y2, Y2
+	VADDPS      Y13, Y4, Y4
+	VADDPS      Y13, Y6, Y6
+	VADDPS      Y13, Y8, Y8
+	VADDPS      Y13, Y10, Y10
+	VADDPS      Y13, Y12, Y12
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VXORPS Y13, Y13, Y13
+	VMAXPS Y1, Y13, Y1
+	VADDPS Y13, Y1, Y1
+	VMAXPS Y2, Y13, Y2
+	VADDPS Y13, Y2, Y2
+	VMAXPS Y3, Y13, Y3
+	VADDPS Y13, Y3, Y3
+	VMAXPS Y4, Y13, Y4
+	VADDPS Y13, Y4, Y4
+	VMAXPS Y5, Y13, Y5
+	VADDPS Y13, Y5, Y5
+	VMAXPS Y6, Y13, Y6
+	VADDPS Y13, Y6, Y6
+	VMAXPS Y7, Y13, Y7
+	VADDPS Y13, Y7, Y7
+	VMAXPS Y8, Y13, Y8
+	VADDPS Y13, Y8, Y8
+	VMAXPS Y9, Y13, Y9
+	VADDPS Y13, Y9, Y9
+	VMAXPS Y10, Y13, Y10
+	VADDPS Y13, Y10, Y10
+	VMAXPS Y11, Y13, Y11
+	VADDPS Y13, Y11, Y11
+	VMAXPS Y12, Y13, Y12
+	VADDPS Y13, Y12, Y12
+
+store:
+	MOVQ       (AX), DI
+	ADDQ       SI, DI
+	MOVQ       96(AX), R8
+	VMOVUPS    Y1, (DI)
+	VMASKMOVPS Y2, Y0, 32(DI)
+	ADDQ       R8, DI
+	VMOVUPS    Y3, (DI)
+	VMASKMOVPS Y4, Y0, 32(DI)
+	ADDQ       R8, DI
+	VMOVUPS    Y5, (DI)
+	VMASKMOVPS Y6, Y0, 32(DI)
+	ADDQ       R8, DI
+	VMOVUPS    Y7, (DI)
+	VMASKMOVPS Y8, Y0, 32(DI)
+	ADDQ       R8, DI
+	VMOVUPS    Y9, (DI)
+	VMASKMOVPS Y10, Y0, 32(DI)
+	ADDQ       R8, DI
+	VMOVUPS    Y11, (DI)
+	VMASKMOVPS Y12, Y0, 32(DI)
+	ADDQ       $+64, SI
+	DECQ       176(AX)
+	JNZ        block
+	DECQ       40(AX)
+	JZ         end
+	MOVQ       88(AX), SI
+	ADDQ       SI, 8(AX)
+	MOVQ       104(AX), SI
+	ADDQ       SI, (AX)
+	JMP        down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters1x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters1x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+
+block:
+	MOVQ       16(AX), BX
+	VMASKMOVPS (BX), Y0, Y1
+	MOVQ       40(AX), DI
+	MOVQ       DI, 184(AX)
+	MOVQ       8(AX), BX
+	MOVQ       (AX), SI
+
+down:
+	MOVQ BX, R8
+	MOVQ SI, R9
+	MOVQ 160(AX), DI
+
+place:
+	VMASKMOVPS  (R9), Y0, Y2
+	VMASKMOVPS  (R8), Y0, Y3
+	VFMADD231PS Y3, Y2, Y1
+	ADDQ        CX, R8
+	ADDQ        DX, R9
+	DECQ        DI
+	JNZ         place
+	ADDQ        88(AX), BX
+	ADDQ        104(AX), SI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), BX
+	VMASKMOVPS  Y1, Y0, (BX)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters1x2Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters1x2Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+	MOVQ    112(AX), BX
+
+block:
+	MOVQ       16(AX), SI
+	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y2
+	MOVQ       40(AX), R8
+	MOVQ       R8, 184(AX)
+	MOVQ       8(AX), SI
+	MOVQ       (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ DI, R10
+	MOVQ 160(AX), R8
+
+place:
+	VMASKMOVPS  (R10), Y0, Y3
+	VMASKMOVPS  (R9), Y0, Y4
+	VFMADD231PS Y4, Y3, Y1
+	VMASKMOVPS  (R9)(BX*1), Y0, Y4
+	VFMADD231PS Y4, Y3, Y2
+	ADDQ        CX, R9
+	ADDQ        DX, R10
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMASKMOVPS  Y1, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y2, Y0, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters1x3Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters1x3Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+	MOVQ    112(AX), BX
+
+block:
+	MOVQ       16(AX), SI
+	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y3
+	MOVQ       40(AX), R8
+	MOVQ       R8, 184(AX)
+	MOVQ       8(AX), SI
+	MOVQ       (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ DI, R10
+	MOVQ 160(AX), R8
+
+place:
+	VMASKMOVPS  (R10), Y0, Y4
+	VMASKMOVPS  (R9), Y0, Y5
+	VFMADD231PS Y5, Y4, Y1
+	VMASKMOVPS  (R9)(BX*1), Y0, Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMASKMOVPS  (R9)(BX*2), Y0, Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        CX, R9
+	ADDQ        DX, R10
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMASKMOVPS  Y1, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y2, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y3, Y0, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters1x4Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters1x4Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+	MOVQ    112(AX), BX
+	LEAQ    (BX)(BX*2), SI
+
+block:
+	MOVQ       16(AX), DI
+	VMASKMOVPS (DI), Y0, Y1
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y2
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y3
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y4
+	MOVQ       40(AX), R9
+	MOVQ       R9, 184(AX)
+	MOVQ       8(AX), DI
+	MOVQ       (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R8, R11
+	MOVQ 160(AX), R9
+
+place:
+	VMASKMOVPS  (R11), Y0, Y5
+	VMASKMOVPS  (R10), Y0, Y6
+	VFMADD231PS Y6, Y5, Y1
+	VMASKMOVPS  (R10)(BX*1), Y0, Y6
+	VFMADD231PS Y6, Y5, Y2
+	VMASKMOVPS  (R10)(BX*2), Y0, Y6
+	VFMADD231PS Y6, Y5, Y3
+	VMASKMOVPS  (R10)(SI*1), Y0, Y6
+	VFMADD231PS Y6, Y5, Y4
+	ADDQ        CX, R10
+	ADDQ        DX, R11
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMASKMOVPS  Y1, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y2, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y3, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y4, Y0, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters1x5Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters1x5Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+	MOVQ    112(AX), BX
+	LEAQ    (BX)(BX*2), SI
+
+block:
+	MOVQ       16(AX), DI
+	VMASKMOVPS (DI), Y0, Y1
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y2
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y3
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y4
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y5
+	MOVQ       40(AX), R9
+	MOVQ       R9, 184(AX)
+	MOVQ       8(AX), DI
+	MOVQ       (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R8, R11
+	MOVQ 160(AX), R9
+
+place:
+	VMASKMOVPS  (R11), Y0, Y6
+	VMASKMOVPS  (R10), Y0, Y7
+	VFMADD231PS Y7, Y6, Y1
+	VMASKMOVPS  (R10)(BX*1), Y0, Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMASKMOVPS  (R10)(BX*2), Y0, Y7
+	VFMADD231PS Y7, Y6, Y3
+	VMASKMOVPS  (R10)(SI*1), Y0, Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  (R10)(BX*4), Y0, Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        CX, R10
+	ADDQ        DX, R11
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMASKMOVPS  Y1, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y2, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y3, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y4, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y5, Y0, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters2x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters2x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+
+block:
+	MOVQ       16(AX), BX
+	VMASKMOVPS (BX), Y0, Y1
+	ADDQ       144(AX), BX
+	VMASKMOVPS (BX), Y0, Y2
+	MOVQ       40(AX), DI
+	MOVQ       DI, 184(AX)
+	MOVQ       8(AX), BX
+	MOVQ       (AX), SI
+
+down:
+	MOVQ BX, R8
+	MOVQ R8, R9
+	ADDQ 120(AX), R9
+	MOVQ SI, R10
+	MOVQ 160(AX), DI
+
+place:
+	VMASKMOVPS  (R10), Y0, Y3
+	VMASKMOVPS  (R8), Y0, Y4
+	VFMADD231PS Y4, Y3, Y1
+	VMASKMOVPS  (R9), Y0, Y4
+	VFMADD231PS Y4, Y3, Y2
+	ADDQ        CX, R8
+	ADDQ        CX, R9
+	ADDQ        DX, R10
+	DECQ        DI
+	JNZ         place
+	ADDQ        88(AX), BX
+	ADDQ        104(AX), SI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), BX
+	VMASKMOVPS  Y1, Y0, (BX)
+	ADDQ        144(AX), BX
+	VMASKMOVPS  Y2, Y0, (BX)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters2x2Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters2x2Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+	MOVQ    112(AX), BX
+
+block:
+	MOVQ       16(AX), SI
+	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       144(AX), SI
+	VMASKMOVPS (SI), Y0, Y3
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y4
+	MOVQ       40(AX), R8
+	MOVQ       R8, 184(AX)
+	MOVQ       8(AX), SI
+	MOVQ       (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ DI, R11
+	MOVQ 160(AX), R8
+
+place:
+	VMASKMOVPS  (R11), Y0, Y5
+	VMASKMOVPS  (R9), Y0, Y6
+	VFMADD231PS Y6, Y5, Y1
+	VMASKMOVPS  (R9)(BX*1), Y0, Y6
+	VFMADD231PS Y6, Y5, Y2
+	VMASKMOVPS  (R10), Y0, Y6
+	VFMADD231PS Y6, Y5, Y3
+	VMASKMOVPS  (R10)(BX*1), Y0, Y6
+	VFMADD231PS Y6, Y5, Y4
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        DX, R11
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMASKMOVPS  Y1, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y2, Y0, (SI)
+	ADDQ        144(AX), SI
+	VMASKMOVPS  Y3, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y4, Y0, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters2x3Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters2x3Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+	MOVQ    112(AX), BX
+
+block:
+	MOVQ       16(AX), SI
+	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y3
+	ADDQ       144(AX), SI
+	VMASKMOVPS (SI), Y0, Y4
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y5
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y6
+	MOVQ       40(AX), R8
+	MOVQ       R8, 184(AX)
+	MOVQ       8(AX), SI
+	MOVQ       (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ DI, R11
+	MOVQ 160(AX), R8
+
+place:
+	VMASKMOVPS  (R11), Y0, Y7
+	VMASKMOVPS  (R9), Y0, Y8
+	VFMADD231PS Y8, Y7, Y1
+	VMASKMOVPS  (R9)(BX*1), Y0, Y8
+	VFMADD231PS Y8, Y7, Y2
+	VMASKMOVPS  (R9)(BX*2), Y0, Y8
+	VFMADD231PS Y8, Y7, Y3
+	VMASKMOVPS  (R10), Y0, Y8
+	VFMADD231PS Y8, Y7, Y4
+	VMASKMOVPS  (R10)(BX*1), Y0, Y8
+	VFMADD231PS Y8, Y7, Y5
+	VMASKMOVPS  (R10)(BX*2), Y0, Y8
+	VFMADD231PS Y8, Y7, Y6
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        DX, R11
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMASKMOVPS  Y1, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y2, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y3, Y0, (SI)
+	ADDQ        144(AX), SI
+	VMASKMOVPS  Y4, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y5, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y6, Y0, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters2x4Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters2x4Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+	MOVQ    112(AX), BX
+	LEAQ    (BX)(BX*2), SI
+
+block:
+	MOVQ       16(AX), DI
+	VMASKMOVPS (DI), Y0, Y1
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y2
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y3
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y4
+	ADDQ       144(AX), DI
+	VMASKMOVPS (DI), Y0, Y5
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y6
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y7
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y8
+	MOVQ       40(AX), R9
+	MOVQ       R9, 184(AX)
+	MOVQ       8(AX), DI
+	MOVQ       (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R8, R12
+	MOVQ 160(AX), R9
+
+place:
+	VMASKMOVPS  (R12), Y0, Y9
+	VMASKMOVPS  (R10), Y0, Y10
+	VFMADD231PS Y10, Y9, Y1
+	VMASKMOVPS  (R10)(BX*1), Y0, Y10
+	VFMADD231PS Y10, Y9, Y2
+	VMASKMOVPS  (R10)(BX*2), Y0, Y10
+	VFMADD231PS Y10, Y9, Y3
+	VMASKMOVPS  (R10)(SI*1), Y0, Y10
+	VFMADD231PS Y10, Y9, Y4
+	VMASKMOVPS  (R11), Y0, Y10
+	VFMADD231PS Y10, Y9, Y5
+	VMASKMOVPS  (R11)(BX*1), Y0, Y10
+	VFMADD231PS Y10, Y9, Y6
+	VMASKMOVPS  (R11)(BX*2), Y0, Y10
+	VFMADD231PS Y10, Y9, Y7
+	VMASKMOVPS  (R11)(SI*1), Y0, Y10
+	VFMADD231PS Y10, Y9, Y8
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        DX, R12
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMASKMOVPS  Y1, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y2, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y3, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y4, Y0, (DI)
+	ADDQ        144(AX), DI
+	VMASKMOVPS  Y5, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y6, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y7, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y8, Y0, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters2x5Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters2x5Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+	MOVQ    112(AX), BX
+	LEAQ    (BX)(BX*2), SI
+
+block:
+	MOVQ       16(AX), DI
+	VMASKMOVPS (DI), Y0, Y1
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y2
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y3
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y4
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y5
+	ADDQ       144(AX), DI
+	VMASKMOVPS (DI), Y0, Y6
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y7
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y8
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y9
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y10
+	MOVQ       40(AX), R9
+	MOVQ       R9, 184(AX)
+	MOVQ       8(AX), DI
+	MOVQ       (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R8, R12
+	MOVQ 160(AX), R9
+
+place:
+	VMASKMOVPS  (R12), Y0, Y11
+	VMASKMOVPS  (R10), Y0, Y12
+	VFMADD231PS Y12, Y11, Y1
+	VMASKMOVPS  (R10)(BX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y2
+	VMASKMOVPS  (R10)(BX*2), Y0, Y12
+	VFMADD231PS Y12, Y11, Y3
+	VMASKMOVPS  (R10)(SI*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y4
+	VMASKMOVPS  (R10)(BX*4), Y0, Y12
+	VFMADD231PS Y12, Y11, Y5
+	VMASKMOVPS  (R11), Y0, Y12
+	VFMADD231PS Y12, Y11, Y6
+	VMASKMOVPS  (R11)(BX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y7
+	VMASKMOVPS  (R11)(BX*2), Y0, Y12
+	VFMADD231PS Y12, Y11, Y8
+	VMASKMOVPS  (R11)(SI*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y9
+	VMASKMOVPS  (R11)(BX*4), Y0, Y12
+	VFMADD231PS Y12, Y11, Y10
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        DX, R12
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMASKMOVPS  Y1, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y2, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y3, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y4, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y5, Y0, (DI)
+	ADDQ        144(AX), DI
+	VMASKMOVPS  Y6, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y7, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y8, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y9, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y10, Y0, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters3x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters3x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+
+block:
+	MOVQ       16(AX), BX
+	VMASKMOVPS (BX), Y0, Y1
+	ADDQ       144(AX), BX
+	VMASKMOVPS (BX), Y0, Y2
+	ADDQ       144(AX), BX
+	VMASKMOVPS (BX), Y0, Y3
+	MOVQ       40(AX), DI
+	MOVQ       DI, 184(AX)
+	MOVQ       8(AX), BX
+	MOVQ       (AX), SI
+
+down:
+	MOVQ BX, R8
+	MOVQ R8, R9
+	ADDQ 120(AX), R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ SI, R11
+	MOVQ 160(AX), DI
+
+place:
+	VMASKMOVPS  (R11), Y0, Y4
+	VMASKMOVPS  (R8), Y0, Y5
+	VFMADD231PS Y5, Y4, Y1
+	VMASKMOVPS  (R9), Y0, Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMASKMOVPS  (R10), Y0, Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        CX, R8
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        DX, R11
+	DECQ        DI
+	JNZ         place
+	ADDQ        88(AX), BX
+	ADDQ        104(AX), SI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), BX
+	VMASKMOVPS  Y1, Y0, (BX)
+	ADDQ        144(AX), BX
+	VMASKMOVPS  Y2, Y0, (BX)
+	ADDQ        144(AX), BX
+	VMASKMOVPS  Y3, Y0, (BX)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters3x2Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters3x2Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+	MOVQ    112(AX), BX
+
+block:
+	MOVQ       16(AX), SI
+	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       144(AX), SI
+	VMASKMOVPS (SI), Y0, Y3
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y4
+	ADDQ       144(AX), SI
+	VMASKMOVPS (SI), Y0, Y5
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y6
+	MOVQ       40(AX), R8
+	MOVQ       R8, 184(AX)
+	MOVQ       8(AX), SI
+	MOVQ       (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ DI, R12
+	MOVQ 160(AX), R8
+
+place:
+	VMASKMOVPS  (R12), Y0, Y7
+	VMASKMOVPS  (R9), Y0, Y8
+	VFMADD231PS Y8, Y7, Y1
+	VMASKMOVPS  (R9)(BX*1), Y0, Y8
+	VFMADD231PS Y8, Y7, Y2
+	VMASKMOVPS  (R10), Y0, Y8
+	VFMADD231PS Y8, Y7, Y3
+	VMASKMOVPS  (R10)(BX*1), Y0, Y8
+	VFMADD231PS Y8, Y7, Y4
+	VMASKMOVPS  (R11), Y0, Y8
+	VFMADD231PS Y8, Y7, Y5
+	VMASKMOVPS  (R11)(BX*1), Y0, Y8
+	VFMADD231PS Y8, Y7, Y6
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        DX, R12
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMASKMOVPS  Y1, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y2, Y0, (SI)
+	ADDQ        144(AX), SI
+	VMASKMOVPS  Y3, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y4, Y0, (SI)
+	ADDQ        144(AX), SI
+	VMASKMOVPS  Y5, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y6, Y0, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters3x3Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters3x3Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+	MOVQ    112(AX), BX
+
+block:
+	MOVQ       16(AX), SI
+	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y3
+	ADDQ       144(AX), SI
+	VMASKMOVPS (SI), Y0, Y4
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y5
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y6
+	ADDQ       144(AX), SI
+	VMASKMOVPS (SI), Y0, Y7
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y8
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y9
+	MOVQ       40(AX), R8
+	MOVQ       R8, 184(AX)
+	MOVQ       8(AX), SI
+	MOVQ       (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ DI, R12
+	MOVQ 160(AX), R8
+
+place:
+	VMASKMOVPS  (R12), Y0, Y10
+	VMASKMOVPS  (R9), Y0, Y11
+	VFMADD231PS Y11, Y10, Y1
+	VMASKMOVPS  (R9)(BX*1), Y0, Y11
+	VFMADD231PS Y11, Y10, Y2
+	VMASKMOVPS  (R9)(BX*2), Y0, Y11
+	VFMADD231PS Y11, Y10, Y3
+	VMASKMOVPS  (R10), Y0, Y11
+	VFMADD231PS Y11, Y10, Y4
+	VMASKMOVPS  (R10)(BX*1), Y0, Y11
+	VFMADD231PS Y11, Y10, Y5
+	VMASKMOVPS  (R10)(BX*2), Y0, Y11
+	VFMADD231PS Y11, Y10, Y6
+	VMASKMOVPS  (R11), Y0, Y11
+	VFMADD231PS Y11, Y10, Y7
+	VMASKMOVPS  (R11)(BX*1), Y0, Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  (R11)(BX*2), Y0, Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        DX, R12
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMASKMOVPS  Y1, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y2, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y3, Y0, (SI)
+	ADDQ        144(AX), SI
+	VMASKMOVPS  Y4, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y5, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y6, Y0, (SI)
+	ADDQ        144(AX), SI
+	VMASKMOVPS  Y7, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y8, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y9, Y0, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters3x4Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters3x4Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+	MOVQ    112(AX), BX
+	LEAQ    (BX)(BX*2), SI
+
+block:
+	MOVQ       16(AX), DI
+	VMASKMOVPS (DI), Y0, Y1
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y2
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y3
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y4
+	ADDQ       144(AX), DI
+	VMASKMOVPS (DI), Y0, Y5
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y6
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y7
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y8
+	ADDQ       144(AX), DI
+	VMASKMOVPS (DI), Y0, Y9
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y10
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y11
+	ADDQ       136(AX), DI
+	VMASKMOVPS (DI), Y0, Y12
+	MOVQ       40(AX), R9
+	MOVQ       R9, 184(AX)
+	MOVQ       8(AX), DI
+	MOVQ       (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ R8, R13
+	MOVQ 160(AX), R9
+
+place:
+	VMASKMOVPS  (R13), Y0, Y13
+	VMASKMOVPS  (R10), Y0, Y14
+	VFMADD231PS Y14, Y13, Y1
+	VMASKMOVPS  (R10)(BX*1), Y0, Y14
+	VFMADD231PS Y14, Y13, Y2
+	VMASKMOVPS  (R10)(BX*2), Y0, Y14
+	VFMADD231PS Y14, Y13, Y3
+	VMASKMOVPS  (R10)(SI*1), Y0, Y14
+	VFMADD231PS Y14, Y13, Y4
+	VMASKMOVPS  (R11), Y0, Y14
+	VFMADD231PS Y14, Y13, Y5
+	VMASKMOVPS  (R11)(BX*1), Y0, Y14
+	VFMADD231PS Y14, Y13, Y6
+	VMASKMOVPS  (R11)(BX*2), Y0, Y14
+	VFMADD231PS Y14, Y13, Y7
+	VMASKMOVPS  (R11)(SI*1), Y0, Y14
+	VFMADD231PS Y14, Y13, Y8
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y14, Y13, Y9
+	VMASKMOVPS  (R12)(BX*1), Y0, Y14
+	VFMADD231PS Y14, Y13, Y10
+	VMASKMOVPS  (R12)(BX*2), Y0, Y14
+	VFMADD231PS Y14, Y13, Y11
+	VMASKMOVPS  (R12)(SI*1), Y0, Y14
+	VFMADD231PS Y14, Y13, Y12
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        DX, R13
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMASKMOVPS  Y1, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y2, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y3, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y4, Y0, (DI)
+	ADDQ        144(AX), DI
+	VMASKMOVPS  Y5, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y6, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y7, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y8, Y0, (DI)
+	ADDQ        144(AX), DI
+	VMASKMOVPS  Y9, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y10, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y11, Y0, (DI)
+	ADDQ        136(AX), DI
+	VMASKMOVPS  Y12, Y0, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters4x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters4x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+
+block:
+	MOVQ       16(AX), BX
+	VMASKMOVPS (BX), Y0, Y1
+	ADDQ       144(AX), BX
+	VMASKMOVPS (BX), Y0, Y2
+	ADDQ       144(AX), BX
+	VMASKMOVPS (BX), Y0, Y3
+	ADDQ       144(AX), BX
+	VMASKMOVPS (BX), Y0, Y4
+	MOVQ       40(AX), DI
+	MOVQ       DI, 184(AX)
+	MOVQ       8(AX), BX
+	MOVQ       (AX), SI
+
+down:
+	MOVQ BX, R8
+	MOVQ R8, R9
+	ADDQ 120(AX), R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ SI, R12
+	MOVQ 160(AX), DI
+
+place:
+	VMASKMOVPS  (R12), Y0, Y5
+	VMASKMOVPS  (R8), Y0, Y6
+	VFMADD231PS Y6, Y5, Y1
+	VMASKMOVPS  (R9), Y0, Y6
+	VFMADD231PS Y6, Y5, Y2
+	VMASKMOVPS  (R10), Y0, Y6
+	VFMADD231PS Y6, Y5, Y3
+	VMASKMOVPS  (R11), Y0, Y6
+	VFMADD231PS Y6, Y5, Y4
+	ADDQ        CX, R8
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        DX, R12
+	DECQ        DI
+	JNZ         place
+	ADDQ        88(AX), BX
+	ADDQ        104(AX), SI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), BX
+	VMASKMOVPS  Y1, Y0, (BX)
+	ADDQ        144(AX), BX
+	VMASKMOVPS  Y2, Y0, (BX)
+	ADDQ        144(AX), BX
+	VMASKMOVPS  Y3, Y0, (BX)
+	ADDQ        144(AX), BX
+	VMASKMOVPS  Y4, Y0, (BX)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters4x2Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters4x2Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+	MOVQ    112(AX), BX
+
+block:
+	MOVQ       16(AX), SI
+	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       144(AX), SI
+	VMASKMOVPS (SI), Y0, Y3
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y4
+	ADDQ       144(AX), SI
+	VMASKMOVPS (SI), Y0, Y5
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y6
+	ADDQ       144(AX), SI
+	VMASKMOVPS (SI), Y0, Y7
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y8
+	MOVQ       40(AX), R8
+	MOVQ       R8, 184(AX)
+	MOVQ       8(AX), SI
+	MOVQ       (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ DI, R13
+	MOVQ 160(AX), R8
+
+place:
+	VMASKMOVPS  (R13), Y0, Y9
+	VMASKMOVPS  (R9), Y0, Y10
+	VFMADD231PS Y10, Y9, Y1
+	VMASKMOVPS  (R9)(BX*1), Y0, Y10
+	VFMADD231PS Y10, Y9, Y2
+	VMASKMOVPS  (R10), Y0, Y10
+	VFMADD231PS Y10, Y9, Y3
+	VMASKMOVPS  (R10)(BX*1), Y0, Y10
+	VFMADD231PS Y10, Y9, Y4
+	VMASKMOVPS  (R11), Y0, Y10
+	VFMADD231PS Y10, Y9, Y5
+	VMASKMOVPS  (R11)(BX*1), Y0, Y10
+	VFMADD231PS Y10, Y9, Y6
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS Y10, Y9, Y7
+	VMASKMOVPS  (R12)(BX*1), Y0, Y10
+	VFMADD231PS Y10, Y9, Y8
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        DX, R13
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMASKMOVPS  Y1, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y2, Y0, (SI)
+	ADDQ        144(AX), SI
+	VMASKMOVPS  Y3, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y4, Y0, (SI)
+	ADDQ        144(AX), SI
+	VMASKMOVPS  Y5, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y6, Y0, (SI)
+	ADDQ        144(AX), SI
+	VMASKMOVPS  Y7, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y8, Y0, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters4x3Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters4x3Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+	MOVQ    112(AX), BX
+
+block:
+	MOVQ       16(AX), SI
+	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y3
+	ADDQ       144(AX), SI
+	VMASKMOVPS (SI), Y0, Y4
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y5
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y6
+	ADDQ       144(AX), SI
+	VMASKMOVPS (SI), Y0, Y7
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y8
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y9
+	ADDQ       144(AX), SI
+	VMASKMOVPS (SI), Y0, Y10
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y11
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y12
+	MOVQ       40(AX), R8
+	MOVQ       R8, 184(AX)
+	MOVQ       8(AX), SI
+	MOVQ       (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ DI, R13
+	MOVQ 160(AX), R8
+
+place:
+	VMASKMOVPS  (R13), Y0, Y13
+	VMASKMOVPS  (R9), Y0, Y14
+	VFMADD231PS Y14, Y13, Y1
+	VMASKMOVPS  (R9)(BX*1), Y0, Y14
+	VFMADD231PS Y14, Y13, Y2
+	VMASKMOVPS  (R9)(BX*2), Y0, Y14
+	VFMADD231PS Y14, Y13, Y3
+	VMASKMOVPS  (R10), Y0, Y14
+	VFMADD231PS Y14, Y13, Y4
+	VMASKMOVPS  (R10)(BX*1), Y0, Y14
+	VFMADD231PS Y14, Y13, Y5
+	VMASKMOVPS  (R10)(BX*2), Y0, Y14
+	VFMADD231PS Y14, Y13, Y6
+	VMASKMOVPS  (R11), Y0, Y14
+	VFMADD231PS Y14, Y13, Y7
+	VMASKMOVPS  (R11)(BX*1), Y0, Y14
+	VFMADD231PS Y14, Y13, Y8
+	VMASKMOVPS  (R11)(BX*2), Y0, Y14
+	VFMADD231PS Y14, Y13, Y9
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y14, Y13, Y10
+	VMASKMOVPS  (R12)(BX*1), Y0, Y14
+	VFMADD231PS Y14, Y13, Y11
+	VMASKMOVPS  (R12)(BX*2), Y0, Y14
+	VFMADD231PS Y14, Y13, Y12
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        DX, R13
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMASKMOVPS  Y1, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y2, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y3, Y0, (SI)
+	ADDQ        144(AX), SI
+	VMASKMOVPS  Y4, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y5, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y6, Y0, (SI)
+	ADDQ        144(AX), SI
+	VMASKMOVPS  Y7, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y8, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y9, Y0, (SI)
+	ADDQ        144(AX), SI
+	VMASKMOVPS  Y10, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y11, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y12, Y0, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters5x1Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters5x1Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+
+block:
+	MOVQ       16(AX), BX
+	VMASKMOVPS (BX), Y0, Y1
+	ADDQ       144(AX), BX
+	VMASKMOVPS (BX), Y0, Y2
+	ADDQ       144(AX), BX
+	VMASKMOVPS (BX), Y0, Y3
+	ADDQ       144(AX), BX
+	VMASKMOVPS (BX), Y0, Y4
+	ADDQ       144(AX), BX
+	VMASKMOVPS (BX), Y0, Y5
+	MOVQ       40(AX), DI
+	MOVQ       DI, 184(AX)
+	MOVQ       8(AX), BX
+	MOVQ       (AX), SI
+
+down:
+	MOVQ BX, R8
+	MOVQ R8, R9
+	ADDQ 120(AX), R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ SI, R13
+	MOVQ 160(AX), DI
+
+place:
+	VMASKMOVPS  (R13), Y0, Y6
+	VMASKMOVPS  (R8), Y0, Y7
+	VFMADD231PS Y7, Y6, Y1
+	VMASKMOVPS  (R9), Y0, Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMASKMOVPS  (R10), Y0, Y7
+	VFMADD231PS Y7, Y6, Y3
+	VMASKMOVPS  (R11), Y0, Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  (R12), Y0, Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        CX, R8
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        DX, R13
+	DECQ        DI
+	JNZ         place
+	ADDQ        88(AX), BX
+	ADDQ        104(AX), SI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), BX
+	VMASKMOVPS  Y1, Y0, (BX)
+	ADDQ        144(AX), BX
+	VMASKMOVPS  Y2, Y0, (BX)
+	ADDQ        144(AX), BX
+	VMASKMOVPS  Y3, Y0, (BX)
+	ADDQ        144(AX), BX
+	VMASKMOVPS  Y4, Y0, (BX)
+	ADDQ        144(AX), BX
+	VMASKMOVPS  Y5, Y0, (BX)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters5x2Masked(p *byte)
+// Requires: AVX, FMA3
+TEXT ·depthFilters5x2Masked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    32(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    80(AX), CX
+	MOVQ    96(AX), DX
+	MOVQ    112(AX), BX
+
+block:
+	MOVQ       16(AX), SI
+	VMASKMOVPS (SI), Y0, Y1
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y2
+	ADDQ       144(AX), SI
+	VMASKMOVPS (SI), Y0, Y3
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y4
+	ADDQ       144(AX), SI
+	VMASKMOVPS (SI), Y0, Y5
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y6
+	ADDQ       144(AX), SI
+	VMASKMOVPS (SI), Y0, Y7
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y8
+	ADDQ       144(AX), SI
+	VMASKMOVPS (SI), Y0, Y9
+	ADDQ       136(AX), SI
+	VMASKMOVPS (SI), Y0, Y10
+	MOVQ       40(AX), R8
+	MOVQ       R8, 184(AX)
+	MOVQ       8(AX), SI
+	MOVQ       (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ R12, R13
+	ADDQ 120(AX), R13
+	MOVQ DI, R14
+	MOVQ 160(AX), R8
+
+place:
+	VMASKMOVPS  (R14), Y0, Y11
+	VMASKMOVPS  (R9), Y0, Y12
+	VFMADD231PS Y12, Y11, Y1
+	VMASKMOVPS  (R9)(BX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y2
+	VMASKMOVPS  (R10), Y0, Y12
+	VFMADD231PS Y12, Y11, Y3
+	VMASKMOVPS  (R10)(BX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y4
+	VMASKMOVPS  (R11), Y0, Y12
+	VFMADD231PS Y12, Y11, Y5
+	VMASKMOVPS  (R11)(BX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y6
+	VMASKMOVPS  (R12), Y0, Y12
+	VFMADD231PS Y12, Y11, Y7
+	VMASKMOVPS  (R12)(BX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y8
+	VMASKMOVPS  (R13), Y0, Y12
+	VFMADD231PS Y12, Y11, Y9
+	VMASKMOVPS  (R13)(BX*1), Y0, Y12
+	VFMADD231PS Y12, Y11, Y10
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        CX, R13
+	ADDQ        DX, R14
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMASKMOVPS  Y1, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y2, Y0, (SI)
+	ADDQ        144(AX), SI
+	VMASKMOVPS  Y3, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y4, Y0, (SI)
+	ADDQ        144(AX), SI
+	VMASKMOVPS  Y5, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y6, Y0, (SI)
+	ADDQ        144(AX), SI
+	VMASKMOVPS  Y7, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y8, Y0, (SI)
+	ADDQ        144(AX), SI
+	VMASKMOVPS  Y9, Y0, (SI)
+	ADDQ        136(AX), SI
+	VMASKMOVPS  Y10, Y0, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+32, 8(AX)
+	ADDQ        $+32, (AX)
+	ADDQ        $+32, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET

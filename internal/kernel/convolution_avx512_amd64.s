@@ -14945,3 +14945,6461 @@ end:
 finish:
 	VZEROUPPER
 	RET
+
+// func depthwise1x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise1x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+
+down:
+	MOVQ 48(AX), DI
+	MOVQ DI, 176(AX)
+	XORQ CX, CX
+
+block:
+	MOVQ   8(AX), DX
+	ADDQ   CX, DX
+	MOVQ   16(AX), BX
+	ADDQ   CX, BX
+	VPXORD Z0, Z0, Z0
+	MOVQ   56(AX), DI
+	MOVQ   DI, 184(AX)
+
+plane:
+	MOVQ 64(AX), SI
+
+line:
+	MOVQ 72(AX), DI
+
+tap:
+	VMOVUPS.Z   (BX), K1, Z1
+	VFMADD231PS (DX), Z1, K1, Z0
+	ADDQ        112(AX), DX
+	ADDQ        136(AX), BX
+	DECQ        DI
+	JNZ         tap
+	ADDQ        120(AX), DX
+	ADDQ        144(AX), BX
+	DECQ        SI
+	JNZ         line
+	ADDQ        128(AX), DX
+	ADDQ        152(AX), BX
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DX
+	TESTQ       DX, DX
+	JZ          plain
+	VMOVUPS.Z   (DX)(CX*1), K1, Z1
+	VADDPS      Z1, Z0, Z0
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z2, Z2, Z2
+	VMAXPS Z0, Z2, Z0
+	VADDPS Z2, Z0, Z0
+
+store:
+	MOVQ    (AX), DX
+	ADDQ    CX, DX
+	MOVQ    96(AX), BX
+	VMOVUPS Z0, K1, (DX)
+	ADDQ    $+64, CX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), CX
+	ADDQ    CX, 8(AX)
+	MOVQ    104(AX), CX
+	ADDQ    CX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise2x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise2x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	MOVQ  32(AX), DX
+	KMOVW (DX), K1
+
+down:
+	MOVQ 48(AX), R8
+	MOVQ R8, 176(AX)
+	XORQ DX, DX
+
+block:
+	MOVQ   8(AX), BX
+	ADDQ   DX, BX
+	MOVQ   16(AX), SI
+	ADDQ   DX, SI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   56(AX), R8
+	MOVQ   R8, 184(AX)
+
+plane:
+	MOVQ 64(AX), DI
+
+line:
+	MOVQ 72(AX), R8
+
+tap:
+	VMOVUPS.Z   (SI), K1, Z2
+	VFMADD231PS (BX), Z2, K1, Z0
+	VFMADD231PS (BX)(CX*1), Z2, K1, Z1
+	ADDQ        112(AX), BX
+	ADDQ        136(AX), SI
+	DECQ        R8
+	JNZ         tap
+	ADDQ        120(AX), BX
+	ADDQ        144(AX), SI
+	DECQ        DI
+	JNZ         line
+	ADDQ        128(AX), BX
+	ADDQ        152(AX), SI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), BX
+	TESTQ       BX, BX
+	JZ          plain
+	VMOVUPS.Z   (BX)(DX*1), K1, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z2, Z1, Z1
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z3, Z3, Z3
+	VMAXPS Z0, Z3, Z0
+	VADDPS Z3, Z0, Z0
+	VMAXPS Z1, Z3, Z1
+	VADDPS Z3, Z1, Z1
+
+store:
+	MOVQ    (AX), BX
+	ADDQ    DX, BX
+	MOVQ    96(AX), SI
+	VMOVUPS Z0, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, K1, (BX)
+	ADDQ    $+64, DX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), DX
+	ADDQ    DX, 8(AX)
+	MOVQ    104(AX), DX
+	ADDQ    DX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise3x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise3x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	MOVQ  32(AX), DX
+	KMOVW (DX), K1
+
+down:
+	MOVQ 48(AX), R8
+	MOVQ R8, 176(AX)
+	XORQ DX, DX
+
+block:
+	MOVQ   8(AX), BX
+	ADDQ   DX, BX
+	MOVQ   16(AX), SI
+	ADDQ   DX, SI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   56(AX), R8
+	MOVQ   R8, 184(AX)
+
+plane:
+	MOVQ 64(AX), DI
+
+line:
+	MOVQ 72(AX), R8
+
+tap:
+	VMOVUPS.Z   (SI), K1, Z3
+	VFMADD231PS (BX), Z3, K1, Z0
+	VFMADD231PS (BX)(CX*1), Z3, K1, Z1
+	VFMADD231PS (BX)(CX*2), Z3, K1, Z2
+	ADDQ        112(AX), BX
+	ADDQ        136(AX), SI
+	DECQ        R8
+	JNZ         tap
+	ADDQ        120(AX), BX
+	ADDQ        144(AX), SI
+	DECQ        DI
+	JNZ         line
+	ADDQ        128(AX), BX
+	ADDQ        152(AX), SI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), BX
+	TESTQ       BX, BX
+	JZ          plain
+	VMOVUPS.Z   (BX)(DX*1), K1, Z3
+	VADDPS      Z3, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VADDPS      Z3, Z2, Z2
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z4, Z4, Z4
+	VMAXPS Z0, Z4, Z0
+	VADDPS Z4, Z0, Z0
+	VMAXPS Z1, Z4, Z1
+	VADDPS Z4, Z1, Z1
+	VMAXPS Z2, Z4, Z2
+	VADDPS Z4, Z2, Z2
+
+store:
+	MOVQ    (AX), BX
+	ADDQ    DX, BX
+	MOVQ    96(AX), SI
+	VMOVUPS Z0, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, K1, (BX)
+	ADDQ    $+64, DX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), DX
+	ADDQ    DX, 8(AX)
+	MOVQ    104(AX), DX
+	ADDQ    DX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise4x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise4x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	MOVQ  32(AX), BX
+	KMOVW (BX), K1
+
+down:
+	MOVQ 48(AX), R9
+	MOVQ R9, 176(AX)
+	XORQ BX, BX
+
+block:
+	MOVQ   8(AX), SI
+	ADDQ   BX, SI
+	MOVQ   16(AX), DI
+	ADDQ   BX, DI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   56(AX), R9
+	MOVQ   R9, 184(AX)
+
+plane:
+	MOVQ 64(AX), R8
+
+line:
+	MOVQ 72(AX), R9
+
+tap:
+	VMOVUPS.Z   (DI), K1, Z4
+	VFMADD231PS (SI), Z4, K1, Z0
+	VFMADD231PS (SI)(CX*1), Z4, K1, Z1
+	VFMADD231PS (SI)(CX*2), Z4, K1, Z2
+	VFMADD231PS (SI)(DX*1), Z4, K1, Z3
+	ADDQ        112(AX), SI
+	ADDQ        136(AX), DI
+	DECQ        R9
+	JNZ         tap
+	ADDQ        120(AX), SI
+	ADDQ        144(AX), DI
+	DECQ        R8
+	JNZ         line
+	ADDQ        128(AX), SI
+	ADDQ        152(AX), DI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), SI
+	TESTQ       SI, SI
+	JZ          plain
+	VMOVUPS.Z   (SI)(BX*1), K1, Z4
+	VADDPS      Z4, Z0, Z0
+	VADDPS      Z4, Z1, Z1
+	VADDPS      Z4, Z2, Z2
+	VADDPS      Z4, Z3, Z3
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z5, Z5, Z5
+	VMAXPS Z0, Z5, Z0
+	VADDPS Z5, Z0, Z0
+	VMAXPS Z1, Z5, Z1
+	VADDPS Z5, Z1, Z1
+	VMAXPS Z2, Z5, Z2
+	VADDPS Z5, Z2, Z2
+	VMAXPS Z3, Z5, Z3
+	VADDPS Z5, Z3, Z3
+
+store:
+	MOVQ    (AX), SI
+	ADDQ    BX, SI
+	MOVQ    96(AX), DI
+	VMOVUPS Z0, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z3, K1, (SI)
+	ADDQ    $+64, BX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), BX
+	ADDQ    BX, 8(AX)
+	MOVQ    104(AX), BX
+	ADDQ    BX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise5x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise5x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	MOVQ  32(AX), BX
+	KMOVW (BX), K1
+
+down:
+	MOVQ 48(AX), R9
+	MOVQ R9, 176(AX)
+	XORQ BX, BX
+
+block:
+	MOVQ   8(AX), SI
+	ADDQ   BX, SI
+	MOVQ   16(AX), DI
+	ADDQ   BX, DI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ   56(AX), R9
+	MOVQ   R9, 184(AX)
+
+plane:
+	MOVQ 64(AX), R8
+
+line:
+	MOVQ 72(AX), R9
+
+tap:
+	VMOVUPS.Z   (DI), K1, Z5
+	VFMADD231PS (SI), Z5, K1, Z0
+	VFMADD231PS (SI)(CX*1), Z5, K1, Z1
+	VFMADD231PS (SI)(CX*2), Z5, K1, Z2
+	VFMADD231PS (SI)(DX*1), Z5, K1, Z3
+	VFMADD231PS (SI)(CX*4), Z5, K1, Z4
+	ADDQ        112(AX), SI
+	ADDQ        136(AX), DI
+	DECQ        R9
+	JNZ         tap
+	ADDQ        120(AX), SI
+	ADDQ        144(AX), DI
+	DECQ        R8
+	JNZ         line
+	ADDQ        128(AX), SI
+	ADDQ        152(AX), DI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), SI
+	TESTQ       SI, SI
+	JZ          plain
+	VMOVUPS.Z   (SI)(BX*1), K1, Z5
+	VADDPS      Z5, Z0, Z0
+	VADDPS      Z5, Z1, Z1
+	VADDPS      Z5, Z2, Z2
+	VADDPS      Z5, Z3, Z3
+	VADDPS      Z5, Z4, Z4
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z6, Z6, Z6
+	VMAXPS Z0, Z6, Z0
+	VADDPS Z6, Z0, Z0
+	VMAXPS Z1, Z6, Z1
+	VADDPS Z6, Z1, Z1
+	VMAXPS Z2, Z6, Z2
+	VADDPS Z6, Z2, Z2
+	VMAXPS Z3, Z6, Z3
+	VADDPS Z6, Z3, Z3
+	VMAXPS Z4, Z6, Z4
+	VADDPS Z6, Z4, Z4
+
+store:
+	MOVQ    (AX), SI
+	ADDQ    BX, SI
+	MOVQ    96(AX), DI
+	VMOVUPS Z0, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z3, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z4, K1, (SI)
+	ADDQ    $+64, BX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), BX
+	ADDQ    BX, 8(AX)
+	MOVQ    104(AX), BX
+	ADDQ    BX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise6x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise6x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	VMOVUPS.Z   (R8), K1, Z6
+	VFMADD231PS (DI), Z6, K1, Z0
+	VFMADD231PS (DI)(CX*1), Z6, K1, Z1
+	VFMADD231PS (DI)(CX*2), Z6, K1, Z2
+	VFMADD231PS (DI)(DX*1), Z6, K1, Z3
+	VFMADD231PS (DI)(CX*4), Z6, K1, Z4
+	VFMADD231PS (DI)(BX*1), Z6, K1, Z5
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS.Z   (DI)(SI*1), K1, Z6
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z6, Z1, Z1
+	VADDPS      Z6, Z2, Z2
+	VADDPS      Z6, Z3, Z3
+	VADDPS      Z6, Z4, Z4
+	VADDPS      Z6, Z5, Z5
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z7, Z7, Z7
+	VMAXPS Z0, Z7, Z0
+	VADDPS Z7, Z0, Z0
+	VMAXPS Z1, Z7, Z1
+	VADDPS Z7, Z1, Z1
+	VMAXPS Z2, Z7, Z2
+	VADDPS Z7, Z2, Z2
+	VMAXPS Z3, Z7, Z3
+	VADDPS Z7, Z3, Z3
+	VMAXPS Z4, Z7, Z4
+	VADDPS Z7, Z4, Z4
+	VMAXPS Z5, Z7, Z5
+	VADDPS Z7, Z5, Z5
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    $+64, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise7x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise7x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	VMOVUPS.Z   (R8), K1, Z7
+	VFMADD231PS (DI), Z7, K1, Z0
+	VFMADD231PS (DI)(CX*1), Z7, K1, Z1
+	VFMADD231PS (DI)(CX*2), Z7, K1, Z2
+	VFMADD231PS (DI)(DX*1), Z7, K1, Z3
+	VFMADD231PS (DI)(CX*4), Z7, K1, Z4
+	VFMADD231PS (DI)(BX*1), Z7, K1, Z5
+	VFMADD231PS (DI)(DX*2), Z7, K1, Z6
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS.Z   (DI)(SI*1), K1, Z7
+	VADDPS      Z7, Z0, Z0
+	VADDPS      Z7, Z1, Z1
+	VADDPS      Z7, Z2, Z2
+	VADDPS      Z7, Z3, Z3
+	VADDPS      Z7, Z4, Z4
+	VADDPS      Z7, Z5, Z5
+	VADDPS      Z7, Z6, Z6
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z8, Z8, Z8
+	VMAXPS Z0, Z8, Z0
+	VADDPS Z8, Z0, Z0
+	VMAXPS Z1, Z8, Z1
+	VADDPS Z8, Z1, Z1
+	VMAXPS Z2, Z8, Z2
+	VADDPS Z8, Z2, Z2
+	VMAXPS Z3, Z8, Z3
+	VADDPS Z8, Z3, Z3
+	VMAXPS Z4, Z8, Z4
+	VADDPS Z8, Z4, Z4
+	VMAXPS Z5, Z8, Z5
+	VADDPS Z8, Z5, Z5
+	VMAXPS Z6, Z8, Z6
+	VADDPS Z8, Z6, Z6
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    $+64, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise8x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise8x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS.Z   (R8), K1, Z8
+	VFMADD231PS (DI), Z8, K1, Z0
+	VFMADD231PS (DI)(CX*1), Z8, K1, Z1
+	VFMADD231PS (DI)(CX*2), Z8, K1, Z2
+	VFMADD231PS (DI)(DX*1), Z8, K1, Z3
+	VFMADD231PS (DI)(CX*4), Z8, K1, Z4
+	VFMADD231PS (DI)(BX*1), Z8, K1, Z5
+	VFMADD231PS (DI)(DX*2), Z8, K1, Z6
+	VFMADD231PS (R11), Z8, K1, Z7
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS.Z   (DI)(SI*1), K1, Z8
+	VADDPS      Z8, Z0, Z0
+	VADDPS      Z8, Z1, Z1
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z8, Z3, Z3
+	VADDPS      Z8, Z4, Z4
+	VADDPS      Z8, Z5, Z5
+	VADDPS      Z8, Z6, Z6
+	VADDPS      Z8, Z7, Z7
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z9, Z9, Z9
+	VMAXPS Z0, Z9, Z0
+	VADDPS Z9, Z0, Z0
+	VMAXPS Z1, Z9, Z1
+	VADDPS Z9, Z1, Z1
+	VMAXPS Z2, Z9, Z2
+	VADDPS Z9, Z2, Z2
+	VMAXPS Z3, Z9, Z3
+	VADDPS Z9, Z3, Z3
+	VMAXPS Z4, Z9, Z4
+	VADDPS Z9, Z4, Z4
+	VMAXPS Z5, Z9, Z5
+	VADDPS Z9, Z5, Z5
+	VMAXPS Z6, Z9, Z6
+	VADDPS Z9, Z6, Z6
+	VMAXPS Z7, Z9, Z7
+	VADDPS Z9, Z7, Z7
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    $+64, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise9x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise9x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS.Z   (R8), K1, Z9
+	VFMADD231PS (DI), Z9, K1, Z0
+	VFMADD231PS (DI)(CX*1), Z9, K1, Z1
+	VFMADD231PS (DI)(CX*2), Z9, K1, Z2
+	VFMADD231PS (DI)(DX*1), Z9, K1, Z3
+	VFMADD231PS (DI)(CX*4), Z9, K1, Z4
+	VFMADD231PS (DI)(BX*1), Z9, K1, Z5
+	VFMADD231PS (DI)(DX*2), Z9, K1, Z6
+	VFMADD231PS (R11), Z9, K1, Z7
+	VFMADD231PS (R11)(CX*1), Z9, K1, Z8
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS.Z   (DI)(SI*1), K1, Z9
+	VADDPS      Z9, Z0, Z0
+	VADDPS      Z9, Z1, Z1
+	VADDPS      Z9, Z2, Z2
+	VADDPS      Z9, Z3, Z3
+	VADDPS      Z9, Z4, Z4
+	VADDPS      Z9, Z5, Z5
+	VADDPS      Z9, Z6, Z6
+	VADDPS      Z9, Z7, Z7
+	VADDPS      Z9, Z8, Z8
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z10, Z10, Z10
+	VMAXPS Z0, Z10, Z0
+	VADDPS Z10, Z0, Z0
+	VMAXPS Z1, Z10, Z1
+	VADDPS Z10, Z1, Z1
+	VMAXPS Z2, Z10, Z2
+	VADDPS Z10, Z2, Z2
+	VMAXPS Z3, Z10, Z3
+	VADDPS Z10, Z3, Z3
+	VMAXPS Z4, Z10, Z4
+	VADDPS Z10, Z4, Z4
+	VMAXPS Z5, Z10, Z5
+	VADDPS Z10, Z5, Z5
+	VMAXPS Z6, Z10, Z6
+	VADDPS Z10, Z6, Z6
+	VMAXPS Z7, Z10, Z7
+	VADDPS Z10, Z7, Z7
+	VMAXPS Z8, Z10, Z8
+	VADDPS Z10, Z8, Z8
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    $+64, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise10x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise10x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS.Z   (R8), K1, Z10
+	VFMADD231PS (DI), Z10, K1, Z0
+	VFMADD231PS (DI)(CX*1), Z10, K1, Z1
+	VFMADD231PS (DI)(CX*2), Z10, K1, Z2
+	VFMADD231PS (DI)(DX*1), Z10, K1, Z3
+	VFMADD231PS (DI)(CX*4), Z10, K1, Z4
+	VFMADD231PS (DI)(BX*1), Z10, K1, Z5
+	VFMADD231PS (DI)(DX*2), Z10, K1, Z6
+	VFMADD231PS (R11), Z10, K1, Z7
+	VFMADD231PS (R11)(CX*1), Z10, K1, Z8
+	VFMADD231PS (R11)(CX*2), Z10, K1, Z9
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS.Z   (DI)(SI*1), K1, Z10
+	VADDPS      Z10, Z0, Z0
+	VADDPS      Z10, Z1, Z1
+	VADDPS      Z10, Z2, Z2
+	VADDPS      Z10, Z3, Z3
+	VADDPS      Z10, Z4, Z4
+	VADDPS      Z10, Z5, Z5
+	VADDPS      Z10, Z6, Z6
+	VADDPS      Z10, Z7, Z7
+	VADDPS      Z10, Z8, Z8
+	VADDPS      Z10, Z9, Z9
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z11, Z11, Z11
+	VMAXPS Z0, Z11, Z0
+	VADDPS Z11, Z0, Z0
+	VMAXPS Z1, Z11, Z1
+	VADDPS Z11, Z1, Z1
+	VMAXPS Z2, Z11, Z2
+	VADDPS Z11, Z2, Z2
+	VMAXPS Z3, Z11, Z3
+	VADDPS Z11, Z3, Z3
+	VMAXPS Z4, Z11, Z4
+	VADDPS Z11, Z4, Z4
+	VMAXPS Z5, Z11, Z5
+	VADDPS Z11, Z5, Z5
+	VMAXPS Z6, Z11, Z6
+	VADDPS Z11, Z6, Z6
+	VMAXPS Z7, Z11, Z7
+	VADDPS Z11, Z7, Z7
+	VMAXPS Z8, Z11, Z8
+	VADDPS Z11, Z8, Z8
+	VMAXPS Z9, Z11, Z9
+	VADDPS Z11, Z9, Z9
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z9, K1, (DI)
+	ADDQ    $+64, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise11x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise11x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS.Z   (R8), K1, Z11
+	VFMADD231PS (DI), Z11, K1, Z0
+	VFMADD231PS (DI)(CX*1), Z11, K1, Z1
+	VFMADD231PS (DI)(CX*2), Z11, K1, Z2
+	VFMADD231PS (DI)(DX*1), Z11, K1, Z3
+	VFMADD231PS (DI)(CX*4), Z11, K1, Z4
+	VFMADD231PS (DI)(BX*1), Z11, K1, Z5
+	VFMADD231PS (DI)(DX*2), Z11, K1, Z6
+	VFMADD231PS (R11), Z11, K1, Z7
+	VFMADD231PS (R11)(CX*1), Z11, K1, Z8
+	VFMADD231PS (R11)(CX*2), Z11, K1, Z9
+	VFMADD231PS (R11)(DX*1), Z11, K1, Z10
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS.Z   (DI)(SI*1), K1, Z11
+	VADDPS      Z11, Z0, Z0
+	VADDPS      Z11, Z1, Z1
+	VADDPS      Z11, Z2, Z2
+	VADDPS      Z11, Z3, Z3
+	VADDPS      Z11, Z4, Z4
+	VADDPS      Z11, Z5, Z5
+	VADDPS      Z11, Z6, Z6
+	VADDPS      Z11, Z7, Z7
+	VADDPS      Z11, Z8, Z8
+	VADDPS      Z11, Z9, Z9
+	VADDPS      Z11, Z10, Z10
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z0, Z12, Z0
+	VADDPS Z12, Z0, Z0
+	VMAXPS Z1, Z12, Z1
+	VADDPS Z12, Z1, Z1
+	VMAXPS Z2, Z12, Z2
+	VADDPS Z12, Z2, Z2
+	VMAXPS Z3, Z12, Z3
+	VADDPS Z12, Z3, Z3
+	VMAXPS Z4, Z12, Z4
+	VADDPS Z12, Z4, Z4
+	VMAXPS Z5, Z12, Z5
+	VADDPS Z12, Z5, Z5
+	VMAXPS Z6, Z12, Z6
+	VADDPS Z12, Z6, Z6
+	VMAXPS Z7, Z12, Z7
+	VADDPS Z12, Z7, Z7
+	VMAXPS Z8, Z12, Z8
+	VADDPS Z12, Z8, Z8
+	VMAXPS Z9, Z12, Z9
+	VADDPS Z12, Z9, Z9
+	VMAXPS Z10, Z12, Z10
+	VADDPS Z12, Z10, Z10
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z9, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, K1, (DI)
+	ADDQ    $+64, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise12x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise12x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS.Z   (R8), K1, Z12
+	VFMADD231PS (DI), Z12, K1, Z0
+	VFMADD231PS (DI)(CX*1), Z12, K1, Z1
+	VFMADD231PS (DI)(CX*2), Z12, K1, Z2
+	VFMADD231PS (DI)(DX*1), Z12, K1, Z3
+	VFMADD231PS (DI)(CX*4), Z12, K1, Z4
+	VFMADD231PS (DI)(BX*1), Z12, K1, Z5
+	VFMADD231PS (DI)(DX*2), Z12, K1, Z6
+	VFMADD231PS (R11), Z12, K1, Z7
+	VFMADD231PS (R11)(CX*1), Z12, K1, Z8
+	VFMADD231PS (R11)(CX*2), Z12, K1, Z9
+	VFMADD231PS (R11)(DX*1), Z12, K1, Z10
+	VFMADD231PS (R11)(CX*4), Z12, K1, Z11
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS.Z   (DI)(SI*1), K1, Z12
+	VADDPS      Z12, Z0, Z0
+	VADDPS      Z12, Z1, Z1
+	VADDPS      Z12, Z2, Z2
+	VADDPS      Z12, Z3, Z3
+	VADDPS      Z12, Z4, Z4
+	VADDPS      Z12, Z5, Z5
+	VADDPS      Z12, Z6, Z6
+	VADDPS      Z12, Z7, Z7
+	VADDPS      Z12, Z8, Z8
+	VADDPS      Z12, Z9, Z9
+	VADDPS      Z12, Z10, Z10
+	VADDPS      Z12, Z11, Z11
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z13, Z13, Z13
+	VMAXPS Z0, Z13, Z0
+	VADDPS Z13, Z0, Z0
+	VMAXPS Z1, Z13, Z1
+	VADDPS Z13, Z1, Z1
+	VMAXPS Z2, Z13, Z2
+	VADDPS Z13, Z2, Z2
+	VMAXPS Z3, Z13, Z3
+	VADDPS Z13, Z3, Z3
+	VMAXPS Z4, Z13, Z4
+	VADDPS Z13, Z4, Z4
+	VMAXPS Z5, Z13, Z5
+	VADDPS Z13, Z5, Z5
+	VMAXPS Z6, Z13, Z6
+	VADDPS Z13, Z6, Z6
+	VMAXPS Z7, Z13, Z7
+	VADDPS Z13, Z7, Z7
+	VMAXPS Z8, Z13, Z8
+	VADDPS Z13, Z8, Z8
+	VMAXPS Z9, Z13, Z9
+	VADDPS Z13, Z9, Z9
+	VMAXPS Z10, Z13, Z10
+	VADDPS Z13, Z10, Z10
+	VMAXPS Z11, Z13, Z11
+	VADDPS Z13, Z11, Z11
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z9, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z11, K1, (DI)
+	ADDQ    $+64, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise13x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise13x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS.Z   (R8), K1, Z13
+	VFMADD231PS (DI), Z13, K1, Z0
+	VFMADD231PS (DI)(CX*1), Z13, K1, Z1
+	VFMADD231PS (DI)(CX*2), Z13, K1, Z2
+	VFMADD231PS (DI)(DX*1), Z13, K1, Z3
+	VFMADD231PS (DI)(CX*4), Z13, K1, Z4
+	VFMADD231PS (DI)(BX*1), Z13, K1, Z5
+	VFMADD231PS (DI)(DX*2), Z13, K1, Z6
+	VFMADD231PS (R11), Z13, K1, Z7
+	VFMADD231PS (R11)(CX*1), Z13, K1, Z8
+	VFMADD231PS (R11)(CX*2), Z13, K1, Z9
+	VFMADD231PS (R11)(DX*1), Z13, K1, Z10
+	VFMADD231PS (R11)(CX*4), Z13, K1, Z11
+	VFMADD231PS (R11)(BX*1), Z13, K1, Z12
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS.Z   (DI)(SI*1), K1, Z13
+	VADDPS      Z13, Z0, Z0
+	VADDPS      Z13, Z1, Z1
+	VADDPS      Z13, Z2, Z2
+	VADDPS      Z13, Z3, Z3
+	VADDPS      Z13, Z4, Z4
+	VADDPS      Z13, Z5, Z5
+	VADDPS      Z13, Z6, Z6
+	VADDPS      Z13, Z7, Z7
+	VADDPS      Z13, Z8, Z8
+	VADDPS      Z13, Z9, Z9
+	VADDPS      Z13, Z10, Z10
+	VADDPS      Z13, Z11, Z11
+	VADDPS      Z13, Z12, Z12
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z14, Z14, Z14
+	VMAXPS Z0, Z14, Z0
+	VADDPS Z14, Z0, Z0
+	VMAXPS Z1, Z14, Z1
+	VADDPS Z14, Z1, Z1
+	VMAXPS Z2, Z14, Z2
+	VADDPS Z14, Z2, Z2
+	VMAXPS Z3, Z14, Z3
+	VADDPS Z14, Z3, Z3
+	VMAXPS Z4, Z14, Z4
+	VADDPS Z14, Z4, Z4
+	VMAXPS Z5, Z14, Z5
+	VADDPS Z14, Z5, Z5
+	VMAXPS Z6, Z14, Z6
+	VADDPS Z14, Z6, Z6
+	VMAXPS Z7, Z14, Z7
+	VADDPS Z14, Z7, Z7
+	VMAXPS Z8, Z14, Z8
+	VADDPS Z14, Z8, Z8
+	VMAXPS Z9, Z14, Z9
+	VADDPS Z14, Z9, Z9
+	VMAXPS Z10, Z14, Z10
+	VADDPS Z14, Z10, Z10
+	VMAXPS Z11, Z14, Z11
+	VADDPS Z14, Z11, Z11
+	VMAXPS Z12, Z14, Z12
+	VADDPS Z14, Z12, Z12
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z9, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z11, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, K1, (DI)
+	ADDQ    $+64, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise14x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise14x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS.Z   (R8), K1, Z14
+	VFMADD231PS (DI), Z14, K1, Z0
+	VFMADD231PS (DI)(CX*1), Z14, K1, Z1
+	VFMADD231PS (DI)(CX*2), Z14, K1, Z2
+	VFMADD231PS (DI)(DX*1), Z14, K1, Z3
+	VFMADD231PS (DI)(CX*4), Z14, K1, Z4
+	VFMADD231PS (DI)(BX*1), Z14, K1, Z5
+	VFMADD231PS (DI)(DX*2), Z14, K1, Z6
+	VFMADD231PS (R11), Z14, K1, Z7
+	VFMADD231PS (R11)(CX*1), Z14, K1, Z8
+	VFMADD231PS (R11)(CX*2), Z14, K1, Z9
+	VFMADD231PS (R11)(DX*1), Z14, K1, Z10
+	VFMADD231PS (R11)(CX*4), Z14, K1, Z11
+	VFMADD231PS (R11)(BX*1), Z14, K1, Z12
+	VFMADD231PS (R11)(DX*2), Z14, K1, Z13
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS.Z   (DI)(SI*1), K1, Z14
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VADDPS      Z14, Z2, Z2
+	VADDPS      Z14, Z3, Z3
+	VADDPS      Z14, Z4, Z4
+	VADDPS      Z14, Z5, Z5
+	VADDPS      Z14, Z6, Z6
+	VADDPS      Z14, Z7, Z7
+	VADDPS      Z14, Z8, Z8
+	VADDPS      Z14, Z9, Z9
+	VADDPS      Z14, Z10, Z10
+	VADDPS      Z14, Z11, Z11
+	VADDPS      Z14, Z12, Z12
+	VADDPS      Z14, Z13, Z13
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z15, Z15, Z15
+	VMAXPS Z0, Z15, Z0
+	VADDPS Z15, Z0, Z0
+	VMAXPS Z1, Z15, Z1
+	VADDPS Z15, Z1, Z1
+	VMAXPS Z2, Z15, Z2
+	VADDPS Z15, Z2, Z2
+	VMAXPS Z3, Z15, Z3
+	VADDPS Z15, Z3, Z3
+	VMAXPS Z4, Z15, Z4
+	VADDPS Z15, Z4, Z4
+	VMAXPS Z5, Z15, Z5
+	VADDPS Z15, Z5, Z5
+	VMAXPS Z6, Z15, Z6
+	VADDPS Z15, Z6, Z6
+	VMAXPS Z7, Z15, Z7
+	VADDPS Z15, Z7, Z7
+	VMAXPS Z8, Z15, Z8
+	VADDPS Z15, Z8, Z8
+	VMAXPS Z9, Z15, Z9
+	VADDPS Z15, Z9, Z9
+	VMAXPS Z10, Z15, Z10
+	VADDPS Z15, Z10, Z10
+	VMAXPS Z11, Z15, Z11
+	VADDPS Z15, Z11, Z11
+	VMAXPS Z12, Z15, Z12
+	VADDPS Z15, Z12, Z12
+	VMAXPS Z13, Z15, Z13
+	VADDPS Z15, Z13, Z13
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z9, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z11, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z13, K1, (DI)
+	ADDQ    $+64, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise1x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise1x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+
+down:
+	MOVQ 48(AX), DI
+	MOVQ DI, 176(AX)
+	XORQ CX, CX
+
+block:
+	MOVQ   8(AX), DX
+	ADDQ   CX, DX
+	MOVQ   16(AX), BX
+	ADDQ   CX, BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   56(AX), DI
+	MOVQ   DI, 184(AX)
+
+plane:
+	MOVQ 64(AX), SI
+
+line:
+	MOVQ 72(AX), DI
+
+tap:
+	VMOVUPS     (BX), Z2
+	VMOVUPS.Z   64(BX), K1, Z3
+	VFMADD231PS (DX), Z2, Z0
+	VFMADD231PS 64(DX), Z3, K1, Z1
+	ADDQ        112(AX), DX
+	ADDQ        136(AX), BX
+	DECQ        DI
+	JNZ         tap
+	ADDQ        120(AX), DX
+	ADDQ        144(AX), BX
+	DECQ        SI
+	JNZ         line
+	ADDQ        128(AX), DX
+	ADDQ        152(AX), BX
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DX
+	TESTQ       DX, DX
+	JZ          plain
+	VMOVUPS     (DX)(CX*1), Z2
+	VADDPS      Z2, Z0, Z0
+	VMOVUPS.Z   64(DX)(CX*1), K1, Z2
+	VADDPS      Z2, Z1, Z1
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z4, Z4, Z4
+	VMAXPS Z0, Z4, Z0
+	VADDPS Z4, Z0, Z0
+	VMAXPS Z1, Z4, Z1
+	VADDPS Z4, Z1, Z1
+
+store:
+	MOVQ    (AX), DX
+	ADDQ    CX, DX
+	MOVQ    96(AX), BX
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, K1, 64(DX)
+	ADDQ    $+128, CX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), CX
+	ADDQ    CX, 8(AX)
+	MOVQ    104(AX), CX
+	ADDQ    CX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise2x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise2x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	MOVQ  32(AX), DX
+	KMOVW (DX), K1
+
+down:
+	MOVQ 48(AX), R8
+	MOVQ R8, 176(AX)
+	XORQ DX, DX
+
+block:
+	MOVQ   8(AX), BX
+	ADDQ   DX, BX
+	MOVQ   16(AX), SI
+	ADDQ   DX, SI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   56(AX), R8
+	MOVQ   R8, 184(AX)
+
+plane:
+	MOVQ 64(AX), DI
+
+line:
+	MOVQ 72(AX), R8
+
+tap:
+	VMOVUPS     (SI), Z4
+	VMOVUPS.Z   64(SI), K1, Z5
+	VFMADD231PS (BX), Z4, Z0
+	VFMADD231PS 64(BX), Z5, K1, Z1
+	VFMADD231PS (BX)(CX*1), Z4, Z2
+	VFMADD231PS 64(BX)(CX*1), Z5, K1, Z3
+	ADDQ        112(AX), BX
+	ADDQ        136(AX), SI
+	DECQ        R8
+	JNZ         tap
+	ADDQ        120(AX), BX
+	ADDQ        144(AX), SI
+	DECQ        DI
+	JNZ         line
+	ADDQ        128(AX), BX
+	ADDQ        152(AX), SI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), BX
+	TESTQ       BX, BX
+	JZ          plain
+	VMOVUPS     (BX)(DX*1), Z4
+	VADDPS      Z4, Z0, Z0
+	VADDPS      Z4, Z2, Z2
+	VMOVUPS.Z   64(BX)(DX*1), K1, Z4
+	VADDPS      Z4, Z1, Z1
+	VADDPS      Z4, Z3, Z3
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z6, Z6, Z6
+	VMAXPS Z0, Z6, Z0
+	VADDPS Z6, Z0, Z0
+	VMAXPS Z1, Z6, Z1
+	VADDPS Z6, Z1, Z1
+	VMAXPS Z2, Z6, Z2
+	VADDPS Z6, Z2, Z2
+	VMAXPS Z3, Z6, Z3
+	VADDPS Z6, Z3, Z3
+
+store:
+	MOVQ    (AX), BX
+	ADDQ    DX, BX
+	MOVQ    96(AX), SI
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    $+128, DX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), DX
+	ADDQ    DX, 8(AX)
+	MOVQ    104(AX), DX
+	ADDQ    DX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise3x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise3x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	MOVQ  32(AX), DX
+	KMOVW (DX), K1
+
+down:
+	MOVQ 48(AX), R8
+	MOVQ R8, 176(AX)
+	XORQ DX, DX
+
+block:
+	MOVQ   8(AX), BX
+	ADDQ   DX, BX
+	MOVQ   16(AX), SI
+	ADDQ   DX, SI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   56(AX), R8
+	MOVQ   R8, 184(AX)
+
+plane:
+	MOVQ 64(AX), DI
+
+line:
+	MOVQ 72(AX), R8
+
+tap:
+	VMOVUPS     (SI), Z6
+	VMOVUPS.Z   64(SI), K1, Z7
+	VFMADD231PS (BX), Z6, Z0
+	VFMADD231PS 64(BX), Z7, K1, Z1
+	VFMADD231PS (BX)(CX*1), Z6, Z2
+	VFMADD231PS 64(BX)(CX*1), Z7, K1, Z3
+	VFMADD231PS (BX)(CX*2), Z6, Z4
+	VFMADD231PS 64(BX)(CX*2), Z7, K1, Z5
+	ADDQ        112(AX), BX
+	ADDQ        136(AX), SI
+	DECQ        R8
+	JNZ         tap
+	ADDQ        120(AX), BX
+	ADDQ        144(AX), SI
+	DECQ        DI
+	JNZ         line
+	ADDQ        128(AX), BX
+	ADDQ        152(AX), SI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), BX
+	TESTQ       BX, BX
+	JZ          plain
+	VMOVUPS     (BX)(DX*1), Z6
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z6, Z2, Z2
+	VADDPS      Z6, Z4, Z4
+	VMOVUPS.Z   64(BX)(DX*1), K1, Z6
+	VADDPS      Z6, Z1, Z1
+	VADDPS      Z6, Z3, Z3
+	VADDPS      Z6, Z5, Z5
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z8, Z8, Z8
+	VMAXPS Z0, Z8, Z0
+	VADDPS Z8, Z0, Z0
+	VMAXPS Z1, Z8, Z1
+	VADDPS Z8, Z1, Z1
+	VMAXPS Z2, Z8, Z2
+	VADDPS Z8, Z2, Z2
+	VMAXPS Z3, Z8, Z3
+	VADDPS Z8, Z3, Z3
+	VMAXPS Z4, Z8, Z4
+	VADDPS Z8, Z4, Z4
+	VMAXPS Z5, Z8, Z5
+	VADDPS Z8, Z5, Z5
+
+store:
+	MOVQ    (AX), BX
+	ADDQ    DX, BX
+	MOVQ    96(AX), SI
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    $+128, DX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), DX
+	ADDQ    DX, 8(AX)
+	MOVQ    104(AX), DX
+	ADDQ    DX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise4x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise4x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	MOVQ  32(AX), BX
+	KMOVW (BX), K1
+
+down:
+	MOVQ 48(AX), R9
+	MOVQ R9, 176(AX)
+	XORQ BX, BX
+
+block:
+	MOVQ   8(AX), SI
+	ADDQ   BX, SI
+	MOVQ   16(AX), DI
+	ADDQ   BX, DI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   56(AX), R9
+	MOVQ   R9, 184(AX)
+
+plane:
+	MOVQ 64(AX), R8
+
+line:
+	MOVQ 72(AX), R9
+
+tap:
+	VMOVUPS     (DI), Z8
+	VMOVUPS.Z   64(DI), K1, Z9
+	VFMADD231PS (SI), Z8, Z0
+	VFMADD231PS 64(SI), Z9, K1, Z1
+	VFMADD231PS (SI)(CX*1), Z8, Z2
+	VFMADD231PS 64(SI)(CX*1), Z9, K1, Z3
+	VFMADD231PS (SI)(CX*2), Z8, Z4
+	VFMADD231PS 64(SI)(CX*2), Z9, K1, Z5
+	VFMADD231PS (SI)(DX*1), Z8, Z6
+	VFMADD231PS 64(SI)(DX*1), Z9, K1, Z7
+	ADDQ        112(AX), SI
+	ADDQ        136(AX), DI
+	DECQ        R9
+	JNZ         tap
+	ADDQ        120(AX), SI
+	ADDQ        144(AX), DI
+	DECQ        R8
+	JNZ         line
+	ADDQ        128(AX), SI
+	ADDQ        152(AX), DI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), SI
+	TESTQ       SI, SI
+	JZ          plain
+	VMOVUPS     (SI)(BX*1), Z8
+	VADDPS      Z8, Z0, Z0
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z8, Z4, Z4
+	VADDPS      Z8, Z6, Z6
+	VMOVUPS.Z   64(SI)(BX*1), K1, Z8
+	VADDPS      Z8, Z1, Z1
+	VADDPS      Z8, Z3, Z3
+	VADDPS      Z8, Z5, Z5
+	VADDPS      Z8, Z7, Z7
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z10, Z10, Z10
+	VMAXPS Z0, Z10, Z0
+	VADDPS Z10, Z0, Z0
+	VMAXPS Z1, Z10, Z1
+	VADDPS Z10, Z1, Z1
+	VMAXPS Z2, Z10, Z2
+	VADDPS Z10, Z2, Z2
+	VMAXPS Z3, Z10, Z3
+	VADDPS Z10, Z3, Z3
+	VMAXPS Z4, Z10, Z4
+	VADDPS Z10, Z4, Z4
+	VMAXPS Z5, Z10, Z5
+	VADDPS Z10, Z5, Z5
+	VMAXPS Z6, Z10, Z6
+	VADDPS Z10, Z6, Z6
+	VMAXPS Z7, Z10, Z7
+	VADDPS Z10, Z7, Z7
+
+store:
+	MOVQ    (AX), SI
+	ADDQ    BX, SI
+	MOVQ    96(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, K1, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, K1, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, K1, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z6, (SI)
+	VMOVUPS Z7, K1, 64(SI)
+	ADDQ    $+128, BX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), BX
+	ADDQ    BX, 8(AX)
+	MOVQ    104(AX), BX
+	ADDQ    BX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise5x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise5x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	MOVQ  32(AX), BX
+	KMOVW (BX), K1
+
+down:
+	MOVQ 48(AX), R9
+	MOVQ R9, 176(AX)
+	XORQ BX, BX
+
+block:
+	MOVQ   8(AX), SI
+	ADDQ   BX, SI
+	MOVQ   16(AX), DI
+	ADDQ   BX, DI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   56(AX), R9
+	MOVQ   R9, 184(AX)
+
+plane:
+	MOVQ 64(AX), R8
+
+line:
+	MOVQ 72(AX), R9
+
+tap:
+	VMOVUPS     (DI), Z10
+	VMOVUPS.Z   64(DI), K1, Z11
+	VFMADD231PS (SI), Z10, Z0
+	VFMADD231PS 64(SI), Z11, K1, Z1
+	VFMADD231PS (SI)(CX*1), Z10, Z2
+	VFMADD231PS 64(SI)(CX*1), Z11, K1, Z3
+	VFMADD231PS (SI)(CX*2), Z10, Z4
+	VFMADD231PS 64(SI)(CX*2), Z11, K1, Z5
+	VFMADD231PS (SI)(DX*1), Z10, Z6
+	VFMADD231PS 64(SI)(DX*1), Z11, K1, Z7
+	VFMADD231PS (SI)(CX*4), Z10, Z8
+	VFMADD231PS 64(SI)(CX*4), Z11, K1, Z9
+	ADDQ        112(AX), SI
+	ADDQ        136(AX), DI
+	DECQ        R9
+	JNZ         tap
+	ADDQ        120(AX), SI
+	ADDQ        144(AX), DI
+	DECQ        R8
+	JNZ         line
+	ADDQ        128(AX), SI
+	ADDQ        152(AX), DI
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), SI
+	TESTQ       SI, SI
+	JZ          plain
+	VMOVUPS     (SI)(BX*1), Z10
+	VADDPS      Z10, Z0, Z0
+	VADDPS      Z10, Z2, Z2
+	VADDPS      Z10, Z4, Z4
+	VADDPS      Z10, Z6, Z6
+	VADDPS      Z10, Z8, Z8
+	VMOVUPS.Z   64(SI)(BX*1), K1, Z10
+	VADDPS      Z10, Z1, Z1
+	VADDPS      Z10, Z3, Z3
+	VADDPS      Z10, Z5, Z5
+	VADDPS      Z10, Z7, Z7
+	VADDPS      Z10, Z9, Z9
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z0, Z12, Z0
+	VADDPS Z12, Z0, Z0
+	VMAXPS Z1, Z12, Z1
+	VADDPS Z12, Z1, Z1
+	VMAXPS Z2, Z12, Z2
+	VADDPS Z12, Z2, Z2
+	VMAXPS Z3, Z12, Z3
+	VADDPS Z12, Z3, Z3
+	VMAXPS Z4, Z12, Z4
+	VADDPS Z12, Z4, Z4
+	VMAXPS Z5, Z12, Z5
+	VADDPS Z12, Z5, Z5
+	VMAXPS Z6, Z12, Z6
+	VADDPS Z12, Z6, Z6
+	VMAXPS Z7, Z12, Z7
+	VADDPS Z12, Z7, Z7
+	VMAXPS Z8, Z12, Z8
+	VADDPS Z12, Z8, Z8
+	VMAXPS Z9, Z12, Z9
+	VADDPS Z12, Z9, Z9
+
+store:
+	MOVQ    (AX), SI
+	ADDQ    BX, SI
+	MOVQ    96(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, K1, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, K1, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, K1, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z6, (SI)
+	VMOVUPS Z7, K1, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z8, (SI)
+	VMOVUPS Z9, K1, 64(SI)
+	ADDQ    $+128, BX
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), BX
+	ADDQ    BX, 8(AX)
+	MOVQ    104(AX), BX
+	ADDQ    BX, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise6x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise6x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	VMOVUPS     (R8), Z12
+	VMOVUPS.Z   64(R8), K1, Z13
+	VFMADD231PS (DI), Z12, Z0
+	VFMADD231PS 64(DI), Z13, K1, Z1
+	VFMADD231PS (DI)(CX*1), Z12, Z2
+	VFMADD231PS 64(DI)(CX*1), Z13, K1, Z3
+	VFMADD231PS (DI)(CX*2), Z12, Z4
+	VFMADD231PS 64(DI)(CX*2), Z13, K1, Z5
+	VFMADD231PS (DI)(DX*1), Z12, Z6
+	VFMADD231PS 64(DI)(DX*1), Z13, K1, Z7
+	VFMADD231PS (DI)(CX*4), Z12, Z8
+	VFMADD231PS 64(DI)(CX*4), Z13, K1, Z9
+	VFMADD231PS (DI)(BX*1), Z12, Z10
+	VFMADD231PS 64(DI)(BX*1), Z13, K1, Z11
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Z12
+	VADDPS      Z12, Z0, Z0
+	VADDPS      Z12, Z2, Z2
+	VADDPS      Z12, Z4, Z4
+	VADDPS      Z12, Z6, Z6
+	VADDPS      Z12, Z8, Z8
+	VADDPS      Z12, Z10, Z10
+	VMOVUPS.Z   64(DI)(SI*1), K1, Z12
+	VADDPS      Z12, Z1, Z1
+	VADDPS      Z12, Z3, Z3
+	VADDPS      Z12, Z5, Z5
+	VADDPS      Z12, Z7, Z7
+	VADDPS      Z12, Z9, Z9
+	VADDPS      Z12, Z11, Z11
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z14, Z14, Z14
+	VMAXPS Z0, Z14, Z0
+	VADDPS Z14, Z0, Z0
+	VMAXPS Z1, Z14, Z1
+	VADDPS Z14, Z1, Z1
+	VMAXPS Z2, Z14, Z2
+	VADDPS Z14, Z2, Z2
+	VMAXPS Z3, Z14, Z3
+	VADDPS Z14, Z3, Z3
+	VMAXPS Z4, Z14, Z4
+	VADDPS Z14, Z4, Z4
+	VMAXPS Z5, Z14, Z5
+	VADDPS Z14, Z5, Z5
+	VMAXPS Z6, Z14, Z6
+	VADDPS Z14, Z6, Z6
+	VMAXPS Z7, Z14, Z7
+	VADDPS Z14, Z7, Z7
+	VMAXPS Z8, Z14, Z8
+	VADDPS Z14, Z8, Z8
+	VMAXPS Z9, Z14, Z9
+	VADDPS Z14, Z9, Z9
+	VMAXPS Z10, Z14, Z10
+	VADDPS Z14, Z10, Z10
+	VMAXPS Z11, Z14, Z11
+	VADDPS Z14, Z11, Z11
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, K1, 64(DI)
+	ADDQ    $+128, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise7x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise7x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	VMOVUPS     (R8), Z14
+	VMOVUPS.Z   64(R8), K1, Z15
+	VFMADD231PS (DI), Z14, Z0
+	VFMADD231PS 64(DI), Z15, K1, Z1
+	VFMADD231PS (DI)(CX*1), Z14, Z2
+	VFMADD231PS 64(DI)(CX*1), Z15, K1, Z3
+	VFMADD231PS (DI)(CX*2), Z14, Z4
+	VFMADD231PS 64(DI)(CX*2), Z15, K1, Z5
+	VFMADD231PS (DI)(DX*1), Z14, Z6
+	VFMADD231PS 64(DI)(DX*1), Z15, K1, Z7
+	VFMADD231PS (DI)(CX*4), Z14, Z8
+	VFMADD231PS 64(DI)(CX*4), Z15, K1, Z9
+	VFMADD231PS (DI)(BX*1), Z14, Z10
+	VFMADD231PS 64(DI)(BX*1), Z15, K1, Z11
+	VFMADD231PS (DI)(DX*2), Z14, Z12
+	VFMADD231PS 64(DI)(DX*2), Z15, K1, Z13
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Z14
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z2, Z2
+	VADDPS      Z14, Z4, Z4
+	VADDPS      Z14, Z6, Z6
+	VADDPS      Z14, Z8, Z8
+	VADDPS      Z14, Z10, Z10
+	VADDPS      Z14, Z12, Z12
+	VMOVUPS.Z   64(DI)(SI*1), K1, Z14
+	VADDPS      Z14, Z1, Z1
+	VADDPS      Z14, Z3, Z3
+	VADDPS      Z14, Z5, Z5
+	VADDPS      Z14, Z7, Z7
+	VADDPS      Z14, Z9, Z9
+	VADDPS      Z14, Z11, Z11
+	VADDPS      Z14, Z13, Z13
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z16, Z16, Z16
+	VMAXPS Z0, Z16, Z0
+	VADDPS Z16, Z0, Z0
+	VMAXPS Z1, Z16, Z1
+	VADDPS Z16, Z1, Z1
+	VMAXPS Z2, Z16, Z2
+	VADDPS Z16, Z2, Z2
+	VMAXPS Z3, Z16, Z3
+	VADDPS Z16, Z3, Z3
+	VMAXPS Z4, Z16, Z4
+	VADDPS Z16, Z4, Z4
+	VMAXPS Z5, Z16, Z5
+	VADDPS Z16, Z5, Z5
+	VMAXPS Z6, Z16, Z6
+	VADDPS Z16, Z6, Z6
+	VMAXPS Z7, Z16, Z7
+	VADDPS Z16, Z7, Z7
+	VMAXPS Z8, Z16, Z8
+	VADDPS Z16, Z8, Z8
+	VMAXPS Z9, Z16, Z9
+	VADDPS Z16, Z9, Z9
+	VMAXPS Z10, Z16, Z10
+	VADDPS Z16, Z10, Z10
+	VMAXPS Z11, Z16, Z11
+	VADDPS Z16, Z11, Z11
+	VMAXPS Z12, Z16, Z12
+	VADDPS Z16, Z12, Z12
+	VMAXPS Z13, Z16, Z13
+	VADDPS Z16, Z13, Z13
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	ADDQ    $+128, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise8x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise8x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS     (R8), Z16
+	VMOVUPS.Z   64(R8), K1, Z17
+	VFMADD231PS (DI), Z16, Z0
+	VFMADD231PS 64(DI), Z17, K1, Z1
+	VFMADD231PS (DI)(CX*1), Z16, Z2
+	VFMADD231PS 64(DI)(CX*1), Z17, K1, Z3
+	VFMADD231PS (DI)(CX*2), Z16, Z4
+	VFMADD231PS 64(DI)(CX*2), Z17, K1, Z5
+	VFMADD231PS (DI)(DX*1), Z16, Z6
+	VFMADD231PS 64(DI)(DX*1), Z17, K1, Z7
+	VFMADD231PS (DI)(CX*4), Z16, Z8
+	VFMADD231PS 64(DI)(CX*4), Z17, K1, Z9
+	VFMADD231PS (DI)(BX*1), Z16, Z10
+	VFMADD231PS 64(DI)(BX*1), Z17, K1, Z11
+	VFMADD231PS (DI)(DX*2), Z16, Z12
+	VFMADD231PS 64(DI)(DX*2), Z17, K1, Z13
+	VFMADD231PS (R11), Z16, Z14
+	VFMADD231PS 64(R11), Z17, K1, Z15
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Z16
+	VADDPS      Z16, Z0, Z0
+	VADDPS      Z16, Z2, Z2
+	VADDPS      Z16, Z4, Z4
+	VADDPS      Z16, Z6, Z6
+	VADDPS      Z16, Z8, Z8
+	VADDPS      Z16, Z10, Z10
+	VADDPS      Z16, Z12, Z12
+	VADDPS      Z16, Z14, Z14
+	VMOVUPS.Z   64(DI)(SI*1), K1, Z16
+	VADDPS      Z16, Z1, Z1
+	VADDPS      Z16, Z3, Z3
+	VADDPS      Z16, Z5, Z5
+	VADDPS      Z16, Z7, Z7
+	VADDPS      Z16, Z9, Z9
+	VADDPS      Z16, Z11, Z11
+	VADDPS      Z16, Z13, Z13
+	VADDPS      Z16, Z15, Z15
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z18, Z18, Z18
+	VMAXPS Z0, Z18, Z0
+	VADDPS Z18, Z0, Z0
+	VMAXPS Z1, Z18, Z1
+	VADDPS Z18, Z1, Z1
+	VMAXPS Z2, Z18, Z2
+	VADDPS Z18, Z2, Z2
+	VMAXPS Z3, Z18, Z3
+	VADDPS Z18, Z3, Z3
+	VMAXPS Z4, Z18, Z4
+	VADDPS Z18, Z4, Z4
+	VMAXPS Z5, Z18, Z5
+	VADDPS Z18, Z5, Z5
+	VMAXPS Z6, Z18, Z6
+	VADDPS Z18, Z6, Z6
+	VMAXPS Z7, Z18, Z7
+	VADDPS Z18, Z7, Z7
+	VMAXPS Z8, Z18, Z8
+	VADDPS Z18, Z8, Z8
+	VMAXPS Z9, Z18, Z9
+	VADDPS Z18, Z9, Z9
+	VMAXPS Z10, Z18, Z10
+	VADDPS Z18, Z10, Z10
+	VMAXPS Z11, Z18, Z11
+	VADDPS Z18, Z11, Z11
+	VMAXPS Z12, Z18, Z12
+	VADDPS Z18, Z12, Z12
+	VMAXPS Z13, Z18, Z13
+	VADDPS Z18, Z13, Z13
+	VMAXPS Z14, Z18, Z14
+	VADDPS Z18, Z14, Z14
+	VMAXPS Z15, Z18, Z15
+	VADDPS Z18, Z15, Z15
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, K1, 64(DI)
+	ADDQ    $+128, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise9x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise9x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS     (R8), Z18
+	VMOVUPS.Z   64(R8), K1, Z19
+	VFMADD231PS (DI), Z18, Z0
+	VFMADD231PS 64(DI), Z19, K1, Z1
+	VFMADD231PS (DI)(CX*1), Z18, Z2
+	VFMADD231PS 64(DI)(CX*1), Z19, K1, Z3
+	VFMADD231PS (DI)(CX*2), Z18, Z4
+	VFMADD231PS 64(DI)(CX*2), Z19, K1, Z5
+	VFMADD231PS (DI)(DX*1), Z18, Z6
+	VFMADD231PS 64(DI)(DX*1), Z19, K1, Z7
+	VFMADD231PS (DI)(CX*4), Z18, Z8
+	VFMADD231PS 64(DI)(CX*4), Z19, K1, Z9
+	VFMADD231PS (DI)(BX*1), Z18, Z10
+	VFMADD231PS 64(DI)(BX*1), Z19, K1, Z11
+	VFMADD231PS (DI)(DX*2), Z18, Z12
+	VFMADD231PS 64(DI)(DX*2), Z19, K1, Z13
+	VFMADD231PS (R11), Z18, Z14
+	VFMADD231PS 64(R11), Z19, K1, Z15
+	VFMADD231PS (R11)(CX*1), Z18, Z16
+	VFMADD231PS 64(R11)(CX*1), Z19, K1, Z17
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Z18
+	VADDPS      Z18, Z0, Z0
+	VADDPS      Z18, Z2, Z2
+	VADDPS      Z18, Z4, Z4
+	VADDPS      Z18, Z6, Z6
+	VADDPS      Z18, Z8, Z8
+	VADDPS      Z18, Z10, Z10
+	VADDPS      Z18, Z12, Z12
+	VADDPS      Z18, Z14, Z14
+	VADDPS      Z18, Z16, Z16
+	VMOVUPS.Z   64(DI)(SI*1), K1, Z18
+	VADDPS      Z18, Z1, Z1
+	VADDPS      Z18, Z3, Z3
+	VADDPS      Z18, Z5, Z5
+	VADDPS      Z18, Z7, Z7
+	VADDPS      Z18, Z9, Z9
+	VADDPS      Z18, Z11, Z11
+	VADDPS      Z18, Z13, Z13
+	VADDPS      Z18, Z15, Z15
+	VADDPS      Z18, Z17, Z17
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z20, Z20, Z20
+	VMAXPS Z0, Z20, Z0
+	VADDPS Z20, Z0, Z0
+	VMAXPS Z1, Z20, Z1
+	VADDPS Z20, Z1, Z1
+	VMAXPS Z2, Z20, Z2
+	VADDPS Z20, Z2, Z2
+	VMAXPS Z3, Z20, Z3
+	VADDPS Z20, Z3, Z3
+	VMAXPS Z4, Z20, Z4
+	VADDPS Z20, Z4, Z4
+	VMAXPS Z5, Z20, Z5
+	VADDPS Z20, Z5, Z5
+	VMAXPS Z6, Z20, Z6
+	VADDPS Z20, Z6, Z6
+	VMAXPS Z7, Z20, Z7
+	VADDPS Z20, Z7, Z7
+	VMAXPS Z8, Z20, Z8
+	VADDPS Z20, Z8, Z8
+	VMAXPS Z9, Z20, Z9
+	VADDPS Z20, Z9, Z9
+	VMAXPS Z10, Z20, Z10
+	VADDPS Z20, Z10, Z10
+	VMAXPS Z11, Z20, Z11
+	VADDPS Z20, Z11, Z11
+	VMAXPS Z12, Z20, Z12
+	VADDPS Z20, Z12, Z12
+	VMAXPS Z13, Z20, Z13
+	VADDPS Z20, Z13, Z13
+	VMAXPS Z14, Z20, Z14
+	VADDPS Z20, Z14, Z14
+	VMAXPS Z15, Z20, Z15
+	VADDPS Z20, Z15, Z15
+	VMAXPS Z16, Z20, Z16
+	VADDPS Z20, Z16, Z16
+	VMAXPS Z17, Z20, Z17
+	VADDPS Z20, Z17, Z17
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, K1, 64(DI)
+	ADDQ    $+128, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise10x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise10x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS     (R8), Z20
+	VMOVUPS.Z   64(R8), K1, Z21
+	VFMADD231PS (DI), Z20, Z0
+	VFMADD231PS 64(DI), Z21, K1, Z1
+	VFMADD231PS (DI)(CX*1), Z20, Z2
+	VFMADD231PS 64(DI)(CX*1), Z21, K1, Z3
+	VFMADD231PS (DI)(CX*2), Z20, Z4
+	VFMADD231PS 64(DI)(CX*2), Z21, K1, Z5
+	VFMADD231PS (DI)(DX*1), Z20, Z6
+	VFMADD231PS 64(DI)(DX*1), Z21, K1, Z7
+	VFMADD231PS (DI)(CX*4), Z20, Z8
+	VFMADD231PS 64(DI)(CX*4), Z21, K1, Z9
+	VFMADD231PS (DI)(BX*1), Z20, Z10
+	VFMADD231PS 64(DI)(BX*1), Z21, K1, Z11
+	VFMADD231PS (DI)(DX*2), Z20, Z12
+	VFMADD231PS 64(DI)(DX*2), Z21, K1, Z13
+	VFMADD231PS (R11), Z20, Z14
+	VFMADD231PS 64(R11), Z21, K1, Z15
+	VFMADD231PS (R11)(CX*1), Z20, Z16
+	VFMADD231PS 64(R11)(CX*1), Z21, K1, Z17
+	VFMADD231PS (R11)(CX*2), Z20, Z18
+	VFMADD231PS 64(R11)(CX*2), Z21, K1, Z19
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Z20
+	VADDPS      Z20, Z0, Z0
+	VADDPS      Z20, Z2, Z2
+	VADDPS      Z20, Z4, Z4
+	VADDPS      Z20, Z6, Z6
+	VADDPS      Z20, Z8, Z8
+	VADDPS      Z20, Z10, Z10
+	VADDPS      Z20, Z12, Z12
+	VADDPS      Z20, Z14, Z14
+	VADDPS      Z20, Z16, Z16
+	VADDPS      Z20, Z18, Z18
+	VMOVUPS.Z   64(DI)(SI*1), K1, Z20
+	VADDPS      Z20, Z1, Z1
+	VADDPS      Z20, Z3, Z3
+	VADDPS      Z20, Z5, Z5
+	VADDPS      Z20, Z7, Z7
+	VADDPS      Z20, Z9, Z9
+	VADDPS      Z20, Z11, Z11
+	VADDPS      Z20, Z13, Z13
+	VADDPS      Z20, Z15, Z15
+	VADDPS      Z20, Z17, Z17
+	VADDPS      Z20, Z19, Z19
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z22, Z22, Z22
+	VMAXPS Z0, Z22, Z0
+	VADDPS Z22, Z0, Z0
+	VMAXPS Z1, Z22, Z1
+	VADDPS Z22, Z1, Z1
+	VMAXPS Z2, Z22, Z2
+	VADDPS Z22, Z2, Z2
+	VMAXPS Z3, Z22, Z3
+	VADDPS Z22, Z3, Z3
+	VMAXPS Z4, Z22, Z4
+	VADDPS Z22, Z4, Z4
+	VMAXPS Z5, Z22, Z5
+	VADDPS Z22, Z5, Z5
+	VMAXPS Z6, Z22, Z6
+	VADDPS Z22, Z6, Z6
+	VMAXPS Z7, Z22, Z7
+	VADDPS Z22, Z7, Z7
+	VMAXPS Z8, Z22, Z8
+	VADDPS Z22, Z8, Z8
+	VMAXPS Z9, Z22, Z9
+	VADDPS Z22, Z9, Z9
+	VMAXPS Z10, Z22, Z10
+	VADDPS Z22, Z10, Z10
+	VMAXPS Z11, Z22, Z11
+	VADDPS Z22, Z11, Z11
+	VMAXPS Z12, Z22, Z12
+	VADDPS Z22, Z12, Z12
+	VMAXPS Z13, Z22, Z13
+	VADDPS Z22, Z13, Z13
+	VMAXPS Z14, Z22, Z14
+	VADDPS Z22, Z14, Z14
+	VMAXPS Z15, Z22, Z15
+	VADDPS Z22, Z15, Z15
+	VMAXPS Z16, Z22, Z16
+	VADDPS Z22, Z16, Z16
+	VMAXPS Z17, Z22, Z17
+	VADDPS Z22, Z17, Z17
+	VMAXPS Z18, Z22, Z18
+	VADDPS Z22, Z18, Z18
+	VMAXPS Z19, Z22, Z19
+	VADDPS Z22, Z19, Z19
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, K1, 64(DI)
+	ADDQ    $+128, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise11x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise11x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS     (R8), Z22
+	VMOVUPS.Z   64(R8), K1, Z23
+	VFMADD231PS (DI), Z22, Z0
+	VFMADD231PS 64(DI), Z23, K1, Z1
+	VFMADD231PS (DI)(CX*1), Z22, Z2
+	VFMADD231PS 64(DI)(CX*1), Z23, K1, Z3
+	VFMADD231PS (DI)(CX*2), Z22, Z4
+	VFMADD231PS 64(DI)(CX*2), Z23, K1, Z5
+	VFMADD231PS (DI)(DX*1), Z22, Z6
+	VFMADD231PS 64(DI)(DX*1), Z23, K1, Z7
+	VFMADD231PS (DI)(CX*4), Z22, Z8
+	VFMADD231PS 64(DI)(CX*4), Z23, K1, Z9
+	VFMADD231PS (DI)(BX*1), Z22, Z10
+	VFMADD231PS 64(DI)(BX*1), Z23, K1, Z11
+	VFMADD231PS (DI)(DX*2), Z22, Z12
+	VFMADD231PS 64(DI)(DX*2), Z23, K1, Z13
+	VFMADD231PS (R11), Z22, Z14
+	VFMADD231PS 64(R11), Z23, K1, Z15
+	VFMADD231PS (R11)(CX*1), Z22, Z16
+	VFMADD231PS 64(R11)(CX*1), Z23, K1, Z17
+	VFMADD231PS (R11)(CX*2), Z22, Z18
+	VFMADD231PS 64(R11)(CX*2), Z23, K1, Z19
+	VFMADD231PS (R11)(DX*1), Z22, Z20
+	VFMADD231PS 64(R11)(DX*1), Z23, K1, Z21
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Z22
+	VADDPS      Z22, Z0, Z0
+	VADDPS      Z22, Z2, Z2
+	VADDPS      Z22, Z4, Z4
+	VADDPS      Z22, Z6, Z6
+	VADDPS      Z22, Z8, Z8
+	VADDPS      Z22, Z10, Z10
+	VADDPS      Z22, Z12, Z12
+	VADDPS      Z22, Z14, Z14
+	VADDPS      Z22, Z16, Z16
+	VADDPS      Z22, Z18, Z18
+	VADDPS      Z22, Z20, Z20
+	VMOVUPS.Z   64(DI)(SI*1), K1, Z22
+	VADDPS      Z22, Z1, Z1
+	VADDPS      Z22, Z3, Z3
+	VADDPS      Z22, Z5, Z5
+	VADDPS      Z22, Z7, Z7
+	VADDPS      Z22, Z9, Z9
+	VADDPS      Z22, Z11, Z11
+	VADDPS      Z22, Z13, Z13
+	VADDPS      Z22, Z15, Z15
+	VADDPS      Z22, Z17, Z17
+	VADDPS      Z22, Z19, Z19
+	VADDPS      Z22, Z21, Z21
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z24, Z24, Z24
+	VMAXPS Z0, Z24, Z0
+	VADDPS Z24, Z0, Z0
+	VMAXPS Z1, Z24, Z1
+	VADDPS Z24, Z1, Z1
+	VMAXPS Z2, Z24, Z2
+	VADDPS Z24, Z2, Z2
+	VMAXPS Z3, Z24, Z3
+	VADDPS Z24, Z3, Z3
+	VMAXPS Z4, Z24, Z4
+	VADDPS Z24, Z4, Z4
+	VMAXPS Z5, Z24, Z5
+	VADDPS Z24, Z5, Z5
+	VMAXPS Z6, Z24, Z6
+	VADDPS Z24, Z6, Z6
+	VMAXPS Z7, Z24, Z7
+	VADDPS Z24, Z7, Z7
+	VMAXPS Z8, Z24, Z8
+	VADDPS Z24, Z8, Z8
+	VMAXPS Z9, Z24, Z9
+	VADDPS Z24, Z9, Z9
+	VMAXPS Z10, Z24, Z10
+	VADDPS Z24, Z10, Z10
+	VMAXPS Z11, Z24, Z11
+	VADDPS Z24, Z11, Z11
+	VMAXPS Z12, Z24, Z12
+	VADDPS Z24, Z12, Z12
+	VMAXPS Z13, Z24, Z13
+	VADDPS Z24, Z13, Z13
+	VMAXPS Z14, Z24, Z14
+	VADDPS Z24, Z14, Z14
+	VMAXPS Z15, Z24, Z15
+	VADDPS Z24, Z15, Z15
+	VMAXPS Z16, Z24, Z16
+	VADDPS Z24, Z16, Z16
+	VMAXPS Z17, Z24, Z17
+	VADDPS Z24, Z17, Z17
+	VMAXPS Z18, Z24, Z18
+	VADDPS Z24, Z18, Z18
+	VMAXPS Z19, Z24, Z19
+	VADDPS Z24, Z19, Z19
+	VMAXPS Z20, Z24, Z20
+	VADDPS Z24, Z20, Z20
+	VMAXPS Z21, Z24, Z21
+	VADDPS Z24, Z21, Z21
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, K1, 64(DI)
+	ADDQ    $+128, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise12x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise12x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS     (R8), Z24
+	VMOVUPS.Z   64(R8), K1, Z25
+	VFMADD231PS (DI), Z24, Z0
+	VFMADD231PS 64(DI), Z25, K1, Z1
+	VFMADD231PS (DI)(CX*1), Z24, Z2
+	VFMADD231PS 64(DI)(CX*1), Z25, K1, Z3
+	VFMADD231PS (DI)(CX*2), Z24, Z4
+	VFMADD231PS 64(DI)(CX*2), Z25, K1, Z5
+	VFMADD231PS (DI)(DX*1), Z24, Z6
+	VFMADD231PS 64(DI)(DX*1), Z25, K1, Z7
+	VFMADD231PS (DI)(CX*4), Z24, Z8
+	VFMADD231PS 64(DI)(CX*4), Z25, K1, Z9
+	VFMADD231PS (DI)(BX*1), Z24, Z10
+	VFMADD231PS 64(DI)(BX*1), Z25, K1, Z11
+	VFMADD231PS (DI)(DX*2), Z24, Z12
+	VFMADD231PS 64(DI)(DX*2), Z25, K1, Z13
+	VFMADD231PS (R11), Z24, Z14
+	VFMADD231PS 64(R11), Z25, K1, Z15
+	VFMADD231PS (R11)(CX*1), Z24, Z16
+	VFMADD231PS 64(R11)(CX*1), Z25, K1, Z17
+	VFMADD231PS (R11)(CX*2), Z24, Z18
+	VFMADD231PS 64(R11)(CX*2), Z25, K1, Z19
+	VFMADD231PS (R11)(DX*1), Z24, Z20
+	VFMADD231PS 64(R11)(DX*1), Z25, K1, Z21
+	VFMADD231PS (R11)(CX*4), Z24, Z22
+	VFMADD231PS 64(R11)(CX*4), Z25, K1, Z23
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Z24
+	VADDPS      Z24, Z0, Z0
+	VADDPS      Z24, Z2, Z2
+	VADDPS      Z24, Z4, Z4
+	VADDPS      Z24, Z6, Z6
+	VADDPS      Z24, Z8, Z8
+	VADDPS      Z24, Z10, Z10
+	VADDPS      Z24, Z12, Z12
+	VADDPS      Z24, Z14, Z14
+	VADDPS      Z24, Z16, Z16
+	VADDPS      Z24, Z18, Z18
+	VADDPS      Z24, Z20, Z20
+	VADDPS      Z24, Z22, Z22
+	VMOVUPS.Z   64(DI)(SI*1), K1, Z24
+	VADDPS      Z24, Z1, Z1
+	VADDPS      Z24, Z3, Z3
+	VADDPS      Z24, Z5, Z5
+	VADDPS      Z24, Z7, Z7
+	VADDPS      Z24, Z9, Z9
+	VADDPS      Z24, Z11, Z11
+	VADDPS      Z24, Z13, Z13
+	VADDPS      Z24, Z15, Z15
+	VADDPS      Z24, Z17, Z17
+	VADDPS      Z24, Z19, Z19
+	VADDPS      Z24, Z21, Z21
+	VADDPS      Z24, Z23, Z23
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z26, Z26, Z26
+	VMAXPS Z0, Z26, Z0
+	VADDPS Z26, Z0, Z0
+	VMAXPS Z1, Z26, Z1
+	VADDPS Z26, Z1, Z1
+	VMAXPS Z2, Z26, Z2
+	VADDPS Z26, Z2, Z2
+	VMAXPS Z3, Z26, Z3
+	VADDPS Z26, Z3, Z3
+	VMAXPS Z4, Z26, Z4
+	VADDPS Z26, Z4, Z4
+	VMAXPS Z5, Z26, Z5
+	VADDPS Z26, Z5, Z5
+	VMAXPS Z6, Z26, Z6
+	VADDPS Z26, Z6, Z6
+	VMAXPS Z7, Z26, Z7
+	VADDPS Z26, Z7, Z7
+	VMAXPS Z8, Z26, Z8
+	VADDPS Z26, Z8, Z8
+	VMAXPS Z9, Z26, Z9
+	VADDPS Z26, Z9, Z9
+	VMAXPS Z10, Z26, Z10
+	VADDPS Z26, Z10, Z10
+	VMAXPS Z11, Z26, Z11
+	VADDPS Z26, Z11, Z11
+	VMAXPS Z12, Z26, Z12
+	VADDPS Z26, Z12, Z12
+	VMAXPS Z13, Z26, Z13
+	VADDPS Z26, Z13, Z13
+	VMAXPS Z14, Z26, Z14
+	VADDPS Z26, Z14, Z14
+	VMAXPS Z15, Z26, Z15
+	VADDPS Z26, Z15, Z15
+	VMAXPS Z16, Z26, Z16
+	VADDPS Z26, Z16, Z16
+	VMAXPS Z17, Z26, Z17
+	VADDPS Z26, Z17, Z17
+	VMAXPS Z18, Z26, Z18
+	VADDPS Z26, Z18, Z18
+	VMAXPS Z19, Z26, Z19
+	VADDPS Z26, Z19, Z19
+	VMAXPS Z20, Z26, Z20
+	VADDPS Z26, Z20, Z20
+	VMAXPS Z21, Z26, Z21
+	VADDPS Z26, Z21, Z21
+	VMAXPS Z22, Z26, Z22
+	VADDPS Z26, Z22, Z22
+	VMAXPS Z23, Z26, Z23
+	VADDPS Z26, Z23, Z23
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z22, (DI)
+	VMOVUPS Z23, K1, 64(DI)
+	ADDQ    $+128, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise13x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise13x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS     (R8), Z26
+	VMOVUPS.Z   64(R8), K1, Z27
+	VFMADD231PS (DI), Z26, Z0
+	VFMADD231PS 64(DI), Z27, K1, Z1
+	VFMADD231PS (DI)(CX*1), Z26, Z2
+	VFMADD231PS 64(DI)(CX*1), Z27, K1, Z3
+	VFMADD231PS (DI)(CX*2), Z26, Z4
+	VFMADD231PS 64(DI)(CX*2), Z27, K1, Z5
+	VFMADD231PS (DI)(DX*1), Z26, Z6
+	VFMADD231PS 64(DI)(DX*1), Z27, K1, Z7
+	VFMADD231PS (DI)(CX*4), Z26, Z8
+	VFMADD231PS 64(DI)(CX*4), Z27, K1, Z9
+	VFMADD231PS (DI)(BX*1), Z26, Z10
+	VFMADD231PS 64(DI)(BX*1), Z27, K1, Z11
+	VFMADD231PS (DI)(DX*2), Z26, Z12
+	VFMADD231PS 64(DI)(DX*2), Z27, K1, Z13
+	VFMADD231PS (R11), Z26, Z14
+	VFMADD231PS 64(R11), Z27, K1, Z15
+	VFMADD231PS (R11)(CX*1), Z26, Z16
+	VFMADD231PS 64(R11)(CX*1), Z27, K1, Z17
+	VFMADD231PS (R11)(CX*2), Z26, Z18
+	VFMADD231PS 64(R11)(CX*2), Z27, K1, Z19
+	VFMADD231PS (R11)(DX*1), Z26, Z20
+	VFMADD231PS 64(R11)(DX*1), Z27, K1, Z21
+	VFMADD231PS (R11)(CX*4), Z26, Z22
+	VFMADD231PS 64(R11)(CX*4), Z27, K1, Z23
+	VFMADD231PS (R11)(BX*1), Z26, Z24
+	VFMADD231PS 64(R11)(BX*1), Z27, K1, Z25
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Z26
+	VADDPS      Z26, Z0, Z0
+	VADDPS      Z26, Z2, Z2
+	VADDPS      Z26, Z4, Z4
+	VADDPS      Z26, Z6, Z6
+	VADDPS      Z26, Z8, Z8
+	VADDPS      Z26, Z10, Z10
+	VADDPS      Z26, Z12, Z12
+	VADDPS      Z26, Z14, Z14
+	VADDPS      Z26, Z16, Z16
+	VADDPS      Z26, Z18, Z18
+	VADDPS      Z26, Z20, Z20
+	VADDPS      Z26, Z22, Z22
+	VADDPS      Z26, Z24, Z24
+	VMOVUPS.Z   64(DI)(SI*1), K1, Z26
+	VADDPS      Z26, Z1, Z1
+	VADDPS      Z26, Z3, Z3
+	VADDPS      Z26, Z5, Z5
+	VADDPS      Z26, Z7, Z7
+	VADDPS      Z26, Z9, Z9
+	VADDPS      Z26, Z11, Z11
+	VADDPS      Z26, Z13, Z13
+	VADDPS      Z26, Z15, Z15
+	VADDPS      Z26, Z17, Z17
+	VADDPS      Z26, Z19, Z19
+	VADDPS      Z26, Z21, Z21
+	VADDPS      Z26, Z23, Z23
+	VADDPS      Z26, Z25, Z25
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z28, Z28, Z28
+	VMAXPS Z0, Z28, Z0
+	VADDPS Z28, Z0, Z0
+	VMAXPS Z1, Z28, Z1
+	VADDPS Z28, Z1, Z1
+	VMAXPS Z2, Z28, Z2
+	VADDPS Z28, Z2, Z2
+	VMAXPS Z3, Z28, Z3
+	VADDPS Z28, Z3, Z3
+	VMAXPS Z4, Z28, Z4
+	VADDPS Z28, Z4, Z4
+	VMAXPS Z5, Z28, Z5
+	VADDPS Z28, Z5, Z5
+	VMAXPS Z6, Z28, Z6
+	VADDPS Z28, Z6, Z6
+	VMAXPS Z7, Z28, Z7
+	VADDPS Z28, Z7, Z7
+	VMAXPS Z8, Z28, Z8
+	VADDPS Z28, Z8, Z8
+	VMAXPS Z9, Z28, Z9
+	VADDPS Z28, Z9, Z9
+	VMAXPS Z10, Z28, Z10
+	VADDPS Z28, Z10, Z10
+	VMAXPS Z11, Z28, Z11
+	VADDPS Z28, Z11, Z11
+	VMAXPS Z12, Z28, Z12
+	VADDPS Z28, Z12, Z12
+	VMAXPS Z13, Z28, Z13
+	VADDPS Z28, Z13, Z13
+	VMAXPS Z14, Z28, Z14
+	VADDPS Z28, Z14, Z14
+	VMAXPS Z15, Z28, Z15
+	VADDPS Z28, Z15, Z15
+	VMAXPS Z16, Z28, Z16
+	VADDPS Z28, Z16, Z16
+	VMAXPS Z17, Z28, Z17
+	VADDPS Z28, Z17, Z17
+	VMAXPS Z18, Z28, Z18
+	VADDPS Z28, Z18, Z18
+	VMAXPS Z19, Z28, Z19
+	VADDPS Z28, Z19, Z19
+	VMAXPS Z20, Z28, Z20
+	VADDPS Z28, Z20, Z20
+	VMAXPS Z21, Z28, Z21
+	VADDPS Z28, Z21, Z21
+	VMAXPS Z22, Z28, Z22
+	VADDPS Z28, Z22, Z22
+	VMAXPS Z23, Z28, Z23
+	VADDPS Z28, Z23, Z23
+	VMAXPS Z24, Z28, Z24
+	VADDPS Z28, Z24, Z24
+	VMAXPS Z25, Z28, Z25
+	VADDPS Z28, Z25, Z25
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z22, (DI)
+	VMOVUPS Z23, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z24, (DI)
+	VMOVUPS Z25, K1, 64(DI)
+	ADDQ    $+128, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthwise14x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthwise14x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  80(AX), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (CX)(CX*4), BX
+	MOVQ  32(AX), SI
+	KMOVW (SI), K1
+
+down:
+	MOVQ 48(AX), R10
+	MOVQ R10, 176(AX)
+	XORQ SI, SI
+
+block:
+	MOVQ   8(AX), DI
+	ADDQ   SI, DI
+	MOVQ   16(AX), R8
+	ADDQ   SI, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	MOVQ   56(AX), R10
+	MOVQ   R10, 184(AX)
+
+plane:
+	MOVQ 64(AX), R9
+
+line:
+	MOVQ 72(AX), R10
+
+tap:
+	LEAQ        (DI)(DX*2), R11
+	ADDQ        CX, R11
+	VMOVUPS     (R8), Z28
+	VMOVUPS.Z   64(R8), K1, Z29
+	VFMADD231PS (DI), Z28, Z0
+	VFMADD231PS 64(DI), Z29, K1, Z1
+	VFMADD231PS (DI)(CX*1), Z28, Z2
+	VFMADD231PS 64(DI)(CX*1), Z29, K1, Z3
+	VFMADD231PS (DI)(CX*2), Z28, Z4
+	VFMADD231PS 64(DI)(CX*2), Z29, K1, Z5
+	VFMADD231PS (DI)(DX*1), Z28, Z6
+	VFMADD231PS 64(DI)(DX*1), Z29, K1, Z7
+	VFMADD231PS (DI)(CX*4), Z28, Z8
+	VFMADD231PS 64(DI)(CX*4), Z29, K1, Z9
+	VFMADD231PS (DI)(BX*1), Z28, Z10
+	VFMADD231PS 64(DI)(BX*1), Z29, K1, Z11
+	VFMADD231PS (DI)(DX*2), Z28, Z12
+	VFMADD231PS 64(DI)(DX*2), Z29, K1, Z13
+	VFMADD231PS (R11), Z28, Z14
+	VFMADD231PS 64(R11), Z29, K1, Z15
+	VFMADD231PS (R11)(CX*1), Z28, Z16
+	VFMADD231PS 64(R11)(CX*1), Z29, K1, Z17
+	VFMADD231PS (R11)(CX*2), Z28, Z18
+	VFMADD231PS 64(R11)(CX*2), Z29, K1, Z19
+	VFMADD231PS (R11)(DX*1), Z28, Z20
+	VFMADD231PS 64(R11)(DX*1), Z29, K1, Z21
+	VFMADD231PS (R11)(CX*4), Z28, Z22
+	VFMADD231PS 64(R11)(CX*4), Z29, K1, Z23
+	VFMADD231PS (R11)(BX*1), Z28, Z24
+	VFMADD231PS 64(R11)(BX*1), Z29, K1, Z25
+	VFMADD231PS (R11)(DX*2), Z28, Z26
+	VFMADD231PS 64(R11)(DX*2), Z29, K1, Z27
+	ADDQ        112(AX), DI
+	ADDQ        136(AX), R8
+	DECQ        R10
+	JNZ         tap
+	ADDQ        120(AX), DI
+	ADDQ        144(AX), R8
+	DECQ        R9
+	JNZ         line
+	ADDQ        128(AX), DI
+	ADDQ        152(AX), R8
+	DECQ        184(AX)
+	JNZ         plane
+	MOVQ        24(AX), DI
+	TESTQ       DI, DI
+	JZ          plain
+	VMOVUPS     (DI)(SI*1), Z28
+	VADDPS      Z28, Z0, Z0
+	VADDPS      Z28, Z2, Z2
+	VADDPS      Z28, Z4, Z4
+	VADDPS      Z28, Z6, Z6
+	VADDPS      Z28, Z8, Z8
+	VADDPS      Z28, Z10, Z10
+	VADDPS      Z28, Z12, Z12
+	VADDPS      Z28, Z14, Z14
+	VADDPS      Z28, Z16, Z16
+	VADDPS      Z28, Z18, Z18
+	VADDPS      Z28, Z20, Z20
+	VADDPS      Z28, Z22, Z22
+	VADDPS      Z28, Z24, Z24
+	VADDPS      Z28, Z26, Z26
+	VMOVUPS.Z   64(DI)(SI*1), K1, Z28
+	VADDPS      Z28, Z1, Z1
+	VADDPS      Z28, Z3, Z3
+	VADDPS      Z28, Z5, Z5
+	VADDPS      Z28, Z7, Z7
+	VADDPS      Z28, Z9, Z9
+	VADDPS      Z28, Z11, Z11
+	VADDPS      Z28, Z13, Z13
+	VADDPS      Z28, Z15, Z15
+	VADDPS      Z28, Z17, Z17
+	VADDPS      Z28, Z19, Z19
+	VADDPS      Z28, Z21, Z21
+	VADDPS      Z28, Z23, Z23
+	VADDPS      Z28, Z25, Z25
+	VADDPS      Z28, Z27, Z27
+
+plain:
+	CMPQ   168(AX), $0x00
+	JE     store
+	VPXORD Z30, Z30, Z30
+	VMAXPS Z0, Z30, Z0
+	VADDPS Z30, Z0, Z0
+	VMAXPS Z1, Z30, Z1
+	VADDPS Z30, Z1, Z1
+	VMAXPS Z2, Z30, Z2
+	VADDPS Z30, Z2, Z2
+	VMAXPS Z3, Z30, Z3
+	VADDPS Z30, Z3, Z3
+	VMAXPS Z4, Z30, Z4
+	VADDPS Z30, Z4, Z4
+	VMAXPS Z5, Z30, Z5
+	VADDPS Z30, Z5, Z5
+	VMAXPS Z6, Z30, Z6
+	VADDPS Z30, Z6, Z6
+	VMAXPS Z7, Z30, Z7
+	VADDPS Z30, Z7, Z7
+	VMAXPS Z8, Z30, Z8
+	VADDPS Z30, Z8, Z8
+	VMAXPS Z9, Z30, Z9
+	VADDPS Z30, Z9, Z9
+	VMAXPS Z10, Z30, Z10
+	VADDPS Z30, Z10, Z10
+	VMAXPS Z11, Z30, Z11
+	VADDPS Z30, Z11, Z11
+	VMAXPS Z12, Z30, Z12
+	VADDPS Z30, Z12, Z12
+	VMAXPS Z13, Z30, Z13
+	VADDPS Z30, Z13, Z13
+	VMAXPS Z14, Z30, Z14
+	VADDPS Z30, Z14, Z14
+	VMAXPS Z15, Z30, Z15
+	VADDPS Z30, Z15, Z15
+	VMAXPS Z16, Z30, Z16
+	VADDPS Z30, Z16, Z16
+	VMAXPS Z17, Z30, Z17
+	VADDPS Z30, Z17, Z17
+	VMAXPS Z18, Z30, Z18
+	VADDPS Z30, Z18, Z18
+	VMAXPS Z19, Z30, Z19
+	VADDPS Z30, Z19, Z19
+	VMAXPS Z20, Z30, Z20
+	VADDPS Z30, Z20, Z20
+	VMAXPS Z21, Z30, Z21
+	VADDPS Z30, Z21, Z21
+	VMAXPS Z22, Z30, Z22
+	VADDPS Z30, Z22, Z22
+	VMAXPS Z23, Z30, Z23
+	VADDPS Z30, Z23, Z23
+	VMAXPS Z24, Z30, Z24
+	VADDPS Z30, Z24, Z24
+	VMAXPS Z25, Z30, Z25
+	VADDPS Z30, Z25, Z25
+	VMAXPS Z26, Z30, Z26
+	VADDPS Z30, Z26, Z26
+	VMAXPS Z27, Z30, Z27
+	VADDPS Z30, Z27, Z27
+
+store:
+	MOVQ    (AX), DI
+	ADDQ    SI, DI
+	MOVQ    96(AX), R8
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z22, (DI)
+	VMOVUPS Z23, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z24, (DI)
+	VMOVUPS Z25, K1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z26, (DI)
+	VMOVUPS Z27, K1, 64(DI)
+	ADDQ    $+128, SI
+	DECQ    176(AX)
+	JNZ     block
+	DECQ    40(AX)
+	JZ      end
+	MOVQ    88(AX), SI
+	ADDQ    SI, 8(AX)
+	MOVQ    104(AX), SI
+	ADDQ    SI, (AX)
+	JMP     down
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters1x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters1x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+
+block:
+	MOVQ      16(AX), BX
+	VMOVUPS.Z (BX), K1, Z0
+	MOVQ      40(AX), DI
+	MOVQ      DI, 184(AX)
+	MOVQ      8(AX), BX
+	MOVQ      (AX), SI
+
+down:
+	MOVQ BX, R8
+	MOVQ SI, R9
+	MOVQ 160(AX), DI
+
+place:
+	VMOVUPS.Z   (R9), K1, Z1
+	VFMADD231PS (R8), Z1, K1, Z0
+	ADDQ        CX, R8
+	ADDQ        DX, R9
+	DECQ        DI
+	JNZ         place
+	ADDQ        88(AX), BX
+	ADDQ        104(AX), SI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), BX
+	VMOVUPS     Z0, K1, (BX)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters1x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters1x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+
+block:
+	MOVQ      16(AX), SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z1
+	MOVQ      40(AX), R8
+	MOVQ      R8, 184(AX)
+	MOVQ      8(AX), SI
+	MOVQ      (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ DI, R10
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS.Z   (R10), K1, Z2
+	VFMADD231PS (R9), Z2, K1, Z0
+	VFMADD231PS (R9)(BX*1), Z2, K1, Z1
+	ADDQ        CX, R9
+	ADDQ        DX, R10
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Z0, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z1, K1, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters1x3Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters1x3Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+
+block:
+	MOVQ      16(AX), SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z2
+	MOVQ      40(AX), R8
+	MOVQ      R8, 184(AX)
+	MOVQ      8(AX), SI
+	MOVQ      (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ DI, R10
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS.Z   (R10), K1, Z3
+	VFMADD231PS (R9), Z3, K1, Z0
+	VFMADD231PS (R9)(BX*1), Z3, K1, Z1
+	VFMADD231PS (R9)(BX*2), Z3, K1, Z2
+	ADDQ        CX, R9
+	ADDQ        DX, R10
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Z0, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z1, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z2, K1, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters1x4Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters1x4Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+	LEAQ  (BX)(BX*2), SI
+
+block:
+	MOVQ      16(AX), DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z3
+	MOVQ      40(AX), R9
+	MOVQ      R9, 184(AX)
+	MOVQ      8(AX), DI
+	MOVQ      (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R8, R11
+	MOVQ 160(AX), R9
+
+place:
+	VMOVUPS.Z   (R11), K1, Z4
+	VFMADD231PS (R10), Z4, K1, Z0
+	VFMADD231PS (R10)(BX*1), Z4, K1, Z1
+	VFMADD231PS (R10)(BX*2), Z4, K1, Z2
+	VFMADD231PS (R10)(SI*1), Z4, K1, Z3
+	ADDQ        CX, R10
+	ADDQ        DX, R11
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMOVUPS     Z0, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z1, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z2, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z3, K1, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters1x5Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters1x5Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+	LEAQ  (BX)(BX*2), SI
+
+block:
+	MOVQ      16(AX), DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z4
+	MOVQ      40(AX), R9
+	MOVQ      R9, 184(AX)
+	MOVQ      8(AX), DI
+	MOVQ      (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R8, R11
+	MOVQ 160(AX), R9
+
+place:
+	VMOVUPS.Z   (R11), K1, Z5
+	VFMADD231PS (R10), Z5, K1, Z0
+	VFMADD231PS (R10)(BX*1), Z5, K1, Z1
+	VFMADD231PS (R10)(BX*2), Z5, K1, Z2
+	VFMADD231PS (R10)(SI*1), Z5, K1, Z3
+	VFMADD231PS (R10)(BX*4), Z5, K1, Z4
+	ADDQ        CX, R10
+	ADDQ        DX, R11
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMOVUPS     Z0, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z1, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z2, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z3, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z4, K1, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters2x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters2x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+
+block:
+	MOVQ      16(AX), BX
+	VMOVUPS.Z (BX), K1, Z0
+	ADDQ      144(AX), BX
+	VMOVUPS.Z (BX), K1, Z1
+	MOVQ      40(AX), DI
+	MOVQ      DI, 184(AX)
+	MOVQ      8(AX), BX
+	MOVQ      (AX), SI
+
+down:
+	MOVQ BX, R8
+	MOVQ R8, R9
+	ADDQ 120(AX), R9
+	MOVQ SI, R10
+	MOVQ 160(AX), DI
+
+place:
+	VMOVUPS.Z   (R10), K1, Z2
+	VFMADD231PS (R8), Z2, K1, Z0
+	VFMADD231PS (R9), Z2, K1, Z1
+	ADDQ        CX, R8
+	ADDQ        CX, R9
+	ADDQ        DX, R10
+	DECQ        DI
+	JNZ         place
+	ADDQ        88(AX), BX
+	ADDQ        104(AX), SI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), BX
+	VMOVUPS     Z0, K1, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Z1, K1, (BX)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters2x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters2x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+
+block:
+	MOVQ      16(AX), SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z3
+	MOVQ      40(AX), R8
+	MOVQ      R8, 184(AX)
+	MOVQ      8(AX), SI
+	MOVQ      (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ DI, R11
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS.Z   (R11), K1, Z4
+	VFMADD231PS (R9), Z4, K1, Z0
+	VFMADD231PS (R9)(BX*1), Z4, K1, Z1
+	VFMADD231PS (R10), Z4, K1, Z2
+	VFMADD231PS (R10)(BX*1), Z4, K1, Z3
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        DX, R11
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Z0, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z1, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z2, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z3, K1, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters2x3Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters2x3Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+
+block:
+	MOVQ      16(AX), SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z5
+	MOVQ      40(AX), R8
+	MOVQ      R8, 184(AX)
+	MOVQ      8(AX), SI
+	MOVQ      (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ DI, R11
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS.Z   (R11), K1, Z6
+	VFMADD231PS (R9), Z6, K1, Z0
+	VFMADD231PS (R9)(BX*1), Z6, K1, Z1
+	VFMADD231PS (R9)(BX*2), Z6, K1, Z2
+	VFMADD231PS (R10), Z6, K1, Z3
+	VFMADD231PS (R10)(BX*1), Z6, K1, Z4
+	VFMADD231PS (R10)(BX*2), Z6, K1, Z5
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        DX, R11
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Z0, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z1, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z2, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z3, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z4, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z5, K1, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters2x4Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters2x4Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+	LEAQ  (BX)(BX*2), SI
+
+block:
+	MOVQ      16(AX), DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z7
+	MOVQ      40(AX), R9
+	MOVQ      R9, 184(AX)
+	MOVQ      8(AX), DI
+	MOVQ      (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R8, R12
+	MOVQ 160(AX), R9
+
+place:
+	VMOVUPS.Z   (R12), K1, Z8
+	VFMADD231PS (R10), Z8, K1, Z0
+	VFMADD231PS (R10)(BX*1), Z8, K1, Z1
+	VFMADD231PS (R10)(BX*2), Z8, K1, Z2
+	VFMADD231PS (R10)(SI*1), Z8, K1, Z3
+	VFMADD231PS (R11), Z8, K1, Z4
+	VFMADD231PS (R11)(BX*1), Z8, K1, Z5
+	VFMADD231PS (R11)(BX*2), Z8, K1, Z6
+	VFMADD231PS (R11)(SI*1), Z8, K1, Z7
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        DX, R12
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMOVUPS     Z0, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z1, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z2, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z3, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z4, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z5, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z6, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z7, K1, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters2x5Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters2x5Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+	LEAQ  (BX)(BX*2), SI
+
+block:
+	MOVQ      16(AX), DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z9
+	MOVQ      40(AX), R9
+	MOVQ      R9, 184(AX)
+	MOVQ      8(AX), DI
+	MOVQ      (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R8, R12
+	MOVQ 160(AX), R9
+
+place:
+	VMOVUPS.Z   (R12), K1, Z10
+	VFMADD231PS (R10), Z10, K1, Z0
+	VFMADD231PS (R10)(BX*1), Z10, K1, Z1
+	VFMADD231PS (R10)(BX*2), Z10, K1, Z2
+	VFMADD231PS (R10)(SI*1), Z10, K1, Z3
+	VFMADD231PS (R10)(BX*4), Z10, K1, Z4
+	VFMADD231PS (R11), Z10, K1, Z5
+	VFMADD231PS (R11)(BX*1), Z10, K1, Z6
+	VFMADD231PS (R11)(BX*2), Z10, K1, Z7
+	VFMADD231PS (R11)(SI*1), Z10, K1, Z8
+	VFMADD231PS (R11)(BX*4), Z10, K1, Z9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        DX, R12
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMOVUPS     Z0, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z1, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z2, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z3, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z4, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z5, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z6, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z7, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z8, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z9, K1, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters3x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters3x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+
+block:
+	MOVQ      16(AX), BX
+	VMOVUPS.Z (BX), K1, Z0
+	ADDQ      144(AX), BX
+	VMOVUPS.Z (BX), K1, Z1
+	ADDQ      144(AX), BX
+	VMOVUPS.Z (BX), K1, Z2
+	MOVQ      40(AX), DI
+	MOVQ      DI, 184(AX)
+	MOVQ      8(AX), BX
+	MOVQ      (AX), SI
+
+down:
+	MOVQ BX, R8
+	MOVQ R8, R9
+	ADDQ 120(AX), R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ SI, R11
+	MOVQ 160(AX), DI
+
+place:
+	VMOVUPS.Z   (R11), K1, Z3
+	VFMADD231PS (R8), Z3, K1, Z0
+	VFMADD231PS (R9), Z3, K1, Z1
+	VFMADD231PS (R10), Z3, K1, Z2
+	ADDQ        CX, R8
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        DX, R11
+	DECQ        DI
+	JNZ         place
+	ADDQ        88(AX), BX
+	ADDQ        104(AX), SI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), BX
+	VMOVUPS     Z0, K1, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Z1, K1, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Z2, K1, (BX)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters3x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters3x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+
+block:
+	MOVQ      16(AX), SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z5
+	MOVQ      40(AX), R8
+	MOVQ      R8, 184(AX)
+	MOVQ      8(AX), SI
+	MOVQ      (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ DI, R12
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS (R9), Z6, K1, Z0
+	VFMADD231PS (R9)(BX*1), Z6, K1, Z1
+	VFMADD231PS (R10), Z6, K1, Z2
+	VFMADD231PS (R10)(BX*1), Z6, K1, Z3
+	VFMADD231PS (R11), Z6, K1, Z4
+	VFMADD231PS (R11)(BX*1), Z6, K1, Z5
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        DX, R12
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Z0, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z1, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z2, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z3, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z4, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z5, K1, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters3x3Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters3x3Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+
+block:
+	MOVQ      16(AX), SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z5
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z6
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z7
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z8
+	MOVQ      40(AX), R8
+	MOVQ      R8, 184(AX)
+	MOVQ      8(AX), SI
+	MOVQ      (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ DI, R12
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS.Z   (R12), K1, Z9
+	VFMADD231PS (R9), Z9, K1, Z0
+	VFMADD231PS (R9)(BX*1), Z9, K1, Z1
+	VFMADD231PS (R9)(BX*2), Z9, K1, Z2
+	VFMADD231PS (R10), Z9, K1, Z3
+	VFMADD231PS (R10)(BX*1), Z9, K1, Z4
+	VFMADD231PS (R10)(BX*2), Z9, K1, Z5
+	VFMADD231PS (R11), Z9, K1, Z6
+	VFMADD231PS (R11)(BX*1), Z9, K1, Z7
+	VFMADD231PS (R11)(BX*2), Z9, K1, Z8
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        DX, R12
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Z0, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z1, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z2, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z3, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z4, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z5, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z6, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z7, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z8, K1, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters3x4Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters3x4Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+	LEAQ  (BX)(BX*2), SI
+
+block:
+	MOVQ      16(AX), DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z9
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z10
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z11
+	MOVQ      40(AX), R9
+	MOVQ      R9, 184(AX)
+	MOVQ      8(AX), DI
+	MOVQ      (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ R8, R13
+	MOVQ 160(AX), R9
+
+place:
+	VMOVUPS.Z   (R13), K1, Z12
+	VFMADD231PS (R10), Z12, K1, Z0
+	VFMADD231PS (R10)(BX*1), Z12, K1, Z1
+	VFMADD231PS (R10)(BX*2), Z12, K1, Z2
+	VFMADD231PS (R10)(SI*1), Z12, K1, Z3
+	VFMADD231PS (R11), Z12, K1, Z4
+	VFMADD231PS (R11)(BX*1), Z12, K1, Z5
+	VFMADD231PS (R11)(BX*2), Z12, K1, Z6
+	VFMADD231PS (R11)(SI*1), Z12, K1, Z7
+	VFMADD231PS (R12), Z12, K1, Z8
+	VFMADD231PS (R12)(BX*1), Z12, K1, Z9
+	VFMADD231PS (R12)(BX*2), Z12, K1, Z10
+	VFMADD231PS (R12)(SI*1), Z12, K1, Z11
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        DX, R13
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMOVUPS     Z0, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z1, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z2, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z3, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z4, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z5, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z6, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z7, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z8, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z9, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z10, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z11, K1, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters3x5Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters3x5Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+	LEAQ  (BX)(BX*2), SI
+
+block:
+	MOVQ      16(AX), DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z9
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z10
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z11
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z12
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z13
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z14
+	MOVQ      40(AX), R9
+	MOVQ      R9, 184(AX)
+	MOVQ      8(AX), DI
+	MOVQ      (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ R8, R13
+	MOVQ 160(AX), R9
+
+place:
+	VMOVUPS.Z   (R13), K1, Z15
+	VFMADD231PS (R10), Z15, K1, Z0
+	VFMADD231PS (R10)(BX*1), Z15, K1, Z1
+	VFMADD231PS (R10)(BX*2), Z15, K1, Z2
+	VFMADD231PS (R10)(SI*1), Z15, K1, Z3
+	VFMADD231PS (R10)(BX*4), Z15, K1, Z4
+	VFMADD231PS (R11), Z15, K1, Z5
+	VFMADD231PS (R11)(BX*1), Z15, K1, Z6
+	VFMADD231PS (R11)(BX*2), Z15, K1, Z7
+	VFMADD231PS (R11)(SI*1), Z15, K1, Z8
+	VFMADD231PS (R11)(BX*4), Z15, K1, Z9
+	VFMADD231PS (R12), Z15, K1, Z10
+	VFMADD231PS (R12)(BX*1), Z15, K1, Z11
+	VFMADD231PS (R12)(BX*2), Z15, K1, Z12
+	VFMADD231PS (R12)(SI*1), Z15, K1, Z13
+	VFMADD231PS (R12)(BX*4), Z15, K1, Z14
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        DX, R13
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMOVUPS     Z0, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z1, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z2, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z3, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z4, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z5, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z6, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z7, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z8, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z9, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z10, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z11, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z12, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z13, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z14, K1, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters4x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters4x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+
+block:
+	MOVQ      16(AX), BX
+	VMOVUPS.Z (BX), K1, Z0
+	ADDQ      144(AX), BX
+	VMOVUPS.Z (BX), K1, Z1
+	ADDQ      144(AX), BX
+	VMOVUPS.Z (BX), K1, Z2
+	ADDQ      144(AX), BX
+	VMOVUPS.Z (BX), K1, Z3
+	MOVQ      40(AX), DI
+	MOVQ      DI, 184(AX)
+	MOVQ      8(AX), BX
+	MOVQ      (AX), SI
+
+down:
+	MOVQ BX, R8
+	MOVQ R8, R9
+	ADDQ 120(AX), R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ SI, R12
+	MOVQ 160(AX), DI
+
+place:
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS (R8), Z4, K1, Z0
+	VFMADD231PS (R9), Z4, K1, Z1
+	VFMADD231PS (R10), Z4, K1, Z2
+	VFMADD231PS (R11), Z4, K1, Z3
+	ADDQ        CX, R8
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        DX, R12
+	DECQ        DI
+	JNZ         place
+	ADDQ        88(AX), BX
+	ADDQ        104(AX), SI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), BX
+	VMOVUPS     Z0, K1, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Z1, K1, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Z2, K1, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Z3, K1, (BX)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters4x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters4x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+
+block:
+	MOVQ      16(AX), SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z5
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z6
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z7
+	MOVQ      40(AX), R8
+	MOVQ      R8, 184(AX)
+	MOVQ      8(AX), SI
+	MOVQ      (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ DI, R13
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS.Z   (R13), K1, Z8
+	VFMADD231PS (R9), Z8, K1, Z0
+	VFMADD231PS (R9)(BX*1), Z8, K1, Z1
+	VFMADD231PS (R10), Z8, K1, Z2
+	VFMADD231PS (R10)(BX*1), Z8, K1, Z3
+	VFMADD231PS (R11), Z8, K1, Z4
+	VFMADD231PS (R11)(BX*1), Z8, K1, Z5
+	VFMADD231PS (R12), Z8, K1, Z6
+	VFMADD231PS (R12)(BX*1), Z8, K1, Z7
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        DX, R13
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Z0, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z1, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z2, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z3, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z4, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z5, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z6, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z7, K1, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters4x3Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters4x3Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+
+block:
+	MOVQ      16(AX), SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z5
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z6
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z7
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z8
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z9
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z10
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z11
+	MOVQ      40(AX), R8
+	MOVQ      R8, 184(AX)
+	MOVQ      8(AX), SI
+	MOVQ      (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ DI, R13
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS.Z   (R13), K1, Z12
+	VFMADD231PS (R9), Z12, K1, Z0
+	VFMADD231PS (R9)(BX*1), Z12, K1, Z1
+	VFMADD231PS (R9)(BX*2), Z12, K1, Z2
+	VFMADD231PS (R10), Z12, K1, Z3
+	VFMADD231PS (R10)(BX*1), Z12, K1, Z4
+	VFMADD231PS (R10)(BX*2), Z12, K1, Z5
+	VFMADD231PS (R11), Z12, K1, Z6
+	VFMADD231PS (R11)(BX*1), Z12, K1, Z7
+	VFMADD231PS (R11)(BX*2), Z12, K1, Z8
+	VFMADD231PS (R12), Z12, K1, Z9
+	VFMADD231PS (R12)(BX*1), Z12, K1, Z10
+	VFMADD231PS (R12)(BX*2), Z12, K1, Z11
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        DX, R13
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Z0, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z1, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z2, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z3, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z4, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z5, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z6, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z7, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z8, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z9, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z10, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z11, K1, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters4x4Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters4x4Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+	LEAQ  (BX)(BX*2), SI
+
+block:
+	MOVQ      16(AX), DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z9
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z10
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z11
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z12
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z13
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z14
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z15
+	MOVQ      40(AX), R9
+	MOVQ      R9, 184(AX)
+	MOVQ      8(AX), DI
+	MOVQ      (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ R12, R13
+	ADDQ 120(AX), R13
+	MOVQ R8, R14
+	MOVQ 160(AX), R9
+
+place:
+	VMOVUPS.Z   (R14), K1, Z16
+	VFMADD231PS (R10), Z16, K1, Z0
+	VFMADD231PS (R10)(BX*1), Z16, K1, Z1
+	VFMADD231PS (R10)(BX*2), Z16, K1, Z2
+	VFMADD231PS (R10)(SI*1), Z16, K1, Z3
+	VFMADD231PS (R11), Z16, K1, Z4
+	VFMADD231PS (R11)(BX*1), Z16, K1, Z5
+	VFMADD231PS (R11)(BX*2), Z16, K1, Z6
+	VFMADD231PS (R11)(SI*1), Z16, K1, Z7
+	VFMADD231PS (R12), Z16, K1, Z8
+	VFMADD231PS (R12)(BX*1), Z16, K1, Z9
+	VFMADD231PS (R12)(BX*2), Z16, K1, Z10
+	VFMADD231PS (R12)(SI*1), Z16, K1, Z11
+	VFMADD231PS (R13), Z16, K1, Z12
+	VFMADD231PS (R13)(BX*1), Z16, K1, Z13
+	VFMADD231PS (R13)(BX*2), Z16, K1, Z14
+	VFMADD231PS (R13)(SI*1), Z16, K1, Z15
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        CX, R13
+	ADDQ        DX, R14
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMOVUPS     Z0, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z1, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z2, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z3, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z4, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z5, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z6, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z7, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z8, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z9, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z10, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z11, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z12, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z13, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z14, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z15, K1, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters4x5Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters4x5Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+	LEAQ  (BX)(BX*2), SI
+
+block:
+	MOVQ      16(AX), DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z9
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z10
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z11
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z12
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z13
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z14
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z15
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z16
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z17
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z18
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z19
+	MOVQ      40(AX), R9
+	MOVQ      R9, 184(AX)
+	MOVQ      8(AX), DI
+	MOVQ      (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ R12, R13
+	ADDQ 120(AX), R13
+	MOVQ R8, R14
+	MOVQ 160(AX), R9
+
+place:
+	VMOVUPS.Z   (R14), K1, Z20
+	VFMADD231PS (R10), Z20, K1, Z0
+	VFMADD231PS (R10)(BX*1), Z20, K1, Z1
+	VFMADD231PS (R10)(BX*2), Z20, K1, Z2
+	VFMADD231PS (R10)(SI*1), Z20, K1, Z3
+	VFMADD231PS (R10)(BX*4), Z20, K1, Z4
+	VFMADD231PS (R11), Z20, K1, Z5
+	VFMADD231PS (R11)(BX*1), Z20, K1, Z6
+	VFMADD231PS (R11)(BX*2), Z20, K1, Z7
+	VFMADD231PS (R11)(SI*1), Z20, K1, Z8
+	VFMADD231PS (R11)(BX*4), Z20, K1, Z9
+	VFMADD231PS (R12), Z20, K1, Z10
+	VFMADD231PS (R12)(BX*1), Z20, K1, Z11
+	VFMADD231PS (R12)(BX*2), Z20, K1, Z12
+	VFMADD231PS (R12)(SI*1), Z20, K1, Z13
+	VFMADD231PS (R12)(BX*4), Z20, K1, Z14
+	VFMADD231PS (R13), Z20, K1, Z15
+	VFMADD231PS (R13)(BX*1), Z20, K1, Z16
+	VFMADD231PS (R13)(BX*2), Z20, K1, Z17
+	VFMADD231PS (R13)(SI*1), Z20, K1, Z18
+	VFMADD231PS (R13)(BX*4), Z20, K1, Z19
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        CX, R13
+	ADDQ        DX, R14
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMOVUPS     Z0, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z1, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z2, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z3, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z4, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z5, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z6, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z7, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z8, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z9, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z10, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z11, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z12, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z13, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z14, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z15, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z16, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z17, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z18, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z19, K1, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters5x1Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters5x1Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+
+block:
+	MOVQ      16(AX), BX
+	VMOVUPS.Z (BX), K1, Z0
+	ADDQ      144(AX), BX
+	VMOVUPS.Z (BX), K1, Z1
+	ADDQ      144(AX), BX
+	VMOVUPS.Z (BX), K1, Z2
+	ADDQ      144(AX), BX
+	VMOVUPS.Z (BX), K1, Z3
+	ADDQ      144(AX), BX
+	VMOVUPS.Z (BX), K1, Z4
+	MOVQ      40(AX), DI
+	MOVQ      DI, 184(AX)
+	MOVQ      8(AX), BX
+	MOVQ      (AX), SI
+
+down:
+	MOVQ BX, R8
+	MOVQ R8, R9
+	ADDQ 120(AX), R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ SI, R13
+	MOVQ 160(AX), DI
+
+place:
+	VMOVUPS.Z   (R13), K1, Z5
+	VFMADD231PS (R8), Z5, K1, Z0
+	VFMADD231PS (R9), Z5, K1, Z1
+	VFMADD231PS (R10), Z5, K1, Z2
+	VFMADD231PS (R11), Z5, K1, Z3
+	VFMADD231PS (R12), Z5, K1, Z4
+	ADDQ        CX, R8
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        DX, R13
+	DECQ        DI
+	JNZ         place
+	ADDQ        88(AX), BX
+	ADDQ        104(AX), SI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), BX
+	VMOVUPS     Z0, K1, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Z1, K1, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Z2, K1, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Z3, K1, (BX)
+	ADDQ        144(AX), BX
+	VMOVUPS     Z4, K1, (BX)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters5x2Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters5x2Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+
+block:
+	MOVQ      16(AX), SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z5
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z6
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z7
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z8
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z9
+	MOVQ      40(AX), R8
+	MOVQ      R8, 184(AX)
+	MOVQ      8(AX), SI
+	MOVQ      (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ R12, R13
+	ADDQ 120(AX), R13
+	MOVQ DI, R14
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS.Z   (R14), K1, Z10
+	VFMADD231PS (R9), Z10, K1, Z0
+	VFMADD231PS (R9)(BX*1), Z10, K1, Z1
+	VFMADD231PS (R10), Z10, K1, Z2
+	VFMADD231PS (R10)(BX*1), Z10, K1, Z3
+	VFMADD231PS (R11), Z10, K1, Z4
+	VFMADD231PS (R11)(BX*1), Z10, K1, Z5
+	VFMADD231PS (R12), Z10, K1, Z6
+	VFMADD231PS (R12)(BX*1), Z10, K1, Z7
+	VFMADD231PS (R13), Z10, K1, Z8
+	VFMADD231PS (R13)(BX*1), Z10, K1, Z9
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        CX, R13
+	ADDQ        DX, R14
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Z0, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z1, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z2, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z3, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z4, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z5, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z6, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z7, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z8, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z9, K1, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters5x3Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters5x3Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+
+block:
+	MOVQ      16(AX), SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z5
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z6
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z7
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z8
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z9
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z10
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z11
+	ADDQ      144(AX), SI
+	VMOVUPS.Z (SI), K1, Z12
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z13
+	ADDQ      136(AX), SI
+	VMOVUPS.Z (SI), K1, Z14
+	MOVQ      40(AX), R8
+	MOVQ      R8, 184(AX)
+	MOVQ      8(AX), SI
+	MOVQ      (AX), DI
+
+down:
+	MOVQ SI, R9
+	MOVQ R9, R10
+	ADDQ 120(AX), R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ R12, R13
+	ADDQ 120(AX), R13
+	MOVQ DI, R14
+	MOVQ 160(AX), R8
+
+place:
+	VMOVUPS.Z   (R14), K1, Z15
+	VFMADD231PS (R9), Z15, K1, Z0
+	VFMADD231PS (R9)(BX*1), Z15, K1, Z1
+	VFMADD231PS (R9)(BX*2), Z15, K1, Z2
+	VFMADD231PS (R10), Z15, K1, Z3
+	VFMADD231PS (R10)(BX*1), Z15, K1, Z4
+	VFMADD231PS (R10)(BX*2), Z15, K1, Z5
+	VFMADD231PS (R11), Z15, K1, Z6
+	VFMADD231PS (R11)(BX*1), Z15, K1, Z7
+	VFMADD231PS (R11)(BX*2), Z15, K1, Z8
+	VFMADD231PS (R12), Z15, K1, Z9
+	VFMADD231PS (R12)(BX*1), Z15, K1, Z10
+	VFMADD231PS (R12)(BX*2), Z15, K1, Z11
+	VFMADD231PS (R13), Z15, K1, Z12
+	VFMADD231PS (R13)(BX*1), Z15, K1, Z13
+	VFMADD231PS (R13)(BX*2), Z15, K1, Z14
+	ADDQ        CX, R9
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        CX, R13
+	ADDQ        DX, R14
+	DECQ        R8
+	JNZ         place
+	ADDQ        88(AX), SI
+	ADDQ        104(AX), DI
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), SI
+	VMOVUPS     Z0, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z1, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z2, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z3, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z4, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z5, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z6, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z7, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z8, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z9, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z10, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z11, K1, (SI)
+	ADDQ        144(AX), SI
+	VMOVUPS     Z12, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z13, K1, (SI)
+	ADDQ        136(AX), SI
+	VMOVUPS     Z14, K1, (SI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters5x4Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters5x4Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+	LEAQ  (BX)(BX*2), SI
+
+block:
+	MOVQ      16(AX), DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z9
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z10
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z11
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z12
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z13
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z14
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z15
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z16
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z17
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z18
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z19
+	MOVQ      40(AX), R9
+	MOVQ      R9, 184(AX)
+	MOVQ      8(AX), DI
+	MOVQ      (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ R12, R13
+	ADDQ 120(AX), R13
+	MOVQ R13, R14
+	ADDQ 120(AX), R14
+	MOVQ R8, R15
+	MOVQ 160(AX), R9
+
+place:
+	VMOVUPS.Z   (R15), K1, Z20
+	VFMADD231PS (R10), Z20, K1, Z0
+	VFMADD231PS (R10)(BX*1), Z20, K1, Z1
+	VFMADD231PS (R10)(BX*2), Z20, K1, Z2
+	VFMADD231PS (R10)(SI*1), Z20, K1, Z3
+	VFMADD231PS (R11), Z20, K1, Z4
+	VFMADD231PS (R11)(BX*1), Z20, K1, Z5
+	VFMADD231PS (R11)(BX*2), Z20, K1, Z6
+	VFMADD231PS (R11)(SI*1), Z20, K1, Z7
+	VFMADD231PS (R12), Z20, K1, Z8
+	VFMADD231PS (R12)(BX*1), Z20, K1, Z9
+	VFMADD231PS (R12)(BX*2), Z20, K1, Z10
+	VFMADD231PS (R12)(SI*1), Z20, K1, Z11
+	VFMADD231PS (R13), Z20, K1, Z12
+	VFMADD231PS (R13)(BX*1), Z20, K1, Z13
+	VFMADD231PS (R13)(BX*2), Z20, K1, Z14
+	VFMADD231PS (R13)(SI*1), Z20, K1, Z15
+	VFMADD231PS (R14), Z20, K1, Z16
+	VFMADD231PS (R14)(BX*1), Z20, K1, Z17
+	VFMADD231PS (R14)(BX*2), Z20, K1, Z18
+	VFMADD231PS (R14)(SI*1), Z20, K1, Z19
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        CX, R13
+	ADDQ        CX, R14
+	ADDQ        DX, R15
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMOVUPS     Z0, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z1, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z2, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z3, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z4, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z5, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z6, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z7, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z8, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z9, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z10, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z11, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z12, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z13, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z14, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z15, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z16, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z17, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z18, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z19, K1, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET
+
+// func depthFilters5x5Wide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·depthFilters5x5Wide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  32(AX), CX
+	KMOVW (CX), K1
+	MOVQ  80(AX), CX
+	MOVQ  96(AX), DX
+	MOVQ  112(AX), BX
+	LEAQ  (BX)(BX*2), SI
+
+block:
+	MOVQ      16(AX), DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z9
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z10
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z11
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z12
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z13
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z14
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z15
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z16
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z17
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z18
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z19
+	ADDQ      144(AX), DI
+	VMOVUPS.Z (DI), K1, Z20
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z21
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z22
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z23
+	ADDQ      136(AX), DI
+	VMOVUPS.Z (DI), K1, Z24
+	MOVQ      40(AX), R9
+	MOVQ      R9, 184(AX)
+	MOVQ      8(AX), DI
+	MOVQ      (AX), R8
+
+down:
+	MOVQ DI, R10
+	MOVQ R10, R11
+	ADDQ 120(AX), R11
+	MOVQ R11, R12
+	ADDQ 120(AX), R12
+	MOVQ R12, R13
+	ADDQ 120(AX), R13
+	MOVQ R13, R14
+	ADDQ 120(AX), R14
+	MOVQ R8, R15
+	MOVQ 160(AX), R9
+
+place:
+	VMOVUPS.Z   (R15), K1, Z25
+	VFMADD231PS (R10), Z25, K1, Z0
+	VFMADD231PS (R10)(BX*1), Z25, K1, Z1
+	VFMADD231PS (R10)(BX*2), Z25, K1, Z2
+	VFMADD231PS (R10)(SI*1), Z25, K1, Z3
+	VFMADD231PS (R10)(BX*4), Z25, K1, Z4
+	VFMADD231PS (R11), Z25, K1, Z5
+	VFMADD231PS (R11)(BX*1), Z25, K1, Z6
+	VFMADD231PS (R11)(BX*2), Z25, K1, Z7
+	VFMADD231PS (R11)(SI*1), Z25, K1, Z8
+	VFMADD231PS (R11)(BX*4), Z25, K1, Z9
+	VFMADD231PS (R12), Z25, K1, Z10
+	VFMADD231PS (R12)(BX*1), Z25, K1, Z11
+	VFMADD231PS (R12)(BX*2), Z25, K1, Z12
+	VFMADD231PS (R12)(SI*1), Z25, K1, Z13
+	VFMADD231PS (R12)(BX*4), Z25, K1, Z14
+	VFMADD231PS (R13), Z25, K1, Z15
+	VFMADD231PS (R13)(BX*1), Z25, K1, Z16
+	VFMADD231PS (R13)(BX*2), Z25, K1, Z17
+	VFMADD231PS (R13)(SI*1), Z25, K1, Z18
+	VFMADD231PS (R13)(BX*4), Z25, K1, Z19
+	VFMADD231PS (R14), Z25, K1, Z20
+	VFMADD231PS (R14)(BX*1), Z25, K1, Z21
+	VFMADD231PS (R14)(BX*2), Z25, K1, Z22
+	VFMADD231PS (R14)(SI*1), Z25, K1, Z23
+	VFMADD231PS (R14)(BX*4), Z25, K1, Z24
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	ADDQ        CX, R12
+	ADDQ        CX, R13
+	ADDQ        CX, R14
+	ADDQ        DX, R15
+	DECQ        R9
+	JNZ         place
+	ADDQ        88(AX), DI
+	ADDQ        104(AX), R8
+	DECQ        184(AX)
+	JNZ         down
+	MOVQ        16(AX), DI
+	VMOVUPS     Z0, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z1, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z2, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z3, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z4, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z5, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z6, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z7, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z8, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z9, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z10, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z11, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z12, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z13, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z14, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z15, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z16, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z17, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z18, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z19, K1, (DI)
+	ADDQ        144(AX), DI
+	VMOVUPS     Z20, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z21, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z22, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z23, K1, (DI)
+	ADDQ        136(AX), DI
+	VMOVUPS     Z24, K1, (DI)
+	DECQ        48(AX)
+	JZ          end
+	ADDQ        $+64, 8(AX)
+	ADDQ        $+64, (AX)
+	ADDQ        $+64, 16(AX)
+	JMP         block
+
+end:
+	VZEROUPPER
+	RET

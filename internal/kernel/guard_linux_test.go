@@ -171,3 +171,21 @@ func TestGuardPool(t *testing.T) {
 		MaxPoolGradient(&w, dx, x, y, dy, rows, i%2 == 0)
 	}
 }
+
+func TestGuardDepthwise(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(12, 13))
+	for i := range 300 {
+		c := 1 + r.IntN(50)
+		d := Depthwise{Channels: c, Places: 1 + r.IntN(20), Rows: 1 + r.IntN(3), Taps: [3]int{1, 1 + r.IntN(6), 1 + r.IntN(6)},
+			XStep: c * (1 + r.IntN(2)), YStep: c}
+		d.XTap = [3]int{0, ((d.Places-1)*d.XStep + d.Taps[2]*c), c}
+		d.XRow, d.YRow = d.XTap[1], d.Places*c
+		d.WTap = [3]int{0, d.Taps[2] * c, c}
+		atEnd := i%3 > 0
+		x, y := guarded[float32](t, (d.Rows+d.Taps[1]-1)*d.XRow, atEnd), guarded[float32](t, d.Rows*d.YRow, atEnd)
+		w, b := guarded[float32](t, d.weights(), atEnd), guarded[float32](t, c, atEnd)
+		ConvolveDepthwise(&d, y, x, w, b, 0, true)
+		DepthwiseFilters(&d, w, x, y, 0)
+	}
+}

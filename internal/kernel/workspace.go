@@ -15,6 +15,7 @@ type workspace struct {
 	block  [depth * (blockRows + stripPad)]float32
 	panels [depth * groupCols]float32
 	slide  slide
+	depth  depthCall
 }
 
 var workspaces [32]workspace

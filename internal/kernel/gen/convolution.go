@@ -165,13 +165,7 @@ func (t *tile) finish() {
 	avo.Label("plain")
 	avo.CMPQ(op.Mem{Base: t.p, Disp: slideRectify}, op.Imm(0))
 	avo.JE(op.LabelRef("store"))
-	zero := t.zero()
-	for r := range t.sums {
-		for _, s := range t.sums[r] {
-			avo.VMAXPS(s, zero, s) // NaN stays
-			avo.VADDPS(zero, s, s) // −0 becomes +0
-		}
-	}
+	t.rectify()
 	avo.Label("store")
 	y, step := avo.GP64(), avo.GP64()
 	t.field(slideY, y)
@@ -187,6 +181,17 @@ func (t *tile) finish() {
 		}
 		if r < t.rows-1 {
 			avo.ADDQ(step, y)
+		}
+	}
+}
+
+// rectify makes 0 of what is below.
+func (t *tile) rectify() {
+	zero := t.zero()
+	for r := range t.sums {
+		for _, s := range t.sums[r] {
+			avo.VMAXPS(s, zero, s) // NaN stays
+			avo.VADDPS(zero, s, s) // −0 becomes +0
 		}
 	}
 }

@@ -24,9 +24,11 @@ func main() {
 	case *slides && *family == "avx2":
 		avx2.convolutions()
 		avx2.pools()
+		avx2.depthwise()
 	case *slides && *family == "avx512":
 		avx512.convolutions()
 		avx512.pools()
+		avx512.depthwise()
 	case *family == "avx2":
 		avx2.products()
 		avx2.packings()
