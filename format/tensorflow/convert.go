@@ -9,6 +9,7 @@ import (
 
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/format/tensorflow/bundle"
 	"github.com/nadir-ml/nadir/loss"
 	"github.com/nadir-ml/nadir/tensor"
 )
@@ -252,17 +253,39 @@ func (c *converter) weight(r ref) (weight, bool) {
 	switch n.op {
 	case "Const":
 		t, ok := c.file.Lookup(n.name)
+		loose := !c.wasVariable(r, n)
 		if !ok {
-			if t, ok = constantTensor(n); ok {
+			if t, ok = numbersOf(n); ok && len(t.Shape) == 0 && loose {
+				ok = false // a number
+			} else if ok {
 				c.file.Tensors = append(c.file.Tensors, t)
 			}
 		}
-		return weight{t, n.name, true}, ok && t.DType.IsFloat()
+		return weight{t, n.name, loose}, ok && t.DType.IsFloat()
 	case "Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable":
 		t, err := c.variable(n.name)
 		return weight{t, n.name, false}, err == nil && t.DType.IsFloat()
 	}
 	return weight{}, false
+}
+
+// wasVariable reports whether a constant that a value is was a variable before the graph was
+// frozen: what reads a variable is left of it.
+func (c *converter) wasVariable(r ref, constant *node) bool {
+	if strings.Contains(constant.name, "ReadVariableOp") {
+		return true
+	}
+	for range 64 {
+		n, err := c.at(r)
+		if err != nil || n == constant || !passing[n.op] || len(n.in) == 0 {
+			return false
+		}
+		if n.op == "ReadVariableOp" || strings.Contains(n.name, "ReadVariableOp") || n.name == constant.name+"/read" {
+			return true
+		}
+		r = n.in[0]
+	}
+	return false
 }
 
 // missing says why a value is no weight.
@@ -303,7 +326,7 @@ func (c *converter) number(r ref) (float64, bool) {
 	switch n.op {
 	case "Const":
 		k, ok := n.constant()
-		if !ok || k.shape.Len() != 1 {
+		if !ok || k.shape.Len() != 1 || bundle.DType(k.code).IsFloat() && c.wasVariable(r, n) {
 			return 0, false
 		}
 		t, err := k.read()

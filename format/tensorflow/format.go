@@ -350,12 +350,18 @@ func constants(g *graph) []format.Tensor {
 
 // constantTensor is a constant that may be a weight: a list of numbers.
 func constantTensor(n *node) (format.Tensor, bool) {
+	t, ok := numbersOf(n)
+	return t, ok && len(t.Shape) > 0
+}
+
+// numbersOf is a constant of numbers, or of one.
+func numbersOf(n *node) (format.Tensor, bool) {
 	if n.op != "Const" {
 		return format.Tensor{}, false
 	}
 	c, ok := n.constant()
 	dt := bundle.DType(c.code)
-	if !ok || len(c.shape) == 0 || dt == tensor.Invalid {
+	if !ok || dt == tensor.Invalid {
 		return format.Tensor{}, false
 	}
 	t := format.Tensor{Name: n.name, DType: dt, Shape: c.shape, Read: func() (*tensor.Tensor, error) {

@@ -159,6 +159,9 @@ func add(c *converter, n *node) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if !c.fits(x, w) {
+		return c.beside(n, a, w, "beta", nil)
+	}
 	p := format.Part{Leaf: "bias", From: []string{w.Name}}
 	if len(w.Shape) != 1 {
 		p.Make = format.Reshape(w.Shape.Len())
@@ -168,6 +171,16 @@ func add(c *converter, n *node) (string, error) {
 		fields = format.Map("trainable", false)
 	}
 	return c.emit(&format.Sketched{Kind: format.Bias, Fields: fields, Name: c.scoped(n), In: []string{x}, Parts: []format.Part{p}}), nil
+}
+
+// fits reports whether one number among weights is for samples of one feature, and not for all
+// features of others.
+func (c *converter) fits(in string, w weight) bool {
+	if w.Shape.Len() != 1 {
+		return true
+	}
+	shape, err := c.shapeOf(in)
+	return err != nil || len(shape) > 0 && shape[len(shape)-1] == 1
 }
 
 // line is w·x + b of numbers w and b that are variables, or w·x alone: a dense layer of
@@ -188,6 +201,9 @@ func (c *converter) line(n *node, from ref, b weight) (string, bool, error) {
 	in, err := c.act(x)
 	if err != nil {
 		return "", true, err
+	}
+	if !c.fits(in, w) {
+		return "", false, nil
 	}
 	for i, f := range c.sketch.Inputs { // of unknown shape: one number
 		if f.Name == in && c.optional[in] && f.Shape == nil {
@@ -237,12 +253,31 @@ func sub(c *converter, n *node) (string, error) {
 		if !ok {
 			return "", c.missing(n.in[1])
 		}
-		if !w.loose {
-			break // the layer would have another weight than the graph
+		if !w.loose { // −(w − x): the layer has the weight of the graph
+			name, err := c.without(n, n.in[0], w)
+			if err != nil {
+				return "", err
+			}
+			return c.add(n, "rescaling", format.Map("scale", -1, "offset", 0), name), nil
 		}
 		return c.beside(n, n.in[0], w, "beta", each(func(v float64) float64 { return -v }))
+	case b:
+		w, ok := c.weight(n.in[0])
+		if !ok {
+			return "", c.missing(n.in[0])
+		}
+		return c.without(n, n.in[1], w)
 	}
-	return "", unsupported(n, "there is no layer for the difference of weights and what depends on the input")
+	return "", unsupported(n, "it is the difference of weights alone")
+}
+
+// without is w − x.
+func (c *converter) without(n *node, x ref, w weight) (string, error) {
+	in, err := c.act(x)
+	if err != nil {
+		return "", err
+	}
+	return c.besides(n, c.add(n, "rescaling", format.Map("scale", -1, "offset", 0), in), w, "beta", nil)
 }
 
 func div(c *converter, n *node) (string, error) {
@@ -255,7 +290,26 @@ func div(c *converter, n *node) (string, error) {
 	if name, ok, err := c.layerNorm(n); ok || err != nil {
 		return name, err
 	}
-	if w, ok := c.weight(n.in[1]); ok && w.loose && !c.isAct(n.in[1]) {
+	if !c.isAct(n.in[0]) && c.isAct(n.in[1]) { // w·x⁻¹
+		v, number := c.number(n.in[0])
+		w, ok := c.weight(n.in[0])
+		if !ok && !number {
+			return "", c.missing(n.in[0])
+		}
+		in, err := c.act(n.in[1])
+		if err != nil {
+			return "", err
+		}
+		in = c.add(n, "power", format.Map("exponent", -1), in)
+		if number {
+			return c.add(n, "rescaling", format.Map("scale", v, "offset", 0), in), nil
+		}
+		return c.besides(n, in, w, "gamma", nil)
+	}
+	if w, ok := c.weight(n.in[1]); ok && !c.isAct(n.in[1]) {
+		if !w.loose {
+			c.warn("%s: what divides is learned as what multiplies, its reciprocal", n.name)
+		}
 		return c.beside(n, n.in[0], w, "gamma", each(func(v float64) float64 { return 1 / v }))
 	}
 	return "", unsupported(n, "there is no layer for division by what is no constant")
@@ -284,8 +338,9 @@ func mul(c *converter, n *node) (string, error) {
 	if !c.isAct(b) {
 		v, ok := c.number(b)
 		if w, one := c.weight(b); !ok && one && w.Shape.Len() == 1 {
-			name, _, err := c.line(n, ref{name: n.name}, weight{})
-			return name, err
+			if name, ok, err := c.line(n, ref{name: n.name}, weight{}); ok || err != nil {
+				return name, err
+			}
 		}
 		if !ok {
 			w, is := c.weight(b)

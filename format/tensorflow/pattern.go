@@ -2,6 +2,7 @@ package tensorflow
 
 import (
 	"math"
+	"strings"
 
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/spec"
@@ -266,17 +267,16 @@ func (c *converter) beside(n *node, x ref, w weight, leaf string, turn format.Tu
 	if err != nil {
 		return "", err
 	}
+	return c.besides(n, in, w, leaf, turn)
+}
+
+// besides is beside of what a layer gives.
+func (c *converter) besides(n *node, in string, w weight, leaf string, turn format.Turn) (string, error) {
 	var axes, size []int
 	for i, d := range w.Shape {
 		if d != 1 {
 			axes, size = append(axes, i-len(w.Shape)), append(size, d)
 		}
-	}
-	if len(axes) == 0 {
-		if !w.loose {
-			return "", unsupported(n, "the variable %q is one number for all", w.Name)
-		}
-		axes, size = []int{-1}, []int{1}
 	}
 	// Where samples have fewer axes, or others, the weights would make them larger.
 	if shape, err := c.shapeOf(in); err == nil {
@@ -293,11 +293,14 @@ func (c *converter) beside(n *node, x ref, w weight, leaf string, turn format.Tu
 	if len(axes) != 1 || axes[0] != -1 {
 		fields = fields.With("axes", format.List(axes...))
 	}
+	called := c.scoped(n)
 	if w.loose {
 		fields = fields.With("trainable", spec.Flag(false))
+	} else if path := strings.Split(w.variable, "/"); !strings.Contains(w.variable, "ReadVariableOp") && !c.sketch.Taken(path[len(path)-1]) {
+		called = c.sketch.Name(path[len(path)-1])
 	}
 	part := format.Part{Leaf: leaf, From: []string{w.Name}, Make: turn.Then(format.Reshape(size...))}
-	return c.emit(&format.Sketched{Kind: "affine", Fields: fields, Name: c.scoped(n), In: []string{in}, Parts: []format.Part{part}}), nil
+	return c.emit(&format.Sketched{Kind: "affine", Fields: fields, Name: called, In: []string{in}, Parts: []format.Part{part}}), nil
 }
 
 // each is a Turn of each number.
