@@ -152,7 +152,7 @@ type tile struct {
 	c, b         reg.GPVirtual
 	ai, ai3, ai5 reg.GPVirtual // A's row, times one, three and five
 	ap, ldb      reg.GPVirtual
-	packed       reg.GPVirtual // where B's rows are copied to, or nil
+	packed, far  reg.GPVirtual // where B's rows are copied to, or nil; 32 rows of B
 	sums         [][]vec
 }
 
@@ -234,17 +234,10 @@ func (t *tile) sum(name string, n int, masked bool) {
 		avo.LEAQ(op.Mem{Base: a, Index: t.ai3, Scale: 2}, a7)
 		avo.ADDQ(t.ai, a7)
 	}
-	var far reg.GPVirtual
 	if t.packed != nil {
-		far = avo.GP64()
-		avo.MOVQ(t.ldb, far)
-		avo.SHLQ(op.Imm(5), far)
-	}
-	var ahead reg.GPVirtual // eight columns of A
-	if t.rows >= t.packs && (t.bytes == 64 || t.rows == 6) {
-		ahead = avo.GP64()
-		avo.MOVQ(t.ap, ahead)
-		avo.SHLQ(op.Imm(3), ahead)
+		t.far = avo.GP64()
+		avo.MOVQ(t.ldb, t.far)
+		avo.SHLQ(op.Imm(5), t.far)
 	}
 	t.sums = make([][]vec, t.rows)
 	for r := range t.sums {
@@ -254,7 +247,7 @@ func (t *tile) sum(name string, n int, masked bool) {
 	}
 	at := func(r int) op.Mem { return t.row(a, a7, r) }
 	var last reg.Register
-	if masked && t.bytes == 64 {
+	if masked && (t.bytes == 64 || t.rows*n+n+2 <= 16) {
 		last = t.mask(t.p)
 	}
 
@@ -285,23 +278,8 @@ func (t *tile) sum(name string, n int, masked bool) {
 	}
 	if t.packed != nil {
 		avo.ADDQ(op.I32(int32(t.bytes*n)), t.packed)
-		// The row 32 below: long strides are more than a processor foresees.
-		for at := 0; at < t.bytes*n; at += 64 {
-			avo.PREFETCHT1(op.Mem{Base: t.b, Index: far, Scale: 1, Disp: at})
-		}
 	}
-	if !masked {
-		// The last byte of the next tile of columns: its line comes while this
-		// one is multiplied.
-		for at := t.bytes*2*n - 1; at > t.bytes*n; at -= 64 {
-			avo.PREFETCHT0(op.Mem{Base: t.b, Disp: at})
-		}
-	}
-	if ahead != nil {
-		// Where A is stored transposed, each of its columns is a line of its own, far
-		// from the last. Lower tiles of AVX2 have no time for it.
-		avo.PREFETCHT0(op.Mem{Base: a, Index: ahead, Scale: 1, Disp: 4 * (t.rows - 1)})
-	}
+	t.soon(a, n, masked)
 	for r := range t.sums {
 		x := t.vector()
 		avo.VBROADCASTSS(at(r), x)
@@ -316,6 +294,35 @@ func (t *tile) sum(name string, n int, masked bool) {
 	avo.ADDQ(t.ldb, t.b)
 	avo.DECQ(k)
 	avo.JNZ(op.LabelRef(name + "k"))
+}
+
+// soon asks for what is read a few steps of k later. Long strides are more than a
+// processor foresees.
+func (t *tile) soon(a reg.Register, n int, masked bool) {
+	below := func(at int) {
+		avo.PREFETCHT0(op.Mem{Base: t.b, Index: t.ldb, Scale: 8, Disp: at})
+	}
+	switch {
+	case t.packed != nil:
+		for at := 0; at < t.bytes*n; at += 64 {
+			avo.PREFETCHT1(op.Mem{Base: t.b, Index: t.far, Scale: 1, Disp: at})
+			below(at)
+		}
+		below(t.bytes*n - 1)
+	case masked:
+		below(t.bytes * (n - 1))
+	default:
+		// The last byte of the next tile of columns: its line comes while this
+		// one is multiplied.
+		for at := t.bytes*2*n - 1; at > t.bytes*n; at -= 64 {
+			avo.PREFETCHT0(op.Mem{Base: t.b, Disp: at})
+		}
+	}
+	if t.bytes == 64 && t.rows >= t.packs || t.rows == 6 {
+		// Where A is stored transposed, each of its columns is a line of its own.
+		// Lower tiles of AVX2 have no time for it.
+		avo.PREFETCHT0(op.Mem{Base: a, Index: t.ap, Scale: 8, Disp: 4 * (t.rows - 1)})
+	}
 }
 
 // fetch asks for the lines of C that the tile will be put to, unless it is done
