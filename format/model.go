@@ -222,11 +222,24 @@ type traced struct {
 	outs     []graph.Node
 }
 
+// MaxLayers is how many layers the network of a file may have, those within others included:
+// a few bytes can ask for one, and each takes several thousand of memory.
+const MaxLayers = 1 << 12
+
+// MaxNodes is how many nodes a graph may have that takes so many bytes of a file: those that
+// frameworks write have names and attributes, and most files numbers, so that none has more.
+func MaxNodes(bytes int) int { return min(2*MaxLayers+bytes/128, 1<<17) }
+
+// Crowded is the error for a network of more layers than [MaxLayers].
+func Crowded() error {
+	return &Unsupported{What: "the network", Msg: fmt.Sprintf("it has more than %d layers, and no more are read", MaxLayers)}
+}
+
 // trace makes the graph, taking no memory for parameters.
-func (m *Model) trace() (*traced, error) {
+func (m *Model) trace(most int) (*traced, error) {
 	t := &traced{graph: graph.New()}
 	known := map[string]bool{} // a shared layer declares once more
-	s := param.NewScope(t.graph, nil, param.Options{Declare: func(name string, kind param.Kind, _ param.Init, shape tensor.Shape) error {
+	s := param.NewScope(t.graph, nil, param.Options{Layers: most, Declare: func(name string, kind param.Kind, _ param.Init, shape tensor.Shape) error {
 		if !known[name] {
 			known[name] = true
 			t.declared = append(t.declared, declaration{name, kind, shape})
@@ -240,7 +253,7 @@ func (m *Model) trace() (*traced, error) {
 // reading is the trace of a model that is being read, whose network does not change.
 func (m *Model) reading() (*traced, error) {
 	if m.traced == nil {
-		t, err := m.trace()
+		t, err := m.trace(MaxLayers)
 		if err != nil {
 			return nil, err
 		}
@@ -251,7 +264,7 @@ func (m *Model) reading() (*traced, error) {
 
 // declared lists the parameters of the model, taking no memory for them.
 func (m *Model) declared() ([]declaration, error) {
-	t, err := m.trace()
+	t, err := m.trace(0)
 	return t.declared, err
 }
 

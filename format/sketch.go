@@ -256,7 +256,7 @@ func (s *Sketch) keep(outs []string) {
 // text is the network in the words of nn: a list where each layer takes what the one
 // before gives, else a mapping.
 func (s *Sketch) text(outs []string) spec.Value {
-	layers := spec.Value{Kind: spec.List}
+	layers := spec.Value{Kind: spec.List, Items: make([]spec.Value, 0, len(s.Layers)+1)}
 	plain := len(s.Inputs) == 1 && len(outs) == 1
 	if plain {
 		last := s.Inputs[0].Name
@@ -412,6 +412,9 @@ func (s *Sketch) Blueprint(outs []string, logits ...string) (*Blueprint, error) 
 	s.keep(outs)
 	if len(s.Layers) == 0 {
 		return nil, &Unsupported{What: "the network", Msg: "no layer lies between its input and its output"}
+	}
+	if len(s.Layers) > MaxLayers {
+		return nil, Crowded()
 	}
 	b := &Blueprint{Model: &Model{Extra: map[string]string{}}, Warnings: s.share()}
 	b.Model.Data.Inputs = s.Inputs

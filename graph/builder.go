@@ -182,6 +182,9 @@ func (b *Builder) add(op *Op, attr any, typ Type, in []Node) Node {
 		return Node{b, id}
 	}
 	id := int32(len(b.nodes))
+	if id == int32(cap(b.nodes)) { // as append grows, five times as much would be copied
+		b.nodes = slices.Grow(b.nodes, max(len(b.nodes), 16))
+	}
 	b.nodes = append(b.nodes, entry{op, idx, attr, typ, b.path})
 	b.memo[k] = id
 	return Node{b, id}

@@ -9,6 +9,7 @@ import "maps"
 func Rewrite(src *Builder, f func(dst *Builder, x Node, in []Node) Node) *Builder {
 	live := src.Live()
 	dst := New()
+	dst.nodes, dst.memo = make([]entry, 0, src.Len()), make(map[memoKey]int32, src.Len())
 	dst.errs = append(dst.errs, src.errs...)
 	maps.Copy(dst.streams, src.streams) // f's own draws are streams of their own
 	to := make([]Node, src.Len())

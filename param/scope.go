@@ -23,6 +23,8 @@ type Options struct {
 	// Declare, where not nil, is told of every parameter in place of the set:
 	// nothing takes memory, and the graph is of use for its shapes alone.
 	Declare func(name string, kind Kind, init Init, shape tensor.Shape) error
+	// Layers is how many a model may have that is none of one's own; 0 is any number.
+	Layers int
 }
 
 // A Scope is the place in a model where a layer is applied: a path, the graph,
@@ -41,8 +43,9 @@ type trace struct {
 	opt      Options
 	declared map[string]bool
 	layers   []Applied
-	made     map[graph.Node]int // of a node: the last of the layers that give it
+	made     []int // of a node, by its number: the last of the layers that give it, counted from 1
 	losses   []graph.Node
+	full     bool // it was said that there are too many layers
 }
 
 // Applied is one layer's place in a trace: what summaries, probes and pictures
@@ -61,7 +64,7 @@ type Applied struct {
 // NewScope is the root of a trace into b. Parameters are looked up in set and
 // added to it where they are new.
 func NewScope(b *graph.Builder, set *Set, o Options) *Scope {
-	return &Scope{B: b, trace: &trace{set: set, opt: o, declared: map[string]bool{}, made: map[graph.Node]int{}}}
+	return &Scope{B: b, trace: &trace{set: set, opt: o, declared: map[string]bool{}}}
 }
 
 // Training reports whether the graph is built for training. It is asked while
@@ -213,8 +216,8 @@ func (s *Scope) origin(in []graph.Node) string {
 			continue
 		}
 		from := "the data"
-		if i, ok := s.trace.made[x]; ok {
-			from = s.trace.layers[i].Name
+		if x.ID() < len(s.trace.made) && s.trace.made[x.ID()] > 0 {
+			from = s.trace.layers[s.trace.made[x.ID()]-1].Name
 		}
 		parts = append(parts, fmt.Sprintf("%s %v", from, x.Shape()))
 	}
@@ -224,6 +227,13 @@ func (s *Scope) origin(in []graph.Node) string {
 func (s *Scope) sub(name, as string, l Layer, in []graph.Node, shared bool, apply func(*Scope) graph.Node) graph.Node {
 	if name == "" || strings.ContainsAny(name, "/#,!*?[]{}") {
 		return s.B.Fail("layer name %q: want letters, digits, _, -, . and the like, without / # , ! * ? [ ] { }", name)
+	}
+	if most := s.trace.opt.Layers; most > 0 && len(s.trace.layers) >= most {
+		if s.trace.full {
+			return graph.Node{}
+		}
+		s.trace.full = true
+		return s.B.Fail("layer %q: the model has more than %d layers", s.join(name), most)
 	}
 	c := &Scope{B: s.B, path: s.join(name), trace: s.trace, again: shared || s.again}
 	switch {
@@ -237,14 +247,21 @@ func (s *Scope) sub(name, as string, l Layer, in []graph.Node, shared bool, appl
 	}
 	s.used[name] = true
 	i := len(s.trace.layers)
+	if i == cap(s.trace.layers) { // as append grows, five times as much would be copied
+		s.trace.layers = slices.Grow(s.trace.layers, max(i, 16))
+	}
 	s.trace.layers = append(s.trace.layers, Applied{Path: c.path, Name: s.join(as), Layer: l, In: slices.Clone(in), Shared: c.again, Depth: strings.Count(c.path, "/")})
 	before, origin := s.B.SetPath(c.path), s.B.SetOrigin(func() string { return s.origin(in) })
 	out := apply(c)
 	s.B.SetPath(before)
 	s.B.SetOrigin(origin)
 	s.trace.layers[i].Out = out
-	if at, ok := s.trace.made[out]; !ok || at < i { // a layer within this one stands behind it
-		s.trace.made[out] = i
+	if out.Valid() && out.ID() < s.B.Len() {
+		if more := s.B.Len() - len(s.trace.made); more > 0 {
+			s.trace.made = append(s.trace.made, make([]int, more)...)
+		}
+		made := &s.trace.made[out.ID()]
+		*made = max(*made, i+1) // a layer within this one stands behind it
 	}
 	return out
 }

@@ -58,6 +58,9 @@ func newNet(m message, trained bool) (*net, error) {
 	for _, v := range m["layers"] {
 		layers = append(layers, value{tree: renewed(v.tree)})
 	}
+	if len(layers) > format.MaxLayers {
+		return nil, format.Crowded()
+	}
 	for _, v := range layers {
 		l := &layer{name: v.tree.text("name"), kind: v.tree.text("type"), bottom: v.tree.texts("bottom"), top: v.tree.texts("top"), m: v.tree, blobs: v.tree["blobs"]}
 		if v.tree == nil || l.kind == "" {

@@ -22,6 +22,9 @@ import (
 //
 // It is given values of these layouts, and has what they want around it.
 func (n *net) layer(l spec.Value, prefix, place string, in []layout) (placed, error) {
+	if len(n.parts) >= format.MaxLayers {
+		return placed{}, format.Crowded()
+	}
 	name := n.name(nameOf(l))
 	p := part{path: prefix + name, name: nameOf(l), tree: place}
 	x, err := n.place(l, &p, in)

@@ -78,12 +78,14 @@ func (n *net) places(m *format.Model) ([]format.Place, error) {
 // model in the formats that go by names, else each by itself.
 func (n *net) groups() [][]part {
 	var out [][]part
+	of := map[string]int{}
 	for _, p := range n.parts {
 		if n.byName() {
-			if i := slices.IndexFunc(out, func(g []part) bool { return g[0].name == p.name }); i >= 0 {
+			if i, ok := of[p.name]; ok {
 				out[i] = append(out[i], p)
 				continue
 			}
+			of[p.name] = len(out)
 		}
 		out = append(out, []part{p})
 	}

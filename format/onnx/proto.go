@@ -62,8 +62,6 @@ type attr struct {
 }
 
 const (
-	// maxNodes is how many nodes a graph may have.
-	maxNodes = 1 << 17
 	// maxInts is how many bytes a list of whole numbers in an attribute may take.
 	maxInts = 1 << 20
 	// maxAxes is how many axes a value may have.
@@ -147,7 +145,7 @@ func entryOf(b []byte) (key, value string, err error) {
 }
 
 func parseGraph(b []byte) (*graph, error) {
-	g := &graph{}
+	g, most := &graph{}, format.MaxNodes(len(b))
 	for f, err := range bundle.Fields(b) {
 		if err != nil {
 			return nil, err
@@ -158,8 +156,8 @@ func parseGraph(b []byte) (*graph, error) {
 			if err != nil {
 				return nil, err
 			}
-			if len(g.nodes) >= maxNodes {
-				return nil, fmt.Errorf("the graph has more than %d nodes", maxNodes)
+			if len(g.nodes) >= most {
+				return nil, fmt.Errorf("the graph has more than %d nodes in %d bytes", most, len(b))
 			}
 			g.nodes = append(g.nodes, n)
 		case 2:

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/format/tensorflow/bundle"
 	"github.com/nadir-ml/nadir/tensor"
 )
@@ -44,6 +45,7 @@ type function struct {
 // parseGraph reads a GraphDef.
 func parseGraph(b []byte) (*graph, error) {
 	g := &graph{nodes: map[string]*node{}, functions: map[string]*function{}}
+	most := format.MaxNodes(len(b))
 	for f, err := range bundle.Fields(b) {
 		if err != nil {
 			return nil, err
@@ -53,6 +55,9 @@ func parseGraph(b []byte) (*graph, error) {
 			n, err := parseNode(f.Bytes, false)
 			if err != nil {
 				return nil, err
+			}
+			if len(g.nodes) >= most {
+				return nil, fmt.Errorf("the graph has more than %d nodes in %d bytes", most, len(b))
 			}
 			if err := g.add(n); err != nil {
 				return nil, err
