@@ -91,6 +91,7 @@ var cases = map[string][]testcase{
 	"sub_mul":         onRows("sub_mul", 3),
 	"sub_product":     onRows("sub_product", 3),
 	"elu_of_one":      onRows("elu_of_one", 1),
+	"add_elu":         onRows("add_elu", 2),
 	"elu_gradient":    onRows("elu_gradient", 2),
 	"gate":            onRows("gate", 2),
 	"weighted":        onNumbers("weighted", 2, 2),

@@ -57,7 +57,8 @@ func elementwiseOps[T float]() map[string]*elementwise[T] {
 		"mul_sub":       {ternary: kernel.MulSub[T], cost: 2},
 		"sub_mul":       {ternary: kernel.SubMul[T], cost: 2},
 		"sub_product":   {ternary: kernel.SubProduct[T], cost: 2},
-		"elu_of_one":    {unary: kernel.ELU[T], cost: 10},
+		"elu_of_one":    {unary: kernel.ELU[T], cost: 8},
+		"add_elu":       {binary: kernel.AddELU[T], cost: 9},
 		"elu_gradient":  {binary: kernel.ELUGradient[T], cost: 2},
 		"gate":          {binary: kernel.Gate[T], cost: 1},
 

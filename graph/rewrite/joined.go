@@ -9,7 +9,7 @@ import "github.com/nadir-ml/nadir/graph"
 //	a·b + c, a·b − c, a − b·c, (a − b)·c
 //	a·s + b·t, a·s + b²·t                for numbers s and t: a running mean
 //	a − b/(√c + e)                       for a number e: a step as long as Adam's
-//	x where x > 0, else eˣ − 1           what follows an ELU
+//	x where x > 0, else eˣ − 1           an ELU, and that of a sum
 //	dy where y > 0, else dy·(y + 1)      its gradient
 //	dy where y > 0, else 0               that of a ReLU
 //
@@ -19,7 +19,7 @@ func Joined(g *graph.Builder) *graph.Builder {
 	return graph.Rewrite(g, func(dst *graph.Builder, x graph.Node, in []graph.Node) graph.Node {
 		switch x.Op().Name {
 		case "select":
-			return joinSelect(dst, in)
+			return r.joinSelect(dst, x, in)
 		case "add":
 			if y := r.joinWeighted(dst, x, in); y.Valid() {
 				return y
@@ -37,7 +37,7 @@ func Joined(g *graph.Builder) *graph.Builder {
 	})
 }
 
-func joinSelect(dst *graph.Builder, in []graph.Node) graph.Node {
+func (r *reading) joinSelect(dst *graph.Builder, x graph.Node, in []graph.Node) graph.Node {
 	at, yes, no := in[0], in[1], in[2]
 	if at.Op().Name != "greater" || !isNumber(at.In(1), 0) || !at.Shape().Equal(yes.Shape()) || at.Shape().Len() < 2 {
 		return graph.Node{}
@@ -48,6 +48,11 @@ func joinSelect(dst *graph.Builder, in []graph.Node) graph.Node {
 	case isNumber(no, 0):
 		return dst.Apply("gate", nil, y, yes)
 	case yes == y && no.Op().Name == "expm1" && no.In(0).Op().Name == "min" && no.In(0).In(0) == y && isNumber(no.In(0).In(1), 0):
+		// Nothing else may read the sum.
+		if old := x.In(0).In(0); y.Op().Name == "add" && len(r.by[old.ID()]) == 3 && !r.kept[old.ID()] && r.alone(x, 0) &&
+			r.alone(x, 2) && r.alone(x.In(2), 0) && spread(y.In(0), y) && spread(y.In(1), y) {
+			return dst.Apply("add_elu", nil, y.In(0), y.In(1))
+		}
 		return dst.Apply("elu_of_one", nil, y)
 	case no.Op().Name == "mul" && no.In(0) == yes && no.In(1).Op().Name == "add" && no.In(1).In(0) == y && isNumber(no.In(1).In(1), 1):
 		return dst.Apply("elu_gradient", nil, y, yes)

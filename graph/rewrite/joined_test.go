@@ -25,7 +25,7 @@ func TestJoined(t *testing.T) {
 		for i := range rapid.IntRange(1, 15).Draw(rt, "ops") {
 			x, y := rapid.SampledFrom(xs).Draw(rt, "x"), rapid.SampledFrom(xs).Draw(rt, "y")
 			var r graph.Node
-			switch rapid.IntRange(0, 10).Draw(rt, "op") {
+			switch rapid.IntRange(0, 11).Draw(rt, "op") {
 			case 0, 1:
 				r = x.Mul(y)
 			case 2:
@@ -44,6 +44,9 @@ func TestJoined(t *testing.T) {
 				r = x.Mul(number()).Add(y.Square().Mul(number()))
 			case 10:
 				r = x.Sub(y.Div(y.Square().Sqrt().Add(number())))
+			case 11:
+				z := x.Add(y)
+				r = z.Greater(zero).Select(z, z.Min(zero).Expm1())
 			case 7:
 				r = x
 				b.Output(fmt.Sprint("y", i), r.AddScalar(1))
@@ -94,7 +97,8 @@ func TestJoinedFinds(t *testing.T) {
 		"weighted":        {nn.Dense{Units: 3}},
 		"weighted_square": {nn.Dense{Units: 3}},
 		"over_root":       {nn.Dense{Units: 3}},
-		"elu_of_one":      {nn.Dense{Units: 4, Act: act.ELU{}}, nn.Dense{Units: 3}},
+		"elu_of_one":      {nn.Dense{Units: 4, Act: act.ELU{}, NoBias: true}, nn.Dense{Units: 3}},
+		"add_elu":         {nn.Dense{Units: 4, Act: act.ELU{}}, nn.Dense{Units: 3}},
 		"elu_gradient":    {nn.Dense{Units: 4, Act: act.ELU{}}, nn.Dense{Units: 3}},
 		"gate":            {nn.Dense{Units: 4, Act: act.ReLU{}}, nn.Dense{Units: 3}},
 		"mul_add":         {nn.BatchNorm{}, nn.Dense{Units: 3}},

@@ -90,10 +90,12 @@ func init() {
 	withNumbers("weighted", 2, 2, func(in []graph.Node) graph.Node { return in[0].Mul(in[2]).Add(in[1].Mul(in[3])) })
 	withNumbers("weighted_square", 2, 2, func(in []graph.Node) graph.Node { return in[0].Mul(in[2]).Add(in[1].Square().Mul(in[3])) })
 	withNumbers("over_root", 3, 1, func(in []graph.Node) graph.Node { return in[0].Sub(in[1].Div(in[2].Sqrt().Add(in[3]))) })
-	joined("elu_of_one", 1, func(in []graph.Node) graph.Node {
-		x, zero := in[0], in[0].Builder().Const(0)
+	elu := func(x graph.Node) graph.Node {
+		zero := x.Builder().Const(0)
 		return x.Greater(zero).Select(x, x.Min(zero).Expm1())
-	})
+	}
+	joined("elu_of_one", 1, func(in []graph.Node) graph.Node { return elu(in[0]) })
+	joined("add_elu", 2, func(in []graph.Node) graph.Node { return elu(in[0].Add(in[1])) })
 	joined("elu_gradient", 2, func(in []graph.Node) graph.Node {
 		y, dy := in[0], in[1]
 		return y.Greater(y.Builder().Const(0)).Select(dy, dy.Mul(y.AddScalar(1)))

@@ -7607,35 +7607,29 @@ TEXT ·elu8(SB), NOSPLIT, $0-24
 
 next:
 	VMOVUPS      (CX)(BX*4), Y0
-	VMOVUPS      all42b20000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y3
 	VMOVUPS      allc1a00000<>+0(SB), Y1
-	VMAXPS       Y3, Y1, Y3
+	VMAXPS       Y0, Y1, Y1
 	VMOVUPS      all4b400000<>+0(SB), Y2
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y3, Y2
-	VSUBPS       all4b400000<>+0(SB), Y2, Y1
-	VMOVAPS      Y3, Y4
-	VFNMADD231PS all3f318000<>+0(SB), Y1, Y4
-	VFNMADD231PS allb95e8083<>+0(SB), Y1, Y4
-	VMOVUPS      all3ab688ff<>+0(SB), Y3
-	VFMADD213PS  all3c090631<>+0(SB), Y4, Y3
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y4, Y3
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y4, Y3
-	VFMADD213PS  all3f000000<>+0(SB), Y4, Y3
-	VMULPS       Y4, Y4, Y1
-	VFMADD213PS  Y4, Y1, Y3
-	VPADDD       all0000007e<>+0(SB), Y2, Y2
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       all4b400000<>+0(SB), Y2, Y3
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS all3f318000<>+0(SB), Y3, Y1
+	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y1
+	VMOVUPS      all3ab688ff<>+0(SB), Y4
+	VFMADD213PS  all3c090631<>+0(SB), Y1, Y4
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y1, Y4
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y1, Y4
+	VFMADD213PS  all3f000000<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VPADDD       all0000007f<>+0(SB), Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
-	VADDPS       allbf000000<>+0(SB), Y2, Y1
-	VFMADD231PS  Y3, Y2, Y1
-	VADDPS       Y1, Y1, Y1
-	VANDPS       all7fffffff<>+0(SB), Y0, Y2
-	VCMPPS       $0x11, all33000000<>+0(SB), Y2, Y2
-	VBLENDVPS    Y2, Y0, Y1, Y1
+	VADDPS       allbf800000<>+0(SB), Y2, Y1
+	VFMADD231PS  Y4, Y2, Y1
 	VXORPS       Y2, Y2, Y2
-	VCMPPS       $0x1e, Y2, Y0, Y2
-	VBLENDVPS    Y2, Y0, Y1, Y1
-	VMOVUPS      Y1, (AX)(BX*4)
+	VCMPPS       $0x11, Y2, Y0, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)(BX*4)
 	ADDQ         $0x08, BX
 	CMPQ         BX, DX
 	JLE          next
@@ -7649,35 +7643,110 @@ rest:
 	LEAQ         lanes<>+0(SB), DX
 	VMOVUPS      32(DX)(SI*4), Y0
 	VMASKMOVPS   (CX)(BX*4), Y0, Y1
-	VMOVUPS      all42b20000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y4
 	VMOVUPS      allc1a00000<>+0(SB), Y2
-	VMAXPS       Y4, Y2, Y4
+	VMAXPS       Y1, Y2, Y2
 	VMOVUPS      all4b400000<>+0(SB), Y3
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y4, Y3
-	VSUBPS       all4b400000<>+0(SB), Y3, Y2
-	VMOVAPS      Y4, Y5
-	VFNMADD231PS all3f318000<>+0(SB), Y2, Y5
-	VFNMADD231PS allb95e8083<>+0(SB), Y2, Y5
-	VMOVUPS      all3ab688ff<>+0(SB), Y4
-	VFMADD213PS  all3c090631<>+0(SB), Y5, Y4
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y5, Y4
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y5, Y4
-	VFMADD213PS  all3f000000<>+0(SB), Y5, Y4
-	VMULPS       Y5, Y5, Y2
-	VFMADD213PS  Y5, Y2, Y4
-	VPADDD       all0000007e<>+0(SB), Y3, Y3
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y2, Y3
+	VSUBPS       all4b400000<>+0(SB), Y3, Y4
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS all3f318000<>+0(SB), Y4, Y2
+	VFNMADD231PS allb95e8083<>+0(SB), Y4, Y2
+	VMOVUPS      all3ab688ff<>+0(SB), Y5
+	VFMADD213PS  all3c090631<>+0(SB), Y2, Y5
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y2, Y5
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y2, Y5
+	VFMADD213PS  all3f000000<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VPADDD       all0000007f<>+0(SB), Y3, Y3
 	VPSLLD       $0x17, Y3, Y3
-	VADDPS       allbf000000<>+0(SB), Y3, Y2
-	VFMADD231PS  Y4, Y3, Y2
-	VADDPS       Y2, Y2, Y2
-	VANDPS       all7fffffff<>+0(SB), Y1, Y3
-	VCMPPS       $0x11, all33000000<>+0(SB), Y3, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y2
+	VADDPS       allbf800000<>+0(SB), Y3, Y2
+	VFMADD231PS  Y5, Y3, Y2
 	VXORPS       Y3, Y3, Y3
-	VCMPPS       $0x1e, Y3, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
+	VCMPPS       $0x11, Y3, Y1, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func addELU8(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·addELU8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	JL   rest
+
+next:
+	VMOVUPS      (CX)(SI*4), Y0
+	VMOVUPS      (DX)(SI*4), Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      allc1a00000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y1
+	VMOVUPS      all4b400000<>+0(SB), Y2
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       all4b400000<>+0(SB), Y2, Y3
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS all3f318000<>+0(SB), Y3, Y1
+	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y1
+	VMOVUPS      all3ab688ff<>+0(SB), Y4
+	VFMADD213PS  all3c090631<>+0(SB), Y1, Y4
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y1, Y4
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y1, Y4
+	VFMADD213PS  all3f000000<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VADDPS       allbf800000<>+0(SB), Y2, Y1
+	VFMADD231PS  Y4, Y2, Y1
+	VXORPS       Y2, Y2, Y2
+	VCMPPS       $0x11, Y2, Y0, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)(SI*4)
+	ADDQ         $0x08, SI
+	CMPQ         SI, BX
+	JLE          next
+
+rest:
+	SUBQ         SI, BX
+	ADDQ         $0x08, BX
+	JZ           done
+	MOVQ         BX, DI
+	NEGQ         DI
+	LEAQ         lanes<>+0(SB), BX
+	VMOVUPS      32(BX)(DI*4), Y0
+	VMASKMOVPS   (CX)(SI*4), Y0, Y1
+	VMASKMOVPS   (DX)(SI*4), Y0, Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      allc1a00000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y2
+	VMOVUPS      all4b400000<>+0(SB), Y3
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y2, Y3
+	VSUBPS       all4b400000<>+0(SB), Y3, Y4
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS all3f318000<>+0(SB), Y4, Y2
+	VFNMADD231PS allb95e8083<>+0(SB), Y4, Y2
+	VMOVUPS      all3ab688ff<>+0(SB), Y5
+	VFMADD213PS  all3c090631<>+0(SB), Y2, Y5
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y2, Y5
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y2, Y5
+	VFMADD213PS  all3f000000<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VPADDD       all0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VADDPS       allbf800000<>+0(SB), Y3, Y2
+	VFMADD231PS  Y5, Y3, Y2
+	VXORPS       Y3, Y3, Y3
+	VCMPPS       $0x11, Y3, Y1, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(SI*4)
 
 done:
 	VZEROUPPER

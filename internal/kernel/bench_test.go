@@ -105,6 +105,7 @@ func BenchmarkElementwise(b *testing.B) {
 		{"Axpy", func() { Axpy(z, x, 0.3, y) }}, {"GtS", func() { GtS(z, x, 0) }}, {"Select", func() { Select(z, x, y, x) }},
 		{"Relu", func() { Relu(z, x) }}, {"Sqrt", func() { Sqrt(z, x) }}, {"Div", func() { Div(z, x, y) }},
 		{"Sign", func() { Sign(z, x) }}, {"Exp", func() { Exp(z, x) }}, {"Expm1", func() { Expm1(z, x) }},
+		{"ELU", func() { ELU(z, x) }}, {"AddELU", func() { AddELU(z, x, y) }},
 		{"Log", func() { Log(z, x) }}, {"Log1p", func() { Log1p(z, x) }}, {"Tanh", func() { Tanh(z, x) }},
 		{"Sigmoid", func() { Sigmoid(z, x) }}, {"Softplus", func() { Softplus(z, x) }}, {"Erf", func() { Erf(z, x) }},
 		{"Sin", func() { Sin(z, x) }}, {"PowS", func() { PowS(z, x, 1.5) }},

@@ -67,6 +67,7 @@ func TestGuardElementwise(t *testing.T) {
 			Adam(dst, dst, a, b, c, &Moments[float32]{})
 			Nadam(dst, dst, a, b, c, &Moments[float32]{})
 			ELU(dst, a)
+			AddELU(dst, a, b)
 			ELUGradient(dst, a, b)
 			Gate(dst, a, b)
 			Fill(dst, 1)

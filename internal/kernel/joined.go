@@ -10,6 +10,7 @@ const (
 	opSubMul
 	opSubProduct
 	opELU
+	opAddELU
 	opELUGradient
 	opGate
 )
@@ -77,6 +78,16 @@ func ELU[T Float](dst, a []T) {
 		}
 		dst, a = dst[n:], a[n:]
 	}
+}
+
+// AddELU sets dst[i] to what [ELU] makes of a[i] + b[i].
+func AddELU[T Float](dst, a, b []T) {
+	dst, b = dst[:len(a)], b[:len(a)]
+	if joined(opAddELU, dst, a, b, b) {
+		return
+	}
+	Add(dst, a, b)
+	ELU(dst, dst)
 }
 
 // ELUGradient sets dst[i] = dy[i] where y[i] is above 0, else dy[i]·(y[i] + 1): the

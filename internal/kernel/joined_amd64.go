@@ -18,6 +18,9 @@ func subProduct8(dst, a, b, c *float32, n int)
 func elu8(dst, a *float32, n int)
 
 //go:noescape
+func addELU8(dst, a, b *float32, n int)
+
+//go:noescape
 func eluGradient8(dst, a, b *float32, n int)
 
 //go:noescape
@@ -37,6 +40,9 @@ func subProduct16(dst, a, b, c *float32, n int)
 
 //go:noescape
 func elu16(dst, a *float32, n int)
+
+//go:noescape
+func addELU16(dst, a, b *float32, n int)
 
 //go:noescape
 func eluGradient16(dst, a, b *float32, n int)
@@ -76,6 +82,12 @@ func joined32(op int, dst, a, b, c *float32, n int) bool {
 			elu16(dst, a, n)
 		} else {
 			elu8(dst, a, n)
+		}
+	case opAddELU:
+		if wide {
+			addELU16(dst, a, b, n)
+		} else {
+			addELU8(dst, a, b, n)
 		}
 	case opELUGradient:
 		if wide {

@@ -32,5 +32,15 @@ func testELU[T Float](t *testing.T) {
 			copy(got, x)
 			x = got
 		}
+		x, y := numbers[T](r, n), numbers[T](r, n)
+		Add(want, x, y)
+		ELU(want, want)
+		AddELU(got, x, y)
+		AddELU(y, x, y)
+		for i := range want {
+			if !same(got[i], want[i]) || !same(y[i], want[i]) {
+				t.Fatalf("number %d of %d: ELU of a sum with %g is %g, in place %g, want %g", i, n, x[i], got[i], y[i], want[i])
+			}
+		}
 	}
 }

@@ -20,7 +20,18 @@ var at = avx2
 // constants are static data: as many equal lanes each as a vector has.
 var constants = map[uint32]op.Mem{}
 
-func bits(b uint32) op.Mem {
+// held are constants that a function keeps in registers.
+var held = map[uint32]vec{}
+
+// bits is a vector of equal lanes: a register where it is held, else memory.
+func bits(b uint32) op.Op {
+	if v, ok := held[b]; ok {
+		return v
+	}
+	return static(b)
+}
+
+func static(b uint32) op.Mem {
 	m, ok := constants[b]
 	if !ok {
 		m = avo.GLOBL(fmt.Sprintf("all%08x", b), attr.RODATA|attr.NOPTR)
@@ -32,14 +43,24 @@ func bits(b uint32) op.Mem {
 	return m
 }
 
-func num(v float64) op.Mem { return bits(math.Float32bits(float32(v))) }
+func num(v float64) op.Op { return bits(float(v)) }
+
+func float(v float64) uint32 { return math.Float32bits(float32(v)) }
 
 // ready copies a constant to a register: what an instruction needs as other than
 // its first operand.
-func ready(m op.Mem) vec {
+func ready(m op.Op) vec {
 	v := at.vector()
 	avo.VMOVUPS(m, v)
 	return v
+}
+
+// constant is ready for what leaves its operands as they are.
+func constant(m op.Op) vec {
+	if v, ok := m.(vec); ok {
+		return v
+	}
+	return ready(m)
 }
 
 // A cond is a comparison's result lane by lane: a vector of ones and zeros or, in
@@ -114,7 +135,8 @@ var lanes = sync.OnceValue(func() op.Mem {
 // over writes a function of arrays and at most one scalar: dst[i] = f(array[i] …,
 // scalar). The rest of fewer than 8 is a masked round of the same instructions,
 // so that a result does not depend on its place.
-func over(name, formula string, arrays int, scalar bool, f func(x []vec) vec) {
+// Wide vectors have registers left to hold what constants are listed.
+func over(name, formula string, arrays int, scalar bool, f func(x []vec) vec, constants ...uint32) {
 	name = strings.TrimSuffix(name, "8") + fmt.Sprint(at.lanes())
 	args := "dst, a"
 	for _, b := range []string{"b", "c"}[:arrays-1] {
@@ -139,6 +161,14 @@ func over(name, formula string, arrays int, scalar bool, f func(x []vec) vec) {
 		}
 		s = at.vector()
 		avo.VBROADCASTSS(addr.Addr, s)
+	}
+	if at.bytes == 64 {
+		for _, b := range constants {
+			if _, ok := held[b]; !ok {
+				held[b] = ready(static(b))
+			}
+		}
+		defer clear(held)
 	}
 	n := avo.Load(avo.Param("n"), avo.GP64())
 	i := avo.GP64()
@@ -259,12 +289,12 @@ func elementwise() {
 		return y
 	})
 
-	one := func(name, formula string, f func(x, y vec)) {
+	one := func(name, formula string, f func(x, y vec), constants ...uint32) {
 		over(name+"8", formula, 1, false, func(x []vec) vec {
 			y := at.vector()
 			f(x[0], y)
 			return y
-		})
+		}, constants...)
 	}
 	one("neg", "−a[i]", func(x, y vec) { avo.VXORPS(bits(1<<31), x, y) })
 	one("abs", "|a[i]|", func(x, y vec) { avo.VANDPS(bits(1<<31-1), x, y) })
@@ -280,21 +310,21 @@ func elementwise() {
 		avo.VMAXPS(x, at.zero(), y)
 		avo.VADDPS(num(0), y, y) // −0 becomes +0
 	})
-	one("exp", "e^a[i]", expBody)
+	one("exp", "e^a[i]", expBody, expConstants...)
 	over("expS8", "e^(a[i] − s)", 1, true, func(x []vec) vec {
 		y := at.vector()
 		avo.VSUBPS(x[1], x[0], y)
 		expBody(y, y)
 		return y
-	})
-	one("expm1", "e^a[i] − 1", expm1Body)
+	}, expConstants...)
+	one("expm1", "e^a[i] − 1", expm1Body, expm1Constants...)
 	one("log", "ln a[i]", logBody)
-	one("tanh", "tanh a[i]", tanhBody)
+	one("tanh", "tanh a[i]", tanhBody, tanhConstants...)
 	one("log1p", "ln(1 + a[i])", log1pBody)
 	one("softplus", "ln(1 + e^a[i])", softplusBody)
 	one("erf", "erf a[i]", erfBody)
 	one("sign", "the sign of a[i]", signBody)
-	one("sigmoid", "1 / (1 + e^−a[i])", sigmoidBody)
+	one("sigmoid", "1 / (1 + e^−a[i])", sigmoidBody, sigmoidConstants...)
 }
 
 // widenings writes conversions to float32.

@@ -15,10 +15,15 @@ func joined() {
 	three("subProduct", "a[i] − b[i]·c[i]", func(x []vec) vec { return mul(x[1:]) }, sub, func(x []vec, y vec) []vec { return []vec{x[0], y} })
 	over("elu8", "a[i] where that is above 0, else e^a[i] − 1", 1, false, func(x []vec) vec {
 		y := at.vector()
-		expm1Body(x[0], y)
-		when(30, at.zero(), x[0]).pick(x[0], y, y)
+		eluBody(x[0], y)
 		return y
-	})
+	}, eluConstants...)
+	over("addELU8", "ELU of a[i] + b[i]", 2, false, func(x []vec) vec {
+		y := at.vector()
+		avo.VADDPS(x[1], x[0], x[0])
+		eluBody(x[0], y)
+		return y
+	}, eluConstants...)
 	over("eluGradient8", "b[i] where a[i] is above 0, else b[i]·(a[i] + 1)", 2, false, func(x []vec) vec {
 		y := at.vector()
 		avo.VADDPS(num(1), x[0], y)

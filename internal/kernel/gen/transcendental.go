@@ -13,6 +13,17 @@ const (
 	whole = 3 << 22 // adding it leaves a whole number in the low bits
 )
 
+// What the functions of the same names hold in registers.
+var (
+	splitConstants = []uint32{float(whole), float(math.Log2E), float(ln2Hi), float(ln2Lo),
+		float(0.001392632562), float(0.008363292753), float(0.04166655376), float(0.1666657631), float(0.5)}
+	expConstants     = append([]uint32{float(-105), float(89), float(1), 0x4B400000, 127}, splitConstants...)
+	expm1Constants   = append([]uint32{float(-20), float(89), 126, float(-0.5), 1<<31 - 1, float(0x1p-25)}, splitConstants...)
+	eluConstants     = append([]uint32{float(-20), 127, float(-1)}, splitConstants...)
+	sigmoidConstants = append([]uint32{1 << 31, float(0.75)}, expConstants...)
+	tanhConstants    = append([]uint32{float(20), 127, float(1), float(2), float(0.625), 1 << 31, 1<<31 - 1}, splitConstants...)
+)
+
 // horner is c[0]·x^n + … + c[n].
 func horner(x vec, c ...float64) vec {
 	p := ready(num(c[0]))
@@ -41,8 +52,8 @@ func expSplit(x vec) (t, f vec) {
 // between keeps x, NaN too, within [lo, hi].
 func between(x vec, lo, hi float64) vec {
 	y := at.vector()
-	avo.VMINPS(x, ready(num(hi)), y)
-	avo.VMAXPS(y, ready(num(lo)), y)
+	avo.VMINPS(x, constant(num(hi)), y)
+	avo.VMAXPS(y, constant(num(lo)), y)
 	return y
 }
 
@@ -78,6 +89,19 @@ func expm1Body(x, y vec) {
 	small := at.vector()
 	avo.VANDPS(bits(1<<31-1), x, small)
 	when(17, num(0x1p-25), small).pick(x, y, y)
+}
+
+// eluBody is x where that is not below 0, else e^x − 1 = 2^n·f + (2^n − 1), with n ≤ 0:
+// nothing overflows, and the smallest arguments are their own f.
+func eluBody(x, y vec) {
+	z := at.vector()
+	avo.VMAXPS(x, constant(num(-20)), z)
+	t, f := expSplit(z)
+	avo.VPADDD(bits(127), t, t)
+	avo.VPSLLD(op.Imm(23), t, t)
+	avo.VADDPS(num(-1), t, z)
+	avo.VFMADD231PS(f, t, z)
+	when(17, at.zero(), x).pick(z, x, y)
 }
 
 // logParts is x = 2^k·(1+f), √½ ≤ 1+f < √2, for a normal x ≥ 0.
@@ -195,14 +219,14 @@ func tanhBody(x, y vec) {
 	a, z := at.vector(), at.vector()
 	avo.VANDPS(bits(1<<31-1), x, a)
 	avo.VADDPS(a, a, z)
-	avo.VMINPS(z, ready(num(20)), z)
+	avo.VMINPS(z, constant(num(20)), z)
 	t, f := expSplit(z)
 	avo.VPADDD(bits(127), t, t)
 	avo.VPSLLD(op.Imm(23), t, t)
 	avo.VFMADD213PS(t, t, f) // e^2|x|
 	avo.VADDPS(num(1), f, f)
-	avo.VDIVPS(f, ready(num(2)), f)
-	avo.VSUBPS(f, ready(num(1)), f)
+	avo.VDIVPS(f, constant(num(2)), f)
+	avo.VSUBPS(f, constant(num(1)), f)
 	avo.VMULPS(x, x, z)
 	g := horner(z, 0.002277154837, -0.008330076704, 0.02176464921, -0.05395873069, 0.1333330131, -0.3333333316)
 	avo.VMULPS(z, x, z)
@@ -220,7 +244,7 @@ func sigmoidBody(x, y vec) {
 	avo.VORPS(bits(1<<31), x, a)
 	expBody(a, e)
 	avo.VADDPS(num(1), e, y)
-	negative(x).pick(e, ready(num(1)), a)
+	negative(x).pick(e, constant(num(1)), a)
 	avo.VDIVPS(y, a, y)
 	avo.VSUBPS(y, a, a)
 	avo.VFNMADD231PS(e, y, a)
