@@ -204,6 +204,45 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+// TestLearned holds that constants which were variables are learned, one number for all among
+// them, and others are not.
+func TestLearned(t *testing.T) {
+	t.Parallel()
+	in, out := made{name: "x", shape: []int{1, 3, 2}}, made{name: "y", shape: []int{1, 3, 2}}
+	v := []float64{2, -1}
+	x := []float64{1, 2, 3, -4, 5, 6}
+	each := func(f func(i int, v float64) float64) []float64 {
+		y := make([]float64, len(x))
+		for i, v := range x {
+			y[i] = f(i, v)
+		}
+		return y
+	}
+	for name, tc := range map[string]struct {
+		constant made
+		op       int
+		in       []int
+		learned  int
+		want     []float64
+	}{
+		"a factor of channels": {f4("net/mul/ReadVariableOp", v, 2), 18, []int{0, 2}, 2, each(func(i int, x float64) float64 { return x * v[i%2] })},
+		"one factor":           {f4("net/mul/ReadVariableOp", v[:1]), 18, []int{0, 2}, 1, each(func(_ int, x float64) float64 { return x * 2 })},
+		"one offset, read":     {f4("net/s/read", v[:1], 1), 0, []int{0, 2}, 1, each(func(_ int, x float64) float64 { return x + 2 })},
+		"less weights":         {f4("net/sub/ReadVariableOp;net/w", v, 2), 41, []int{0, 2}, 2, each(func(i int, x float64) float64 { return x - v[i%2] })},
+		"weights less":         {f4("net/sub/ReadVariableOp", v, 1, 2), 41, []int{2, 0}, 2, each(func(i int, x float64) float64 { return v[i%2] - x })},
+		"divided by one":       {f4("net/div/ReadVariableOp", v[:1]), 42, []int{0, 2}, 1, each(func(_ int, x float64) float64 { return x / 2 })},
+		"places":               {f4("pos/ReadVariableOp", []float64{1, 2, 3, 4, 5, 6}, 3, 2), 0, []int{0, 2}, 6, each(func(i int, x float64) float64 { return x + float64(i+1) })},
+		"a number":             {f4("net/mul/y", v[:1]), 18, []int{0, 2}, 0, each(func(_ int, x float64) float64 { return x * 2 })},
+		"numbers of channels":  {f4("net/mul/y", v, 2), 18, []int{0, 2}, 0, each(func(i int, x float64) float64 { return x * v[i%2] })},
+	} {
+		m, _ := formattest.Import(t, write(t, t.TempDir(), graphOf([]made{in, out, tc.constant}, []int{1}, step{tc.op, tc.in, []int{1}, nil})), format.Options{})
+		if _, learned := m.Params.Count(); learned != tc.learned {
+			t.Errorf("%s: %d numbers are learned, want %d", name, learned, tc.learned)
+		}
+		formattest.Near(t, formattest.Predict(t, m, tensor.Of(x, 1, 3, 2)), tc.want...)
+	}
+}
+
 // twice are numbers with channels and as many more behind them, times a factor.
 func twice(v []float64, channels int, factor float64) []float64 {
 	var out []float64

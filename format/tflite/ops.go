@@ -2,6 +2,7 @@ package tflite
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -340,6 +341,9 @@ func (c *converter) behind(op operator, field int, name string) (string, error) 
 	return c.sketch.Add("activation", "activation", fields, []string{name}).Name, nil
 }
 
+// read are names that constants have which were variables.
+var read = regexp.MustCompile(`ReadVariableOp|/read(;|$)|/Read/`)
+
 // arithmetic joins two values, or a value and a constant: a number, or one for each
 // element of some axes.
 func arithmetic(c *converter, op operator) (string, error) {
@@ -382,7 +386,8 @@ func arithmetic(c *converter, op operator) (string, error) {
 	if op.code == 41 && at == 0 {
 		in = c.sketch.Add("rescaling", "rescaling", format.Map("scale", -1), []string{in}).Name
 	}
-	if n, err := t.Shape.Elems(); err == nil && n == 1 {
+	learned := read.MatchString(t.Name)
+	if n, err := t.Shape.Elems(); err == nil && n == 1 && !learned {
 		x, err := t.Read()
 		if err != nil {
 			return "", err
@@ -420,8 +425,9 @@ func arithmetic(c *converter, op operator) (string, error) {
 	if !slices.Equal(axes, []int{-1}) {
 		fields = fields.With("axes", format.List(axes...))
 	}
-	// The bias of a layer without one is a weight; what stands by itself is none.
-	if l := c.sketch.Layer(in); leaf != "beta" || l == nil || !strings.HasPrefix(l.Kind, "conv") && l.Kind != "dense" && l.Kind != "depthwise_conv2d" || l.Has("bias") {
+	// The bias of a layer without one is a weight, and what was a variable; what stands by
+	// itself is none.
+	if l := c.sketch.Layer(in); !learned && (leaf != "beta" || l == nil || !strings.HasPrefix(l.Kind, "conv") && l.Kind != "dense" && l.Kind != "depthwise_conv2d" || l.Has("bias")) {
 		fields = fields.With("trainable", spec.Flag(false))
 	}
 	turn := format.Reshape(size...)
