@@ -96,6 +96,7 @@ type writer struct {
 	values map[string]*tensor.Tensor // the model's parameters
 	float  tensor.DType
 	layers []param.Applied
+	given  map[int]bool      // nodes of the trace that are outputs
 	at     map[int]*sent     // by the node of the trace that it stands for
 	turned map[string]*sent  // values in another order, by name and order
 	taken  map[string]bool   // names of values and initializers
@@ -149,7 +150,10 @@ func newWriter(m *format.Model) (*writer, error) {
 	if err := b.Err(); err != nil {
 		return nil, err
 	}
-	w.layers = s.Layers()
+	w.layers, w.given = s.Layers(), map[int]bool{}
+	for _, y := range outs {
+		w.given[y.ID()] = true
+	}
 	fields, _, err := format.Fields(m.Net, m.Data)
 	if err != nil {
 		return nil, err

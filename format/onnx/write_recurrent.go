@@ -71,14 +71,12 @@ func gateName(a, otherwise act.Activation) (name string, alpha, beta float64, ok
 // scanned writes one node that goes over steps, one way or two ways. in are the sequences,
 // and the states that each way begins with. Its results are Y, (steps, directions, N, units),
 // and of the last step the output and the cell, (directions, N, units).
-func (w *writer) scanned(l nn.Layer, name string, in []*sent, ways []steps, direction string) (all, last, cell string, err error) {
+func (w *writer) scanned(l nn.Layer, name string, in []*sent, ways []steps, direction string, out param.Applied) (all, last, cell string, err error) {
 	first := ways[0]
 	for _, k := range ways {
 		switch {
 		case k.cell.CellClip > 0:
 			return "", "", "", unsent(l, k.path, "it cuts the cell's state, which ONNX's LSTM does not")
-		case k.cell.ReturnCell && k.sequences:
-			return "", "", "", unsent(l, k.path, "it gives the cell's state of each step, where ONNX's LSTM gives that of the last alone")
 		case k.cell.Peephole != first.cell.Peephole || k.cell.ReturnCell != first.cell.ReturnCell || k.learned != first.learned:
 			return "", "", "", unsent(l, k.path, "its two layers differ in more than their way")
 		}
@@ -115,6 +113,7 @@ func (w *writer) scanned(l nn.Layer, name string, in []*sent, ways []steps, dire
 	if first.after {
 		attrs = append(attrs, attribute{"linear_before_reset", 1})
 	}
+	each := first.cell.ReturnCell && first.sequences && !w.lastCell(out, ways)
 	from := []string{x.name, w.gated(ways, "kernel", x.shape[1]), w.gated(ways, "recurrent_kernel", first.units), "", "", "", "", ""}
 	if first.bias {
 		from[3] = w.gatedBias(ways)
@@ -137,14 +136,156 @@ func (w *writer) scanned(l nn.Layer, name string, in []*sent, ways []steps, dire
 	for from[len(from)-1] == "" {
 		from = from[:len(from)-1]
 	}
+	if each {
+		return w.stepByStep(name, x, ways, from, attrs), "", "", nil
+	}
 	all, last = w.fresh(name+"/steps"), w.fresh(name+"/last")
-	out := []string{all, last}
+	makes := []string{all, last}
 	if first.cell.ReturnCell {
 		cell = w.fresh(name + "/cell")
-		out = append(out, cell)
+		makes = append(makes, cell)
 	}
-	w.nodes = append(w.nodes, &written{first.op, name, from, out, attrs})
+	w.nodes = append(w.nodes, &written{first.op, name, from, makes, attrs})
+	if cell != "" && first.sequences { // as if each step had the last one's
+		wide := w.node("Unsqueeze", name+"/cell_step", []string{cell, w.wholes(name+"/step_axis", 0)}, nil)
+		wide = w.node("Expand", name+"/cell_steps", []string{wide, w.wholes(name+"/step_count", x.shape[0], 1, 1, 1)}, nil)
+		all, cell = w.node("Concat", name+"/and_cells", []string{all, wide}, []attribute{{"axis", 3}}), ""
+	}
 	return all, last, cell, nil
+}
+
+// lastCell reports whether of the cells of all steps, which an LSTM gives beside its outputs,
+// nothing but that of each way's last one is taken: then one operation gives it.
+func (w *writer) lastCell(a param.Applied, ways []steps) bool {
+	steps, units := a.Out.Dim(1), ways[0].units
+	if a.Out.Dim(2) != 2*units*len(ways) {
+		return false // joined otherwise than side by side
+	}
+	free := func(place int) bool {
+		t, f := place/a.Out.Dim(2), place%a.Out.Dim(2)
+		way := f / (2 * units)
+		last := steps - 1
+		if len(ways) == 2 && ways[way].around { // which are in the order of the steps
+			last = 0
+		}
+		return f%(2*units) < units || t == last
+	}
+	// Which places of the result what is made of it has, as long as it is but put elsewhere.
+	places := map[int][]int{a.Out.ID(): natural(a.Out.Shape()[1:].Len())}
+	ok := func(of []int) bool { return !slices.ContainsFunc(of, func(p int) bool { return !free(p) }) }
+	for id, of := range places {
+		if w.given[id] && !ok(of) {
+			return false
+		}
+	}
+	for _, l := range w.layers {
+		for _, x := range l.In {
+			of, from := places[x.ID()]
+			if !from {
+				continue
+			}
+			shape, kept := x.Shape()[1:], of
+			switch k := l.Layer.(type) {
+			case nn.Reshape, nn.Flatten:
+			case nn.Slice:
+				axis := axisOf(k.Axis, &sent{shape: shape})
+				kept = along(of, shape, axis-1, k.Begin, l.Out.Dim(axis))
+			case nn.Cropping1D:
+				kept = along(of, shape, 0, sidesOf(k.Cropping, 1)[0][0], l.Out.Dim(1))
+			default:
+				if !ok(of) {
+					return false
+				}
+				continue
+			}
+			if places[l.Out.ID()] = kept; w.given[l.Out.ID()] && !ok(kept) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// along are n places of an axis of what has that shape, from one on.
+func along(of []int, shape tensor.Shape, axis, from, n int) []int {
+	inner := shape[axis+1:].Len()
+	var out []int
+	for o := range shape[:axis].Len() {
+		begin := (o*shape[axis] + from) * inner
+		out = append(out, of[begin:begin+n*inner]...)
+	}
+	return out
+}
+
+// stepByStep writes an operation for each step of each way, for outputs and cells of all:
+// (steps, directions, N, 2·units).
+func (w *writer) stepByStep(name string, x *sent, ways []steps, from []string, attrs []attribute) string {
+	var each []string
+	for t := range x.shape[0] {
+		each = append(each, w.fresh(fmt.Sprintf("%s/step%d", name, t)))
+	}
+	w.nodes = append(w.nodes, &written{"Split", name + "/each", []string{x.name}, each, []attribute{{"axis", 0}}})
+	var both []string
+	for d, k := range ways {
+		part := func(of string) string { // one way's
+			if of == "" || len(ways) == 1 {
+				return of
+			}
+			return w.node("Slice", fmt.Sprintf("%s/way%d", of, d), []string{of, w.wholes(name+"/from_way", d), w.wholes(name+"/to_way", d+1), w.wholes(name+"/way_axis", 0)}, nil)
+		}
+		own := slices.Clone(from)
+		for len(own) < 8 {
+			own = append(own, "")
+		}
+		for i := range own[1:] {
+			own[i+1] = part(own[i+1])
+		}
+		made := make([]string, len(each))
+		for i := range each {
+			t := i
+			if k.around {
+				t = len(each) - 1 - i
+			}
+			at := fmt.Sprintf("%s/%d/%d", name, d, t)
+			own[0] = each[t]
+			in := slices.Clone(own)
+			for in[len(in)-1] == "" {
+				in = in[:len(in)-1]
+			}
+			h, c := w.fresh(at+"/output"), w.fresh(at+"/cell")
+			w.nodes = append(w.nodes, &written{"LSTM", at, in, []string{"", h, c}, oneWayOf(attrs, d, len(ways))})
+			own[5], own[6] = h, c
+			made[t] = w.node("Concat", at+"/both", []string{h, c}, []attribute{{"axis", 2}})
+		}
+		all := made[0]
+		if len(made) > 1 {
+			all = w.node("Concat", fmt.Sprintf("%s/%d/steps", name, d), made, []attribute{{"axis", 0}})
+		}
+		both = append(both, w.node("Unsqueeze", fmt.Sprintf("%s/%d/direction", name, d), []string{all, w.wholes(name+"/new_way", 1)}, nil))
+	}
+	if len(both) == 1 {
+		return both[0]
+	}
+	return w.node("Concat", name+"/directions", both, []attribute{{"axis", 1}})
+}
+
+// oneWayOf are the attributes of one way of an operation that has several.
+func oneWayOf(attrs []attribute, way, ways int) []attribute {
+	var out []attribute
+	for _, a := range attrs {
+		switch v := a.value.(type) {
+		case []string:
+			n := len(v) / ways
+			a.value = v[way*n : way*n+n]
+		case []float64:
+			n := len(v) / ways
+			a.value = v[way*n : way*n+n]
+		}
+		if a.key != "direction" {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // gatesOf is the Turn that puts the rows of a matrix into another order.
@@ -261,7 +402,7 @@ func (w *writer) oneWay(l nn.Layer, a param.Applied, in []*sent) (*sent, error) 
 	if k.around {
 		direction = "reverse"
 	}
-	all, last, cell, err := w.scanned(l, a.Name, in, []steps{k}, direction)
+	all, last, cell, err := w.scanned(l, a.Name, in, []steps{k}, direction, a)
 	if err != nil {
 		return nil, err
 	}
@@ -299,7 +440,7 @@ func (w *writer) bothWays(l nn.Bidirectional, a param.Applied, in []*sent, i, en
 		half := (len(in) + 1) / 2
 		in = slices.Concat(in[:1], in[half:], in[1:half])
 	}
-	all, last, cell, err := w.scanned(l, a.Name, in, ways, "bidirectional")
+	all, last, cell, err := w.scanned(l, a.Name, in, ways, "bidirectional", a)
 	if err != nil {
 		return nil, err
 	}

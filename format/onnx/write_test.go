@@ -67,22 +67,28 @@ func zoo(t testing.TB) map[string]*format.Model {
 		"transposed 3d":            one(sized(3, 4, 2, 2), nn.Conv3DTranspose{Filters: 3, Kernel: sized(2), Strides: sized(1, 2, 1), Padding: nn.Same}, nn.Conv3D{Filters: 2, Kernel: sized(1)}, nn.Conv3DTranspose{Filters: 2, Kernel: sized(2, 1, 3), Groups: 2}),
 		"lstm with peepholes":      one(sized(5, 3), nn.LSTM{Units: 4, Sequences: true, Peephole: true}, nn.Bidirectional{Layer: nn.LSTM{Units: 3, Peephole: true, ReturnCell: true}}),
 		"lstm and its cell":        one(sized(5, 3), nn.LSTM{Units: 4, ReturnCell: true}),
-		"learned states":           one(sized(5, 3), nn.LSTM{Units: 4, Sequences: true, LearnState: true}, nn.GRU{Units: 3, LearnState: true, Sequences: true, Backwards: true}, nn.Bidirectional{Layer: nn.SimpleRNN{Units: 2, LearnState: true}}),
-		"upsampling":               one(sized(3, 4, 2), nn.UpSampling2D{Size: sized(2, 3)}, nn.UpSampling2D{Interpolation: "bilinear"}),
-		"upsampling 1d":            one(sized(3, 2), nn.UpSampling1D{Size: sized(3)}),
-		"shapes":                   one(sized(3, 4, 2), nn.Permute{Dims: []int{3, 1, 2}}, nn.Reshape{Shape: []int{4, -1}}, nn.Permute{Dims: []int{2, 1}}, nn.Flatten{}, nn.RepeatVector{N: 3}, nn.Dense{Units: 2}),
-		"permuted":                 one(image, nn.Conv2D{Filters: 3, Kernel: sized(2)}, nn.Permute{Dims: []int{3, 1, 2}}, nn.Dense{Units: 2}),
-		"lrn":                      one(image, nn.LocalResponseNorm{Size: 3, Alpha: 0.5}, nn.Conv2D{Filters: 6, Kernel: sized(1)}, nn.LocalResponseNorm{Alpha: 2, Bias: 2}),
-		"lstm":                     one(sized(5, 3), nn.LSTM{Units: 4, Sequences: true}, nn.LSTM{Units: 3, RecurrentAct: act.HardSigmoid{Slope: 0.2}, NoBias: true}),
-		"gru":                      one(sized(5, 3), nn.GRU{Units: 4, Sequences: true}, nn.GRU{Units: 3, ResetBefore: true}),
-		"rnn":                      one(sized(5, 3), nn.SimpleRNN{Units: 4, Sequences: true}, nn.SimpleRNN{Units: 3, Act: act.ReLU{}, Sequences: true}, nn.Dense{Units: 2}),
-		"backwards":                one(sized(5, 3), nn.LSTM{Units: 4, Backwards: true, Sequences: true}, nn.GRU{Units: 3, Backwards: true}),
-		"both ways":                one(sized(5, 3), nn.Bidirectional{Layer: nn.LSTM{Units: 4, Sequences: true}}, nn.Bidirectional{Layer: nn.GRU{Units: 3, Sequences: true}, Merge: "sum"}, nn.Bidirectional{Layer: nn.SimpleRNN{Units: 2}}),
-		"both ways, other merges":  one(sized(5, 3), nn.Bidirectional{Layer: nn.GRU{Units: 4, Sequences: true, ResetBefore: true}, Merge: "mul"}, nn.Bidirectional{Layer: nn.LSTM{Units: 3, NoBias: true}, Merge: "ave"}),
-		"each step":                one(sized(3, 6, 5, 2), nn.TimeDistributed{Layer: nn.Conv2D{Filters: 3, Kernel: sized(2)}}, nn.TimeDistributed{Layer: nn.Flatten{}}, nn.TimeDistributed{Layer: nn.Dense{Units: 2, Act: act.ReLU{}}}),
-		"residual":                 one(image, nn.Conv2D{Filters: 3, Kernel: sized(2)}, nn.Residual{Layers: nn.Sequential{nn.Conv2D{Filters: 3, Kernel: sized(3), Padding: nn.Same, Act: act.ReLU{}}, nn.BatchNorm{}}}, nn.Block{Name: "head", Layers: nn.Sequential{nn.GlobalAveragePooling2D{}, nn.Dense{Units: 2}}}),
-		"noise":                    one(sized(4), nn.Dropout{Rate: 0.3}, nn.AlphaDropout{Rate: 0.1}, nn.GaussianNoise{Stddev: 1}, nn.GaussianDropout{Rate: 0.2}, nn.Dense{Units: 2}),
-		"spatial noise":            one(sized(4, 2), nn.SpatialDropout{Rate: 0.5}, nn.Dense{Units: 2}),
+		"lstm, cells of all steps": one(sized(5, 3), nn.LSTM{Units: 4, ReturnCell: true, Sequences: true, LearnState: true}, nn.LSTM{Units: 2, ReturnCell: true, Sequences: true, Backwards: true, Peephole: true}, nn.Dense{Units: 2}),
+		"both ways, cells of all steps": one(sized(4, 3), nn.Bidirectional{Layer: nn.LSTM{Units: 2, ReturnCell: true, Sequences: true, RecurrentAct: act.HardSigmoid{}, LearnState: true}},
+			nn.Bidirectional{Layer: nn.LSTM{Units: 2, ReturnCell: true, Sequences: true, NoBias: true}, Merge: "sum"}),
+		"lstm and its last cell":           one(sized(5, 3), nn.LSTM{Units: 4, ReturnCell: true, Sequences: true}, nn.Reshape{Shape: []int{5, 8}}, nn.Cropping1D{Cropping: nn.Sides{{4, 0}}}, nn.Slice{Begin: 2}, nn.Dense{Units: 2}),
+		"both ways and a last cell":        one(sized(5, 3), nn.Bidirectional{Layer: nn.LSTM{Units: 2, ReturnCell: true, Sequences: true}}, nn.Slice{Axis: 1, End: 1}, nn.Slice{Begin: 4}, nn.Dense{Units: 2}),
+		"outputs and a cell that is given": one(sized(5, 3), nn.LSTM{Units: 4, ReturnCell: true, Sequences: true, Backwards: true}, nn.Slice{Axis: 1, Begin: 4}),
+		"learned states":                   one(sized(5, 3), nn.LSTM{Units: 4, Sequences: true, LearnState: true}, nn.GRU{Units: 3, LearnState: true, Sequences: true, Backwards: true}, nn.Bidirectional{Layer: nn.SimpleRNN{Units: 2, LearnState: true}}),
+		"upsampling":                       one(sized(3, 4, 2), nn.UpSampling2D{Size: sized(2, 3)}, nn.UpSampling2D{Interpolation: "bilinear"}),
+		"upsampling 1d":                    one(sized(3, 2), nn.UpSampling1D{Size: sized(3)}),
+		"shapes":                           one(sized(3, 4, 2), nn.Permute{Dims: []int{3, 1, 2}}, nn.Reshape{Shape: []int{4, -1}}, nn.Permute{Dims: []int{2, 1}}, nn.Flatten{}, nn.RepeatVector{N: 3}, nn.Dense{Units: 2}),
+		"permuted":                         one(image, nn.Conv2D{Filters: 3, Kernel: sized(2)}, nn.Permute{Dims: []int{3, 1, 2}}, nn.Dense{Units: 2}),
+		"lrn":                              one(image, nn.LocalResponseNorm{Size: 3, Alpha: 0.5}, nn.Conv2D{Filters: 6, Kernel: sized(1)}, nn.LocalResponseNorm{Alpha: 2, Bias: 2}),
+		"lstm":                             one(sized(5, 3), nn.LSTM{Units: 4, Sequences: true}, nn.LSTM{Units: 3, RecurrentAct: act.HardSigmoid{Slope: 0.2}, NoBias: true}),
+		"gru":                              one(sized(5, 3), nn.GRU{Units: 4, Sequences: true}, nn.GRU{Units: 3, ResetBefore: true}),
+		"rnn":                              one(sized(5, 3), nn.SimpleRNN{Units: 4, Sequences: true}, nn.SimpleRNN{Units: 3, Act: act.ReLU{}, Sequences: true}, nn.Dense{Units: 2}),
+		"backwards":                        one(sized(5, 3), nn.LSTM{Units: 4, Backwards: true, Sequences: true}, nn.GRU{Units: 3, Backwards: true}),
+		"both ways":                        one(sized(5, 3), nn.Bidirectional{Layer: nn.LSTM{Units: 4, Sequences: true}}, nn.Bidirectional{Layer: nn.GRU{Units: 3, Sequences: true}, Merge: "sum"}, nn.Bidirectional{Layer: nn.SimpleRNN{Units: 2}}),
+		"both ways, other merges":          one(sized(5, 3), nn.Bidirectional{Layer: nn.GRU{Units: 4, Sequences: true, ResetBefore: true}, Merge: "mul"}, nn.Bidirectional{Layer: nn.LSTM{Units: 3, NoBias: true}, Merge: "ave"}),
+		"each step":                        one(sized(3, 6, 5, 2), nn.TimeDistributed{Layer: nn.Conv2D{Filters: 3, Kernel: sized(2)}}, nn.TimeDistributed{Layer: nn.Flatten{}}, nn.TimeDistributed{Layer: nn.Dense{Units: 2, Act: act.ReLU{}}}),
+		"residual":                         one(image, nn.Conv2D{Filters: 3, Kernel: sized(2)}, nn.Residual{Layers: nn.Sequential{nn.Conv2D{Filters: 3, Kernel: sized(3), Padding: nn.Same, Act: act.ReLU{}}, nn.BatchNorm{}}}, nn.Block{Name: "head", Layers: nn.Sequential{nn.GlobalAveragePooling2D{}, nn.Dense{Units: 2}}}),
+		"noise":                            one(sized(4), nn.Dropout{Rate: 0.3}, nn.AlphaDropout{Rate: 0.1}, nn.GaussianNoise{Stddev: 1}, nn.GaussianDropout{Rate: 0.2}, nn.Dense{Units: 2}),
+		"spatial noise":                    one(sized(4, 2), nn.SpatialDropout{Rate: 0.5}, nn.Dense{Units: 2}),
 	}
 	words := one(sized(5), nn.Embedding{Words: 9, Units: 3}, nn.Flatten{}, nn.Dense{Units: 2})
 	words.Data.Inputs[0].DType = tensor.Int32
@@ -434,6 +440,28 @@ func TestUnwritten(t *testing.T) {
 		var u *format.Unsupported
 		if !errors.As(err, &u) || !strings.Contains(err.Error(), tc.want) || b.Len() > 0 {
 			t.Errorf("%s: %v, %d bytes; want %q", name, err, b.Len(), tc.want)
+		}
+	}
+}
+
+// TestLastCell holds that an LSTM of which nothing but the outputs and the last cell is taken is
+// one operation, and one operation a step where more is.
+func TestLastCell(t *testing.T) {
+	t.Parallel()
+	all := zoo(t)
+	for name, want := range map[string]int{"lstm and its last cell": 1, "both ways and a last cell": 1, "outputs and a cell that is given": 1, "lstm, cells of all steps": 10, "both ways, cells of all steps": 16} {
+		w, err := newWriter(all[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, k := range w.nodes {
+			if k.op == "LSTM" {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%s: %d operations, want %d", name, n, want)
 		}
 	}
 }
