@@ -44,6 +44,9 @@ func (k *File) describe() *format.File {
 		add("optimizer/"+w.Name, w, true)
 	}
 	f.Slots = k.slots()
+	if class, _ := k.optimizerConfig().Get("class_name"); f.Slots != nil && scaled(class.Text) {
+		f.Warnings = append(f.Warnings, "the optimizer scaled the loss for 16 bits: the slots are those of the one within it, and the scale, which float32 does not need, is left out")
+	}
 	for _, e := range []format.Entry{{Key: "keras_version", Value: k.Version()}, {Key: "backend", Value: k.Backend()}, {Key: "config", Value: k.Config()},
 		{Key: "training_config", Value: k.TrainingConfig()}} {
 		if e.Value != "" {

@@ -127,6 +127,41 @@ func (k *File) optimizerConfig() spec.Value {
 	return spec.Value{}
 }
 
+// scaled reports whether an optimizer of mixed precision has another one within it: it scales
+// the loss, so that gradients of 16 bits do not vanish, and takes that back.
+func scaled(class string) bool {
+	return strings.HasPrefix(class[strings.LastIndex(class, ">")+1:], "LossScaleOptimizer")
+}
+
+// inner is the optimizer within one that scales the loss, as configured.
+func inner(config spec.Value) (class, of spec.Value) {
+	for _, key := range []string{"inner_optimizer", "optimizer"} {
+		if v, ok := config.Get(key); ok {
+			class, _ = v.Get("class_name")
+			of, _ = v.Get("config")
+			return class, of
+		}
+	}
+	return class, of
+}
+
+// steps finds the variable that counts steps: the first, or the last whole number of those
+// of an optimizer within another.
+func steps(list []Weight) int {
+	at := 0
+	for i, w := range list {
+		name := strings.TrimSuffix(w.Name, ":0")
+		switch name = name[strings.LastIndex(name, "/")+1:]; {
+		case len(w.Shape) > 0 || w.DType.IsFloat():
+		case name == "iter" || name == "iteration" || name == "iterations":
+			return i
+		default:
+			at = i
+		}
+	}
+	return at
+}
+
 // slots says where the memory of the optimizer is: by the names that Keras 2 gives to its
 // variables, and of Keras 3 by their order. It is nil for rules that there are none of here.
 func (k *File) slots() *format.Slots {
@@ -140,6 +175,9 @@ func (k *File) slots() *format.Slots {
 	if v.Kind == spec.String { // by name, with what it is without being said
 		class = v
 	}
+	if scaled(class.Text) {
+		class, config = inner(config)
+	}
 	rule, groups := slotsOf(strings.TrimPrefix(strings.TrimPrefix(class.Text, "Custom>"), "Addons>"), config)
 	if len(groups) == 0 {
 		return nil
@@ -149,12 +187,12 @@ func (k *File) slots() *format.Slots {
 		if list[0].DType.IsFloat() && uncounted[rule] {
 			return 0, nil
 		}
-		t, err := list[0].Read() // iter, or iteration
+		t, err := list[steps(list)].Read() // iter, or iteration
 		if err != nil {
 			return 0, err
 		}
 		if t.Len() != 1 || t.DType().IsFloat() || t.Flat(0) < 0 {
-			return 0, fmt.Errorf("the first variable of the optimizer, %q, is no number of steps", list[0].Name)
+			return 0, fmt.Errorf("the variable %q of the optimizer is no number of steps", list[steps(list)].Name)
 		}
 		return int64(math.Round(t.Flat(0))), nil
 	}}

@@ -81,6 +81,52 @@ func TestSlotsByName(t *testing.T) {
 	}
 }
 
+// TestScaledSlots holds that of an optimizer of mixed precision that within it is taken, its
+// count of steps and its slots, by name and by order.
+func TestScaledSlots(t *testing.T) {
+	t.Parallel()
+	whole := func(name string) Weight {
+		return Weight{Name: name, DType: tensor.Int64, Shape: tensor.Shape{}}
+	}
+	float := func(name string, shape ...int) Weight {
+		return Weight{Name: name, DType: tensor.Float32, Shape: shape}
+	}
+	const named = `{"optimizer_config":{"class_name":"LossScaleOptimizer","config":{"dynamic":true,"inner_optimizer":{"class_name":"Adam","config":{"amsgrad":false}}}}}`
+	const ordered = `{"compile_config":{"optimizer":{"class_name":"LossScaleOptimizer","config":{"inner_optimizer":{"module":"keras.optimizers","class_name":"SGD","config":{"momentum":0.9}}}}}}`
+	const old = `{"optimizer_config":{"class_name":"Keras>LossScaleOptimizerV1","config":{"optimizer":{"class_name":"RMSprop","config":{"momentum":0.0}}}}}`
+	layers := []Layer{{Path: "dense", Name: "dense", Weights: []Weight{float("dense/bias:0", 3)}}}
+	for text, c := range map[string]struct {
+		list []Weight
+		rule string
+		step string
+		want map[string]string
+	}{
+		named:   {[]Weight{float("current_loss_scale:0"), whole("good_steps:0"), whole("Adam/iter:0"), float("Adam/dense/bias/m:0", 3), float("Adam/dense/bias/v:0", 3)}, "adam", "Adam/iter:0", map[string]string{"momentum": "optimizer/Adam/dense/bias/m:0", "velocity": "optimizer/Adam/dense/bias/v:0"}},
+		ordered: {[]Weight{whole("vars/0"), float("vars/1"), whole("vars/2"), float("vars/3"), whole("vars/4"), float("vars/5"), float("vars/6", 3)}, "sgd", "vars/4", map[string]string{"momentum": "optimizer/vars/6"}},
+		old:     {[]Weight{whole("RMSprop/iter:0"), float("RMSprop/dense/bias/rms:0", 3), float("loss_scale:0"), whole("good_steps:0")}, "rmsprop", "RMSprop/iter:0", map[string]string{"velocity": "optimizer/RMSprop/dense/bias/rms:0"}},
+	} {
+		s := (&File{training: text, layers: layers, optimizer: c.list}).slots()
+		if s == nil || s.Rule != c.rule {
+			t.Errorf("%s: %v", c.rule, s)
+			continue
+		}
+		if got := c.list[steps(c.list)].Name; got != c.step {
+			t.Errorf("%s: steps are counted in %s, want %s", c.rule, got, c.step)
+		}
+		of := s.Of["dense/bias"]
+		if s.Ordered != nil {
+			all, err := s.Ordered([]format.Tensor{{Name: "dense/bias", Shape: tensor.Shape{3}}})
+			if err != nil {
+				t.Errorf("%s: %v", c.rule, err)
+			}
+			of = all["dense/bias"]
+		}
+		if fmt.Sprint(of) != fmt.Sprint(c.want) {
+			t.Errorf("%s: %v, want %v", c.rule, of, c.want)
+		}
+	}
+}
+
 // TestSlotsInOrder holds the order in which optimizers of Keras keep what has no name: that of
 // weights of one shape says nothing by itself.
 func TestSlotsInOrder(t *testing.T) {

@@ -190,7 +190,7 @@ const maxFile = 1<<31 - 1
 
 // slotName finds the names that TensorFlow's optimizers give to what they remember of a
 // variable.
-var slotName = regexp.MustCompile(`/(Adam|Momentum|RMSProp|Adagrad|Adadelta|Ftrl|AdamW|LAMB|Lamb|Nadam|Lion|ProximalAdagrad|YogiOptimizer|Adamax|AdaMax|momentum)(_\d+)?$|^(.*/)?(beta[12]_power(_\d+)?|global_step)$|/accumulator$|(^|/)optimizer/|\.OPTIMIZER_SLOT/|^keras_api/|^save_counter/`)
+var slotName = regexp.MustCompile(`/(Adam|Momentum|RMSProp|Adagrad|Adadelta|Ftrl|AdamW|LAMB|Lamb|Nadam|Lion|ProximalAdagrad|YogiOptimizer|Adamax|AdaMax|momentum)(_\d+)?$|^(.*/)?(beta[12]_power(_\d+)?|global_step)$|/adam_[mv]$|/accumulator$|(^|/)optimizer/|\.OPTIMIZER_SLOT/|^keras_api/|^save_counter/`)
 
 // tensorsOf lists the tensors of a checkpoint.
 func tensorsOf(b *bundle.File) []format.Tensor {

@@ -107,14 +107,22 @@ func (m *metaGraph) powersOf(c *converter, n *node, at int, held func(ref) (stri
 // slotEnd is what TensorFlow 1 puts behind a variable's name for its slots.
 var slotEnd = regexp.MustCompile(`^(.*)/(Adam|Momentum|RMSProp|Adagrad|Adadelta|AdaMax|Ftrl)(?:_([12]))?$`)
 
+// bertEnd is what BERT's optimizer puts there: Adam's means, which it does not correct for
+// their beginning.
+var bertEnd = regexp.MustCompile(`^(.*)/adam_([mv])$`)
+
 // rememberedByName finds the slots of a checkpoint without a graph by their names: those of
 // an optimizer that was not given a name of its own.
 func rememberedByName(f *format.File) *format.Slots {
 	var s *format.Slots
 	var kind rule
+	uncorrected := false
 	found := map[string][]string{} // of a weight: the slots, by their numbers
 	for _, t := range f.Tensors {
 		m := slotEnd.FindStringSubmatch(t.Name)
+		if b := bertEnd.FindStringSubmatch(t.Name); b != nil {
+			m, uncorrected = []string{t.Name, b[1], "Adam", map[string]string{"m": "", "v": "1"}[b[2]]}, true
+		}
 		if m == nil {
 			continue
 		}
@@ -155,6 +163,13 @@ func rememberedByName(f *format.File) *format.Slots {
 		}
 	}
 	s.Step = stepsOf(f, 0)
+	if uncorrected { // as many steps as leave nothing to correct
+		s.Step = func() (int64, error) {
+			n, err := stepsOf(f, 0)()
+			return max(n, manySteps), err
+		}
+		return s
+	}
 	if s.Rule != "adam" && s.Rule != "adamax" {
 		return s
 	}

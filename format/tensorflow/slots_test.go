@@ -233,6 +233,21 @@ func TestObjectSlots(t *testing.T) {
 	}
 }
 
+// TestBERTSlots holds that the means of BERT's optimizer, which have names of their own, are
+// Adam's, with nothing left to correct for their beginning.
+func TestBERTSlots(t *testing.T) {
+	t.Parallel()
+	of := func(v float64) *tensor.Tensor { return tensor.Of([]float64{v, v}, 2) }
+	path := checkpoint(t, []bundle.Named{{Name: "bert/out/bias", Tensor: of(1)}, {Name: "bert/out/bias/adam_m", Tensor: of(2)}, {Name: "bert/out/bias/adam_v", Tensor: of(3)}, {Name: "global_step", Tensor: tensor.Of([]int64{12})}})
+	m, r, err := format.Import(path, format.Options{Net: nn.Sequential{nn.Affine{NoScale: true, Name: "out"}}, Inputs: samples(2), Memory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Memory == nil || m.Memory.Rule != "adam" || m.Memory.Step != manySteps || m.Memory.Slots["out/beta#momentum"].Flat(0) != 2 || m.Memory.Slots["out/beta#velocity"].Flat(1) != 3 {
+		t.Errorf("%+v, %v", m.Memory, r.Tensors)
+	}
+}
+
 // TestNamedSlots holds that the optimizers of Keras since 2.11, which no object links with the
 // weights, are told by the names of what they keep, and older ones whose slots are called alike.
 func TestNamedSlots(t *testing.T) {
