@@ -67,6 +67,8 @@ func TestLayers(t *testing.T) {
 		"standardize rows":         {nn.Standardize{Axis: 1, Floor: 0.5}, []tensor.Shape{image}},
 		"power":                    {nn.Power{Exponent: 2}, []tensor.Shape{image}},
 		"slice":                    {nn.Slice{Begin: 1}, []tensor.Shape{image}},
+		"slice, every second":      {nn.Slice{Axis: 1, Step: 2}, []tensor.Shape{image}},
+		"slice, every third":       {nn.Slice{Axis: 2, Begin: 1, Step: 3}, []tensor.Shape{{3, 9, 2}}},
 		"slice of rows":            {nn.Slice{Axis: 1, End: 2}, []tensor.Shape{image}},
 		"add":                      {nn.Add{}, []tensor.Shape{vector, vector}},
 		"add one":                  {nn.Add{}, []tensor.Shape{vector}},

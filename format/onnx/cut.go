@@ -116,14 +116,14 @@ func slice(c *converter, n *node, args []*value, _ int) (*value, error) {
 				return nil, refuse(n, "it cuts at the number of samples")
 			}
 		}
-		around := by[i] < 0
+		around, step := by[i] < 0, max(by[i], -by[i])
 		switch {
-		case by[i] == 1:
+		case by[i] > 0:
 			lo, hi = min(max(lo, 0), size), min(max(hi, 0), size)
-		case by[i] == -1: // from lo down to above hi
+		case by[i] < 0: // from lo down to above hi
 			lo, hi = min(max(hi, -1), size-1)+1, min(max(lo, -1), size-1)+1
 		default:
-			return nil, refuse(n, "it takes each %dth place; only runs are cut out", by[i])
+			return nil, refuse(n, "it takes each 0th place")
 		}
 		if lo >= hi {
 			return nil, refuse(n, "it takes places %d to %d of %d, which are none", lo, hi, size)
@@ -133,6 +133,13 @@ func slice(c *converter, n *node, args []*value, _ int) (*value, error) {
 			if v, err = c.turned(n, v, j); err != nil {
 				return nil, err
 			}
+		}
+		if step > 1 && hi-lo > 1 {
+			step = min(step, hi-lo)
+			out := c.emit(n, "slice", format.Map("axis", j, "step", step), v)
+			out.shape = slices.Clone(v.shape)
+			out.shape[a] = (hi - lo + step - 1) / step
+			v = out
 		}
 	}
 	return v, nil

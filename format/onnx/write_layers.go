@@ -240,7 +240,11 @@ func (w *writer) layer(l nn.Layer, a param.Applied, in []*sent) (*sent, error) {
 		if hi == 0 {
 			hi = x.shape[axis-1]
 		}
-		return shaped(w.like(x, "Slice", a.Name, nil, w.wholes(a.Name+"/starts", l.Begin), w.wholes(a.Name+"/ends", hi), w.wholes(a.Name+"/axes", slices.Index(x.perm(), axis)))), nil
+		more := []string{w.wholes(a.Name+"/starts", l.Begin), w.wholes(a.Name+"/ends", hi), w.wholes(a.Name+"/axes", slices.Index(x.perm(), axis))}
+		if l.Step > 1 {
+			more = append(more, w.wholes(a.Name+"/steps", l.Step))
+		}
+		return shaped(w.like(x, "Slice", a.Name, nil, more...)), nil
 	case nn.Power:
 		x = w.floated(x)
 		return w.like(x, "Pow", a.Name, nil, w.number(a.Name+"/exponent", spec.Or(l.Exponent, 1))), nil

@@ -188,6 +188,9 @@ func (w *writer) lastCell(a param.Applied, ways []steps) bool {
 			switch k := l.Layer.(type) {
 			case nn.Reshape, nn.Flatten:
 			case nn.Slice:
+				if k.Step > 1 {
+					return false
+				}
 				axis := axisOf(k.Axis, &sent{shape: shape})
 				kept = along(of, shape, axis-1, k.Begin, l.Out.Dim(axis))
 			case nn.Cropping1D:

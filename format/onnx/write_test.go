@@ -62,6 +62,7 @@ func zoo(t testing.TB) map[string]*format.Model {
 		"padding":                  one(image, nn.ZeroPadding2D{Padding: nn.Sides{{1, 0}, {0, 2}}}, nn.Conv2D{Filters: 2, Kernel: sized(2)}, nn.ZeroPadding2D{}, nn.Cropping2D{Cropping: nn.Sides{{0, 1}, {2, 0}}}, nn.PadAxes{Padding: nn.Sides{{0, 1}, {1, 0}, {1, 2}}}),
 		"padding with a number":    one(image, nn.PadAxes{Padding: nn.Sides{{0, 1}, {1, 0}, {0, 0}}, Value: -1.5}, nn.Reverse{Axis: 2}, nn.Conv2D{Filters: 2, Kernel: sized(2)}, nn.Reverse{}, nn.Reverse{Axis: 1}),
 		"parts and powers":         one(image, nn.Slice{Axis: 2, Begin: 1, End: 5}, nn.Slice{Begin: 1}, nn.Conv2D{Filters: 4, Kernel: sized(2)}, nn.Slice{End: 3}, nn.Slice{Axis: 1, Begin: 2}, nn.Power{Exponent: 2}),
+		"each second place":        one(image, nn.Slice{Axis: 1, Step: 2}, nn.Conv2D{Filters: 4, Kernel: sized(2)}, nn.Slice{Axis: 2, Begin: 1, End: 6, Step: 3}, nn.Slice{Step: 2}),
 		"padding 1d":               one(sized(5, 2), nn.ZeroPadding1D{Padding: nn.Sides{{1, 2}}}, nn.Cropping1D{Cropping: nn.Sides{{1, 0}}}),
 		"padding by what is there": one(image, nn.PadAxes{Padding: nn.Sides{{2, 1}, {0, 3}, {1, 0}}, Mode: "reflect"}, nn.Conv2D{Filters: 3, Kernel: sized(3)}, nn.PadAxes{Padding: nn.Sides{{0, 2}, {1, 1}, {0, 2}}, Mode: "edge"}, nn.Conv2D{Filters: 2, Kernel: sized(2)}),
 		"transposed 3d":            one(sized(3, 4, 2, 2), nn.Conv3DTranspose{Filters: 3, Kernel: sized(2), Strides: sized(1, 2, 1), Padding: nn.Same}, nn.Conv3D{Filters: 2, Kernel: sized(1)}, nn.Conv3DTranspose{Filters: 2, Kernel: sized(2, 1, 3), Groups: 2}),

@@ -84,6 +84,24 @@ func sumOf(v []float64) (s float64) {
 	return s
 }
 
+// along has n places of an axis, each where at says, between the two next to it or that below.
+func along(x array, axis, n int, between bool, at func(o int) float64) array {
+	shape := slices.Clone(x.shape)
+	shape[axis] = n
+	return filled(func(i []int) float64 {
+		p, j := at(i[axis]), slices.Clone(i)
+		old := func(k float64) float64 {
+			j[axis] = int(min(max(k, 0), float64(x.shape[axis]-1)))
+			return x.at(j...)
+		}
+		low := math.Floor(p)
+		if !between {
+			return old(low)
+		}
+		return old(low)*(1-p+low) + old(low+1)*(p-low)
+	}, shape...)
+}
+
 // An opCase is a graph with the input x, whose result is y.
 type opCase struct {
 	shape []int // of x, the batch's axis first
@@ -232,6 +250,22 @@ func opCases() map[string]opCase {
 			func(x array) array {
 				return filled(func(i []int) float64 { return x.at(i[0], i[1], 3) }, 2, 3)
 			}},
+		"StridedSlice, every second": {image, indices([]int{0, 1, 0}, []int{0, 4, 3}, []int{1, 2, 2}, mask("begin_mask", 1), mask("end_mask", 1)),
+			func(x array) array {
+				return filled(func(i []int) float64 { return x.at(i[0], 2*i[1]+1, 2*i[2], i[3]) }, 2, 2, 2, 2)
+			}},
+		"StridedSlice, every third but the first": {image, indices([]int{0, 0, 1}, []int{0, 0, 0}, []int{1, 3, 7}, mask("begin_mask", 3), mask("end_mask", 7)),
+			func(x array) array {
+				return filled(func(i []int) float64 { return x.at(i[0], 3*i[1], 1, i[3]) }, 2, 2, 1, 2)
+			}},
+		"StridedSlice, backwards": {image, indices([]int{0, 3, 0}, []int{0, 0, 0}, []int{1, -2, -1}, mask("begin_mask", 5), mask("end_mask", 5)),
+			func(x array) array {
+				return filled(func(i []int) float64 { return x.at(i[0], 3-2*i[1], 2-i[2], i[3]) }, 2, 2, 3, 2)
+			}},
+		"StridedSlice, backwards from the end": {steps, indices([]int{0, -1, 9}, []int{0, -3, -9}, []int{1, -1, -3}, mask("begin_mask", 1), mask("end_mask", 1)),
+			func(x array) array {
+				return filled(func(i []int) float64 { return x.at(i[0], 2-i[1], 3-3*i[2]) }, 2, 2, 2)
+			}},
 		"StridedSlice, an ellipsis": {image, indices([]int{0, 0}, []int{0, 1}, []int{1, 1}, mask("ellipsis_mask", 1)),
 			func(x array) array {
 				return filled(func(i []int) float64 { return x.at(i...) }, 2, 4, 3, 1)
@@ -253,9 +287,28 @@ func opCases() map[string]opCase {
 			func(x array) array {
 				return filled(func(i []int) float64 { return x.at(i[0], i[1]/2, i[2]/3, i[3]) }, 2, 8, 9, 2)
 			}},
-		"ResizeBilinear": {image, seq(whole("size", 8, 6), op("y", "ResizeBilinear", []string{"x", "size"}, on("half_pixel_centers"))), func(x array) array { return half(half(x, 1, 2), 2, 2) }},
-		"Softplus":       {vector, of("y", "Softplus"), each(func(v float64) float64 { return math.Log1p(math.Exp(v)) })},
-		"LeakyRelu":      {vector, of("y", "LeakyRelu", attr("alpha", float(0.25))), each(func(v float64) float64 { return max(v, v/4) })},
+		"ResizeBilinear":                         {image, seq(whole("size", 8, 6), op("y", "ResizeBilinear", []string{"x", "size"}, on("half_pixel_centers"))), func(x array) array { return half(half(x, 1, 2), 2, 2) }},
+		"ResizeBilinear, as TensorFlow 1 has it": {image, seq(whole("size", 6, 3), op("y", "ResizeBilinear", []string{"x", "size"})), func(x array) array { return along(x, 1, 6, true, func(o int) float64 { return float64(o) * 4 / 6 }) }},
+		"ResizeBilinear, smaller": {image, seq(whole("size", 3, 2), op("y", "ResizeBilinear", []string{"x", "size"}, on("half_pixel_centers"))), func(x array) array {
+			return along(along(x, 1, 3, true, func(o int) float64 { return (float64(o)+0.5)*4/3 - 0.5 }), 2, 2, true, func(o int) float64 { return (float64(o)+0.5)*3/2 - 0.5 })
+		}},
+		"ResizeBilinear, by corners": {image, seq(whole("size", 8, 5), op("y", "ResizeBilinear", []string{"x", "size"}, on("align_corners"))), func(x array) array {
+			return along(along(x, 1, 8, true, func(o int) float64 { return float64(o) * 3 / 7 }), 2, 5, true, func(o int) float64 { return float64(o) * 2 / 4 })
+		}},
+		"ResizeBilinear, to one": {image, seq(whole("size", 1, 3), op("y", "ResizeBilinear", []string{"x", "size"}, on("align_corners"))), func(x array) array { return along(x, 1, 1, true, func(int) float64 { return 0 }) }},
+		"ResizeNearestNeighbor, by corners": {image, seq(whole("size", 8, 3), op("y", "ResizeNearestNeighbor", []string{"x", "size"}, on("align_corners"))),
+			func(x array) array {
+				return along(x, 1, 8, false, func(o int) float64 { return math.Round(float64(o) * 3 / 7) })
+			}},
+		"ResizeNearestNeighbor, smaller": {image, seq(whole("size", 3, 2), op("y", "ResizeNearestNeighbor", []string{"x", "size"})), func(x array) array {
+			return along(along(x, 1, 3, false, func(o int) float64 { return float64(o) * 4 / 3 }), 2, 2, false, func(o int) float64 { return float64(o) * 3 / 2 })
+		}},
+		"ResizeNearestNeighbor, from the middle": {image, seq(whole("size", 3, 3), op("y", "ResizeNearestNeighbor", []string{"x", "size"}, on("half_pixel_centers"))),
+			func(x array) array {
+				return along(x, 1, 3, false, func(o int) float64 { return (float64(o) + 0.5) * 4 / 3 })
+			}},
+		"Softplus":  {vector, of("y", "Softplus"), each(func(v float64) float64 { return math.Log1p(math.Exp(v)) })},
+		"LeakyRelu": {vector, of("y", "LeakyRelu", attr("alpha", float(0.25))), each(func(v float64) float64 { return max(v, v/4) })},
 		"swish, as it is differentiated": {vector, seq(of("s", "Sigmoid"), op("m", "Mul", []string{"x", "s"}), op("y", "IdentityN", []string{"m", "x"})),
 			each(func(v float64) float64 { return v * sigmoid(v) })},
 		"hard swish": {vector, seq(scalar("three", 3), scalar("sixth", 1.0/6), op("p", "AddV2", []string{"x", "three"}), op("r", "Relu6", []string{"p"}), op("m", "Mul", []string{"r", "sixth"}), op("y", "Mul", []string{"x", "m"})),
@@ -341,13 +394,13 @@ func TestRefusedOps(t *testing.T) {
 		nodes []byte
 		want  string
 	}{
-		"a mean over samples":   {slices.Concat(whole("axes", 0), op("y", "Mean", []string{"x", "axes"})), "over the samples"},
-		"every second place":    {slices.Concat(whole("b", 0, 0), whole("e", 0, 0), whole("s", 1, 2), op("y", "StridedSlice", []string{"x", "b", "e", "s"}, attr("begin_mask", number(3, 3)), attr("end_mask", number(3, 3)))), "each 2. place"},
-		"the first sample":      {slices.Concat(whole("b", 0), whole("e", 1), whole("s", 1), op("y", "StridedSlice", []string{"x", "b", "e", "s"})), "some of the samples"},
-		"whole numbers":         {slices.Concat(op("i", "Cast", []string{"x"}, attr("SrcT", number(6, 1)), attr("DstT", number(6, 3))), op("y", "Cast", []string{"i"}, attr("SrcT", number(6, 3)), attr("DstT", number(6, 1)))), "whole numbers"},
-		"a lookup in columns":   {slices.Concat(weights("w", []int{4, 4}, make([]float32, 16)...), scalarInt("axis", 1), op("y", "GatherV2", []string{"w", "x", "axis"})), "another axis"},
-		"corners":               {slices.Concat(whole("size", 8, 8), op("r", "Reshape", []string{"x", "to"}), whole("to", -1, 2, 2, 1), op("y", "ResizeBilinear", []string{"r", "size"})), "half_pixel_centers"},
-		"a condition of values": {slices.Concat(scalar("z", 0), op("n", "NotEqual", []string{"x", "z"}), op("c", "Cast", []string{"n"}, attr("SrcT", number(6, 10)), attr("DstT", number(6, 1))), op("y", "Mul", []string{"x", "c"})), "NotEqual"},
+		"a mean over samples":      {slices.Concat(whole("axes", 0), op("y", "Mean", []string{"x", "axes"})), "over the samples"},
+		"each place but one, 0 on": {slices.Concat(whole("b", 0, 0), whole("e", 0, 0), whole("s", 1, 0), op("y", "StridedSlice", []string{"x", "b", "e", "s"}, attr("begin_mask", number(3, 3)), attr("end_mask", number(3, 3)))), "each 0. place"},
+		"the first sample":         {slices.Concat(whole("b", 0), whole("e", 1), whole("s", 1), op("y", "StridedSlice", []string{"x", "b", "e", "s"})), "some of the samples"},
+		"whole numbers":            {slices.Concat(op("i", "Cast", []string{"x"}, attr("SrcT", number(6, 1)), attr("DstT", number(6, 3))), op("y", "Cast", []string{"i"}, attr("SrcT", number(6, 3)), attr("DstT", number(6, 1)))), "whole numbers"},
+		"a lookup in columns":      {slices.Concat(weights("w", []int{4, 4}, make([]float32, 16)...), scalarInt("axis", 1), op("y", "GatherV2", []string{"w", "x", "axis"})), "another axis"},
+		"two ways to count":        {slices.Concat(whole("size", 8, 8), op("r", "Reshape", []string{"x", "to"}), whole("to", -1, 2, 2, 1), op("y", "ResizeBilinear", []string{"r", "size"}, on("align_corners"), on("half_pixel_centers"))), "align_corners and"},
+		"a condition of values":    {slices.Concat(scalar("z", 0), op("n", "NotEqual", []string{"x", "z"}), op("c", "Cast", []string{"n"}, attr("SrcT", number(6, 10)), attr("DstT", number(6, 1))), op("y", "Mul", []string{"x", "c"})), "NotEqual"},
 	} {
 		_, _, err := loadWith(format.Options{Output: "y"}, placeholder("x", -1, 4), c.nodes)
 		if u := (*format.Unsupported)(nil); !errors.As(err, &u) || !strings.Contains(err.Error(), c.want) {

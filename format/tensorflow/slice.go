@@ -1,6 +1,7 @@
 package tensorflow
 
 import (
+	"math"
 	"slices"
 
 	"github.com/nadir-ml/nadir/format"
@@ -261,7 +262,11 @@ func cut(c *converter, n *node) (string, error) {
 		case axis > len(shape):
 			return "", unsupported(n, "it has more indices than its value has axes")
 		}
-		length := shape[axis-1]
+		length, by := shape[axis-1], stride[i]
+		first, last := 0, length // of the places, as slices of Python have them
+		if by < 0 {
+			first, last = -1, length-1
+		}
 		place := func(v *int, masked bool, def int) (int, bool) {
 			switch {
 			case masked:
@@ -269,23 +274,38 @@ func cut(c *converter, n *node) (string, error) {
 			case v == nil:
 				return 0, false
 			case *v < 0:
-				return max(*v+length, 0), true
+				return max(*v+length, first), true
 			}
-			return min(*v, length), true
+			return min(*v, last), true
 		}
-		lo, ok := place(begin[i], bit("begin_mask", i) && !bit("shrink_axis_mask", i), 0)
-		hi, ok1 := place(end[i], bit("end_mask", i), length)
+		from, to := 0, length
+		if by < 0 {
+			from, to = length-1, -1
+		}
+		lo, ok := place(begin[i], bit("begin_mask", i) && !bit("shrink_axis_mask", i), from)
+		hi, ok1 := place(end[i], bit("end_mask", i), to)
 		if bit("shrink_axis_mask", i) {
-			hi, ok1 = lo+1, true
+			hi, ok1, by = lo+1, true, 1
 		}
 		if !ok || !ok1 {
 			return "", unsupported(n, "where it begins or ends depends on the number of samples")
 		}
-		if stride[i] != 1 {
-			return "", unsupported(n, "it takes each %d. place; only all of a stretch are", stride[i])
+		if by == 0 || by == math.MinInt {
+			return "", unsupported(n, "it takes each %d. place", by)
+		}
+		around := by < 0
+		if around { // down from lo to above hi
+			lo, hi, by = hi+1, lo+1, -by
 		}
 		if in, err = c.part(n, in, shape, axis, lo, hi); err != nil {
 			return "", err
+		}
+		if around && hi-lo > 1 {
+			in = c.add(n, "reverse", format.Map("axis", axis), in)
+		}
+		if by = min(by, hi-lo); by > 1 {
+			in = c.add(n, "slice", format.Map("axis", axis, "step", by), in)
+			hi = lo + (hi-lo+by-1)/by
 		}
 		if !bit("shrink_axis_mask", i) {
 			out = append(out, hi-lo)
