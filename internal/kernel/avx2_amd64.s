@@ -8057,7 +8057,7 @@ done:
 	RET
 
 // func nadam8(dst *float32, p *float32, grad *float32, m *float32, v *float32, s *float32, n int)
-// Requires: AVX, MMX+
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·nadam8(SB), NOSPLIT, $0-56
 	MOVQ         dst+0(FP), AX
 	MOVQ         p+8(FP), CX
@@ -8073,76 +8073,224 @@ TEXT ·nadam8(SB), NOSPLIT, $0-56
 	VBROADCASTSS 20(DI), Y5
 	VBROADCASTSS 24(DI), Y6
 	VBROADCASTSS 28(DI), Y7
+	VMOVUPS      all3f800000<>+0(SB), Y8
+	VDIVPS       Y6, Y8, Y8
 	MOVQ         n+48(FP), DI
 	XORQ         R8, R8
 	SUBQ         $0x08, DI
 	JL           rest
 
 next:
-	VMOVUPS    (CX)(R8*4), Y8
-	PREFETCHT0 2048(CX)(R8*4)
-	VMOVUPS    (DX)(R8*4), Y9
-	PREFETCHT0 2048(DX)(R8*4)
-	VMOVUPS    (BX)(R8*4), Y10
-	PREFETCHT0 2048(BX)(R8*4)
-	VMOVUPS    (SI)(R8*4), Y11
-	PREFETCHT0 2048(SI)(R8*4)
-	VMULPS     Y0, Y10, Y10
-	VMULPS     Y1, Y9, Y12
-	VADDPS     Y12, Y10, Y10
-	VMULPS     Y9, Y9, Y12
-	VMULPS     Y2, Y11, Y11
-	VMULPS     Y3, Y12, Y12
-	VADDPS     Y12, Y11, Y11
-	VDIVPS     Y6, Y11, Y12
-	VMULPS     Y4, Y10, Y13
-	VMULPS     Y5, Y9, Y9
-	VADDPS     Y9, Y13, Y13
-	VSQRTPS    Y12, Y9
-	VADDPS     Y7, Y9, Y9
-	VDIVPS     Y9, Y13, Y9
-	VSUBPS     Y9, Y8, Y9
-	VMOVUPS    Y9, (AX)(R8*4)
-	VMOVUPS    Y10, (BX)(R8*4)
-	VMOVUPS    Y11, (SI)(R8*4)
-	ADDQ       $0x08, R8
-	CMPQ       R8, DI
-	JLE        next
+	VMOVUPS      (CX)(R8*4), Y9
+	PREFETCHT0   2048(CX)(R8*4)
+	VMOVUPS      (DX)(R8*4), Y10
+	PREFETCHT0   2048(DX)(R8*4)
+	VMOVUPS      (BX)(R8*4), Y11
+	PREFETCHT0   2048(BX)(R8*4)
+	VMOVUPS      (SI)(R8*4), Y12
+	PREFETCHT0   2048(SI)(R8*4)
+	VMULPS       Y0, Y11, Y11
+	VMULPS       Y1, Y10, Y13
+	VADDPS       Y13, Y11, Y11
+	VMULPS       Y10, Y10, Y13
+	VMULPS       Y2, Y12, Y12
+	VMULPS       Y3, Y13, Y13
+	VADDPS       Y13, Y12, Y12
+	VMULPS       Y4, Y11, Y13
+	VMULPS       Y5, Y10, Y10
+	VADDPS       Y10, Y13, Y13
+	VANDPS       all7fffffff<>+0(SB), Y12, Y14
+	VPCMPGTD     all717fffff<>+0(SB), Y14, Y15
+	VMOVUPS      all0d800000<>+0(SB), Y10
+	VPCMPGTD     Y14, Y10, Y10
+	VXORPS       Y14, Y14, Y14
+	VPCMPEQD     Y14, Y12, Y14
+	VPANDN       Y10, Y14, Y10
+	VPOR         Y15, Y10, Y10
+	VPTEST       Y10, Y10
+	JNZ          at1
+	VMULPS       Y8, Y12, Y10
+	VMOVAPS      Y12, Y14
+	VFNMADD231PS Y6, Y10, Y14
+	VFMADD231PS  Y14, Y8, Y10
+	VMOVAPS      Y12, Y14
+	VFNMADD231PS Y6, Y10, Y14
+	VFMADD231PS  Y14, Y8, Y10
+
+at2:
+	VSQRTPS Y10, Y10
+	VADDPS  Y7, Y10, Y10
+	VDIVPS  Y10, Y13, Y10
+	VSUBPS  Y10, Y9, Y10
+	VMOVUPS Y10, (AX)(R8*4)
+	VMOVUPS Y11, (BX)(R8*4)
+	VMOVUPS Y12, (SI)(R8*4)
+	ADDQ    $0x08, R8
+	CMPQ    R8, DI
+	JLE     next
 
 rest:
-	SUBQ       R8, DI
-	ADDQ       $0x08, DI
-	JZ         done
-	MOVQ       DI, R9
-	NEGQ       R9
-	LEAQ       lanes<>+0(SB), DI
-	VMOVUPS    32(DI)(R9*4), Y8
-	VMASKMOVPS (CX)(R8*4), Y8, Y9
-	VMASKMOVPS (DX)(R8*4), Y8, Y10
-	VMASKMOVPS (BX)(R8*4), Y8, Y11
-	VMASKMOVPS (SI)(R8*4), Y8, Y12
-	VMULPS     Y0, Y11, Y0
-	VMULPS     Y1, Y10, Y1
-	VADDPS     Y1, Y0, Y0
-	VMULPS     Y10, Y10, Y1
-	VMULPS     Y2, Y12, Y2
-	VMULPS     Y3, Y1, Y1
-	VADDPS     Y1, Y2, Y2
-	VDIVPS     Y6, Y2, Y1
-	VMULPS     Y4, Y0, Y3
-	VMULPS     Y5, Y10, Y4
-	VADDPS     Y4, Y3, Y3
-	VSQRTPS    Y1, Y1
-	VADDPS     Y7, Y1, Y1
-	VDIVPS     Y1, Y3, Y1
-	VSUBPS     Y1, Y9, Y1
-	VMASKMOVPS Y1, Y8, (AX)(R8*4)
-	VMASKMOVPS Y0, Y8, (BX)(R8*4)
-	VMASKMOVPS Y2, Y8, (SI)(R8*4)
+	SUBQ         R8, DI
+	ADDQ         $0x08, DI
+	JZ           done
+	MOVQ         DI, R9
+	NEGQ         R9
+	LEAQ         lanes<>+0(SB), DI
+	VMOVUPS      32(DI)(R9*4), Y9
+	VMASKMOVPS   (CX)(R8*4), Y9, Y10
+	VMASKMOVPS   (DX)(R8*4), Y9, Y11
+	VMASKMOVPS   (BX)(R8*4), Y9, Y12
+	VMASKMOVPS   (SI)(R8*4), Y9, Y13
+	VMULPS       Y0, Y12, Y0
+	VMULPS       Y1, Y11, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y11, Y11, Y1
+	VMULPS       Y2, Y13, Y2
+	VMULPS       Y3, Y1, Y1
+	VADDPS       Y1, Y2, Y2
+	VMULPS       Y4, Y0, Y1
+	VMULPS       Y5, Y11, Y3
+	VADDPS       Y3, Y1, Y1
+	VANDPS       all7fffffff<>+0(SB), Y2, Y4
+	VPCMPGTD     all717fffff<>+0(SB), Y4, Y5
+	VMOVUPS      all0d800000<>+0(SB), Y3
+	VPCMPGTD     Y4, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VPCMPEQD     Y4, Y2, Y4
+	VPANDN       Y3, Y4, Y3
+	VPOR         Y5, Y3, Y3
+	VPTEST       Y3, Y3
+	JNZ          at3
+	VMULPS       Y8, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y6, Y3, Y4
+	VFMADD231PS  Y4, Y8, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y6, Y3, Y4
+	VFMADD231PS  Y4, Y8, Y3
+
+at4:
+	VSQRTPS    Y3, Y3
+	VADDPS     Y7, Y3, Y3
+	VDIVPS     Y3, Y1, Y3
+	VSUBPS     Y3, Y10, Y3
+	VMASKMOVPS Y3, Y9, (AX)(R8*4)
+	VMASKMOVPS Y0, Y9, (BX)(R8*4)
+	VMASKMOVPS Y2, Y9, (SI)(R8*4)
 
 done:
 	VZEROUPPER
 	RET
+
+at1:
+	VDIVPS Y6, Y12, Y10
+	JMP    at2
+
+at3:
+	VDIVPS Y6, Y2, Y3
+	JMP    at4
+
+DATA all717fffff<>+0(SB)/4, $0x717fffff
+DATA all717fffff<>+4(SB)/4, $0x717fffff
+DATA all717fffff<>+8(SB)/4, $0x717fffff
+DATA all717fffff<>+12(SB)/4, $0x717fffff
+DATA all717fffff<>+16(SB)/4, $0x717fffff
+DATA all717fffff<>+20(SB)/4, $0x717fffff
+DATA all717fffff<>+24(SB)/4, $0x717fffff
+DATA all717fffff<>+28(SB)/4, $0x717fffff
+GLOBL all717fffff<>(SB), RODATA|NOPTR, $32
+
+DATA all0d800000<>+0(SB)/4, $0x0d800000
+DATA all0d800000<>+4(SB)/4, $0x0d800000
+DATA all0d800000<>+8(SB)/4, $0x0d800000
+DATA all0d800000<>+12(SB)/4, $0x0d800000
+DATA all0d800000<>+16(SB)/4, $0x0d800000
+DATA all0d800000<>+20(SB)/4, $0x0d800000
+DATA all0d800000<>+24(SB)/4, $0x0d800000
+DATA all0d800000<>+28(SB)/4, $0x0d800000
+GLOBL all0d800000<>(SB), RODATA|NOPTR, $32
+
+// func quotient8(dst *float32, a *float32, s *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·quotient8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         s+16(FP), DX
+	VBROADCASTSS (DX), Y0
+	VMOVUPS      all3f800000<>+0(SB), Y1
+	VDIVPS       Y0, Y1, Y1
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS      (CX)(BX*4), Y2
+	VANDPS       all7fffffff<>+0(SB), Y2, Y4
+	VPCMPGTD     all717fffff<>+0(SB), Y4, Y5
+	VMOVUPS      all0d800000<>+0(SB), Y3
+	VPCMPGTD     Y4, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VPCMPEQD     Y4, Y2, Y4
+	VPANDN       Y3, Y4, Y3
+	VPOR         Y5, Y3, Y3
+	VPTEST       Y3, Y3
+	JNZ          at5
+	VMULPS       Y1, Y2, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y0, Y3, Y4
+	VFMADD231PS  Y4, Y1, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS Y0, Y3, Y4
+	VFMADD231PS  Y4, Y1, Y3
+
+at6:
+	VMOVUPS Y3, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ         BX, DX
+	ADDQ         $0x08, DX
+	JZ           done
+	MOVQ         DX, SI
+	NEGQ         SI
+	LEAQ         lanes<>+0(SB), DX
+	VMOVUPS      32(DX)(SI*4), Y2
+	VMASKMOVPS   (CX)(BX*4), Y2, Y3
+	VANDPS       all7fffffff<>+0(SB), Y3, Y5
+	VPCMPGTD     all717fffff<>+0(SB), Y5, Y6
+	VMOVUPS      all0d800000<>+0(SB), Y4
+	VPCMPGTD     Y5, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VPCMPEQD     Y5, Y3, Y5
+	VPANDN       Y4, Y5, Y4
+	VPOR         Y6, Y4, Y4
+	VPTEST       Y4, Y4
+	JNZ          at7
+	VMULPS       Y1, Y3, Y4
+	VMOVAPS      Y3, Y5
+	VFNMADD231PS Y0, Y4, Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VMOVAPS      Y3, Y5
+	VFNMADD231PS Y0, Y4, Y5
+	VFMADD231PS  Y5, Y1, Y4
+
+at8:
+	VMASKMOVPS Y4, Y2, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+at5:
+	VDIVPS Y0, Y2, Y3
+	JMP    at6
+
+at7:
+	VDIVPS Y0, Y3, Y4
+	JMP    at8
 
 // func bytes8(dst *float32, src *uint8, eights int)
 // Requires: AVX, AVX2

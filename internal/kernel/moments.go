@@ -93,7 +93,7 @@ func Adam[T Float](dst, p, g, m, v []T, c *Moments[T]) {
 // Nadam is [Adam] with dst[i] = p[i] − (Scale·m[i] + Ahead·g[i])/(√(v[i]/Correction) + Epsilon).
 func Nadam[T Float](dst, p, g, m, v []T, c *Moments[T]) {
 	dst, g, m, v = dst[:len(p)], g[:len(p)], m[:len(p)], v[:len(p)]
-	if vectorized[T]() && len(p) > 0 &&
+	if vectorized[T]() && len(p) > 0 && quick(c.Correction) &&
 		nadam32(first(dst), first(p), first(g), first(m), first(v), (*Moments[float32])(unsafe.Pointer(c)), len(p)) {
 		return
 	}
@@ -112,3 +112,6 @@ func Nadam[T Float](dst, p, g, m, v []T, c *Moments[T]) {
 // momentBlock is of how many numbers the families without a loop of their own for
 // these functions make one step after the other.
 const momentBlock = 256
+
+// quick reports whether families divide by s as well by way of its reciprocal.
+func quick[T Float](s T) bool { return s >= 0x1p-20 && s <= 0x1p20 }

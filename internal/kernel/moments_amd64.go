@@ -32,6 +32,21 @@ func nadam8(dst, p, grad, m, v, s *float32, n int)
 //go:noescape
 func nadam16(dst, p, grad, m, v, s *float32, n int)
 
+//go:noescape
+func quotient8(dst, a, s *float32, n int)
+
+//go:noescape
+func quotient16(dst, a, s *float32, n int)
+
+func quotient32(dst, a *float32, s float32, n int) bool {
+	if active == avx512 {
+		quotient16(dst, a, &s, n)
+	} else {
+		quotient8(dst, a, &s, n)
+	}
+	return true
+}
+
 func weighted32(dst, a, b *float32, s *[2]float32, n int) bool {
 	if active == avx512 {
 		weighted16(dst, a, b, &s[0], n)

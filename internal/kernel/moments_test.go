@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -63,6 +64,60 @@ func testMoments[T Float](t *testing.T) {
 				}
 			}
 			draw = tame
+		}
+	}
+}
+
+// Quotients by one number are rounded correctly, though no division makes them: of all
+// kinds of numbers, and of those whose quotient lies next to the middle of two.
+func TestQuotients(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(13, 14))
+	rounds := 3000
+	if testing.Short() {
+		rounds = 300
+	}
+	a, got := make([]float32, 1000), make([]float32, 1000)
+	for i := range rounds {
+		mantissa := uint32(r.Uint64()) & (1<<23 - 1)
+		switch i % 8 {
+		case 0:
+			mantissa = 1<<23 - 1 - uint32(i/8%100)
+		case 1:
+			mantissa = uint32(i / 8 % 100)
+		}
+		s := math.Float32frombits(uint32(127-24+r.IntN(48))<<23 | mantissa)
+		for k := range a {
+			q := math.Float32frombits(uint32(1+r.IntN(254))<<23 | uint32(r.Uint64())&(1<<23-1))
+			if k%4 > 0 { // often without a test for all lanes failing
+				q = math.Float32frombits(uint32(127-20+r.IntN(40))<<23 | uint32(r.Uint64())&(1<<23-1))
+			}
+			half := (float64(q) + float64(math.Nextafter32(q, math.MaxFloat32))) / 2
+			a[k] = float32(half * float64(s))
+			switch k / 500 * (k % 7) {
+			case 1:
+				a[k] = math.Nextafter32(a[k], 0)
+			case 2:
+				a[k] = math.Nextafter32(a[k], math.MaxFloat32)
+			case 3:
+				a[k] = 0
+			case 4:
+				a[k] = -a[k]
+			case 5:
+				a[k] = math.Float32frombits(uint32(r.Uint64()))
+			}
+		}
+		for lo := 0; lo < len(a); lo += 250 {
+			DivS(got[lo:lo+250], a[lo:lo+250], s)
+		}
+		if i%3 == 0 { // lanes that make the others be divided
+			a[17], a[900] = float32(math.NaN()), float32(math.Copysign(0, -1))
+			DivS(got, a, s)
+		}
+		for k, x := range a {
+			if want := x / s; !same(got[k], want) {
+				t.Fatalf("%g / %g is %g, want %g", x, s, got[k], want)
+			}
 		}
 	}
 }

@@ -46,6 +46,9 @@ func MulS[T Float](dst, a []T, s T) {
 
 // DivS sets dst[i] = a[i] / s.
 func DivS[T Float](dst, a []T, s T) {
+	if vectorized[T]() && len(a) > 0 && quick(s) && quotient32(first(dst[:len(a)]), first(a), float32(s), len(a)) {
+		return
+	}
 	if scalar32(opDivS, dst, a, s) {
 		return
 	}

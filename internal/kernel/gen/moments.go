@@ -56,16 +56,84 @@ func moments() {
 	pass("nadam", "m[i] = s[0]·m[i] + s[1]·grad[i], v[i] = s[2]·v[i] + s[3]·grad[i]² and dst[i] = p[i] − (s[4]·m[i] + s[5]·grad[i])/(√(v[i]/s[6]) + s[7])",
 		[]string{"p", "grad", "m", "v"}, 2, []int{0, 1, 2, 3, 4, 5, 6, 7}, true, func(x, s []vec) []vec {
 			m, v := weighted(x[2], x[1], s[0], s[1]), weighted(x[3], square(x[1]), s[2], s[3])
-			mean := at.vector()
-			avo.VDIVPS(s[6], v, mean)
-			return []vec{overRoot(x[0], weighted(m, x[1], s[4], s[5]), mean, s[7]), m, v}
-		})
+			return []vec{overRoot(x[0], weighted(m, x[1], s[4], s[5]), quotient(v, s[6], s[recip]), s[7]), m, v}
+		}, 6)
+	pass("quotient", "dst[i] = a[i]/s[0], for 2^−20 ≤ s[0] ≤ 2^20", []string{"a"}, 0, []int{0}, false, func(x, s []vec) []vec {
+		return []vec{quotient(x[0], s[0], s[recip])}
+	}, 0)
+}
+
+// recip is where a pass has the reciprocal of a number.
+const recip = 8
+
+// What quotient takes without a division: absolute values from 2^−100 to below 2^100.
+const (
+	quotientLow  = (127 - 100) << 23
+	quotientSpan = 200 << 23
+)
+
+// quotient is v/k with k's correctly rounded reciprocal y: two steps of Newton's, the
+// first of which comes within a unit in the last place and the second rounds correctly
+// (Markstein, "Computation of elementary functions on the IBM RISC System/6000
+// processor", IBM Journal 1990). Where a remainder could be no normal number, and for
+// what is none, all lanes are divided. +0 needs no such care.
+func quotient(v, k, y vec) vec {
+	q, r := at.vector(), at.vector()
+	slow, back := label(), label()
+	avo.VANDPS(bits(1<<31-1), v, r)
+	if at.bytes == 64 {
+		far, not := avo.K(), avo.K()
+		avo.VPSUBD(bits(quotientLow), r, r)
+		avo.VPCMPUD(op.Imm(5), bits(quotientSpan), r, far) // not less
+		avo.VPTESTMD(v, v, far, not)
+		avo.KORTESTW(not, not)
+	} else {
+		low, high := at.vector(), at.vector()
+		avo.VPCMPGTD(bits(quotientLow+quotientSpan-1), r, high)
+		avo.VPCMPGTD(r, ready(bits(quotientLow)), low)
+		avo.VPCMPEQD(at.zero(), v, r)
+		avo.VPANDN(low, r, low)
+		avo.VPOR(high, low, low)
+		avo.VPTEST(low, low)
+	}
+	avo.JNZ(op.LabelRef(slow))
+	avo.VMULPS(y, v, q)
+	for range 2 {
+		avo.VMOVAPS(v, r)
+		avo.VFNMADD231PS(k, q, r)
+		avo.VFMADD231PS(r, y, q)
+	}
+	avo.Label(back)
+	late = append(late, func() {
+		avo.Label(slow)
+		avo.VDIVPS(k, v, q)
+		avo.JMP(op.LabelRef(back))
+	})
+	return q
+}
+
+// late writes what a function keeps behind its end.
+var late []func()
+
+func finish() {
+	for _, f := range late {
+		f()
+	}
+	late = nil
+}
+
+var labels int
+
+func label() string {
+	labels++
+	return fmt.Sprint("at", labels)
 }
 
 // pass writes a function of the arrays named and of numbers that are the same for all
 // elements, s[q] for q in numbers. f gives what dst becomes and then the last so many
-// arrays. Those that are far asks for long before.
-func pass(name, formula string, arrays []string, changed int, numbers []int, far bool, f func(x, s []vec) []vec) {
+// arrays. Those that are far asks for long before. s[recip] is one over the number named
+// last.
+func pass(name, formula string, arrays []string, changed int, numbers []int, far bool, f func(x, s []vec) []vec, over ...int) {
 	name += fmt.Sprint(at.lanes())
 	args := "dst"
 	for _, a := range arrays {
@@ -79,10 +147,14 @@ func pass(name, formula string, arrays []string, changed int, numbers []int, far
 		src = append(src, avo.Load(avo.Param(a), avo.GP64()))
 	}
 	p := avo.Load(avo.Param("s"), avo.GP64())
-	s := make([]vec, 8)
+	s := make([]vec, recip+1)
 	for _, q := range numbers {
 		s[q] = at.vector()
 		avo.VBROADCASTSS(op.Mem{Base: p, Disp: 4 * q}, s[q])
+	}
+	for _, q := range over {
+		s[recip] = ready(num(1))
+		avo.VDIVPS(s[q], s[recip], s[recip])
 	}
 	n := avo.Load(avo.Param("n"), avo.GP64())
 	i := avo.GP64()
@@ -117,4 +189,5 @@ func pass(name, formula string, arrays []string, changed int, numbers []int, far
 	avo.Label("done")
 	avo.VZEROUPPER()
 	avo.RET()
+	finish()
 }
