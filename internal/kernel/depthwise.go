@@ -41,7 +41,7 @@ func ConvolveDepthwise[T Float](d *Depthwise, y, x, w, bias []T, at int, rectify
 		if bias != nil {
 			_ = bias[d.Channels-1]
 		}
-		if depthwise && vectorized[T]() {
+		if d.Channels >= fewestChannels && vectorized[T]() {
 			depthwise32(d, as32(y), as32(x), as32(w), as32(bias), at, rectify)
 			return
 		}
@@ -82,10 +82,14 @@ func DepthwiseFilters[T Float](d *Depthwise, dw, x, dy []T, at int) {
 		return
 	}
 	check(d, dy, x, dw, at)
-	if depthwise && vectorized[T]() {
+	if d.Channels >= fewestChannels && vectorized[T]() {
 		depthwiseFilters32(d, as32(dw), as32(x), as32(dy), at)
 		return
 	}
+	depthwiseFilters(d, dw, x, dy, at)
+}
+
+func depthwiseFilters[T Float](d *Depthwise, dw, x, dy []T, at int) {
 	for r := range d.Rows {
 		for p := range d.Places {
 			by := dy[r*d.YRow+p*d.YStep:][:d.Channels]
