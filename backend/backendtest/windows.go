@@ -39,6 +39,7 @@ var slidings = []sliding{
 	{[]int{1, 6, 6, 100}, 64, 1, []graph.Span{{Size: 3, Before: 1, After: 1}, {Size: 3, Before: 1, After: 1}}},
 	{[]int{2, 30, 31, 33}, 33, 33, []graph.Span{{Size: 3, Before: 1, After: 1}, {Size: 3, Stride: 2, Before: 1, After: 1}}},
 	{[]int{40, 9, 9, 20}, 24, 1, []graph.Span{{Size: 1}, {Size: 1}}},
+	{[]int{2, 13, 9, 50}, 49, 1, []graph.Span{{Size: 3, Before: 1, After: 1}, {Size: 3, Before: 2, After: 1}}},
 }
 
 func (s sliding) window() graph.Window { return graph.Slide(s.spans...) }

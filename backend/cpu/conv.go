@@ -281,6 +281,9 @@ func conv[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	if g.depthwise() {
 		return convDepthwise(c, node, &g)
 	}
+	if transformed[T](&g) {
+		return convWinograd(c, x, w, nil, y, &g, false, false)
+	}
 	if slides[T](&g) {
 		return convSlide(c, node, &g, nil, false)
 	}
@@ -359,6 +362,9 @@ func convInput[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	}
 	if g.depthwise() {
 		return convInputDepthwise(c, node, &g)
+	}
+	if t, ok := g.turned(); ok && transformed[T](&t) {
+		return convWinograd(c, dy, w, nil, dx, &t, true, false)
 	}
 	if slides[T](&g) {
 		if t, ok := g.turned(); ok && slides[T](&t) && g.c >= fewChannels {

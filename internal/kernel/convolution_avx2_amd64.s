@@ -11948,3 +11948,767 @@ place:
 end:
 	VZEROUPPER
 	RET
+
+// func winogradInputs(p *byte)
+// Requires: AVX
+TEXT ·winogradInputs(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 64(AX), CX
+	MOVQ 72(AX), DX
+	MOVQ 80(AX), BX
+	MOVQ 88(AX), SI
+
+tile:
+	MOVQ 40(AX), R8
+	XORQ DI, DI
+
+block:
+	MOVQ    (AX), R9
+	ADDQ    DI, R9
+	MOVQ    8(AX), R10
+	ADDQ    DI, R10
+	MOVQ    DI, 104(AX)
+	MOVQ    R10, R11
+	LEAQ    (R10)(SI*2), R12
+	LEAQ    (BX)(BX*2), R13
+	VMOVUPS (R11), Y0
+	VMOVUPS (R11)(BX*1), Y1
+	VMOVUPS (R11)(BX*2), Y2
+	VMOVUPS (R11)(R13*1), Y3
+	LEAQ    (BX)(BX*2), R11
+	VMOVUPS (R12), Y4
+	VSUBPS  Y4, Y0, Y0
+	VMOVUPS (R12)(BX*1), Y4
+	VSUBPS  Y4, Y1, Y1
+	VMOVUPS (R12)(BX*2), Y4
+	VSUBPS  Y4, Y2, Y2
+	VMOVUPS (R12)(R11*1), Y4
+	VSUBPS  Y4, Y3, Y3
+	VSUBPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y4
+	VSUBPS  Y1, Y2, Y2
+	VSUBPS  Y3, Y1, Y1
+	MOVQ    R9, R11
+	LEAQ    (CX)(CX*2), R12
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y4, (R11)(CX*1)
+	VMOVUPS Y2, (R11)(CX*2)
+	VMOVUPS Y1, (R11)(R12*1)
+	LEAQ    (R10)(SI*1), R11
+	LEAQ    (R10)(SI*2), R12
+	LEAQ    (BX)(BX*2), R13
+	VMOVUPS (R11), Y0
+	VMOVUPS (R11)(BX*1), Y1
+	VMOVUPS (R11)(BX*2), Y2
+	VMOVUPS (R11)(R13*1), Y3
+	LEAQ    (BX)(BX*2), R11
+	VMOVUPS (R12), Y4
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS (R12)(BX*1), Y4
+	VADDPS  Y4, Y1, Y1
+	VMOVUPS (R12)(BX*2), Y4
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS (R12)(R11*1), Y4
+	VADDPS  Y4, Y3, Y3
+	VSUBPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y4
+	VSUBPS  Y1, Y2, Y2
+	VSUBPS  Y3, Y1, Y1
+	LEAQ    (R9)(DX*1), R11
+	LEAQ    (CX)(CX*2), R12
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y4, (R11)(CX*1)
+	VMOVUPS Y2, (R11)(CX*2)
+	VMOVUPS Y1, (R11)(R12*1)
+	LEAQ    (R10)(SI*2), R11
+	LEAQ    (R10)(SI*1), R12
+	LEAQ    (BX)(BX*2), R13
+	VMOVUPS (R11), Y0
+	VMOVUPS (R11)(BX*1), Y1
+	VMOVUPS (R11)(BX*2), Y2
+	VMOVUPS (R11)(R13*1), Y3
+	LEAQ    (BX)(BX*2), R11
+	VMOVUPS (R12), Y4
+	VSUBPS  Y4, Y0, Y0
+	VMOVUPS (R12)(BX*1), Y4
+	VSUBPS  Y4, Y1, Y1
+	VMOVUPS (R12)(BX*2), Y4
+	VSUBPS  Y4, Y2, Y2
+	VMOVUPS (R12)(R11*1), Y4
+	VSUBPS  Y4, Y3, Y3
+	VSUBPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y4
+	VSUBPS  Y1, Y2, Y2
+	VSUBPS  Y3, Y1, Y1
+	LEAQ    (R9)(DX*2), R11
+	LEAQ    (CX)(CX*2), R12
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y4, (R11)(CX*1)
+	VMOVUPS Y2, (R11)(CX*2)
+	VMOVUPS Y1, (R11)(R12*1)
+	LEAQ    (R10)(SI*1), R11
+	LEAQ    (R10)(SI*2), R10
+	ADDQ    SI, R10
+	LEAQ    (BX)(BX*2), R12
+	VMOVUPS (R11), Y0
+	VMOVUPS (R11)(BX*1), Y1
+	VMOVUPS (R11)(BX*2), Y2
+	VMOVUPS (R11)(R12*1), Y3
+	LEAQ    (BX)(BX*2), R11
+	VMOVUPS (R10), Y4
+	VSUBPS  Y4, Y0, Y0
+	VMOVUPS (R10)(BX*1), Y4
+	VSUBPS  Y4, Y1, Y1
+	VMOVUPS (R10)(BX*2), Y4
+	VSUBPS  Y4, Y2, Y2
+	VMOVUPS (R10)(R11*1), Y4
+	VSUBPS  Y4, Y3, Y3
+	VSUBPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y4
+	VSUBPS  Y1, Y2, Y2
+	VSUBPS  Y3, Y1, Y1
+	LEAQ    (R9)(DX*2), R9
+	ADDQ    DX, R9
+	LEAQ    (CX)(CX*2), R10
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y4, (R9)(CX*1)
+	VMOVUPS Y2, (R9)(CX*2)
+	VMOVUPS Y1, (R9)(R10*1)
+	ADDQ    $0x20, DI
+	DECQ    R8
+	JNZ     block
+	DECQ    32(AX)
+	JZ      end
+	MOVQ    48(AX), DI
+	ADDQ    DI, (AX)
+	MOVQ    56(AX), DI
+	ADDQ    DI, 8(AX)
+	JMP     tile
+
+end:
+	VZEROUPPER
+	RET
+
+// func winogradOutputs(p *byte)
+// Requires: AVX
+TEXT ·winogradOutputs(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 64(AX), CX
+	MOVQ 72(AX), DX
+	MOVQ 80(AX), BX
+	MOVQ 88(AX), SI
+
+tile:
+	MOVQ 40(AX), R8
+	XORQ DI, DI
+
+block:
+	MOVQ    (AX), R9
+	ADDQ    DI, R9
+	MOVQ    8(AX), R10
+	ADDQ    DI, R10
+	MOVQ    DI, 104(AX)
+	MOVQ    R10, R11
+	LEAQ    (BX)(BX*2), R12
+	VMOVUPS (R11), Y0
+	VMOVUPS (R11)(BX*1), Y1
+	VMOVUPS (R11)(BX*2), Y2
+	VMOVUPS (R11)(R12*1), Y3
+	LEAQ    (R10)(SI*1), R11
+	LEAQ    (BX)(BX*2), R12
+	VMOVUPS (R11), Y4
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS (R11)(BX*1), Y4
+	VADDPS  Y4, Y1, Y1
+	VMOVUPS (R11)(BX*2), Y4
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS (R11)(R12*1), Y4
+	VADDPS  Y4, Y3, Y3
+	LEAQ    (R10)(SI*2), R11
+	LEAQ    (BX)(BX*2), R12
+	VMOVUPS (R11), Y4
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS (R11)(BX*1), Y4
+	VADDPS  Y4, Y1, Y1
+	VMOVUPS (R11)(BX*2), Y4
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS (R11)(R12*1), Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y2, Y0, Y0
+	VSUBPS  Y2, Y1, Y1
+	VSUBPS  Y3, Y1, Y1
+	LEAQ    (R10)(SI*1), R11
+	LEAQ    (BX)(BX*2), R12
+	VMOVUPS (R11), Y2
+	VMOVUPS (R11)(BX*1), Y3
+	VMOVUPS (R11)(BX*2), Y4
+	VMOVUPS (R11)(R12*1), Y5
+	LEAQ    (R10)(SI*2), R11
+	LEAQ    (BX)(BX*2), R12
+	VMOVUPS (R11), Y6
+	VSUBPS  Y6, Y2, Y2
+	VMOVUPS (R11)(BX*1), Y6
+	VSUBPS  Y6, Y3, Y3
+	VMOVUPS (R11)(BX*2), Y6
+	VSUBPS  Y6, Y4, Y4
+	VMOVUPS (R11)(R12*1), Y6
+	VSUBPS  Y6, Y5, Y5
+	LEAQ    (R10)(SI*2), R10
+	ADDQ    SI, R10
+	LEAQ    (BX)(BX*2), R11
+	VMOVUPS (R10), Y6
+	VSUBPS  Y6, Y2, Y2
+	VMOVUPS (R10)(BX*1), Y6
+	VSUBPS  Y6, Y3, Y3
+	VMOVUPS (R10)(BX*2), Y6
+	VSUBPS  Y6, Y4, Y4
+	VMOVUPS (R10)(R11*1), Y6
+	VSUBPS  Y6, Y5, Y5
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y4, Y2, Y2
+	VSUBPS  Y4, Y3, Y3
+	VSUBPS  Y5, Y3, Y3
+	MOVQ    16(AX), R10
+	TESTQ   R10, R10
+	JZ      plain
+	ADDQ    104(AX), R10
+	VMOVUPS (R10), Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y4, Y3, Y3
+
+plain:
+	CMPQ   96(AX), $0x00
+	JE     store
+	VXORPS Y4, Y4, Y4
+	VMAXPS Y0, Y4, Y0
+	VADDPS Y4, Y0, Y0
+	VMAXPS Y1, Y4, Y1
+	VADDPS Y4, Y1, Y1
+	VMAXPS Y2, Y4, Y2
+	VADDPS Y4, Y2, Y2
+	VMAXPS Y3, Y4, Y3
+	VADDPS Y4, Y3, Y3
+
+store:
+	LEAQ    (R9)(DX*1), R10
+	VMOVUPS Y3, (R10)(CX*1)
+	VMOVUPS Y2, (R10)
+	VMOVUPS Y1, (R9)(CX*1)
+	VMOVUPS Y0, (R9)
+	ADDQ    $0x20, DI
+	DECQ    R8
+	JNZ     block
+	DECQ    32(AX)
+	JZ      end
+	MOVQ    48(AX), DI
+	ADDQ    DI, (AX)
+	MOVQ    56(AX), DI
+	ADDQ    DI, 8(AX)
+	JMP     tile
+
+end:
+	VZEROUPPER
+	RET
+
+// func winogradFilters(p *byte)
+// Requires: AVX, AVX2
+TEXT ·winogradFilters(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ 64(AX), CX
+	MOVQ 72(AX), DX
+	MOVQ 80(AX), BX
+	MOVQ 88(AX), SI
+
+tile:
+	MOVQ 40(AX), R8
+	XORQ DI, DI
+
+block:
+	MOVQ         (AX), R9
+	ADDQ         DI, R9
+	MOVQ         8(AX), R10
+	ADDQ         DI, R10
+	MOVQ         DI, 104(AX)
+	MOVQ         $0x3f000000, R11
+	VMOVD        R11, X0
+	VBROADCASTSS X0, Y0
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y1
+	LEAQ         (R10)(SI*1), R11
+	VMOVUPS      (R11), Y2
+	LEAQ         (R10)(SI*2), R11
+	VMOVUPS      (R11), Y3
+	VADDPS       Y3, Y1, Y4
+	VADDPS       Y2, Y4, Y5
+	VSUBPS       Y2, Y4, Y2
+	VMULPS       Y0, Y5, Y5
+	VMULPS       Y0, Y2, Y2
+	MOVQ         R10, R11
+	VMOVUPS      (R11)(BX*1), Y4
+	LEAQ         (R10)(SI*1), R11
+	VMOVUPS      (R11)(BX*1), Y6
+	LEAQ         (R10)(SI*2), R11
+	VMOVUPS      (R11)(BX*1), Y7
+	VADDPS       Y7, Y4, Y8
+	VADDPS       Y6, Y8, Y9
+	VSUBPS       Y6, Y8, Y6
+	VMULPS       Y0, Y9, Y9
+	VMULPS       Y0, Y6, Y6
+	MOVQ         R10, R11
+	VMOVUPS      (R11)(BX*2), Y8
+	LEAQ         (R10)(SI*1), R11
+	VMOVUPS      (R11)(BX*2), Y10
+	LEAQ         (R10)(SI*2), R10
+	VMOVUPS      (R10)(BX*2), Y11
+	VADDPS       Y11, Y8, Y12
+	VADDPS       Y10, Y12, Y13
+	VSUBPS       Y10, Y12, Y10
+	VMULPS       Y0, Y13, Y13
+	VMULPS       Y0, Y10, Y10
+	VADDPS       Y8, Y1, Y12
+	VADDPS       Y4, Y12, Y14
+	VSUBPS       Y4, Y12, Y4
+	VMULPS       Y0, Y14, Y14
+	VMULPS       Y0, Y4, Y4
+	MOVQ         R9, R10
+	LEAQ         (CX)(CX*2), R11
+	VMOVUPS      Y1, (R10)
+	VMOVUPS      Y14, (R10)(CX*1)
+	VMOVUPS      Y4, (R10)(CX*2)
+	VMOVUPS      Y8, (R10)(R11*1)
+	VADDPS       Y13, Y5, Y1
+	VADDPS       Y9, Y1, Y4
+	VSUBPS       Y9, Y1, Y1
+	VMULPS       Y0, Y4, Y4
+	VMULPS       Y0, Y1, Y1
+	LEAQ         (R9)(DX*1), R10
+	LEAQ         (CX)(CX*2), R11
+	VMOVUPS      Y5, (R10)
+	VMOVUPS      Y4, (R10)(CX*1)
+	VMOVUPS      Y1, (R10)(CX*2)
+	VMOVUPS      Y13, (R10)(R11*1)
+	VADDPS       Y10, Y2, Y1
+	VADDPS       Y6, Y1, Y4
+	VSUBPS       Y6, Y1, Y1
+	VMULPS       Y0, Y4, Y4
+	VMULPS       Y0, Y1, Y1
+	LEAQ         (R9)(DX*2), R10
+	LEAQ         (CX)(CX*2), R11
+	VMOVUPS      Y2, (R10)
+	VMOVUPS      Y4, (R10)(CX*1)
+	VMOVUPS      Y1, (R10)(CX*2)
+	VMOVUPS      Y10, (R10)(R11*1)
+	VADDPS       Y11, Y3, Y1
+	VADDPS       Y7, Y1, Y2
+	VSUBPS       Y7, Y1, Y1
+	VMULPS       Y0, Y2, Y2
+	VMULPS       Y0, Y1, Y1
+	LEAQ         (R9)(DX*2), R9
+	ADDQ         DX, R9
+	LEAQ         (CX)(CX*2), R10
+	VMOVUPS      Y3, (R9)
+	VMOVUPS      Y2, (R9)(CX*1)
+	VMOVUPS      Y1, (R9)(CX*2)
+	VMOVUPS      Y11, (R9)(R10*1)
+	ADDQ         $0x20, DI
+	DECQ         R8
+	JNZ          block
+	DECQ         32(AX)
+	JZ           end
+	MOVQ         48(AX), DI
+	ADDQ         DI, (AX)
+	MOVQ         56(AX), DI
+	ADDQ         DI, 8(AX)
+	JMP          tile
+
+end:
+	VZEROUPPER
+	RET
+
+// func winogradInputsMasked(p *byte)
+// Requires: AVX
+TEXT ·winogradInputsMasked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    24(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    64(AX), CX
+	MOVQ    72(AX), DX
+	MOVQ    80(AX), BX
+	MOVQ    88(AX), SI
+
+tile:
+	MOVQ 40(AX), R8
+	XORQ DI, DI
+
+block:
+	MOVQ       (AX), R9
+	ADDQ       DI, R9
+	MOVQ       8(AX), R10
+	ADDQ       DI, R10
+	MOVQ       DI, 104(AX)
+	MOVQ       R10, R11
+	LEAQ       (R10)(SI*2), R12
+	LEAQ       (BX)(BX*2), R13
+	VMASKMOVPS (R11), Y0, Y1
+	VMASKMOVPS (R11)(BX*1), Y0, Y2
+	VMASKMOVPS (R11)(BX*2), Y0, Y3
+	VMASKMOVPS (R11)(R13*1), Y0, Y4
+	LEAQ       (BX)(BX*2), R11
+	VMASKMOVPS (R12), Y0, Y5
+	VSUBPS     Y5, Y1, Y1
+	VMASKMOVPS (R12)(BX*1), Y0, Y5
+	VSUBPS     Y5, Y2, Y2
+	VMASKMOVPS (R12)(BX*2), Y0, Y5
+	VSUBPS     Y5, Y3, Y3
+	VMASKMOVPS (R12)(R11*1), Y0, Y5
+	VSUBPS     Y5, Y4, Y4
+	VSUBPS     Y3, Y1, Y1
+	VADDPS     Y3, Y2, Y5
+	VSUBPS     Y2, Y3, Y3
+	VSUBPS     Y4, Y2, Y2
+	MOVQ       R9, R11
+	LEAQ       (CX)(CX*2), R12
+	VMASKMOVPS Y1, Y0, (R11)
+	VMASKMOVPS Y5, Y0, (R11)(CX*1)
+	VMASKMOVPS Y3, Y0, (R11)(CX*2)
+	VMASKMOVPS Y2, Y0, (R11)(R12*1)
+	LEAQ       (R10)(SI*1), R11
+	LEAQ       (R10)(SI*2), R12
+	LEAQ       (BX)(BX*2), R13
+	VMASKMOVPS (R11), Y0, Y1
+	VMASKMOVPS (R11)(BX*1), Y0, Y2
+	VMASKMOVPS (R11)(BX*2), Y0, Y3
+	VMASKMOVPS (R11)(R13*1), Y0, Y4
+	LEAQ       (BX)(BX*2), R11
+	VMASKMOVPS (R12), Y0, Y5
+	VADDPS     Y5, Y1, Y1
+	VMASKMOVPS (R12)(BX*1), Y0, Y5
+	VADDPS     Y5, Y2, Y2
+	VMASKMOVPS (R12)(BX*2), Y0, Y5
+	VADDPS     Y5, Y3, Y3
+	VMASKMOVPS (R12)(R11*1), Y0, Y5
+	VADDPS     Y5, Y4, Y4
+	VSUBPS     Y3, Y1, Y1
+	VADDPS     Y3, Y2, Y5
+	VSUBPS     Y2, Y3, Y3
+	VSUBPS     Y4, Y2, Y2
+	LEAQ       (R9)(DX*1), R11
+	LEAQ       (CX)(CX*2), R12
+	VMASKMOVPS Y1, Y0, (R11)
+	VMASKMOVPS Y5, Y0, (R11)(CX*1)
+	VMASKMOVPS Y3, Y0, (R11)(CX*2)
+	VMASKMOVPS Y2, Y0, (R11)(R12*1)
+	LEAQ       (R10)(SI*2), R11
+	LEAQ       (R10)(SI*1), R12
+	LEAQ       (BX)(BX*2), R13
+	VMASKMOVPS (R11), Y0, Y1
+	VMASKMOVPS (R11)(BX*1), Y0, Y2
+	VMASKMOVPS (R11)(BX*2), Y0, Y3
+	VMASKMOVPS (R11)(R13*1), Y0, Y4
+	LEAQ       (BX)(BX*2), R11
+	VMASKMOVPS (R12), Y0, Y5
+	VSUBPS     Y5, Y1, Y1
+	VMASKMOVPS (R12)(BX*1), Y0, Y5
+	VSUBPS     Y5, Y2, Y2
+	VMASKMOVPS (R12)(BX*2), Y0, Y5
+	VSUBPS     Y5, Y3, Y3
+	VMASKMOVPS (R12)(R11*1), Y0, Y5
+	VSUBPS     Y5, Y4, Y4
+	VSUBPS     Y3, Y1, Y1
+	VADDPS     Y3, Y2, Y5
+	VSUBPS     Y2, Y3, Y3
+	VSUBPS     Y4, Y2, Y2
+	LEAQ       (R9)(DX*2), R11
+	LEAQ       (CX)(CX*2), R12
+	VMASKMOVPS Y1, Y0, (R11)
+	VMASKMOVPS Y5, Y0, (R11)(CX*1)
+	VMASKMOVPS Y3, Y0, (R11)(CX*2)
+	VMASKMOVPS Y2, Y0, (R11)(R12*1)
+	LEAQ       (R10)(SI*1), R11
+	LEAQ       (R10)(SI*2), R10
+	ADDQ       SI, R10
+	LEAQ       (BX)(BX*2), R12
+	VMASKMOVPS (R11), Y0, Y1
+	VMASKMOVPS (R11)(BX*1), Y0, Y2
+	VMASKMOVPS (R11)(BX*2), Y0, Y3
+	VMASKMOVPS (R11)(R12*1), Y0, Y4
+	LEAQ       (BX)(BX*2), R11
+	VMASKMOVPS (R10), Y0, Y5
+	VSUBPS     Y5, Y1, Y1
+	VMASKMOVPS (R10)(BX*1), Y0, Y5
+	VSUBPS     Y5, Y2, Y2
+	VMASKMOVPS (R10)(BX*2), Y0, Y5
+	VSUBPS     Y5, Y3, Y3
+	VMASKMOVPS (R10)(R11*1), Y0, Y5
+	VSUBPS     Y5, Y4, Y4
+	VSUBPS     Y3, Y1, Y1
+	VADDPS     Y3, Y2, Y5
+	VSUBPS     Y2, Y3, Y3
+	VSUBPS     Y4, Y2, Y2
+	LEAQ       (R9)(DX*2), R9
+	ADDQ       DX, R9
+	LEAQ       (CX)(CX*2), R10
+	VMASKMOVPS Y1, Y0, (R9)
+	VMASKMOVPS Y5, Y0, (R9)(CX*1)
+	VMASKMOVPS Y3, Y0, (R9)(CX*2)
+	VMASKMOVPS Y2, Y0, (R9)(R10*1)
+	ADDQ       $0x20, DI
+	DECQ       R8
+	JNZ        block
+	DECQ       32(AX)
+	JZ         end
+	MOVQ       48(AX), DI
+	ADDQ       DI, (AX)
+	MOVQ       56(AX), DI
+	ADDQ       DI, 8(AX)
+	JMP        tile
+
+end:
+	VZEROUPPER
+	RET
+
+// func winogradOutputsMasked(p *byte)
+// Requires: AVX
+TEXT ·winogradOutputsMasked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    24(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    64(AX), CX
+	MOVQ    72(AX), DX
+	MOVQ    80(AX), BX
+	MOVQ    88(AX), SI
+
+tile:
+	MOVQ 40(AX), R8
+	XORQ DI, DI
+
+block:
+	MOVQ       (AX), R9
+	ADDQ       DI, R9
+	MOVQ       8(AX), R10
+	ADDQ       DI, R10
+	MOVQ       DI, 104(AX)
+	MOVQ       R10, R11
+	LEAQ       (BX)(BX*2), R12
+	VMASKMOVPS (R11), Y0, Y1
+	VMASKMOVPS (R11)(BX*1), Y0, Y2
+	VMASKMOVPS (R11)(BX*2), Y0, Y3
+	VMASKMOVPS (R11)(R12*1), Y0, Y4
+	LEAQ       (R10)(SI*1), R11
+	LEAQ       (BX)(BX*2), R12
+	VMASKMOVPS (R11), Y0, Y5
+	VADDPS     Y5, Y1, Y1
+	VMASKMOVPS (R11)(BX*1), Y0, Y5
+	VADDPS     Y5, Y2, Y2
+	VMASKMOVPS (R11)(BX*2), Y0, Y5
+	VADDPS     Y5, Y3, Y3
+	VMASKMOVPS (R11)(R12*1), Y0, Y5
+	VADDPS     Y5, Y4, Y4
+	LEAQ       (R10)(SI*2), R11
+	LEAQ       (BX)(BX*2), R12
+	VMASKMOVPS (R11), Y0, Y5
+	VADDPS     Y5, Y1, Y1
+	VMASKMOVPS (R11)(BX*1), Y0, Y5
+	VADDPS     Y5, Y2, Y2
+	VMASKMOVPS (R11)(BX*2), Y0, Y5
+	VADDPS     Y5, Y3, Y3
+	VMASKMOVPS (R11)(R12*1), Y0, Y5
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y2, Y1, Y1
+	VADDPS     Y3, Y1, Y1
+	VSUBPS     Y3, Y2, Y2
+	VSUBPS     Y4, Y2, Y2
+	LEAQ       (R10)(SI*1), R11
+	LEAQ       (BX)(BX*2), R12
+	VMASKMOVPS (R11), Y0, Y3
+	VMASKMOVPS (R11)(BX*1), Y0, Y4
+	VMASKMOVPS (R11)(BX*2), Y0, Y5
+	VMASKMOVPS (R11)(R12*1), Y0, Y6
+	LEAQ       (R10)(SI*2), R11
+	LEAQ       (BX)(BX*2), R12
+	VMASKMOVPS (R11), Y0, Y7
+	VSUBPS     Y7, Y3, Y3
+	VMASKMOVPS (R11)(BX*1), Y0, Y7
+	VSUBPS     Y7, Y4, Y4
+	VMASKMOVPS (R11)(BX*2), Y0, Y7
+	VSUBPS     Y7, Y5, Y5
+	VMASKMOVPS (R11)(R12*1), Y0, Y7
+	VSUBPS     Y7, Y6, Y6
+	LEAQ       (R10)(SI*2), R10
+	ADDQ       SI, R10
+	LEAQ       (BX)(BX*2), R11
+	VMASKMOVPS (R10), Y0, Y7
+	VSUBPS     Y7, Y3, Y3
+	VMASKMOVPS (R10)(BX*1), Y0, Y7
+	VSUBPS     Y7, Y4, Y4
+	VMASKMOVPS (R10)(BX*2), Y0, Y7
+	VSUBPS     Y7, Y5, Y5
+	VMASKMOVPS (R10)(R11*1), Y0, Y7
+	VSUBPS     Y7, Y6, Y6
+	VADDPS     Y4, Y3, Y3
+	VADDPS     Y5, Y3, Y3
+	VSUBPS     Y5, Y4, Y4
+	VSUBPS     Y6, Y4, Y4
+	MOVQ       16(AX), R10
+	TESTQ      R10, R10
+	JZ         plain
+	ADDQ       104(AX), R10
+	VMASKMOVPS (R10), Y0, Y5
+	VADDPS     Y5, Y1, Y1
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y5, Y3, Y3
+	VADDPS     Y5, Y4, Y4
+
+plain:
+	CMPQ   96(AX), $0x00
+	JE     store
+	VXORPS Y5, Y5, Y5
+	VMAXPS Y1, Y5, Y1
+	VADDPS Y5, Y1, Y1
+	VMAXPS Y2, Y5, Y2
+	VADDPS Y5, Y2, Y2
+	VMAXPS Y3, Y5, Y3
+	VADDPS Y5, Y3, Y3
+	VMAXPS Y4, Y5, Y4
+	VADDPS Y5, Y4, Y4
+
+store:
+	LEAQ       (R9)(DX*1), R10
+	VMASKMOVPS Y4, Y0, (R10)(CX*1)
+	VMASKMOVPS Y3, Y0, (R10)
+	VMASKMOVPS Y2, Y0, (R9)(CX*1)
+	VMASKMOVPS Y1, Y0, (R9)
+	ADDQ       $0x20, DI
+	DECQ       R8
+	JNZ        block
+	DECQ       32(AX)
+	JZ         end
+	MOVQ       48(AX), DI
+	ADDQ       DI, (AX)
+	MOVQ       56(AX), DI
+	ADDQ       DI, 8(AX)
+	JMP        tile
+
+end:
+	VZEROUPPER
+	RET
+
+// func winogradFiltersMasked(p *byte)
+// Requires: AVX, AVX2
+TEXT ·winogradFiltersMasked(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    24(AX), CX
+	VMOVUPS (CX), Y0
+	MOVQ    64(AX), CX
+	MOVQ    72(AX), DX
+	MOVQ    80(AX), BX
+	MOVQ    88(AX), SI
+
+tile:
+	MOVQ 40(AX), R8
+	XORQ DI, DI
+
+block:
+	MOVQ         (AX), R9
+	ADDQ         DI, R9
+	MOVQ         8(AX), R10
+	ADDQ         DI, R10
+	MOVQ         DI, 104(AX)
+	MOVQ         $0x3f000000, R11
+	VMOVD        R11, X1
+	VBROADCASTSS X1, Y1
+	MOVQ         R10, R11
+	VMASKMOVPS   (R11), Y0, Y2
+	LEAQ         (R10)(SI*1), R11
+	VMASKMOVPS   (R11), Y0, Y3
+	LEAQ         (R10)(SI*2), R11
+	VMASKMOVPS   (R11), Y0, Y4
+	VADDPS       Y4, Y2, Y5
+	VADDPS       Y3, Y5, Y6
+	VSUBPS       Y3, Y5, Y3
+	VMULPS       Y1, Y6, Y6
+	VMULPS       Y1, Y3, Y3
+	MOVQ         R10, R11
+	VMASKMOVPS   (R11)(BX*1), Y0, Y5
+	LEAQ         (R10)(SI*1), R11
+	VMASKMOVPS   (R11)(BX*1), Y0, Y7
+	LEAQ         (R10)(SI*2), R11
+	VMASKMOVPS   (R11)(BX*1), Y0, Y8
+	VADDPS       Y8, Y5, Y9
+	VADDPS       Y7, Y9, Y10
+	VSUBPS       Y7, Y9, Y7
+	VMULPS       Y1, Y10, Y10
+	VMULPS       Y1, Y7, Y7
+	MOVQ         R10, R11
+	VMASKMOVPS   (R11)(BX*2), Y0, Y9
+	LEAQ         (R10)(SI*1), R11
+	VMASKMOVPS   (R11)(BX*2), Y0, Y11
+	LEAQ         (R10)(SI*2), R10
+	VMASKMOVPS   (R10)(BX*2), Y0, Y12
+	VADDPS       Y12, Y9, Y13
+	VADDPS       Y11, Y13, Y14
+	VSUBPS       Y11, Y13, Y11
+	VMULPS       Y1, Y14, Y14
+	VMULPS       Y1, Y11, Y11
+	VADDPS       Y9, Y2, Y13
+	VADDPS       Y5, Y13, Y15
+	VSUBPS       Y5, Y13, Y5
+	VMULPS       Y1, Y15, Y15
+	VMULPS       Y1, Y5, Y5
+	MOVQ         R9, R10
+	LEAQ         (CX)(CX*2), R11
+	VMASKMOVPS   Y2, Y0, (R10)
+	VMASKMOVPS   Y15, Y0, (R10)(CX*1)
+	VMASKMOVPS   Y5, Y0, (R10)(CX*2)
+	VMASKMOVPS   Y9, Y0, (R10)(R11*1)
+	VADDPS       Y14, Y6, Y2
+	VADDPS       Y10, Y2, Y5
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y1, Y5, Y5
+	VMULPS       Y1, Y2, Y2
+	LEAQ         (R9)(DX*1), R10
+	LEAQ         (CX)(CX*2), R11
+	VMASKMOVPS   Y6, Y0, (R10)
+	VMASKMOVPS   Y5, Y0, (R10)(CX*1)
+	VMASKMOVPS   Y2, Y0, (R10)(CX*2)
+	VMASKMOVPS   Y14, Y0, (R10)(R11*1)
+	VADDPS       Y11, Y3, Y2
+	VADDPS       Y7, Y2, Y5
+	VSUBPS       Y7, Y2, Y2
+	VMULPS       Y1, Y5, Y5
+	VMULPS       Y1, Y2, Y2
+	LEAQ         (R9)(DX*2), R10
+	LEAQ         (CX)(CX*2), R11
+	VMASKMOVPS   Y3, Y0, (R10)
+	VMASKMOVPS   Y5, Y0, (R10)(CX*1)
+	VMASKMOVPS   Y2, Y0, (R10)(CX*2)
+	VMASKMOVPS   Y11, Y0, (R10)(R11*1)
+	VADDPS       Y12, Y4, Y2
+	VADDPS       Y8, Y2, Y3
+	VSUBPS       Y8, Y2, Y2
+	VMULPS       Y1, Y3, Y3
+	VMULPS       Y1, Y2, Y2
+	LEAQ         (R9)(DX*2), R9
+	ADDQ         DX, R9
+	LEAQ         (CX)(CX*2), R10
+	VMASKMOVPS   Y4, Y0, (R9)
+	VMASKMOVPS   Y3, Y0, (R9)(CX*1)
+	VMASKMOVPS   Y2, Y0, (R9)(CX*2)
+	VMASKMOVPS   Y12, Y0, (R9)(R10*1)
+	ADDQ         $0x20, DI
+	DECQ         R8
+	JNZ          block
+	DECQ         32(AX)
+	JZ           end
+	MOVQ         48(AX), DI
+	ADDQ         DI, (AX)
+	MOVQ         56(AX), DI
+	ADDQ         DI, 8(AX)
+	JMP          tile
+
+end:
+	VZEROUPPER
+	RET

@@ -21403,3 +21403,388 @@ place:
 end:
 	VZEROUPPER
 	RET
+
+// func winogradInputsWide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·winogradInputsWide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  24(AX), CX
+	KMOVW (CX), K1
+	MOVQ  64(AX), CX
+	MOVQ  72(AX), DX
+	MOVQ  80(AX), BX
+	MOVQ  88(AX), SI
+
+tile:
+	MOVQ 40(AX), R8
+	XORQ DI, DI
+
+block:
+	MOVQ      (AX), R9
+	ADDQ      DI, R9
+	MOVQ      8(AX), R10
+	ADDQ      DI, R10
+	MOVQ      DI, 104(AX)
+	MOVQ      R10, R11
+	LEAQ      (R10)(SI*2), R12
+	LEAQ      (BX)(BX*2), R13
+	VMOVUPS.Z (R11), K1, Z0
+	VMOVUPS.Z (R11)(BX*1), K1, Z1
+	VMOVUPS.Z (R11)(BX*2), K1, Z2
+	VMOVUPS.Z (R11)(R13*1), K1, Z3
+	LEAQ      (BX)(BX*2), R11
+	VMOVUPS.Z (R12), K1, Z4
+	VSUBPS    Z4, Z0, Z0
+	VMOVUPS.Z (R12)(BX*1), K1, Z4
+	VSUBPS    Z4, Z1, Z1
+	VMOVUPS.Z (R12)(BX*2), K1, Z4
+	VSUBPS    Z4, Z2, Z2
+	VMOVUPS.Z (R12)(R11*1), K1, Z4
+	VSUBPS    Z4, Z3, Z3
+	VSUBPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z4
+	VSUBPS    Z1, Z2, Z2
+	VSUBPS    Z3, Z1, Z1
+	MOVQ      R9, R11
+	LEAQ      (CX)(CX*2), R12
+	VMOVUPS   Z0, K1, (R11)
+	VMOVUPS   Z4, K1, (R11)(CX*1)
+	VMOVUPS   Z2, K1, (R11)(CX*2)
+	VMOVUPS   Z1, K1, (R11)(R12*1)
+	LEAQ      (R10)(SI*1), R11
+	LEAQ      (R10)(SI*2), R12
+	LEAQ      (BX)(BX*2), R13
+	VMOVUPS.Z (R11), K1, Z0
+	VMOVUPS.Z (R11)(BX*1), K1, Z1
+	VMOVUPS.Z (R11)(BX*2), K1, Z2
+	VMOVUPS.Z (R11)(R13*1), K1, Z3
+	LEAQ      (BX)(BX*2), R11
+	VMOVUPS.Z (R12), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS.Z (R12)(BX*1), K1, Z4
+	VADDPS    Z4, Z1, Z1
+	VMOVUPS.Z (R12)(BX*2), K1, Z4
+	VADDPS    Z4, Z2, Z2
+	VMOVUPS.Z (R12)(R11*1), K1, Z4
+	VADDPS    Z4, Z3, Z3
+	VSUBPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z4
+	VSUBPS    Z1, Z2, Z2
+	VSUBPS    Z3, Z1, Z1
+	LEAQ      (R9)(DX*1), R11
+	LEAQ      (CX)(CX*2), R12
+	VMOVUPS   Z0, K1, (R11)
+	VMOVUPS   Z4, K1, (R11)(CX*1)
+	VMOVUPS   Z2, K1, (R11)(CX*2)
+	VMOVUPS   Z1, K1, (R11)(R12*1)
+	LEAQ      (R10)(SI*2), R11
+	LEAQ      (R10)(SI*1), R12
+	LEAQ      (BX)(BX*2), R13
+	VMOVUPS.Z (R11), K1, Z0
+	VMOVUPS.Z (R11)(BX*1), K1, Z1
+	VMOVUPS.Z (R11)(BX*2), K1, Z2
+	VMOVUPS.Z (R11)(R13*1), K1, Z3
+	LEAQ      (BX)(BX*2), R11
+	VMOVUPS.Z (R12), K1, Z4
+	VSUBPS    Z4, Z0, Z0
+	VMOVUPS.Z (R12)(BX*1), K1, Z4
+	VSUBPS    Z4, Z1, Z1
+	VMOVUPS.Z (R12)(BX*2), K1, Z4
+	VSUBPS    Z4, Z2, Z2
+	VMOVUPS.Z (R12)(R11*1), K1, Z4
+	VSUBPS    Z4, Z3, Z3
+	VSUBPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z4
+	VSUBPS    Z1, Z2, Z2
+	VSUBPS    Z3, Z1, Z1
+	LEAQ      (R9)(DX*2), R11
+	LEAQ      (CX)(CX*2), R12
+	VMOVUPS   Z0, K1, (R11)
+	VMOVUPS   Z4, K1, (R11)(CX*1)
+	VMOVUPS   Z2, K1, (R11)(CX*2)
+	VMOVUPS   Z1, K1, (R11)(R12*1)
+	LEAQ      (R10)(SI*1), R11
+	LEAQ      (R10)(SI*2), R10
+	ADDQ      SI, R10
+	LEAQ      (BX)(BX*2), R12
+	VMOVUPS.Z (R11), K1, Z0
+	VMOVUPS.Z (R11)(BX*1), K1, Z1
+	VMOVUPS.Z (R11)(BX*2), K1, Z2
+	VMOVUPS.Z (R11)(R12*1), K1, Z3
+	LEAQ      (BX)(BX*2), R11
+	VMOVUPS.Z (R10), K1, Z4
+	VSUBPS    Z4, Z0, Z0
+	VMOVUPS.Z (R10)(BX*1), K1, Z4
+	VSUBPS    Z4, Z1, Z1
+	VMOVUPS.Z (R10)(BX*2), K1, Z4
+	VSUBPS    Z4, Z2, Z2
+	VMOVUPS.Z (R10)(R11*1), K1, Z4
+	VSUBPS    Z4, Z3, Z3
+	VSUBPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z4
+	VSUBPS    Z1, Z2, Z2
+	VSUBPS    Z3, Z1, Z1
+	LEAQ      (R9)(DX*2), R9
+	ADDQ      DX, R9
+	LEAQ      (CX)(CX*2), R10
+	VMOVUPS   Z0, K1, (R9)
+	VMOVUPS   Z4, K1, (R9)(CX*1)
+	VMOVUPS   Z2, K1, (R9)(CX*2)
+	VMOVUPS   Z1, K1, (R9)(R10*1)
+	ADDQ      $0x40, DI
+	DECQ      R8
+	JNZ       block
+	DECQ      32(AX)
+	JZ        end
+	MOVQ      48(AX), DI
+	ADDQ      DI, (AX)
+	MOVQ      56(AX), DI
+	ADDQ      DI, 8(AX)
+	JMP       tile
+
+end:
+	VZEROUPPER
+	RET
+
+// func winogradOutputsWide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·winogradOutputsWide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  24(AX), CX
+	KMOVW (CX), K1
+	MOVQ  64(AX), CX
+	MOVQ  72(AX), DX
+	MOVQ  80(AX), BX
+	MOVQ  88(AX), SI
+
+tile:
+	MOVQ 40(AX), R8
+	XORQ DI, DI
+
+block:
+	MOVQ      (AX), R9
+	ADDQ      DI, R9
+	MOVQ      8(AX), R10
+	ADDQ      DI, R10
+	MOVQ      DI, 104(AX)
+	MOVQ      R10, R11
+	LEAQ      (BX)(BX*2), R12
+	VMOVUPS.Z (R11), K1, Z0
+	VMOVUPS.Z (R11)(BX*1), K1, Z1
+	VMOVUPS.Z (R11)(BX*2), K1, Z2
+	VMOVUPS.Z (R11)(R12*1), K1, Z3
+	LEAQ      (R10)(SI*1), R11
+	LEAQ      (BX)(BX*2), R12
+	VMOVUPS.Z (R11), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS.Z (R11)(BX*1), K1, Z4
+	VADDPS    Z4, Z1, Z1
+	VMOVUPS.Z (R11)(BX*2), K1, Z4
+	VADDPS    Z4, Z2, Z2
+	VMOVUPS.Z (R11)(R12*1), K1, Z4
+	VADDPS    Z4, Z3, Z3
+	LEAQ      (R10)(SI*2), R11
+	LEAQ      (BX)(BX*2), R12
+	VMOVUPS.Z (R11), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS.Z (R11)(BX*1), K1, Z4
+	VADDPS    Z4, Z1, Z1
+	VMOVUPS.Z (R11)(BX*2), K1, Z4
+	VADDPS    Z4, Z2, Z2
+	VMOVUPS.Z (R11)(R12*1), K1, Z4
+	VADDPS    Z4, Z3, Z3
+	VADDPS    Z1, Z0, Z0
+	VADDPS    Z2, Z0, Z0
+	VSUBPS    Z2, Z1, Z1
+	VSUBPS    Z3, Z1, Z1
+	LEAQ      (R10)(SI*1), R11
+	LEAQ      (BX)(BX*2), R12
+	VMOVUPS.Z (R11), K1, Z2
+	VMOVUPS.Z (R11)(BX*1), K1, Z3
+	VMOVUPS.Z (R11)(BX*2), K1, Z4
+	VMOVUPS.Z (R11)(R12*1), K1, Z6
+	LEAQ      (R10)(SI*2), R11
+	LEAQ      (BX)(BX*2), R12
+	VMOVUPS.Z (R11), K1, Z7
+	VSUBPS    Z7, Z2, Z2
+	VMOVUPS.Z (R11)(BX*1), K1, Z7
+	VSUBPS    Z7, Z3, Z3
+	VMOVUPS.Z (R11)(BX*2), K1, Z7
+	VSUBPS    Z7, Z4, Z4
+	VMOVUPS.Z (R11)(R12*1), K1, Z7
+	VSUBPS    Z7, Z6, Z6
+	LEAQ      (R10)(SI*2), R10
+	ADDQ      SI, R10
+	LEAQ      (BX)(BX*2), R11
+	VMOVUPS.Z (R10), K1, Z7
+	VSUBPS    Z7, Z2, Z2
+	VMOVUPS.Z (R10)(BX*1), K1, Z7
+	VSUBPS    Z7, Z3, Z3
+	VMOVUPS.Z (R10)(BX*2), K1, Z7
+	VSUBPS    Z7, Z4, Z4
+	VMOVUPS.Z (R10)(R11*1), K1, Z7
+	VSUBPS    Z7, Z6, Z6
+	VADDPS    Z3, Z2, Z2
+	VADDPS    Z4, Z2, Z2
+	VSUBPS    Z4, Z3, Z3
+	VSUBPS    Z6, Z3, Z3
+	MOVQ      16(AX), R10
+	TESTQ     R10, R10
+	JZ        plain
+	ADDQ      104(AX), R10
+	VMOVUPS.Z (R10), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z4, Z1, Z1
+	VADDPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z3
+
+plain:
+	CMPQ   96(AX), $0x00
+	JE     store
+	VPXORD Z5, Z5, Z5
+	VMAXPS Z0, Z5, Z0
+	VADDPS Z5, Z0, Z0
+	VMAXPS Z1, Z5, Z1
+	VADDPS Z5, Z1, Z1
+	VMAXPS Z2, Z5, Z2
+	VADDPS Z5, Z2, Z2
+	VMAXPS Z3, Z5, Z3
+	VADDPS Z5, Z3, Z3
+
+store:
+	LEAQ    (R9)(DX*1), R10
+	VMOVUPS Z3, K1, (R10)(CX*1)
+	VMOVUPS Z2, K1, (R10)
+	VMOVUPS Z1, K1, (R9)(CX*1)
+	VMOVUPS Z0, K1, (R9)
+	ADDQ    $0x40, DI
+	DECQ    R8
+	JNZ     block
+	DECQ    32(AX)
+	JZ      end
+	MOVQ    48(AX), DI
+	ADDQ    DI, (AX)
+	MOVQ    56(AX), DI
+	ADDQ    DI, 8(AX)
+	JMP     tile
+
+end:
+	VZEROUPPER
+	RET
+
+// func winogradFiltersWide(p *byte)
+// Requires: AVX, AVX512F
+TEXT ·winogradFiltersWide(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  24(AX), CX
+	KMOVW (CX), K1
+	MOVQ  64(AX), CX
+	MOVQ  72(AX), DX
+	MOVQ  80(AX), BX
+	MOVQ  88(AX), SI
+
+tile:
+	MOVQ 40(AX), R8
+	XORQ DI, DI
+
+block:
+	MOVQ         (AX), R9
+	ADDQ         DI, R9
+	MOVQ         8(AX), R10
+	ADDQ         DI, R10
+	MOVQ         DI, 104(AX)
+	MOVQ         $0x3f000000, R11
+	VMOVD        R11, X0
+	VBROADCASTSS X0, Z0
+	MOVQ         R10, R11
+	VMOVUPS.Z    (R11), K1, Z1
+	LEAQ         (R10)(SI*1), R11
+	VMOVUPS.Z    (R11), K1, Z2
+	LEAQ         (R10)(SI*2), R11
+	VMOVUPS.Z    (R11), K1, Z3
+	VADDPS       Z3, Z1, Z4
+	VADDPS       Z2, Z4, Z5
+	VSUBPS       Z2, Z4, Z2
+	VMULPS       Z0, Z5, Z5
+	VMULPS       Z0, Z2, Z2
+	MOVQ         R10, R11
+	VMOVUPS.Z    (R11)(BX*1), K1, Z4
+	LEAQ         (R10)(SI*1), R11
+	VMOVUPS.Z    (R11)(BX*1), K1, Z6
+	LEAQ         (R10)(SI*2), R11
+	VMOVUPS.Z    (R11)(BX*1), K1, Z7
+	VADDPS       Z7, Z4, Z8
+	VADDPS       Z6, Z8, Z9
+	VSUBPS       Z6, Z8, Z6
+	VMULPS       Z0, Z9, Z9
+	VMULPS       Z0, Z6, Z6
+	MOVQ         R10, R11
+	VMOVUPS.Z    (R11)(BX*2), K1, Z8
+	LEAQ         (R10)(SI*1), R11
+	VMOVUPS.Z    (R11)(BX*2), K1, Z10
+	LEAQ         (R10)(SI*2), R10
+	VMOVUPS.Z    (R10)(BX*2), K1, Z11
+	VADDPS       Z11, Z8, Z12
+	VADDPS       Z10, Z12, Z13
+	VSUBPS       Z10, Z12, Z10
+	VMULPS       Z0, Z13, Z13
+	VMULPS       Z0, Z10, Z10
+	VADDPS       Z8, Z1, Z12
+	VADDPS       Z4, Z12, Z14
+	VSUBPS       Z4, Z12, Z4
+	VMULPS       Z0, Z14, Z14
+	VMULPS       Z0, Z4, Z4
+	MOVQ         R9, R10
+	LEAQ         (CX)(CX*2), R11
+	VMOVUPS      Z1, K1, (R10)
+	VMOVUPS      Z14, K1, (R10)(CX*1)
+	VMOVUPS      Z4, K1, (R10)(CX*2)
+	VMOVUPS      Z8, K1, (R10)(R11*1)
+	VADDPS       Z13, Z5, Z1
+	VADDPS       Z9, Z1, Z4
+	VSUBPS       Z9, Z1, Z1
+	VMULPS       Z0, Z4, Z4
+	VMULPS       Z0, Z1, Z1
+	LEAQ         (R9)(DX*1), R10
+	LEAQ         (CX)(CX*2), R11
+	VMOVUPS      Z5, K1, (R10)
+	VMOVUPS      Z4, K1, (R10)(CX*1)
+	VMOVUPS      Z1, K1, (R10)(CX*2)
+	VMOVUPS      Z13, K1, (R10)(R11*1)
+	VADDPS       Z10, Z2, Z1
+	VADDPS       Z6, Z1, Z4
+	VSUBPS       Z6, Z1, Z1
+	VMULPS       Z0, Z4, Z4
+	VMULPS       Z0, Z1, Z1
+	LEAQ         (R9)(DX*2), R10
+	LEAQ         (CX)(CX*2), R11
+	VMOVUPS      Z2, K1, (R10)
+	VMOVUPS      Z4, K1, (R10)(CX*1)
+	VMOVUPS      Z1, K1, (R10)(CX*2)
+	VMOVUPS      Z10, K1, (R10)(R11*1)
+	VADDPS       Z11, Z3, Z1
+	VADDPS       Z7, Z1, Z2
+	VSUBPS       Z7, Z1, Z1
+	VMULPS       Z0, Z2, Z2
+	VMULPS       Z0, Z1, Z1
+	LEAQ         (R9)(DX*2), R9
+	ADDQ         DX, R9
+	LEAQ         (CX)(CX*2), R10
+	VMOVUPS      Z3, K1, (R9)
+	VMOVUPS      Z2, K1, (R9)(CX*1)
+	VMOVUPS      Z1, K1, (R9)(CX*2)
+	VMOVUPS      Z11, K1, (R9)(R10*1)
+	ADDQ         $0x40, DI
+	DECQ         R8
+	JNZ          block
+	DECQ         32(AX)
+	JZ           end
+	MOVQ         48(AX), DI
+	ADDQ         DI, (AX)
+	MOVQ         56(AX), DI
+	ADDQ         DI, 8(AX)
+	JMP          tile
+
+end:
+	VZEROUPPER
+	RET

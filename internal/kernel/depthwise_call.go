@@ -35,4 +35,3 @@ func (s *depthCall) set(d *Depthwise, rectify bool) {
 func behind(taps, step [3]int) (tap, line, plane int) {
 	return 4 * step[2], 4 * (step[1] - taps[2]*step[2]), 4 * (step[0] - taps[1]*step[1])
 }
-

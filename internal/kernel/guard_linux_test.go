@@ -190,3 +190,19 @@ func TestGuardDepthwise(t *testing.T) {
 		DepthwiseFilters(&d, w, x, y, 0)
 	}
 }
+
+func TestGuardWinograd(t *testing.T) {
+	t.Parallel()
+	for i := range 120 {
+		c, n, atEnd := 1+i%40, 1+i%4, i%3 > 0
+		x, v := guarded[float32](t, 4*(2*n+2)*c, atEnd), guarded[float32](t, 16*n*c, atEnd)
+		WinogradInput(&Tiles{Count: n, Channels: c, SrcTile: 2 * c, SrcStep: c, SrcLine: (2*n + 2) * c, DstTile: c, DstStep: n * c, DstLine: 4 * n * c}, v, x)
+		out := Tiles{Count: n, Channels: c, SrcTile: c, SrcStep: n * c, SrcLine: 4 * n * c, DstTile: 2 * c, DstStep: c, DstLine: 2 * n * c}
+		WinogradOutput(&out, guarded[float32](t, 4*n*c, atEnd), v, guarded[float32](t, c, atEnd), true)
+		out.DstTile, out.DstStep, out.DstLine = c, 0, 0
+		WinogradOutput(&out, guarded[float32](t, n*c, atEnd), v, nil, false)
+		f, u := guarded[float32](t, 9*c, atEnd), guarded[float32](t, 16*c, atEnd)
+		WinogradFilter(&Tiles{Count: 1, Channels: c, SrcStep: c, SrcLine: 3 * c, DstStep: c, DstLine: 4 * c}, u, f, 0)
+		WinogradFilter(&Tiles{Count: 1, Channels: c, SrcStep: -c, SrcLine: -3 * c, DstStep: c, DstLine: 4 * c}, u, f, 8*c)
+	}
+}

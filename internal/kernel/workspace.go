@@ -11,11 +11,12 @@ import (
 // are static: a product takes no memory, and one that was never claimed costs
 // none.
 type workspace struct {
-	busy   atomic.Bool
-	block  [depth * (blockRows + stripPad)]float32
-	panels [depth * groupCols]float32
-	slide  slide
-	depth  depthCall
+	busy     atomic.Bool
+	block    [depth * (blockRows + stripPad)]float32
+	panels   [depth * groupCols]float32
+	slide    slide
+	depth    depthCall
+	winograd winogradCall
 }
 
 var workspaces [32]workspace

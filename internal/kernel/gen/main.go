@@ -25,10 +25,12 @@ func main() {
 		avx2.convolutions()
 		avx2.pools()
 		avx2.depthwise()
+		avx2.winograd()
 	case *slides && *family == "avx512":
 		avx512.convolutions()
 		avx512.pools()
 		avx512.depthwise()
+		avx512.winograd()
 	case *family == "avx2":
 		avx2.products()
 		avx2.packings()
