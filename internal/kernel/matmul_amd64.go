@@ -16,9 +16,11 @@ const (
 	tileRows  = 6        // of a packed tile of A
 	stripPad  = 32       // the most that is put between strips of A
 	shallow   = 64       // up to this k, whole rows of tiles share a call
+	narrow    = 16       // columns that do not fill vectors
 	panelRows = 16       // below, a panel of B is used too seldom to be packed
 	inL1      = 10 << 10 // elements of B that stay in L1 as they lie
 	turnCols  = 64       // columns that are transposed at a time
+	turnStrip = 32       // rows of A that a swapped product packs at a time
 	turned    = 48       // rows of a swapped product kept before they are transposed
 )
 
@@ -28,11 +30,12 @@ type tiling struct {
 	mostRows  int     // of a tile
 	panelCols int     // columns of a packed panel, and of a tall tile
 	width     [15]int // columns of a whole tile of so many rows
+	fewCols   int     // of a tail, that are better multiplied along rows
 }
 
 var tilings = [...]tiling{
-	avx2:   {8, 6, 16, [...]int{1: 96, 2: 32, 3: 24, 4: 16, 5: 16, 6: 16, 14: 0}},
-	avx512: {16, 14, 32, [...]int{1: 320, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32}},
+	avx2:   {8, 6, 16, [...]int{1: 96, 2: 32, 3: 24, 4: 16, 5: 16, 6: 16, 14: 0}, 6},
+	avx512: {16, 14, 32, [...]int{1: 320, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32}, 12},
 }
 
 // A product is one call of a tile kernel, which goes along a row of whole tiles,
@@ -323,20 +326,40 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 		add = 1
 	}
 	t := &tilings[active]
+	// Of an A that is stored transposed, vectors may lie along its rows, which are cheaper
+	// than vectors of a few columns.
+	side := j1
+	if ta && !tb && i1-i0 >= 2*t.lanes && k > shallow {
+		side -= t.few(j1 - j0)
+	}
 	passes := (k + depth - 1) / depth
 	for s := range passes {
 		p0 := s * k / passes
 		kc := (s+1)*k/passes - p0
 		switch {
 		case tb && (i1-i0)*(kc+j1-j0) >= kc*(j1-j0) || !tb && kc > shallow && kc*ldb > inL1 && i1-i0 >= panelRows && j1-j0 >= t.panelCols:
-			matMulPacked(t, c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, j1, add)
+			matMulPacked(t, c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, side, add)
 		case tb:
-			matMulSwapped(t, c, ldc, a, lda, ta, b, ldb, p0, kc, i0, i1, j0, j1, add)
+			matMulSwapped(t, c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, j1, add)
 		default:
-			matMulDirect(t, c, ldc, a, lda, ta, b, ldb, p0, kc, i0, i1, j0, j1, add)
+			matMulDirect(t, c, ldc, a, lda, ta, b, ldb, p0, kc, i0, i1, j0, side, add)
+		}
+		if side < j1 {
+			matMulSwapped(t, c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, side, j1, add)
 		}
 		add = 1
 	}
+}
+
+// few is how many of n columns are better multiplied along rows.
+func (t *tiling) few(n int) int {
+	switch w := n % t.lanes; {
+	case n < narrow:
+		return n
+	case w <= t.fewCols:
+		return w
+	}
+	return 0
 }
 
 // matMulDirect is a pass with A and B as they are stored, B not transposed.
@@ -430,20 +453,37 @@ func (p *product) block(w *workspace, a []float32, lda int, ta bool, p0, i, m in
 	return p.ai, 0
 }
 
-// matMulSwapped is a pass of C' = op(B)'·op(A)' with B stored transposed and few
-// rows of A: it is A that is packed, and B is read as it is stored.
-func matMulSwapped(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb, p0, kc, i0, i1, j0, j1, add int) {
+// matMulSwapped is a pass of C' = op(B)'·op(A)', for few rows of A or few columns of B:
+// it is A that lies in the vectors. It is packed, unless it is stored transposed and
+// its rows do not share the sets of a cache.
+func matMulSwapped(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb int, tb bool, p0, kc, i0, i1, j0, j1, add int) {
 	w := claim()
 	defer w.release()
-	p := product{tiling: t, ldc: 4 * t.panelCols, ai: 4 * ldb, ap: 4, ldb: 4 * t.panelCols, k: kc}
-	for i := i0; i < i1; i += t.panelCols {
-		m := min(t.panelCols, i1-i)
-		packPanels(t, w.panels[:], a, lda, !ta, p0, kc, i, i+m)
-		for j := j0; j < j1; j += turned {
-			n := min(turned, j1-j)
-			p.a, p.b, p.c = &b[j*ldb+p0], &w.panels[0], &w.block[0]
-			p.rows(n, m, p.ai, 0)
-			turn2D(c[i*ldc+j:], ldc, w.block[:], t.panelCols, n, m, add)
+	bp, bj := strides(ldb, tb)
+	cols, strip, lies := t.panelCols, turnStrip, ta && lda%256 != 0
+	if lies {
+		cols, strip = blockRows, blockRows
+	}
+	p := product{tiling: t, ldc: 4 * cols, ai: 4 * bj, ap: 4 * bp, ldb: 4 * cols, k: kc}
+	if lies {
+		p.ldb = 4 * lda
+	}
+	for i := i0; i < i1; i += strip {
+		end := min(i+strip, i1)
+		if !lies {
+			packPanels(t, w.panels[:], a, lda, !ta, p0, kc, i, end)
+		}
+		for q := i; q < end; q += cols {
+			m := min(cols, end-q)
+			if p.b = &w.panels[(q-i)*kc]; lies {
+				p.b = &a[p0*lda+q]
+			}
+			for j := j0; j < j1; j += turned {
+				n := min(turned, j1-j)
+				p.a, p.c = &b[j*bj+p0*bp], &w.block[0]
+				p.rows(n, m, p.ai, 0)
+				turn2D(c[q*ldc+j:], ldc, w.block[:], cols, n, m, add)
+			}
 		}
 	}
 }

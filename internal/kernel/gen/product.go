@@ -309,6 +309,10 @@ func (t *tile) soon(a reg.Register, n int, masked bool) {
 			below(at)
 		}
 		below(t.bytes*n - 1)
+	case masked && n == 1:
+		// All of its time goes into loads.
+		below(0)
+		return
 	case masked:
 		below(t.bytes * (n - 1))
 	default:
