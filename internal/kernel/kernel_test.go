@@ -139,6 +139,18 @@ func TestMatMulProperty(t *testing.T) {
 	})
 }
 
+// TestMatMulTail has columns that do not fill vectors, where A is stored transposed,
+// its rows a power of two apart or not, and several passes over k.
+func TestMatMulTail(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, s := range [][3]int{{32, 10, 65}, {100, 10, 128}, {200, 100, 70}, {256, 10, 70}, {256, 36, 340}, {512, 3, 700}} {
+		for _, acc := range []bool{false, true} {
+			checkProduct[float32](t, r, s[0], s[1], s[2], true, false, acc, 1e-6)
+		}
+	}
+}
+
 // TestMatMulSpecial tells that NaN and infinities reach all they should and
 // nothing else, from masked edges too.
 func TestMatMulSpecial(t *testing.T) {
