@@ -17,6 +17,11 @@
 // and whose inputs have fixed shapes, computes with one sample: a batch is put in front
 // of its axes (whole.go). Otherwise an operation that would join samples is refused.
 //
+// Tensors of the graph are learned, also outside of layers that have weights; values of Constant
+// nodes are numbers of the program and stay, as single numbers do unless an exporter that keeps
+// these apart gives them a name. A layer with the same weights as one before is that, applied once
+// more. Where attention joins the batch with heads or steps, the axes are kept apart (merge.go).
+//
 // [Write] makes nodes of the layers that a model's trace lists. A value of the graph has an
 // order of axes there as well: convolutions want channels first, recurrent operations
 // steps first, and axes are turned where the next layer needs it and not before. Parameters

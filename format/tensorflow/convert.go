@@ -17,8 +17,9 @@ import (
 // A converter makes layers of the part of a graph that lies between inputs and an
 // output. It walks from the output back: what only training needs is never met.
 type converter struct {
-	g    *graph
-	file *format.File
+	unrolled map[string]bool // kernels of LSTMs whose steps are layers of their own
+	g        *graph
+	file     *format.File
 	// variable is the tensor of the file that holds a variable.
 	variable func(name string) (format.Tensor, error)
 

@@ -11,14 +11,16 @@
 //
 // Read are dense layers, convolutions, transposed ones among them, poolings, batch and layer
 // normalization, embeddings, reductions and slices along the axes of a sample, images made
-// larger by whole factors, arithmetic with numbers and constants, activations, GELU and hard
+// larger or smaller, arithmetic with numbers, variables and constants, activations, GELU and hard
 // swish by their form, and recurrent layers: loops of TensorFlow 1 and 2 with the cells of
-// both, one on another, with peepholes, and from states that are inputs. What a graph has as
-// a constant that is no weight of a layer stays as it is in training. Sequences that have
-// lengths of their own are refused.
+// both, one on another, with peepholes, and from states that are inputs; cells that are written
+// out step by step are dense layers that are applied again and again. A variable, or what was one
+// before the graph was frozen, is learned, whatever it feeds; a constant that is no weight of a
+// layer stays as it is in training. Sequences that have lengths of their own are refused.
 //
 // A checkpoint without a graph, and one of TensorFlow 2, whose graph is that of
-// its objects, holds weights alone.
+// its objects, holds weights alone. Those of TensorFlow 2 go to a model that is given as
+// tf.train.Checkpoint restores it: by the names of attributes, else by the order of layers.
 //
 // Format: tensorflow/core/framework/graph.proto, node_def.proto, function.proto,
 // tensor.proto, and tensorflow/core/protobuf/meta_graph.proto, saved_model.proto,

@@ -437,6 +437,93 @@ func TestLoops(t *testing.T) {
 	}
 }
 
+// unrolled is tf.nn.static_rnn of TensorFlow 1: a cell written out for each step. Its results
+// are those of dynamicRNN.
+func unrolled(c rnnCell) ([][]byte, map[string][]float64) {
+	nodes, values, _ := outside(c, false)
+	add := func(name, kind string, in []string, attrs ...[]byte) string {
+		nodes = append(nodes, op(name, kind, in, attrs...))
+		return name
+	}
+	add("unstack", "Unpack", []string{"x"}, attr("num", number(3, loopSteps)), attr("axis", number(3, 1)))
+	state := slices.Repeat([]string{"zeros"}, c.states)
+	var outs []string
+	for t := range loopSteps {
+		x := "unstack"
+		if t > 0 {
+			x = fmt.Sprint("unstack:", t)
+		}
+		state = c.body(func(name, kind string, in []string, attrs ...[]byte) string {
+			return add(fmt.Sprintf("rnn/step%d/%s", t, name), kind, in, attrs...)
+		}, x, state)
+		outs = append(outs, state[0])
+	}
+	add("last", "Identity", []string{state[0]})
+	add("all", "Pack", outs, attr("axis", number(3, 1)))
+	return nodes, values
+}
+
+// TestUnrolled holds cells that are written out, step by step, to the same by hand. Their
+// weights are the same at all steps, and there once.
+func TestUnrolled(t *testing.T) {
+	t.Parallel()
+	for _, c := range rnnCells {
+		nodes, w := unrolled(c)
+		if c.name == "Keras' GRU" { // whose first step adds a bias to nothing
+			if _, _, err := loadWith(format.Options{Output: "last"}, nodes...); err == nil {
+				t.Errorf("%s is read after all", c.name)
+			}
+			continue
+		}
+		for _, output := range []string{"last", "all"} {
+			name := fmt.Sprint(c.name, ", ", output)
+			m, _, err := loadWith(format.Options{Output: output}, nodes...)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			x := formattest.Rows(2, -1, 2, loopSteps, loopIn)
+			got := formattest.Predict(t, m, x)
+			var want []float64
+			for row := range 2 {
+				state := make([][]float64, c.states)
+				for i := range state {
+					state[i] = make([]float64, loopUnits)
+				}
+				for s := range loopSteps {
+					var in []float64
+					for i := range loopIn {
+						in = append(in, x.Flat((row*loopSteps+s)*loopIn+i))
+					}
+					if state = c.step(w, in, state); output == "all" {
+						want = append(want, state[0]...)
+					}
+				}
+				if output == "last" {
+					want = append(want, state[0]...)
+				}
+			}
+			if got.Len() != len(want) {
+				t.Errorf("%s: shape %v", name, got.Shape())
+				continue
+			}
+			for i, v := range want {
+				if d := math.Abs(got.Flat(i) - v); !(d < 1e-6) {
+					t.Errorf("%s: number %d is %g, want %g", name, i, got.Flat(i), v)
+					break
+				}
+			}
+			size, learned := 0, 0
+			for _, v := range w {
+				size += len(v)
+			}
+			if learned, _ = m.Params.Count(); learned != size && c.name != "Keras' LSTM" { // whose first step lacks a product
+				t.Errorf("%s: %d parameters of %d weights", name, learned, size)
+			}
+		}
+	}
+}
+
 // TestBegin holds that the states of recurrent layers may be inputs, and that what else they
 // begin with, steps that are left out and sequences that are turned around by hand are read
 // right or refused.

@@ -274,7 +274,15 @@ func (c *converter) takeApart(n *node) (s step, ok bool) {
 // inputs that are the steps of one sequence, and a state that begins with zeros.
 func (c *converter) lstm(n *node) (name string, found bool, err error) {
 	last, ok := c.lstmStep(ref{name: n.name})
-	if !ok {
+	if !ok || c.unrolled[last.kernel.Name] {
+		return "", false, nil
+	}
+	// What is no whole LSTM, such as the steps before the last one, is what it is written as.
+	apart := func() (string, bool, error) {
+		if c.unrolled == nil {
+			c.unrolled = map[string]bool{}
+		}
+		c.unrolled[last.kernel.Name] = true
 		return "", false, nil
 	}
 	var xs []ref
@@ -305,11 +313,11 @@ func (c *converter) lstm(n *node) (name string, found bool, err error) {
 	steps := c.g.nodes[xs[0].name]
 	for t, x := range xs {
 		if x.name != steps.name || x.out != t {
-			return "", false, unsupported(n, "the inputs of the LSTM are not the steps of one sequence, in order")
+			return apart()
 		}
 	}
 	if steps.op != "Unpack" || len(steps.in) != 1 || steps.int("axis", 0) != 1 || steps.int("num", len(xs)) != len(xs) {
-		return "", false, unsupported(steps, "the steps of an LSTM are not those of axis 1")
+		return apart()
 	}
 	units, ok := last.fits()
 	if !ok {

@@ -145,6 +145,9 @@ func add(c *converter, n *node) (string, error) {
 	if v, ok := c.number(b); ok {
 		return c.scaled(n, a, 1, v)
 	}
+	if _, blank := c.blank(b, -1); blank {
+		return c.act(a)
+	}
 	w, ok := c.weight(b)
 	if !ok {
 		return "", c.missing(b)
@@ -336,6 +339,13 @@ func mul(c *converter, n *node) (string, error) {
 		a, b = b, a
 	}
 	if !c.isAct(b) {
+		if _, blank := c.blank(b, -1); blank { // 0 times a value
+			in, err := c.act(a)
+			if err != nil {
+				return "", err
+			}
+			return c.emit(&format.Sketched{Kind: activation, Fields: format.Map("activation", format.Map("name", "clip", "min", 0, "max", 0)), Name: c.scoped(n), In: []string{in}}), nil
+		}
 		v, ok := c.number(b)
 		if w, one := c.weight(b); !ok && one && w.Shape.Len() == 1 {
 			if name, ok, err := c.line(n, ref{name: n.name}, weight{}); ok || err != nil {
@@ -862,15 +872,92 @@ func concat(c *converter, n *node) (string, error) {
 	if !ok || axis == 0 {
 		return "", unsupported(n, "the axis along which it joins is not known, or the batch's")
 	}
-	e := &format.Sketched{Kind: "concatenate", Fields: format.Map("axis", int(axis)), Name: c.scoped(n)}
+	e := &format.Sketched{Kind: "concatenate", Fields: format.Map("axis", int(axis))}
+	before := 0 // zeros that the first value gets in front
 	for _, r := range n.in[:len(n.in)-1] {
-		x, err := c.act(r)
+		zeros, blank := c.blank(r, int(axis))
+		if blank && len(e.In) == 0 {
+			before += zeros
+			continue
+		}
+		var x string
+		var err error
+		if blank {
+			last := len(e.In) - 1
+			e.In[last], err = c.zeroed(n, e.In[last], int(axis), 0, zeros)
+		} else if x, err = c.act(r); err == nil && before > 0 {
+			x, err = c.zeroed(n, x, int(axis), before, 0)
+			before = 0
+		}
 		if err != nil {
 			return "", err
 		}
-		e.In = append(e.In, x)
+		if !blank {
+			e.In = append(e.In, x)
+		}
 	}
+	if len(e.In) == 1 {
+		return e.In[0], nil
+	}
+	e.Name = c.scoped(n)
 	return c.emit(e), nil
+}
+
+// blank reports whether a value is zeros that a graph makes for as many samples as there are,
+// such as a state to begin with, or a product with such, and how many there are along an axis.
+func (c *converter) blank(r ref, axis int) (int, bool) {
+	_, n, err := c.source(r)
+	if err != nil {
+		return 0, false
+	}
+	switch {
+	case n.op == "Mul" && len(n.in) == 2:
+		for i := range 2 {
+			if _, ok := c.weight(n.in[i]); ok {
+				return c.blank(n.in[1-i], axis)
+			}
+		}
+		return 0, false
+	case n.op == "MatMul" && len(n.in) == 2 && (axis == 1 || axis == -1):
+		w, ok := c.weight(n.in[1])
+		if _, zeros := c.blank(n.in[0], axis); !ok || !zeros || len(w.Shape) != 2 || n.flag("transpose_a") || n.flag("transpose_b") {
+			return 0, false
+		}
+		return w.Shape[1], true
+	case n.op != "Fill" || !c.zeros(r):
+		return 0, false
+	}
+	shape, ok := c.vector(n.in[0])
+	if axis < 0 {
+		axis += len(shape)
+	}
+	if !ok || axis < 0 || axis >= len(shape) || shape[axis] == nil {
+		return 0, false
+	}
+	return *shape[axis], true
+}
+
+// zeroed puts zeros around a value along an axis.
+func (c *converter) zeroed(n *node, in string, axis, before, after int) (string, error) {
+	shape, err := c.shapeOf(in)
+	if err != nil {
+		return "", err
+	}
+	if axis < 0 {
+		axis += len(shape) + 1
+	}
+	if axis < 1 || axis > len(shape) || max(before, after) > 1<<20 {
+		return "", unsupported(n, "it joins zeros along axis %d of samples of shape %v", axis, shape)
+	}
+	sides := spec.Value{Kind: spec.List}
+	for a := range shape {
+		if a == axis-1 {
+			sides.Items = append(sides.Items, format.List(before, after))
+		} else {
+			sides.Items = append(sides.Items, format.List(0, 0))
+		}
+	}
+	return c.add(n, "pad", format.Map("padding", sides), in), nil
 }
 
 func pad(c *converter, n *node) (string, error) {

@@ -299,7 +299,10 @@ func (c *converter) besides(n *node, in string, w weight, leaf string, turn form
 	} else if path := strings.Split(w.variable, "/"); !strings.Contains(w.variable, "ReadVariableOp") && !c.sketch.Taken(path[len(path)-1]) {
 		called = c.sketch.Name(path[len(path)-1])
 	}
-	part := format.Part{Leaf: leaf, From: []string{w.Name}, Make: turn.Then(format.Reshape(size...))}
+	part := format.Part{Leaf: leaf, From: []string{w.Name}, Make: turn}
+	if !w.Shape.Equal(size) {
+		part.Make = turn.Then(format.Reshape(size...))
+	}
 	return c.emit(&format.Sketched{Kind: "affine", Fields: fields, Name: called, In: []string{in}, Parts: []format.Part{part}}), nil
 }
 
