@@ -314,6 +314,9 @@ const maxPassing = 8 << 20
 // that it is made of: a scalar may stand for a vector.
 const spare = 1 << 16
 
+// shown is how many parameters an error names.
+const shown = 8
+
 // fill reads the numbers.
 func (f *File) fill(b *Blueprint, o Options, r *Report) (*Model, error) {
 	m := b.Model
@@ -339,11 +342,18 @@ func (f *File) fill(b *Blueprint, o Options, r *Report) (*Model, error) {
 	var errs []error
 	for _, d := range declared {
 		p, ok := places[d.name]
-		if !ok {
-			errs = append(errs, fmt.Errorf("parameter %q of shape %v: the file holds no tensor for it", d.name, d.shape))
-			continue
+		var err error
+		if ok {
+			err = p.check(d, tensors)
+		} else {
+			err = fmt.Errorf("parameter %q of shape %v: the file holds no tensor for it", d.name, d.shape)
 		}
-		errs = append(errs, p.check(d, tensors))
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if more := len(errs) - shown; more > 0 {
+		errs = append(errs[:shown], fmt.Errorf("and %d more", more))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

@@ -349,7 +349,7 @@ func outputsLast(t Tensor, name string, shape tensor.Shape) *Move {
 func (w *matcher) missing(ds []declaration) error {
 	var errs []error
 	for i, d := range ds {
-		if i == 8 {
+		if i == shown {
 			errs = append(errs, fmt.Errorf("and %d more", len(ds)-i))
 			break
 		}

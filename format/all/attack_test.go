@@ -162,7 +162,13 @@ layer { name: "a" type: "ReLU" bottom: "b" top: "a" } layer { name: "b" type: "R
 		one("tensorflow: one number for many", "g.pb", slices.Concat(placeholder("x", -1, 1<<24), tfNode("b", "Const", nil, attr("value", field(8, number(1, 1), field(2, shapeProto(1<<24)), field(5, floats(1))))), tfNode("y", "BiasAdd", []string{"x", "b"})), "repeat"),
 		attack{sample: sample{name: "npz: entries over one another", open: "m.npz", bare: true, files: map[string][]byte{"m.npz": overlaid(t)}}, says: ""},
 		attack{sample: sample{name: "torch: one storage in many views", open: "m.pt", bare: true, files: map[string][]byte{"m.pt": manyViews(t)}}, says: "repeat"},
+		attack{sample: sample{name: "torch: views without steps", open: "m.pt", bare: true, files: map[string][]byte{"m.pt": stillViews(t)}}, says: "repeat"},
+		attack{sample: sample{name: "savedmodel: many constants of one number", open: "m", files: map[string][]byte{"m/saved_model.pb": savedModel(splats("Const", 1000, 1<<16))}}, says: "repeat"},
+		attack{sample: sample{name: "savedmodel: filled constants", open: "m", files: map[string][]byte{"m/saved_model.pb": savedModel(splats("Fill", 64, 1<<20))}}, says: ""},
 		one("keras: units without numbers", "m.h5", kerasFile(t, sequential(`{"class_name": "InputLayer", "config": {"batch_input_shape": [null, 2], "name": "i"}}`, `{"class_name": "Dense", "config": {"name": "d", "units": 100000000}}`)), ""),
+		attack{sample: sample{name: "caffe: layers of one name", open: "m.prototxt", files: sameLayers(400, "w", "")}, says: "two layers"},
+		attack{sample: sample{name: "caffe: a weight of one name", open: "m.prototxt", files: sameLayers(400, "v%d", `param { name: "shared" }`)}, says: "and 391 more"},
+		attack{sample: sample{name: "caffe: blobs twice", open: "m.caffemodel", files: map[string][]byte{"m.caffemodel": slices.Concat(caffeLayer("ip", blob(kernel, 3, 2)), caffeLayer("ip", blob(kernel, 3, 2)))}}, says: "two layers"},
 		one("caffe: messages in messages", "m.caffemodel", field(100, text(1, "l"), text(2, "Input"), nested), ""),
 		one("tflite: many tensors of one buffer", "m.tflite", sharedBuffer(), "buffer"),
 		one("bundle: many tensors of the same bytes", "m.index", nil, ""))
@@ -295,6 +301,57 @@ func manyViews(t testing.TB) []byte {
 		p += fmt.Sprintf("X\x04\x00\x00\x00w%03dctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuJ\x00\x00\x04\x00tQK\x00J\x00\x00\x04\x00\x85K\x01\x85\x89}tR", i)
 	}
 	return zipped(t, zip.Store, "m/data.pkl", []byte(p+"u."), "m/data/0", make([]byte, 4*n), "m/version", []byte("3\n"))
+}
+
+// stillViews has 400 tensors of 2^18 numbers each that are all one number of 4 bytes.
+func stillViews(t testing.TB) []byte {
+	p := "\x80\x02}("
+	for i := range 400 {
+		p += fmt.Sprintf("X\x04\x00\x00\x00w%03dctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x01tQK\x00J\x00\x00\x04\x00\x85K\x00\x85\x89}tR", i)
+	}
+	return zipped(t, zip.Store, "m/data.pkl", []byte(p+"u."), "m/data/0", floats(1), "m/version", []byte("3\n"))
+}
+
+// splats is a chain of so many sums with constants of n numbers each, which are one.
+func splats(op string, times, n int) []byte {
+	b := placeholder("y0", -1, n)
+	for i := range times {
+		c := fmt.Sprint("c", i)
+		one := func(dims ...int) []byte {
+			return attr("value", field(8, number(1, 1), field(2, shapeProto(dims...)), field(5, floats(1))))
+		}
+		if op == "Const" {
+			b = append(b, tfNode(c, "Const", nil, one(n))...)
+		} else {
+			dims := field(8, number(1, 3), field(2, shapeProto(1)), field(7, varints(n)))
+			b = slices.Concat(b, tfNode(c+"/d", "Const", nil, attr("value", dims)), tfNode(c+"/v", "Const", nil, one()), tfNode(c, "Fill", []string{c + "/d", c + "/v"}))
+		}
+		b = append(b, tfNode(fmt.Sprint("y", i+1), "BiasAdd", []string{fmt.Sprint("y", i), c})...)
+	}
+	return b
+}
+
+// caffeLayer is an inner product of a .caffemodel.
+func caffeLayer(name string, blobs ...[]byte) []byte {
+	l := slices.Concat(text(1, name), text(2, "InnerProduct"), text(3, "data"), text(4, name), field(117, number(1, 3), number(2, 0)))
+	for _, b := range blobs {
+		l = append(l, field(7, b)...)
+	}
+	return field(100, l)
+}
+
+// sameLayers are inner products, each of what the one before gives, for which there is one
+// matrix of a mebibyte.
+func sameLayers(layers int, name, more string) map[string][]byte {
+	const n = 512
+	net, called := fmt.Sprintf("input: \"x0\" input_shape { dim: [1, %d] }\n", n), func(i int) string { return name }
+	if strings.Contains(name, "%") {
+		called = func(i int) string { return fmt.Sprintf(name, i) }
+	}
+	for i := range layers {
+		net += fmt.Sprintf("layer { name: %q type: \"InnerProduct\" bottom: \"x%d\" top: \"x%d\" inner_product_param { num_output: %d bias_term: false } %s }\n", called(i), i, i+1, n, more)
+	}
+	return map[string][]byte{"m.prototxt": []byte(net), "m.caffemodel": caffeLayer(called(0), blob(make([]float32, n*n), n, n))}
 }
 
 // sharedBuffer has 400 tensors that are all the same mebibyte.

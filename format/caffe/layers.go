@@ -77,6 +77,7 @@ func (c *converter) convert(ends []string) (*format.Blueprint, error) {
 	}
 	failed := map[string]error{} // by blob: what there is no layer for may lie behind the output
 	known := map[string]string{} // a layer's name finds its first result, too
+	trained := map[string]bool{} // names of layers with weights
 	for _, l := range c.net.layers {
 		if sources[l.kind] {
 			if err := c.source(l); err != nil {
@@ -89,6 +90,12 @@ func (c *converter) convert(ends []string) (*format.Blueprint, error) {
 		}
 		if measured(l.kind) {
 			continue
+		}
+		if _, ok := c.tensors[l.name+"/0"]; ok {
+			if trained[l.name] {
+				return nil, fmt.Errorf("two layers are called %q, and there are weights for one", l.name)
+			}
+			trained[l.name] = true
 		}
 		var err error
 		for _, b := range l.bottom {

@@ -365,6 +365,46 @@ func unwritten(t *testing.T) []byte {
 	return b
 }
 
+// oneChunk is a dataset of 63 chunks that are all the same 4 MiB of the file.
+func oneChunk(t *testing.T) []byte {
+	const elements, chunks = 1 << 20, 63
+	n := &Node{}
+	n.Put("w", tensor.New(tensor.Float32, elements))
+	f, b := written(t, n)
+	d, err := f.Root().Dataset("w")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var was, now, tree record
+	was.u8(3, 1)
+	was.u64(d.data.at)
+	was.u64(4 * elements)
+	now.u8(3, 2, 2)
+	now.u64(uint64(len(b)))
+	now.u32(elements)
+	now.u32(4)
+	i := bytes.Index(b, was)
+	copy(b[i:], now)
+	put(b, elements, chunks*elements) // in the dataspace
+	tree.text("TREE")
+	tree.u8(1, 0)
+	tree.u16(chunks)
+	tree.u64(undefined)
+	tree.u64(undefined)
+	for k := range uint64(chunks + 1) {
+		tree.u32(4 * elements)
+		tree.u32(0)
+		tree.u64(k * elements)
+		tree.u64(0)
+		if k < chunks {
+			tree.u64(d.data.at)
+		}
+	}
+	b = append(b, tree...)
+	endAt(b)
+	return b
+}
+
 // Hostile files take neither time nor memory. This test is not parallel, so as
 // to measure what nobody else takes.
 func TestBounds(t *testing.T) {
@@ -374,6 +414,7 @@ func TestBounds(t *testing.T) {
 	}{
 		"shared headers": {sharedHeaders, "many times over"},
 		"unwritten":      {unwritten, "never written"},
+		"one chunk":      {oneChunk, "overlaps other data"},
 	} {
 		b := tc.make(t)
 		var before, after runtime.MemStats

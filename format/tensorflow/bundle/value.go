@@ -91,20 +91,17 @@ func ParseTensor(b []byte, code uint64, shape tensor.Shape, repeat bool) (*tenso
 			}
 		}
 	}
-	if have := count / w; have < n {
-		if !repeat || have == 0 && count > 0 || n > have+spare {
-			return nil, errorf(0, "%d of %d numbers are there", have, n)
-		}
-		last := make([]byte, w)
-		if have > 0 {
-			copy(last, raw[count-w:])
-		}
-		for range n - have {
-			raw = append(raw, last...)
+	have := count / w
+	if have < n && (!repeat || have == 0 && count > 0 || n > have+spare) {
+		return nil, errorf(0, "%d of %d numbers are there", have, n)
+	}
+	out := tensor.Aligned(n * w)
+	copy(out, raw)
+	if have > 0 { // without a number all are zeros
+		for i := have; i < n; i++ {
+			copy(out[i*w:], raw[count-w:])
 		}
 	}
-	out := tensor.Aligned(len(raw))
-	copy(out, raw)
 	if dt == tensor.Bool {
 		for i, b := range out {
 			out[i] = min(b, 1)
