@@ -314,6 +314,7 @@ func TestParseJSONErrors(t *testing.T) {
 		{"\"\xff\"", "not UTF-8"},
 		{`1 2`, "want the end of the document"},
 		{strings.Repeat("[", 100) + strings.Repeat("]", 100), "nested deeper than 64 levels"},
+		{"[" + strings.Repeat("0,", spec.MaxValues) + "0]", "more than 131072 values"},
 	} {
 		if _, err := spec.ParseJSON("f", []byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: got %v, want %s", c.text, err, c.want)

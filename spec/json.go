@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -10,6 +11,10 @@ import (
 
 // MaxDepth is how deep lists and mappings may be nested in a document.
 const MaxDepth = 64
+
+// MaxValues is how many values a document of JSON may have, those within others included: two
+// bytes can be one, and it takes a hundred times as much.
+const MaxValues = 1 << 17
 
 // JSON writes the value compactly, keys in their order. Equal trees give equal
 // bytes.
@@ -112,8 +117,8 @@ func validNumber(s string) bool {
 }
 
 // ParseJSON reads one JSON document (RFC 8259). file names it in errors. A key
-// given twice, nesting deeper than [MaxDepth] and text after the document are
-// errors.
+// given twice, nesting deeper than [MaxDepth], more than [MaxValues] and text after the
+// document are errors.
 func ParseJSON(file string, data []byte) (Value, error) {
 	if !utf8.Valid(data) {
 		return Value{}, &Error{Pos: Pos{File: file}, Msg: "the document is not UTF-8 text"}
@@ -134,6 +139,7 @@ type jsonParser struct {
 	file string
 	src  string
 	off  int
+	n    int // values so far
 
 	at   Pos // of offset seen
 	seen int
@@ -196,6 +202,9 @@ func (p *jsonParser) value(depth int) (Value, error) {
 	if depth > MaxDepth {
 		return Value{}, p.fail("the document is nested deeper than %d levels", MaxDepth)
 	}
+	if p.n++; p.n > MaxValues {
+		return Value{}, p.fail("the document has more than %d values", MaxValues)
+	}
 	v := Value{Pos: p.pos()}
 	switch {
 	case p.eat('{'):
@@ -209,6 +218,9 @@ func (p *jsonParser) value(depth int) (Value, error) {
 			x, err := p.value(depth + 1)
 			if err != nil {
 				return v, err
+			}
+			if len(v.Items) == cap(v.Items) { // as append grows, five times as much would be copied
+				v.Items = slices.Grow(v.Items, max(len(v.Items), 4))
 			}
 			v.Items = append(v.Items, x)
 			if p.eat(']') {

@@ -170,6 +170,8 @@ layer { name: "a" type: "ReLU" bottom: "b" top: "a" } layer { name: "b" type: "R
 		attack{sample: sample{name: "caffe: a weight of one name", open: "m.prototxt", files: sameLayers(400, "v%d", `param { name: "shared" }`)}, says: "and 391 more"},
 		attack{sample: sample{name: "caffe: blobs twice", open: "m.caffemodel", files: map[string][]byte{"m.caffemodel": slices.Concat(caffeLayer("ip", blob(kernel, 3, 2)), caffeLayer("ip", blob(kernel, 3, 2)))}}, says: "two layers"},
 		one("caffe: messages in messages", "m.caffemodel", field(100, text(1, "l"), text(2, "Input"), nested), ""),
+		one("tflite: a name of many tensors", "m.tflite", sharedParts(1<<20, 1), "many places"),
+		one("tflite: lists of many operations", "m.tflite", sharedParts(1, 1<<16), "many places"),
 		one("tflite: many tensors of one buffer", "m.tflite", sharedBuffer(), "buffer"),
 		one("bundle: many tensors of the same bytes", "m.index", nil, ""))
 	n := len(list) - 1
@@ -378,6 +380,36 @@ func sharedBuffer() []byte {
 	d := w.Table(0)
 	w.Point(buffers[0], d[1])
 	w.Text(d[0], string(make([]byte, 4*n)))
+	return w.B
+}
+
+// sharedParts has 60000 tensors, all one table with a name of so many bytes, and 8000
+// operations, all one with that many arguments.
+func sharedParts(name, args int) []byte {
+	w := &formattest.Flat{B: []byte("\x08\x00\x00\x00TFL3")}
+	m := w.Table(3, 0, 0, -1, 0)
+	w.B[0] = byte(m[5])
+	codes := w.Ints(m[1], 0)
+	w.Point(codes[0], w.Table(19)[1])
+	buffers := w.Ints(m[4], 0)
+	w.Point(buffers[0], w.Table()[0])
+	graphs := w.Ints(m[2], 0)
+	g := w.Table(0, 0, 0, 0)
+	w.Point(graphs[0], g[4])
+	tensors, v := w.Ints(g[0], make([]int, 60000)...), w.Table(0, 0, 0, 0)
+	for _, at := range tensors {
+		w.Point(at, v[4])
+	}
+	ops, o := w.Ints(g[3], make([]int, 8000)...), w.Table(0, 0, 0)
+	for _, at := range ops {
+		w.Point(at, o[3])
+	}
+	w.Ints(o[1], make([]int, args)...)
+	w.Ints(o[2], 1)
+	w.Ints(g[1], 0)
+	w.Ints(g[2], 1)
+	w.Ints(v[0], 1, 2)
+	w.Text(v[3], strings.Repeat("x", name))
 	return w.B
 }
 

@@ -2,6 +2,7 @@ package tflite
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 )
@@ -9,8 +10,21 @@ import (
 // A reader walks a FlatBuffer. The first offset that lies outside stays as its error, and what
 // is read after that is zero.
 type reader struct {
-	b   []byte
-	err error
+	b     []byte
+	err   error
+	spent int // bytes of texts and lists that were copied
+}
+
+// free is how many bytes of texts and lists are copied beyond twice those of the file: one
+// may stand at many places, but not without end.
+const free = 8 << 20
+
+// spend notes that so many bytes are copied.
+func (r *reader) spend(n int) bool {
+	if r.spent += n; r.spent > free+2*len(r.b) && r.err == nil {
+		r.err = errors.New("the same names or lists stand at so many places that they take far more memory than the file has bytes")
+	}
+	return r.err == nil
 }
 
 // A table is one of a FlatBuffer; its zero value has no fields.
@@ -111,10 +125,19 @@ func (t table) vector(i, size int) []byte {
 	return t.r.b[at+4 : at+4+n*size]
 }
 
-func (t table) text(i int) string { return string(t.vector(i, 1)) }
+func (t table) text(i int) string {
+	v := t.vector(i, 1)
+	if !t.r.spend(len(v)) {
+		return ""
+	}
+	return string(v)
+}
 
 func (t table) ints(i int) []int {
 	v := t.vector(i, 4)
+	if !t.r.spend(2 * len(v)) {
+		return nil
+	}
 	out := make([]int, 0, len(v)/4)
 	for ; len(v) > 0; v = v[4:] {
 		out = append(out, int(int32(binary.LittleEndian.Uint32(v))))

@@ -77,6 +77,9 @@ func list(f *format.File, raw []byte) error {
 	seen, quantized := map[string]bool{}, false
 	shared, repeated := map[int]bool{}, 0 // buffers that a tensor has, and bytes of further tensors of them
 	for i, t := range graphs[0].tables(0) {
+		if r.err != nil {
+			return r.err
+		}
 		v := variable{name: t.text(3), shape: t.ints(0)}
 		if v.name == "" || seen[v.name] {
 			v.name += "#" + strconv.Itoa(i)
@@ -157,7 +160,14 @@ func list(f *format.File, raw []byte) error {
 		}
 		g.vars, f.Tensors = append(g.vars, v), append(f.Tensors, x)
 	}
-	for _, t := range graphs[0].tables(3) {
+	ops := graphs[0].tables(3)
+	if len(ops) > format.MaxNodes(len(raw)) {
+		return fmt.Errorf("the graph has more than %d operations in %d bytes", format.MaxNodes(len(raw)), len(raw))
+	}
+	for _, t := range ops {
+		if r.err != nil {
+			return r.err
+		}
 		at := t.int(0, 0)
 		if at < 0 || at >= len(codes) {
 			return fmt.Errorf("an operation has code %d of %d", at, len(codes))
