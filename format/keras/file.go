@@ -6,9 +6,11 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/nadir-ml/nadir/format/hdf5"
 	"github.com/nadir-ml/nadir/internal/mapped"
+	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -69,6 +71,10 @@ type File struct {
 	closer io.Closer
 	verify func() error // of what the weights lie in
 	seen   map[int64]string
+
+	parse  sync.Once // of the configuration
+	parsed spec.Value
+	failed error
 }
 
 // Open opens the file at path and lists what it holds. The file is to be closed
@@ -130,6 +136,12 @@ func (f *File) Backend() string { return f.backend }
 // Config is the model's configuration, JSON as Python writes it, empty where
 // the file holds weights alone.
 func (f *File) Config() string { return f.config }
+
+// description is what Config says, read once.
+func (f *File) description() (spec.Value, error) {
+	f.parse.Do(func() { f.parsed, f.failed = spec.ParseJSON("config", []byte(f.config)) })
+	return f.parsed, f.failed
+}
 
 // TrainingConfig is the JSON that tells loss, metrics and optimizer, empty where
 // the file of the format H5 has none. In an Archive this is a part of Config.

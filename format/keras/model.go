@@ -53,7 +53,7 @@ type part struct {
 
 // blueprint makes a model of the file's configuration.
 func blueprint(k *File, o format.Options) (*format.Blueprint, error) {
-	v, err := spec.ParseJSON("config", []byte(k.Config()))
+	v, err := k.description()
 	if err != nil {
 		return nil, err
 	}

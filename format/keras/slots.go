@@ -110,8 +110,9 @@ var uncounted = map[string]bool{"sgd": true, "rmsprop": true, "adagrad": true, "
 
 // optimizerConfig is what the model was compiled with, as Keras 2 and 3 write it.
 func (k *File) optimizerConfig() spec.Value {
-	for _, text := range []string{k.TrainingConfig(), k.Config()} {
-		v, err := spec.ParseJSON("config", []byte(text))
+	training := func() (spec.Value, error) { return spec.ParseJSON("training_config", []byte(k.TrainingConfig())) }
+	for _, read := range []func() (spec.Value, error){training, k.description} {
+		v, err := read()
 		if err != nil {
 			continue
 		}
