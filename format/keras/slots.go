@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -146,16 +147,20 @@ func inner(config spec.Value) (class, of spec.Value) {
 	return class, of
 }
 
+// counted are the names of the variable that counts steps.
+var counted = regexp.MustCompile(`^iter(ations?)?(_\d+)?$`)
+
 // steps finds the variable that counts steps: the first, or the last whole number of those
 // of an optimizer within another.
 func steps(list []Weight) int {
 	at := 0
 	for i, w := range list {
 		name := strings.TrimSuffix(w.Name, ":0")
-		switch name = name[strings.LastIndex(name, "/")+1:]; {
-		case len(w.Shape) > 0 || w.DType.IsFloat():
-		case name == "iter" || name == "iteration" || name == "iterations":
+		switch name = counted.FindString(name[strings.LastIndex(name, "/")+1:]); {
+		case len(w.Shape) > 0:
+		case name != "": // in early files it is a float
 			return i
+		case w.DType.IsFloat():
 		default:
 			at = i
 		}
@@ -185,14 +190,14 @@ func (k *File) slots() *format.Slots {
 	}
 	slots := slices.Concat(groups...)
 	s := &format.Slots{Rule: rule, Of: map[string]map[string]string{}, Step: func() (int64, error) {
-		if list[0].DType.IsFloat() && uncounted[rule] {
+		if list[steps(list)].DType.IsFloat() && uncounted[rule] {
 			return 0, nil
 		}
 		t, err := list[steps(list)].Read() // iter, or iteration
 		if err != nil {
 			return 0, err
 		}
-		if t.Len() != 1 || t.DType().IsFloat() || t.Flat(0) < 0 {
+		if t.Len() != 1 || !(t.Flat(0) >= 0) || t.Flat(0) != math.Trunc(t.Flat(0)) || t.DType().IsFloat() && !counted.MatchString(strings.TrimSuffix(path.Base(list[steps(list)].Name), ":0")) {
 			return 0, fmt.Errorf("the variable %q of the optimizer is no number of steps", list[steps(list)].Name)
 		}
 		return int64(math.Round(t.Flat(0))), nil

@@ -94,6 +94,7 @@ func TestScaledSlots(t *testing.T) {
 	const named = `{"optimizer_config":{"class_name":"LossScaleOptimizer","config":{"dynamic":true,"inner_optimizer":{"class_name":"Adam","config":{"amsgrad":false}}}}}`
 	const ordered = `{"compile_config":{"optimizer":{"class_name":"LossScaleOptimizer","config":{"inner_optimizer":{"module":"keras.optimizers","class_name":"SGD","config":{"momentum":0.9}}}}}}`
 	const old = `{"optimizer_config":{"class_name":"Keras>LossScaleOptimizerV1","config":{"optimizer":{"class_name":"RMSprop","config":{"momentum":0.0}}}}}`
+	const early = `{"optimizer_config":{"class_name":"Adam","config":{}}}`
 	layers := []Layer{{Path: "dense", Name: "dense", Weights: []Weight{float("dense/bias:0", 3)}}}
 	for text, c := range map[string]struct {
 		list []Weight
@@ -103,6 +104,7 @@ func TestScaledSlots(t *testing.T) {
 	}{
 		named:   {[]Weight{float("current_loss_scale:0"), whole("good_steps:0"), whole("Adam/iter:0"), float("Adam/dense/bias/m:0", 3), float("Adam/dense/bias/v:0", 3)}, "adam", "Adam/iter:0", map[string]string{"momentum": "optimizer/Adam/dense/bias/m:0", "velocity": "optimizer/Adam/dense/bias/v:0"}},
 		ordered: {[]Weight{whole("vars/0"), float("vars/1"), whole("vars/2"), float("vars/3"), whole("vars/4"), float("vars/5"), float("vars/6", 3)}, "sgd", "vars/4", map[string]string{"momentum": "optimizer/vars/6"}},
+		early:   {[]Weight{float("lr:0"), float("iterations_1:0"), float("training/Adam/dense/bias/m:0", 3), float("training/Adam/dense/bias/v:0", 3)}, "adam", "iterations_1:0", map[string]string{"momentum": "optimizer/training/Adam/dense/bias/m:0", "velocity": "optimizer/training/Adam/dense/bias/v:0"}},
 		old:     {[]Weight{whole("RMSprop/iter:0"), float("RMSprop/dense/bias/rms:0", 3), float("loss_scale:0"), whole("good_steps:0")}, "rmsprop", "RMSprop/iter:0", map[string]string{"velocity": "optimizer/RMSprop/dense/bias/rms:0"}},
 	} {
 		s := (&File{training: text, layers: layers, optimizer: c.list}).slots()

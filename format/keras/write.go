@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -288,11 +289,11 @@ func (s *speller) groups(layers nn.Sequential, path, top string, t *tree, taken 
 		}
 		name := fresh(names[i], taken)
 		outer := cmp.Or(top, name)
-		if top == "" {
-			s.tops = append(s.tops, name)
-		}
 		prefix := path + names[i] + "/"
 		if b, ok := l.(nn.Block); ok && kind == "sequential" {
+			if top == "" {
+				s.tops = append(s.tops, name)
+			}
 			place := t.next("Sequential")
 			inner, err := s.list(b.Layers, prefix, outer, &tree{path: place + "/", count: map[string]int{}}, map[string]bool{})
 			if err != nil {
@@ -307,7 +308,7 @@ func (s *speller) groups(layers nn.Sequential, path, top string, t *tree, taken 
 		}
 		out[i] = items
 		if top == "" {
-			for _, x := range items[1:] {
+			for _, x := range items {
 				_, c := classOf(x)
 				n, _ := c.Get("name")
 				s.tops = append(s.tops, n.Text)
@@ -335,6 +336,21 @@ func (s *speller) layer(kind, name string, fields spec.Value, prefix, top string
 	if _, isLayer := layerKinds()[kind]; !isLayer { // the kind is an activation's name
 		a = fields.With("name", spec.Str(kind))
 		kind = "activation"
+	}
+	if pads, rest, ok := padded(kind, fields); ok { // by a layer of its own
+		as := fresh(name+"_padding", taken)
+		outer := top
+		if top == name {
+			outer = as
+		}
+		before, err := s.layer("zero_padding"+kind[len(kind)-2:], as, format.Map("padding", pads), as+"/", outer, t, taken)
+		if err != nil {
+			return nil, err
+		}
+		items, err := s.layer(kind, name, rest, prefix, top, t, taken)
+		return append(before, items...), err
+	} else if rest.Kind == spec.Map {
+		fields = rest
 	}
 	var after spec.Value
 	config := format.Map("name", name)
@@ -429,6 +445,49 @@ func (s *speller) layer(kind, name string, fields spec.Value, prefix, top string
 	}
 	s.written = append(s.written, w)
 	return append(out, s.object(class, config)), nil
+}
+
+// padded takes the padding of a convolution by numbers apart, which Keras has a layer for; what
+// is that of "same" is called so.
+func padded(kind string, fields spec.Value) (pads, rest spec.Value, ok bool) {
+	v, has := fields.Get("padding")
+	if !has || !strings.Contains(kind, "conv") || strings.HasSuffix(kind, "transpose") || v.Text == "valid" || v.Text == "same" || v.Text == "causal" {
+		return pads, rest, false
+	}
+	axes := int(kind[len(kind)-2] - '0')
+	sizes := func(key string) []int {
+		text, _ := fields.Get(key)
+		shape, err := tensor.ParseShape(cmp.Or(text.Text, "1"))
+		if text.Kind == spec.List {
+			shape, err = nil, nil
+			for _, x := range text.Items {
+				n, e := strconv.Atoi(x.Text)
+				shape, err = append(shape, n), errors.Join(err, e)
+			}
+		}
+		if err != nil || len(shape) == 0 {
+			return nil
+		}
+		for len(shape) < axes {
+			shape = append(shape, shape[0])
+		}
+		return shape
+	}
+	size, strides, dilation := sizes("kernel_size"), sizes("strides"), sizes("dilation_rate")
+	each := sides(v, axes)
+	if axes == 1 {
+		each = spec.Value{Kind: spec.List, Items: []spec.Value{each}}
+	}
+	same := len(size) == axes && len(strides) == axes && len(dilation) == axes
+	for i := 0; same && i < axes; i++ {
+		want := strconv.Itoa((size[i] - 1) * dilation[i] / 2)
+		pair := each.Items[i].Items
+		same = strides[i] == 1 && (size[i]-1)*dilation[i]%2 == 0 && len(pair) == 2 && pair[0].Text == want && pair[1].Text == want
+	}
+	if same {
+		return pads, fields.Without("padding").With("padding", spec.Str("same")), false
+	}
+	return v, fields.Without("padding"), true
 }
 
 // layerKinds are the kinds of layers that are not activations.

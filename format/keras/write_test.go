@@ -49,6 +49,15 @@ func stacks(t testing.TB) map[string]*format.Model {
 			nn.GlobalAveragePooling3D{}}, 3, 4, 3, 2),
 		"sequence": filled(t, nil, nn.Sequential{nn.Conv1D{Filters: 3, Kernel: tensor.Shape{2}, Padding: nn.Causal}, nn.MaxPooling1D{}, nn.Permute{Dims: []int{2, 1}},
 			nn.Reshape{Shape: []int{9}}, nn.RepeatVector{N: 2}, nn.GlobalMaxPooling1D{}}, 6, 2),
+		"padded by numbers": filled(t, nil, nn.Functional{In: []nn.Port{{Name: "x", Shape: tensor.Shape{9, 8, 2}}}, Layers: []nn.Entry{
+			{Layer: nn.Conv2D{Filters: 4, Kernel: tensor.Shape{3}, Padding: nn.Pad(nn.Even(1)), Act: act.ReLU{}, Name: "same"}},
+			{Layer: nn.Conv2D{Filters: 4, Kernel: tensor.Shape{3, 2}, Strides: tensor.Shape{2}, Padding: nn.Pad(nn.Sides{{1, 0}, {2, 1}}), Name: "strided"}},
+			{Layer: nn.DepthwiseConv2D{Kernel: tensor.Shape{3}, Dilation: tensor.Shape{2}, Padding: nn.Pad(nn.Even(2)), Act: act.PReLU{}}},
+			{Layer: nn.Flatten{}}, {Layer: nn.Reshape{Shape: []int{-1, 4}}},
+			{Layer: nn.Conv1D{Filters: 2, Kernel: tensor.Shape{5}, Padding: nn.Pad(nn.Even(1)), Name: "steps"}}, {Layer: nn.Conv1D{Filters: 2, Kernel: tensor.Shape{5}, Padding: nn.Pad(nn.Even(2))}}}}, 9, 8, 2),
+		"padded in order": filled(t, nil, nn.Sequential{nn.Conv3D{Filters: 2, Kernel: tensor.Shape{2}, Padding: nn.Pad(nn.Even(1, 0, 2))},
+			nn.Block{Name: "inner", Layers: nn.Sequential{nn.Conv3D{Filters: 2, Kernel: tensor.Shape{3, 1, 3}, Padding: nn.Pad(nn.Sides{{1, 1}, {0, 0}, {1, 1}})}, nn.Conv3D{Filters: 2, Kernel: tensor.Shape{1}, Padding: nn.Pad(nn.Even(1))}}},
+			nn.GlobalAveragePooling3D{}}, 3, 4, 3, 2),
 		"recurrent": ints,
 		"branches": filled(t, nn.Sequential{nn.Rescale{Scale: 0.5}}, nn.Functional{In: []nn.Port{{Name: "x", Shape: tensor.Shape{4}}}, Layers: []nn.Entry{
 			{Layer: nn.Dense{Units: 3, Act: act.PReLU{}, Name: "a"}, Inputs: []string{"x"}}, {Layer: nn.Dense{Units: 3, Name: "b"}, Inputs: []string{"x"}},
@@ -153,7 +162,7 @@ func TestUnwritten(t *testing.T) {
 		{nn.Dense{Units: 2, Act: act.Threshold{Threshold: 1}}, "no such activation"},
 		{nn.LSTM{Units: 2, Act: act.LeakyReLU{Slope: 0.5}}, "has no name in Keras"},
 		{nn.MaxPooling1D{Ceil: true}, "ceil_mode"},
-		{nn.Conv1D{Filters: 1, Kernel: tensor.Shape{2}, Padding: nn.Pad(nn.Even(1))}, "padding=1"},
+		{nn.MaxPooling1D{Padding: nn.Pad(nn.Even(1))}, "padding=1"},
 		{nn.Standardize{}, "flatten the samples before it"},
 		{nn.TimeDistributed{Layer: nn.Dense{Units: 2}}, "no layer for it"},
 	} {
