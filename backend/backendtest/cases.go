@@ -96,6 +96,7 @@ var cases = map[string][]testcase{
 	"gate":            onRows("gate", 2),
 	"weighted":        onNumbers("weighted", 2, 2),
 	"weighted_square": onNumbers("weighted_square", 2, 2),
+	"clamp":           onNumbers("clamp", 1, 2),
 	"over_root":       onNumbers("over_root", 3, 1),
 
 	"column_dot":    onColumns("column_dot", false),

@@ -4,8 +4,8 @@ import "github.com/nadir-ml/nadir/internal/kernel"
 
 // An elementwise is the loop of an elementwise op. right and left are the
 // forms with a scalar as second or first operand; a is the other one. cost is
-// the time an element takes, in units of an addition. averaged and rooted have numbers
-// for their last operands, which lie behind slices.
+// the time an element takes, in units of an addition. averaged, rooted and clamped have
+// numbers for their last operands.
 type elementwise[T float] struct {
 	unary   func(dst, a []T)
 	binary  func(dst, a, b []T)
@@ -16,12 +16,13 @@ type elementwise[T float] struct {
 
 	averaged func(dst, a, b []T, s, t T)
 	rooted   func(dst, a, b, c []T, s T)
+	clamped  func(dst, a []T, s, t T)
 	cost     int
 }
 
 // numbered reports whether operand k is a number whatever else it could be.
 func (e *elementwise[T]) numbered(k int) bool {
-	return e != nil && (e.averaged != nil && k >= 2 || e.rooted != nil && k >= 3)
+	return e != nil && (e.averaged != nil && k >= 2 || e.rooted != nil && k >= 3 || e.clamped != nil && k >= 1)
 }
 
 // axpy is a + s·b: what a sum with a product by a scalar is joined to. The product
@@ -65,5 +66,6 @@ func elementwiseOps[T float]() map[string]*elementwise[T] {
 		"weighted":        {averaged: kernel.Weighted[T], cost: 3},
 		"weighted_square": {averaged: kernel.WeightedSquare[T], cost: 4},
 		"over_root":       {rooted: kernel.OverRoot[T], cost: 9},
+		"clamp":           {clamped: kernel.Clamp[T], cost: 1},
 	}
 }

@@ -28,6 +28,7 @@ type programmer[T float] struct {
 	needs   [][]need[T]
 	joined  map[int]int // a product that a later sum computes → the sum's step
 	rules   map[int]*ruleNodes
+	sums    map[int]sumNodes
 	cost    int
 }
 
@@ -41,10 +42,11 @@ type source struct {
 // program compiles a group.
 func (c *compiler[T]) program(at int, g *group[T]) *program[T] {
 	b := &programmer[T]{compiler: c, at: at, g: g, p: &program[T]{n: g.shape.Len()}, lastUse: map[int]int{}, regOf: map[int]int{},
-		loads: map[source]*operand[T]{}, loadEnd: map[*operand[T]]int{}, joined: map[int]int{}, rules: map[int]*ruleNodes{}}
+		loads: map[source]*operand[T]{}, loadEnd: map[*operand[T]]int{}, joined: map[int]int{}, rules: map[int]*ruleNodes{}, sums: map[int]sumNodes{}}
 	b.rows()
 	b.join()
 	b.findRules()
+	b.findSums()
 	for i, x := range g.nodes {
 		at := i
 		if sum, ok := b.joined[x.ID()]; ok {
@@ -300,7 +302,13 @@ func (b *programmer[T]) step(i int, x graph.Node) {
 			product = k
 		}
 	}
+	sum, within := b.sums[id]
 	switch rule := b.rules[id]; {
+	case within:
+		st.args[0] = b.arg(sum.first, 0, i, &done)
+		if sum.of == ofBeyond {
+			st.args[1] = b.arg(sum.last, 1, i, &done)
+		}
 	case rule != nil:
 		st.rule = b.rule(i, x, rule, &done)
 	case product >= 0:
@@ -318,7 +326,7 @@ func (b *programmer[T]) step(i int, x graph.Node) {
 	switch v := b.value[id]; {
 	case b.folded[id]:
 		row, _ := rowsOf(x)
-		st.reduce = &folded[T]{out: v, row: row}
+		st.reduce = &folded[T]{out: v, row: row, of: sum.of}
 		b.cost++
 		p.steps = append(p.steps, st)
 		return

@@ -171,7 +171,8 @@ func TestRulesFound(t *testing.T) {
 func TestRulesWatched(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		b, set, in := updates(rt, optim.Optimizer{Rule: rapid.SampledFrom([]optim.Rule{optim.Adam{}, optim.Nadam{}}).Draw(rt, "rule")},
+		b, set, in := updates(rt, optim.Optimizer{Rule: rapid.SampledFrom([]optim.Rule{optim.Adam{}, optim.Nadam{}, optim.SGD{}}).Draw(rt, "rule"),
+			ClipValue: rapid.SampledFrom([]float64{0, 0.5}).Draw(rt, "limit")},
 			tensor.Float32, []tensor.Shape{{9, 31}}, rapid.Bool().Draw(rt, "norm"))
 		var inside []graph.Node
 		for x := range b.Nodes() {
@@ -181,7 +182,17 @@ func TestRulesWatched(t *testing.T) {
 		}
 		for i := range rapid.IntRange(0, 4).Draw(rt, "watchers") {
 			x := rapid.SampledFrom(inside).Draw(rt, "node")
-			y := x.Mul(rapid.SampledFrom(inside).Draw(rt, "other"))
+			var y graph.Node
+			switch rapid.IntRange(0, 4).Draw(rt, "what") {
+			case 0:
+				y = x.Square().Sum()
+			case 1:
+				y = x.Square().Sum(1)
+			case 2:
+				y = x.Abs().Greater(b.Const(0.1)).Sum()
+			default:
+				y = x.Mul(rapid.SampledFrom(inside).Draw(rt, "other"))
+			}
 			if rapid.Bool().Draw(rt, "kept") {
 				name := fmt.Sprint("kept", i)
 				if _, err := set.Add(name, param.Slot, y.Shape()); err != nil {
@@ -191,7 +202,9 @@ func TestRulesWatched(t *testing.T) {
 			} else {
 				b.Output(fmt.Sprint("y", i), y)
 			}
-			inside = append(inside, y)
+			if y.Rank() == 2 {
+				inside = append(inside, y)
+			}
 		}
 		be := New()
 		results := func(plain bool) map[string][]float64 {

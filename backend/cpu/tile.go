@@ -178,6 +178,7 @@ type step[T float] struct {
 type folded[T float] struct {
 	out  *value[T]
 	row  int // elements of a row; 0: all are one sum
+	of   sumOf
 	part []T // of all: a tile's sum each
 	left counter
 }
@@ -232,7 +233,11 @@ func (p *program[T]) run(worker, chunk int) {
 		for i := range p.steps {
 			st := &p.steps[i]
 			if st.reduce != nil {
-				st.reduce.add(p, st.slice(p, 0, s, lo, n), lo)
+				var c T
+				if st.reduce.of == ofBeyond {
+					c, _ = st.number(1, lo)
+				}
+				st.reduce.add(p, st.slice(p, 0, s, lo, n), c, lo)
 				continue
 			}
 			var dst []T
@@ -261,9 +266,15 @@ func (p *program[T]) run(worker, chunk int) {
 }
 
 // add takes in a tile that begins at element lo.
-func (r *folded[T]) add(p *program[T], x []T, lo int) {
+func (r *folded[T]) add(p *program[T], x []T, c T, lo int) {
 	if r.row == 0 {
-		r.part[p.index(lo)] = kernel.Sum(x)
+		r.part[p.index(lo)] = r.sum(x, c)
+		return
+	}
+	if r.of == ofSquares {
+		for i := range len(x) / r.row {
+			r.out.f[lo/r.row+i] = kernel.SumSquares(x[i*r.row : (i+1)*r.row])
+		}
 		return
 	}
 	kernel.RowSum(r.out.f[lo/r.row:], x, len(x)/r.row, r.row, 0, len(x)/r.row)
@@ -328,6 +339,11 @@ func (st *step[T]) exec(p *program[T], dst, s []T, lo, n int) {
 		c, _ := st.number(2, lo)
 		d, _ := st.number(3, lo)
 		op.averaged(dst, st.slice(p, 0, s, lo, n), st.slice(p, 1, s, lo, n), c, d)
+		return
+	case op.clamped != nil:
+		c, _ := st.number(1, lo)
+		d, _ := st.number(2, lo)
+		op.clamped(dst, st.slice(p, 0, s, lo, n), c, d)
 		return
 	case op.rooted != nil:
 		c, _ := st.number(3, lo)

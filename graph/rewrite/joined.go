@@ -8,6 +8,7 @@ import "github.com/nadir-ml/nadir/graph"
 //
 //	a·b + c, a·b − c, a − b·c, (a − b)·c
 //	a·s + b·t, a·s + b²·t                for numbers s and t: a running mean
+//	min(max(a, s), t)                    for numbers s and t
 //	a − b/(√c + e)                       for a number e: a step as long as Adam's
 //	x where x > 0, else eˣ − 1           an ELU, and that of a sum
 //	dy where y > 0, else dy·(y + 1)      its gradient
@@ -32,6 +33,8 @@ func Joined(g *graph.Builder) *graph.Builder {
 			return r.joinPair(dst, x, in)
 		case "mul":
 			return r.joinPair(dst, x, in)
+		case "min":
+			return r.joinClamp(dst, x, in)
 		}
 		return graph.Node{}
 	})
@@ -82,6 +85,19 @@ func (r *reading) joinWeighted(dst *graph.Builder, x graph.Node, in []graph.Node
 		return dst.Apply("weighted_square", nil, a, b.In(0), s, t)
 	}
 	return dst.Apply("weighted", nil, a, b, s, t)
+}
+
+// joinClamp joins a minimum of a number and what a maximum with another one gives.
+func (r *reading) joinClamp(dst *graph.Builder, x graph.Node, in []graph.Node) graph.Node {
+	y, hi := in[0], in[1]
+	if x.Shape().Len() < 2 || y.Op().Name != "max" || hi.Rank() != 0 || !r.alone(x, 0) {
+		return graph.Node{}
+	}
+	a, lo := y.In(0), y.In(1)
+	if lo.Rank() != 0 || !a.Shape().Equal(x.Shape()) || a.Type().Kind != graph.Float || lo.Type().Kind != graph.Float || hi.Type().Kind != graph.Float {
+		return graph.Node{}
+	}
+	return dst.Apply("clamp", nil, a, lo, hi)
 }
 
 // times takes a product as large as x apart into what is as large and a number.

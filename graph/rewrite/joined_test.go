@@ -25,7 +25,7 @@ func TestJoined(t *testing.T) {
 		for i := range rapid.IntRange(1, 15).Draw(rt, "ops") {
 			x, y := rapid.SampledFrom(xs).Draw(rt, "x"), rapid.SampledFrom(xs).Draw(rt, "y")
 			var r graph.Node
-			switch rapid.IntRange(0, 11).Draw(rt, "op") {
+			switch rapid.IntRange(0, 12).Draw(rt, "op") {
 			case 0, 1:
 				r = x.Mul(y)
 			case 2:
@@ -44,6 +44,8 @@ func TestJoined(t *testing.T) {
 				r = x.Mul(number()).Add(y.Square().Mul(number()))
 			case 10:
 				r = x.Sub(y.Div(y.Square().Sqrt().Add(number())))
+			case 12:
+				r = x.Max(number()).Min(number())
 			case 11:
 				z := x.Add(y)
 				r = z.Greater(zero).Select(z, z.Min(zero).Expm1())

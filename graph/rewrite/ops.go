@@ -89,6 +89,7 @@ func init() {
 	joined("sub_product", 3, func(in []graph.Node) graph.Node { return in[0].Sub(in[1].Mul(in[2])) })
 	withNumbers("weighted", 2, 2, func(in []graph.Node) graph.Node { return in[0].Mul(in[2]).Add(in[1].Mul(in[3])) })
 	withNumbers("weighted_square", 2, 2, func(in []graph.Node) graph.Node { return in[0].Mul(in[2]).Add(in[1].Square().Mul(in[3])) })
+	withNumbers("clamp", 1, 2, func(in []graph.Node) graph.Node { return in[0].Max(in[1]).Min(in[2]) })
 	withNumbers("over_root", 3, 1, func(in []graph.Node) graph.Node { return in[0].Sub(in[1].Div(in[2].Sqrt().Add(in[3]))) })
 	elu := func(x graph.Node) graph.Node {
 		zero := x.Builder().Const(0)

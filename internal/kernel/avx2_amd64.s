@@ -8209,6 +8209,45 @@ DATA all0d800000<>+24(SB)/4, $0x0d800000
 DATA all0d800000<>+28(SB)/4, $0x0d800000
 GLOBL all0d800000<>(SB), RODATA|NOPTR, $32
 
+// func clamp8(dst *float32, a *float32, s *float32, n int)
+// Requires: AVX
+TEXT ·clamp8(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         s+16(FP), DX
+	VBROADCASTSS (DX), Y0
+	VBROADCASTSS 4(DX), Y1
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x08, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ       BX, DX
+	ADDQ       $0x08, DX
+	JZ         done
+	MOVQ       DX, SI
+	NEGQ       SI
+	LEAQ       lanes<>+0(SB), DX
+	VMOVUPS    32(DX)(SI*4), Y2
+	VMASKMOVPS (CX)(BX*4), Y2, Y3
+	VMAXPS     Y3, Y0, Y0
+	VMINPS     Y0, Y1, Y0
+	VMASKMOVPS Y0, Y2, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
 // func quotient8(dst *float32, a *float32, s *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·quotient8(SB), NOSPLIT, $0-32
@@ -8692,6 +8731,65 @@ maskedstore:
 	VMASKMOVPS Y1, Y0, (AX)
 
 done:
+	VZEROUPPER
+	RET
+
+// func countBeyond8(x *float32, n int, c float32) int
+// Requires: AVX, AVX2
+TEXT ·countBeyond8(SB), NOSPLIT, $0-32
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VMOVUPS      all7fffffff<>+0(SB), Y1
+	VBROADCASTSS c+16(FP), Y0
+	VPXOR        Y2, Y2, Y2
+	VPXOR        Y3, Y3, Y3
+
+two:
+	CMPQ    CX, $0x10
+	JL      one
+	VMOVUPS (AX), Y4
+	VANDPS  Y1, Y4, Y4
+	VCMPPS  $0x1e, Y0, Y4, Y4
+	VPSUBD  Y4, Y2, Y2
+	VMOVUPS 32(AX), Y4
+	VANDPS  Y1, Y4, Y4
+	VCMPPS  $0x1e, Y0, Y4, Y4
+	VPSUBD  Y4, Y3, Y3
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, CX
+	JMP     two
+
+one:
+	CMPQ    CX, $0x08
+	JL      rest
+	VMOVUPS (AX), Y4
+	VANDPS  Y1, Y4, Y4
+	VCMPPS  $0x1e, Y0, Y4, Y4
+	VPSUBD  Y4, Y2, Y2
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, CX
+	JMP     one
+
+rest:
+	TESTQ      CX, CX
+	JZ         fold
+	MOVQ       CX, DX
+	NEGQ       DX
+	LEAQ       lanes<>+0(SB), CX
+	VMOVUPS    32(CX)(DX*4), Y4
+	VMASKMOVPS (AX), Y4, Y4
+	VANDPS     Y1, Y4, Y4
+	VCMPPS     $0x1e, Y0, Y4, Y4
+	VPSUBD     Y4, Y2, Y2
+
+fold:
+	VPADDD       Y3, Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X3
+	VPADDD       X3, X2, X2
+	VPHADDD      X2, X2, X2
+	VPHADDD      X2, X2, X2
+	VMOVD        X2, AX
+	MOVQ         AX, ret+24(FP)
 	VZEROUPPER
 	RET
 

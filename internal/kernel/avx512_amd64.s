@@ -18418,6 +18418,44 @@ DATA all64000000<>+56(SB)/4, $0x64000000
 DATA all64000000<>+60(SB)/4, $0x64000000
 GLOBL all64000000<>(SB), RODATA|NOPTR, $64
 
+// func clamp16(dst *float32, a *float32, s *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·clamp16(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         s+16(FP), DX
+	VBROADCASTSS (DX), Z0
+	VBROADCASTSS 4(DX), Z1
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x10, DX
+	JL           rest
+
+next:
+	VMOVUPS (CX)(BX*4), Z2
+	VMAXPS  Z2, Z0, Z2
+	VMINPS  Z2, Z1, Z2
+	VMOVUPS Z2, (AX)(BX*4)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DX
+	JLE     next
+
+rest:
+	SUBQ      BX, DX
+	ADDQ      $0x10, DX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z2
+	VMAXPS    Z2, Z0, Z0
+	VMINPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
 // func quotient16(dst *float32, a *float32, s *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·quotient16(SB), NOSPLIT, $0-32

@@ -38,6 +38,25 @@ func quotient8(dst, a, s *float32, n int)
 //go:noescape
 func quotient16(dst, a, s *float32, n int)
 
+//go:noescape
+func clamp8(dst, a, s *float32, n int)
+
+//go:noescape
+func clamp16(dst, a, s *float32, n int)
+
+func clamp32(dst, a *float32, s *[2]float32, n int) bool {
+	if active == avx512 {
+		clamp16(dst, a, &s[0], n)
+	} else {
+		clamp8(dst, a, &s[0], n)
+	}
+	return true
+}
+
+func countBeyond32(x *float32, n int, c float32) (count int, ok bool) {
+	return countBeyond8(x, n, c), true
+}
+
 func quotient32(dst, a *float32, s float32, n int) bool {
 	if active == avx512 {
 		quotient16(dst, a, &s, n)

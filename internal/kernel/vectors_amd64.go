@@ -144,6 +144,9 @@ func select8(dst, a, b, c *float32, n int)
 func sum8(x *float32, n int) float32
 
 //go:noescape
+func countBeyond8(x *float32, n int, c float32) int
+
+//go:noescape
 func rowMax8(x *float32, n int) float32
 
 //go:noescape

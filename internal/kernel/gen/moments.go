@@ -58,6 +58,12 @@ func moments() {
 			m, v := weighted(x[2], x[1], s[0], s[1]), weighted(x[3], square(x[1]), s[2], s[3])
 			return []vec{overRoot(x[0], weighted(m, x[1], s[4], s[5]), quotient(v, s[6], s[recip]), s[7]), m, v}
 		}, 6)
+	pass("clamp", "dst[i] = min(max(a[i], s[0]), s[1]), neither of which is 0 or NaN", []string{"a"}, 0, []int{0, 1}, false, func(x, s []vec) []vec {
+		y := at.vector()
+		avo.VMAXPS(x[0], s[0], y) // of NaN, the instruction's second operand
+		avo.VMINPS(y, s[1], y)
+		return []vec{y}
+	})
 	pass("quotient", "dst[i] = a[i]/s[0], for 2^−20 ≤ s[0] ≤ 2^20", []string{"a"}, 0, []int{0}, false, func(x, s []vec) []vec {
 		return []vec{quotient(x[0], s[0], s[recip])}
 	}, 0)

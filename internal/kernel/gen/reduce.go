@@ -31,6 +31,62 @@ func reductions() {
 		square(x, s)
 	}, square)
 	colSum()
+	countBeyond()
+}
+
+// countBeyond takes a comparison's ones, which are −1 each, off two running counts.
+func countBeyond() {
+	avo.TEXT("countBeyond8", avo.NOSPLIT, "func(x *float32, n int, c float32) int")
+	avo.Doc("countBeyond8 is how many of n numbers have an absolute value above c ≥ 0.")
+	x := avo.Load(avo.Param("x"), avo.GP64())
+	n := avo.Load(avo.Param("n"), avo.GP64())
+	addr, err := avo.Param("c").Resolve()
+	if err != nil {
+		panic(err)
+	}
+	c, abs := avo.YMM(), ready(bits(1<<31-1))
+	avo.VBROADCASTSS(addr.Addr, c)
+	counts := []vec{avo.YMM(), avo.YMM()}
+	for _, k := range counts {
+		avo.VPXOR(k, k, k)
+	}
+	add := func(m op.Mem, mask reg.Register, k vec) {
+		v := avo.YMM()
+		avx2.load(m, mask, v)
+		avo.VANDPS(abs, v, v)
+		avo.VCMPPS(op.Imm(30), c, v, v)
+		avo.VPSUBD(v, k, k)
+	}
+	for _, l := range []struct {
+		name, next string
+		vectors    int
+	}{{"two", "one", 2}, {"one", "rest", 1}} {
+		avo.Label(l.name)
+		avo.CMPQ(n, op.Imm(uint64(8*l.vectors)))
+		avo.JL(op.LabelRef(l.next))
+		for v := range l.vectors {
+			add(op.Mem{Base: x, Disp: 32 * v}, nil, counts[v])
+		}
+		avo.ADDQ(op.Imm(uint64(32*l.vectors)), x)
+		avo.SUBQ(op.Imm(uint64(8*l.vectors)), n)
+		avo.JMP(op.LabelRef(l.name))
+	}
+	avo.Label("rest")
+	avo.TESTQ(n, n)
+	avo.JZ(op.LabelRef("fold"))
+	add(op.Mem{Base: x}, restMask(n), counts[0])
+	avo.Label("fold")
+	avo.VPADDD(counts[1], counts[0], counts[0])
+	low, high := counts[0].AsX(), counts[1].AsX()
+	avo.VEXTRACTI128(op.Imm(1), counts[0], high)
+	avo.VPADDD(high, low, low)
+	avo.VPHADDD(low, low, low)
+	avo.VPHADDD(low, low, low)
+	out := avo.GP32()
+	avo.VMOVD(low, out)
+	avo.Store(out.As64(), avo.ReturnIndex(0))
+	avo.VZEROUPPER()
+	avo.RET()
 }
 
 // rowMax keeps eight maxima, started with the first element in all lanes.
