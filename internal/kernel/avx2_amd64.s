@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func product1(p *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product1(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
 	MOVQ 40(AX), CX
@@ -58,6 +58,8 @@ next:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	TESTQ  $+63, DX
+	JNZ    fullaskk
 
 fullk:
 	VBROADCASTSS (R8), Y12
@@ -77,36 +79,64 @@ fullk:
 	ADDQ         DX, DI
 	DECQ         R9
 	JNZ          fullk
-	MOVQ         BX, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (DI), Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VADDPS       32(DI), Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VADDPS       64(DI), Y2, Y2
-	VMOVUPS      Y2, 64(DI)
-	VADDPS       96(DI), Y3, Y3
-	VMOVUPS      Y3, 96(DI)
-	VADDPS       128(DI), Y4, Y4
-	VMOVUPS      Y4, 128(DI)
-	VADDPS       160(DI), Y5, Y5
-	VMOVUPS      Y5, 160(DI)
-	VADDPS       192(DI), Y6, Y6
-	VMOVUPS      Y6, 192(DI)
-	VADDPS       224(DI), Y7, Y7
-	VMOVUPS      Y7, 224(DI)
-	VADDPS       256(DI), Y8, Y8
-	VMOVUPS      Y8, 256(DI)
-	VADDPS       288(DI), Y9, Y9
-	VMOVUPS      Y9, 288(DI)
-	VADDPS       320(DI), Y10, Y10
-	VMOVUPS      Y10, 320(DI)
-	VADDPS       352(DI), Y11, Y11
-	VMOVUPS      Y11, 352(DI)
-	ADDQ         R8, DI
-	JMP          fulldone
+	JMP          fullsum
+
+fullaskk:
+	VBROADCASTSS (R8), Y12
+	PREFETCHT0   (DI)(DX*4)
+	VFMADD231PS  (DI), Y12, Y0
+	VFMADD231PS  32(DI), Y12, Y1
+	PREFETCHT0   64(DI)(DX*4)
+	VFMADD231PS  64(DI), Y12, Y2
+	VFMADD231PS  96(DI), Y12, Y3
+	PREFETCHT0   128(DI)(DX*4)
+	VFMADD231PS  128(DI), Y12, Y4
+	VFMADD231PS  160(DI), Y12, Y5
+	PREFETCHT0   192(DI)(DX*4)
+	VFMADD231PS  192(DI), Y12, Y6
+	VFMADD231PS  224(DI), Y12, Y7
+	PREFETCHT0   256(DI)(DX*4)
+	VFMADD231PS  256(DI), Y12, Y8
+	VFMADD231PS  288(DI), Y12, Y9
+	PREFETCHT0   320(DI)(DX*4)
+	VFMADD231PS  320(DI), Y12, Y10
+	VFMADD231PS  352(DI), Y12, Y11
+	ADDQ         CX, R8
+	ADDQ         DX, DI
+	DECQ         R9
+	JNZ          fullaskk
+
+fullsum:
+	MOVQ    BX, DI
+	MOVQ    32(AX), R8
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (DI), Y0, Y0
+	VMOVUPS Y0, (DI)
+	VADDPS  32(DI), Y1, Y1
+	VMOVUPS Y1, 32(DI)
+	VADDPS  64(DI), Y2, Y2
+	VMOVUPS Y2, 64(DI)
+	VADDPS  96(DI), Y3, Y3
+	VMOVUPS Y3, 96(DI)
+	VADDPS  128(DI), Y4, Y4
+	VMOVUPS Y4, 128(DI)
+	VADDPS  160(DI), Y5, Y5
+	VMOVUPS Y5, 160(DI)
+	VADDPS  192(DI), Y6, Y6
+	VMOVUPS Y6, 192(DI)
+	VADDPS  224(DI), Y7, Y7
+	VMOVUPS Y7, 224(DI)
+	VADDPS  256(DI), Y8, Y8
+	VMOVUPS Y8, 256(DI)
+	VADDPS  288(DI), Y9, Y9
+	VMOVUPS Y9, 288(DI)
+	VADDPS  320(DI), Y10, Y10
+	VMOVUPS Y10, 320(DI)
+	VADDPS  352(DI), Y11, Y11
+	VMOVUPS Y11, 352(DI)
+	ADDQ    R8, DI
+	JMP     fulldone
 
 fullstore:
 	MOVQ    BX, DI
@@ -149,6 +179,8 @@ tail1:
 	VXORPS  Y0, Y0, Y0
 	MOVQ    24(AX), R9
 	VMOVUPS (R9), Y1
+	TESTQ   $+63, DX
+	JNZ     masked1askk
 
 masked1k:
 	VBROADCASTSS (DI), Y2
@@ -158,17 +190,30 @@ masked1k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked1k
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMASKMOVPS   (SI), Y1, Y2
-	VADDPS       Y2, Y0, Y0
-	VMASKMOVPS   Y0, Y1, (SI)
-	ADDQ         DI, SI
-	JMP          masked1done
+	JMP          masked1sum
+
+masked1askk:
+	VBROADCASTSS (DI), Y2
+	PREFETCHT0   (SI)(DX*4)
+	VMASKMOVPS   (SI), Y1, Y3
+	VFMADD231PS  Y2, Y3, Y0
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked1askk
+
+masked1sum:
+	MOVQ       24(AX), SI
+	VMOVUPS    (SI), Y1
+	MOVQ       BX, SI
+	MOVQ       32(AX), DI
+	CMPQ       88(AX), $0x00
+	JE         masked1store
+	VMASKMOVPS (SI), Y1, Y2
+	VADDPS     Y2, Y0, Y0
+	VMASKMOVPS Y0, Y1, (SI)
+	ADDQ       DI, SI
+	JMP        masked1done
 
 masked1store:
 	MOVQ       BX, SI
@@ -197,6 +242,8 @@ tail2:
 	VXORPS  Y1, Y1, Y1
 	MOVQ    24(AX), R9
 	VMOVUPS (R9), Y2
+	TESTQ   $+63, DX
+	JNZ     masked2askk
 
 masked2k:
 	VBROADCASTSS (DI), Y3
@@ -207,19 +254,33 @@ masked2k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked2k
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y2
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (SI), Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VMASKMOVPS   32(SI), Y2, Y0
-	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y2, 32(SI)
-	ADDQ         DI, SI
-	JMP          masked2done
+	JMP          masked2sum
+
+masked2askk:
+	VBROADCASTSS (DI), Y3
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Y3, Y0
+	VMASKMOVPS   32(SI), Y2, Y4
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked2askk
+
+masked2sum:
+	MOVQ       24(AX), SI
+	VMOVUPS    (SI), Y2
+	MOVQ       BX, SI
+	MOVQ       32(AX), DI
+	CMPQ       88(AX), $0x00
+	JE         masked2store
+	VADDPS     (SI), Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VMASKMOVPS 32(SI), Y2, Y0
+	VADDPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y2, 32(SI)
+	ADDQ       DI, SI
+	JMP        masked2done
 
 masked2store:
 	MOVQ       BX, SI
@@ -250,6 +311,8 @@ tail3:
 	VXORPS  Y2, Y2, Y2
 	MOVQ    24(AX), R9
 	VMOVUPS (R9), Y3
+	TESTQ   $+63, DX
+	JNZ     masked3askk
 
 masked3k:
 	VBROADCASTSS (DI), Y4
@@ -261,21 +324,37 @@ masked3k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked3k
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y3
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked3store
-	VADDPS       (SI), Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VADDPS       32(SI), Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMASKMOVPS   64(SI), Y3, Y0
-	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y3, 64(SI)
-	ADDQ         DI, SI
-	JMP          masked3done
+	JMP          masked3sum
+
+masked3askk:
+	VBROADCASTSS (DI), Y4
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Y4, Y0
+	VFMADD231PS  32(SI), Y4, Y1
+	PREFETCHT0   64(SI)(DX*4)
+	VMASKMOVPS   64(SI), Y3, Y5
+	VFMADD231PS  Y4, Y5, Y2
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked3askk
+
+masked3sum:
+	MOVQ       24(AX), SI
+	VMOVUPS    (SI), Y3
+	MOVQ       BX, SI
+	MOVQ       32(AX), DI
+	CMPQ       88(AX), $0x00
+	JE         masked3store
+	VADDPS     (SI), Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VADDPS     32(SI), Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VMASKMOVPS 64(SI), Y3, Y0
+	VADDPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y3, 64(SI)
+	ADDQ       DI, SI
+	JMP        masked3done
 
 masked3store:
 	MOVQ       BX, SI
@@ -308,6 +387,8 @@ tail4:
 	VXORPS  Y3, Y3, Y3
 	MOVQ    24(AX), R9
 	VMOVUPS (R9), Y4
+	TESTQ   $+63, DX
+	JNZ     masked4askk
 
 masked4k:
 	VBROADCASTSS (DI), Y5
@@ -320,23 +401,40 @@ masked4k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked4k
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y4
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked4store
-	VADDPS       (SI), Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VADDPS       32(SI), Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VADDPS       64(SI), Y2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VMASKMOVPS   96(SI), Y4, Y0
-	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y4, 96(SI)
-	ADDQ         DI, SI
-	JMP          masked4done
+	JMP          masked4sum
+
+masked4askk:
+	VBROADCASTSS (DI), Y5
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Y5, Y0
+	VFMADD231PS  32(SI), Y5, Y1
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Y5, Y2
+	VMASKMOVPS   96(SI), Y4, Y6
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked4askk
+
+masked4sum:
+	MOVQ       24(AX), SI
+	VMOVUPS    (SI), Y4
+	MOVQ       BX, SI
+	MOVQ       32(AX), DI
+	CMPQ       88(AX), $0x00
+	JE         masked4store
+	VADDPS     (SI), Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VADDPS     32(SI), Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VADDPS     64(SI), Y2, Y2
+	VMOVUPS    Y2, 64(SI)
+	VMASKMOVPS 96(SI), Y4, Y0
+	VADDPS     Y0, Y3, Y3
+	VMASKMOVPS Y3, Y4, 96(SI)
+	ADDQ       DI, SI
+	JMP        masked4done
 
 masked4store:
 	MOVQ       BX, SI
@@ -371,6 +469,8 @@ tail5:
 	VXORPS  Y4, Y4, Y4
 	MOVQ    24(AX), R9
 	VMOVUPS (R9), Y5
+	TESTQ   $+63, DX
+	JNZ     masked5askk
 
 masked5k:
 	VBROADCASTSS (DI), Y6
@@ -384,25 +484,44 @@ masked5k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked5k
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y5
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked5store
-	VADDPS       (SI), Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VADDPS       32(SI), Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VADDPS       64(SI), Y2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VADDPS       96(SI), Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VMASKMOVPS   128(SI), Y5, Y0
-	VADDPS       Y0, Y4, Y4
-	VMASKMOVPS   Y4, Y5, 128(SI)
-	ADDQ         DI, SI
-	JMP          masked5done
+	JMP          masked5sum
+
+masked5askk:
+	VBROADCASTSS (DI), Y6
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Y6, Y0
+	VFMADD231PS  32(SI), Y6, Y1
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Y6, Y2
+	VFMADD231PS  96(SI), Y6, Y3
+	PREFETCHT0   128(SI)(DX*4)
+	VMASKMOVPS   128(SI), Y5, Y7
+	VFMADD231PS  Y6, Y7, Y4
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked5askk
+
+masked5sum:
+	MOVQ       24(AX), SI
+	VMOVUPS    (SI), Y5
+	MOVQ       BX, SI
+	MOVQ       32(AX), DI
+	CMPQ       88(AX), $0x00
+	JE         masked5store
+	VADDPS     (SI), Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VADDPS     32(SI), Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VADDPS     64(SI), Y2, Y2
+	VMOVUPS    Y2, 64(SI)
+	VADDPS     96(SI), Y3, Y3
+	VMOVUPS    Y3, 96(SI)
+	VMASKMOVPS 128(SI), Y5, Y0
+	VADDPS     Y0, Y4, Y4
+	VMASKMOVPS Y4, Y5, 128(SI)
+	ADDQ       DI, SI
+	JMP        masked5done
 
 masked5store:
 	MOVQ       BX, SI
@@ -439,6 +558,8 @@ tail6:
 	VXORPS  Y5, Y5, Y5
 	MOVQ    24(AX), R9
 	VMOVUPS (R9), Y6
+	TESTQ   $+63, DX
+	JNZ     masked6askk
 
 masked6k:
 	VBROADCASTSS (DI), Y7
@@ -453,27 +574,47 @@ masked6k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked6k
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y6
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked6store
-	VADDPS       (SI), Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VADDPS       32(SI), Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VADDPS       64(SI), Y2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VADDPS       96(SI), Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VADDPS       128(SI), Y4, Y4
-	VMOVUPS      Y4, 128(SI)
-	VMASKMOVPS   160(SI), Y6, Y0
-	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y6, 160(SI)
-	ADDQ         DI, SI
-	JMP          masked6done
+	JMP          masked6sum
+
+masked6askk:
+	VBROADCASTSS (DI), Y7
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Y7, Y0
+	VFMADD231PS  32(SI), Y7, Y1
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Y7, Y2
+	VFMADD231PS  96(SI), Y7, Y3
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Y7, Y4
+	VMASKMOVPS   160(SI), Y6, Y8
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked6askk
+
+masked6sum:
+	MOVQ       24(AX), SI
+	VMOVUPS    (SI), Y6
+	MOVQ       BX, SI
+	MOVQ       32(AX), DI
+	CMPQ       88(AX), $0x00
+	JE         masked6store
+	VADDPS     (SI), Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VADDPS     32(SI), Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VADDPS     64(SI), Y2, Y2
+	VMOVUPS    Y2, 64(SI)
+	VADDPS     96(SI), Y3, Y3
+	VMOVUPS    Y3, 96(SI)
+	VADDPS     128(SI), Y4, Y4
+	VMOVUPS    Y4, 128(SI)
+	VMASKMOVPS 160(SI), Y6, Y0
+	VADDPS     Y0, Y5, Y5
+	VMASKMOVPS Y5, Y6, 160(SI)
+	ADDQ       DI, SI
+	JMP        masked6done
 
 masked6store:
 	MOVQ       BX, SI
@@ -512,6 +653,8 @@ tail7:
 	VXORPS  Y6, Y6, Y6
 	MOVQ    24(AX), R9
 	VMOVUPS (R9), Y7
+	TESTQ   $+63, DX
+	JNZ     masked7askk
 
 masked7k:
 	VBROADCASTSS (DI), Y8
@@ -527,29 +670,51 @@ masked7k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked7k
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y7
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked7store
-	VADDPS       (SI), Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VADDPS       32(SI), Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VADDPS       64(SI), Y2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VADDPS       96(SI), Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VADDPS       128(SI), Y4, Y4
-	VMOVUPS      Y4, 128(SI)
-	VADDPS       160(SI), Y5, Y5
-	VMOVUPS      Y5, 160(SI)
-	VMASKMOVPS   192(SI), Y7, Y0
-	VADDPS       Y0, Y6, Y6
-	VMASKMOVPS   Y6, Y7, 192(SI)
-	ADDQ         DI, SI
-	JMP          masked7done
+	JMP          masked7sum
+
+masked7askk:
+	VBROADCASTSS (DI), Y8
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  32(SI), Y8, Y1
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Y8, Y2
+	VFMADD231PS  96(SI), Y8, Y3
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Y8, Y4
+	VFMADD231PS  160(SI), Y8, Y5
+	PREFETCHT0   192(SI)(DX*4)
+	VMASKMOVPS   192(SI), Y7, Y9
+	VFMADD231PS  Y8, Y9, Y6
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked7askk
+
+masked7sum:
+	MOVQ       24(AX), SI
+	VMOVUPS    (SI), Y7
+	MOVQ       BX, SI
+	MOVQ       32(AX), DI
+	CMPQ       88(AX), $0x00
+	JE         masked7store
+	VADDPS     (SI), Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VADDPS     32(SI), Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VADDPS     64(SI), Y2, Y2
+	VMOVUPS    Y2, 64(SI)
+	VADDPS     96(SI), Y3, Y3
+	VMOVUPS    Y3, 96(SI)
+	VADDPS     128(SI), Y4, Y4
+	VMOVUPS    Y4, 128(SI)
+	VADDPS     160(SI), Y5, Y5
+	VMOVUPS    Y5, 160(SI)
+	VMASKMOVPS 192(SI), Y7, Y0
+	VADDPS     Y0, Y6, Y6
+	VMASKMOVPS Y6, Y7, 192(SI)
+	ADDQ       DI, SI
+	JMP        masked7done
 
 masked7store:
 	MOVQ       BX, SI
@@ -588,6 +753,8 @@ tail8:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	TESTQ  $+63, DX
+	JNZ    masked8askk
 
 masked8k:
 	VBROADCASTSS (DI), Y8
@@ -606,31 +773,56 @@ masked8k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked8k
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y8
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked8store
-	VADDPS       (SI), Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VADDPS       32(SI), Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VADDPS       64(SI), Y2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VADDPS       96(SI), Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VADDPS       128(SI), Y4, Y4
-	VMOVUPS      Y4, 128(SI)
-	VADDPS       160(SI), Y5, Y5
-	VMOVUPS      Y5, 160(SI)
-	VADDPS       192(SI), Y6, Y6
-	VMOVUPS      Y6, 192(SI)
-	VMASKMOVPS   224(SI), Y8, Y0
-	VADDPS       Y0, Y7, Y7
-	VMASKMOVPS   Y7, Y8, 224(SI)
-	ADDQ         DI, SI
-	JMP          masked8done
+	JMP          masked8sum
+
+masked8askk:
+	VBROADCASTSS (DI), Y8
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  32(SI), Y8, Y1
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Y8, Y2
+	VFMADD231PS  96(SI), Y8, Y3
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Y8, Y4
+	VFMADD231PS  160(SI), Y8, Y5
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Y8, Y6
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y9
+	VMASKMOVPS   224(SI), Y9, Y9
+	VFMADD231PS  Y8, Y9, Y7
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked8askk
+
+masked8sum:
+	MOVQ       24(AX), SI
+	VMOVUPS    (SI), Y8
+	MOVQ       BX, SI
+	MOVQ       32(AX), DI
+	CMPQ       88(AX), $0x00
+	JE         masked8store
+	VADDPS     (SI), Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VADDPS     32(SI), Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VADDPS     64(SI), Y2, Y2
+	VMOVUPS    Y2, 64(SI)
+	VADDPS     96(SI), Y3, Y3
+	VMOVUPS    Y3, 96(SI)
+	VADDPS     128(SI), Y4, Y4
+	VMOVUPS    Y4, 128(SI)
+	VADDPS     160(SI), Y5, Y5
+	VMOVUPS    Y5, 160(SI)
+	VADDPS     192(SI), Y6, Y6
+	VMOVUPS    Y6, 192(SI)
+	VMASKMOVPS 224(SI), Y8, Y0
+	VADDPS     Y0, Y7, Y7
+	VMASKMOVPS Y7, Y8, 224(SI)
+	ADDQ       DI, SI
+	JMP        masked8done
 
 masked8store:
 	MOVQ       BX, SI
@@ -671,6 +863,8 @@ tail9:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
+	TESTQ  $+63, DX
+	JNZ    masked9askk
 
 masked9k:
 	VBROADCASTSS (DI), Y9
@@ -690,33 +884,60 @@ masked9k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked9k
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y9
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked9store
-	VADDPS       (SI), Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VADDPS       32(SI), Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VADDPS       64(SI), Y2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VADDPS       96(SI), Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VADDPS       128(SI), Y4, Y4
-	VMOVUPS      Y4, 128(SI)
-	VADDPS       160(SI), Y5, Y5
-	VMOVUPS      Y5, 160(SI)
-	VADDPS       192(SI), Y6, Y6
-	VMOVUPS      Y6, 192(SI)
-	VADDPS       224(SI), Y7, Y7
-	VMOVUPS      Y7, 224(SI)
-	VMASKMOVPS   256(SI), Y9, Y0
-	VADDPS       Y0, Y8, Y8
-	VMASKMOVPS   Y8, Y9, 256(SI)
-	ADDQ         DI, SI
-	JMP          masked9done
+	JMP          masked9sum
+
+masked9askk:
+	VBROADCASTSS (DI), Y9
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Y9, Y0
+	VFMADD231PS  32(SI), Y9, Y1
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Y9, Y2
+	VFMADD231PS  96(SI), Y9, Y3
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Y9, Y4
+	VFMADD231PS  160(SI), Y9, Y5
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Y9, Y6
+	VFMADD231PS  224(SI), Y9, Y7
+	PREFETCHT0   256(SI)(DX*4)
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y10
+	VMASKMOVPS   256(SI), Y10, Y10
+	VFMADD231PS  Y9, Y10, Y8
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked9askk
+
+masked9sum:
+	MOVQ       24(AX), SI
+	VMOVUPS    (SI), Y9
+	MOVQ       BX, SI
+	MOVQ       32(AX), DI
+	CMPQ       88(AX), $0x00
+	JE         masked9store
+	VADDPS     (SI), Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VADDPS     32(SI), Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VADDPS     64(SI), Y2, Y2
+	VMOVUPS    Y2, 64(SI)
+	VADDPS     96(SI), Y3, Y3
+	VMOVUPS    Y3, 96(SI)
+	VADDPS     128(SI), Y4, Y4
+	VMOVUPS    Y4, 128(SI)
+	VADDPS     160(SI), Y5, Y5
+	VMOVUPS    Y5, 160(SI)
+	VADDPS     192(SI), Y6, Y6
+	VMOVUPS    Y6, 192(SI)
+	VADDPS     224(SI), Y7, Y7
+	VMOVUPS    Y7, 224(SI)
+	VMASKMOVPS 256(SI), Y9, Y0
+	VADDPS     Y0, Y8, Y8
+	VMASKMOVPS Y8, Y9, 256(SI)
+	ADDQ       DI, SI
+	JMP        masked9done
 
 masked9store:
 	MOVQ       BX, SI
@@ -759,6 +980,8 @@ tail10:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
+	TESTQ  $+63, DX
+	JNZ    masked10askk
 
 masked10k:
 	VBROADCASTSS (DI), Y10
@@ -779,35 +1002,63 @@ masked10k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked10k
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y10
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked10store
-	VADDPS       (SI), Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VADDPS       32(SI), Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VADDPS       64(SI), Y2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VADDPS       96(SI), Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VADDPS       128(SI), Y4, Y4
-	VMOVUPS      Y4, 128(SI)
-	VADDPS       160(SI), Y5, Y5
-	VMOVUPS      Y5, 160(SI)
-	VADDPS       192(SI), Y6, Y6
-	VMOVUPS      Y6, 192(SI)
-	VADDPS       224(SI), Y7, Y7
-	VMOVUPS      Y7, 224(SI)
-	VADDPS       256(SI), Y8, Y8
-	VMOVUPS      Y8, 256(SI)
-	VMASKMOVPS   288(SI), Y10, Y0
-	VADDPS       Y0, Y9, Y9
-	VMASKMOVPS   Y9, Y10, 288(SI)
-	ADDQ         DI, SI
-	JMP          masked10done
+	JMP          masked10sum
+
+masked10askk:
+	VBROADCASTSS (DI), Y10
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Y10, Y0
+	VFMADD231PS  32(SI), Y10, Y1
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Y10, Y2
+	VFMADD231PS  96(SI), Y10, Y3
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Y10, Y4
+	VFMADD231PS  160(SI), Y10, Y5
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Y10, Y6
+	VFMADD231PS  224(SI), Y10, Y7
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Y10, Y8
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y11
+	VMASKMOVPS   288(SI), Y11, Y11
+	VFMADD231PS  Y10, Y11, Y9
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked10askk
+
+masked10sum:
+	MOVQ       24(AX), SI
+	VMOVUPS    (SI), Y10
+	MOVQ       BX, SI
+	MOVQ       32(AX), DI
+	CMPQ       88(AX), $0x00
+	JE         masked10store
+	VADDPS     (SI), Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VADDPS     32(SI), Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VADDPS     64(SI), Y2, Y2
+	VMOVUPS    Y2, 64(SI)
+	VADDPS     96(SI), Y3, Y3
+	VMOVUPS    Y3, 96(SI)
+	VADDPS     128(SI), Y4, Y4
+	VMOVUPS    Y4, 128(SI)
+	VADDPS     160(SI), Y5, Y5
+	VMOVUPS    Y5, 160(SI)
+	VADDPS     192(SI), Y6, Y6
+	VMOVUPS    Y6, 192(SI)
+	VADDPS     224(SI), Y7, Y7
+	VMOVUPS    Y7, 224(SI)
+	VADDPS     256(SI), Y8, Y8
+	VMOVUPS    Y8, 256(SI)
+	VMASKMOVPS 288(SI), Y10, Y0
+	VADDPS     Y0, Y9, Y9
+	VMASKMOVPS Y9, Y10, 288(SI)
+	ADDQ       DI, SI
+	JMP        masked10done
 
 masked10store:
 	MOVQ       BX, SI
@@ -852,6 +1103,8 @@ tail11:
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
+	TESTQ  $+63, DX
+	JNZ    masked11askk
 
 masked11k:
 	VBROADCASTSS (DI), Y11
@@ -873,37 +1126,67 @@ masked11k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked11k
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y11
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked11store
-	VADDPS       (SI), Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VADDPS       32(SI), Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VADDPS       64(SI), Y2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VADDPS       96(SI), Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VADDPS       128(SI), Y4, Y4
-	VMOVUPS      Y4, 128(SI)
-	VADDPS       160(SI), Y5, Y5
-	VMOVUPS      Y5, 160(SI)
-	VADDPS       192(SI), Y6, Y6
-	VMOVUPS      Y6, 192(SI)
-	VADDPS       224(SI), Y7, Y7
-	VMOVUPS      Y7, 224(SI)
-	VADDPS       256(SI), Y8, Y8
-	VMOVUPS      Y8, 256(SI)
-	VADDPS       288(SI), Y9, Y9
-	VMOVUPS      Y9, 288(SI)
-	VMASKMOVPS   320(SI), Y11, Y0
-	VADDPS       Y0, Y10, Y10
-	VMASKMOVPS   Y10, Y11, 320(SI)
-	ADDQ         DI, SI
-	JMP          masked11done
+	JMP          masked11sum
+
+masked11askk:
+	VBROADCASTSS (DI), Y11
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Y11, Y0
+	VFMADD231PS  32(SI), Y11, Y1
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Y11, Y2
+	VFMADD231PS  96(SI), Y11, Y3
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Y11, Y4
+	VFMADD231PS  160(SI), Y11, Y5
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Y11, Y6
+	VFMADD231PS  224(SI), Y11, Y7
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Y11, Y8
+	VFMADD231PS  288(SI), Y11, Y9
+	PREFETCHT0   320(SI)(DX*4)
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y12
+	VMASKMOVPS   320(SI), Y12, Y12
+	VFMADD231PS  Y11, Y12, Y10
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked11askk
+
+masked11sum:
+	MOVQ       24(AX), SI
+	VMOVUPS    (SI), Y11
+	MOVQ       BX, SI
+	MOVQ       32(AX), DI
+	CMPQ       88(AX), $0x00
+	JE         masked11store
+	VADDPS     (SI), Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VADDPS     32(SI), Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VADDPS     64(SI), Y2, Y2
+	VMOVUPS    Y2, 64(SI)
+	VADDPS     96(SI), Y3, Y3
+	VMOVUPS    Y3, 96(SI)
+	VADDPS     128(SI), Y4, Y4
+	VMOVUPS    Y4, 128(SI)
+	VADDPS     160(SI), Y5, Y5
+	VMOVUPS    Y5, 160(SI)
+	VADDPS     192(SI), Y6, Y6
+	VMOVUPS    Y6, 192(SI)
+	VADDPS     224(SI), Y7, Y7
+	VMOVUPS    Y7, 224(SI)
+	VADDPS     256(SI), Y8, Y8
+	VMOVUPS    Y8, 256(SI)
+	VADDPS     288(SI), Y9, Y9
+	VMOVUPS    Y9, 288(SI)
+	VMASKMOVPS 320(SI), Y11, Y0
+	VADDPS     Y0, Y10, Y10
+	VMASKMOVPS Y10, Y11, 320(SI)
+	ADDQ       DI, SI
+	JMP        masked11done
 
 masked11store:
 	MOVQ       BX, SI
@@ -950,6 +1233,8 @@ tail12:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	TESTQ  $+63, DX
+	JNZ    masked12askk
 
 masked12k:
 	VBROADCASTSS (DI), Y12
@@ -972,39 +1257,70 @@ masked12k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked12k
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y12
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked12store
-	VADDPS       (SI), Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VADDPS       32(SI), Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VADDPS       64(SI), Y2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VADDPS       96(SI), Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VADDPS       128(SI), Y4, Y4
-	VMOVUPS      Y4, 128(SI)
-	VADDPS       160(SI), Y5, Y5
-	VMOVUPS      Y5, 160(SI)
-	VADDPS       192(SI), Y6, Y6
-	VMOVUPS      Y6, 192(SI)
-	VADDPS       224(SI), Y7, Y7
-	VMOVUPS      Y7, 224(SI)
-	VADDPS       256(SI), Y8, Y8
-	VMOVUPS      Y8, 256(SI)
-	VADDPS       288(SI), Y9, Y9
-	VMOVUPS      Y9, 288(SI)
-	VADDPS       320(SI), Y10, Y10
-	VMOVUPS      Y10, 320(SI)
-	VMASKMOVPS   352(SI), Y12, Y0
-	VADDPS       Y0, Y11, Y11
-	VMASKMOVPS   Y11, Y12, 352(SI)
-	ADDQ         DI, SI
-	JMP          masked12done
+	JMP          masked12sum
+
+masked12askk:
+	VBROADCASTSS (DI), Y12
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Y12, Y0
+	VFMADD231PS  32(SI), Y12, Y1
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Y12, Y2
+	VFMADD231PS  96(SI), Y12, Y3
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Y12, Y4
+	VFMADD231PS  160(SI), Y12, Y5
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Y12, Y6
+	VFMADD231PS  224(SI), Y12, Y7
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Y12, Y8
+	VFMADD231PS  288(SI), Y12, Y9
+	PREFETCHT0   320(SI)(DX*4)
+	VFMADD231PS  320(SI), Y12, Y10
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y13
+	VMASKMOVPS   352(SI), Y13, Y13
+	VFMADD231PS  Y12, Y13, Y11
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked12askk
+
+masked12sum:
+	MOVQ       24(AX), SI
+	VMOVUPS    (SI), Y12
+	MOVQ       BX, SI
+	MOVQ       32(AX), DI
+	CMPQ       88(AX), $0x00
+	JE         masked12store
+	VADDPS     (SI), Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VADDPS     32(SI), Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VADDPS     64(SI), Y2, Y2
+	VMOVUPS    Y2, 64(SI)
+	VADDPS     96(SI), Y3, Y3
+	VMOVUPS    Y3, 96(SI)
+	VADDPS     128(SI), Y4, Y4
+	VMOVUPS    Y4, 128(SI)
+	VADDPS     160(SI), Y5, Y5
+	VMOVUPS    Y5, 160(SI)
+	VADDPS     192(SI), Y6, Y6
+	VMOVUPS    Y6, 192(SI)
+	VADDPS     224(SI), Y7, Y7
+	VMOVUPS    Y7, 224(SI)
+	VADDPS     256(SI), Y8, Y8
+	VMOVUPS    Y8, 256(SI)
+	VADDPS     288(SI), Y9, Y9
+	VMOVUPS    Y9, 288(SI)
+	VADDPS     320(SI), Y10, Y10
+	VMOVUPS    Y10, 320(SI)
+	VMASKMOVPS 352(SI), Y12, Y0
+	VADDPS     Y0, Y11, Y11
+	VMASKMOVPS Y11, Y12, 352(SI)
+	ADDQ       DI, SI
+	JMP        masked12done
 
 masked12store:
 	MOVQ       BX, SI

@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func product1Wide(p *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product1Wide(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
 	MOVQ 40(AX), CX
@@ -82,6 +82,8 @@ next:
 	VPXORD Z17, Z17, Z17
 	VPXORD Z18, Z18, Z18
 	VPXORD Z19, Z19, Z19
+	TESTQ  $+63, DX
+	JNZ    fullaskk
 
 fullk:
 	VBROADCASTSS (R8), Z20
@@ -109,52 +111,102 @@ fullk:
 	ADDQ         DX, DI
 	DECQ         R9
 	JNZ          fullk
-	MOVQ         BX, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (DI), Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VADDPS       64(DI), Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VADDPS       128(DI), Z2, Z2
-	VMOVUPS      Z2, 128(DI)
-	VADDPS       192(DI), Z3, Z3
-	VMOVUPS      Z3, 192(DI)
-	VADDPS       256(DI), Z4, Z4
-	VMOVUPS      Z4, 256(DI)
-	VADDPS       320(DI), Z5, Z5
-	VMOVUPS      Z5, 320(DI)
-	VADDPS       384(DI), Z6, Z6
-	VMOVUPS      Z6, 384(DI)
-	VADDPS       448(DI), Z7, Z7
-	VMOVUPS      Z7, 448(DI)
-	VADDPS       512(DI), Z8, Z8
-	VMOVUPS      Z8, 512(DI)
-	VADDPS       576(DI), Z9, Z9
-	VMOVUPS      Z9, 576(DI)
-	VADDPS       640(DI), Z10, Z10
-	VMOVUPS      Z10, 640(DI)
-	VADDPS       704(DI), Z11, Z11
-	VMOVUPS      Z11, 704(DI)
-	VADDPS       768(DI), Z12, Z12
-	VMOVUPS      Z12, 768(DI)
-	VADDPS       832(DI), Z13, Z13
-	VMOVUPS      Z13, 832(DI)
-	VADDPS       896(DI), Z14, Z14
-	VMOVUPS      Z14, 896(DI)
-	VADDPS       960(DI), Z15, Z15
-	VMOVUPS      Z15, 960(DI)
-	VADDPS       1024(DI), Z16, Z16
-	VMOVUPS      Z16, 1024(DI)
-	VADDPS       1088(DI), Z17, Z17
-	VMOVUPS      Z17, 1088(DI)
-	VADDPS       1152(DI), Z18, Z18
-	VMOVUPS      Z18, 1152(DI)
-	VADDPS       1216(DI), Z19, Z19
-	VMOVUPS      Z19, 1216(DI)
-	ADDQ         R8, DI
-	JMP          fulldone
+	JMP          fullsum
+
+fullaskk:
+	VBROADCASTSS (R8), Z20
+	PREFETCHT0   (DI)(DX*4)
+	VFMADD231PS  (DI), Z20, Z0
+	PREFETCHT0   64(DI)(DX*4)
+	VFMADD231PS  64(DI), Z20, Z1
+	PREFETCHT0   128(DI)(DX*4)
+	VFMADD231PS  128(DI), Z20, Z2
+	PREFETCHT0   192(DI)(DX*4)
+	VFMADD231PS  192(DI), Z20, Z3
+	PREFETCHT0   256(DI)(DX*4)
+	VFMADD231PS  256(DI), Z20, Z4
+	PREFETCHT0   320(DI)(DX*4)
+	VFMADD231PS  320(DI), Z20, Z5
+	PREFETCHT0   384(DI)(DX*4)
+	VFMADD231PS  384(DI), Z20, Z6
+	PREFETCHT0   448(DI)(DX*4)
+	VFMADD231PS  448(DI), Z20, Z7
+	PREFETCHT0   512(DI)(DX*4)
+	VFMADD231PS  512(DI), Z20, Z8
+	PREFETCHT0   576(DI)(DX*4)
+	VFMADD231PS  576(DI), Z20, Z9
+	PREFETCHT0   640(DI)(DX*4)
+	VFMADD231PS  640(DI), Z20, Z10
+	PREFETCHT0   704(DI)(DX*4)
+	VFMADD231PS  704(DI), Z20, Z11
+	PREFETCHT0   768(DI)(DX*4)
+	VFMADD231PS  768(DI), Z20, Z12
+	PREFETCHT0   832(DI)(DX*4)
+	VFMADD231PS  832(DI), Z20, Z13
+	PREFETCHT0   896(DI)(DX*4)
+	VFMADD231PS  896(DI), Z20, Z14
+	PREFETCHT0   960(DI)(DX*4)
+	VFMADD231PS  960(DI), Z20, Z15
+	PREFETCHT0   1024(DI)(DX*4)
+	VFMADD231PS  1024(DI), Z20, Z16
+	PREFETCHT0   1088(DI)(DX*4)
+	VFMADD231PS  1088(DI), Z20, Z17
+	PREFETCHT0   1152(DI)(DX*4)
+	VFMADD231PS  1152(DI), Z20, Z18
+	PREFETCHT0   1216(DI)(DX*4)
+	VFMADD231PS  1216(DI), Z20, Z19
+	ADDQ         CX, R8
+	ADDQ         DX, DI
+	DECQ         R9
+	JNZ          fullaskk
+
+fullsum:
+	MOVQ    BX, DI
+	MOVQ    32(AX), R8
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (DI), Z0, Z0
+	VMOVUPS Z0, (DI)
+	VADDPS  64(DI), Z1, Z1
+	VMOVUPS Z1, 64(DI)
+	VADDPS  128(DI), Z2, Z2
+	VMOVUPS Z2, 128(DI)
+	VADDPS  192(DI), Z3, Z3
+	VMOVUPS Z3, 192(DI)
+	VADDPS  256(DI), Z4, Z4
+	VMOVUPS Z4, 256(DI)
+	VADDPS  320(DI), Z5, Z5
+	VMOVUPS Z5, 320(DI)
+	VADDPS  384(DI), Z6, Z6
+	VMOVUPS Z6, 384(DI)
+	VADDPS  448(DI), Z7, Z7
+	VMOVUPS Z7, 448(DI)
+	VADDPS  512(DI), Z8, Z8
+	VMOVUPS Z8, 512(DI)
+	VADDPS  576(DI), Z9, Z9
+	VMOVUPS Z9, 576(DI)
+	VADDPS  640(DI), Z10, Z10
+	VMOVUPS Z10, 640(DI)
+	VADDPS  704(DI), Z11, Z11
+	VMOVUPS Z11, 704(DI)
+	VADDPS  768(DI), Z12, Z12
+	VMOVUPS Z12, 768(DI)
+	VADDPS  832(DI), Z13, Z13
+	VMOVUPS Z13, 832(DI)
+	VADDPS  896(DI), Z14, Z14
+	VMOVUPS Z14, 896(DI)
+	VADDPS  960(DI), Z15, Z15
+	VMOVUPS Z15, 960(DI)
+	VADDPS  1024(DI), Z16, Z16
+	VMOVUPS Z16, 1024(DI)
+	VADDPS  1088(DI), Z17, Z17
+	VMOVUPS Z17, 1088(DI)
+	VADDPS  1152(DI), Z18, Z18
+	VMOVUPS Z18, 1152(DI)
+	VADDPS  1216(DI), Z19, Z19
+	VMOVUPS Z19, 1216(DI)
+	ADDQ    R8, DI
+	JMP     fulldone
 
 fullstore:
 	MOVQ    BX, DI
@@ -205,6 +257,8 @@ tail1:
 	VPXORD Z0, Z0, Z0
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked1askk
 
 masked1k:
 	VBROADCASTSS (DI), Z1
@@ -214,17 +268,30 @@ masked1k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked1k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMOVUPS.Z    (SI), K1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      Z0, K1, (SI)
-	ADDQ         DI, SI
-	JMP          masked1done
+	JMP          masked1sum
+
+masked1askk:
+	VBROADCASTSS (DI), Z1
+	PREFETCHT0   (SI)(DX*4)
+	VMOVUPS.Z    (SI), K1, Z2
+	VFMADD231PS  Z1, Z2, Z0
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked1askk
+
+masked1sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked1store
+	VMOVUPS.Z (SI), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (SI)
+	ADDQ      DI, SI
+	JMP       masked1done
 
 masked1store:
 	MOVQ    BX, SI
@@ -253,6 +320,8 @@ tail2:
 	VPXORD Z1, Z1, Z1
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked2askk
 
 masked2k:
 	VBROADCASTSS (DI), Z2
@@ -263,19 +332,34 @@ masked2k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked2k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS.Z    64(SI), K1, Z2
-	VADDPS       Z2, Z1, Z1
-	VMOVUPS      Z1, K1, 64(SI)
-	ADDQ         DI, SI
-	JMP          masked2done
+	JMP          masked2sum
+
+masked2askk:
+	VBROADCASTSS (DI), Z2
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z2, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VMOVUPS.Z    64(SI), K1, Z3
+	VFMADD231PS  Z2, Z3, Z1
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked2askk
+
+masked2sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked2store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VMOVUPS.Z 64(SI), K1, Z2
+	VADDPS    Z2, Z1, Z1
+	VMOVUPS   Z1, K1, 64(SI)
+	ADDQ      DI, SI
+	JMP       masked2done
 
 masked2store:
 	MOVQ    BX, SI
@@ -306,6 +390,8 @@ tail3:
 	VPXORD Z2, Z2, Z2
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked3askk
 
 masked3k:
 	VBROADCASTSS (DI), Z3
@@ -317,21 +403,38 @@ masked3k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked3k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked3store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VMOVUPS.Z    128(SI), K1, Z3
-	VADDPS       Z3, Z2, Z2
-	VMOVUPS      Z2, K1, 128(SI)
-	ADDQ         DI, SI
-	JMP          masked3done
+	JMP          masked3sum
+
+masked3askk:
+	VBROADCASTSS (DI), Z3
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z3, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z3, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VMOVUPS.Z    128(SI), K1, Z4
+	VFMADD231PS  Z3, Z4, Z2
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked3askk
+
+masked3sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked3store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VMOVUPS.Z 128(SI), K1, Z3
+	VADDPS    Z3, Z2, Z2
+	VMOVUPS   Z2, K1, 128(SI)
+	ADDQ      DI, SI
+	JMP       masked3done
 
 masked3store:
 	MOVQ    BX, SI
@@ -364,6 +467,8 @@ tail4:
 	VPXORD Z3, Z3, Z3
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked4askk
 
 masked4k:
 	VBROADCASTSS (DI), Z4
@@ -376,23 +481,42 @@ masked4k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked4k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked4store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VMOVUPS.Z    192(SI), K1, Z4
-	VADDPS       Z4, Z3, Z3
-	VMOVUPS      Z3, K1, 192(SI)
-	ADDQ         DI, SI
-	JMP          masked4done
+	JMP          masked4sum
+
+masked4askk:
+	VBROADCASTSS (DI), Z4
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z4, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z4, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z4, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VMOVUPS.Z    192(SI), K1, Z5
+	VFMADD231PS  Z4, Z5, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked4askk
+
+masked4sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked4store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VMOVUPS.Z 192(SI), K1, Z4
+	VADDPS    Z4, Z3, Z3
+	VMOVUPS   Z3, K1, 192(SI)
+	ADDQ      DI, SI
+	JMP       masked4done
 
 masked4store:
 	MOVQ    BX, SI
@@ -427,6 +551,8 @@ tail5:
 	VPXORD Z4, Z4, Z4
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked5askk
 
 masked5k:
 	VBROADCASTSS (DI), Z5
@@ -440,25 +566,46 @@ masked5k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked5k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked5store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VADDPS       192(SI), Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VMOVUPS.Z    256(SI), K1, Z5
-	VADDPS       Z5, Z4, Z4
-	VMOVUPS      Z4, K1, 256(SI)
-	ADDQ         DI, SI
-	JMP          masked5done
+	JMP          masked5sum
+
+masked5askk:
+	VBROADCASTSS (DI), Z5
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z5, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z5, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z5, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Z5, Z3
+	PREFETCHT0   256(SI)(DX*4)
+	VMOVUPS.Z    256(SI), K1, Z6
+	VFMADD231PS  Z5, Z6, Z4
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked5askk
+
+masked5sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked5store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VADDPS    192(SI), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VMOVUPS.Z 256(SI), K1, Z5
+	VADDPS    Z5, Z4, Z4
+	VMOVUPS   Z4, K1, 256(SI)
+	ADDQ      DI, SI
+	JMP       masked5done
 
 masked5store:
 	MOVQ    BX, SI
@@ -495,6 +642,8 @@ tail6:
 	VPXORD Z5, Z5, Z5
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked6askk
 
 masked6k:
 	VBROADCASTSS (DI), Z6
@@ -509,27 +658,50 @@ masked6k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked6k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked6store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VADDPS       192(SI), Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VADDPS       256(SI), Z4, Z4
-	VMOVUPS      Z4, 256(SI)
-	VMOVUPS.Z    320(SI), K1, Z6
-	VADDPS       Z6, Z5, Z5
-	VMOVUPS      Z5, K1, 320(SI)
-	ADDQ         DI, SI
-	JMP          masked6done
+	JMP          masked6sum
+
+masked6askk:
+	VBROADCASTSS (DI), Z6
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z6, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z6, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z6, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Z6, Z3
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Z6, Z4
+	PREFETCHT0   320(SI)(DX*4)
+	VMOVUPS.Z    320(SI), K1, Z7
+	VFMADD231PS  Z6, Z7, Z5
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked6askk
+
+masked6sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked6store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VADDPS    192(SI), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VADDPS    256(SI), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VMOVUPS.Z 320(SI), K1, Z6
+	VADDPS    Z6, Z5, Z5
+	VMOVUPS   Z5, K1, 320(SI)
+	ADDQ      DI, SI
+	JMP       masked6done
 
 masked6store:
 	MOVQ    BX, SI
@@ -568,6 +740,8 @@ tail7:
 	VPXORD Z6, Z6, Z6
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked7askk
 
 masked7k:
 	VBROADCASTSS (DI), Z7
@@ -583,29 +757,54 @@ masked7k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked7k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked7store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VADDPS       192(SI), Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VADDPS       256(SI), Z4, Z4
-	VMOVUPS      Z4, 256(SI)
-	VADDPS       320(SI), Z5, Z5
-	VMOVUPS      Z5, 320(SI)
-	VMOVUPS.Z    384(SI), K1, Z7
-	VADDPS       Z7, Z6, Z6
-	VMOVUPS      Z6, K1, 384(SI)
-	ADDQ         DI, SI
-	JMP          masked7done
+	JMP          masked7sum
+
+masked7askk:
+	VBROADCASTSS (DI), Z7
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z7, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z7, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z7, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Z7, Z3
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Z7, Z4
+	PREFETCHT0   320(SI)(DX*4)
+	VFMADD231PS  320(SI), Z7, Z5
+	PREFETCHT0   384(SI)(DX*4)
+	VMOVUPS.Z    384(SI), K1, Z8
+	VFMADD231PS  Z7, Z8, Z6
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked7askk
+
+masked7sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked7store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VADDPS    192(SI), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VADDPS    256(SI), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VADDPS    320(SI), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VMOVUPS.Z 384(SI), K1, Z7
+	VADDPS    Z7, Z6, Z6
+	VMOVUPS   Z6, K1, 384(SI)
+	ADDQ      DI, SI
+	JMP       masked7done
 
 masked7store:
 	MOVQ    BX, SI
@@ -646,6 +845,8 @@ tail8:
 	VPXORD Z7, Z7, Z7
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked8askk
 
 masked8k:
 	VBROADCASTSS (DI), Z8
@@ -662,31 +863,58 @@ masked8k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked8k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked8store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VADDPS       192(SI), Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VADDPS       256(SI), Z4, Z4
-	VMOVUPS      Z4, 256(SI)
-	VADDPS       320(SI), Z5, Z5
-	VMOVUPS      Z5, 320(SI)
-	VADDPS       384(SI), Z6, Z6
-	VMOVUPS      Z6, 384(SI)
-	VMOVUPS.Z    448(SI), K1, Z8
-	VADDPS       Z8, Z7, Z7
-	VMOVUPS      Z7, K1, 448(SI)
-	ADDQ         DI, SI
-	JMP          masked8done
+	JMP          masked8sum
+
+masked8askk:
+	VBROADCASTSS (DI), Z8
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z8, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z8, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z8, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Z8, Z3
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Z8, Z4
+	PREFETCHT0   320(SI)(DX*4)
+	VFMADD231PS  320(SI), Z8, Z5
+	PREFETCHT0   384(SI)(DX*4)
+	VFMADD231PS  384(SI), Z8, Z6
+	PREFETCHT0   448(SI)(DX*4)
+	VMOVUPS.Z    448(SI), K1, Z9
+	VFMADD231PS  Z8, Z9, Z7
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked8askk
+
+masked8sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked8store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VADDPS    192(SI), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VADDPS    256(SI), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VADDPS    320(SI), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VADDPS    384(SI), Z6, Z6
+	VMOVUPS   Z6, 384(SI)
+	VMOVUPS.Z 448(SI), K1, Z8
+	VADDPS    Z8, Z7, Z7
+	VMOVUPS   Z7, K1, 448(SI)
+	ADDQ      DI, SI
+	JMP       masked8done
 
 masked8store:
 	MOVQ    BX, SI
@@ -729,6 +957,8 @@ tail9:
 	VPXORD Z8, Z8, Z8
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked9askk
 
 masked9k:
 	VBROADCASTSS (DI), Z9
@@ -746,33 +976,62 @@ masked9k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked9k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked9store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VADDPS       192(SI), Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VADDPS       256(SI), Z4, Z4
-	VMOVUPS      Z4, 256(SI)
-	VADDPS       320(SI), Z5, Z5
-	VMOVUPS      Z5, 320(SI)
-	VADDPS       384(SI), Z6, Z6
-	VMOVUPS      Z6, 384(SI)
-	VADDPS       448(SI), Z7, Z7
-	VMOVUPS      Z7, 448(SI)
-	VMOVUPS.Z    512(SI), K1, Z9
-	VADDPS       Z9, Z8, Z8
-	VMOVUPS      Z8, K1, 512(SI)
-	ADDQ         DI, SI
-	JMP          masked9done
+	JMP          masked9sum
+
+masked9askk:
+	VBROADCASTSS (DI), Z9
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z9, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z9, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z9, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Z9, Z3
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Z9, Z4
+	PREFETCHT0   320(SI)(DX*4)
+	VFMADD231PS  320(SI), Z9, Z5
+	PREFETCHT0   384(SI)(DX*4)
+	VFMADD231PS  384(SI), Z9, Z6
+	PREFETCHT0   448(SI)(DX*4)
+	VFMADD231PS  448(SI), Z9, Z7
+	PREFETCHT0   512(SI)(DX*4)
+	VMOVUPS.Z    512(SI), K1, Z10
+	VFMADD231PS  Z9, Z10, Z8
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked9askk
+
+masked9sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked9store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VADDPS    192(SI), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VADDPS    256(SI), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VADDPS    320(SI), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VADDPS    384(SI), Z6, Z6
+	VMOVUPS   Z6, 384(SI)
+	VADDPS    448(SI), Z7, Z7
+	VMOVUPS   Z7, 448(SI)
+	VMOVUPS.Z 512(SI), K1, Z9
+	VADDPS    Z9, Z8, Z8
+	VMOVUPS   Z8, K1, 512(SI)
+	ADDQ      DI, SI
+	JMP       masked9done
 
 masked9store:
 	MOVQ    BX, SI
@@ -817,6 +1076,8 @@ tail10:
 	VPXORD Z9, Z9, Z9
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked10askk
 
 masked10k:
 	VBROADCASTSS (DI), Z10
@@ -835,35 +1096,66 @@ masked10k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked10k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked10store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VADDPS       192(SI), Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VADDPS       256(SI), Z4, Z4
-	VMOVUPS      Z4, 256(SI)
-	VADDPS       320(SI), Z5, Z5
-	VMOVUPS      Z5, 320(SI)
-	VADDPS       384(SI), Z6, Z6
-	VMOVUPS      Z6, 384(SI)
-	VADDPS       448(SI), Z7, Z7
-	VMOVUPS      Z7, 448(SI)
-	VADDPS       512(SI), Z8, Z8
-	VMOVUPS      Z8, 512(SI)
-	VMOVUPS.Z    576(SI), K1, Z10
-	VADDPS       Z10, Z9, Z9
-	VMOVUPS      Z9, K1, 576(SI)
-	ADDQ         DI, SI
-	JMP          masked10done
+	JMP          masked10sum
+
+masked10askk:
+	VBROADCASTSS (DI), Z10
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z10, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z10, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z10, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Z10, Z3
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Z10, Z4
+	PREFETCHT0   320(SI)(DX*4)
+	VFMADD231PS  320(SI), Z10, Z5
+	PREFETCHT0   384(SI)(DX*4)
+	VFMADD231PS  384(SI), Z10, Z6
+	PREFETCHT0   448(SI)(DX*4)
+	VFMADD231PS  448(SI), Z10, Z7
+	PREFETCHT0   512(SI)(DX*4)
+	VFMADD231PS  512(SI), Z10, Z8
+	PREFETCHT0   576(SI)(DX*4)
+	VMOVUPS.Z    576(SI), K1, Z11
+	VFMADD231PS  Z10, Z11, Z9
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked10askk
+
+masked10sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked10store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VADDPS    192(SI), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VADDPS    256(SI), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VADDPS    320(SI), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VADDPS    384(SI), Z6, Z6
+	VMOVUPS   Z6, 384(SI)
+	VADDPS    448(SI), Z7, Z7
+	VMOVUPS   Z7, 448(SI)
+	VADDPS    512(SI), Z8, Z8
+	VMOVUPS   Z8, 512(SI)
+	VMOVUPS.Z 576(SI), K1, Z10
+	VADDPS    Z10, Z9, Z9
+	VMOVUPS   Z9, K1, 576(SI)
+	ADDQ      DI, SI
+	JMP       masked10done
 
 masked10store:
 	MOVQ    BX, SI
@@ -910,6 +1202,8 @@ tail11:
 	VPXORD Z10, Z10, Z10
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked11askk
 
 masked11k:
 	VBROADCASTSS (DI), Z11
@@ -929,37 +1223,70 @@ masked11k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked11k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked11store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VADDPS       192(SI), Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VADDPS       256(SI), Z4, Z4
-	VMOVUPS      Z4, 256(SI)
-	VADDPS       320(SI), Z5, Z5
-	VMOVUPS      Z5, 320(SI)
-	VADDPS       384(SI), Z6, Z6
-	VMOVUPS      Z6, 384(SI)
-	VADDPS       448(SI), Z7, Z7
-	VMOVUPS      Z7, 448(SI)
-	VADDPS       512(SI), Z8, Z8
-	VMOVUPS      Z8, 512(SI)
-	VADDPS       576(SI), Z9, Z9
-	VMOVUPS      Z9, 576(SI)
-	VMOVUPS.Z    640(SI), K1, Z11
-	VADDPS       Z11, Z10, Z10
-	VMOVUPS      Z10, K1, 640(SI)
-	ADDQ         DI, SI
-	JMP          masked11done
+	JMP          masked11sum
+
+masked11askk:
+	VBROADCASTSS (DI), Z11
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z11, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z11, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z11, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Z11, Z3
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Z11, Z4
+	PREFETCHT0   320(SI)(DX*4)
+	VFMADD231PS  320(SI), Z11, Z5
+	PREFETCHT0   384(SI)(DX*4)
+	VFMADD231PS  384(SI), Z11, Z6
+	PREFETCHT0   448(SI)(DX*4)
+	VFMADD231PS  448(SI), Z11, Z7
+	PREFETCHT0   512(SI)(DX*4)
+	VFMADD231PS  512(SI), Z11, Z8
+	PREFETCHT0   576(SI)(DX*4)
+	VFMADD231PS  576(SI), Z11, Z9
+	PREFETCHT0   640(SI)(DX*4)
+	VMOVUPS.Z    640(SI), K1, Z12
+	VFMADD231PS  Z11, Z12, Z10
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked11askk
+
+masked11sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked11store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VADDPS    192(SI), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VADDPS    256(SI), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VADDPS    320(SI), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VADDPS    384(SI), Z6, Z6
+	VMOVUPS   Z6, 384(SI)
+	VADDPS    448(SI), Z7, Z7
+	VMOVUPS   Z7, 448(SI)
+	VADDPS    512(SI), Z8, Z8
+	VMOVUPS   Z8, 512(SI)
+	VADDPS    576(SI), Z9, Z9
+	VMOVUPS   Z9, 576(SI)
+	VMOVUPS.Z 640(SI), K1, Z11
+	VADDPS    Z11, Z10, Z10
+	VMOVUPS   Z10, K1, 640(SI)
+	ADDQ      DI, SI
+	JMP       masked11done
 
 masked11store:
 	MOVQ    BX, SI
@@ -1008,6 +1335,8 @@ tail12:
 	VPXORD Z11, Z11, Z11
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked12askk
 
 masked12k:
 	VBROADCASTSS (DI), Z12
@@ -1028,39 +1357,74 @@ masked12k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked12k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked12store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VADDPS       192(SI), Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VADDPS       256(SI), Z4, Z4
-	VMOVUPS      Z4, 256(SI)
-	VADDPS       320(SI), Z5, Z5
-	VMOVUPS      Z5, 320(SI)
-	VADDPS       384(SI), Z6, Z6
-	VMOVUPS      Z6, 384(SI)
-	VADDPS       448(SI), Z7, Z7
-	VMOVUPS      Z7, 448(SI)
-	VADDPS       512(SI), Z8, Z8
-	VMOVUPS      Z8, 512(SI)
-	VADDPS       576(SI), Z9, Z9
-	VMOVUPS      Z9, 576(SI)
-	VADDPS       640(SI), Z10, Z10
-	VMOVUPS      Z10, 640(SI)
-	VMOVUPS.Z    704(SI), K1, Z12
-	VADDPS       Z12, Z11, Z11
-	VMOVUPS      Z11, K1, 704(SI)
-	ADDQ         DI, SI
-	JMP          masked12done
+	JMP          masked12sum
+
+masked12askk:
+	VBROADCASTSS (DI), Z12
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z12, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z12, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z12, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Z12, Z3
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Z12, Z4
+	PREFETCHT0   320(SI)(DX*4)
+	VFMADD231PS  320(SI), Z12, Z5
+	PREFETCHT0   384(SI)(DX*4)
+	VFMADD231PS  384(SI), Z12, Z6
+	PREFETCHT0   448(SI)(DX*4)
+	VFMADD231PS  448(SI), Z12, Z7
+	PREFETCHT0   512(SI)(DX*4)
+	VFMADD231PS  512(SI), Z12, Z8
+	PREFETCHT0   576(SI)(DX*4)
+	VFMADD231PS  576(SI), Z12, Z9
+	PREFETCHT0   640(SI)(DX*4)
+	VFMADD231PS  640(SI), Z12, Z10
+	PREFETCHT0   704(SI)(DX*4)
+	VMOVUPS.Z    704(SI), K1, Z13
+	VFMADD231PS  Z12, Z13, Z11
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked12askk
+
+masked12sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked12store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VADDPS    192(SI), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VADDPS    256(SI), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VADDPS    320(SI), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VADDPS    384(SI), Z6, Z6
+	VMOVUPS   Z6, 384(SI)
+	VADDPS    448(SI), Z7, Z7
+	VMOVUPS   Z7, 448(SI)
+	VADDPS    512(SI), Z8, Z8
+	VMOVUPS   Z8, 512(SI)
+	VADDPS    576(SI), Z9, Z9
+	VMOVUPS   Z9, 576(SI)
+	VADDPS    640(SI), Z10, Z10
+	VMOVUPS   Z10, 640(SI)
+	VMOVUPS.Z 704(SI), K1, Z12
+	VADDPS    Z12, Z11, Z11
+	VMOVUPS   Z11, K1, 704(SI)
+	ADDQ      DI, SI
+	JMP       masked12done
 
 masked12store:
 	MOVQ    BX, SI
@@ -1111,6 +1475,8 @@ tail13:
 	VPXORD Z12, Z12, Z12
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked13askk
 
 masked13k:
 	VBROADCASTSS (DI), Z13
@@ -1132,41 +1498,78 @@ masked13k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked13k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked13store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VADDPS       192(SI), Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VADDPS       256(SI), Z4, Z4
-	VMOVUPS      Z4, 256(SI)
-	VADDPS       320(SI), Z5, Z5
-	VMOVUPS      Z5, 320(SI)
-	VADDPS       384(SI), Z6, Z6
-	VMOVUPS      Z6, 384(SI)
-	VADDPS       448(SI), Z7, Z7
-	VMOVUPS      Z7, 448(SI)
-	VADDPS       512(SI), Z8, Z8
-	VMOVUPS      Z8, 512(SI)
-	VADDPS       576(SI), Z9, Z9
-	VMOVUPS      Z9, 576(SI)
-	VADDPS       640(SI), Z10, Z10
-	VMOVUPS      Z10, 640(SI)
-	VADDPS       704(SI), Z11, Z11
-	VMOVUPS      Z11, 704(SI)
-	VMOVUPS.Z    768(SI), K1, Z13
-	VADDPS       Z13, Z12, Z12
-	VMOVUPS      Z12, K1, 768(SI)
-	ADDQ         DI, SI
-	JMP          masked13done
+	JMP          masked13sum
+
+masked13askk:
+	VBROADCASTSS (DI), Z13
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z13, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z13, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z13, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Z13, Z3
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Z13, Z4
+	PREFETCHT0   320(SI)(DX*4)
+	VFMADD231PS  320(SI), Z13, Z5
+	PREFETCHT0   384(SI)(DX*4)
+	VFMADD231PS  384(SI), Z13, Z6
+	PREFETCHT0   448(SI)(DX*4)
+	VFMADD231PS  448(SI), Z13, Z7
+	PREFETCHT0   512(SI)(DX*4)
+	VFMADD231PS  512(SI), Z13, Z8
+	PREFETCHT0   576(SI)(DX*4)
+	VFMADD231PS  576(SI), Z13, Z9
+	PREFETCHT0   640(SI)(DX*4)
+	VFMADD231PS  640(SI), Z13, Z10
+	PREFETCHT0   704(SI)(DX*4)
+	VFMADD231PS  704(SI), Z13, Z11
+	PREFETCHT0   768(SI)(DX*4)
+	VMOVUPS.Z    768(SI), K1, Z14
+	VFMADD231PS  Z13, Z14, Z12
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked13askk
+
+masked13sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked13store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VADDPS    192(SI), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VADDPS    256(SI), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VADDPS    320(SI), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VADDPS    384(SI), Z6, Z6
+	VMOVUPS   Z6, 384(SI)
+	VADDPS    448(SI), Z7, Z7
+	VMOVUPS   Z7, 448(SI)
+	VADDPS    512(SI), Z8, Z8
+	VMOVUPS   Z8, 512(SI)
+	VADDPS    576(SI), Z9, Z9
+	VMOVUPS   Z9, 576(SI)
+	VADDPS    640(SI), Z10, Z10
+	VMOVUPS   Z10, 640(SI)
+	VADDPS    704(SI), Z11, Z11
+	VMOVUPS   Z11, 704(SI)
+	VMOVUPS.Z 768(SI), K1, Z13
+	VADDPS    Z13, Z12, Z12
+	VMOVUPS   Z12, K1, 768(SI)
+	ADDQ      DI, SI
+	JMP       masked13done
 
 masked13store:
 	MOVQ    BX, SI
@@ -1219,6 +1622,8 @@ tail14:
 	VPXORD Z13, Z13, Z13
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked14askk
 
 masked14k:
 	VBROADCASTSS (DI), Z14
@@ -1241,43 +1646,82 @@ masked14k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked14k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked14store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VADDPS       192(SI), Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VADDPS       256(SI), Z4, Z4
-	VMOVUPS      Z4, 256(SI)
-	VADDPS       320(SI), Z5, Z5
-	VMOVUPS      Z5, 320(SI)
-	VADDPS       384(SI), Z6, Z6
-	VMOVUPS      Z6, 384(SI)
-	VADDPS       448(SI), Z7, Z7
-	VMOVUPS      Z7, 448(SI)
-	VADDPS       512(SI), Z8, Z8
-	VMOVUPS      Z8, 512(SI)
-	VADDPS       576(SI), Z9, Z9
-	VMOVUPS      Z9, 576(SI)
-	VADDPS       640(SI), Z10, Z10
-	VMOVUPS      Z10, 640(SI)
-	VADDPS       704(SI), Z11, Z11
-	VMOVUPS      Z11, 704(SI)
-	VADDPS       768(SI), Z12, Z12
-	VMOVUPS      Z12, 768(SI)
-	VMOVUPS.Z    832(SI), K1, Z14
-	VADDPS       Z14, Z13, Z13
-	VMOVUPS      Z13, K1, 832(SI)
-	ADDQ         DI, SI
-	JMP          masked14done
+	JMP          masked14sum
+
+masked14askk:
+	VBROADCASTSS (DI), Z14
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z14, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z14, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z14, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Z14, Z3
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Z14, Z4
+	PREFETCHT0   320(SI)(DX*4)
+	VFMADD231PS  320(SI), Z14, Z5
+	PREFETCHT0   384(SI)(DX*4)
+	VFMADD231PS  384(SI), Z14, Z6
+	PREFETCHT0   448(SI)(DX*4)
+	VFMADD231PS  448(SI), Z14, Z7
+	PREFETCHT0   512(SI)(DX*4)
+	VFMADD231PS  512(SI), Z14, Z8
+	PREFETCHT0   576(SI)(DX*4)
+	VFMADD231PS  576(SI), Z14, Z9
+	PREFETCHT0   640(SI)(DX*4)
+	VFMADD231PS  640(SI), Z14, Z10
+	PREFETCHT0   704(SI)(DX*4)
+	VFMADD231PS  704(SI), Z14, Z11
+	PREFETCHT0   768(SI)(DX*4)
+	VFMADD231PS  768(SI), Z14, Z12
+	PREFETCHT0   832(SI)(DX*4)
+	VMOVUPS.Z    832(SI), K1, Z15
+	VFMADD231PS  Z14, Z15, Z13
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked14askk
+
+masked14sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked14store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VADDPS    192(SI), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VADDPS    256(SI), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VADDPS    320(SI), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VADDPS    384(SI), Z6, Z6
+	VMOVUPS   Z6, 384(SI)
+	VADDPS    448(SI), Z7, Z7
+	VMOVUPS   Z7, 448(SI)
+	VADDPS    512(SI), Z8, Z8
+	VMOVUPS   Z8, 512(SI)
+	VADDPS    576(SI), Z9, Z9
+	VMOVUPS   Z9, 576(SI)
+	VADDPS    640(SI), Z10, Z10
+	VMOVUPS   Z10, 640(SI)
+	VADDPS    704(SI), Z11, Z11
+	VMOVUPS   Z11, 704(SI)
+	VADDPS    768(SI), Z12, Z12
+	VMOVUPS   Z12, 768(SI)
+	VMOVUPS.Z 832(SI), K1, Z14
+	VADDPS    Z14, Z13, Z13
+	VMOVUPS   Z13, K1, 832(SI)
+	ADDQ      DI, SI
+	JMP       masked14done
 
 masked14store:
 	MOVQ    BX, SI
@@ -1332,6 +1776,8 @@ tail15:
 	VPXORD Z14, Z14, Z14
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked15askk
 
 masked15k:
 	VBROADCASTSS (DI), Z15
@@ -1355,45 +1801,86 @@ masked15k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked15k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked15store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VADDPS       192(SI), Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VADDPS       256(SI), Z4, Z4
-	VMOVUPS      Z4, 256(SI)
-	VADDPS       320(SI), Z5, Z5
-	VMOVUPS      Z5, 320(SI)
-	VADDPS       384(SI), Z6, Z6
-	VMOVUPS      Z6, 384(SI)
-	VADDPS       448(SI), Z7, Z7
-	VMOVUPS      Z7, 448(SI)
-	VADDPS       512(SI), Z8, Z8
-	VMOVUPS      Z8, 512(SI)
-	VADDPS       576(SI), Z9, Z9
-	VMOVUPS      Z9, 576(SI)
-	VADDPS       640(SI), Z10, Z10
-	VMOVUPS      Z10, 640(SI)
-	VADDPS       704(SI), Z11, Z11
-	VMOVUPS      Z11, 704(SI)
-	VADDPS       768(SI), Z12, Z12
-	VMOVUPS      Z12, 768(SI)
-	VADDPS       832(SI), Z13, Z13
-	VMOVUPS      Z13, 832(SI)
-	VMOVUPS.Z    896(SI), K1, Z15
-	VADDPS       Z15, Z14, Z14
-	VMOVUPS      Z14, K1, 896(SI)
-	ADDQ         DI, SI
-	JMP          masked15done
+	JMP          masked15sum
+
+masked15askk:
+	VBROADCASTSS (DI), Z15
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z15, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z15, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z15, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Z15, Z3
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Z15, Z4
+	PREFETCHT0   320(SI)(DX*4)
+	VFMADD231PS  320(SI), Z15, Z5
+	PREFETCHT0   384(SI)(DX*4)
+	VFMADD231PS  384(SI), Z15, Z6
+	PREFETCHT0   448(SI)(DX*4)
+	VFMADD231PS  448(SI), Z15, Z7
+	PREFETCHT0   512(SI)(DX*4)
+	VFMADD231PS  512(SI), Z15, Z8
+	PREFETCHT0   576(SI)(DX*4)
+	VFMADD231PS  576(SI), Z15, Z9
+	PREFETCHT0   640(SI)(DX*4)
+	VFMADD231PS  640(SI), Z15, Z10
+	PREFETCHT0   704(SI)(DX*4)
+	VFMADD231PS  704(SI), Z15, Z11
+	PREFETCHT0   768(SI)(DX*4)
+	VFMADD231PS  768(SI), Z15, Z12
+	PREFETCHT0   832(SI)(DX*4)
+	VFMADD231PS  832(SI), Z15, Z13
+	PREFETCHT0   896(SI)(DX*4)
+	VMOVUPS.Z    896(SI), K1, Z16
+	VFMADD231PS  Z15, Z16, Z14
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked15askk
+
+masked15sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked15store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VADDPS    192(SI), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VADDPS    256(SI), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VADDPS    320(SI), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VADDPS    384(SI), Z6, Z6
+	VMOVUPS   Z6, 384(SI)
+	VADDPS    448(SI), Z7, Z7
+	VMOVUPS   Z7, 448(SI)
+	VADDPS    512(SI), Z8, Z8
+	VMOVUPS   Z8, 512(SI)
+	VADDPS    576(SI), Z9, Z9
+	VMOVUPS   Z9, 576(SI)
+	VADDPS    640(SI), Z10, Z10
+	VMOVUPS   Z10, 640(SI)
+	VADDPS    704(SI), Z11, Z11
+	VMOVUPS   Z11, 704(SI)
+	VADDPS    768(SI), Z12, Z12
+	VMOVUPS   Z12, 768(SI)
+	VADDPS    832(SI), Z13, Z13
+	VMOVUPS   Z13, 832(SI)
+	VMOVUPS.Z 896(SI), K1, Z15
+	VADDPS    Z15, Z14, Z14
+	VMOVUPS   Z14, K1, 896(SI)
+	ADDQ      DI, SI
+	JMP       masked15done
 
 masked15store:
 	MOVQ    BX, SI
@@ -1450,6 +1937,8 @@ tail16:
 	VPXORD Z15, Z15, Z15
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked16askk
 
 masked16k:
 	VBROADCASTSS (DI), Z16
@@ -1474,47 +1963,90 @@ masked16k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked16k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked16store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VADDPS       192(SI), Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VADDPS       256(SI), Z4, Z4
-	VMOVUPS      Z4, 256(SI)
-	VADDPS       320(SI), Z5, Z5
-	VMOVUPS      Z5, 320(SI)
-	VADDPS       384(SI), Z6, Z6
-	VMOVUPS      Z6, 384(SI)
-	VADDPS       448(SI), Z7, Z7
-	VMOVUPS      Z7, 448(SI)
-	VADDPS       512(SI), Z8, Z8
-	VMOVUPS      Z8, 512(SI)
-	VADDPS       576(SI), Z9, Z9
-	VMOVUPS      Z9, 576(SI)
-	VADDPS       640(SI), Z10, Z10
-	VMOVUPS      Z10, 640(SI)
-	VADDPS       704(SI), Z11, Z11
-	VMOVUPS      Z11, 704(SI)
-	VADDPS       768(SI), Z12, Z12
-	VMOVUPS      Z12, 768(SI)
-	VADDPS       832(SI), Z13, Z13
-	VMOVUPS      Z13, 832(SI)
-	VADDPS       896(SI), Z14, Z14
-	VMOVUPS      Z14, 896(SI)
-	VMOVUPS.Z    960(SI), K1, Z16
-	VADDPS       Z16, Z15, Z15
-	VMOVUPS      Z15, K1, 960(SI)
-	ADDQ         DI, SI
-	JMP          masked16done
+	JMP          masked16sum
+
+masked16askk:
+	VBROADCASTSS (DI), Z16
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z16, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z16, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z16, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Z16, Z3
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Z16, Z4
+	PREFETCHT0   320(SI)(DX*4)
+	VFMADD231PS  320(SI), Z16, Z5
+	PREFETCHT0   384(SI)(DX*4)
+	VFMADD231PS  384(SI), Z16, Z6
+	PREFETCHT0   448(SI)(DX*4)
+	VFMADD231PS  448(SI), Z16, Z7
+	PREFETCHT0   512(SI)(DX*4)
+	VFMADD231PS  512(SI), Z16, Z8
+	PREFETCHT0   576(SI)(DX*4)
+	VFMADD231PS  576(SI), Z16, Z9
+	PREFETCHT0   640(SI)(DX*4)
+	VFMADD231PS  640(SI), Z16, Z10
+	PREFETCHT0   704(SI)(DX*4)
+	VFMADD231PS  704(SI), Z16, Z11
+	PREFETCHT0   768(SI)(DX*4)
+	VFMADD231PS  768(SI), Z16, Z12
+	PREFETCHT0   832(SI)(DX*4)
+	VFMADD231PS  832(SI), Z16, Z13
+	PREFETCHT0   896(SI)(DX*4)
+	VFMADD231PS  896(SI), Z16, Z14
+	PREFETCHT0   960(SI)(DX*4)
+	VMOVUPS.Z    960(SI), K1, Z17
+	VFMADD231PS  Z16, Z17, Z15
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked16askk
+
+masked16sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked16store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VADDPS    192(SI), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VADDPS    256(SI), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VADDPS    320(SI), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VADDPS    384(SI), Z6, Z6
+	VMOVUPS   Z6, 384(SI)
+	VADDPS    448(SI), Z7, Z7
+	VMOVUPS   Z7, 448(SI)
+	VADDPS    512(SI), Z8, Z8
+	VMOVUPS   Z8, 512(SI)
+	VADDPS    576(SI), Z9, Z9
+	VMOVUPS   Z9, 576(SI)
+	VADDPS    640(SI), Z10, Z10
+	VMOVUPS   Z10, 640(SI)
+	VADDPS    704(SI), Z11, Z11
+	VMOVUPS   Z11, 704(SI)
+	VADDPS    768(SI), Z12, Z12
+	VMOVUPS   Z12, 768(SI)
+	VADDPS    832(SI), Z13, Z13
+	VMOVUPS   Z13, 832(SI)
+	VADDPS    896(SI), Z14, Z14
+	VMOVUPS   Z14, 896(SI)
+	VMOVUPS.Z 960(SI), K1, Z16
+	VADDPS    Z16, Z15, Z15
+	VMOVUPS   Z15, K1, 960(SI)
+	ADDQ      DI, SI
+	JMP       masked16done
 
 masked16store:
 	MOVQ    BX, SI
@@ -1573,6 +2105,8 @@ tail17:
 	VPXORD Z16, Z16, Z16
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked17askk
 
 masked17k:
 	VBROADCASTSS (DI), Z17
@@ -1598,49 +2132,94 @@ masked17k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked17k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked17store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VADDPS       192(SI), Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VADDPS       256(SI), Z4, Z4
-	VMOVUPS      Z4, 256(SI)
-	VADDPS       320(SI), Z5, Z5
-	VMOVUPS      Z5, 320(SI)
-	VADDPS       384(SI), Z6, Z6
-	VMOVUPS      Z6, 384(SI)
-	VADDPS       448(SI), Z7, Z7
-	VMOVUPS      Z7, 448(SI)
-	VADDPS       512(SI), Z8, Z8
-	VMOVUPS      Z8, 512(SI)
-	VADDPS       576(SI), Z9, Z9
-	VMOVUPS      Z9, 576(SI)
-	VADDPS       640(SI), Z10, Z10
-	VMOVUPS      Z10, 640(SI)
-	VADDPS       704(SI), Z11, Z11
-	VMOVUPS      Z11, 704(SI)
-	VADDPS       768(SI), Z12, Z12
-	VMOVUPS      Z12, 768(SI)
-	VADDPS       832(SI), Z13, Z13
-	VMOVUPS      Z13, 832(SI)
-	VADDPS       896(SI), Z14, Z14
-	VMOVUPS      Z14, 896(SI)
-	VADDPS       960(SI), Z15, Z15
-	VMOVUPS      Z15, 960(SI)
-	VMOVUPS.Z    1024(SI), K1, Z17
-	VADDPS       Z17, Z16, Z16
-	VMOVUPS      Z16, K1, 1024(SI)
-	ADDQ         DI, SI
-	JMP          masked17done
+	JMP          masked17sum
+
+masked17askk:
+	VBROADCASTSS (DI), Z17
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z17, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z17, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z17, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Z17, Z3
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Z17, Z4
+	PREFETCHT0   320(SI)(DX*4)
+	VFMADD231PS  320(SI), Z17, Z5
+	PREFETCHT0   384(SI)(DX*4)
+	VFMADD231PS  384(SI), Z17, Z6
+	PREFETCHT0   448(SI)(DX*4)
+	VFMADD231PS  448(SI), Z17, Z7
+	PREFETCHT0   512(SI)(DX*4)
+	VFMADD231PS  512(SI), Z17, Z8
+	PREFETCHT0   576(SI)(DX*4)
+	VFMADD231PS  576(SI), Z17, Z9
+	PREFETCHT0   640(SI)(DX*4)
+	VFMADD231PS  640(SI), Z17, Z10
+	PREFETCHT0   704(SI)(DX*4)
+	VFMADD231PS  704(SI), Z17, Z11
+	PREFETCHT0   768(SI)(DX*4)
+	VFMADD231PS  768(SI), Z17, Z12
+	PREFETCHT0   832(SI)(DX*4)
+	VFMADD231PS  832(SI), Z17, Z13
+	PREFETCHT0   896(SI)(DX*4)
+	VFMADD231PS  896(SI), Z17, Z14
+	PREFETCHT0   960(SI)(DX*4)
+	VFMADD231PS  960(SI), Z17, Z15
+	PREFETCHT0   1024(SI)(DX*4)
+	VMOVUPS.Z    1024(SI), K1, Z18
+	VFMADD231PS  Z17, Z18, Z16
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked17askk
+
+masked17sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked17store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VADDPS    192(SI), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VADDPS    256(SI), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VADDPS    320(SI), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VADDPS    384(SI), Z6, Z6
+	VMOVUPS   Z6, 384(SI)
+	VADDPS    448(SI), Z7, Z7
+	VMOVUPS   Z7, 448(SI)
+	VADDPS    512(SI), Z8, Z8
+	VMOVUPS   Z8, 512(SI)
+	VADDPS    576(SI), Z9, Z9
+	VMOVUPS   Z9, 576(SI)
+	VADDPS    640(SI), Z10, Z10
+	VMOVUPS   Z10, 640(SI)
+	VADDPS    704(SI), Z11, Z11
+	VMOVUPS   Z11, 704(SI)
+	VADDPS    768(SI), Z12, Z12
+	VMOVUPS   Z12, 768(SI)
+	VADDPS    832(SI), Z13, Z13
+	VMOVUPS   Z13, 832(SI)
+	VADDPS    896(SI), Z14, Z14
+	VMOVUPS   Z14, 896(SI)
+	VADDPS    960(SI), Z15, Z15
+	VMOVUPS   Z15, 960(SI)
+	VMOVUPS.Z 1024(SI), K1, Z17
+	VADDPS    Z17, Z16, Z16
+	VMOVUPS   Z16, K1, 1024(SI)
+	ADDQ      DI, SI
+	JMP       masked17done
 
 masked17store:
 	MOVQ    BX, SI
@@ -1701,6 +2280,8 @@ tail18:
 	VPXORD Z17, Z17, Z17
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked18askk
 
 masked18k:
 	VBROADCASTSS (DI), Z18
@@ -1727,51 +2308,98 @@ masked18k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked18k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked18store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VADDPS       192(SI), Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VADDPS       256(SI), Z4, Z4
-	VMOVUPS      Z4, 256(SI)
-	VADDPS       320(SI), Z5, Z5
-	VMOVUPS      Z5, 320(SI)
-	VADDPS       384(SI), Z6, Z6
-	VMOVUPS      Z6, 384(SI)
-	VADDPS       448(SI), Z7, Z7
-	VMOVUPS      Z7, 448(SI)
-	VADDPS       512(SI), Z8, Z8
-	VMOVUPS      Z8, 512(SI)
-	VADDPS       576(SI), Z9, Z9
-	VMOVUPS      Z9, 576(SI)
-	VADDPS       640(SI), Z10, Z10
-	VMOVUPS      Z10, 640(SI)
-	VADDPS       704(SI), Z11, Z11
-	VMOVUPS      Z11, 704(SI)
-	VADDPS       768(SI), Z12, Z12
-	VMOVUPS      Z12, 768(SI)
-	VADDPS       832(SI), Z13, Z13
-	VMOVUPS      Z13, 832(SI)
-	VADDPS       896(SI), Z14, Z14
-	VMOVUPS      Z14, 896(SI)
-	VADDPS       960(SI), Z15, Z15
-	VMOVUPS      Z15, 960(SI)
-	VADDPS       1024(SI), Z16, Z16
-	VMOVUPS      Z16, 1024(SI)
-	VMOVUPS.Z    1088(SI), K1, Z18
-	VADDPS       Z18, Z17, Z17
-	VMOVUPS      Z17, K1, 1088(SI)
-	ADDQ         DI, SI
-	JMP          masked18done
+	JMP          masked18sum
+
+masked18askk:
+	VBROADCASTSS (DI), Z18
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z18, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z18, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z18, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Z18, Z3
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Z18, Z4
+	PREFETCHT0   320(SI)(DX*4)
+	VFMADD231PS  320(SI), Z18, Z5
+	PREFETCHT0   384(SI)(DX*4)
+	VFMADD231PS  384(SI), Z18, Z6
+	PREFETCHT0   448(SI)(DX*4)
+	VFMADD231PS  448(SI), Z18, Z7
+	PREFETCHT0   512(SI)(DX*4)
+	VFMADD231PS  512(SI), Z18, Z8
+	PREFETCHT0   576(SI)(DX*4)
+	VFMADD231PS  576(SI), Z18, Z9
+	PREFETCHT0   640(SI)(DX*4)
+	VFMADD231PS  640(SI), Z18, Z10
+	PREFETCHT0   704(SI)(DX*4)
+	VFMADD231PS  704(SI), Z18, Z11
+	PREFETCHT0   768(SI)(DX*4)
+	VFMADD231PS  768(SI), Z18, Z12
+	PREFETCHT0   832(SI)(DX*4)
+	VFMADD231PS  832(SI), Z18, Z13
+	PREFETCHT0   896(SI)(DX*4)
+	VFMADD231PS  896(SI), Z18, Z14
+	PREFETCHT0   960(SI)(DX*4)
+	VFMADD231PS  960(SI), Z18, Z15
+	PREFETCHT0   1024(SI)(DX*4)
+	VFMADD231PS  1024(SI), Z18, Z16
+	PREFETCHT0   1088(SI)(DX*4)
+	VMOVUPS.Z    1088(SI), K1, Z19
+	VFMADD231PS  Z18, Z19, Z17
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked18askk
+
+masked18sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked18store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VADDPS    192(SI), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VADDPS    256(SI), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VADDPS    320(SI), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VADDPS    384(SI), Z6, Z6
+	VMOVUPS   Z6, 384(SI)
+	VADDPS    448(SI), Z7, Z7
+	VMOVUPS   Z7, 448(SI)
+	VADDPS    512(SI), Z8, Z8
+	VMOVUPS   Z8, 512(SI)
+	VADDPS    576(SI), Z9, Z9
+	VMOVUPS   Z9, 576(SI)
+	VADDPS    640(SI), Z10, Z10
+	VMOVUPS   Z10, 640(SI)
+	VADDPS    704(SI), Z11, Z11
+	VMOVUPS   Z11, 704(SI)
+	VADDPS    768(SI), Z12, Z12
+	VMOVUPS   Z12, 768(SI)
+	VADDPS    832(SI), Z13, Z13
+	VMOVUPS   Z13, 832(SI)
+	VADDPS    896(SI), Z14, Z14
+	VMOVUPS   Z14, 896(SI)
+	VADDPS    960(SI), Z15, Z15
+	VMOVUPS   Z15, 960(SI)
+	VADDPS    1024(SI), Z16, Z16
+	VMOVUPS   Z16, 1024(SI)
+	VMOVUPS.Z 1088(SI), K1, Z18
+	VADDPS    Z18, Z17, Z17
+	VMOVUPS   Z17, K1, 1088(SI)
+	ADDQ      DI, SI
+	JMP       masked18done
 
 masked18store:
 	MOVQ    BX, SI
@@ -1834,6 +2462,8 @@ tail19:
 	VPXORD Z18, Z18, Z18
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked19askk
 
 masked19k:
 	VBROADCASTSS (DI), Z19
@@ -1861,53 +2491,102 @@ masked19k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked19k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked19store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VADDPS       192(SI), Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VADDPS       256(SI), Z4, Z4
-	VMOVUPS      Z4, 256(SI)
-	VADDPS       320(SI), Z5, Z5
-	VMOVUPS      Z5, 320(SI)
-	VADDPS       384(SI), Z6, Z6
-	VMOVUPS      Z6, 384(SI)
-	VADDPS       448(SI), Z7, Z7
-	VMOVUPS      Z7, 448(SI)
-	VADDPS       512(SI), Z8, Z8
-	VMOVUPS      Z8, 512(SI)
-	VADDPS       576(SI), Z9, Z9
-	VMOVUPS      Z9, 576(SI)
-	VADDPS       640(SI), Z10, Z10
-	VMOVUPS      Z10, 640(SI)
-	VADDPS       704(SI), Z11, Z11
-	VMOVUPS      Z11, 704(SI)
-	VADDPS       768(SI), Z12, Z12
-	VMOVUPS      Z12, 768(SI)
-	VADDPS       832(SI), Z13, Z13
-	VMOVUPS      Z13, 832(SI)
-	VADDPS       896(SI), Z14, Z14
-	VMOVUPS      Z14, 896(SI)
-	VADDPS       960(SI), Z15, Z15
-	VMOVUPS      Z15, 960(SI)
-	VADDPS       1024(SI), Z16, Z16
-	VMOVUPS      Z16, 1024(SI)
-	VADDPS       1088(SI), Z17, Z17
-	VMOVUPS      Z17, 1088(SI)
-	VMOVUPS.Z    1152(SI), K1, Z19
-	VADDPS       Z19, Z18, Z18
-	VMOVUPS      Z18, K1, 1152(SI)
-	ADDQ         DI, SI
-	JMP          masked19done
+	JMP          masked19sum
+
+masked19askk:
+	VBROADCASTSS (DI), Z19
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z19, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z19, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z19, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Z19, Z3
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Z19, Z4
+	PREFETCHT0   320(SI)(DX*4)
+	VFMADD231PS  320(SI), Z19, Z5
+	PREFETCHT0   384(SI)(DX*4)
+	VFMADD231PS  384(SI), Z19, Z6
+	PREFETCHT0   448(SI)(DX*4)
+	VFMADD231PS  448(SI), Z19, Z7
+	PREFETCHT0   512(SI)(DX*4)
+	VFMADD231PS  512(SI), Z19, Z8
+	PREFETCHT0   576(SI)(DX*4)
+	VFMADD231PS  576(SI), Z19, Z9
+	PREFETCHT0   640(SI)(DX*4)
+	VFMADD231PS  640(SI), Z19, Z10
+	PREFETCHT0   704(SI)(DX*4)
+	VFMADD231PS  704(SI), Z19, Z11
+	PREFETCHT0   768(SI)(DX*4)
+	VFMADD231PS  768(SI), Z19, Z12
+	PREFETCHT0   832(SI)(DX*4)
+	VFMADD231PS  832(SI), Z19, Z13
+	PREFETCHT0   896(SI)(DX*4)
+	VFMADD231PS  896(SI), Z19, Z14
+	PREFETCHT0   960(SI)(DX*4)
+	VFMADD231PS  960(SI), Z19, Z15
+	PREFETCHT0   1024(SI)(DX*4)
+	VFMADD231PS  1024(SI), Z19, Z16
+	PREFETCHT0   1088(SI)(DX*4)
+	VFMADD231PS  1088(SI), Z19, Z17
+	PREFETCHT0   1152(SI)(DX*4)
+	VMOVUPS.Z    1152(SI), K1, Z20
+	VFMADD231PS  Z19, Z20, Z18
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked19askk
+
+masked19sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked19store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VADDPS    192(SI), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VADDPS    256(SI), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VADDPS    320(SI), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VADDPS    384(SI), Z6, Z6
+	VMOVUPS   Z6, 384(SI)
+	VADDPS    448(SI), Z7, Z7
+	VMOVUPS   Z7, 448(SI)
+	VADDPS    512(SI), Z8, Z8
+	VMOVUPS   Z8, 512(SI)
+	VADDPS    576(SI), Z9, Z9
+	VMOVUPS   Z9, 576(SI)
+	VADDPS    640(SI), Z10, Z10
+	VMOVUPS   Z10, 640(SI)
+	VADDPS    704(SI), Z11, Z11
+	VMOVUPS   Z11, 704(SI)
+	VADDPS    768(SI), Z12, Z12
+	VMOVUPS   Z12, 768(SI)
+	VADDPS    832(SI), Z13, Z13
+	VMOVUPS   Z13, 832(SI)
+	VADDPS    896(SI), Z14, Z14
+	VMOVUPS   Z14, 896(SI)
+	VADDPS    960(SI), Z15, Z15
+	VMOVUPS   Z15, 960(SI)
+	VADDPS    1024(SI), Z16, Z16
+	VMOVUPS   Z16, 1024(SI)
+	VADDPS    1088(SI), Z17, Z17
+	VMOVUPS   Z17, 1088(SI)
+	VMOVUPS.Z 1152(SI), K1, Z19
+	VADDPS    Z19, Z18, Z18
+	VMOVUPS   Z18, K1, 1152(SI)
+	ADDQ      DI, SI
+	JMP       masked19done
 
 masked19store:
 	MOVQ    BX, SI
@@ -1972,6 +2651,8 @@ tail20:
 	VPXORD Z19, Z19, Z19
 	MOVQ   24(AX), R9
 	KMOVW  (R9), K1
+	TESTQ  $+63, DX
+	JNZ    masked20askk
 
 masked20k:
 	VBROADCASTSS (DI), Z20
@@ -2000,55 +2681,106 @@ masked20k:
 	ADDQ         DX, SI
 	DECQ         R8
 	JNZ          masked20k
-	MOVQ         24(AX), SI
-	KMOVW        (SI), K1
-	MOVQ         BX, SI
-	MOVQ         32(AX), DI
-	CMPQ         88(AX), $0x00
-	JE           masked20store
-	VADDPS       (SI), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VADDPS       128(SI), Z2, Z2
-	VMOVUPS      Z2, 128(SI)
-	VADDPS       192(SI), Z3, Z3
-	VMOVUPS      Z3, 192(SI)
-	VADDPS       256(SI), Z4, Z4
-	VMOVUPS      Z4, 256(SI)
-	VADDPS       320(SI), Z5, Z5
-	VMOVUPS      Z5, 320(SI)
-	VADDPS       384(SI), Z6, Z6
-	VMOVUPS      Z6, 384(SI)
-	VADDPS       448(SI), Z7, Z7
-	VMOVUPS      Z7, 448(SI)
-	VADDPS       512(SI), Z8, Z8
-	VMOVUPS      Z8, 512(SI)
-	VADDPS       576(SI), Z9, Z9
-	VMOVUPS      Z9, 576(SI)
-	VADDPS       640(SI), Z10, Z10
-	VMOVUPS      Z10, 640(SI)
-	VADDPS       704(SI), Z11, Z11
-	VMOVUPS      Z11, 704(SI)
-	VADDPS       768(SI), Z12, Z12
-	VMOVUPS      Z12, 768(SI)
-	VADDPS       832(SI), Z13, Z13
-	VMOVUPS      Z13, 832(SI)
-	VADDPS       896(SI), Z14, Z14
-	VMOVUPS      Z14, 896(SI)
-	VADDPS       960(SI), Z15, Z15
-	VMOVUPS      Z15, 960(SI)
-	VADDPS       1024(SI), Z16, Z16
-	VMOVUPS      Z16, 1024(SI)
-	VADDPS       1088(SI), Z17, Z17
-	VMOVUPS      Z17, 1088(SI)
-	VADDPS       1152(SI), Z18, Z18
-	VMOVUPS      Z18, 1152(SI)
-	VMOVUPS.Z    1216(SI), K1, Z20
-	VADDPS       Z20, Z19, Z19
-	VMOVUPS      Z19, K1, 1216(SI)
-	ADDQ         DI, SI
-	JMP          masked20done
+	JMP          masked20sum
+
+masked20askk:
+	VBROADCASTSS (DI), Z20
+	PREFETCHT0   (SI)(DX*4)
+	VFMADD231PS  (SI), Z20, Z0
+	PREFETCHT0   64(SI)(DX*4)
+	VFMADD231PS  64(SI), Z20, Z1
+	PREFETCHT0   128(SI)(DX*4)
+	VFMADD231PS  128(SI), Z20, Z2
+	PREFETCHT0   192(SI)(DX*4)
+	VFMADD231PS  192(SI), Z20, Z3
+	PREFETCHT0   256(SI)(DX*4)
+	VFMADD231PS  256(SI), Z20, Z4
+	PREFETCHT0   320(SI)(DX*4)
+	VFMADD231PS  320(SI), Z20, Z5
+	PREFETCHT0   384(SI)(DX*4)
+	VFMADD231PS  384(SI), Z20, Z6
+	PREFETCHT0   448(SI)(DX*4)
+	VFMADD231PS  448(SI), Z20, Z7
+	PREFETCHT0   512(SI)(DX*4)
+	VFMADD231PS  512(SI), Z20, Z8
+	PREFETCHT0   576(SI)(DX*4)
+	VFMADD231PS  576(SI), Z20, Z9
+	PREFETCHT0   640(SI)(DX*4)
+	VFMADD231PS  640(SI), Z20, Z10
+	PREFETCHT0   704(SI)(DX*4)
+	VFMADD231PS  704(SI), Z20, Z11
+	PREFETCHT0   768(SI)(DX*4)
+	VFMADD231PS  768(SI), Z20, Z12
+	PREFETCHT0   832(SI)(DX*4)
+	VFMADD231PS  832(SI), Z20, Z13
+	PREFETCHT0   896(SI)(DX*4)
+	VFMADD231PS  896(SI), Z20, Z14
+	PREFETCHT0   960(SI)(DX*4)
+	VFMADD231PS  960(SI), Z20, Z15
+	PREFETCHT0   1024(SI)(DX*4)
+	VFMADD231PS  1024(SI), Z20, Z16
+	PREFETCHT0   1088(SI)(DX*4)
+	VFMADD231PS  1088(SI), Z20, Z17
+	PREFETCHT0   1152(SI)(DX*4)
+	VFMADD231PS  1152(SI), Z20, Z18
+	PREFETCHT0   1216(SI)(DX*4)
+	VMOVUPS.Z    1216(SI), K1, Z21
+	VFMADD231PS  Z20, Z21, Z19
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         R8
+	JNZ          masked20askk
+
+masked20sum:
+	MOVQ      24(AX), SI
+	KMOVW     (SI), K1
+	MOVQ      BX, SI
+	MOVQ      32(AX), DI
+	CMPQ      88(AX), $0x00
+	JE        masked20store
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VADDPS    128(SI), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VADDPS    192(SI), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VADDPS    256(SI), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VADDPS    320(SI), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VADDPS    384(SI), Z6, Z6
+	VMOVUPS   Z6, 384(SI)
+	VADDPS    448(SI), Z7, Z7
+	VMOVUPS   Z7, 448(SI)
+	VADDPS    512(SI), Z8, Z8
+	VMOVUPS   Z8, 512(SI)
+	VADDPS    576(SI), Z9, Z9
+	VMOVUPS   Z9, 576(SI)
+	VADDPS    640(SI), Z10, Z10
+	VMOVUPS   Z10, 640(SI)
+	VADDPS    704(SI), Z11, Z11
+	VMOVUPS   Z11, 704(SI)
+	VADDPS    768(SI), Z12, Z12
+	VMOVUPS   Z12, 768(SI)
+	VADDPS    832(SI), Z13, Z13
+	VMOVUPS   Z13, 832(SI)
+	VADDPS    896(SI), Z14, Z14
+	VMOVUPS   Z14, 896(SI)
+	VADDPS    960(SI), Z15, Z15
+	VMOVUPS   Z15, 960(SI)
+	VADDPS    1024(SI), Z16, Z16
+	VMOVUPS   Z16, 1024(SI)
+	VADDPS    1088(SI), Z17, Z17
+	VMOVUPS   Z17, 1088(SI)
+	VADDPS    1152(SI), Z18, Z18
+	VMOVUPS   Z18, 1152(SI)
+	VMOVUPS.Z 1216(SI), K1, Z20
+	VADDPS    Z20, Z19, Z19
+	VMOVUPS   Z19, K1, 1216(SI)
+	ADDQ      DI, SI
+	JMP       masked20done
 
 masked20store:
 	MOVQ    BX, SI

@@ -252,15 +252,30 @@ func (t *tile) sum(name string, n int, masked bool) {
 	}
 
 	t.fetch(name, n)
-	avo.Label(name + "k")
 	if t.rows == 1 {
-		t.dot(at(0), n, masked, last)
-		avo.ADDQ(t.ap, a)
-		avo.ADDQ(t.ldb, t.b)
-		avo.DECQ(k)
-		avo.JNZ(op.LabelRef(name + "k"))
+		// Rows of B that begin within a line: each of their vectors lies in two, and they
+		// come in time only if they are asked for.
+		avo.TESTQ(op.I32(63), t.ldb)
+		avo.JNZ(op.LabelRef(name + "askk"))
+		for _, ask := range []bool{false, true} {
+			loop := name
+			if ask {
+				loop += "ask"
+			}
+			avo.Label(loop + "k")
+			t.dot(at(0), n, masked, last, ask)
+			avo.ADDQ(t.ap, a)
+			avo.ADDQ(t.ldb, t.b)
+			avo.DECQ(k)
+			avo.JNZ(op.LabelRef(loop + "k"))
+			if !ask {
+				avo.JMP(op.LabelRef(name + "sum"))
+			}
+		}
+		avo.Label(name + "sum")
 		return
 	}
+	avo.Label(name + "k")
 	row := make([]vec, n)
 	for v := range row {
 		row[v] = t.vector()
@@ -358,12 +373,16 @@ func (t *tile) fetch(name string, n int) {
 }
 
 // dot adds a number of A times a row of B: a single row of C has registers for many
-// columns, so that B's rows are read as they lie.
-func (t *tile) dot(a op.Mem, n int, masked bool, last reg.Register) {
+// columns, so that B's rows are read as they lie. With ask it asks for the fourth row
+// from there.
+func (t *tile) dot(a op.Mem, n int, masked bool, last reg.Register, ask bool) {
 	x := t.vector()
 	avo.VBROADCASTSS(a, x)
 	for v := range n {
 		m := op.Mem{Base: t.b, Disp: t.bytes * v}
+		if ask && t.bytes*v%64 == 0 {
+			avo.PREFETCHT0(op.Mem{Base: t.b, Index: t.ldb, Scale: 4, Disp: t.bytes * v})
+		}
 		if masked && v == n-1 {
 			y := t.vector()
 			if last == nil {
