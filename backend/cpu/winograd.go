@@ -15,8 +15,12 @@ type winograd struct {
 }
 
 // winogradTiles is how many tiles there are at the least: where there are fewer, the
-// transform of the filters takes what products save.
-const winogradTiles = 64
+// transform of the filters takes what products save. Fewer will do where filters are so
+// many that [slide] does not take them.
+const (
+	winogradTiles = 64
+	unlaidTiles   = 32
+)
 
 // winogradElems is how many numbers the transforms of a block's tiles have: they stay in
 // the second-level cache. A block has few tiles at the least, so that products are worth
@@ -32,7 +36,11 @@ func transformed[T float](g *geometry) bool {
 	for _, s := range g.span[1:] {
 		ok = ok && s.Size == 3 && s.Stride == 1 && s.Dilation == 1
 	}
-	return ok && g.n*((g.to[1]+1)/2)*((g.to[2]+1)/2) >= winogradTiles
+	tiles := winogradTiles
+	if g.k*g.f > mostLaid {
+		tiles = unlaidTiles
+	}
+	return ok && g.n*((g.to[1]+1)/2)*((g.to[2]+1)/2) >= tiles
 }
 
 // newWinograd is that of a convolution, or of a gradient that is one: then the filters
@@ -72,20 +80,34 @@ func winogradFilters[T float](c *compiler[T], from *value[T], w *winograd) *job 
 		u, taps, at := c.work.shared, from.f, lo*filters
 		if w.turned {
 			taps = u[16*n:]
-			for l := lo; l < hi; l += 16 {
-				for tap := range 9 {
-					for k := range filters {
-						to := tap*n + k
-						for i, v := range from.f[tap*n+k*channels:][l:min(hi, l+16)] {
-							taps[to+(l+i)*filters] = v
-						}
-					}
-				}
+			for tap := range 9 {
+				turnFilters(taps[tap*n:], from.f[tap*n:], filters, channels, lo, hi)
 			}
 			at, t.SrcStep, t.SrcLine = at+8*n, -n, -3*n
 		}
 		kernel.WinogradFilter(&t, u[lo*filters:], taps, at)
 	}}
+}
+
+// turnFilters sets rows [lo, hi) of dst to those columns of src, of which there are cols.
+// It goes by squares, so that each line of both is touched once.
+func turnFilters[T float](dst, src []T, rows, cols, lo, hi int) {
+	const side = 16
+	var square [side][side]T
+	for j := lo; j < hi; j += side {
+		n := min(side, hi-j)
+		for i := 0; i < rows; i += side {
+			m := min(side, rows-i)
+			for k := range m {
+				for l, v := range src[(i+k)*cols+j:][:n] {
+					square[l][k] = v
+				}
+			}
+			for l := range n {
+				copy(dst[(j+l)*rows+i:], square[l][:m])
+			}
+		}
+	}
 }
 
 func convWinograd[T float](c *compiler[T], x, filters, bias, y *value[T], g *geometry, turned, rectify bool) (int, func(int, int)) {

@@ -1,13 +1,16 @@
 package cpu
 
 import (
+	"bytes"
 	"math"
 	"math/rand/v2"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/nadir-ml/nadir/backend"
 	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/tensor"
 )
 
 // Convolutions that are made of transforms are those of the definition, for images and
@@ -81,4 +84,52 @@ func TestWinograd(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Their bytes are the same on any number of threads, with their gradients and those of
+// convolutions of each channel by itself.
+func TestWinogradThreads(t *testing.T) {
+	t.Parallel()
+	same3 := graph.Span{Size: 3, Before: 1, After: 1}
+	b := graph.New()
+	x, w := b.Input("x", graph.Float, 3, 17, 18, 52), b.Input("w", graph.Float, 3, 3, 52, 48)
+	d := b.Input("d", graph.Float, 3, 3, 1, 48)
+	y := x.Conv(w, graph.Slide(same3, same3), 1).Add(b.Input("b", graph.Float, 48)).Relu()
+	y = y.Conv(d, graph.Slide(same3, same3), 48)
+	b.Output("y", y)
+	for i, g := range graph.Grad(y.Mul(y).Sum(), []graph.Node{x, w, d}) {
+		b.Output([]string{"dx", "dw", "dd"}[i], g)
+	}
+	in := backend.Inputs{Values: map[string]*tensor.Tensor{}}
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, n := range b.Inputs() {
+		v := tensor.New(tensor.Float32, n.Shape()...)
+		for i := range v.Len() {
+			v.SetFlat(i, r.NormFloat64())
+		}
+		in.Values[n.Name()] = v
+	}
+	own := New()
+	want := map[string][]byte{}
+	for _, threads := range []int{1, 2, 3, 5, 8} {
+		p, err := own.Compile(b, backend.Options{Float: tensor.Float32, Threads: threads})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Run(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range b.Outputs() {
+			got := p.Output(o.Name).Bytes()
+			if threads == 1 {
+				want[o.Name] = bytes.Clone(got)
+			}
+			if !bytes.Equal(got, want[o.Name]) {
+				t.Errorf("%s differs between 1 and %d threads", o.Name, threads)
+			}
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
