@@ -23,6 +23,12 @@ type instr[T float] struct {
 	group  *group[T]
 	node   graph.Node // of a single op
 	flops  float64    // of a matrix product
+	ways   []*way[T]
+	stage  int
+	shares bool    // its chunks have memory together
+	cost   float64 // ns on one core, roughly
+
+	reads, writes []touch[T]
 }
 
 // A compiler turns a lowered graph into instructions. Node numbers index its
@@ -38,12 +44,14 @@ type compiler[T float] struct {
 	work    workspace[T]
 	before  *job   // of the instruction that is compiled
 	first   func() // the same, where it is nothing to share
+	ways    []*way[T]
 
 	root    []int // the node whose memory a node shares: itself but for reshapes and slices in one piece
 	off     []int // elements from that memory's start
 	views   []*view[T]
-	at      []int        // the instruction that makes it; -1 of leaves
-	uses    []int        // the last instruction that reads it
+	at      []int // the instruction that makes it; -1 of leaves
+	uses    []int // the last instruction that reads it
+	readers [][]graph.Node
 	apart   []bool       // something but its own group reads it: it needs memory
 	folded  []bool       // a sum that its operand's group takes
 	value   []*value[T]  // its memory, by root
@@ -52,6 +60,7 @@ type compiler[T float] struct {
 	early   map[int]int  // roots whose memory an operand has before them: that operand's instruction
 
 	instrs  []*instr[T]
+	staged  []stage[T]
 	updates int // the first instruction that runs only when the guards hold
 	params  map[string]*value[T]
 	inputs  map[string]*value[T]
@@ -146,13 +155,21 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 	c.place()
 	for i, in := range c.instrs {
 		if in.group != nil {
-			p := c.program(i, in.group)
-			in.chunks, in.run = p.chunks(), p.run
+			p := c.program(i, in.group, 0)
+			in.chunks, in.run = p.chunks(), p.chunk
+			in.ways = c.groupWays(i, in.group, p)
+			in.cost = float64(p.n*p.cost) * additionTime
 		} else {
+			shared := c.work.all
+			c.work.all = 0
 			in.chunks, in.run = c.singles[in.op](c, in.node)
+			in.shares = c.work.all > 0
+			c.work.all = max(c.work.all, shared)
+			in.ways, c.ways = c.ways, nil
+			in.cost = c.cost(in)
 			in.before, c.before = c.before, nil
 			if first := c.first; first != nil {
-				in.before, c.first = &job{1, func(int, int) { first() }}, nil
+				in.before, c.first = &job{chunks: 1, run: func(int, int) { first() }}, nil
 			}
 			if in.op == "matmul" {
 				k := in.node.In(0).Shape().Len() / max(1, in.node.Dim(0))
@@ -168,6 +185,15 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 		}
 		in.jobs = append(in.jobs, &in.job)
 	}
+	if fuse {
+		c.stages()
+	} else {
+		for i, in := range c.instrs {
+			in.stage = i
+			in.reads, in.writes = c.touches(i, in)
+		}
+	}
+	c.lifetimes()
 	c.work.allocate(threads)
 	return c, nil
 }
@@ -221,6 +247,14 @@ func (c *compiler[T]) leaves(o backend.Options) error {
 // guards need, then what only updates need.
 func (c *compiler[T]) schedule() {
 	live := c.g.Live()
+	c.readers = make([][]graph.Node, c.g.Len())
+	for x := range c.g.Nodes() {
+		for _, in := range x.Ins() {
+			if live[x.ID()] {
+				c.readers[in.ID()] = append(c.readers[in.ID()], x)
+			}
+		}
+	}
 	first := make([]bool, c.g.Len())
 	for _, o := range c.g.Outputs() {
 		first[o.Node.ID()] = true
@@ -376,7 +410,7 @@ func (c *compiler[T]) join(chain []graph.Node, groups map[string][]int) {
 	key := x.Shape().String()
 	list := groups[key]
 	into := -1
-	for k := len(list) - 1; k >= 0 && into < 0 && c.fuse && list[k] >= max(last, c.updates); k-- {
+	for k := len(list) - 1; k >= 0 && into < 0 && c.fuse && !c.summed(x) && list[k] >= max(last, c.updates); k-- {
 		for _, y := range c.instrs[list[k]].group.nodes {
 			for _, in := range append(y.Ins(), y) {
 				if roots[c.root[in.ID()]] {
@@ -395,6 +429,20 @@ func (c *compiler[T]) join(chain []graph.Node, groups map[string][]int) {
 	for _, y := range chain {
 		c.at[y.ID()] = into
 	}
+}
+
+// summed reports whether a node of few elements is made for the sum of all of them
+// alone. A group that made it with other things could not be cut.
+func (c *compiler[T]) summed(x graph.Node) bool {
+	if x.Shape().Len() > tile {
+		return false
+	}
+	for _, by := range c.readers[x.ID()] {
+		if by.Op().Name != "sum" || by.Shape().Len() != 1 {
+			return false
+		}
+	}
+	return len(c.readers[x.ID()]) > 0
 }
 
 // folds reports whether a sum can be taken while its operand is computed: where
@@ -513,13 +561,22 @@ func (c *compiler[T]) place() {
 			c.memory(id)
 		}
 	}
-	for id, v := range c.value {
-		if v != nil && v.arena {
-			v.first, v.last = c.at[id], max(c.uses[id], c.at[id])
-			if at, ok := c.early[id]; ok {
-				v.first = at
-			}
+}
+
+// lifetimes sets from which stage to which every result is needed.
+func (c *compiler[T]) lifetimes() {
+	for _, v := range c.value {
+		if v != nil {
+			v.first, v.last = len(c.instrs), 0
 		}
+	}
+	for _, in := range c.instrs {
+		for _, t := range append(slices.Clip(in.writes), in.reads...) {
+			t.v.first, t.v.last = min(t.v.first, in.stage), max(t.v.last, in.stage)
+		}
+	}
+	for _, x := range c.ends() {
+		c.memory(c.root[x.ID()]).last = len(c.instrs)
 	}
 }
 

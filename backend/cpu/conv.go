@@ -496,7 +496,7 @@ func convKernel[T float](c *compiler[T], node graph.Node) (int, func(int, int)) 
 				kernel.MatMul(part[k0*g.f+q*g.fg:], g.f, a, lda, !planar, dy.f[r*g.f+q*g.fg:], g.f, false, k1-k0, g.fg, m, 0, k1-k0, 0, g.fg, r > i*p.perRows)
 			}
 		}
-		if p.rows > 1 && left.last(chunks) {
+		if p.rows > 1 && left.last(1, chunks) {
 			gatherPartials(dw.f, c.work.shared, p.rows)
 		}
 	}
@@ -700,7 +700,7 @@ func convKernelDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) 
 			})
 			r += n
 		}
-		if left.last(rows) {
+		if left.last(1, rows) {
 			gatherPartials(dw.f, c.work.shared, rows)
 		}
 	}

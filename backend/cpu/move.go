@@ -7,11 +7,11 @@ import (
 	"github.com/nadir-ml/nadir/internal/kernel"
 )
 
-// A counter tells the last of several chunks that it is the last.
+// A counter tells whoever does the last of several pieces that it does.
 type counter struct{ n atomic.Int64 }
 
-func (c *counter) last(of int) bool {
-	if c.n.Add(1) < int64(of) {
+func (c *counter) last(done, of int) bool {
+	if c.n.Add(int64(done)) < int64(of) {
 		return false
 	}
 	c.n.Store(0)

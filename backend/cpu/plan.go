@@ -97,15 +97,7 @@ func finish[T float](c *compiler[T], b *Backend, pool *pool, g *graph.Builder, o
 	for _, x := range c.g.Guards() {
 		p.guards = append(p.guards, c.of(x))
 	}
-	for i, in := range c.instrs {
-		if i == c.updates {
-			p.split = len(p.jobs)
-		}
-		p.jobs = append(p.jobs, in.jobs...)
-	}
-	if c.updates == len(c.instrs) {
-		p.split = len(p.jobs)
-	}
+	p.jobs, p.split = c.jobs()
 	for _, in := range c.g.Inputs() {
 		p.order = append(p.order, namedValue[T]{in.Name(), c.inputs[in.Name()]})
 	}
@@ -228,7 +220,8 @@ func (p *plan[T]) take(q *plan[T]) {
 	}
 }
 
-// Dump writes the instructions: chunks, ops, results and where they lie.
+// Dump writes the instructions by stages, with the lanes of each: chunks, ops, results
+// and where they lie. The chunks of an instruction are those it has where it runs alone.
 func (p *plan[T]) Dump(w io.Writer) error {
 	if _, err := fmt.Fprintf(w, "plan %v, arena %d bytes, %d instructions, updates from %d\n", p.float, p.arena, len(p.instrs), p.updates); err != nil {
 		return err
@@ -260,7 +253,17 @@ func (p *plan[T]) Dump(w io.Writer) error {
 		fmt.Fprintln(w)
 		return err
 	}
+	stage := -1
 	for k, i := range p.instrs {
+		if p.staged != nil && i.stage != stage {
+			stage = i.stage
+			if _, err := fmt.Fprintf(w, "stage %d\n", stage); err != nil {
+				return err
+			}
+			for _, l := range p.staged[stage].lanes {
+				fmt.Fprintf(w, "  lane %v x%d\n", l.instrs, l.chunks)
+			}
+		}
 		if i.group == nil {
 			if err := line(i.node, fmt.Sprintf("%d x%d ", k, i.chunks)); err != nil {
 				return err

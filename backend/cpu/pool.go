@@ -12,6 +12,31 @@ import (
 type job struct {
 	chunks int
 	run    func(worker, chunk int)
+
+	// Of a job whose chunks are not alike: what runs some at a time, the first of each
+	// worker's own and how many a worker takes at once.
+	stretch func(worker, from, to int)
+	shares  []int
+	claim   int
+}
+
+// do runs chunks [from, to).
+func (j *job) do(worker, from, to int) {
+	if j.stretch != nil {
+		j.stretch(worker, from, to)
+		return
+	}
+	for c := from; c < to; c++ {
+		j.run(worker, c)
+	}
+}
+
+// share is the chunks that are worker w's own.
+func (j *job) share(w, workers int) (from, to int) {
+	if j.shares != nil {
+		return j.shares[w], j.shares[w+1]
+	}
+	return partOf(w, workers, j.chunks), partOf(w+1, workers, j.chunks)
 }
 
 const maxChunks = 1<<16 - 1
@@ -47,8 +72,9 @@ type pool struct {
 // (16). A claim is one compare-and-swap, and one that was prepared for an earlier
 // job cannot succeed.
 type portion struct {
-	word atomic.Uint64
-	_    [56]byte // the rest of a cache line
+	word  atomic.Uint64
+	claim atomic.Int64 // chunks that its own worker takes at once
+	_     [48]byte     // the rest of a cache line
 }
 
 // portionOf is the word of a portion. That of a worker which the job has no part for ends
@@ -57,22 +83,25 @@ func portionOf(seq uint32, from, to int) uint64 {
 	return uint64(seq)<<32 | uint64(from)<<16 | uint64(to)
 }
 
-// take claims the first chunk that is left, or the last, if there is one. part reports
-// whether the portion was one.
-func (s *portion) take(seq uint32, last bool) (chunk int, ok, part bool) {
+// take claims the first chunks that are left, or the last one, if there is any. part
+// reports whether the portion was one.
+func (s *portion) take(seq uint32, last bool) (from, to int, part bool) {
 	for {
 		w := s.word.Load()
-		from, to := int(w>>16&0xffff), int(w&0xffff)
+		from, to = int(w>>16&0xffff), int(w&0xffff)
 		if uint32(w>>32) != seq || from >= to {
-			return 0, false, from <= to
+			return 0, 0, from <= to
 		}
-		next := w + 1<<16
-		chunk = from
+		var next uint64
 		if last {
-			next, chunk = w-1, to-1
+			from = to - 1
+			next = w - 1
+		} else {
+			to = min(to, from+int(s.claim.Load()))
+			next = w + uint64(to-from)<<16
 		}
 		if s.word.CompareAndSwap(w, next) {
-			return chunk, true, true
+			return from, to, true
 		}
 	}
 }
@@ -151,9 +180,7 @@ func shared(jobs []*job) bool {
 
 // all runs every chunk.
 func (j *job) all() {
-	for c := range j.chunks {
-		j.run(0, c)
-	}
+	j.do(0, 0, j.chunks)
 }
 
 // next begins the job behind the present one, whose number is seq, or ends the list.
@@ -174,13 +201,14 @@ func (p *pool) next(worker int, seq uint32) {
 	p.done.Store(0)
 	alone := p.leave.Load()
 	for w := range p.portions {
-		from, to := partOf(w, p.threads, n), partOf(w+1, p.threads, n)
+		from, to := p.jobs[p.at].share(w, p.threads)
 		switch {
 		case alone && w == 0:
 			from, to = 0, n
 		case alone || from == to:
 			from, to = 1, 0
 		}
+		p.portions[w].claim.Store(int64(max(1, p.jobs[p.at].claim)))
 		p.portions[w].word.Store(portionOf(seq, from, to))
 	}
 	p.seq.Store(seq)
@@ -200,16 +228,16 @@ func partOf(w, workers, n int) int { return (w*n + workers - 1) / workers }
 // work claims a chunk of the job with that number and runs it, or reports that there
 // is none. A helper that the job has no part for does not take another's.
 func (p *pool) work(worker int, seq uint32) bool {
-	chunk, ok, part := p.portions[worker].take(seq, false)
-	for k := 1; !ok && k < p.threads && (part || worker == 0); k++ {
-		chunk, ok, _ = p.portions[(worker+k)%p.threads].take(seq, true)
+	from, to, part := p.portions[worker].take(seq, false)
+	for k := 1; from == to && k < p.threads && (part || worker == 0); k++ {
+		from, to, _ = p.portions[(worker+k)%p.threads].take(seq, true)
 	}
-	if !ok {
+	if from == to {
 		return false
 	}
 	j := p.jobs[p.at]
-	j.run(worker, chunk)
-	if p.done.Add(1) == int64(j.chunks) {
+	j.do(worker, from, to)
+	if p.done.Add(int64(to-from)) == int64(j.chunks) {
 		p.next(worker, seq)
 	}
 	return true

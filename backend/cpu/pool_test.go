@@ -63,7 +63,7 @@ func TestPoolJobs(t *testing.T) {
 			var jobs []*job
 			for i, n := range chunks {
 				ran[i] = make([]int, n)
-				jobs = append(jobs, &job{n, func(_, chunk int) {
+				jobs = append(jobs, &job{chunks: n, run: func(_, chunk int) {
 					ran[i][chunk]++
 					if i > 0 && slices.Contains(ran[i-1], 0) {
 						early.Add(1)

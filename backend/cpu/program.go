@@ -39,11 +39,17 @@ type source struct {
 	dims string
 }
 
-// program compiles a group.
-func (c *compiler[T]) program(at int, g *group[T]) *program[T] {
+// program compiles a group. Where cols is not 0, the elements are rows of so many, of
+// which a run does a part of one at a time.
+func (c *compiler[T]) program(at int, g *group[T], cols int) *program[T] {
 	b := &programmer[T]{compiler: c, at: at, g: g, p: &program[T]{n: g.shape.Len()}, lastUse: map[int]int{}, regOf: map[int]int{},
 		loads: map[source]*operand[T]{}, loadEnd: map[*operand[T]]int{}, joined: map[int]int{}, rules: map[int]*ruleNodes{}, sums: map[int]sumNodes{}}
-	b.rows()
+	if cols > 0 {
+		b.p.shape(cols)
+		b.p.tile = min(b.p.tile, cols)
+	} else {
+		b.rows()
+	}
 	b.join()
 	b.findRules()
 	b.findSums()
@@ -64,7 +70,8 @@ func (c *compiler[T]) program(at int, g *group[T]) *program[T] {
 		}
 	}
 	p := b.p
-	_, p.per = cut(p.n, b.granule(), b.cost)
+	p.granule, p.cost = b.granule(), b.cost
+	_, p.per = cut(p.n, p.granule, p.cost)
 	for i := range p.steps {
 		if r := p.steps[i].reduce; r != nil && r.row == 0 {
 			r.part = make([]T, p.tiles())
@@ -106,8 +113,7 @@ func (b *programmer[T]) rows() {
 	for _, x := range b.g.nodes {
 		if b.folded[x.ID()] {
 			if row, _ := rowsOf(x); row > 0 { // rows that are summed come before all
-				b.p.unit = row
-				b.p.shape()
+				b.p.shape(row)
 				return
 			}
 			continue
@@ -122,10 +128,23 @@ func (b *programmer[T]) rows() {
 			}
 		}
 	}
-	if !differ {
-		b.p.unit = unit
+	if differ {
+		unit = 0
 	}
-	b.p.shape()
+	if last := len(b.g.shape) - 1; unit == 0 && last > 0 && b.sums() && b.g.shape[last] <= tile {
+		unit = b.g.shape[last] // so that chunks of a sum of all can be whole rows
+	}
+	b.p.shape(unit)
+}
+
+// sums reports whether one of the nodes is the sum of all elements of another.
+func (b *programmer[T]) sums() bool {
+	for _, x := range b.g.nodes {
+		if b.folded[x.ID()] {
+			return true // rows that are summed have been looked for
+		}
+	}
+	return false
 }
 
 // join finds sums and differences whose second operand is a product with a scalar

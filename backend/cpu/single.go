@@ -159,15 +159,21 @@ func matmul[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 		c.work.need(0, m*ld)
 		chunks, per := cut(m, 1, 2*k)
 		from := lda
-		c.before = &job{chunks, func(_, chunk int) {
+		c.before = &job{chunks: chunks, run: func(_, chunk int) {
 			i := chunk * per
 			kernel.CopyRows(c.work.shared[i*ld:], a.f[i*from:], ld, from, k, min(per, m-i))
 		}}
 		left, lda = func() []T { return c.work.shared }, ld
 	}
+	part := func(i0, i1, j0, j1 int) {
+		kernel.MatMul(y.f, n, left(), lda, attr.TransA, b.f, ldb, attr.TransB, m, n, k, i0, i1, j0, j1, false)
+	}
+	if c.before == nil {
+		c.productWays(x, part)
+	}
 	return (m + rows - 1) / rows * across, func(_, chunk int) {
 		i, j := chunk/across*rows, chunk%across*cols
-		kernel.MatMul(y.f, n, left(), lda, attr.TransA, b.f, ldb, attr.TransB, m, n, k, i, min(m, i+rows), j, min(n, j+cols), false)
+		part(i, min(m, i+rows), j, min(n, j+cols))
 	}
 }
 
@@ -219,10 +225,12 @@ func reduction[T float](all func([]T) T, row, col func(dst, x []T, rows, cols, l
 		case len(dims) == 2 && red[1]:
 			r, n := dims[0], dims[1]
 			chunks, per := cut(r, 1, n)
+			c.rowWay(x, r, func(lo, hi int) { row(y.f, in.f, r, n, lo, hi) }, byRows)
 			return chunks, func(_, k int) { row(y.f, in.f, r, n, k*per, min(r, (k+1)*per)) }
 		case len(dims) == 2 && col != nil:
 			r, n := dims[0], dims[1]
 			chunks, per := cut(n, 16, r)
+			c.colWay(x, n, func(lo, hi int) { col(y.f, in.f, r, n, lo, hi) }, byCols)
 			return chunks, func(_, k int) { col(y.f, in.f, r, n, k*per, min(n, (k+1)*per)) }
 		case len(dims) == 3 && red[1] && col != nil: // the places of each image
 			n, r, c := dims[0], dims[1], dims[2]
@@ -295,7 +303,7 @@ func sumAll[T float](c *compiler[T], x graph.Node, all func([]T) T) (int, func(i
 	left := new(counter)
 	return chunks, func(_, k int) {
 		part[k] = all(in.f[k*per : min(n, (k+1)*per)])
-		if left.last(chunks) {
+		if left.last(1, chunks) {
 			y.f[0] = all(part)
 		}
 	}
@@ -307,6 +315,7 @@ func rows[T float](f func(dst, x []T, rows, cols, lo, hi int)) single[T] {
 		n := x.Dim(-1)
 		r := x.Shape().Len() / n
 		chunks, per := cut(r, 1, 12*n)
+		c.rowWay(x, r, func(lo, hi int) { f(y.f, in.f, r, n, lo, hi) }, byRows)
 		return chunks, func(_, k int) { f(y.f, in.f, r, n, k*per, min(r, (k+1)*per)) }
 	}
 }

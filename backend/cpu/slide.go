@@ -282,7 +282,7 @@ func convKernelSlide[T float](c *compiler[T], node graph.Node, g *geometry) (int
 			}
 			kernel.ConvolveFilters(&s.k, part, in, dy.f[(sample*g.out+h0*g.to[2])*g.f:], h1-h0)
 		})
-		if left.last(chunks) {
+		if left.last(1, chunks) {
 			kernel.GatherFilters(&s.k, dw.f, c.work.shared, chunks)
 		}
 	}

@@ -185,15 +185,17 @@ type folded[T float] struct {
 
 // A program is a compiled group.
 type program[T float] struct {
-	n      int // elements
-	per    int // elements a chunk
-	unit   int // elements of a row: tiles are whole rows, or lie within one
-	tile   int // the most elements of a tile
-	loads  []*operand[T]
-	fills  []*operand[T] // what a step needs as a whole tile, the same for each
-	steps  []step[T]
-	stores []step[T]
-	regs   int
+	n       int // elements
+	per     int // elements a chunk
+	granule int // what elements of a chunk are a multiple of
+	cost    int // of an element, in additions
+	unit    int // elements of a row: tiles are whole rows, or lie within one
+	tile    int // the most elements of a tile
+	loads   []*operand[T]
+	fills   []*operand[T] // what a step needs as a whole tile, the same for each
+	steps   []step[T]
+	stores  []step[T]
+	regs    int
 	// scratch is regs·tile elements for every worker.
 	scratch [][]T
 }
@@ -201,7 +203,8 @@ type program[T float] struct {
 func (p *program[T]) chunks() int { return max(1, (p.n+p.per-1)/p.per) }
 
 // shape cuts n elements into tiles by rows of unit.
-func (p *program[T]) shape() {
+func (p *program[T]) shape(unit int) {
+	p.unit = unit
 	switch {
 	case p.unit <= 1 || p.unit >= p.n:
 		p.unit, p.tile = p.n, min(tile, max(p.n, 1))
@@ -216,9 +219,14 @@ func (p *program[T]) shape() {
 // whole reports whether a tile holds more than one row.
 func (p *program[T]) whole() bool { return p.tile >= 2*p.unit }
 
-func (p *program[T]) run(worker, chunk int) {
+func (p *program[T]) chunk(worker, chunk int) {
+	p.run(worker, chunk*p.per, min(p.n, (chunk+1)*p.per))
+}
+
+// run does elements [lo, hi).
+func (p *program[T]) run(worker, lo, hi int) {
 	s := p.scratch[worker]
-	lo, hi := chunk*p.per, min(p.n, (chunk+1)*p.per)
+	first := lo
 	for _, o := range p.fills {
 		o.load(s[o.reg*p.tile:][:min(p.tile, p.n)], 0)
 	}
@@ -259,7 +267,7 @@ func (p *program[T]) run(worker, chunk int) {
 		lo += n
 	}
 	for i := range p.steps {
-		if r := p.steps[i].reduce; r != nil && r.row == 0 && r.left.last(p.chunks()) {
+		if r := p.steps[i].reduce; r != nil && r.row == 0 && r.left.last(p.count(first, hi), p.tiles()) {
 			r.out.f[0] = kernel.Sum(r.part)
 		}
 	}
@@ -290,11 +298,14 @@ func (p *program[T]) index(lo int) int {
 }
 
 // tiles is how many there are.
-func (p *program[T]) tiles() int {
-	if p.n == 0 {
+func (p *program[T]) tiles() int { return p.count(0, p.n) }
+
+// count is how many tiles elements [lo, hi) have, of which the first begins there.
+func (p *program[T]) count(lo, hi int) int {
+	if lo == hi {
 		return 0
 	}
-	return p.index(p.n-1) + 1
+	return p.index(hi-1) + 1 - p.index(lo)
 }
 
 func (st *step[T]) slice(p *program[T], i int, s []T, lo, n int) []T {
