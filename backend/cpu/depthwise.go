@@ -207,7 +207,7 @@ func convKernelChannels[T float](c *compiler[T], node graph.Node, g *geometry) (
 		d.of(chunk*per, min(d.lines, (chunk+1)*per), func(k kernel.Depthwise, to, from, tap int) {
 			kernel.DepthwiseFilters(&k, part[tap:], x.f, dy.f[to:], from)
 		})
-		if left.last(chunks) {
+		if left.last(1, chunks) {
 			gatherPartials(dw.f, c.work.shared, chunks)
 		}
 	}

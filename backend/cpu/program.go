@@ -131,7 +131,7 @@ func (b *programmer[T]) rows() {
 	if differ {
 		unit = 0
 	}
-	if last := len(b.g.shape) - 1; unit == 0 && last > 0 && b.sums() && b.g.shape[last] <= tile {
+	if last := len(b.g.shape) - 1; unit == 0 && last > 0 && b.p.n > 16*tile && b.sums() && b.g.shape[last] <= tile {
 		unit = b.g.shape[last] // so that chunks of a sum of all can be whole rows
 	}
 	b.p.shape(unit)

@@ -140,7 +140,7 @@ func rulesOf(t interface{ Fatal(...any) }, b *graph.Builder, set *param.Set) (n 
 		if in.group == nil {
 			continue
 		}
-		p := c.program(i, in.group)
+		p := c.program(i, in.group, 0)
 		for k := range p.steps {
 			if p.steps[k].rule != nil {
 				n++

@@ -176,7 +176,7 @@ func (c *compiler[T]) joinLane(i int, deps []int, lanes []*lane[T], at int) *lan
 				}
 			}
 		}
-		all = both
+		all = few(both)
 	}
 	var members []int // that it waits for
 	for k, m := range instrs {
@@ -196,6 +196,7 @@ func (c *compiler[T]) joinLane(i int, deps []int, lanes []*lane[T], at int) *lan
 	if len(cuts) == 0 || fastest(cuts).time() > 1.02*(apart+fastest(own).time())+barrierTime {
 		return nil
 	}
+	cuts = few(cuts)
 	l := joined[0]
 	for _, o := range joined[1:] {
 		for _, m := range o.instrs {
@@ -213,6 +214,14 @@ func alone[T float](in *instr[T]) (cuts []cutting[T]) {
 		cuts = append(cuts, cutting[T]{[]*way[T]{w}, w.granule, w.cost, w.remote, w.each})
 	}
 	return cuts
+}
+
+// few is the fastest of them: of what can be cut in two ways each into the same parts
+// there are too many together.
+func few[T float](cuts []cutting[T]) []cutting[T] {
+	const most = 4
+	slices.SortStableFunc(cuts, func(a, b cutting[T]) int { return cmp.Compare(a.time(), b.time()) })
+	return cuts[:min(len(cuts), most)]
 }
 
 func fastest[T float](cuts []cutting[T]) cutting[T] {

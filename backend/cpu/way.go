@@ -236,13 +236,6 @@ func own(in, out tensor.Shape, from, to int) bool {
 	return true
 }
 
-func gcd(a, b int) int {
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return a
-}
-
 // touches are those of an instruction that is not cut.
 func (c *compiler[T]) touches(at int, in *instr[T]) (reads, writes []touch[T]) {
 	var outs, ins []graph.Node
