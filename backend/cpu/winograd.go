@@ -74,7 +74,7 @@ func winogradFilters[T float](c *compiler[T], from *value[T], w *winograd) *job 
 	channels, filters := w.g.c, w.g.f
 	n := channels * filters
 	chunks, per := cut(channels, 16, 25*filters)
-	return &job{chunks, func(_, chunk int) {
+	return &job{chunks: chunks, run: func(_, chunk int) {
 		lo, hi := chunk*per, min(channels, (chunk+1)*per)
 		t := kernel.Tiles{Count: 1, Channels: (hi - lo) * filters, SrcStep: n, SrcLine: 3 * n, DstStep: n, DstLine: 4 * n}
 		u, taps, at := c.work.shared, from.f, lo*filters
