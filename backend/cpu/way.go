@@ -41,7 +41,6 @@ type way[T float] struct {
 	each          float64                         // ns that a worker takes once for whatever number of parts
 	cost, remote  float64                         // ns: what it takes on one core, and what a worker waits for another's cache
 	make          func() func(worker, lo, hi int) // the loop over parts
-	run           func(worker, lo, hi int)        // where it is used
 }
 
 // touch is all of a node's value, by parts.
