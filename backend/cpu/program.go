@@ -131,14 +131,14 @@ func (b *programmer[T]) rows() {
 	if differ {
 		unit = 0
 	}
-	if last := len(b.g.shape) - 1; unit == 0 && last > 0 && b.p.n > 16*tile && b.sums() && b.g.shape[last] <= tile {
+	if last := len(b.g.shape) - 1; unit == 0 && last > 0 && b.p.n > 16*tile && b.addsUp() && b.g.shape[last] <= tile {
 		unit = b.g.shape[last] // so that chunks of a sum of all can be whole rows
 	}
 	b.p.shape(unit)
 }
 
-// sums reports whether one of the nodes is the sum of all elements of another.
-func (b *programmer[T]) sums() bool {
+// addsUp reports whether one of the nodes is the sum of all elements of another.
+func (b *programmer[T]) addsUp() bool {
 	for _, x := range b.g.nodes {
 		if b.folded[x.ID()] {
 			return true // rows that are summed have been looked for
