@@ -75,13 +75,28 @@ func (w *writer) scanned(l nn.Layer, name string, in []*sent, ways []steps, dire
 	first := ways[0]
 	for _, k := range ways {
 		switch {
-		case k.cell.CellClip > 0:
-			return "", "", "", unsent(l, k.path, "it cuts the cell's state, which ONNX's LSTM does not")
 		case k.cell.Peephole != first.cell.Peephole || k.cell.ReturnCell != first.cell.ReturnCell || k.learned != first.learned:
 			return "", "", "", unsent(l, k.path, "its two layers differ in more than their way")
 		}
 	}
 	x := w.as(w.floated(in[0]), stepsFirst)
+	states := 1
+	if first.op == "LSTM" {
+		states = 2
+	}
+	// begin is part i of the states to begin with, empty where they are zeros.
+	begin := func(i int) string {
+		switch {
+		case first.learned:
+			return w.learned(name, x, ways, i, states)
+		case len(in) > 1:
+			return w.begun(name, in[1:], len(ways), i, states)
+		}
+		return ""
+	}
+	if slices.ContainsFunc(ways, steps.odd) {
+		return w.spelledOut(l, name, x, ways, begin, out)
+	}
 	attrs := []attribute{{"hidden_size", first.units}}
 	if direction != "forward" {
 		attrs = append(attrs, attribute{"direction", direction})
@@ -118,17 +133,8 @@ func (w *writer) scanned(l nn.Layer, name string, in []*sent, ways []steps, dire
 	if first.bias {
 		from[3] = w.gatedBias(ways)
 	}
-	states := 1
-	if first.op == "LSTM" {
-		states = 2
-	}
 	for i := range states {
-		switch {
-		case first.learned:
-			from[5+i] = w.learned(name, x, ways, i, states)
-		case len(in) > 1:
-			from[5+i] = w.begun(name, in[1:], len(ways), i, states)
-		}
+		from[5+i] = begin(i)
 	}
 	if first.cell.Peephole { // in the order i, o, f
 		from[7] = w.stacked(ways, "peephole", format.Turn(gatesOf([]int{0, 2, 1})), 3*first.units)
@@ -150,6 +156,137 @@ func (w *writer) scanned(l nn.Layer, name string, in []*sent, ways []steps, dire
 		wide := w.node("Unsqueeze", name+"/cell_step", []string{cell, w.wholes(name+"/step_axis", 0)}, nil)
 		wide = w.node("Expand", name+"/cell_steps", []string{wide, w.wholes(name+"/step_count", x.shape[0], 1, 1, 1)}, nil)
 		all, cell = w.node("Concat", name+"/and_cells", []string{all, wide}, []attribute{{"axis", 3}}), ""
+	}
+	return all, last, cell, nil
+}
+
+// odd reports whether an LSTM is such as ONNX's operation cannot be: with a state that is cut, or
+// with activations that it has no names for.
+func (k steps) odd() bool {
+	if k.op != "LSTM" {
+		return false
+	}
+	_, _, _, gate := gateName(orGate(k.gate), nil)
+	_, _, _, own := gateName(k.act, act.Tanh{})
+	return k.cell.CellClip > 0 || !gate || !own
+}
+
+// spelledOut writes an LSTM as what it is computed of, step by step. Its results are as those of
+// scanned, with the cell beside the output where the layer gives it.
+func (w *writer) spelledOut(l nn.Layer, name string, x *sent, ways []steps, begin func(i int) string, out param.Applied) (all, last, cell string, err error) {
+	if ways[0].learned {
+		return "", "", "", unsent(l, ways[0].path, "ONNX's LSTM cannot be what it is, and step by step the state that it has learned to begin with has no place")
+	}
+	units := ways[0].units
+	var starts [2]string
+	for i := range starts {
+		starts[i] = begin(i)
+	}
+	join := func(as string, axis int, list []string) string {
+		if len(list) == 1 {
+			return list[0]
+		}
+		return w.node("Concat", as, list, []attribute{{"axis", axis}})
+	}
+	var sequences, outputs, cells []string
+	for d, k := range ways {
+		at := fmt.Sprintf("%s/%d", name, d)
+		if _, ok := k.act.(act.PReLU); ok {
+			return "", "", "", unsent(l, k.path, "its activation has weights of its own")
+		}
+		// (steps, N, 4·units), gates in the order i, f, c, o
+		z := w.node("MatMul", at+"/inputs", []string{x.name, w.param(k.path+"/kernel", "", nil, x.shape[1], 4*units)}, nil)
+		if k.bias {
+			z = w.node("Add", at+"/biased", []string{z, w.param(k.path+"/bias", "", nil, 4*units)}, nil)
+		}
+		each := make([]string, x.shape[0])
+		for t := range each {
+			each[t] = w.fresh(fmt.Sprintf("%s/step%d", at, t))
+		}
+		w.nodes = append(w.nodes, &written{"Split", at + "/each", []string{z}, each, []attribute{{"axis", 0}}})
+		recurrent := w.param(k.path+"/recurrent_kernel", "", nil, units, 4*units)
+		var holes [3]string
+		if k.cell.Peephole {
+			both := w.param(k.path+"/peephole", "", nil, 3, units)
+			for i := range holes {
+				holes[i] = w.node("Slice", fmt.Sprintf("%s/hole%d", at, i), []string{both, w.wholes(at+"/hole_from", i), w.wholes(at+"/hole_to", i+1), w.wholes(at+"/hole_axis", 0)}, nil)
+			}
+		}
+		var state [2]string // h and c, (1, N, units) each
+		for i, s := range starts {
+			if state[i] = s; s != "" && len(ways) > 1 {
+				state[i] = w.node("Slice", fmt.Sprintf("%s/begin%d", at, i), []string{s, w.wholes(at+"/from_way", d), w.wholes(at+"/to_way", d+1), w.wholes(at+"/way_axis", 0)}, nil)
+			}
+		}
+		made := make([]string, len(each))
+		for i := range each {
+			t := i
+			if k.around {
+				t = len(each) - 1 - i
+			}
+			as := fmt.Sprintf("%s/%d", at, t)
+			z := each[t]
+			if state[0] != "" {
+				z = w.node("Add", as+"/z", []string{z, w.node("MatMul", as+"/recurrent", []string{state[0], recurrent}, nil)}, nil)
+			}
+			active := func(of string, f act.Activation, seen string, hole int) (string, error) {
+				if seen != "" && holes[hole] != "" {
+					of = w.node("Add", of+"/sees", []string{of, w.node("Mul", of+"/hole", []string{seen, holes[hole]}, nil)}, nil)
+				}
+				y, err := w.activate(f, out, &sent{name: of, shape: tensor.Shape{units}, kind: kinds.Float}, of+"/active")
+				if err != nil {
+					return "", err
+				}
+				return y.name, nil
+			}
+			parts := make([]string, 4)
+			for g := range parts {
+				parts[g] = w.fresh(fmt.Sprintf("%s/gate%d", as, g))
+			}
+			w.nodes = append(w.nodes, &written{"Split", as + "/gates", []string{z}, parts, []attribute{{"axis", 2}}})
+			own := k.act
+			if own == nil {
+				own = act.Tanh{}
+			}
+			enter, err := active(parts[0], orGate(k.gate), state[1], 0)
+			if err != nil {
+				return "", "", "", err
+			}
+			fresh, err := active(parts[2], own, "", 0)
+			if err != nil {
+				return "", "", "", err
+			}
+			next := w.node("Mul", as+"/fresh", []string{enter, fresh}, nil)
+			if state[1] != "" {
+				keep, err := active(parts[1], orGate(k.gate), state[1], 1)
+				if err != nil {
+					return "", "", "", err
+				}
+				next = w.node("Add", as+"/next", []string{w.node("Mul", as+"/kept", []string{keep, state[1]}, nil), next}, nil)
+			}
+			if clip := k.cell.CellClip; clip > 0 {
+				next = w.node("Clip", as+"/cut", []string{next, w.number(as+"/least", -clip), w.number(as+"/most", clip)}, nil)
+			}
+			leave, err := active(parts[3], orGate(k.gate), next, 2)
+			if err != nil {
+				return "", "", "", err
+			}
+			shown, err := active(next, own, "", 0)
+			if err != nil {
+				return "", "", "", err
+			}
+			state = [2]string{w.node("Mul", as+"/output", []string{leave, shown}, nil), next}
+			made[t] = state[0]
+			if k.cell.ReturnCell && k.sequences {
+				made[t] = join(as+"/and_cell", 2, []string{state[0], state[1]})
+			}
+		}
+		sequences = append(sequences, w.node("Unsqueeze", at+"/direction", []string{join(at+"/steps", 0, made), w.wholes(at+"/new_way", 1)}, nil))
+		outputs, cells = append(outputs, state[0]), append(cells, state[1])
+	}
+	all, last = join(name+"/all", 1, sequences), join(name+"/last", 0, outputs)
+	if ways[0].cell.ReturnCell && !ways[0].sequences {
+		cell = join(name+"/cells", 0, cells)
 	}
 	return all, last, cell, nil
 }

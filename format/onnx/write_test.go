@@ -68,6 +68,8 @@ func zoo(t testing.TB) map[string]*format.Model {
 		"transposed 3d":            one(sized(3, 4, 2, 2), nn.Conv3DTranspose{Filters: 3, Kernel: sized(2), Strides: sized(1, 2, 1), Padding: nn.Same}, nn.Conv3D{Filters: 2, Kernel: sized(1)}, nn.Conv3DTranspose{Filters: 2, Kernel: sized(2, 1, 3), Groups: 2}),
 		"lstm with peepholes":      one(sized(5, 3), nn.LSTM{Units: 4, Sequences: true, Peephole: true}, nn.Bidirectional{Layer: nn.LSTM{Units: 3, Peephole: true, ReturnCell: true}}),
 		"lstm and its cell":        one(sized(5, 3), nn.LSTM{Units: 4, ReturnCell: true}),
+		"lstm that is cut":         one(sized(5, 3), nn.LSTM{Units: 4, CellClip: 0.1, Sequences: true}, nn.LSTM{Units: 2, CellClip: 0.05, ReturnCell: true, Sequences: true, Backwards: true}, nn.LSTM{Units: 3, CellClip: 0.2, ReturnCell: true, NoBias: true}),
+		"lstm of other functions":  one(sized(4, 3), nn.Bidirectional{Layer: nn.LSTM{Units: 2, Act: act.GELU{}, Sequences: true}}, nn.Bidirectional{Layer: nn.LSTM{Units: 2, RecurrentAct: act.HardTanh{}, Act: act.SiLU{}}}),
 		"lstm, cells of all steps": one(sized(5, 3), nn.LSTM{Units: 4, ReturnCell: true, Sequences: true, LearnState: true}, nn.LSTM{Units: 2, ReturnCell: true, Sequences: true, Backwards: true, Peephole: true}, nn.Dense{Units: 2}),
 		"both ways, cells of all steps": one(sized(4, 3), nn.Bidirectional{Layer: nn.LSTM{Units: 2, ReturnCell: true, Sequences: true, RecurrentAct: act.HardSigmoid{}, LearnState: true}},
 			nn.Bidirectional{Layer: nn.LSTM{Units: 2, ReturnCell: true, Sequences: true, NoBias: true}, Merge: "sum"}),
@@ -431,8 +433,8 @@ func TestUnwritten(t *testing.T) {
 		want string
 	}{
 		"dilated mean":     {formattest.Filled(t, loss.MSE{}, nil, nn.Sequential{nn.AveragePooling1D{Dilation: tensor.Shape{2}}}, tensor.Shape{8, 2}), "dilation"},
-		"gate":             {formattest.Filled(t, loss.MSE{}, nil, nn.Sequential{nn.LSTM{Units: 2, Act: act.GELU{}}}, tensor.Shape{3, 2}), "no activation gelu"},
-		"cut state":        {formattest.Filled(t, loss.MSE{}, nil, nn.Sequential{nn.LSTM{Units: 2, CellClip: 1}}, tensor.Shape{3, 2}), "cuts the cell"},
+		"gate":             {formattest.Filled(t, loss.MSE{}, nil, nn.Sequential{nn.GRU{Units: 2, Act: act.GELU{}}}, tensor.Shape{3, 2}), "no activation gelu"},
+		"cut, and a state": {formattest.Filled(t, loss.MSE{}, nil, nn.Sequential{nn.LSTM{Units: 2, CellClip: 1, LearnState: true}}, tensor.Shape{3, 2}), "learned to begin with"},
 		"two kinds":        {formattest.Filled(t, loss.MSE{}, nil, nn.Sequential{nn.Bidirectional{Layer: nn.LSTM{Units: 2}, Backward: nn.GRU{Units: 2, Backwards: true}}}, tensor.Shape{3, 2}), "differ"},
 		"layers each step": {formattest.Filled(t, loss.MSE{}, nil, nn.Sequential{nn.TimeDistributed{Layer: nn.Block{Layers: nn.Sequential{nn.Dense{Units: 2}}}}}, tensor.Shape{3, 2}), "within sequential"},
 	} {
