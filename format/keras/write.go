@@ -146,16 +146,22 @@ func (s *speller) functional(f nn.Functional, none spec.Value) (*speller, spec.V
 		return nil, none, err
 	}
 	layers := spec.Value{Kind: spec.List}
-	taken, at, t := map[string]bool{}, map[string]string{}, &tree{count: map[string]int{}}
-	nodes := func(names ...string) spec.Value {
+	// A use is one of a layer, which may be applied more than once.
+	type use struct {
+		layer string
+		node  int
+	}
+	taken, at, t := map[string]bool{}, map[string]use{}, &tree{count: map[string]int{}}
+	nodes := func(uses ...use) spec.Value {
 		out := spec.Value{Kind: spec.List}
-		for _, n := range names {
-			out.Items = append(out.Items, spec.Value{Kind: spec.List, Items: []spec.Value{spec.Str(n), spec.Num(0), spec.Num(0)}})
+		for _, u := range uses {
+			out.Items = append(out.Items, spec.Value{Kind: spec.List, Items: []spec.Value{spec.Str(u.layer), spec.Num(float64(u.node)), spec.Num(0)}})
 		}
 		return out
 	}
-	// chain adds the layers that one of ours became, and gives the last one's name.
-	chain := func(items []spec.Value, from []string) string {
+	// chain applies the layers that one of ours became, which are added where they are new, and
+	// gives what the last one makes.
+	chain := func(items []spec.Value, from []use) use {
 		for _, x := range items {
 			_, c := classOf(x)
 			n, _ := c.Get("name")
@@ -163,22 +169,29 @@ func (s *speller) functional(f nn.Functional, none spec.Value) (*speller, spec.V
 			for i := range in.Items {
 				in.Items[i].Items = append(in.Items[i].Items, spec.Value{Kind: spec.Map})
 			}
-			layers.Items = append(layers.Items, x.With("name", n).With("inbound_nodes", spec.Value{Kind: spec.List, Items: []spec.Value{in}}))
-			from = []string{n.Text}
+			i := slices.IndexFunc(layers.Items, func(l spec.Value) bool { m, _ := l.Get("name"); return m.Text == n.Text })
+			if i < 0 {
+				i = len(layers.Items)
+				layers.Items = append(layers.Items, x.With("name", n).With("inbound_nodes", spec.Value{Kind: spec.List}))
+			}
+			inbound, _ := layers.Items[i].Get("inbound_nodes")
+			from = []use{{n.Text, len(inbound.Items)}}
+			inbound.Items = append(slices.Clone(inbound.Items), in)
+			layers.Items[i] = layers.Items[i].Without("inbound_nodes").With("inbound_nodes", inbound)
 		}
 		return from[0]
 	}
-	var first []string
+	var first []use
 	for i, p := range ins {
 		name := fresh(p.Name, taken)
-		at[p.Name] = name
-		first = append(first, name)
+		at[p.Name] = use{layer: name}
+		first = append(first, at[p.Name])
 		layers.Items = append(layers.Items, s.input(name, s.model.Data.Inputs[fields[i]]).With("name", spec.Str(name)).With("inbound_nodes", spec.Value{Kind: spec.List}))
 	}
 	var list nn.Sequential
 	for i, e := range f.Layers {
 		if e.Share != "" {
-			return nil, none, &format.Unsupported{What: fmt.Sprintf("layer %q, which is applied more than once", e.Share), Msg: "this version does not write that for Keras; .go, .npz, .pt and .safetensors take it"}
+			continue
 		}
 		if kind := nn.KindOf(e.Layer); len(e.Inputs) > 1 && (recurrent(kind) || kind == "bidirectional") {
 			return nil, none, unspelled(nn.NameOf(e.Layer), kind, "it begins with states that other layers make, which this version does not write for Keras")
@@ -197,7 +210,7 @@ func (s *speller) functional(f nn.Functional, none spec.Value) (*speller, spec.V
 		return nil, none, err
 	}
 	for _, g := range prep {
-		at[ins[0].Name] = chain(g, []string{at[ins[0].Name]})
+		at[ins[0].Name] = chain(g, []use{at[ins[0].Name]})
 	}
 	for _, n := range names {
 		delete(taken, n)
@@ -207,23 +220,40 @@ func (s *speller) functional(f nn.Functional, none spec.Value) (*speller, spec.V
 		return nil, none, err
 	}
 	last := ins[0].Name
-	for i, g := range groups {
-		var from []string
-		for _, n := range f.Layers[i].Inputs {
+	own := map[string][]spec.Value{} // what became of each of our layers
+	for k, n := range names {
+		own[n] = groups[k]
+	}
+	auto := map[string]int{}
+	for _, e := range f.Layers {
+		of, name := e.Share, e.Name
+		if of == "" {
+			name, names = names[0], names[1:]
+			of = name
+		} else if name == "" { // as a trace calls it
+			auto[of]++
+			name = of + "_" + strconv.Itoa(auto[of])
+		}
+		var from []use
+		for _, n := range e.Inputs {
 			from = append(from, at[n])
 		}
 		if len(from) == 0 {
-			from = []string{at[last]}
+			from = []use{at[last]}
 		}
-		at[names[i]] = chain(g, from)
-		last = names[i]
+		if len(own[of]) == 0 && len(from) > 0 {
+			at[name] = from[0]
+		} else {
+			at[name] = chain(own[of], from)
+		}
+		last = name
 	}
 	if err := s.complete(); err != nil {
 		return nil, none, err
 	}
-	var ends []string
+	var ends []use
 	if len(f.Out) == 0 {
-		ends = []string{at[last]}
+		ends = []use{at[last]}
 	} else {
 		for _, p := range outs {
 			ends = append(ends, at[p.Name])

@@ -55,6 +55,10 @@ func stacks(t testing.TB) map[string]*format.Model {
 			{Layer: nn.DepthwiseConv2D{Kernel: tensor.Shape{3}, Dilation: tensor.Shape{2}, Padding: nn.Pad(nn.Even(2)), Act: act.PReLU{}}},
 			{Layer: nn.Flatten{}}, {Layer: nn.Reshape{Shape: []int{-1, 4}}},
 			{Layer: nn.Conv1D{Filters: 2, Kernel: tensor.Shape{5}, Padding: nn.Pad(nn.Even(1)), Name: "steps"}}, {Layer: nn.Conv1D{Filters: 2, Kernel: tensor.Shape{5}, Padding: nn.Pad(nn.Even(2))}}}}, 9, 8, 2),
+		"shared": filled(t, nil, nn.Functional{In: []nn.Port{{Name: "x", Shape: tensor.Shape{4}}}, Layers: []nn.Entry{
+			{Layer: nn.Dense{Units: 4, Act: act.PReLU{}, Name: "twin"}, Inputs: []string{"x"}}, {Layer: nn.Dense{Units: 4, Act: act.Tanh{}, Name: "other"}, Inputs: []string{"x"}},
+			{Share: "twin", Name: "again", Inputs: []string{"other"}}, {Share: "twin", Name: "once more", Inputs: []string{"again"}}, {Layer: nn.BatchNorm{Name: "norm"}}, {Share: "other", Name: "o2"}, {Share: "norm", Name: "n2"},
+			{Layer: nn.Concatenate{Name: "c"}, Inputs: []string{"twin", "again", "once more", "n2", "norm"}}, {Layer: nn.Dense{Units: 2, Name: "out"}}}, Out: []string{"out"}}, 4),
 		"padded in order": filled(t, nil, nn.Sequential{nn.Conv3D{Filters: 2, Kernel: tensor.Shape{2}, Padding: nn.Pad(nn.Even(1, 0, 2))},
 			nn.Block{Name: "inner", Layers: nn.Sequential{nn.Conv3D{Filters: 2, Kernel: tensor.Shape{3, 1, 3}, Padding: nn.Pad(nn.Sides{{1, 1}, {0, 0}, {1, 1}})}, nn.Conv3D{Filters: 2, Kernel: tensor.Shape{1}, Padding: nn.Pad(nn.Even(1))}}},
 			nn.GlobalAveragePooling3D{}}, 3, 4, 3, 2),
