@@ -29,7 +29,7 @@ func colDot32(_, _, _ *float32, _, _, _, _ int)       { panic(missing) }
 func colSpread32(_, _, _ *float32, _, _, _, _ int)    { panic(missing) }
 func bytes8(*float32, *uint8, int)                    { panic(missing) }
 func ints8(*float32, *int32, int)                     { panic(missing) }
-func uniform16(*float32, uint32, uint32, uint64, int) { panic(missing) }
+func uniforms([]float32, [2]uint32, uint64) int       { panic(missing) }
 
 func lines32(_, _ *float32, _, _, _, _ int)   { panic(missing) }
 func sumRows32(_, _ *float32, _, _, _, _ int) { panic(missing) }

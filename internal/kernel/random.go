@@ -25,9 +25,9 @@ func block(key [2]uint32, n int) [4]uint32 {
 func Uniform[T Float](dst []T, key [2]uint32, stream, step uint64, first int) {
 	key = streamKey(key, stream, step)
 	for len(dst) > 0 {
-		if n := len(dst) / 16; n > 0 && first%4 == 0 && vectorized[T]() {
-			uniform16((*float32)(unsafe.Pointer(&dst[0])), key[0], key[1], uint64(first/4), n)
-			dst, first = dst[16*n:], first+16*n
+		if len(dst) >= 16 && first%4 == 0 && vectorized[T]() {
+			n := uniforms(unsafe.Slice((*float32)(unsafe.Pointer(&dst[0])), len(dst)), key, uint64(first/4))
+			dst, first = dst[n:], first+n
 			continue
 		}
 		b := block(key, first/4)

@@ -161,6 +161,17 @@ func ints8(dst *float32, src *int32, eights int)
 //go:noescape
 func uniform16(dst *float32, k0, k1 uint32, block uint64, fours int)
 
+// uniforms sets n numbers from block on, at most len of dst, and gives n, of 16 at
+// least.
+func uniforms(dst []float32, key [2]uint32, block uint64) int {
+	if n := len(dst) / 32; n > 0 && active == avx512 {
+		uniform32(&dst[0], key[0], key[1], block, n)
+		return 32 * n
+	}
+	uniform16(&dst[0], key[0], key[1], block, len(dst)/16)
+	return len(dst) &^ 15
+}
+
 func binary8(op int, dst, a, b *float32, n int) {
 	if active == avx512 {
 		binary16(op, dst, a, b, n)

@@ -314,15 +314,16 @@ func colSpread32(dst, a, b *float32, stride, rows, cols, add int) {
 	colSpread4(dst, a, b, stride, 0, rows, cols, add)
 }
 
-// uniform16 is plain Go: scalar registers multiply to 64 bits, vectors only to 32.
-func uniform16(dst *float32, k0, k1 uint32, block uint64, fours int) {
-	d := unsafe.Slice(dst, 16*fours)
+// uniforms is plain Go: scalar registers multiply to 64 bits, vectors only to 32.
+func uniforms(dst []float32, key [2]uint32, block uint64) int {
+	d := dst[:len(dst)&^15]
 	for i := 0; i < len(d); i += 4 {
-		for q, u := range rng.Philox([2]uint32{k0, k1}, [4]uint32{uint32(block), uint32(block >> 32)}) {
+		for q, u := range rng.Philox(key, [4]uint32{uint32(block), uint32(block >> 32)}) {
 			d[i+q] = float32(u>>8) * 0x1p-24
 		}
 		block++
 	}
+	return len(d)
 }
 
 // The constants of the transcendental functions in the order that they are used, which

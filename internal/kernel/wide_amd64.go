@@ -142,6 +142,9 @@ func axpy16(dst, a, b *float32, s float32, n int)
 //go:noescape
 func select16(dst, a, b, c *float32, n int)
 
+//go:noescape
+func uniform32(dst *float32, k0, k1 uint32, block uint64, eights int)
+
 func binary16(op int, dst, a, b *float32, n int) {
 	switch op {
 	case opAdd:

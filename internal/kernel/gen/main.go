@@ -50,6 +50,7 @@ func main() {
 		avx512.fused()
 		avx512.windows()
 		at = avx512
+		uniformWide()
 		elementwise()
 		joined()
 		moments()
