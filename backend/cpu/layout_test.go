@@ -69,7 +69,7 @@ func TestCutProduct(t *testing.T) {
 			return rapid.OneOf(rapid.IntRange(1, 300), rapid.IntRange(1, 5000)).Draw(t, name)
 		}
 		m, n, k := size("m"), size("n"), size("k")
-		rows, cols := cutProduct(m, n, k)
+		rows, cols := cutProduct(m, n, k, rapid.Bool().Draw(t, "tb"))
 		if rows < 1 || rows > m || cols < 1 || cols > n {
 			t.Fatalf("chunks of %d×%d of a product %d×%d", rows, cols, m, n)
 		}

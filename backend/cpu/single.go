@@ -83,8 +83,9 @@ const (
 
 // cutProduct divides a product m×n over k into chunks of so many rows and columns: of
 // all grids that one which ends first on 1, 2, 4 and 8 workers. Every chunk reads its
-// rows of A and its columns of B, and lays the latter out anew.
-func cutProduct(m, n, k int) (rows, cols int) {
+// rows of A and its columns of B, and lays the latter out anew; a B that is stored
+// transposed, tb, has to be turned for it, or else A and the chunk of C.
+func cutProduct(m, n, k int, tb bool) (rows, cols int) {
 	const granule, fewRows = 32, 14
 	most := max(1, min(mostProductChunks, m*n*k/productPerChunk))
 	best := math.Inf(1)
@@ -95,7 +96,7 @@ func cutProduct(m, n, k int) (rows, cols int) {
 			if across == 1 {
 				c = n
 			}
-			if t := productTime(m, n, k, r, c); t < best {
+			if t := productTime(m, n, k, r, c, tb); t < best {
 				best, rows, cols = t, r, c
 			}
 		}
@@ -106,10 +107,11 @@ func cutProduct(m, n, k int) (rows, cols int) {
 // productTime estimates what a product takes, per element of k and in multiply-adds, as
 // the sum of what it takes on 1, 2, 4 and 8 workers, one counted twice. What a
 // worker reads was mostly written by others, and comes from their caches.
-func productTime(m, n, k, rows, cols int) (sum float64) {
+func productTime(m, n, k, rows, cols int, tb bool) (sum float64) {
 	const (
 		lanes  = 16
 		layOut = 8.0     // of an element of B
+		turn   = 10.0    // of one that is turned
 		read   = 2.0     // of one of A
 		remote = 40.0    // of an element from another core
 		call   = 40000.0 // of a chunk, for all of k
@@ -123,7 +125,13 @@ func productTime(m, n, k, rows, cols int) (sum float64) {
 				r := float64(min(rows, m-i/across*rows))
 				c := min(cols, n-i%across*cols)
 				whole := float64((c + lanes - 1) / lanes * lanes)
-				own += whole*(r+layOut+remote*others) + read*r + call/float64(k)
+				time := whole * (r + layOut)
+				if tb { // with B or with A in the vectors
+					n := float64(c)
+					swapped := math.Ceil(r/lanes)*lanes*n + turn*r*(1+n/float64(k))
+					time = min(time+turn*whole, swapped)
+				}
+				own += time + whole*remote*others + read*r + call/float64(k)
 				if i/across != last {
 					own += remote * others * r
 				}
@@ -152,7 +160,7 @@ func matmul[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	if m == 0 || n == 0 {
 		return 1, func(int, int) {}
 	}
-	rows, cols := cutProduct(m, n, k)
+	rows, cols := cutProduct(m, n, k, attr.TransB)
 	across := (n + cols - 1) / cols
 	left := func() []T { return a.f }
 	if ld := apart(m, n, k, lda); ld > lda && !attr.TransA {

@@ -25,7 +25,7 @@ func batchMatMul[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	product := func(s, from, to int) {
 		kernel.MatMul(y.f[s*m*n:(s+1)*m*n], n, a.f[s*m*k:(s+1)*m*k], lda, attr.TransA, b.f[s*k*n:(s+1)*k*n], ldb, attr.TransB, m, n, k, from, to, 0, n, false)
 	}
-	if rows, _ := cutProduct(m, n, k); rows < m && count*((m+rows-1)/rows) <= maxChunks {
+	if rows, _ := cutProduct(m, n, k, attr.TransB); rows < m && count*((m+rows-1)/rows) <= maxChunks {
 		bands := (m + rows - 1) / rows
 		return count * bands, func(_, chunk int) {
 			i := chunk % bands * rows
