@@ -275,11 +275,8 @@ func convGeometry(conv graph.Node) geometry {
 func conv[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	x, w, y := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
 	g := convGeometry(node)
-	if g.channelsApart() {
-		return convChannels(c, node, &g, nil, false)
-	}
 	if g.depthwise() {
-		return convDepthwise(c, node, &g)
+		return convChannels(c, node, &g, nil, false)
 	}
 	if transformed[T](&g) {
 		return convWinograd(c, x, w, nil, y, &g, false, false)
@@ -357,11 +354,8 @@ func (g *geometry) touching(h0, h1 int) (lo, hi int) {
 func convInput[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	dy, w, dx := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
 	g := geometryOf(node.Attr().(graph.ConvAttr), node.Dim(0), node.Dim(-1), node.In(0).Dim(-1))
-	if g.channelsApart() {
-		return convInputChannels(c, node, &g)
-	}
 	if g.depthwise() {
-		return convInputDepthwise(c, node, &g)
+		return convInputChannels(c, node, &g)
 	}
 	if t, ok := g.turned(); ok && transformed[T](&t) {
 		return convWinograd(c, dy, w, nil, dx, &t, true, false)
@@ -442,11 +436,8 @@ func (g *geometry) partials() partials {
 func convKernel[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	x, dy, dw := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
 	g := geometryOf(node.Attr().(graph.ConvAttr), node.In(0).Dim(0), node.In(0).Dim(-1), node.Dim(-1))
-	if g.channelsApart() {
-		return convKernelChannels(c, node, &g)
-	}
 	if g.depthwise() {
-		return convKernelDepthwise(c, node, &g)
+		return convKernelChannels(c, node, &g)
 	}
 	if slides[T](&g) {
 		return convKernelSlide(c, node, &g)
@@ -511,38 +502,6 @@ func gatherPartials[T float](dst, parts []T, n int) {
 	}
 }
 
-// mulAdd adds n products of vectors, y += x·w, that lie so many numbers apart. x has
-// c numbers, each of which goes with the same count of neighbours in w and y. tmp
-// has the length of y.
-func mulAdd[T float](y []T, yStep int, x []T, xStep int, w []T, wStep int, tmp []T, n, c int) {
-	f := len(tmp)
-	switch {
-	case f == c && c >= 16:
-		for i := range n {
-			kernel.Mul(tmp, x[i*xStep:][:c], w[i*wStep:][:c])
-			d := y[i*yStep:][:c]
-			kernel.Add(d, d, tmp)
-		}
-	case f == c:
-		for i := range n {
-			a, b, d := x[i*xStep:][:c], w[i*wStep:][:c], y[i*yStep:][:c]
-			for j, v := range a {
-				d[j] += T(v * b[j])
-			}
-		}
-	default:
-		m := f / max(1, c)
-		for i := range n {
-			b, d := w[i*wStep:][:f], y[i*yStep:][:f]
-			for k, v := range x[i*xStep:][:c] {
-				for j := k * m; j < (k+1)*m; j++ {
-					d[j] += T(v * b[j])
-				}
-			}
-		}
-	}
-}
-
 // eachTap calls f for the taps of a row that lie on the input, with the place of
 // each among all samples.
 func (g *geometry) eachTap(row int, f func(tap, place int)) {
@@ -600,108 +559,4 @@ func (g *geometry) hit(at, n, t int) (lo, hi int) {
 		return lo, lo
 	}
 	return lo, max(lo, min(n, (g.from[2]-1-at)/s.Stride+1))
-}
-
-// alongLane calls f for every tap of a lane that lies on the lines [h0, h1) of the
-// input, with the first of the rows for which it does, its place on the input, and
-// the number of rows; from one to the next the place moves by the stride.
-func alongLane(g *geometry, r, n, sample int, at [3]int, h0, h1 int, f func(row, tap, place, n int)) {
-	s := g.span
-	for t0 := range s[0].Size {
-		for t1 := range s[1].Size {
-			place, ok := g.line(at, t0, t1)
-			if p1 := at[1] + t1*s[1].Dilation; !ok || p1 < h0 || p1 >= h1 {
-				continue
-			}
-			for t := range s[2].Size {
-				lo, hi := g.hit(at[2], n, t)
-				if lo < hi {
-					f(r+lo, (t0*s[1].Size+t1)*s[2].Size+t, sample*g.in+place+t*s[2].Dilation+lo*s[2].Stride, hi-lo)
-				}
-			}
-		}
-	}
-}
-
-func convDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) (int, func(int, int)) {
-	x, w, y := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
-	c.work.need(g.f, 0)
-	step := g.span[2].Stride * g.c
-	chunks, per := cut(g.rows(), 1, 2*g.taps*g.f)
-	return chunks, func(worker, chunk int) {
-		tmp := c.work.worker[worker][:g.f]
-		r0, r1 := chunk*per, min(g.rows(), (chunk+1)*per)
-		clear(y.f[r0*g.f : r1*g.f])
-		for r := r0; r < r1; {
-			n, sample, at := g.lane(r, r1)
-			alongLane(g, r, n, sample, at, 0, g.from[1], func(row, tap, place, n int) {
-				mulAdd(y.f[row*g.f:], g.f, x.f[place*g.c:], step, w.f[tap*g.f:(tap+1)*g.f], 0, tmp, n, g.c)
-			})
-			r += n
-		}
-	}
-}
-
-func convInputDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) (int, func(int, int)) {
-	dy, w, dx := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
-	c.work.need(g.f, 0)
-	step := g.span[2].Stride * g.c
-	chunks, b := g.bands()
-	return chunks, func(worker, chunk int) {
-		tmp := c.work.worker[worker][:g.f]
-		b.of(g, chunk, func(s, h0, h1 int) {
-			clearLines(g, dx.f, s, h0, h1)
-			lo, hi := g.touching(h0, h1)
-			for o := range g.to[0] {
-				first := s*g.out + o*g.to[1]*g.to[2]
-				end := first + hi*g.to[2]
-				for r := first + lo*g.to[2]; r < end; {
-					n, sample, at := g.lane(r, end)
-					alongLane(g, r, n, sample, at, h0, h1, func(row, tap, place, n int) {
-						k := w.f[tap*g.f : (tap+1)*g.f]
-						if g.fg == 1 {
-							mulAdd(dx.f[place*g.c:], step, dy.f[row*g.f:], g.f, k, 0, tmp, n, g.c)
-							return
-						}
-						for q := range n {
-							d, y := dx.f[place*g.c+q*step:][:g.c], dy.f[(row+q)*g.f:][:g.f]
-							for i := range d {
-								for j := i * g.fg; j < (i+1)*g.fg; j++ {
-									d[i] += T(y[j] * k[j])
-								}
-							}
-						}
-					})
-					r += n
-				}
-			}
-		})
-	}
-}
-
-func convKernelDepthwise[T float](c *compiler[T], node graph.Node, g *geometry) (int, func(int, int)) {
-	x, dy, dw := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
-	size := g.k * g.f
-	rows := max(1, min(g.rows()*g.taps*g.f/(sumPerPart/2), g.rows()/64, mostPartial/max(1, size), 64))
-	per := max(1, (g.rows()+rows-1)/rows)
-	rows = max(1, (g.rows()+per-1)/per)
-	c.work.need(g.f, rows*size)
-	step := g.span[2].Stride * g.c
-	left := new(counter)
-	return rows, func(worker, chunk int) {
-		tmp := c.work.worker[worker][:g.f]
-		part := c.work.shared[chunk*size : (chunk+1)*size]
-		clear(part)
-		r1 := min(g.rows(), (chunk+1)*per)
-		for r := chunk * per; r < r1; {
-			n, sample, at := g.lane(r, r1)
-			alongLane(g, r, n, sample, at, 0, g.from[1], func(row, tap, place, n int) {
-				mulAdd(part[tap*g.f:(tap+1)*g.f], 0, x.f[place*g.c:], step, dy.f[row*g.f:], g.f, tmp, n, g.c)
-			})
-			r += n
-		}
-		if left.last(1, rows) {
-			gatherPartials(dw.f, c.work.shared, rows)
-		}
-	}
 }

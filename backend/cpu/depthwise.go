@@ -154,10 +154,6 @@ func (d *channelwise) of(l0, l1 int, f func(k kernel.Depthwise, y, x, w int)) {
 	}
 }
 
-// channelsApart reports whether each filter has a channel to itself, and each channel one
-// filter.
-func (g *geometry) channelsApart() bool { return g.depthwise() && g.fg == 1 }
-
 // share cuts the lines into chunks.
 func (d *channelwise) share(g *geometry) (chunks, per int) {
 	return cut(d.lines, 1, d.to[2]*d.c*(g.taps+8)/16)
@@ -165,6 +161,9 @@ func (d *channelwise) share(g *geometry) (chunks, per int) {
 
 func convChannels[T float](c *compiler[T], node graph.Node, g *geometry, bias *value[T], rectify bool) (int, func(int, int)) {
 	x, w, y := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
+	if g.fg > 1 {
+		return convRepeated(c, x, w, bias, y, g, rectify)
+	}
 	d := g.channelwise(false)
 	chunks, per := d.share(g)
 	return chunks, func(_, chunk int) {
@@ -180,6 +179,9 @@ func convChannels[T float](c *compiler[T], node graph.Node, g *geometry, bias *v
 
 func convInputChannels[T float](c *compiler[T], node graph.Node, g *geometry) (int, func(int, int)) {
 	dy, w, dx := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
+	if g.fg > 1 {
+		return convInputRepeated(c, dy, w, dx, g)
+	}
 	d := g.channelwise(true)
 	chunks, per := d.share(g)
 	return chunks, func(_, chunk int) {
@@ -193,6 +195,9 @@ func convInputChannels[T float](c *compiler[T], node graph.Node, g *geometry) (i
 // the last that is done adds them up.
 func convKernelChannels[T float](c *compiler[T], node graph.Node, g *geometry) (int, func(int, int)) {
 	x, dy, dw := c.of(node.In(0)), c.of(node.In(1)), c.of(node)
+	if g.fg > 1 {
+		return convKernelRepeated(c, x, dy, dw, g)
+	}
 	d := g.channelwise(false)
 	size := g.taps * g.c
 	chunks, per := d.share(g)

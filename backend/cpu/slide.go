@@ -190,14 +190,14 @@ func within(s graph.Span, o, n int) (lo, hi int) {
 
 // takesBias reports whether a convolution can add a bias to its results.
 func takesBias[T float](g *geometry) bool {
-	return g.channelsApart() || transformed[T](g) || slides[T](g)
+	return g.depthwise() || transformed[T](g) || slides[T](g)
 }
 
 // convBias is a convolution that [takesBias], with its bias and what comes behind that.
 func convBias[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	a := node.Attr().(rewrite.ConvBias)
 	g := geometryOf(a.ConvAttr, node.Dim(0), node.In(0).Dim(-1), node.Dim(-1))
-	if g.channelsApart() {
+	if g.depthwise() {
 		return convChannels(c, node, &g, c.of(node.In(2)), a.Rectify)
 	}
 	if transformed[T](&g) {
