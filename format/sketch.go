@@ -291,8 +291,8 @@ func (s *Sketch) text(outs []string) spec.Value {
 		return layers
 	}
 	ins := spec.Value{Kind: spec.Map}
-	for _, f := range s.Inputs {
-		ins = ins.With(f.Name, List(f.Shape...))
+	for _, f := range s.Inputs { // whose names differ
+		ins.Entries = append(ins.Entries, spec.Entry{Key: f.Name, Value: List(f.Shape...)})
 	}
 	return spec.Value{Kind: spec.Map}.With("inputs", ins).With("layers", layers).With("outputs", names(outs))
 }

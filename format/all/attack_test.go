@@ -162,6 +162,9 @@ layer { name: "a" type: "ReLU" bottom: "b" top: "a" } layer { name: "b" type: "R
 		one("tensorflow: one number for many", "g.pb", slices.Concat(placeholder("x", -1, 1<<24), tfNode("b", "Const", nil, attr("value", field(8, number(1, 1), field(2, shapeProto(1<<24)), field(5, floats(1))))), tfNode("y", "BiasAdd", []string{"x", "b"})), "repeat"),
 		attack{sample: sample{name: "npz: entries over one another", open: "m.npz", bare: true, files: map[string][]byte{"m.npz": overlaid(t)}}, says: ""},
 		attack{sample: sample{name: "torch: one storage in many views", open: "m.pt", bare: true, files: map[string][]byte{"m.pt": manyViews(t)}}, says: "repeat"},
+		one("onnx: joined with itself", "m.onnx", doublesONNX(60), ""), one("tensorflow: joined with itself", "g.pb", doublesGraph(60), ""), one("caffe: joined with itself", "m.caffemodel", doublesCaffe(60, 2), ""),
+		one("caffe: images joined with themselves", "m.caffemodel", doublesCaffe(60, 2, 2, 2), ""), one("caffe: vectors of images joined with themselves", "m.caffemodel", doublesCaffe(60, 2, 2, 2, 1), ""),
+		one("keras: joined with itself", "m.h5", kerasFile(t, doublesKeras(60)), ""), one("own: joined with itself", "m.safetensors", own(t, doublesOwn(60), `[2]`), ""),
 		attack{sample: sample{name: "torch: views without steps", open: "m.pt", bare: true, files: map[string][]byte{"m.pt": stillViews(t)}}, says: "repeat"},
 		attack{sample: sample{name: "savedmodel: many constants of one number", open: "m", files: map[string][]byte{"m/saved_model.pb": savedModel(splats("Const", 1000, 1<<16))}}, says: "repeat"},
 		attack{sample: sample{name: "savedmodel: filled constants", open: "m", files: map[string][]byte{"m/saved_model.pb": savedModel(splats("Fill", 64, 1<<20))}}, says: ""},
@@ -331,6 +334,59 @@ func splats(op string, times, n int) []byte {
 		b = append(b, tfNode(fmt.Sprint("y", i+1), "BiasAdd", []string{fmt.Sprint("y", i), c})...)
 	}
 	return b
+}
+
+// doublesONNX joins its input with itself, the result with itself, and so on.
+func doublesONNX(times int) []byte {
+	var b []byte
+	axis := slices.Concat(text(1, "axis"), number(3, 1), number(20, 2))
+	for i := range times {
+		b = append(b, onnxNode("Concat", []string{tag(i), tag(i)}, tag(i+1), axis)...)
+	}
+	return onnxModel(b, field(11, onnxInfo("0", 2)), field(12, onnxInfo(tag(times), 2)))
+}
+
+func doublesGraph(times int) []byte {
+	b := slices.Concat(placeholder("0", -1, 2), tfNode("axis", "Const", nil, attr("value", field(8, number(1, 3), field(2), field(7, varints(1))))))
+	for i := range times {
+		b = append(b, tfNode(tag(i+1), "ConcatV2", []string{tag(i), tag(i), "axis"})...)
+	}
+	return b
+}
+
+// doublesCaffe begins with a sample of that shape. Of one number more than an image has, the
+// image is flattened before.
+func doublesCaffe(times int, shape ...int) []byte {
+	flat := len(shape) == 4
+	if flat {
+		shape = shape[:3]
+	}
+	b := slices.Concat(text(3, "0"), field(8, field(1, varints(append([]int{1}, shape...)...))))
+	if flat {
+		b = append(b, field(100, text(1, "flat"), text(2, "Flatten"), text(3, "0"), text(4, "0"))...)
+	}
+	for i := range times {
+		b = append(b, field(100, text(1, "l"+tag(i)), text(2, "Concat"), text(3, tag(i)), text(3, tag(i)), text(4, tag(i+1)))...)
+	}
+	return b
+}
+
+func doublesKeras(times int) string {
+	var b strings.Builder
+	b.WriteString(`{"class_name":"Functional","config":{"name":"f","layers":[{"class_name":"InputLayer","name":"0","config":{"batch_input_shape":[null,2],"name":"0"},"inbound_nodes":[]}`)
+	for i := range times {
+		fmt.Fprintf(&b, `,{"class_name":"Concatenate","name":%q,"config":{"name":%[1]q,"axis":-1},"inbound_nodes":[[[%q,0,0,{}],[%[2]q,0,0,{}]]]}`, tag(i+1), tag(i))
+	}
+	fmt.Fprintf(&b, `],"input_layers":[["0",0,0]],"output_layers":[[%q,0,0]]}}`, tag(times))
+	return b.String()
+}
+
+func doublesOwn(times int) string {
+	layers := make([]string, times)
+	for i := range layers {
+		layers[i] = fmt.Sprintf(`{"concatenate":{"name":"v%d","inputs":["v%d","v%[2]d"]}}`, i+1, i)
+	}
+	return `{"inputs":{"v0":"2"},"layers":[` + strings.Join(layers, ",") + `]}`
 }
 
 // caffeLayer is an inner product of a .caffemodel.

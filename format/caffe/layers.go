@@ -820,6 +820,11 @@ func reshape(c *converter, l *layer, in []blobValue) (blobValue, error) {
 	return blobValue{}, unsupported(l, "it gives the shape %v; only vectors, and images of vectors, are read", dims)
 }
 
+// What joins values with themselves doubles with each layer: a vector is of at most so many
+// images, and it or an image has at most so many numbers.
+const maxRuns, maxJoined = 1 << 12, 1 << 28
+
+// join puts values side by side.
 func join(c *converter, l *layer, in []blobValue) (blobValue, error) {
 	p := l.m.sub("concat_param")
 	axis, err := p.int("concat_dim", 1)
@@ -836,7 +841,17 @@ func join(c *converter, l *layer, in []blobValue) (blobValue, error) {
 			return blobValue{}, unsupported(l, "it joins images and vectors")
 		}
 		names = append(names, x.name)
-		out.runs = append(out.runs, x.runs...)
+		for _, r := range x.runs {
+			// Plain vectors side by side are one.
+			if k := len(out.runs) - 1; k >= 0 && r[1]*r[2] == 1 && out.runs[k][1]*out.runs[k][2] == 1 {
+				out.runs[k] = tensor.Shape{out.runs[k][0] + r[0], 1, 1}
+			} else {
+				out.runs = append(out.runs, r)
+			}
+		}
+		if len(out.runs) > maxRuns {
+			return blobValue{}, unsupported(l, "it joins more than %d images", maxRuns)
+		}
 	}
 	if in[0].image != nil {
 		if axis == -3 {
@@ -858,6 +873,13 @@ func join(c *converter, l *layer, in []blobValue) (blobValue, error) {
 		axis = map[int]int{1: 3, 2: 1, 3: 2}[axis]
 	} else if axis != 1 && axis != -1 {
 		return blobValue{}, unsupported(l, "its axis is %d; want 1", axis)
+	}
+	n, err := out.image.Elems()
+	if out.image == nil {
+		n = out.channels()
+	}
+	if err != nil || n < 0 || n > maxJoined {
+		return blobValue{}, unsupported(l, "it has more than %d numbers", maxJoined)
 	}
 	if len(in) == 1 {
 		out.name = names[0]
