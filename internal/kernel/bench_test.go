@@ -50,6 +50,9 @@ func BenchmarkMatMul(b *testing.B) {
 		{"NN", 128, 300, 784, false, false}, {"TN", 784, 300, 128, true, false}, {"NT", 128, 784, 300, false, true},
 		{"NN", 512, 300, 784, false, false}, {"TN", 784, 300, 512, true, false}, {"NT", 512, 784, 300, false, true},
 		{"NN", 1024, 1024, 1024, false, false}, {"TN", 1024, 1024, 1024, true, false}, {"NT", 1024, 1024, 1024, false, true},
+		{"NN", 128, 100, 100, false, false}, {"TN", 100, 100, 128, true, false}, {"NT", 128, 100, 100, false, true},
+		{"NN", 512, 100, 300, false, false}, {"TN", 300, 100, 512, true, false}, {"NT", 512, 300, 100, false, true},
+		{"NN", 128, 10, 100, false, false}, {"TN", 100, 10, 128, true, false}, {"NT", 128, 100, 10, false, true},
 		{"NN", 1, 300, 784, false, false}, {"NT", 1, 784, 300, false, true},
 	} {
 		b.Run(fmt.Sprintf("%s/%dx%dx%d", s.name, s.m, s.n, s.k), func(b *testing.B) {
