@@ -91,6 +91,60 @@ func TestWholeNumbers(t *testing.T) {
 	}
 }
 
+// TestInputForget holds an LSTM whose forget gate is what its input gate leaves to the same by
+// hand: with peepholes, a bias for each, and numbers for the forget gate that do not count.
+func TestInputForget(t *testing.T) {
+	t.Parallel()
+	const steps, in, units = 4, 2, 3
+	numbers := func(n, from int) []float32 {
+		v := make([]float32, n)
+		for i := range v {
+			v[i] = float32(math.Sin(float64(7*i+from))) / 2
+		}
+		return v
+	}
+	w, r, b, p := numbers(4*units*in, 1), numbers(4*units*units, 2), numbers(8*units, 3), numbers(3*units, 4)
+	coupled := append(textField(1, "input_forget"), append(intField(3, 1), intField(20, 2)...)...)
+	node := bytesField(1, textField(1, "x"), textField(1, "w"), textField(1, "r"), textField(1, "b"), textField(1, ""), textField(1, ""), textField(1, ""), textField(1, "p"),
+		textField(2, ""), textField(2, "y"), textField(4, "LSTM"), bytesField(5, coupled))
+	file := aModel(14, node, bytesField(5, raw("w", w, 1, 4*units, in)), bytesField(5, raw("r", r, 1, 4*units, units)), bytesField(5, raw("b", b, 1, 8*units)), bytesField(5, raw("p", p, 1, 3*units)),
+		bytesField(11, info("x", steps, 0, in)), bytesField(12, info("y", 1, 0, units)))
+	x := tensor.New(tensor.Float32, 2, steps, in)
+	for i := range x.Len() {
+		x.SetFlat(i, math.Cos(float64(3*i)))
+	}
+	y := computed(t, file, x)
+	sigmoid := func(v float64) float64 { return 1 / (1 + math.Exp(-v)) }
+	for row := range 2 {
+		h, c := make([]float64, units), make([]float64, units)
+		for s := range steps {
+			next, cell := make([]float64, units), make([]float64, units)
+			for u := range units {
+				z := func(gate int) float64 { // i, o, f, c
+					at := gate*units + u
+					sum := float64(b[at]) + float64(b[4*units+at])
+					for k := range in {
+						sum += float64(w[at*in+k]) * x.At(row, s, k)
+					}
+					for k := range units {
+						sum += float64(r[at*units+k]) * h[k]
+					}
+					return sum
+				}
+				i := sigmoid(z(0) + float64(p[u])*c[u])
+				cell[u] = (1-i)*c[u] + i*math.Tanh(z(3))
+				next[u] = sigmoid(z(1)+float64(p[units+u])*cell[u]) * math.Tanh(cell[u])
+			}
+			h, c = next, cell
+		}
+		for u, want := range h {
+			if got := y.Flat(row*units + u); !(math.Abs(got-want) < 1e-6) {
+				t.Errorf("sample %d, unit %d: %g, want %g", row, u, got, want)
+			}
+		}
+	}
+}
+
 // TestGateNumbers gives activations of recurrent operations the numbers that are theirs: of
 // all in their order, or of those alone that have some.
 func TestGateNumbers(t *testing.T) {

@@ -146,6 +146,9 @@ func (c *converter) regrouped(n *node, v *value, to []int) (*value, error) {
 	}
 	// What is left open follows from the others. A batch of a fixed size is a number in the shape.
 	open, known, rows := -1, 1, false
+	if all < 1 || all > maxSample || c.rows > 1<<20 {
+		return nil, fail
+	}
 	if c.rows > 0 {
 		all *= c.rows
 	}

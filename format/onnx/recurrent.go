@@ -185,6 +185,25 @@ func way(i, ways int) format.Turn {
 	return format.Cut(i, i+1)
 }
 
+// opposed is the Turn that makes the forget gate of an LSTM what its input gate leaves: of a
+// sigmoid 1 − σ(z) = σ(−z). Gates lie along the last axis of kernels and biases, i, f, c, o, and
+// peepholes, i, f, o, below one another.
+func opposed(units int) format.Turn {
+	return func(from []*tensor.Tensor) (*tensor.Tensor, error) {
+		t := from[0].Clone()
+		row := t.Len()
+		if s := t.Shape(); len(s) > 0 && s[len(s)-1] == 4*units {
+			row = s[len(s)-1]
+		}
+		for at := 0; at < t.Len(); at += row {
+			for u := range units {
+				t.SetFlat(at+units+u, -t.Flat(at+u))
+			}
+		}
+		return t, nil
+	}
+}
+
 // overSteps is an LSTM, a GRU or a plain recurrent layer, one way or both ways. Its output 0
 // is the result of each step, output 1 that of the last.
 func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
@@ -201,9 +220,8 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 	switch {
 	case n.float("clip", 0) != 0:
 		return nil, refuse(n, "it cuts what its gates sum (clip), of which programs differ; export it without")
-	case n.int("input_forget", 0) != 0:
-		return nil, refuse(n, "its input gate is what the forget gate leaves (input_forget), for which there is no layer")
 	}
+	coupled := n.op == "LSTM" && n.int("input_forget", 0) != 0
 	ways, direction := 1, n.text("direction", "forward")
 	switch direction {
 	case "forward", "reverse":
@@ -298,6 +316,14 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 			if gate.Kind != spec.Null && gate.Text != "sigmoid" {
 				f = f.With("recurrent_activation", gate)
 			}
+			var couple format.Turn
+			if coupled {
+				if gate.Kind != spec.Null && gate.Text != "sigmoid" {
+					return nil, refuse(n, "its forget gate is what the input gate leaves (input_forget), which is read of sigmoids; its gates have %s", gate.JSON())
+				}
+				couple = opposed(units)
+				c.warn("%s: its forget gate is what the input gate leaves (input_forget): it gets weights of its own, the opposite, and in training they go their own way", n.what())
+			}
 			if n.op == "GRU" && !both {
 				f = f.With("reset_after", spec.Flag(false))
 			}
@@ -305,16 +331,16 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 			if ways == 2 {
 				leaf = func(s string) string { return []string{"forward_", "backward_"}[i] + k.kind + "/" + s }
 			}
-			params = append(params, format.Part{Leaf: leaf("kernel"), From: []string{w.name}, Make: way(i, ways).Then(blocks(k.gates, units, in))},
-				format.Part{Leaf: leaf("recurrent_kernel"), From: []string{r.name}, Make: way(i, ways).Then(blocks(k.gates, units, units))})
+			params = append(params, format.Part{Leaf: leaf("kernel"), From: []string{w.name}, Make: way(i, ways).Then(blocks(k.gates, units, in)).Then(couple)},
+				format.Part{Leaf: leaf("recurrent_kernel"), From: []string{r.name}, Make: way(i, ways).Then(blocks(k.gates, units, units)).Then(couple)})
 			if b != nil {
-				params = append(params, format.Part{Leaf: leaf("bias"), From: []string{b.name}, Make: way(i, ways).Then(sums(k.gates, units, both))})
+				params = append(params, format.Part{Leaf: leaf("bias"), From: []string{b.name}, Make: way(i, ways).Then(sums(k.gates, units, both)).Then(couple)})
 			} else {
 				f = f.With("use_bias", spec.Flag(false))
 			}
 			if holes != nil {
 				f = f.With("peephole", yes)
-				params = append(params, format.Part{Leaf: leaf("peephole"), From: []string{holes.name}, Make: way(i, ways).Then(format.Reshape(3, units)).Then(gatesOf([]int{0, 2, 1}))})
+				params = append(params, format.Part{Leaf: leaf("peephole"), From: []string{holes.name}, Make: way(i, ways).Then(format.Reshape(3, units)).Then(gatesOf([]int{0, 2, 1})).Then(couple)})
 			}
 			if len(states.learned) > 0 {
 				f = f.With("learn_state", yes)
