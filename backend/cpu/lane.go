@@ -14,6 +14,7 @@ type lane[T float] struct {
 	cuts    []cutting[T] // that are open to all; none where an instruction has chunks of its own
 	n       int          // parts
 	granule int          // what chunks begin at multiples of
+	block   int          // parts that are taken through all at a time; 0 for all of a chunk
 	chunks  int
 	cost    float64 // ns on one core, roughly
 	run     []func(worker, lo, hi int)
@@ -24,6 +25,7 @@ const (
 	additionTime = 0.05     // of an element of a tile program, in a first-level cache
 	multiplyTime = 1.0 / 75 // of a multiply-add of a product
 	remoteTime   = 0.3      // of a number that another core has written
+	lineTime     = 60.0     // of a line that two cores write
 	packTime     = 0.1      // of a number of a product's B that is laid out anew
 	readTime     = 0.1      // of one that comes from beyond the second-level cache
 	stepTime     = 15.0     // of a step of a tile program, besides its elements
@@ -69,6 +71,9 @@ func (l *lane[T]) settle(instrs []*instr[T]) {
 	best := fastest(l.cuts)
 	l.cuts = []cutting[T]{best}
 	l.n = best.n()
+	if len(best.ways) > 1 {
+		l.measure(best)
+	}
 	for _, w := range best.ways {
 		l.run = append(l.run, w.make())
 	}
@@ -90,12 +95,33 @@ func (l *lane[T]) first(chunk int) int {
 	return min(chunk*l.granules()/l.chunks*l.granule, l.n)
 }
 
-// do runs chunks [from, to) of the lane.
+// do runs chunks [from, to) of the lane, block by block.
 func (l *lane[T]) do(worker, from, to int) {
 	lo, hi := l.first(from), l.first(to)
-	for _, run := range l.run {
-		run(worker, lo, hi)
+	for lo < hi {
+		next := hi
+		if l.block > 0 && hi-lo >= 2*l.block {
+			next = lo + l.block
+		}
+		for _, run := range l.run {
+			run(worker, lo, next)
+		}
+		lo = next
 	}
+}
+
+// measure sets of how many parts a block is: so few that what one instruction makes is
+// in a near cache for the next, where that is not lost again in each block.
+func (l *lane[T]) measure(cut cutting[T]) {
+	const near = 16 << 10 // elements
+	most := 1
+	for _, w := range cut.ways {
+		for _, t := range w.writes {
+			most = max(most, t.len/l.n)
+		}
+	}
+	l.block = max(near/most, 16, int(cut.each*float64(l.n)/(0.03*cut.cost)))
+	l.block = (l.block + cut.granule - 1) / cut.granule * cut.granule
 }
 
 // A piece is a chunk of a lane.

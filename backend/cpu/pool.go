@@ -14,7 +14,8 @@ type job struct {
 	run    func(worker, chunk int)
 
 	// Of a job whose chunks are not alike: what runs some at a time, the first of each
-	// worker's own and how many a worker takes at once.
+	// worker's own and how many a worker takes at once, but for the last quarter, so that
+	// a worker that is done can help.
 	stretch func(worker, from, to int)
 	shares  []int
 	claim   int
@@ -73,7 +74,7 @@ type pool struct {
 // job cannot succeed.
 type portion struct {
 	word  atomic.Uint64
-	claim atomic.Int64 // chunks that its own worker takes at once
+	claim atomic.Int64 // the most chunks that its own worker takes at once
 	_     [48]byte     // the rest of a cache line
 }
 
@@ -97,7 +98,7 @@ func (s *portion) take(seq uint32, last bool) (from, to int, part bool) {
 			from = to - 1
 			next = w - 1
 		} else {
-			to = min(to, from+int(s.claim.Load()))
+			to = from + max(1, min((to-from)*3/4, int(s.claim.Load())))
 			next = w + uint64(to-from)<<16
 		}
 		if s.word.CompareAndSwap(w, next) {

@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"slices"
+
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/tensor"
 )
@@ -65,6 +67,12 @@ func (c *compiler[T]) way(n, granule int, run func(worker, lo, hi int), writes [
 // columns what the other has changed of them, which went by rows.
 func (w *way[T]) estimate(cost float64, param func(*value[T]) bool) {
 	w.cost, w.remote = cost, 0
+	const line = 16
+	for _, t := range append(slices.Clip(w.reads), w.writes...) {
+		if t.lie == byCols && w.n%line != 0 && !param(t.v) {
+			w.remote += float64(t.len/w.n) * lineTime // the line of every row that two workers share
+		}
+	}
 	for _, t := range w.reads {
 		switch {
 		case t.lie == whole:
@@ -111,9 +119,16 @@ func (c *compiler[T]) productWays(x graph.Node, part func(i0, i1, j0, j1 int)) {
 	if attr.TransB {
 		right = byRows
 	}
-	c.way(m, 4, func(_, lo, hi int) { part(lo, hi, 0, n) }, []touch[T]{c.touch(x, m, byRows)}, c.touch(a, m, left), c.touch(b, m, whole))
+	few, wide := 4, 16
+	if attr.TransB {
+		few = 16 // rows of A are laid out for so many
+	}
+	if n >= 128 {
+		wide = 32
+	}
+	c.way(m, few, func(_, lo, hi int) { part(lo, hi, 0, n) }, []touch[T]{c.touch(x, m, byRows)}, c.touch(a, m, left), c.touch(b, m, whole))
 	byCol := len(c.ways)
-	c.way(n, 16, func(_, lo, hi int) { part(0, m, lo, hi) }, []touch[T]{c.touch(x, n, byCols)}, c.touch(a, n, whole), c.touch(b, n, right))
+	c.way(n, wide, func(_, lo, hi int) { part(0, m, lo, hi) }, []touch[T]{c.touch(x, n, byCols)}, c.touch(a, n, whole), c.touch(b, n, right))
 	for k, w := range c.ways {
 		switch {
 		case k >= byCol:
