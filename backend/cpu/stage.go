@@ -287,7 +287,7 @@ func (c *compiler[T]) order(at []int, list []*lane[T], stages int) {
 // jobs lists what the pool runs, one behind the other, and which is the first that runs
 // only when the guards hold.
 func (c *compiler[T]) jobs() (jobs []*job, split int) {
-	if c.threads == 1 || !c.fuse {
+	if !c.fuse {
 		for i, in := range c.instrs {
 			jobs = append(jobs, in.jobs...)
 			if i < c.updates {

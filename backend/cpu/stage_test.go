@@ -80,14 +80,17 @@ func TestStages(t *testing.T) {
 		}
 		in := backend.Inputs{Values: map[string]*tensor.Tensor{"x": x, "label": label}}
 		var want map[string]*tensor.Tensor
-		for _, threads := range []int{1, 2, 3, 5, 8} {
+		for _, threads := range []int{0, 1, 2, 3, 5, 8} {
 			state := fresh()
 			b := New()
-			p, err := b.Compile(g, backend.Options{Threads: threads, State: func(name string) *tensor.Tensor { return state[name] }})
+			p, err := b.Compile(g, backend.Options{Threads: max(1, threads), State: func(name string) *tensor.Tensor { return state[name] }})
 			if err != nil {
 				t.Fatal(err)
 			}
 			checkStages(t, p.(*plan[float32]))
+			if threads == 0 { // one instruction after the other
+				p.(backend.Profiled).Profile(true)
+			}
 			for range 3 {
 				if err := p.Run(context.Background(), in); err != nil {
 					t.Fatal(err)
@@ -101,7 +104,7 @@ func TestStages(t *testing.T) {
 			}
 			for name, v := range state {
 				if !bytes.Equal(v.Bytes(), want[name].Bytes()) {
-					t.Fatalf("%s on %d threads is not what it is on one", name, threads)
+					t.Fatalf("%s on %d threads is not what it is instruction by instruction", name, threads)
 				}
 			}
 		}
