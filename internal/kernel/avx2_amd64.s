@@ -8841,7 +8841,7 @@ fold:
 	RET
 
 // func sumSquares8(x *float32, n int) float32
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·sumSquares8(SB), NOSPLIT, $0-20
 	MOVQ   x+0(FP), AX
 	MOVQ   n+8(FP), CX
@@ -8851,23 +8851,25 @@ TEXT ·sumSquares8(SB), NOSPLIT, $0-20
 	VXORPS Y3, Y3, Y3
 
 next:
-	CMPQ    CX, $0x20
-	JL      rest0
-	VMOVUPS (AX), Y4
-	VMULPS  Y4, Y4, Y4
-	VADDPS  Y4, Y0, Y0
-	VMOVUPS 32(AX), Y4
-	VMULPS  Y4, Y4, Y4
-	VADDPS  Y4, Y1, Y1
-	VMOVUPS 64(AX), Y4
-	VMULPS  Y4, Y4, Y4
-	VADDPS  Y4, Y2, Y2
-	VMOVUPS 96(AX), Y4
-	VMULPS  Y4, Y4, Y4
-	VADDPS  Y4, Y3, Y3
-	ADDQ    $+128, AX
-	SUBQ    $0x20, CX
-	JMP     next
+	CMPQ       CX, $0x20
+	JL         rest0
+	VMOVUPS    (AX), Y4
+	VMULPS     Y4, Y4, Y4
+	VADDPS     Y4, Y0, Y0
+	VMOVUPS    32(AX), Y4
+	VMULPS     Y4, Y4, Y4
+	VADDPS     Y4, Y1, Y1
+	VMOVUPS    64(AX), Y4
+	VMULPS     Y4, Y4, Y4
+	VADDPS     Y4, Y2, Y2
+	VMOVUPS    96(AX), Y4
+	VMULPS     Y4, Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	PREFETCHT0 2048(AX)
+	PREFETCHT0 2112(AX)
+	ADDQ       $+128, AX
+	SUBQ       $0x20, CX
+	JMP        next
 
 rest0:
 	CMPQ    CX, $0x08

@@ -20,12 +20,12 @@ func restMask(n reg.Register) vec {
 
 func reductions() {
 	rowMax()
-	sum("sum8", "sum of n numbers", func(m op.Mem, s vec) { avo.VADDPS(m, s, s) }, func(x, s vec) { avo.VADDPS(x, s, s) })
+	sum("sum8", "sum of n numbers", false, func(m op.Mem, s vec) { avo.VADDPS(m, s, s) }, func(x, s vec) { avo.VADDPS(x, s, s) })
 	square := func(x, s vec) {
 		avo.VMULPS(x, x, x)
 		avo.VADDPS(x, s, s)
 	}
-	sum("sumSquares8", "sum of the squares of n numbers", func(m op.Mem, s vec) {
+	sum("sumSquares8", "sum of the squares of n numbers", true, func(m op.Mem, s vec) {
 		x := avo.YMM()
 		avo.VMOVUPS(m, x)
 		square(x, s)
@@ -210,8 +210,8 @@ func colSum() {
 }
 
 // sum keeps 32 running sums in four vectors; a vector of the rest goes where its
-// place in 32 is.
-func sum(name, what string, add func(m op.Mem, s vec), last func(x, s vec)) {
+// place in 32 is. With far set it asks for numbers long before it needs them.
+func sum(name, what string, far bool, add func(m op.Mem, s vec), last func(x, s vec)) {
 	avo.TEXT(name, avo.NOSPLIT, "func(x *float32, n int) float32")
 	avo.Doc(name + " is the " + what + " in the order of plain Go's sumLeaf.")
 	x := avo.Load(avo.Param("x"), avo.GP64())
@@ -226,6 +226,10 @@ func sum(name, what string, add func(m op.Mem, s vec), last func(x, s vec)) {
 	avo.JL(op.LabelRef("rest0"))
 	for i := range s {
 		add(op.Mem{Base: x, Disp: 32 * i}, s[i])
+	}
+	if far {
+		avo.PREFETCHT0(op.Mem{Base: x, Disp: ahead})
+		avo.PREFETCHT0(op.Mem{Base: x, Disp: ahead + 64})
 	}
 	avo.ADDQ(op.I32(128), x)
 	avo.SUBQ(op.Imm(32), n)
