@@ -32,15 +32,20 @@ func (n *net) places(m *format.Model) ([]format.Place, error) {
 	if err := n.checkAxes(); err != nil {
 		return nil, err
 	}
+	under := map[string][]string{} // of a layer, and of what holds it
+	for _, name := range names {
+		for i, letter := range name {
+			if letter == '/' {
+				under[name[:i]] = append(under[name[:i]], name)
+			}
+		}
+	}
 	var out []format.Place
 	for _, group := range n.groups() {
 		var want []string
 		of := map[string]part{}
 		for _, p := range group {
-			for _, name := range names {
-				if !strings.HasPrefix(name, p.path+"/") {
-					continue
-				}
+			for _, name := range under[p.path] {
 				if p.moments != nil {
 					out = append(out, p.given(name, shapes[name]))
 					continue
@@ -63,7 +68,12 @@ func (n *net) places(m *format.Model) ([]format.Place, error) {
 			continue
 		}
 		if len(have) == 0 {
-			return nil, fmt.Errorf("layer %q: the file holds no weights for it; the model wants %s", group[0].name, strings.Join(want, ", "))
+			const shown = 8
+			more := ""
+			if len(want) > shown {
+				more = fmt.Sprintf(" and %d more", len(want)-shown)
+			}
+			return nil, fmt.Errorf("layer %q: the file holds no weights for it; the model wants %s%s", group[0].name, strings.Join(want[:min(shown, len(want))], ", "), more)
 		}
 		ps, err := n.pair(want, have, shapes, of)
 		if err != nil {

@@ -74,7 +74,8 @@ var passing = map[string]bool{"Identity": true, "StopGradient": true, "CheckNume
 // source goes back over nodes that only hand on what they are given, and over the
 // branch of a conditional that is not alive at prediction.
 func (c *converter) source(r ref) (ref, *node, error) {
-	for range 1 << 16 {
+	begin := r
+	for range maxPassing {
 		n, err := c.at(r)
 		if err != nil {
 			return r, nil, err
@@ -99,8 +100,12 @@ func (c *converter) source(r ref) (ref, *node, error) {
 			return r, n, nil
 		}
 	}
-	return r, nil, fmt.Errorf("node %q: what it is computed of leads back to it", r.name)
+	return r, nil, fmt.Errorf("node %q: what it is computed of leads back to it, or is handed on by more than %d nodes", begin.name, maxPassing)
 }
+
+// maxPassing is how many nodes may hand on what they are given, one after the other: each is
+// gone over from whatever lies behind it.
+const maxPassing = 256
 
 // alive is the input of a Merge that has a value at prediction.
 func (c *converter) alive(n *node) (int, error) {
