@@ -100,6 +100,9 @@ func (c *compiler[T]) colWay(x graph.Node, n int, run func(lo, hi int), by ...li
 	}
 }
 
+// inSquares is from how many multiply-adds on a product is better cut both ways.
+const inSquares = 128 << 20
+
 // A product reads a B of so few elements as they lie, and its A more than once where
 // that stays in the second-level cache.
 const (
@@ -112,6 +115,9 @@ const (
 func (c *compiler[T]) productWays(x graph.Node, part func(i0, i1, j0, j1 int)) {
 	a, b, attr := x.In(0), x.In(1), x.Attr().(graph.MatMulAttr)
 	m, n := x.Dim(0), x.Dim(1)
+	if k := a.Shape().Len() / m; m*n*k > inSquares {
+		return
+	}
 	left, right := byRows, byCols
 	if attr.TransA {
 		left = byCols
