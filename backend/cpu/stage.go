@@ -178,6 +178,9 @@ func (c *compiler[T]) joinLane(i int, deps []int, lanes []*lane[T], at int) *lan
 		}
 		all = few(both)
 	}
+	if len(instrs) >= mostInLane {
+		return nil
+	}
 	var members []int // that it waits for
 	for k, m := range instrs {
 		if slices.Contains(deps, m) {
@@ -207,6 +210,10 @@ func (c *compiler[T]) joinLane(i int, deps []int, lanes []*lane[T], at int) *lan
 	l.instrs, l.cuts = instrs, cuts
 	return l
 }
+
+// mostInLane is how many instructions a lane has before another begins: what joins one to it
+// looks at all of them.
+const mostInLane = 128
 
 // alone lists how an instruction can be cut that is a lane of its own.
 func alone[T float](in *instr[T]) (cuts []cutting[T]) {
