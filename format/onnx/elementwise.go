@@ -83,11 +83,23 @@ func (c *converter) affine(n *node, v *value, k *value, leaf string, turn format
 // some, and not to what is learned.
 var made = regexp.MustCompile(`::|_output_\d+$|^_?(val|inlined|const|scalar|int|float)[a-z_]*_?\d*$|^\d+$`)
 
+// ours are names that [Write] gives to numbers that are learned: of others, such as the scale
+// of the preprocessing, it makes tensors of the graph's too.
+var ours = regexp.MustCompile(`/(gamma|beta)(_\d+)?$`)
+
 // learnsNumber reports whether one number is learned: it is a tensor of the graph's, of an
-// exporter that has the numbers of a program as nodes, and has a name of its own.
+// exporter whose learned numbers can be told, and has a name of its own.
 func (c *converter) learnsNumber(k *constant) bool {
-	return k.learned && dtypeOf(k.code).IsFloat() && k.shape.Len() == 1 && c.init[k.name] == k &&
-		(strings.HasPrefix(c.m.producer, "pytorch") || strings.HasPrefix(c.m.producer, "nadir")) && !made.MatchString(k.name)
+	if !k.learned || !dtypeOf(k.code).IsFloat() || k.shape.Len() != 1 || c.init[k.name] != k {
+		return false
+	}
+	switch {
+	case strings.HasPrefix(c.m.producer, "pytorch"):
+		return !made.MatchString(k.name)
+	case strings.HasPrefix(c.m.producer, "nadir"):
+		return ours.MatchString(k.name)
+	}
+	return false
 }
 
 // nameOf is what a node is called, or its first result.
