@@ -57,7 +57,7 @@ type compiler[T float] struct {
 	value   []*value[T]  // its memory, by root
 	inplace map[int]bool // roots written into the parameter they update
 	target  map[int]int  // and that parameter's node
-	early   map[int]int  // roots whose memory an operand has before them: that operand's instruction
+	early   map[int]bool // roots whose memory an operand has before them
 
 	instrs  []*instr[T]
 	staged  []stage[T]
@@ -146,7 +146,7 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 	c := &compiler[T]{
 		g: g, threads: threads, fuse: fuse, table: table, singles: singles, key: &runKey{}, float: tensor.TypeOf[T](),
 		root: make([]int, n), off: make([]int, n), at: make([]int, n), uses: make([]int, n), apart: make([]bool, n), folded: make([]bool, n), value: make([]*value[T], n),
-		inplace: map[int]bool{}, target: map[int]int{}, early: map[int]int{}, params: map[string]*value[T]{}, inputs: map[string]*value[T]{},
+		inplace: map[int]bool{}, target: map[int]int{}, early: map[int]bool{}, params: map[string]*value[T]{}, inputs: map[string]*value[T]{},
 	}
 	if err := c.leaves(o); err != nil {
 		return nil, err
@@ -219,7 +219,7 @@ func (c *compiler[T]) leaves(o backend.Options) error {
 				c.off[id] += a.Lo * in.Shape()[a.Axis+1:].Len()
 			}
 		case "param":
-			v := &value[T]{typ: x.Type()}
+			v := &value[T]{typ: x.Type(), param: true}
 			var t *tensor.Tensor
 			if o.State != nil {
 				t = o.State(x.Name())
@@ -551,7 +551,7 @@ func (c *compiler[T]) place() {
 		// A product that only this reads is made where its gradient will be.
 		if in := x.ID(); live[in] && x.Op().Name == "affine_gradients" && c.fuse {
 			if g := x.In(0).ID(); c.root[g] == g && c.at[g] >= 0 && len(readers[g]) == 1 && c.uses[g] == c.at[in] && c.instrs[c.at[g]].group == nil {
-				c.root[g], c.early[in] = in, c.at[g]
+				c.root[g], c.early[in] = in, true
 			}
 		}
 	}

@@ -25,7 +25,7 @@ func columnSpread[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 func affineGradients[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	g, w, db, gamma, beta, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x.In(2)), c.of(x.In(3)), c.of(x.In(4)), c.of(x)
 	r, n := x.In(0).Dim(0), x.In(0).Dim(1)
-	_, inPlace := c.early[x.ID()]
+	inPlace := c.early[x.ID()]
 	rows := func(lo, hi int) {
 		if !inPlace {
 			copy(y.f[lo*n:hi*n], g.f[lo*n:hi*n])

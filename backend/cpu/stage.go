@@ -54,7 +54,7 @@ func (c *compiler[T]) stages() {
 			first = max(first, at[d]+1)
 		}
 		for _, w := range in.ways {
-			w.estimate(in.cost, c.isParam)
+			w.estimate(in.cost)
 		}
 		var l *lane[T]
 		if first > floor {
@@ -73,15 +73,6 @@ func (c *compiler[T]) stages() {
 		l.settle(c.instrs)
 	}
 	c.order(at, list, last)
-}
-
-func (c *compiler[T]) isParam(v *value[T]) bool {
-	for _, p := range c.params {
-		if p == v {
-			return true
-		}
-	}
-	return false
 }
 
 // waits lists for each instruction those in front of it that make what it reads, or

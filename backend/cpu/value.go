@@ -18,9 +18,10 @@ type value[T float] struct {
 	i   []int32
 	b   []uint8
 
-	first, last int // instructions that write and read it; for the layout
+	first, last int // stages that write and read it; for the layout
 	offset      int // bytes from the arena's start
 	arena       bool
+	param       bool
 }
 
 type float interface{ float32 | float64 }

@@ -65,11 +65,11 @@ func (c *compiler[T]) way(n, granule int, run func(worker, lo, hi int), writes [
 // estimate sets what the way costs an instruction that takes so long on one core. One of
 // two workers reads of all parts what the other has made of them, and of a parameter's
 // columns what the other has changed of them, which went by rows.
-func (w *way[T]) estimate(cost float64, param func(*value[T]) bool) {
+func (w *way[T]) estimate(cost float64) {
 	w.cost, w.remote = cost, 0
 	const line = 16
 	for _, t := range append(slices.Clip(w.reads), w.writes...) {
-		if t.lie == byCols && w.n%line != 0 && !param(t.v) {
+		if t.lie == byCols && w.n%line != 0 && !t.v.param {
 			w.remote += float64(t.len/w.n) * lineTime // the line of every row that two workers share
 		}
 	}
@@ -77,7 +77,7 @@ func (w *way[T]) estimate(cost float64, param func(*value[T]) bool) {
 		switch {
 		case t.lie == whole:
 			w.remote += float64(t.len) / 2 * remoteTime
-		case t.lie == byCols && param(t.v):
+		case t.lie == byCols && t.v.param:
 			w.remote += float64(t.len) / 4 * remoteTime
 		}
 	}
