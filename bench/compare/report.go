@@ -15,7 +15,11 @@ import (
 func (c *comparison) report(out io.Writer) {
 	w := bufio.NewWriter(out)
 	defer w.Flush()
-	fmt.Fprintf(w, "# Results\n\nWritten by `go run ./bench/compare`; how figures are taken stands in [its comment](compare/main.go). Times are the best windows of %d rounds\n", c.rounds)
+	rounds := fmt.Sprint(c.rounds, " rounds")
+	if c.rounds == 1 {
+		rounds = "one round"
+	}
+	fmt.Fprintf(w, "# Results\n\nWritten by `go run ./bench/compare`; how figures are taken stands in [its comment](compare/main.go). Times are the best windows of %s\n", rounds)
 	fmt.Fprintf(w, "of %g s a side, in turns, in microseconds; ratios are what counts, since machines differ.\n\n", c.seconds)
 	fmt.Fprintf(w, "Machine: %s, %d cores, %s kernels, %s. Peak measured in this run: %.1f GFLOP/s on one thread, %.1f on two.\n",
 		c.cpu, runtime.NumCPU(), c.kernel, runtime.Version(), c.peak["1"], c.peak["2"])
