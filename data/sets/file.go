@@ -3,7 +3,6 @@ package sets
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -19,9 +18,10 @@ import (
 // was read.
 type contents struct {
 	io.Reader
-	size int64 // the most bytes there can be
-	sum  hash.Hash
-	file *os.File
+	plain io.Reader // the same without hashing
+	size  int64     // the most bytes there can be
+	sum   hash.Hash
+	file  *os.File
 }
 
 func openContents(path string) (*contents, error) {
@@ -46,15 +46,15 @@ func openContents(path string) (*contents, error) {
 		size = math.MaxInt64 / deflate.Ratio
 	}
 	c := &contents{size: size, sum: sha256.New(), file: f}
-	r, gz, err := decompress(bufio.NewReaderSize(f, 1<<16))
+	r, packed, err := decompress(bufio.NewReaderSize(f, 1<<16))
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
-	if gz {
+	if packed {
 		c.size = min(size, math.MaxInt64/deflate.Ratio) * deflate.Ratio
 	}
-	c.Reader = io.TeeReader(r, c.sum)
+	c.plain, c.Reader = r, io.TeeReader(r, c.sum)
 	return c, nil
 }
 
@@ -63,7 +63,7 @@ func decompress(r *bufio.Reader) (io.Reader, bool, error) {
 	if head, _ := r.Peek(2); !bytes.Equal(head, []byte{0x1f, 0x8b}) {
 		return r, false, nil
 	}
-	z, err := gzip.NewReader(r)
+	z, err := deflate.NewReader(r)
 	if err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			err = errors.New("the gzip file is truncated")
@@ -77,3 +77,17 @@ func (c *contents) Close() error { return c.file.Close() }
 
 // hash is that of everything read, in hexadecimal.
 func (c *contents) hash() string { return hex.EncodeToString(c.sum.Sum(nil)) }
+
+// hashOf is the SHA-256 of a file as it is, in hexadecimal.
+func hashOf(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format/idx"
@@ -40,24 +42,21 @@ func openMNIST(ctx context.Context, p *published, o Options) (*Set, error) {
 	arrays := make([]*tensor.Tensor, len(p.files))
 	paths := make([]string, len(p.files))
 	sums := make([]string, len(p.files))
+	errs := make([]error, len(p.files))
+	var wg sync.WaitGroup
+	for i, f := range p.files {
+		wg.Go(func() { arrays[i], paths[i], sums[i], errs[i] = readPart(p, f, o.Dirs) })
+	}
+	wg.Wait()
 	var missing []file
 	for i, f := range p.files {
-		for _, c := range candidates(p, f.name, o.Dirs) {
-			t, sum, err := readIDX(c.path)
-			if c.loose && (err != nil || sum != f.contents) {
-				continue // another set's file of the same name
-			}
-			if err != nil {
-				return nil, err
-			}
-			if sum != f.contents {
-				s.Notes = append(s.Notes, fmt.Sprintf("%s: %s is not the published file", p.name, c.path))
-			}
-			arrays[i], paths[i], sums[i] = t, c.path, sum
-			break
-		}
-		if arrays[i] == nil {
+		switch {
+		case errs[i] != nil:
+			return nil, errs[i]
+		case arrays[i] == nil:
 			missing = append(missing, f)
+		case sums[i] != f.contents:
+			s.Notes = append(s.Notes, fmt.Sprintf("%s: %s is not the published file", p.name, paths[i]))
 		}
 	}
 	if len(missing) > 0 {
@@ -70,7 +69,7 @@ func openMNIST(ctx context.Context, p *published, o Options) (*Set, error) {
 			}
 			paths[i] = filepath.Join(downloads(p, o), f.name)
 			var err error
-			if arrays[i], sums[i], err = readIDX(paths[i]); err != nil {
+			if arrays[i], sums[i], err = readPublished(paths[i], f); err != nil {
 				return nil, err
 			}
 		}
@@ -87,6 +86,45 @@ func openMNIST(ctx context.Context, p *published, o Options) (*Set, error) {
 	}
 	s.Fingerprint = combine(sums)
 	return s, nil
+}
+
+// readPart reads a file of a set from the first place that has it; nil where none
+// does.
+func readPart(p *published, f file, dirs []string) (t *tensor.Tensor, path, sum string, err error) {
+	for _, c := range candidates(p, f.name, dirs) {
+		t, sum, err := readPublished(c.path, f)
+		if c.loose && (err != nil || sum != f.contents) {
+			continue // another set's file of the same name
+		}
+		return t, c.path, sum, err
+	}
+	return nil, "", "", nil
+}
+
+// readPublished is readIDX of a file that is likely the published f: compressed bytes are
+// fewer to hash, and where they are the published ones, so are the contents.
+func readPublished(path string, f file) (*tensor.Tensor, string, error) {
+	if info, err := os.Stat(path); err != nil || info.Size() != f.size {
+		return readIDX(path)
+	}
+	known := make(chan bool, 1)
+	go func() { // beside the decompression
+		sum, err := hashOf(path)
+		known <- err == nil && sum == f.sha256
+	}()
+	c, err := openContents(path)
+	if err != nil {
+		return nil, "", wrap(path, err)
+	}
+	defer c.Close()
+	t, err := idx.Read(c.plain, c.size)
+	switch {
+	case err != nil:
+		return nil, "", wrap(path, err)
+	case !<-known:
+		return readIDX(path)
+	}
+	return t, f.contents, nil
 }
 
 // readIDX reads an IDX file, compressed or not, and hashes its contents.
