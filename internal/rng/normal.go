@@ -8,8 +8,14 @@ import (
 
 // Norm is a standard normal number (Box and Muller 1958, the cosine branch).
 func (s *Stream) Norm() float64 {
-	u := 1 - s.Float64() // (0, 1]: the logarithm stays finite
-	return math.Sqrt(-2*math.Log(u)) * math.Cos(2*math.Pi*s.Float64())
+	u := s.Float64()
+	return normal(u, s.Float64())
+}
+
+// normal makes a standard normal number of two uniform ones in [0, 1).
+func normal(u, v float64) float64 {
+	u = 1 - u // (0, 1]: the logarithm stays finite
+	return math.Sqrt(-2*math.Log(u)) * math.Cos(2*math.Pi*v)
 }
 
 // TruncNorm is a standard normal number redrawn until it lies within two
@@ -75,6 +81,16 @@ func (s *Stream) skip(n int) {
 // within draws len(dst) numbers and gives those that lie within ±most, in dst.
 func (s *Stream) within(dst []float64, most float64) []float64 {
 	kept := 0
+	if s.n == 0 { // a number takes a block
+		for range dst {
+			first, second := s.block()
+			if v := normal(unit(first), unit(second)); math.Abs(v) <= most {
+				dst[kept] = v
+				kept++
+			}
+		}
+		return dst[:kept]
+	}
 	for range dst {
 		if v := s.Norm(); math.Abs(v) <= most {
 			dst[kept] = v

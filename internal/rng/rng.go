@@ -13,15 +13,23 @@ import (
 
 // Philox maps a 128-bit counter to 128 random bits under a 64-bit key.
 func Philox(key [2]uint32, ctr [4]uint32) [4]uint32 {
+	hi, lo := philox(key, uint64(ctr[0])|uint64(ctr[1])<<32, uint64(ctr[2])|uint64(ctr[3])<<32)
+	return [4]uint32{uint32(hi >> 32), uint32(hi), uint32(lo >> 32), uint32(lo)}
+}
+
+// philox is Philox of a counter in two halves, and its words in pairs as Uint64 makes
+// them of a stream. It has no arrays, which the compiler would keep in memory.
+func philox(key [2]uint32, low, high uint64) (first, second uint64) {
 	const m0, m1, w0, w1 = 0xD2511F53, 0xCD9E8D57, 0x9E3779B9, 0xBB67AE85
+	k0, k1 := key[0], key[1]
+	c0, c1, c2, c3 := uint32(low), uint32(low>>32), uint32(high), uint32(high>>32)
 	for range 10 {
-		hi0, lo0 := bits.Mul32(m0, ctr[0])
-		hi1, lo1 := bits.Mul32(m1, ctr[2])
-		ctr = [4]uint32{hi1 ^ ctr[1] ^ key[0], lo1, hi0 ^ ctr[3] ^ key[1], lo0}
-		key[0] += w0
-		key[1] += w1
+		p, q := uint64(c0)*m0, uint64(c2)*m1
+		c0, c1, c2, c3 = uint32(q>>32)^c1^k0, uint32(q), uint32(p>>32)^c3^k1, uint32(p)
+		k0 += w0
+		k1 += w1
 	}
-	return ctr
+	return uint64(c0)<<32 | uint64(c1), uint64(c2)<<32 | uint64(c3)
 }
 
 // Key folds a seed and a name (a parameter's path, a purpose) into a stream
@@ -45,8 +53,8 @@ type Stream struct {
 	key [2]uint32
 	hi  uint64
 	ctr uint64
-	buf [4]uint32
-	n   int
+	buf [2]uint64 // the block of the counter before ctr, its earlier words in the upper halves
+	n   int       // words of it that are left
 }
 
 // New is the sequence of (key, sub): sub may be an epoch, a row, a step.
@@ -54,22 +62,42 @@ func New(key, sub uint64) *Stream {
 	return &Stream{key: [2]uint32{uint32(key), uint32(key >> 32)}, hi: sub}
 }
 
+// block draws the next block.
+func (s *Stream) block() (first, second uint64) {
+	s.ctr++
+	return philox(s.key, s.ctr-1, s.hi)
+}
+
 // Uint32 is the next 32 random bits.
 func (s *Stream) Uint32() uint32 {
 	if s.n == 0 {
-		s.buf = Philox(s.key, [4]uint32{uint32(s.ctr), uint32(s.ctr >> 32), uint32(s.hi), uint32(s.hi >> 32)})
-		s.ctr++
+		s.buf[0], s.buf[1] = s.block()
 		s.n = 4
 	}
 	s.n--
-	return s.buf[3-s.n]
+	return uint32(s.buf[(3-s.n)/2] >> (32 * (s.n % 2)))
 }
 
 // Uint64 is the next 64 random bits.
-func (s *Stream) Uint64() uint64 { return uint64(s.Uint32())<<32 | uint64(s.Uint32()) }
+func (s *Stream) Uint64() uint64 {
+	switch s.n {
+	case 0:
+		var v uint64
+		v, s.buf[1] = s.block()
+		s.n = 2
+		return v
+	case 2:
+		s.n = 0
+		return s.buf[1]
+	}
+	return uint64(s.Uint32())<<32 | uint64(s.Uint32())
+}
 
 // Float64 is uniform in [0, 1) with 53 bits.
-func (s *Stream) Float64() float64 { return float64(s.Uint64()>>11) * 0x1p-53 }
+func (s *Stream) Float64() float64 { return unit(s.Uint64()) }
+
+// unit makes a number in [0, 1) of 64 bits.
+func unit(v uint64) float64 { return float64(v>>11) * 0x1p-53 }
 
 // IntN is uniform in [0, n), n > 0, without bias (Lemire 2019).
 func (s *Stream) IntN(n int) int {
