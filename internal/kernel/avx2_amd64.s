@@ -1374,28 +1374,21 @@ down:
 	MOVQ R8, 128(AX)
 
 next:
-	MOVQ       DI, R8
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R12
-	MOVQ       SI, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 127(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 127(R11)
+	MOVQ   DI, R8
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   144(AX), R10
+	MOVQ   136(AX), R11
+	MOVQ   R11, 160(AX)
+	MOVQ   SI, 168(AX)
 
 fullk:
 	VMOVUPS      (R8), Y8
@@ -1418,29 +1411,56 @@ fullk:
 	ADDQ         BX, R8
 	DECQ         R10
 	JNZ          fullk
-	MOVQ         SI, R8
-	MOVQ         32(AX), R9
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R8), Y0, Y0
-	VMOVUPS      Y0, (R8)
-	VADDPS       32(R8), Y1, Y1
-	VMOVUPS      Y1, 32(R8)
-	VADDPS       64(R8), Y2, Y2
-	VMOVUPS      Y2, 64(R8)
-	VADDPS       96(R8), Y3, Y3
-	VMOVUPS      Y3, 96(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Y4, Y4
-	VMOVUPS      Y4, (R8)
-	VADDPS       32(R8), Y5, Y5
-	VMOVUPS      Y5, 32(R8)
-	VADDPS       64(R8), Y6, Y6
-	VMOVUPS      Y6, 64(R8)
-	VADDPS       96(R8), Y7, Y7
-	VMOVUPS      Y7, 96(R8)
-	ADDQ         R9, R8
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R11
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	PREFETCHT0   127(R11)
+	MOVQ         32(AX), R11
+	ADDQ         R11, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R11)
+	PREFETCHT1   (R11)(R10*1)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   64(R11)(R10*1)
+	LEAQ         (R11)(R10*2), R11
+	MOVQ         R11, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R10
+	JMP  fullk
+
+fullsummed:
+	MOVQ    SI, R8
+	MOVQ    32(AX), R9
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R8), Y0, Y0
+	VMOVUPS Y0, (R8)
+	VADDPS  32(R8), Y1, Y1
+	VMOVUPS Y1, 32(R8)
+	VADDPS  64(R8), Y2, Y2
+	VMOVUPS Y2, 64(R8)
+	VADDPS  96(R8), Y3, Y3
+	VMOVUPS Y3, 96(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y4, Y4
+	VMOVUPS Y4, (R8)
+	VADDPS  32(R8), Y5, Y5
+	VMOVUPS Y5, 32(R8)
+	VADDPS  64(R8), Y6, Y6
+	VMOVUPS Y6, 64(R8)
+	VADDPS  96(R8), Y7, Y7
+	VMOVUPS Y7, 96(R8)
+	ADDQ    R9, R8
+	JMP     fulldone
 
 fullstore:
 	MOVQ    SI, R8
@@ -1473,21 +1493,18 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	MOVQ       24(AX), R10
-	VMOVUPS    (R10), Y2
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
+	MOVQ    16(AX), DI
+	MOVQ    (AX), SI
+	MOVQ    8(AX), R8
+	MOVQ    64(AX), R9
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	MOVQ    24(AX), R9
+	VMOVUPS (R9), Y2
+	MOVQ    144(AX), R9
+	MOVQ    136(AX), R10
+	MOVQ    R10, 160(AX)
+	MOVQ    SI, 168(AX)
 
 masked1k:
 	VMASKMOVPS   (DI), Y2, Y3
@@ -1500,21 +1517,46 @@ masked1k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked1k
-	MOVQ         24(AX), DI
-	VMOVUPS      (DI), Y2
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMASKMOVPS   (DI), Y2, Y3
-	VADDPS       Y3, Y0, Y0
-	VMASKMOVPS   Y0, Y2, (DI)
-	ADDQ         R8, DI
-	VMASKMOVPS   (DI), Y2, Y0
-	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y2, (DI)
-	ADDQ         R8, DI
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R9
+	JMP  masked1k
+
+masked1summed:
+	MOVQ       24(AX), DI
+	VMOVUPS    (DI), Y2
+	MOVQ       SI, DI
+	MOVQ       32(AX), R8
+	CMPQ       88(AX), $0x00
+	JE         masked1store
+	VMASKMOVPS (DI), Y2, Y3
+	VADDPS     Y3, Y0, Y0
+	VMASKMOVPS Y0, Y2, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS (DI), Y2, Y0
+	VADDPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y2, (DI)
+	ADDQ       R8, DI
+	JMP        masked1done
 
 masked1store:
 	MOVQ       SI, DI
@@ -1537,25 +1579,20 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	MOVQ       24(AX), R10
-	VMOVUPS    (R10), Y4
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 63(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 63(R10)
+	MOVQ    16(AX), DI
+	MOVQ    (AX), SI
+	MOVQ    8(AX), R8
+	MOVQ    64(AX), R9
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	MOVQ    24(AX), R9
+	VMOVUPS (R9), Y4
+	MOVQ    144(AX), R9
+	MOVQ    136(AX), R10
+	MOVQ    R10, 160(AX)
+	MOVQ    SI, 168(AX)
 
 masked2k:
 	VMOVUPS      (DI), Y5
@@ -1571,25 +1608,51 @@ masked2k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked2k
-	MOVQ         24(AX), DI
-	VMOVUPS      (DI), Y4
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (DI), Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VMASKMOVPS   32(DI), Y4, Y0
-	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y4, 32(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VMASKMOVPS   32(DI), Y4, Y0
-	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y4, 32(DI)
-	ADDQ         R8, DI
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	PREFETCHT0   63(R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R9
+	JMP  masked2k
+
+masked2summed:
+	MOVQ       24(AX), DI
+	VMOVUPS    (DI), Y4
+	MOVQ       SI, DI
+	MOVQ       32(AX), R8
+	CMPQ       88(AX), $0x00
+	JE         masked2store
+	VADDPS     (DI), Y0, Y0
+	VMOVUPS    Y0, (DI)
+	VMASKMOVPS 32(DI), Y4, Y0
+	VADDPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y4, 32(DI)
+	ADDQ       R8, DI
+	VADDPS     (DI), Y2, Y2
+	VMOVUPS    Y2, (DI)
+	VMASKMOVPS 32(DI), Y4, Y0
+	VADDPS     Y0, Y3, Y3
+	VMASKMOVPS Y3, Y4, 32(DI)
+	ADDQ       R8, DI
+	JMP        masked2done
 
 masked2store:
 	MOVQ       SI, DI
@@ -1614,27 +1677,22 @@ tail2end:
 	RET
 
 tail3:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	MOVQ       24(AX), R10
-	VMOVUPS    (R10), Y6
-	CMPQ       64(AX), $0x40
-	JL         masked3k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
+	MOVQ    16(AX), DI
+	MOVQ    (AX), SI
+	MOVQ    8(AX), R8
+	MOVQ    64(AX), R9
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	MOVQ    24(AX), R9
+	VMOVUPS (R9), Y6
+	MOVQ    144(AX), R9
+	MOVQ    136(AX), R10
+	MOVQ    R10, 160(AX)
+	MOVQ    SI, 168(AX)
 
 masked3k:
 	VMOVUPS      (DI), Y7
@@ -1653,29 +1711,55 @@ masked3k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked3k
-	MOVQ         24(AX), DI
-	VMOVUPS      (DI), Y6
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked3store
-	VADDPS       (DI), Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VADDPS       32(DI), Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMASKMOVPS   64(DI), Y6, Y0
-	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y6, 64(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VADDPS       32(DI), Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VMASKMOVPS   64(DI), Y6, Y0
-	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y6, 64(DI)
-	ADDQ         R8, DI
-	JMP          masked3done
+	DECQ         160(AX)
+	JL           masked3summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked3asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked3asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked3k
+	MOVQ 152(AX), R9
+	JMP  masked3k
+
+masked3summed:
+	MOVQ       24(AX), DI
+	VMOVUPS    (DI), Y6
+	MOVQ       SI, DI
+	MOVQ       32(AX), R8
+	CMPQ       88(AX), $0x00
+	JE         masked3store
+	VADDPS     (DI), Y0, Y0
+	VMOVUPS    Y0, (DI)
+	VADDPS     32(DI), Y1, Y1
+	VMOVUPS    Y1, 32(DI)
+	VMASKMOVPS 64(DI), Y6, Y0
+	VADDPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y6, 64(DI)
+	ADDQ       R8, DI
+	VADDPS     (DI), Y3, Y3
+	VMOVUPS    Y3, (DI)
+	VADDPS     32(DI), Y4, Y4
+	VMOVUPS    Y4, 32(DI)
+	VMASKMOVPS 64(DI), Y6, Y0
+	VADDPS     Y0, Y5, Y5
+	VMASKMOVPS Y5, Y6, 64(DI)
+	ADDQ       R8, DI
+	JMP        masked3done
 
 masked3store:
 	MOVQ       SI, DI
@@ -1702,31 +1786,24 @@ tail3end:
 	RET
 
 tail4:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	MOVQ       24(AX), R10
-	VMOVUPS    (R10), Y8
-	CMPQ       64(AX), $0x40
-	JL         masked4k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 127(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 127(R10)
+	MOVQ    16(AX), DI
+	MOVQ    (AX), SI
+	MOVQ    8(AX), R8
+	MOVQ    64(AX), R9
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	MOVQ    24(AX), R9
+	VMOVUPS (R9), Y8
+	MOVQ    144(AX), R9
+	MOVQ    136(AX), R10
+	MOVQ    R10, 160(AX)
+	MOVQ    SI, 168(AX)
 
 masked4k:
 	VMOVUPS      (DI), Y9
@@ -1748,33 +1825,60 @@ masked4k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked4k
-	MOVQ         24(AX), DI
-	VMOVUPS      (DI), Y8
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked4store
-	VADDPS       (DI), Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VADDPS       32(DI), Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VADDPS       64(DI), Y2, Y2
-	VMOVUPS      Y2, 64(DI)
-	VMASKMOVPS   96(DI), Y8, Y0
-	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y8, 96(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VADDPS       32(DI), Y5, Y5
-	VMOVUPS      Y5, 32(DI)
-	VADDPS       64(DI), Y6, Y6
-	VMOVUPS      Y6, 64(DI)
-	VMASKMOVPS   96(DI), Y8, Y0
-	VADDPS       Y0, Y7, Y7
-	VMASKMOVPS   Y7, Y8, 96(DI)
-	ADDQ         R8, DI
-	JMP          masked4done
+	DECQ         160(AX)
+	JL           masked4summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	PREFETCHT0   127(R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked4asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked4asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked4k
+	MOVQ 152(AX), R9
+	JMP  masked4k
+
+masked4summed:
+	MOVQ       24(AX), DI
+	VMOVUPS    (DI), Y8
+	MOVQ       SI, DI
+	MOVQ       32(AX), R8
+	CMPQ       88(AX), $0x00
+	JE         masked4store
+	VADDPS     (DI), Y0, Y0
+	VMOVUPS    Y0, (DI)
+	VADDPS     32(DI), Y1, Y1
+	VMOVUPS    Y1, 32(DI)
+	VADDPS     64(DI), Y2, Y2
+	VMOVUPS    Y2, 64(DI)
+	VMASKMOVPS 96(DI), Y8, Y0
+	VADDPS     Y0, Y3, Y3
+	VMASKMOVPS Y3, Y8, 96(DI)
+	ADDQ       R8, DI
+	VADDPS     (DI), Y4, Y4
+	VMOVUPS    Y4, (DI)
+	VADDPS     32(DI), Y5, Y5
+	VMOVUPS    Y5, 32(DI)
+	VADDPS     64(DI), Y6, Y6
+	VMOVUPS    Y6, 64(DI)
+	VMASKMOVPS 96(DI), Y8, Y0
+	VADDPS     Y0, Y7, Y7
+	VMASKMOVPS Y7, Y8, 96(DI)
+	ADDQ       R8, DI
+	JMP        masked4done
 
 masked4store:
 	MOVQ       SI, DI
@@ -1823,30 +1927,22 @@ down:
 	MOVQ R8, 128(AX)
 
 next:
-	MOVQ       DI, R8
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R12
-	MOVQ       SI, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
+	MOVQ   DI, R8
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   144(AX), R10
+	MOVQ   136(AX), R11
+	MOVQ   R11, 160(AX)
+	MOVQ   SI, 168(AX)
 
 fullk:
 	VMOVUPS      (R8), Y9
@@ -1870,32 +1966,58 @@ fullk:
 	ADDQ         BX, R8
 	DECQ         R10
 	JNZ          fullk
-	MOVQ         SI, R8
-	MOVQ         32(AX), R9
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R8), Y0, Y0
-	VMOVUPS      Y0, (R8)
-	VADDPS       32(R8), Y1, Y1
-	VMOVUPS      Y1, 32(R8)
-	VADDPS       64(R8), Y2, Y2
-	VMOVUPS      Y2, 64(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Y3, Y3
-	VMOVUPS      Y3, (R8)
-	VADDPS       32(R8), Y4, Y4
-	VMOVUPS      Y4, 32(R8)
-	VADDPS       64(R8), Y5, Y5
-	VMOVUPS      Y5, 64(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Y6, Y6
-	VMOVUPS      Y6, (R8)
-	VADDPS       32(R8), Y7, Y7
-	VMOVUPS      Y7, 32(R8)
-	VADDPS       64(R8), Y8, Y8
-	VMOVUPS      Y8, 64(R8)
-	ADDQ         R9, R8
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R11
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	MOVQ         32(AX), R11
+	ADDQ         R11, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R11)
+	PREFETCHT1   (R11)(R10*1)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   64(R11)(R10*1)
+	LEAQ         (R11)(R10*2), R11
+	MOVQ         R11, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R10
+	JMP  fullk
+
+fullsummed:
+	MOVQ    SI, R8
+	MOVQ    32(AX), R9
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R8), Y0, Y0
+	VMOVUPS Y0, (R8)
+	VADDPS  32(R8), Y1, Y1
+	VMOVUPS Y1, 32(R8)
+	VADDPS  64(R8), Y2, Y2
+	VMOVUPS Y2, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y3, Y3
+	VMOVUPS Y3, (R8)
+	VADDPS  32(R8), Y4, Y4
+	VMOVUPS Y4, 32(R8)
+	VADDPS  64(R8), Y5, Y5
+	VMOVUPS Y5, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y6, Y6
+	VMOVUPS Y6, (R8)
+	VADDPS  32(R8), Y7, Y7
+	VMOVUPS Y7, 32(R8)
+	VADDPS  64(R8), Y8, Y8
+	VMOVUPS Y8, 64(R8)
+	ADDQ    R9, R8
+	JMP     fulldone
 
 fullstore:
 	MOVQ    SI, R8
@@ -1930,24 +2052,19 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	MOVQ       24(AX), R10
-	VMOVUPS    (R10), Y3
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
+	MOVQ    16(AX), DI
+	MOVQ    (AX), SI
+	MOVQ    8(AX), R8
+	MOVQ    64(AX), R9
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	MOVQ    24(AX), R9
+	VMOVUPS (R9), Y3
+	MOVQ    144(AX), R9
+	MOVQ    136(AX), R10
+	MOVQ    R10, 160(AX)
+	MOVQ    SI, 168(AX)
 
 masked1k:
 	VMASKMOVPS   (DI), Y3, Y4
@@ -1962,25 +2079,50 @@ masked1k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked1k
-	MOVQ         24(AX), DI
-	VMOVUPS      (DI), Y3
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMASKMOVPS   (DI), Y3, Y4
-	VADDPS       Y4, Y0, Y0
-	VMASKMOVPS   Y0, Y3, (DI)
-	ADDQ         R8, DI
-	VMASKMOVPS   (DI), Y3, Y0
-	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y3, (DI)
-	ADDQ         R8, DI
-	VMASKMOVPS   (DI), Y3, Y0
-	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y3, (DI)
-	ADDQ         R8, DI
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R9
+	JMP  masked1k
+
+masked1summed:
+	MOVQ       24(AX), DI
+	VMOVUPS    (DI), Y3
+	MOVQ       SI, DI
+	MOVQ       32(AX), R8
+	CMPQ       88(AX), $0x00
+	JE         masked1store
+	VMASKMOVPS (DI), Y3, Y4
+	VADDPS     Y4, Y0, Y0
+	VMASKMOVPS Y0, Y3, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS (DI), Y3, Y0
+	VADDPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y3, (DI)
+	ADDQ       R8, DI
+	VMASKMOVPS (DI), Y3, Y0
+	VADDPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y3, (DI)
+	ADDQ       R8, DI
+	JMP        masked1done
 
 masked1store:
 	MOVQ       SI, DI
@@ -2005,30 +2147,22 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	MOVQ       24(AX), R10
-	VMOVUPS    (R10), Y6
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 63(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 63(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 63(R10)
+	MOVQ    16(AX), DI
+	MOVQ    (AX), SI
+	MOVQ    8(AX), R8
+	MOVQ    64(AX), R9
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	MOVQ    24(AX), R9
+	VMOVUPS (R9), Y6
+	MOVQ    144(AX), R9
+	MOVQ    136(AX), R10
+	MOVQ    R10, 160(AX)
+	MOVQ    SI, 168(AX)
 
 masked2k:
 	VMOVUPS      (DI), Y7
@@ -2047,31 +2181,57 @@ masked2k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked2k
-	MOVQ         24(AX), DI
-	VMOVUPS      (DI), Y6
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (DI), Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VMASKMOVPS   32(DI), Y6, Y0
-	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y6, 32(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VMASKMOVPS   32(DI), Y6, Y0
-	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y6, 32(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VMASKMOVPS   32(DI), Y6, Y0
-	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y6, 32(DI)
-	ADDQ         R8, DI
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	PREFETCHT0   63(R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R9
+	JMP  masked2k
+
+masked2summed:
+	MOVQ       24(AX), DI
+	VMOVUPS    (DI), Y6
+	MOVQ       SI, DI
+	MOVQ       32(AX), R8
+	CMPQ       88(AX), $0x00
+	JE         masked2store
+	VADDPS     (DI), Y0, Y0
+	VMOVUPS    Y0, (DI)
+	VMASKMOVPS 32(DI), Y6, Y0
+	VADDPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y6, 32(DI)
+	ADDQ       R8, DI
+	VADDPS     (DI), Y2, Y2
+	VMOVUPS    Y2, (DI)
+	VMASKMOVPS 32(DI), Y6, Y0
+	VADDPS     Y0, Y3, Y3
+	VMASKMOVPS Y3, Y6, 32(DI)
+	ADDQ       R8, DI
+	VADDPS     (DI), Y4, Y4
+	VMOVUPS    Y4, (DI)
+	VMASKMOVPS 32(DI), Y6, Y0
+	VADDPS     Y0, Y5, Y5
+	VMASKMOVPS Y5, Y6, 32(DI)
+	ADDQ       R8, DI
+	JMP        masked2done
 
 masked2store:
 	MOVQ       SI, DI
@@ -2099,33 +2259,25 @@ tail2end:
 	RET
 
 tail3:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	MOVQ       24(AX), R10
-	VMOVUPS    (R10), Y9
-	CMPQ       64(AX), $0x40
-	JL         masked3k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
+	MOVQ    16(AX), DI
+	MOVQ    (AX), SI
+	MOVQ    8(AX), R8
+	MOVQ    64(AX), R9
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	MOVQ    24(AX), R9
+	VMOVUPS (R9), Y9
+	MOVQ    144(AX), R9
+	MOVQ    136(AX), R10
+	MOVQ    R10, 160(AX)
+	MOVQ    SI, 168(AX)
 
 masked3k:
 	VMOVUPS      (DI), Y10
@@ -2148,37 +2300,63 @@ masked3k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked3k
-	MOVQ         24(AX), DI
-	VMOVUPS      (DI), Y9
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked3store
-	VADDPS       (DI), Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VADDPS       32(DI), Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMASKMOVPS   64(DI), Y9, Y0
-	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y9, 64(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VADDPS       32(DI), Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VMASKMOVPS   64(DI), Y9, Y0
-	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y9, 64(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Y6, Y6
-	VMOVUPS      Y6, (DI)
-	VADDPS       32(DI), Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMASKMOVPS   64(DI), Y9, Y0
-	VADDPS       Y0, Y8, Y8
-	VMASKMOVPS   Y8, Y9, 64(DI)
-	ADDQ         R8, DI
-	JMP          masked3done
+	DECQ         160(AX)
+	JL           masked3summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked3asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked3asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked3k
+	MOVQ 152(AX), R9
+	JMP  masked3k
+
+masked3summed:
+	MOVQ       24(AX), DI
+	VMOVUPS    (DI), Y9
+	MOVQ       SI, DI
+	MOVQ       32(AX), R8
+	CMPQ       88(AX), $0x00
+	JE         masked3store
+	VADDPS     (DI), Y0, Y0
+	VMOVUPS    Y0, (DI)
+	VADDPS     32(DI), Y1, Y1
+	VMOVUPS    Y1, 32(DI)
+	VMASKMOVPS 64(DI), Y9, Y0
+	VADDPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y9, 64(DI)
+	ADDQ       R8, DI
+	VADDPS     (DI), Y3, Y3
+	VMOVUPS    Y3, (DI)
+	VADDPS     32(DI), Y4, Y4
+	VMOVUPS    Y4, 32(DI)
+	VMASKMOVPS 64(DI), Y9, Y0
+	VADDPS     Y0, Y5, Y5
+	VMASKMOVPS Y5, Y9, 64(DI)
+	ADDQ       R8, DI
+	VADDPS     (DI), Y6, Y6
+	VMOVUPS    Y6, (DI)
+	VADDPS     32(DI), Y7, Y7
+	VMOVUPS    Y7, 32(DI)
+	VMASKMOVPS 64(DI), Y9, Y0
+	VADDPS     Y0, Y8, Y8
+	VMASKMOVPS Y8, Y9, 64(DI)
+	ADDQ       R8, DI
+	JMP        masked3done
 
 masked3store:
 	MOVQ       SI, DI
@@ -2228,32 +2406,21 @@ down:
 	MOVQ R9, 128(AX)
 
 next:
-	MOVQ       R8, R9
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R13
-	MOVQ       DI, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
+	MOVQ   R8, R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R12
+	MOVQ   R12, 160(AX)
+	MOVQ   DI, 168(AX)
 
 fullk:
 	VMOVUPS      (R9), Y8
@@ -2275,31 +2442,57 @@ fullk:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          fullk
-	MOVQ         DI, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R9), Y0, Y0
-	VMOVUPS      Y0, (R9)
-	VADDPS       32(R9), Y1, Y1
-	VMOVUPS      Y1, 32(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Y2, Y2
-	VMOVUPS      Y2, (R9)
-	VADDPS       32(R9), Y3, Y3
-	VMOVUPS      Y3, 32(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Y4, Y4
-	VMOVUPS      Y4, (R9)
-	VADDPS       32(R9), Y5, Y5
-	VMOVUPS      Y5, 32(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Y6, Y6
-	VMOVUPS      Y6, (R9)
-	VADDPS       32(R9), Y7, Y7
-	VMOVUPS      Y7, 32(R9)
-	ADDQ         R10, R9
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R12
+	PREFETCHT0   (R12)
+	PREFETCHT0   63(R12)
+	MOVQ         32(AX), R12
+	ADDQ         R12, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R12
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(R11*1)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   64(R12)(R11*1)
+	LEAQ         (R12)(R11*2), R12
+	MOVQ         R12, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R11
+	JMP  fullk
+
+fullsummed:
+	MOVQ    DI, R9
+	MOVQ    32(AX), R10
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R9), Y0, Y0
+	VMOVUPS Y0, (R9)
+	VADDPS  32(R9), Y1, Y1
+	VMOVUPS Y1, 32(R9)
+	ADDQ    R10, R9
+	VADDPS  (R9), Y2, Y2
+	VMOVUPS Y2, (R9)
+	VADDPS  32(R9), Y3, Y3
+	VMOVUPS Y3, 32(R9)
+	ADDQ    R10, R9
+	VADDPS  (R9), Y4, Y4
+	VMOVUPS Y4, (R9)
+	VADDPS  32(R9), Y5, Y5
+	VMOVUPS Y5, 32(R9)
+	ADDQ    R10, R9
+	VADDPS  (R9), Y6, Y6
+	VMOVUPS Y6, (R9)
+	VADDPS  32(R9), Y7, Y7
+	VMOVUPS Y7, 32(R9)
+	ADDQ    R10, R9
+	JMP     fulldone
 
 fullstore:
 	MOVQ    DI, R9
@@ -2334,27 +2527,20 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), R8
-	MOVQ       (AX), DI
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	MOVQ       24(AX), R11
-	VMOVUPS    (R11), Y4
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R12
-	MOVQ       DI, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
+	MOVQ    16(AX), R8
+	MOVQ    (AX), DI
+	MOVQ    8(AX), R9
+	MOVQ    64(AX), R10
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	MOVQ    24(AX), R10
+	VMOVUPS (R10), Y4
+	MOVQ    144(AX), R10
+	MOVQ    136(AX), R11
+	MOVQ    R11, 160(AX)
+	MOVQ    DI, 168(AX)
 
 masked1k:
 	VMASKMOVPS   (R8), Y4, Y5
@@ -2371,29 +2557,54 @@ masked1k:
 	ADDQ         BX, R8
 	DECQ         R10
 	JNZ          masked1k
-	MOVQ         24(AX), R8
-	VMOVUPS      (R8), Y4
-	MOVQ         DI, R8
-	MOVQ         32(AX), R9
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMASKMOVPS   (R8), Y4, Y5
-	VADDPS       Y5, Y0, Y0
-	VMASKMOVPS   Y0, Y4, (R8)
-	ADDQ         R9, R8
-	VMASKMOVPS   (R8), Y4, Y0
-	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y4, (R8)
-	ADDQ         R9, R8
-	VMASKMOVPS   (R8), Y4, Y0
-	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y4, (R8)
-	ADDQ         R9, R8
-	VMASKMOVPS   (R8), Y4, Y0
-	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y4, (R8)
-	ADDQ         R9, R8
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R11
+	PREFETCHT0   (R11)
+	MOVQ         32(AX), R11
+	ADDQ         R11, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R11)
+	PREFETCHT1   (R11)(R10*1)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   64(R11)(R10*1)
+	LEAQ         (R11)(R10*2), R11
+	MOVQ         R11, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R10
+	JMP  masked1k
+
+masked1summed:
+	MOVQ       24(AX), R8
+	VMOVUPS    (R8), Y4
+	MOVQ       DI, R8
+	MOVQ       32(AX), R9
+	CMPQ       88(AX), $0x00
+	JE         masked1store
+	VMASKMOVPS (R8), Y4, Y5
+	VADDPS     Y5, Y0, Y0
+	VMASKMOVPS Y0, Y4, (R8)
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y4, Y0
+	VADDPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y4, (R8)
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y4, Y0
+	VADDPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y4, (R8)
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y4, Y0
+	VADDPS     Y0, Y3, Y3
+	VMASKMOVPS Y3, Y4, (R8)
+	ADDQ       R9, R8
+	JMP        masked1done
 
 masked1store:
 	MOVQ       DI, R8
@@ -2420,35 +2631,24 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), R8
-	MOVQ       (AX), DI
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	MOVQ       24(AX), R11
-	VMOVUPS    (R11), Y8
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R12
-	MOVQ       DI, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
+	MOVQ    16(AX), R8
+	MOVQ    (AX), DI
+	MOVQ    8(AX), R9
+	MOVQ    64(AX), R10
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	MOVQ    24(AX), R10
+	VMOVUPS (R10), Y8
+	MOVQ    144(AX), R10
+	MOVQ    136(AX), R11
+	MOVQ    R11, 160(AX)
+	MOVQ    DI, 168(AX)
 
 masked2k:
 	VMOVUPS      (R8), Y9
@@ -2470,37 +2670,63 @@ masked2k:
 	ADDQ         BX, R8
 	DECQ         R10
 	JNZ          masked2k
-	MOVQ         24(AX), R8
-	VMOVUPS      (R8), Y8
-	MOVQ         DI, R8
-	MOVQ         32(AX), R9
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (R8), Y0, Y0
-	VMOVUPS      Y0, (R8)
-	VMASKMOVPS   32(R8), Y8, Y0
-	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y8, 32(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Y2, Y2
-	VMOVUPS      Y2, (R8)
-	VMASKMOVPS   32(R8), Y8, Y0
-	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y8, 32(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Y4, Y4
-	VMOVUPS      Y4, (R8)
-	VMASKMOVPS   32(R8), Y8, Y0
-	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y8, 32(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Y6, Y6
-	VMOVUPS      Y6, (R8)
-	VMASKMOVPS   32(R8), Y8, Y0
-	VADDPS       Y0, Y7, Y7
-	VMASKMOVPS   Y7, Y8, 32(R8)
-	ADDQ         R9, R8
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R11
+	PREFETCHT0   (R11)
+	PREFETCHT0   63(R11)
+	MOVQ         32(AX), R11
+	ADDQ         R11, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R11)
+	PREFETCHT1   (R11)(R10*1)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   64(R11)(R10*1)
+	LEAQ         (R11)(R10*2), R11
+	MOVQ         R11, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R10
+	JMP  masked2k
+
+masked2summed:
+	MOVQ       24(AX), R8
+	VMOVUPS    (R8), Y8
+	MOVQ       DI, R8
+	MOVQ       32(AX), R9
+	CMPQ       88(AX), $0x00
+	JE         masked2store
+	VADDPS     (R8), Y0, Y0
+	VMOVUPS    Y0, (R8)
+	VMASKMOVPS 32(R8), Y8, Y0
+	VADDPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y8, 32(R8)
+	ADDQ       R9, R8
+	VADDPS     (R8), Y2, Y2
+	VMOVUPS    Y2, (R8)
+	VMASKMOVPS 32(R8), Y8, Y0
+	VADDPS     Y0, Y3, Y3
+	VMASKMOVPS Y3, Y8, 32(R8)
+	ADDQ       R9, R8
+	VADDPS     (R8), Y4, Y4
+	VMOVUPS    Y4, (R8)
+	VMASKMOVPS 32(R8), Y8, Y0
+	VADDPS     Y0, Y5, Y5
+	VMASKMOVPS Y5, Y8, 32(R8)
+	ADDQ       R9, R8
+	VADDPS     (R8), Y6, Y6
+	VMOVUPS    Y6, (R8)
+	VMASKMOVPS 32(R8), Y8, Y0
+	VADDPS     Y0, Y7, Y7
+	VMASKMOVPS Y7, Y8, 32(R8)
+	ADDQ       R9, R8
+	JMP        masked2done
 
 masked2store:
 	MOVQ       DI, R8
@@ -2550,37 +2776,23 @@ down:
 	MOVQ R9, 128(AX)
 
 next:
-	MOVQ       R8, R9
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R13
-	MOVQ       DI, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
+	MOVQ   R8, R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R12
+	MOVQ   R12, 160(AX)
+	MOVQ   DI, 168(AX)
 
 fullk:
 	VMOVUPS      (R9), Y10
@@ -2605,36 +2817,62 @@ fullk:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          fullk
-	MOVQ         DI, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R9), Y0, Y0
-	VMOVUPS      Y0, (R9)
-	VADDPS       32(R9), Y1, Y1
-	VMOVUPS      Y1, 32(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Y2, Y2
-	VMOVUPS      Y2, (R9)
-	VADDPS       32(R9), Y3, Y3
-	VMOVUPS      Y3, 32(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Y4, Y4
-	VMOVUPS      Y4, (R9)
-	VADDPS       32(R9), Y5, Y5
-	VMOVUPS      Y5, 32(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Y6, Y6
-	VMOVUPS      Y6, (R9)
-	VADDPS       32(R9), Y7, Y7
-	VMOVUPS      Y7, 32(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Y8, Y8
-	VMOVUPS      Y8, (R9)
-	VADDPS       32(R9), Y9, Y9
-	VMOVUPS      Y9, 32(R9)
-	ADDQ         R10, R9
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R12
+	PREFETCHT0   (R12)
+	PREFETCHT0   63(R12)
+	MOVQ         32(AX), R12
+	ADDQ         R12, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R12
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(R11*1)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   64(R12)(R11*1)
+	LEAQ         (R12)(R11*2), R12
+	MOVQ         R12, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R11
+	JMP  fullk
+
+fullsummed:
+	MOVQ    DI, R9
+	MOVQ    32(AX), R10
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R9), Y0, Y0
+	VMOVUPS Y0, (R9)
+	VADDPS  32(R9), Y1, Y1
+	VMOVUPS Y1, 32(R9)
+	ADDQ    R10, R9
+	VADDPS  (R9), Y2, Y2
+	VMOVUPS Y2, (R9)
+	VADDPS  32(R9), Y3, Y3
+	VMOVUPS Y3, 32(R9)
+	ADDQ    R10, R9
+	VADDPS  (R9), Y4, Y4
+	VMOVUPS Y4, (R9)
+	VADDPS  32(R9), Y5, Y5
+	VMOVUPS Y5, 32(R9)
+	ADDQ    R10, R9
+	VADDPS  (R9), Y6, Y6
+	VMOVUPS Y6, (R9)
+	VADDPS  32(R9), Y7, Y7
+	VMOVUPS Y7, 32(R9)
+	ADDQ    R10, R9
+	VADDPS  (R9), Y8, Y8
+	VMOVUPS Y8, (R9)
+	VADDPS  32(R9), Y9, Y9
+	VMOVUPS Y9, 32(R9)
+	ADDQ    R10, R9
+	JMP     fulldone
 
 fullstore:
 	MOVQ    DI, R9
@@ -2672,30 +2910,21 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), R8
-	MOVQ       (AX), DI
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	MOVQ       24(AX), R11
-	VMOVUPS    (R11), Y5
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R12
-	MOVQ       DI, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
+	MOVQ    16(AX), R8
+	MOVQ    (AX), DI
+	MOVQ    8(AX), R9
+	MOVQ    64(AX), R10
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	MOVQ    24(AX), R10
+	VMOVUPS (R10), Y5
+	MOVQ    144(AX), R10
+	MOVQ    136(AX), R11
+	MOVQ    R11, 160(AX)
+	MOVQ    DI, 168(AX)
 
 masked1k:
 	VMASKMOVPS   (R8), Y5, Y6
@@ -2714,33 +2943,58 @@ masked1k:
 	ADDQ         BX, R8
 	DECQ         R10
 	JNZ          masked1k
-	MOVQ         24(AX), R8
-	VMOVUPS      (R8), Y5
-	MOVQ         DI, R8
-	MOVQ         32(AX), R9
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMASKMOVPS   (R8), Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VMASKMOVPS   Y0, Y5, (R8)
-	ADDQ         R9, R8
-	VMASKMOVPS   (R8), Y5, Y0
-	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y5, (R8)
-	ADDQ         R9, R8
-	VMASKMOVPS   (R8), Y5, Y0
-	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y5, (R8)
-	ADDQ         R9, R8
-	VMASKMOVPS   (R8), Y5, Y0
-	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y5, (R8)
-	ADDQ         R9, R8
-	VMASKMOVPS   (R8), Y5, Y0
-	VADDPS       Y0, Y4, Y4
-	VMASKMOVPS   Y4, Y5, (R8)
-	ADDQ         R9, R8
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R11
+	PREFETCHT0   (R11)
+	MOVQ         32(AX), R11
+	ADDQ         R11, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R11)
+	PREFETCHT1   (R11)(R10*1)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   64(R11)(R10*1)
+	LEAQ         (R11)(R10*2), R11
+	MOVQ         R11, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R10
+	JMP  masked1k
+
+masked1summed:
+	MOVQ       24(AX), R8
+	VMOVUPS    (R8), Y5
+	MOVQ       DI, R8
+	MOVQ       32(AX), R9
+	CMPQ       88(AX), $0x00
+	JE         masked1store
+	VMASKMOVPS (R8), Y5, Y6
+	VADDPS     Y6, Y0, Y0
+	VMASKMOVPS Y0, Y5, (R8)
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y5, Y0
+	VADDPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y5, (R8)
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y5, Y0
+	VADDPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y5, (R8)
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y5, Y0
+	VADDPS     Y0, Y3, Y3
+	VMASKMOVPS Y3, Y5, (R8)
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y5, Y0
+	VADDPS     Y0, Y4, Y4
+	VMASKMOVPS Y4, Y5, (R8)
+	ADDQ       R9, R8
+	JMP        masked1done
 
 masked1store:
 	MOVQ       DI, R8
@@ -2769,40 +3023,26 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), R8
-	MOVQ       (AX), DI
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	MOVQ       24(AX), R11
-	VMOVUPS    (R11), Y10
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R12
-	MOVQ       DI, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
+	MOVQ    16(AX), R8
+	MOVQ    (AX), DI
+	MOVQ    8(AX), R9
+	MOVQ    64(AX), R10
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	MOVQ    24(AX), R10
+	VMOVUPS (R10), Y10
+	MOVQ    144(AX), R10
+	MOVQ    136(AX), R11
+	MOVQ    R11, 160(AX)
+	MOVQ    DI, 168(AX)
 
 masked2k:
 	VMOVUPS      (R8), Y11
@@ -2827,43 +3067,69 @@ masked2k:
 	ADDQ         BX, R8
 	DECQ         R10
 	JNZ          masked2k
-	MOVQ         24(AX), R8
-	VMOVUPS      (R8), Y10
-	MOVQ         DI, R8
-	MOVQ         32(AX), R9
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (R8), Y0, Y0
-	VMOVUPS      Y0, (R8)
-	VMASKMOVPS   32(R8), Y10, Y0
-	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y10, 32(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Y2, Y2
-	VMOVUPS      Y2, (R8)
-	VMASKMOVPS   32(R8), Y10, Y0
-	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y10, 32(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Y4, Y4
-	VMOVUPS      Y4, (R8)
-	VMASKMOVPS   32(R8), Y10, Y0
-	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y10, 32(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Y6, Y6
-	VMOVUPS      Y6, (R8)
-	VMASKMOVPS   32(R8), Y10, Y0
-	VADDPS       Y0, Y7, Y7
-	VMASKMOVPS   Y7, Y10, 32(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Y8, Y8
-	VMOVUPS      Y8, (R8)
-	VMASKMOVPS   32(R8), Y10, Y0
-	VADDPS       Y0, Y9, Y9
-	VMASKMOVPS   Y9, Y10, 32(R8)
-	ADDQ         R9, R8
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R11
+	PREFETCHT0   (R11)
+	PREFETCHT0   63(R11)
+	MOVQ         32(AX), R11
+	ADDQ         R11, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R11)
+	PREFETCHT1   (R11)(R10*1)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   64(R11)(R10*1)
+	LEAQ         (R11)(R10*2), R11
+	MOVQ         R11, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R10
+	JMP  masked2k
+
+masked2summed:
+	MOVQ       24(AX), R8
+	VMOVUPS    (R8), Y10
+	MOVQ       DI, R8
+	MOVQ       32(AX), R9
+	CMPQ       88(AX), $0x00
+	JE         masked2store
+	VADDPS     (R8), Y0, Y0
+	VMOVUPS    Y0, (R8)
+	VMASKMOVPS 32(R8), Y10, Y0
+	VADDPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y10, 32(R8)
+	ADDQ       R9, R8
+	VADDPS     (R8), Y2, Y2
+	VMOVUPS    Y2, (R8)
+	VMASKMOVPS 32(R8), Y10, Y0
+	VADDPS     Y0, Y3, Y3
+	VMASKMOVPS Y3, Y10, 32(R8)
+	ADDQ       R9, R8
+	VADDPS     (R8), Y4, Y4
+	VMOVUPS    Y4, (R8)
+	VMASKMOVPS 32(R8), Y10, Y0
+	VADDPS     Y0, Y5, Y5
+	VMASKMOVPS Y5, Y10, 32(R8)
+	ADDQ       R9, R8
+	VADDPS     (R8), Y6, Y6
+	VMOVUPS    Y6, (R8)
+	VMASKMOVPS 32(R8), Y10, Y0
+	VADDPS     Y0, Y7, Y7
+	VMASKMOVPS Y7, Y10, 32(R8)
+	ADDQ       R9, R8
+	VADDPS     (R8), Y8, Y8
+	VMOVUPS    Y8, (R8)
+	VMASKMOVPS 32(R8), Y10, Y0
+	VADDPS     Y0, Y9, Y9
+	VMASKMOVPS Y9, Y10, 32(R8)
+	ADDQ       R9, R8
+	JMP        masked2done
 
 masked2store:
 	MOVQ       DI, R8
@@ -2917,42 +3183,25 @@ down:
 	MOVQ R10, 128(AX)
 
 next:
-	MOVQ       R9, R10
-	MOVQ       8(AX), R11
-	MOVQ       64(AX), R12
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	VXORPS     Y11, Y11, Y11
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   144(AX), R12
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 fullk:
 	VMOVUPS      (R10), Y12
@@ -2981,41 +3230,67 @@ fullk:
 	ADDQ         BX, R10
 	DECQ         R12
 	JNZ          fullk
-	MOVQ         R8, R10
-	MOVQ         32(AX), R11
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R10), Y0, Y0
-	VMOVUPS      Y0, (R10)
-	VADDPS       32(R10), Y1, Y1
-	VMOVUPS      Y1, 32(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Y2, Y2
-	VMOVUPS      Y2, (R10)
-	VADDPS       32(R10), Y3, Y3
-	VMOVUPS      Y3, 32(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Y4, Y4
-	VMOVUPS      Y4, (R10)
-	VADDPS       32(R10), Y5, Y5
-	VMOVUPS      Y5, 32(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Y6, Y6
-	VMOVUPS      Y6, (R10)
-	VADDPS       32(R10), Y7, Y7
-	VMOVUPS      Y7, 32(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Y8, Y8
-	VMOVUPS      Y8, (R10)
-	VADDPS       32(R10), Y9, Y9
-	VMOVUPS      Y9, 32(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Y10, Y10
-	VMOVUPS      Y10, (R10)
-	VADDPS       32(R10), Y11, Y11
-	VMOVUPS      Y11, 32(R10)
-	ADDQ         R11, R10
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   63(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R12
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R12*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R12*1)
+	LEAQ         (R13)(R12*2), R13
+	MOVQ         R13, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R12
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R12
+	JMP  fullk
+
+fullsummed:
+	MOVQ    R8, R10
+	MOVQ    32(AX), R11
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R10), Y0, Y0
+	VMOVUPS Y0, (R10)
+	VADDPS  32(R10), Y1, Y1
+	VMOVUPS Y1, 32(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Y2, Y2
+	VMOVUPS Y2, (R10)
+	VADDPS  32(R10), Y3, Y3
+	VMOVUPS Y3, 32(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Y4, Y4
+	VMOVUPS Y4, (R10)
+	VADDPS  32(R10), Y5, Y5
+	VMOVUPS Y5, 32(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Y6, Y6
+	VMOVUPS Y6, (R10)
+	VADDPS  32(R10), Y7, Y7
+	VMOVUPS Y7, 32(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Y8, Y8
+	VMOVUPS Y8, (R10)
+	VADDPS  32(R10), Y9, Y9
+	VMOVUPS Y9, 32(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Y10, Y10
+	VMOVUPS Y10, (R10)
+	VADDPS  32(R10), Y11, Y11
+	VMOVUPS Y11, 32(R10)
+	ADDQ    R11, R10
+	JMP     fulldone
 
 fullstore:
 	MOVQ    R8, R10
@@ -3056,33 +3331,22 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	MOVQ       24(AX), R12
-	VMOVUPS    (R12), Y6
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R13
-	MOVQ       R8, R12
-	PREFETCHT0 (R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
+	MOVQ    16(AX), R9
+	MOVQ    (AX), R8
+	MOVQ    8(AX), R10
+	MOVQ    64(AX), R11
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	MOVQ    24(AX), R11
+	VMOVUPS (R11), Y6
+	MOVQ    144(AX), R11
+	MOVQ    136(AX), R12
+	MOVQ    R12, 160(AX)
+	MOVQ    R8, 168(AX)
 
 masked1k:
 	VMASKMOVPS   (R9), Y6, Y7
@@ -3103,37 +3367,62 @@ masked1k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked1k
-	MOVQ         24(AX), R9
-	VMOVUPS      (R9), Y6
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMASKMOVPS   (R9), Y6, Y7
-	VADDPS       Y7, Y0, Y0
-	VMASKMOVPS   Y0, Y6, (R9)
-	ADDQ         R10, R9
-	VMASKMOVPS   (R9), Y6, Y0
-	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y6, (R9)
-	ADDQ         R10, R9
-	VMASKMOVPS   (R9), Y6, Y0
-	VADDPS       Y0, Y2, Y2
-	VMASKMOVPS   Y2, Y6, (R9)
-	ADDQ         R10, R9
-	VMASKMOVPS   (R9), Y6, Y0
-	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y6, (R9)
-	ADDQ         R10, R9
-	VMASKMOVPS   (R9), Y6, Y0
-	VADDPS       Y0, Y4, Y4
-	VMASKMOVPS   Y4, Y6, (R9)
-	ADDQ         R10, R9
-	VMASKMOVPS   (R9), Y6, Y0
-	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y6, (R9)
-	ADDQ         R10, R9
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R12
+	PREFETCHT0   (R12)
+	MOVQ         32(AX), R12
+	ADDQ         R12, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R12
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(R11*1)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   64(R12)(R11*1)
+	LEAQ         (R12)(R11*2), R12
+	MOVQ         R12, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R11
+	JMP  masked1k
+
+masked1summed:
+	MOVQ       24(AX), R9
+	VMOVUPS    (R9), Y6
+	MOVQ       R8, R9
+	MOVQ       32(AX), R10
+	CMPQ       88(AX), $0x00
+	JE         masked1store
+	VMASKMOVPS (R9), Y6, Y7
+	VADDPS     Y7, Y0, Y0
+	VMASKMOVPS Y0, Y6, (R9)
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y6, Y0
+	VADDPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y6, (R9)
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y6, Y0
+	VADDPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y6, (R9)
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y6, Y0
+	VADDPS     Y0, Y3, Y3
+	VMASKMOVPS Y3, Y6, (R9)
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y6, Y0
+	VADDPS     Y0, Y4, Y4
+	VMASKMOVPS Y4, Y6, (R9)
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y6, Y0
+	VADDPS     Y0, Y5, Y5
+	VMASKMOVPS Y5, Y6, (R9)
+	ADDQ       R10, R9
+	JMP        masked1done
 
 masked1store:
 	MOVQ       R8, R9
@@ -3164,45 +3453,28 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	VXORPS     Y11, Y11, Y11
-	MOVQ       24(AX), R12
-	VMOVUPS    (R12), Y12
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R13
-	MOVQ       R8, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
+	MOVQ    16(AX), R9
+	MOVQ    (AX), R8
+	MOVQ    8(AX), R10
+	MOVQ    64(AX), R11
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y11, Y11, Y11
+	MOVQ    24(AX), R11
+	VMOVUPS (R11), Y12
+	MOVQ    144(AX), R11
+	MOVQ    136(AX), R12
+	MOVQ    R12, 160(AX)
+	MOVQ    R8, 168(AX)
 
 masked2k:
 	VMOVUPS      (R9), Y13
@@ -3231,49 +3503,75 @@ masked2k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked2k
-	MOVQ         24(AX), R9
-	VMOVUPS      (R9), Y12
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (R9), Y0, Y0
-	VMOVUPS      Y0, (R9)
-	VMASKMOVPS   32(R9), Y12, Y0
-	VADDPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y12, 32(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Y2, Y2
-	VMOVUPS      Y2, (R9)
-	VMASKMOVPS   32(R9), Y12, Y0
-	VADDPS       Y0, Y3, Y3
-	VMASKMOVPS   Y3, Y12, 32(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Y4, Y4
-	VMOVUPS      Y4, (R9)
-	VMASKMOVPS   32(R9), Y12, Y0
-	VADDPS       Y0, Y5, Y5
-	VMASKMOVPS   Y5, Y12, 32(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Y6, Y6
-	VMOVUPS      Y6, (R9)
-	VMASKMOVPS   32(R9), Y12, Y0
-	VADDPS       Y0, Y7, Y7
-	VMASKMOVPS   Y7, Y12, 32(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Y8, Y8
-	VMOVUPS      Y8, (R9)
-	VMASKMOVPS   32(R9), Y12, Y0
-	VADDPS       Y0, Y9, Y9
-	VMASKMOVPS   Y9, Y12, 32(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Y10, Y10
-	VMOVUPS      Y10, (R9)
-	VMASKMOVPS   32(R9), Y12, Y0
-	VADDPS       Y0, Y11, Y11
-	VMASKMOVPS   Y11, Y12, 32(R9)
-	ADDQ         R10, R9
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R12
+	PREFETCHT0   (R12)
+	PREFETCHT0   63(R12)
+	MOVQ         32(AX), R12
+	ADDQ         R12, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R12
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(R11*1)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   64(R12)(R11*1)
+	LEAQ         (R12)(R11*2), R12
+	MOVQ         R12, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R11
+	JMP  masked2k
+
+masked2summed:
+	MOVQ       24(AX), R9
+	VMOVUPS    (R9), Y12
+	MOVQ       R8, R9
+	MOVQ       32(AX), R10
+	CMPQ       88(AX), $0x00
+	JE         masked2store
+	VADDPS     (R9), Y0, Y0
+	VMOVUPS    Y0, (R9)
+	VMASKMOVPS 32(R9), Y12, Y0
+	VADDPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y12, 32(R9)
+	ADDQ       R10, R9
+	VADDPS     (R9), Y2, Y2
+	VMOVUPS    Y2, (R9)
+	VMASKMOVPS 32(R9), Y12, Y0
+	VADDPS     Y0, Y3, Y3
+	VMASKMOVPS Y3, Y12, 32(R9)
+	ADDQ       R10, R9
+	VADDPS     (R9), Y4, Y4
+	VMOVUPS    Y4, (R9)
+	VMASKMOVPS 32(R9), Y12, Y0
+	VADDPS     Y0, Y5, Y5
+	VMASKMOVPS Y5, Y12, 32(R9)
+	ADDQ       R10, R9
+	VADDPS     (R9), Y6, Y6
+	VMOVUPS    Y6, (R9)
+	VMASKMOVPS 32(R9), Y12, Y0
+	VADDPS     Y0, Y7, Y7
+	VMASKMOVPS Y7, Y12, 32(R9)
+	ADDQ       R10, R9
+	VADDPS     (R9), Y8, Y8
+	VMOVUPS    Y8, (R9)
+	VMASKMOVPS 32(R9), Y12, Y0
+	VADDPS     Y0, Y9, Y9
+	VMASKMOVPS Y9, Y12, 32(R9)
+	ADDQ       R10, R9
+	VADDPS     (R9), Y10, Y10
+	VMOVUPS    Y10, (R9)
+	VMASKMOVPS 32(R9), Y12, Y0
+	VADDPS     Y0, Y11, Y11
+	VMASKMOVPS Y11, Y12, 32(R9)
+	ADDQ       R10, R9
+	JMP        masked2done
 
 masked2store:
 	MOVQ       R8, R9
@@ -3312,40 +3610,30 @@ tail2end:
 // func pack4(p *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·pack4(SB), NOSPLIT, $0-8
-	MOVQ       p+0(FP), AX
-	MOVQ       40(AX), CX
-	MOVQ       48(AX), DX
-	MOVQ       56(AX), BX
-	LEAQ       (CX)(CX*2), SI
-	MOVQ       16(AX), DI
-	MOVQ       120(AX), R8
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	MOVQ       BX, R11
-	SHLQ       $0x05, R11
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	CMPQ       64(AX), $0x40
-	JL         wholek
-	MOVQ       32(AX), R13
-	MOVQ       (AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
+	MOVQ   p+0(FP), AX
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	MOVQ   16(AX), DI
+	MOVQ   120(AX), R8
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
+	MOVQ   BX, R11
+	SHLQ   $0x05, R11
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   144(AX), R10
+	MOVQ   136(AX), R12
+	MOVQ   R12, 160(AX)
+	MOVQ   (AX), R12
+	MOVQ   R12, 168(AX)
 
 wholek:
 	VMOVUPS      (DI), Y8
@@ -3372,32 +3660,58 @@ wholek:
 	ADDQ         BX, DI
 	DECQ         R10
 	JNZ          wholek
-	MOVQ         (AX), CX
-	MOVQ         CX, DX
-	MOVQ         32(AX), BX
-	CMPQ         88(AX), $0x00
-	JE           wholestore
-	VADDPS       (DX), Y0, Y0
-	VMOVUPS      Y0, (DX)
-	VADDPS       32(DX), Y1, Y1
-	VMOVUPS      Y1, 32(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Y2, Y2
-	VMOVUPS      Y2, (DX)
-	VADDPS       32(DX), Y3, Y3
-	VMOVUPS      Y3, 32(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Y4, Y4
-	VMOVUPS      Y4, (DX)
-	VADDPS       32(DX), Y5, Y5
-	VMOVUPS      Y5, 32(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Y6, Y6
-	VMOVUPS      Y6, (DX)
-	VADDPS       32(DX), Y7, Y7
-	VMOVUPS      Y7, 32(DX)
-	ADDQ         BX, DX
-	JMP          wholedone
+	DECQ         160(AX)
+	JL           wholesummed
+	MOVQ         168(AX), R12
+	PREFETCHT0   (R12)
+	PREFETCHT0   63(R12)
+	MOVQ         32(AX), R12
+	ADDQ         R12, 168(AX)
+	DECQ         192(AX)
+	JL           wholeasked
+	MOVQ         176(AX), R12
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(R10*1)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   64(R12)(R10*1)
+	LEAQ         (R12)(R10*2), R12
+	MOVQ         R12, 176(AX)
+
+wholeasked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  wholek
+	MOVQ 152(AX), R10
+	JMP  wholek
+
+wholesummed:
+	MOVQ    (AX), CX
+	MOVQ    CX, DX
+	MOVQ    32(AX), BX
+	CMPQ    88(AX), $0x00
+	JE      wholestore
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VADDPS  32(DX), Y1, Y1
+	VMOVUPS Y1, 32(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	VADDPS  32(DX), Y3, Y3
+	VMOVUPS Y3, 32(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Y4, Y4
+	VMOVUPS Y4, (DX)
+	VADDPS  32(DX), Y5, Y5
+	VMOVUPS Y5, 32(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Y6, Y6
+	VMOVUPS Y6, (DX)
+	VADDPS  32(DX), Y7, Y7
+	VMOVUPS Y7, 32(DX)
+	ADDQ    BX, DX
+	JMP     wholedone
 
 wholestore:
 	MOVQ    CX, DX
@@ -3421,45 +3735,32 @@ wholedone:
 // func pack5(p *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·pack5(SB), NOSPLIT, $0-8
-	MOVQ       p+0(FP), AX
-	MOVQ       40(AX), CX
-	MOVQ       48(AX), DX
-	MOVQ       56(AX), BX
-	LEAQ       (CX)(CX*2), SI
-	MOVQ       16(AX), DI
-	MOVQ       120(AX), R8
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	MOVQ       BX, R11
-	SHLQ       $0x05, R11
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	CMPQ       64(AX), $0x40
-	JL         wholek
-	MOVQ       32(AX), R13
-	MOVQ       (AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
+	MOVQ   p+0(FP), AX
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	MOVQ   16(AX), DI
+	MOVQ   120(AX), R8
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
+	MOVQ   BX, R11
+	SHLQ   $0x05, R11
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   144(AX), R10
+	MOVQ   136(AX), R12
+	MOVQ   R12, 160(AX)
+	MOVQ   (AX), R12
+	MOVQ   R12, 168(AX)
 
 wholek:
 	VMOVUPS      (DI), Y10
@@ -3489,37 +3790,63 @@ wholek:
 	ADDQ         BX, DI
 	DECQ         R10
 	JNZ          wholek
-	MOVQ         (AX), CX
-	MOVQ         CX, DX
-	MOVQ         32(AX), BX
-	CMPQ         88(AX), $0x00
-	JE           wholestore
-	VADDPS       (DX), Y0, Y0
-	VMOVUPS      Y0, (DX)
-	VADDPS       32(DX), Y1, Y1
-	VMOVUPS      Y1, 32(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Y2, Y2
-	VMOVUPS      Y2, (DX)
-	VADDPS       32(DX), Y3, Y3
-	VMOVUPS      Y3, 32(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Y4, Y4
-	VMOVUPS      Y4, (DX)
-	VADDPS       32(DX), Y5, Y5
-	VMOVUPS      Y5, 32(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Y6, Y6
-	VMOVUPS      Y6, (DX)
-	VADDPS       32(DX), Y7, Y7
-	VMOVUPS      Y7, 32(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Y8, Y8
-	VMOVUPS      Y8, (DX)
-	VADDPS       32(DX), Y9, Y9
-	VMOVUPS      Y9, 32(DX)
-	ADDQ         BX, DX
-	JMP          wholedone
+	DECQ         160(AX)
+	JL           wholesummed
+	MOVQ         168(AX), R12
+	PREFETCHT0   (R12)
+	PREFETCHT0   63(R12)
+	MOVQ         32(AX), R12
+	ADDQ         R12, 168(AX)
+	DECQ         192(AX)
+	JL           wholeasked
+	MOVQ         176(AX), R12
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(R10*1)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   64(R12)(R10*1)
+	LEAQ         (R12)(R10*2), R12
+	MOVQ         R12, 176(AX)
+
+wholeasked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  wholek
+	MOVQ 152(AX), R10
+	JMP  wholek
+
+wholesummed:
+	MOVQ    (AX), CX
+	MOVQ    CX, DX
+	MOVQ    32(AX), BX
+	CMPQ    88(AX), $0x00
+	JE      wholestore
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VADDPS  32(DX), Y1, Y1
+	VMOVUPS Y1, 32(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	VADDPS  32(DX), Y3, Y3
+	VMOVUPS Y3, 32(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Y4, Y4
+	VMOVUPS Y4, (DX)
+	VADDPS  32(DX), Y5, Y5
+	VMOVUPS Y5, 32(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Y6, Y6
+	VMOVUPS Y6, (DX)
+	VADDPS  32(DX), Y7, Y7
+	VMOVUPS Y7, 32(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Y8, Y8
+	VMOVUPS Y8, (DX)
+	VADDPS  32(DX), Y9, Y9
+	VMOVUPS Y9, 32(DX)
+	ADDQ    BX, DX
+	JMP     wholedone
 
 wholestore:
 	MOVQ    CX, DX
@@ -3546,51 +3873,35 @@ wholedone:
 // func pack6(p *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·pack6(SB), NOSPLIT, $0-8
-	MOVQ       p+0(FP), AX
-	MOVQ       40(AX), CX
-	MOVQ       48(AX), DX
-	MOVQ       56(AX), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (CX)(CX*4), DI
-	MOVQ       16(AX), R8
-	MOVQ       120(AX), R9
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	MOVQ       BX, R12
-	SHLQ       $0x05, R12
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	VXORPS     Y11, Y11, Y11
-	CMPQ       64(AX), $0x40
-	JL         wholek
-	MOVQ       32(AX), R14
-	MOVQ       (AX), R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
+	MOVQ   p+0(FP), AX
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	MOVQ   BX, R12
+	SHLQ   $0x05, R12
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   (AX), R13
+	MOVQ   R13, 168(AX)
 
 wholek:
 	VMOVUPS      (R8), Y12
@@ -3624,42 +3935,68 @@ wholek:
 	ADDQ         BX, R8
 	DECQ         R11
 	JNZ          wholek
-	MOVQ         (AX), CX
-	MOVQ         CX, DX
-	MOVQ         32(AX), BX
-	CMPQ         88(AX), $0x00
-	JE           wholestore
-	VADDPS       (DX), Y0, Y0
-	VMOVUPS      Y0, (DX)
-	VADDPS       32(DX), Y1, Y1
-	VMOVUPS      Y1, 32(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Y2, Y2
-	VMOVUPS      Y2, (DX)
-	VADDPS       32(DX), Y3, Y3
-	VMOVUPS      Y3, 32(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Y4, Y4
-	VMOVUPS      Y4, (DX)
-	VADDPS       32(DX), Y5, Y5
-	VMOVUPS      Y5, 32(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Y6, Y6
-	VMOVUPS      Y6, (DX)
-	VADDPS       32(DX), Y7, Y7
-	VMOVUPS      Y7, 32(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Y8, Y8
-	VMOVUPS      Y8, (DX)
-	VADDPS       32(DX), Y9, Y9
-	VMOVUPS      Y9, 32(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Y10, Y10
-	VMOVUPS      Y10, (DX)
-	VADDPS       32(DX), Y11, Y11
-	VMOVUPS      Y11, 32(DX)
-	ADDQ         BX, DX
-	JMP          wholedone
+	DECQ         160(AX)
+	JL           wholesummed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   63(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           wholeasked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R11*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R11*1)
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         R13, 176(AX)
+
+wholeasked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  wholek
+	MOVQ 152(AX), R11
+	JMP  wholek
+
+wholesummed:
+	MOVQ    (AX), CX
+	MOVQ    CX, DX
+	MOVQ    32(AX), BX
+	CMPQ    88(AX), $0x00
+	JE      wholestore
+	VADDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VADDPS  32(DX), Y1, Y1
+	VMOVUPS Y1, 32(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DX)
+	VADDPS  32(DX), Y3, Y3
+	VMOVUPS Y3, 32(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Y4, Y4
+	VMOVUPS Y4, (DX)
+	VADDPS  32(DX), Y5, Y5
+	VMOVUPS Y5, 32(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Y6, Y6
+	VMOVUPS Y6, (DX)
+	VADDPS  32(DX), Y7, Y7
+	VMOVUPS Y7, 32(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Y8, Y8
+	VMOVUPS Y8, (DX)
+	VADDPS  32(DX), Y9, Y9
+	VMOVUPS Y9, 32(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Y10, Y10
+	VMOVUPS Y10, (DX)
+	VADDPS  32(DX), Y11, Y11
+	VMOVUPS Y11, 32(DX)
+	ADDQ    BX, DX
+	JMP     wholedone
 
 wholestore:
 	MOVQ    CX, DX

@@ -2846,40 +2846,25 @@ down:
 	MOVQ R8, 128(AX)
 
 next:
-	MOVQ       DI, R8
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R12
-	MOVQ       SI, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
-	PREFETCHT0 256(R11)
-	PREFETCHT0 320(R11)
-	PREFETCHT0 383(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
-	PREFETCHT0 256(R11)
-	PREFETCHT0 320(R11)
-	PREFETCHT0 383(R11)
+	MOVQ   DI, R8
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   144(AX), R10
+	MOVQ   136(AX), R11
+	MOVQ   R11, 160(AX)
+	MOVQ   SI, 168(AX)
 
 fullk:
 	VMOVUPS      (R8), Z12
@@ -2912,37 +2897,68 @@ fullk:
 	ADDQ         BX, R8
 	DECQ         R10
 	JNZ          fullk
-	MOVQ         SI, R8
-	MOVQ         32(AX), R9
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R8), Z0, Z0
-	VMOVUPS      Z0, (R8)
-	VADDPS       64(R8), Z1, Z1
-	VMOVUPS      Z1, 64(R8)
-	VADDPS       128(R8), Z2, Z2
-	VMOVUPS      Z2, 128(R8)
-	VADDPS       192(R8), Z3, Z3
-	VMOVUPS      Z3, 192(R8)
-	VADDPS       256(R8), Z4, Z4
-	VMOVUPS      Z4, 256(R8)
-	VADDPS       320(R8), Z5, Z5
-	VMOVUPS      Z5, 320(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z6, Z6
-	VMOVUPS      Z6, (R8)
-	VADDPS       64(R8), Z7, Z7
-	VMOVUPS      Z7, 64(R8)
-	VADDPS       128(R8), Z8, Z8
-	VMOVUPS      Z8, 128(R8)
-	VADDPS       192(R8), Z9, Z9
-	VMOVUPS      Z9, 192(R8)
-	VADDPS       256(R8), Z10, Z10
-	VMOVUPS      Z10, 256(R8)
-	VADDPS       320(R8), Z11, Z11
-	VMOVUPS      Z11, 320(R8)
-	ADDQ         R9, R8
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R11
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	PREFETCHT0   128(R11)
+	PREFETCHT0   192(R11)
+	PREFETCHT0   256(R11)
+	PREFETCHT0   320(R11)
+	PREFETCHT0   383(R11)
+	MOVQ         32(AX), R11
+	ADDQ         R11, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R11)
+	PREFETCHT1   (R11)(R10*1)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   64(R11)(R10*1)
+	LEAQ         (R11)(R10*2), R11
+	MOVQ         R11, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R10
+	JMP  fullk
+
+fullsummed:
+	MOVQ    SI, R8
+	MOVQ    32(AX), R9
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R8), Z0, Z0
+	VMOVUPS Z0, (R8)
+	VADDPS  64(R8), Z1, Z1
+	VMOVUPS Z1, 64(R8)
+	VADDPS  128(R8), Z2, Z2
+	VMOVUPS Z2, 128(R8)
+	VADDPS  192(R8), Z3, Z3
+	VMOVUPS Z3, 192(R8)
+	VADDPS  256(R8), Z4, Z4
+	VMOVUPS Z4, 256(R8)
+	VADDPS  320(R8), Z5, Z5
+	VMOVUPS Z5, 320(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z6, Z6
+	VMOVUPS Z6, (R8)
+	VADDPS  64(R8), Z7, Z7
+	VMOVUPS Z7, 64(R8)
+	VADDPS  128(R8), Z8, Z8
+	VMOVUPS Z8, 128(R8)
+	VADDPS  192(R8), Z9, Z9
+	VMOVUPS Z9, 192(R8)
+	VADDPS  256(R8), Z10, Z10
+	VMOVUPS Z10, 256(R8)
+	VADDPS  320(R8), Z11, Z11
+	VMOVUPS Z11, 320(R8)
+	ADDQ    R9, R8
+	JMP     fulldone
 
 fullstore:
 	MOVQ    SI, R8
@@ -2979,23 +2995,18 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	MOVQ       24(AX), R10
-	KMOVW      (R10), K1
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 63(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 63(R10)
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   24(AX), R9
+	KMOVW  (R9), K1
+	MOVQ   144(AX), R9
+	MOVQ   136(AX), R10
+	MOVQ   R10, 160(AX)
+	MOVQ   SI, 168(AX)
 
 masked1k:
 	VMOVUPS.Z    (DI), K1, Z2
@@ -3008,21 +3019,47 @@ masked1k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked1k
-	MOVQ         24(AX), DI
-	KMOVW        (DI), K1
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMOVUPS.Z    (DI), K1, Z2
-	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, K1, (DI)
-	ADDQ         R8, DI
-	VMOVUPS.Z    (DI), K1, Z2
-	VADDPS       Z2, Z1, Z1
-	VMOVUPS      Z1, K1, (DI)
-	ADDQ         R8, DI
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	PREFETCHT0   63(R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R9
+	JMP  masked1k
+
+masked1summed:
+	MOVQ      24(AX), DI
+	KMOVW     (DI), K1
+	MOVQ      SI, DI
+	MOVQ      32(AX), R8
+	CMPQ      88(AX), $0x00
+	JE        masked1store
+	VMOVUPS.Z (DI), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VMOVUPS   Z0, K1, (DI)
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VADDPS    Z2, Z1, Z1
+	VMOVUPS   Z1, K1, (DI)
+	ADDQ      R8, DI
+	JMP       masked1done
 
 masked1store:
 	MOVQ    SI, DI
@@ -3045,27 +3082,20 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	MOVQ       24(AX), R10
-	KMOVW      (R10), K1
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 127(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 127(R10)
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   24(AX), R9
+	KMOVW  (R9), K1
+	MOVQ   144(AX), R9
+	MOVQ   136(AX), R10
+	MOVQ   R10, 160(AX)
+	MOVQ   SI, 168(AX)
 
 masked2k:
 	VMOVUPS      (DI), Z4
@@ -3081,25 +3111,52 @@ masked2k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked2k
-	MOVQ         24(AX), DI
-	KMOVW        (DI), K1
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (DI), Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS.Z    64(DI), K1, Z4
-	VADDPS       Z4, Z1, Z1
-	VMOVUPS      Z1, K1, 64(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Z2, Z2
-	VMOVUPS      Z2, (DI)
-	VMOVUPS.Z    64(DI), K1, Z4
-	VADDPS       Z4, Z3, Z3
-	VMOVUPS      Z3, K1, 64(DI)
-	ADDQ         R8, DI
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	PREFETCHT0   127(R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R9
+	JMP  masked2k
+
+masked2summed:
+	MOVQ      24(AX), DI
+	KMOVW     (DI), K1
+	MOVQ      SI, DI
+	MOVQ      32(AX), R8
+	CMPQ      88(AX), $0x00
+	JE        masked2store
+	VADDPS    (DI), Z0, Z0
+	VMOVUPS   Z0, (DI)
+	VMOVUPS.Z 64(DI), K1, Z4
+	VADDPS    Z4, Z1, Z1
+	VMOVUPS   Z1, K1, 64(DI)
+	ADDQ      R8, DI
+	VADDPS    (DI), Z2, Z2
+	VMOVUPS   Z2, (DI)
+	VMOVUPS.Z 64(DI), K1, Z4
+	VADDPS    Z4, Z3, Z3
+	VMOVUPS   Z3, K1, 64(DI)
+	ADDQ      R8, DI
+	JMP       masked2done
 
 masked2store:
 	MOVQ    SI, DI
@@ -3124,31 +3181,22 @@ tail2end:
 	RET
 
 tail3:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	MOVQ       24(AX), R10
-	KMOVW      (R10), K1
-	CMPQ       64(AX), $0x40
-	JL         masked3k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 191(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 191(R10)
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   24(AX), R9
+	KMOVW  (R9), K1
+	MOVQ   144(AX), R9
+	MOVQ   136(AX), R10
+	MOVQ   R10, 160(AX)
+	MOVQ   SI, 168(AX)
 
 masked3k:
 	VMOVUPS      (DI), Z6
@@ -3167,29 +3215,57 @@ masked3k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked3k
-	MOVQ         24(AX), DI
-	KMOVW        (DI), K1
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked3store
-	VADDPS       (DI), Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VADDPS       64(DI), Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VMOVUPS.Z    128(DI), K1, Z6
-	VADDPS       Z6, Z2, Z2
-	VMOVUPS      Z2, K1, 128(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Z3, Z3
-	VMOVUPS      Z3, (DI)
-	VADDPS       64(DI), Z4, Z4
-	VMOVUPS      Z4, 64(DI)
-	VMOVUPS.Z    128(DI), K1, Z6
-	VADDPS       Z6, Z5, Z5
-	VMOVUPS      Z5, K1, 128(DI)
-	ADDQ         R8, DI
-	JMP          masked3done
+	DECQ         160(AX)
+	JL           masked3summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   191(R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked3asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked3asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked3k
+	MOVQ 152(AX), R9
+	JMP  masked3k
+
+masked3summed:
+	MOVQ      24(AX), DI
+	KMOVW     (DI), K1
+	MOVQ      SI, DI
+	MOVQ      32(AX), R8
+	CMPQ      88(AX), $0x00
+	JE        masked3store
+	VADDPS    (DI), Z0, Z0
+	VMOVUPS   Z0, (DI)
+	VADDPS    64(DI), Z1, Z1
+	VMOVUPS   Z1, 64(DI)
+	VMOVUPS.Z 128(DI), K1, Z6
+	VADDPS    Z6, Z2, Z2
+	VMOVUPS   Z2, K1, 128(DI)
+	ADDQ      R8, DI
+	VADDPS    (DI), Z3, Z3
+	VMOVUPS   Z3, (DI)
+	VADDPS    64(DI), Z4, Z4
+	VMOVUPS   Z4, 64(DI)
+	VMOVUPS.Z 128(DI), K1, Z6
+	VADDPS    Z6, Z5, Z5
+	VMOVUPS   Z5, K1, 128(DI)
+	ADDQ      R8, DI
+	JMP       masked3done
 
 masked3store:
 	MOVQ    SI, DI
@@ -3216,35 +3292,24 @@ tail3end:
 	RET
 
 tail4:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	MOVQ       24(AX), R10
-	KMOVW      (R10), K1
-	CMPQ       64(AX), $0x40
-	JL         masked4k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 192(R10)
-	PREFETCHT0 255(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 192(R10)
-	PREFETCHT0 255(R10)
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   24(AX), R9
+	KMOVW  (R9), K1
+	MOVQ   144(AX), R9
+	MOVQ   136(AX), R10
+	MOVQ   R10, 160(AX)
+	MOVQ   SI, 168(AX)
 
 masked4k:
 	VMOVUPS      (DI), Z8
@@ -3266,33 +3331,62 @@ masked4k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked4k
-	MOVQ         24(AX), DI
-	KMOVW        (DI), K1
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked4store
-	VADDPS       (DI), Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VADDPS       64(DI), Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VADDPS       128(DI), Z2, Z2
-	VMOVUPS      Z2, 128(DI)
-	VMOVUPS.Z    192(DI), K1, Z8
-	VADDPS       Z8, Z3, Z3
-	VMOVUPS      Z3, K1, 192(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Z4, Z4
-	VMOVUPS      Z4, (DI)
-	VADDPS       64(DI), Z5, Z5
-	VMOVUPS      Z5, 64(DI)
-	VADDPS       128(DI), Z6, Z6
-	VMOVUPS      Z6, 128(DI)
-	VMOVUPS.Z    192(DI), K1, Z8
-	VADDPS       Z8, Z7, Z7
-	VMOVUPS      Z7, K1, 192(DI)
-	ADDQ         R8, DI
-	JMP          masked4done
+	DECQ         160(AX)
+	JL           masked4summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	PREFETCHT0   255(R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked4asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked4asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked4k
+	MOVQ 152(AX), R9
+	JMP  masked4k
+
+masked4summed:
+	MOVQ      24(AX), DI
+	KMOVW     (DI), K1
+	MOVQ      SI, DI
+	MOVQ      32(AX), R8
+	CMPQ      88(AX), $0x00
+	JE        masked4store
+	VADDPS    (DI), Z0, Z0
+	VMOVUPS   Z0, (DI)
+	VADDPS    64(DI), Z1, Z1
+	VMOVUPS   Z1, 64(DI)
+	VADDPS    128(DI), Z2, Z2
+	VMOVUPS   Z2, 128(DI)
+	VMOVUPS.Z 192(DI), K1, Z8
+	VADDPS    Z8, Z3, Z3
+	VMOVUPS   Z3, K1, 192(DI)
+	ADDQ      R8, DI
+	VADDPS    (DI), Z4, Z4
+	VMOVUPS   Z4, (DI)
+	VADDPS    64(DI), Z5, Z5
+	VMOVUPS   Z5, 64(DI)
+	VADDPS    128(DI), Z6, Z6
+	VMOVUPS   Z6, 128(DI)
+	VMOVUPS.Z 192(DI), K1, Z8
+	VADDPS    Z8, Z7, Z7
+	VMOVUPS   Z7, K1, 192(DI)
+	ADDQ      R8, DI
+	JMP       masked4done
 
 masked4store:
 	MOVQ    SI, DI
@@ -3321,39 +3415,26 @@ tail4end:
 	RET
 
 tail5:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	MOVQ       24(AX), R10
-	KMOVW      (R10), K1
-	CMPQ       64(AX), $0x40
-	JL         masked5k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 192(R10)
-	PREFETCHT0 256(R10)
-	PREFETCHT0 319(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 192(R10)
-	PREFETCHT0 256(R10)
-	PREFETCHT0 319(R10)
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   24(AX), R9
+	KMOVW  (R9), K1
+	MOVQ   144(AX), R9
+	MOVQ   136(AX), R10
+	MOVQ   R10, 160(AX)
+	MOVQ   SI, 168(AX)
 
 masked5k:
 	VMOVUPS      (DI), Z10
@@ -3378,37 +3459,67 @@ masked5k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked5k
-	MOVQ         24(AX), DI
-	KMOVW        (DI), K1
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked5store
-	VADDPS       (DI), Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VADDPS       64(DI), Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VADDPS       128(DI), Z2, Z2
-	VMOVUPS      Z2, 128(DI)
-	VADDPS       192(DI), Z3, Z3
-	VMOVUPS      Z3, 192(DI)
-	VMOVUPS.Z    256(DI), K1, Z10
-	VADDPS       Z10, Z4, Z4
-	VMOVUPS      Z4, K1, 256(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Z5, Z5
-	VMOVUPS      Z5, (DI)
-	VADDPS       64(DI), Z6, Z6
-	VMOVUPS      Z6, 64(DI)
-	VADDPS       128(DI), Z7, Z7
-	VMOVUPS      Z7, 128(DI)
-	VADDPS       192(DI), Z8, Z8
-	VMOVUPS      Z8, 192(DI)
-	VMOVUPS.Z    256(DI), K1, Z10
-	VADDPS       Z10, Z9, Z9
-	VMOVUPS      Z9, K1, 256(DI)
-	ADDQ         R8, DI
-	JMP          masked5done
+	DECQ         160(AX)
+	JL           masked5summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	PREFETCHT0   256(R10)
+	PREFETCHT0   319(R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked5asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked5asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked5k
+	MOVQ 152(AX), R9
+	JMP  masked5k
+
+masked5summed:
+	MOVQ      24(AX), DI
+	KMOVW     (DI), K1
+	MOVQ      SI, DI
+	MOVQ      32(AX), R8
+	CMPQ      88(AX), $0x00
+	JE        masked5store
+	VADDPS    (DI), Z0, Z0
+	VMOVUPS   Z0, (DI)
+	VADDPS    64(DI), Z1, Z1
+	VMOVUPS   Z1, 64(DI)
+	VADDPS    128(DI), Z2, Z2
+	VMOVUPS   Z2, 128(DI)
+	VADDPS    192(DI), Z3, Z3
+	VMOVUPS   Z3, 192(DI)
+	VMOVUPS.Z 256(DI), K1, Z10
+	VADDPS    Z10, Z4, Z4
+	VMOVUPS   Z4, K1, 256(DI)
+	ADDQ      R8, DI
+	VADDPS    (DI), Z5, Z5
+	VMOVUPS   Z5, (DI)
+	VADDPS    64(DI), Z6, Z6
+	VMOVUPS   Z6, 64(DI)
+	VADDPS    128(DI), Z7, Z7
+	VMOVUPS   Z7, 128(DI)
+	VADDPS    192(DI), Z8, Z8
+	VMOVUPS   Z8, 192(DI)
+	VMOVUPS.Z 256(DI), K1, Z10
+	VADDPS    Z10, Z9, Z9
+	VMOVUPS   Z9, K1, 256(DI)
+	ADDQ      R8, DI
+	JMP       masked5done
 
 masked5store:
 	MOVQ    SI, DI
@@ -3439,43 +3550,28 @@ tail5end:
 	RET
 
 tail6:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	MOVQ       24(AX), R10
-	KMOVW      (R10), K1
-	CMPQ       64(AX), $0x40
-	JL         masked6k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 192(R10)
-	PREFETCHT0 256(R10)
-	PREFETCHT0 320(R10)
-	PREFETCHT0 383(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 192(R10)
-	PREFETCHT0 256(R10)
-	PREFETCHT0 320(R10)
-	PREFETCHT0 383(R10)
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   24(AX), R9
+	KMOVW  (R9), K1
+	MOVQ   144(AX), R9
+	MOVQ   136(AX), R10
+	MOVQ   R10, 160(AX)
+	MOVQ   SI, 168(AX)
 
 masked6k:
 	VMOVUPS      (DI), Z12
@@ -3503,41 +3599,72 @@ masked6k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked6k
-	MOVQ         24(AX), DI
-	KMOVW        (DI), K1
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked6store
-	VADDPS       (DI), Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VADDPS       64(DI), Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VADDPS       128(DI), Z2, Z2
-	VMOVUPS      Z2, 128(DI)
-	VADDPS       192(DI), Z3, Z3
-	VMOVUPS      Z3, 192(DI)
-	VADDPS       256(DI), Z4, Z4
-	VMOVUPS      Z4, 256(DI)
-	VMOVUPS.Z    320(DI), K1, Z12
-	VADDPS       Z12, Z5, Z5
-	VMOVUPS      Z5, K1, 320(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Z6, Z6
-	VMOVUPS      Z6, (DI)
-	VADDPS       64(DI), Z7, Z7
-	VMOVUPS      Z7, 64(DI)
-	VADDPS       128(DI), Z8, Z8
-	VMOVUPS      Z8, 128(DI)
-	VADDPS       192(DI), Z9, Z9
-	VMOVUPS      Z9, 192(DI)
-	VADDPS       256(DI), Z10, Z10
-	VMOVUPS      Z10, 256(DI)
-	VMOVUPS.Z    320(DI), K1, Z12
-	VADDPS       Z12, Z11, Z11
-	VMOVUPS      Z11, K1, 320(DI)
-	ADDQ         R8, DI
-	JMP          masked6done
+	DECQ         160(AX)
+	JL           masked6summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	PREFETCHT0   256(R10)
+	PREFETCHT0   320(R10)
+	PREFETCHT0   383(R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked6asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked6asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked6k
+	MOVQ 152(AX), R9
+	JMP  masked6k
+
+masked6summed:
+	MOVQ      24(AX), DI
+	KMOVW     (DI), K1
+	MOVQ      SI, DI
+	MOVQ      32(AX), R8
+	CMPQ      88(AX), $0x00
+	JE        masked6store
+	VADDPS    (DI), Z0, Z0
+	VMOVUPS   Z0, (DI)
+	VADDPS    64(DI), Z1, Z1
+	VMOVUPS   Z1, 64(DI)
+	VADDPS    128(DI), Z2, Z2
+	VMOVUPS   Z2, 128(DI)
+	VADDPS    192(DI), Z3, Z3
+	VMOVUPS   Z3, 192(DI)
+	VADDPS    256(DI), Z4, Z4
+	VMOVUPS   Z4, 256(DI)
+	VMOVUPS.Z 320(DI), K1, Z12
+	VADDPS    Z12, Z5, Z5
+	VMOVUPS   Z5, K1, 320(DI)
+	ADDQ      R8, DI
+	VADDPS    (DI), Z6, Z6
+	VMOVUPS   Z6, (DI)
+	VADDPS    64(DI), Z7, Z7
+	VMOVUPS   Z7, 64(DI)
+	VADDPS    128(DI), Z8, Z8
+	VMOVUPS   Z8, 128(DI)
+	VADDPS    192(DI), Z9, Z9
+	VMOVUPS   Z9, 192(DI)
+	VADDPS    256(DI), Z10, Z10
+	VMOVUPS   Z10, 256(DI)
+	VMOVUPS.Z 320(DI), K1, Z12
+	VADDPS    Z12, Z11, Z11
+	VMOVUPS   Z11, K1, 320(DI)
+	ADDQ      R8, DI
+	JMP       masked6done
 
 masked6store:
 	MOVQ    SI, DI
@@ -3592,42 +3719,25 @@ down:
 	MOVQ R8, 128(AX)
 
 next:
-	MOVQ       DI, R8
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R12
-	MOVQ       SI, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
-	PREFETCHT0 255(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
-	PREFETCHT0 255(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
-	PREFETCHT0 255(R11)
+	MOVQ   DI, R8
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   144(AX), R10
+	MOVQ   136(AX), R11
+	MOVQ   R11, 160(AX)
+	MOVQ   SI, 168(AX)
 
 fullk:
 	VMOVUPS      (R8), Z12
@@ -3657,38 +3767,67 @@ fullk:
 	ADDQ         BX, R8
 	DECQ         R10
 	JNZ          fullk
-	MOVQ         SI, R8
-	MOVQ         32(AX), R9
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R8), Z0, Z0
-	VMOVUPS      Z0, (R8)
-	VADDPS       64(R8), Z1, Z1
-	VMOVUPS      Z1, 64(R8)
-	VADDPS       128(R8), Z2, Z2
-	VMOVUPS      Z2, 128(R8)
-	VADDPS       192(R8), Z3, Z3
-	VMOVUPS      Z3, 192(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z4, Z4
-	VMOVUPS      Z4, (R8)
-	VADDPS       64(R8), Z5, Z5
-	VMOVUPS      Z5, 64(R8)
-	VADDPS       128(R8), Z6, Z6
-	VMOVUPS      Z6, 128(R8)
-	VADDPS       192(R8), Z7, Z7
-	VMOVUPS      Z7, 192(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z8, Z8
-	VMOVUPS      Z8, (R8)
-	VADDPS       64(R8), Z9, Z9
-	VMOVUPS      Z9, 64(R8)
-	VADDPS       128(R8), Z10, Z10
-	VMOVUPS      Z10, 128(R8)
-	VADDPS       192(R8), Z11, Z11
-	VMOVUPS      Z11, 192(R8)
-	ADDQ         R9, R8
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R11
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	PREFETCHT0   128(R11)
+	PREFETCHT0   192(R11)
+	PREFETCHT0   255(R11)
+	MOVQ         32(AX), R11
+	ADDQ         R11, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R11)
+	PREFETCHT1   (R11)(R10*1)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   64(R11)(R10*1)
+	LEAQ         (R11)(R10*2), R11
+	MOVQ         R11, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R10
+	JMP  fullk
+
+fullsummed:
+	MOVQ    SI, R8
+	MOVQ    32(AX), R9
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R8), Z0, Z0
+	VMOVUPS Z0, (R8)
+	VADDPS  64(R8), Z1, Z1
+	VMOVUPS Z1, 64(R8)
+	VADDPS  128(R8), Z2, Z2
+	VMOVUPS Z2, 128(R8)
+	VADDPS  192(R8), Z3, Z3
+	VMOVUPS Z3, 192(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z4, Z4
+	VMOVUPS Z4, (R8)
+	VADDPS  64(R8), Z5, Z5
+	VMOVUPS Z5, 64(R8)
+	VADDPS  128(R8), Z6, Z6
+	VMOVUPS Z6, 128(R8)
+	VADDPS  192(R8), Z7, Z7
+	VMOVUPS Z7, 192(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z8, Z8
+	VMOVUPS Z8, (R8)
+	VADDPS  64(R8), Z9, Z9
+	VMOVUPS Z9, 64(R8)
+	VADDPS  128(R8), Z10, Z10
+	VMOVUPS Z10, 128(R8)
+	VADDPS  192(R8), Z11, Z11
+	VMOVUPS Z11, 192(R8)
+	ADDQ    R9, R8
+	JMP     fulldone
 
 fullstore:
 	MOVQ    SI, R8
@@ -3726,27 +3865,19 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	MOVQ       24(AX), R10
-	KMOVW      (R10), K1
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 63(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 63(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 63(R10)
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   24(AX), R9
+	KMOVW  (R9), K1
+	MOVQ   144(AX), R9
+	MOVQ   136(AX), R10
+	MOVQ   R10, 160(AX)
+	MOVQ   SI, 168(AX)
 
 masked1k:
 	VMOVUPS.Z    (DI), K1, Z3
@@ -3761,25 +3892,51 @@ masked1k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked1k
-	MOVQ         24(AX), DI
-	KMOVW        (DI), K1
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMOVUPS.Z    (DI), K1, Z3
-	VADDPS       Z3, Z0, Z0
-	VMOVUPS      Z0, K1, (DI)
-	ADDQ         R8, DI
-	VMOVUPS.Z    (DI), K1, Z3
-	VADDPS       Z3, Z1, Z1
-	VMOVUPS      Z1, K1, (DI)
-	ADDQ         R8, DI
-	VMOVUPS.Z    (DI), K1, Z3
-	VADDPS       Z3, Z2, Z2
-	VMOVUPS      Z2, K1, (DI)
-	ADDQ         R8, DI
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	PREFETCHT0   63(R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R9
+	JMP  masked1k
+
+masked1summed:
+	MOVQ      24(AX), DI
+	KMOVW     (DI), K1
+	MOVQ      SI, DI
+	MOVQ      32(AX), R8
+	CMPQ      88(AX), $0x00
+	JE        masked1store
+	VMOVUPS.Z (DI), K1, Z3
+	VADDPS    Z3, Z0, Z0
+	VMOVUPS   Z0, K1, (DI)
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	VADDPS    Z3, Z1, Z1
+	VMOVUPS   Z1, K1, (DI)
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	VADDPS    Z3, Z2, Z2
+	VMOVUPS   Z2, K1, (DI)
+	ADDQ      R8, DI
+	JMP       masked1done
 
 masked1store:
 	MOVQ    SI, DI
@@ -3804,33 +3961,22 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	MOVQ       24(AX), R10
-	KMOVW      (R10), K1
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 127(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 127(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 127(R10)
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   24(AX), R9
+	KMOVW  (R9), K1
+	MOVQ   144(AX), R9
+	MOVQ   136(AX), R10
+	MOVQ   R10, 160(AX)
+	MOVQ   SI, 168(AX)
 
 masked2k:
 	VMOVUPS      (DI), Z6
@@ -3849,31 +3995,58 @@ masked2k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked2k
-	MOVQ         24(AX), DI
-	KMOVW        (DI), K1
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (DI), Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS.Z    64(DI), K1, Z6
-	VADDPS       Z6, Z1, Z1
-	VMOVUPS      Z1, K1, 64(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Z2, Z2
-	VMOVUPS      Z2, (DI)
-	VMOVUPS.Z    64(DI), K1, Z6
-	VADDPS       Z6, Z3, Z3
-	VMOVUPS      Z3, K1, 64(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Z4, Z4
-	VMOVUPS      Z4, (DI)
-	VMOVUPS.Z    64(DI), K1, Z6
-	VADDPS       Z6, Z5, Z5
-	VMOVUPS      Z5, K1, 64(DI)
-	ADDQ         R8, DI
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	PREFETCHT0   127(R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R9
+	JMP  masked2k
+
+masked2summed:
+	MOVQ      24(AX), DI
+	KMOVW     (DI), K1
+	MOVQ      SI, DI
+	MOVQ      32(AX), R8
+	CMPQ      88(AX), $0x00
+	JE        masked2store
+	VADDPS    (DI), Z0, Z0
+	VMOVUPS   Z0, (DI)
+	VMOVUPS.Z 64(DI), K1, Z6
+	VADDPS    Z6, Z1, Z1
+	VMOVUPS   Z1, K1, 64(DI)
+	ADDQ      R8, DI
+	VADDPS    (DI), Z2, Z2
+	VMOVUPS   Z2, (DI)
+	VMOVUPS.Z 64(DI), K1, Z6
+	VADDPS    Z6, Z3, Z3
+	VMOVUPS   Z3, K1, 64(DI)
+	ADDQ      R8, DI
+	VADDPS    (DI), Z4, Z4
+	VMOVUPS   Z4, (DI)
+	VMOVUPS.Z 64(DI), K1, Z6
+	VADDPS    Z6, Z5, Z5
+	VMOVUPS   Z5, K1, 64(DI)
+	ADDQ      R8, DI
+	JMP       masked2done
 
 masked2store:
 	MOVQ    SI, DI
@@ -3901,39 +4074,25 @@ tail2end:
 	RET
 
 tail3:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	MOVQ       24(AX), R10
-	KMOVW      (R10), K1
-	CMPQ       64(AX), $0x40
-	JL         masked3k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 191(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 191(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 191(R10)
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	MOVQ   24(AX), R9
+	KMOVW  (R9), K1
+	MOVQ   144(AX), R9
+	MOVQ   136(AX), R10
+	MOVQ   R10, 160(AX)
+	MOVQ   SI, 168(AX)
 
 masked3k:
 	VMOVUPS      (DI), Z9
@@ -3956,37 +4115,65 @@ masked3k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked3k
-	MOVQ         24(AX), DI
-	KMOVW        (DI), K1
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked3store
-	VADDPS       (DI), Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VADDPS       64(DI), Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VMOVUPS.Z    128(DI), K1, Z9
-	VADDPS       Z9, Z2, Z2
-	VMOVUPS      Z2, K1, 128(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Z3, Z3
-	VMOVUPS      Z3, (DI)
-	VADDPS       64(DI), Z4, Z4
-	VMOVUPS      Z4, 64(DI)
-	VMOVUPS.Z    128(DI), K1, Z9
-	VADDPS       Z9, Z5, Z5
-	VMOVUPS      Z5, K1, 128(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Z6, Z6
-	VMOVUPS      Z6, (DI)
-	VADDPS       64(DI), Z7, Z7
-	VMOVUPS      Z7, 64(DI)
-	VMOVUPS.Z    128(DI), K1, Z9
-	VADDPS       Z9, Z8, Z8
-	VMOVUPS      Z8, K1, 128(DI)
-	ADDQ         R8, DI
-	JMP          masked3done
+	DECQ         160(AX)
+	JL           masked3summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   191(R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked3asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked3asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked3k
+	MOVQ 152(AX), R9
+	JMP  masked3k
+
+masked3summed:
+	MOVQ      24(AX), DI
+	KMOVW     (DI), K1
+	MOVQ      SI, DI
+	MOVQ      32(AX), R8
+	CMPQ      88(AX), $0x00
+	JE        masked3store
+	VADDPS    (DI), Z0, Z0
+	VMOVUPS   Z0, (DI)
+	VADDPS    64(DI), Z1, Z1
+	VMOVUPS   Z1, 64(DI)
+	VMOVUPS.Z 128(DI), K1, Z9
+	VADDPS    Z9, Z2, Z2
+	VMOVUPS   Z2, K1, 128(DI)
+	ADDQ      R8, DI
+	VADDPS    (DI), Z3, Z3
+	VMOVUPS   Z3, (DI)
+	VADDPS    64(DI), Z4, Z4
+	VMOVUPS   Z4, 64(DI)
+	VMOVUPS.Z 128(DI), K1, Z9
+	VADDPS    Z9, Z5, Z5
+	VMOVUPS   Z5, K1, 128(DI)
+	ADDQ      R8, DI
+	VADDPS    (DI), Z6, Z6
+	VMOVUPS   Z6, (DI)
+	VADDPS    64(DI), Z7, Z7
+	VMOVUPS   Z7, 64(DI)
+	VMOVUPS.Z 128(DI), K1, Z9
+	VADDPS    Z9, Z8, Z8
+	VMOVUPS   Z8, K1, 128(DI)
+	ADDQ      R8, DI
+	JMP       masked3done
 
 masked3store:
 	MOVQ    SI, DI
@@ -4017,45 +4204,28 @@ tail3end:
 	RET
 
 tail4:
-	MOVQ       16(AX), DI
-	MOVQ       (AX), SI
-	MOVQ       8(AX), R8
-	MOVQ       64(AX), R9
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	MOVQ       24(AX), R10
-	KMOVW      (R10), K1
-	CMPQ       64(AX), $0x40
-	JL         masked4k
-	MOVQ       32(AX), R11
-	MOVQ       SI, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 192(R10)
-	PREFETCHT0 255(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 192(R10)
-	PREFETCHT0 255(R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 192(R10)
-	PREFETCHT0 255(R10)
+	MOVQ   16(AX), DI
+	MOVQ   (AX), SI
+	MOVQ   8(AX), R8
+	MOVQ   64(AX), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   24(AX), R9
+	KMOVW  (R9), K1
+	MOVQ   144(AX), R9
+	MOVQ   136(AX), R10
+	MOVQ   R10, 160(AX)
+	MOVQ   SI, 168(AX)
 
 masked4k:
 	VMOVUPS      (DI), Z12
@@ -4082,43 +4252,72 @@ masked4k:
 	ADDQ         BX, DI
 	DECQ         R9
 	JNZ          masked4k
-	MOVQ         24(AX), DI
-	KMOVW        (DI), K1
-	MOVQ         SI, DI
-	MOVQ         32(AX), R8
-	CMPQ         88(AX), $0x00
-	JE           masked4store
-	VADDPS       (DI), Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VADDPS       64(DI), Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VADDPS       128(DI), Z2, Z2
-	VMOVUPS      Z2, 128(DI)
-	VMOVUPS.Z    192(DI), K1, Z12
-	VADDPS       Z12, Z3, Z3
-	VMOVUPS      Z3, K1, 192(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Z4, Z4
-	VMOVUPS      Z4, (DI)
-	VADDPS       64(DI), Z5, Z5
-	VMOVUPS      Z5, 64(DI)
-	VADDPS       128(DI), Z6, Z6
-	VMOVUPS      Z6, 128(DI)
-	VMOVUPS.Z    192(DI), K1, Z12
-	VADDPS       Z12, Z7, Z7
-	VMOVUPS      Z7, K1, 192(DI)
-	ADDQ         R8, DI
-	VADDPS       (DI), Z8, Z8
-	VMOVUPS      Z8, (DI)
-	VADDPS       64(DI), Z9, Z9
-	VMOVUPS      Z9, 64(DI)
-	VADDPS       128(DI), Z10, Z10
-	VMOVUPS      Z10, 128(DI)
-	VMOVUPS.Z    192(DI), K1, Z12
-	VADDPS       Z12, Z11, Z11
-	VMOVUPS      Z11, K1, 192(DI)
-	ADDQ         R8, DI
-	JMP          masked4done
+	DECQ         160(AX)
+	JL           masked4summed
+	MOVQ         168(AX), R10
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	PREFETCHT0   255(R10)
+	MOVQ         32(AX), R10
+	ADDQ         R10, 168(AX)
+	DECQ         192(AX)
+	JL           masked4asked
+	MOVQ         176(AX), R10
+	MOVQ         184(AX), R9
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(R9*1)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(R9*1)
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, 176(AX)
+
+masked4asked:
+	MOVQ 144(AX), R9
+	CMPQ 160(AX), $0x00
+	JNE  masked4k
+	MOVQ 152(AX), R9
+	JMP  masked4k
+
+masked4summed:
+	MOVQ      24(AX), DI
+	KMOVW     (DI), K1
+	MOVQ      SI, DI
+	MOVQ      32(AX), R8
+	CMPQ      88(AX), $0x00
+	JE        masked4store
+	VADDPS    (DI), Z0, Z0
+	VMOVUPS   Z0, (DI)
+	VADDPS    64(DI), Z1, Z1
+	VMOVUPS   Z1, 64(DI)
+	VADDPS    128(DI), Z2, Z2
+	VMOVUPS   Z2, 128(DI)
+	VMOVUPS.Z 192(DI), K1, Z12
+	VADDPS    Z12, Z3, Z3
+	VMOVUPS   Z3, K1, 192(DI)
+	ADDQ      R8, DI
+	VADDPS    (DI), Z4, Z4
+	VMOVUPS   Z4, (DI)
+	VADDPS    64(DI), Z5, Z5
+	VMOVUPS   Z5, 64(DI)
+	VADDPS    128(DI), Z6, Z6
+	VMOVUPS   Z6, 128(DI)
+	VMOVUPS.Z 192(DI), K1, Z12
+	VADDPS    Z12, Z7, Z7
+	VMOVUPS   Z7, K1, 192(DI)
+	ADDQ      R8, DI
+	VADDPS    (DI), Z8, Z8
+	VMOVUPS   Z8, (DI)
+	VADDPS    64(DI), Z9, Z9
+	VMOVUPS   Z9, 64(DI)
+	VADDPS    128(DI), Z10, Z10
+	VMOVUPS   Z10, 128(DI)
+	VMOVUPS.Z 192(DI), K1, Z12
+	VADDPS    Z12, Z11, Z11
+	VMOVUPS   Z11, K1, 192(DI)
+	ADDQ      R8, DI
+	JMP       masked4done
 
 masked4store:
 	MOVQ    SI, DI
@@ -4175,52 +4374,29 @@ down:
 	MOVQ R9, 128(AX)
 
 next:
-	MOVQ       R8, R9
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R13
-	MOVQ       DI, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	PREFETCHT0 255(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	PREFETCHT0 255(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	PREFETCHT0 255(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	PREFETCHT0 255(R12)
+	MOVQ   R8, R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R12
+	MOVQ   R12, 160(AX)
+	MOVQ   DI, 168(AX)
 
 fullk:
 	VMOVUPS      (R9), Z16
@@ -4255,47 +4431,76 @@ fullk:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          fullk
-	MOVQ         DI, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R9), Z0, Z0
-	VMOVUPS      Z0, (R9)
-	VADDPS       64(R9), Z1, Z1
-	VMOVUPS      Z1, 64(R9)
-	VADDPS       128(R9), Z2, Z2
-	VMOVUPS      Z2, 128(R9)
-	VADDPS       192(R9), Z3, Z3
-	VMOVUPS      Z3, 192(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z4, Z4
-	VMOVUPS      Z4, (R9)
-	VADDPS       64(R9), Z5, Z5
-	VMOVUPS      Z5, 64(R9)
-	VADDPS       128(R9), Z6, Z6
-	VMOVUPS      Z6, 128(R9)
-	VADDPS       192(R9), Z7, Z7
-	VMOVUPS      Z7, 192(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z8, Z8
-	VMOVUPS      Z8, (R9)
-	VADDPS       64(R9), Z9, Z9
-	VMOVUPS      Z9, 64(R9)
-	VADDPS       128(R9), Z10, Z10
-	VMOVUPS      Z10, 128(R9)
-	VADDPS       192(R9), Z11, Z11
-	VMOVUPS      Z11, 192(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z12, Z12
-	VMOVUPS      Z12, (R9)
-	VADDPS       64(R9), Z13, Z13
-	VMOVUPS      Z13, 64(R9)
-	VADDPS       128(R9), Z14, Z14
-	VMOVUPS      Z14, 128(R9)
-	VADDPS       192(R9), Z15, Z15
-	VMOVUPS      Z15, 192(R9)
-	ADDQ         R10, R9
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R12
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	PREFETCHT0   128(R12)
+	PREFETCHT0   192(R12)
+	PREFETCHT0   255(R12)
+	MOVQ         32(AX), R12
+	ADDQ         R12, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R12
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(R11*1)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   64(R12)(R11*1)
+	LEAQ         (R12)(R11*2), R12
+	MOVQ         R12, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R11
+	JMP  fullk
+
+fullsummed:
+	MOVQ    DI, R9
+	MOVQ    32(AX), R10
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R9), Z0, Z0
+	VMOVUPS Z0, (R9)
+	VADDPS  64(R9), Z1, Z1
+	VMOVUPS Z1, 64(R9)
+	VADDPS  128(R9), Z2, Z2
+	VMOVUPS Z2, 128(R9)
+	VADDPS  192(R9), Z3, Z3
+	VMOVUPS Z3, 192(R9)
+	ADDQ    R10, R9
+	VADDPS  (R9), Z4, Z4
+	VMOVUPS Z4, (R9)
+	VADDPS  64(R9), Z5, Z5
+	VMOVUPS Z5, 64(R9)
+	VADDPS  128(R9), Z6, Z6
+	VMOVUPS Z6, 128(R9)
+	VADDPS  192(R9), Z7, Z7
+	VMOVUPS Z7, 192(R9)
+	ADDQ    R10, R9
+	VADDPS  (R9), Z8, Z8
+	VMOVUPS Z8, (R9)
+	VADDPS  64(R9), Z9, Z9
+	VMOVUPS Z9, 64(R9)
+	VADDPS  128(R9), Z10, Z10
+	VMOVUPS Z10, 128(R9)
+	VADDPS  192(R9), Z11, Z11
+	VMOVUPS Z11, 192(R9)
+	ADDQ    R10, R9
+	VADDPS  (R9), Z12, Z12
+	VMOVUPS Z12, (R9)
+	VADDPS  64(R9), Z13, Z13
+	VMOVUPS Z13, 64(R9)
+	VADDPS  128(R9), Z14, Z14
+	VMOVUPS Z14, 128(R9)
+	VADDPS  192(R9), Z15, Z15
+	VMOVUPS Z15, 192(R9)
+	ADDQ    R10, R9
+	JMP     fulldone
 
 fullstore:
 	MOVQ    DI, R9
@@ -4338,31 +4543,20 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), R8
-	MOVQ       (AX), DI
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	MOVQ       24(AX), R11
-	KMOVW      (R11), K1
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R12
-	MOVQ       DI, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   24(AX), R10
+	KMOVW  (R10), K1
+	MOVQ   144(AX), R10
+	MOVQ   136(AX), R11
+	MOVQ   R11, 160(AX)
+	MOVQ   DI, 168(AX)
 
 masked1k:
 	VMOVUPS.Z    (R8), K1, Z4
@@ -4379,29 +4573,55 @@ masked1k:
 	ADDQ         BX, R8
 	DECQ         R10
 	JNZ          masked1k
-	MOVQ         24(AX), R8
-	KMOVW        (R8), K1
-	MOVQ         DI, R8
-	MOVQ         32(AX), R9
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMOVUPS.Z    (R8), K1, Z4
-	VADDPS       Z4, Z0, Z0
-	VMOVUPS      Z0, K1, (R8)
-	ADDQ         R9, R8
-	VMOVUPS.Z    (R8), K1, Z4
-	VADDPS       Z4, Z1, Z1
-	VMOVUPS      Z1, K1, (R8)
-	ADDQ         R9, R8
-	VMOVUPS.Z    (R8), K1, Z4
-	VADDPS       Z4, Z2, Z2
-	VMOVUPS      Z2, K1, (R8)
-	ADDQ         R9, R8
-	VMOVUPS.Z    (R8), K1, Z4
-	VADDPS       Z4, Z3, Z3
-	VMOVUPS      Z3, K1, (R8)
-	ADDQ         R9, R8
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R11
+	PREFETCHT0   (R11)
+	PREFETCHT0   63(R11)
+	MOVQ         32(AX), R11
+	ADDQ         R11, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R11)
+	PREFETCHT1   (R11)(R10*1)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   64(R11)(R10*1)
+	LEAQ         (R11)(R10*2), R11
+	MOVQ         R11, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R10
+	JMP  masked1k
+
+masked1summed:
+	MOVQ      24(AX), R8
+	KMOVW     (R8), K1
+	MOVQ      DI, R8
+	MOVQ      32(AX), R9
+	CMPQ      88(AX), $0x00
+	JE        masked1store
+	VMOVUPS.Z (R8), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS   Z0, K1, (R8)
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	VADDPS    Z4, Z1, Z1
+	VMOVUPS   Z1, K1, (R8)
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	VADDPS    Z4, Z2, Z2
+	VMOVUPS   Z2, K1, (R8)
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	VADDPS    Z4, Z3, Z3
+	VMOVUPS   Z3, K1, (R8)
+	ADDQ      R9, R8
+	JMP       masked1done
 
 masked1store:
 	MOVQ    DI, R8
@@ -4428,39 +4648,24 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), R8
-	MOVQ       (AX), DI
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	MOVQ       24(AX), R11
-	KMOVW      (R11), K1
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R12
-	MOVQ       DI, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 127(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 127(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 127(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 127(R11)
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   24(AX), R10
+	KMOVW  (R10), K1
+	MOVQ   144(AX), R10
+	MOVQ   136(AX), R11
+	MOVQ   R11, 160(AX)
+	MOVQ   DI, 168(AX)
 
 masked2k:
 	VMOVUPS      (R8), Z8
@@ -4482,37 +4687,64 @@ masked2k:
 	ADDQ         BX, R8
 	DECQ         R10
 	JNZ          masked2k
-	MOVQ         24(AX), R8
-	KMOVW        (R8), K1
-	MOVQ         DI, R8
-	MOVQ         32(AX), R9
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (R8), Z0, Z0
-	VMOVUPS      Z0, (R8)
-	VMOVUPS.Z    64(R8), K1, Z8
-	VADDPS       Z8, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z2, Z2
-	VMOVUPS      Z2, (R8)
-	VMOVUPS.Z    64(R8), K1, Z8
-	VADDPS       Z8, Z3, Z3
-	VMOVUPS      Z3, K1, 64(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z4, Z4
-	VMOVUPS      Z4, (R8)
-	VMOVUPS.Z    64(R8), K1, Z8
-	VADDPS       Z8, Z5, Z5
-	VMOVUPS      Z5, K1, 64(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z6, Z6
-	VMOVUPS      Z6, (R8)
-	VMOVUPS.Z    64(R8), K1, Z8
-	VADDPS       Z8, Z7, Z7
-	VMOVUPS      Z7, K1, 64(R8)
-	ADDQ         R9, R8
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R11
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	PREFETCHT0   127(R11)
+	MOVQ         32(AX), R11
+	ADDQ         R11, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R11)
+	PREFETCHT1   (R11)(R10*1)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   64(R11)(R10*1)
+	LEAQ         (R11)(R10*2), R11
+	MOVQ         R11, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R10
+	JMP  masked2k
+
+masked2summed:
+	MOVQ      24(AX), R8
+	KMOVW     (R8), K1
+	MOVQ      DI, R8
+	MOVQ      32(AX), R9
+	CMPQ      88(AX), $0x00
+	JE        masked2store
+	VADDPS    (R8), Z0, Z0
+	VMOVUPS   Z0, (R8)
+	VMOVUPS.Z 64(R8), K1, Z8
+	VADDPS    Z8, Z1, Z1
+	VMOVUPS   Z1, K1, 64(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z2, Z2
+	VMOVUPS   Z2, (R8)
+	VMOVUPS.Z 64(R8), K1, Z8
+	VADDPS    Z8, Z3, Z3
+	VMOVUPS   Z3, K1, 64(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z4, Z4
+	VMOVUPS   Z4, (R8)
+	VMOVUPS.Z 64(R8), K1, Z8
+	VADDPS    Z8, Z5, Z5
+	VMOVUPS   Z5, K1, 64(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z6, Z6
+	VMOVUPS   Z6, (R8)
+	VMOVUPS.Z 64(R8), K1, Z8
+	VADDPS    Z8, Z7, Z7
+	VMOVUPS   Z7, K1, 64(R8)
+	ADDQ      R9, R8
+	JMP       masked2done
 
 masked2store:
 	MOVQ    DI, R8
@@ -4543,47 +4775,28 @@ tail2end:
 	RET
 
 tail3:
-	MOVQ       16(AX), R8
-	MOVQ       (AX), DI
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	MOVQ       24(AX), R11
-	KMOVW      (R11), K1
-	CMPQ       64(AX), $0x40
-	JL         masked3k
-	MOVQ       32(AX), R12
-	MOVQ       DI, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 191(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 191(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 191(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 191(R11)
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   24(AX), R10
+	KMOVW  (R10), K1
+	MOVQ   144(AX), R10
+	MOVQ   136(AX), R11
+	MOVQ   R11, 160(AX)
+	MOVQ   DI, 168(AX)
 
 masked3k:
 	VMOVUPS      (R8), Z12
@@ -4610,45 +4823,73 @@ masked3k:
 	ADDQ         BX, R8
 	DECQ         R10
 	JNZ          masked3k
-	MOVQ         24(AX), R8
-	KMOVW        (R8), K1
-	MOVQ         DI, R8
-	MOVQ         32(AX), R9
-	CMPQ         88(AX), $0x00
-	JE           masked3store
-	VADDPS       (R8), Z0, Z0
-	VMOVUPS      Z0, (R8)
-	VADDPS       64(R8), Z1, Z1
-	VMOVUPS      Z1, 64(R8)
-	VMOVUPS.Z    128(R8), K1, Z12
-	VADDPS       Z12, Z2, Z2
-	VMOVUPS      Z2, K1, 128(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z3, Z3
-	VMOVUPS      Z3, (R8)
-	VADDPS       64(R8), Z4, Z4
-	VMOVUPS      Z4, 64(R8)
-	VMOVUPS.Z    128(R8), K1, Z12
-	VADDPS       Z12, Z5, Z5
-	VMOVUPS      Z5, K1, 128(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z6, Z6
-	VMOVUPS      Z6, (R8)
-	VADDPS       64(R8), Z7, Z7
-	VMOVUPS      Z7, 64(R8)
-	VMOVUPS.Z    128(R8), K1, Z12
-	VADDPS       Z12, Z8, Z8
-	VMOVUPS      Z8, K1, 128(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z9, Z9
-	VMOVUPS      Z9, (R8)
-	VADDPS       64(R8), Z10, Z10
-	VMOVUPS      Z10, 64(R8)
-	VMOVUPS.Z    128(R8), K1, Z12
-	VADDPS       Z12, Z11, Z11
-	VMOVUPS      Z11, K1, 128(R8)
-	ADDQ         R9, R8
-	JMP          masked3done
+	DECQ         160(AX)
+	JL           masked3summed
+	MOVQ         168(AX), R11
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	PREFETCHT0   128(R11)
+	PREFETCHT0   191(R11)
+	MOVQ         32(AX), R11
+	ADDQ         R11, 168(AX)
+	DECQ         192(AX)
+	JL           masked3asked
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R11)
+	PREFETCHT1   (R11)(R10*1)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   64(R11)(R10*1)
+	LEAQ         (R11)(R10*2), R11
+	MOVQ         R11, 176(AX)
+
+masked3asked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  masked3k
+	MOVQ 152(AX), R10
+	JMP  masked3k
+
+masked3summed:
+	MOVQ      24(AX), R8
+	KMOVW     (R8), K1
+	MOVQ      DI, R8
+	MOVQ      32(AX), R9
+	CMPQ      88(AX), $0x00
+	JE        masked3store
+	VADDPS    (R8), Z0, Z0
+	VMOVUPS   Z0, (R8)
+	VADDPS    64(R8), Z1, Z1
+	VMOVUPS   Z1, 64(R8)
+	VMOVUPS.Z 128(R8), K1, Z12
+	VADDPS    Z12, Z2, Z2
+	VMOVUPS   Z2, K1, 128(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z3, Z3
+	VMOVUPS   Z3, (R8)
+	VADDPS    64(R8), Z4, Z4
+	VMOVUPS   Z4, 64(R8)
+	VMOVUPS.Z 128(R8), K1, Z12
+	VADDPS    Z12, Z5, Z5
+	VMOVUPS   Z5, K1, 128(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z6, Z6
+	VMOVUPS   Z6, (R8)
+	VADDPS    64(R8), Z7, Z7
+	VMOVUPS   Z7, 64(R8)
+	VMOVUPS.Z 128(R8), K1, Z12
+	VADDPS    Z12, Z8, Z8
+	VMOVUPS   Z8, K1, 128(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z9, Z9
+	VMOVUPS   Z9, (R8)
+	VADDPS    64(R8), Z10, Z10
+	VMOVUPS   Z10, 64(R8)
+	VMOVUPS.Z 128(R8), K1, Z12
+	VADDPS    Z12, Z11, Z11
+	VMOVUPS   Z11, K1, 128(R8)
+	ADDQ      R9, R8
+	JMP       masked3done
 
 masked3store:
 	MOVQ    DI, R8
@@ -4683,55 +4924,32 @@ tail3end:
 	RET
 
 tail4:
-	MOVQ       16(AX), R8
-	MOVQ       (AX), DI
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	MOVQ       24(AX), R11
-	KMOVW      (R11), K1
-	CMPQ       64(AX), $0x40
-	JL         masked4k
-	MOVQ       32(AX), R12
-	MOVQ       DI, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
-	PREFETCHT0 255(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
-	PREFETCHT0 255(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
-	PREFETCHT0 255(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
-	PREFETCHT0 255(R11)
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   24(AX), R10
+	KMOVW  (R10), K1
+	MOVQ   144(AX), R10
+	MOVQ   136(AX), R11
+	MOVQ   R11, 160(AX)
+	MOVQ   DI, 168(AX)
 
 masked4k:
 	VMOVUPS      (R8), Z16
@@ -4763,53 +4981,82 @@ masked4k:
 	ADDQ         BX, R8
 	DECQ         R10
 	JNZ          masked4k
-	MOVQ         24(AX), R8
-	KMOVW        (R8), K1
-	MOVQ         DI, R8
-	MOVQ         32(AX), R9
-	CMPQ         88(AX), $0x00
-	JE           masked4store
-	VADDPS       (R8), Z0, Z0
-	VMOVUPS      Z0, (R8)
-	VADDPS       64(R8), Z1, Z1
-	VMOVUPS      Z1, 64(R8)
-	VADDPS       128(R8), Z2, Z2
-	VMOVUPS      Z2, 128(R8)
-	VMOVUPS.Z    192(R8), K1, Z16
-	VADDPS       Z16, Z3, Z3
-	VMOVUPS      Z3, K1, 192(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z4, Z4
-	VMOVUPS      Z4, (R8)
-	VADDPS       64(R8), Z5, Z5
-	VMOVUPS      Z5, 64(R8)
-	VADDPS       128(R8), Z6, Z6
-	VMOVUPS      Z6, 128(R8)
-	VMOVUPS.Z    192(R8), K1, Z16
-	VADDPS       Z16, Z7, Z7
-	VMOVUPS      Z7, K1, 192(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z8, Z8
-	VMOVUPS      Z8, (R8)
-	VADDPS       64(R8), Z9, Z9
-	VMOVUPS      Z9, 64(R8)
-	VADDPS       128(R8), Z10, Z10
-	VMOVUPS      Z10, 128(R8)
-	VMOVUPS.Z    192(R8), K1, Z16
-	VADDPS       Z16, Z11, Z11
-	VMOVUPS      Z11, K1, 192(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z12, Z12
-	VMOVUPS      Z12, (R8)
-	VADDPS       64(R8), Z13, Z13
-	VMOVUPS      Z13, 64(R8)
-	VADDPS       128(R8), Z14, Z14
-	VMOVUPS      Z14, 128(R8)
-	VMOVUPS.Z    192(R8), K1, Z16
-	VADDPS       Z16, Z15, Z15
-	VMOVUPS      Z15, K1, 192(R8)
-	ADDQ         R9, R8
-	JMP          masked4done
+	DECQ         160(AX)
+	JL           masked4summed
+	MOVQ         168(AX), R11
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	PREFETCHT0   128(R11)
+	PREFETCHT0   192(R11)
+	PREFETCHT0   255(R11)
+	MOVQ         32(AX), R11
+	ADDQ         R11, 168(AX)
+	DECQ         192(AX)
+	JL           masked4asked
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R11)
+	PREFETCHT1   (R11)(R10*1)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   64(R11)(R10*1)
+	LEAQ         (R11)(R10*2), R11
+	MOVQ         R11, 176(AX)
+
+masked4asked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  masked4k
+	MOVQ 152(AX), R10
+	JMP  masked4k
+
+masked4summed:
+	MOVQ      24(AX), R8
+	KMOVW     (R8), K1
+	MOVQ      DI, R8
+	MOVQ      32(AX), R9
+	CMPQ      88(AX), $0x00
+	JE        masked4store
+	VADDPS    (R8), Z0, Z0
+	VMOVUPS   Z0, (R8)
+	VADDPS    64(R8), Z1, Z1
+	VMOVUPS   Z1, 64(R8)
+	VADDPS    128(R8), Z2, Z2
+	VMOVUPS   Z2, 128(R8)
+	VMOVUPS.Z 192(R8), K1, Z16
+	VADDPS    Z16, Z3, Z3
+	VMOVUPS   Z3, K1, 192(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z4, Z4
+	VMOVUPS   Z4, (R8)
+	VADDPS    64(R8), Z5, Z5
+	VMOVUPS   Z5, 64(R8)
+	VADDPS    128(R8), Z6, Z6
+	VMOVUPS   Z6, 128(R8)
+	VMOVUPS.Z 192(R8), K1, Z16
+	VADDPS    Z16, Z7, Z7
+	VMOVUPS   Z7, K1, 192(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z8, Z8
+	VMOVUPS   Z8, (R8)
+	VADDPS    64(R8), Z9, Z9
+	VMOVUPS   Z9, 64(R8)
+	VADDPS    128(R8), Z10, Z10
+	VMOVUPS   Z10, 128(R8)
+	VMOVUPS.Z 192(R8), K1, Z16
+	VADDPS    Z16, Z11, Z11
+	VMOVUPS   Z11, K1, 192(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z12, Z12
+	VMOVUPS   Z12, (R8)
+	VADDPS    64(R8), Z13, Z13
+	VMOVUPS   Z13, 64(R8)
+	VADDPS    128(R8), Z14, Z14
+	VMOVUPS   Z14, 128(R8)
+	VMOVUPS.Z 192(R8), K1, Z16
+	VADDPS    Z16, Z15, Z15
+	VMOVUPS   Z15, K1, 192(R8)
+	ADDQ      R9, R8
+	JMP       masked4done
 
 masked4store:
 	MOVQ    DI, R8
@@ -4871,62 +5118,33 @@ down:
 	MOVQ R9, 128(AX)
 
 next:
-	MOVQ       R8, R9
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R13
-	MOVQ       DI, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	PREFETCHT0 255(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	PREFETCHT0 255(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	PREFETCHT0 255(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	PREFETCHT0 255(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	PREFETCHT0 255(R12)
+	MOVQ   R8, R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R12
+	MOVQ   R12, 160(AX)
+	MOVQ   DI, 168(AX)
 
 fullk:
 	VMOVUPS      (R9), Z20
@@ -4966,56 +5184,85 @@ fullk:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          fullk
-	MOVQ         DI, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R9), Z0, Z0
-	VMOVUPS      Z0, (R9)
-	VADDPS       64(R9), Z1, Z1
-	VMOVUPS      Z1, 64(R9)
-	VADDPS       128(R9), Z2, Z2
-	VMOVUPS      Z2, 128(R9)
-	VADDPS       192(R9), Z3, Z3
-	VMOVUPS      Z3, 192(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z4, Z4
-	VMOVUPS      Z4, (R9)
-	VADDPS       64(R9), Z5, Z5
-	VMOVUPS      Z5, 64(R9)
-	VADDPS       128(R9), Z6, Z6
-	VMOVUPS      Z6, 128(R9)
-	VADDPS       192(R9), Z7, Z7
-	VMOVUPS      Z7, 192(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z8, Z8
-	VMOVUPS      Z8, (R9)
-	VADDPS       64(R9), Z9, Z9
-	VMOVUPS      Z9, 64(R9)
-	VADDPS       128(R9), Z10, Z10
-	VMOVUPS      Z10, 128(R9)
-	VADDPS       192(R9), Z11, Z11
-	VMOVUPS      Z11, 192(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z12, Z12
-	VMOVUPS      Z12, (R9)
-	VADDPS       64(R9), Z13, Z13
-	VMOVUPS      Z13, 64(R9)
-	VADDPS       128(R9), Z14, Z14
-	VMOVUPS      Z14, 128(R9)
-	VADDPS       192(R9), Z15, Z15
-	VMOVUPS      Z15, 192(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z16, Z16
-	VMOVUPS      Z16, (R9)
-	VADDPS       64(R9), Z17, Z17
-	VMOVUPS      Z17, 64(R9)
-	VADDPS       128(R9), Z18, Z18
-	VMOVUPS      Z18, 128(R9)
-	VADDPS       192(R9), Z19, Z19
-	VMOVUPS      Z19, 192(R9)
-	ADDQ         R10, R9
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R12
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	PREFETCHT0   128(R12)
+	PREFETCHT0   192(R12)
+	PREFETCHT0   255(R12)
+	MOVQ         32(AX), R12
+	ADDQ         R12, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R12
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(R11*1)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   64(R12)(R11*1)
+	LEAQ         (R12)(R11*2), R12
+	MOVQ         R12, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R11
+	JMP  fullk
+
+fullsummed:
+	MOVQ    DI, R9
+	MOVQ    32(AX), R10
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R9), Z0, Z0
+	VMOVUPS Z0, (R9)
+	VADDPS  64(R9), Z1, Z1
+	VMOVUPS Z1, 64(R9)
+	VADDPS  128(R9), Z2, Z2
+	VMOVUPS Z2, 128(R9)
+	VADDPS  192(R9), Z3, Z3
+	VMOVUPS Z3, 192(R9)
+	ADDQ    R10, R9
+	VADDPS  (R9), Z4, Z4
+	VMOVUPS Z4, (R9)
+	VADDPS  64(R9), Z5, Z5
+	VMOVUPS Z5, 64(R9)
+	VADDPS  128(R9), Z6, Z6
+	VMOVUPS Z6, 128(R9)
+	VADDPS  192(R9), Z7, Z7
+	VMOVUPS Z7, 192(R9)
+	ADDQ    R10, R9
+	VADDPS  (R9), Z8, Z8
+	VMOVUPS Z8, (R9)
+	VADDPS  64(R9), Z9, Z9
+	VMOVUPS Z9, 64(R9)
+	VADDPS  128(R9), Z10, Z10
+	VMOVUPS Z10, 128(R9)
+	VADDPS  192(R9), Z11, Z11
+	VMOVUPS Z11, 192(R9)
+	ADDQ    R10, R9
+	VADDPS  (R9), Z12, Z12
+	VMOVUPS Z12, (R9)
+	VADDPS  64(R9), Z13, Z13
+	VMOVUPS Z13, 64(R9)
+	VADDPS  128(R9), Z14, Z14
+	VMOVUPS Z14, 128(R9)
+	VADDPS  192(R9), Z15, Z15
+	VMOVUPS Z15, 192(R9)
+	ADDQ    R10, R9
+	VADDPS  (R9), Z16, Z16
+	VMOVUPS Z16, (R9)
+	VADDPS  64(R9), Z17, Z17
+	VMOVUPS Z17, 64(R9)
+	VADDPS  128(R9), Z18, Z18
+	VMOVUPS Z18, 128(R9)
+	VADDPS  192(R9), Z19, Z19
+	VMOVUPS Z19, 192(R9)
+	ADDQ    R10, R9
+	JMP     fulldone
 
 fullstore:
 	MOVQ    DI, R9
@@ -5063,35 +5310,21 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), R8
-	MOVQ       (AX), DI
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	MOVQ       24(AX), R11
-	KMOVW      (R11), K1
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R12
-	MOVQ       DI, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 63(R11)
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ   24(AX), R10
+	KMOVW  (R10), K1
+	MOVQ   144(AX), R10
+	MOVQ   136(AX), R11
+	MOVQ   R11, 160(AX)
+	MOVQ   DI, 168(AX)
 
 masked1k:
 	VMOVUPS.Z    (R8), K1, Z5
@@ -5110,33 +5343,59 @@ masked1k:
 	ADDQ         BX, R8
 	DECQ         R10
 	JNZ          masked1k
-	MOVQ         24(AX), R8
-	KMOVW        (R8), K1
-	MOVQ         DI, R8
-	MOVQ         32(AX), R9
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMOVUPS.Z    (R8), K1, Z5
-	VADDPS       Z5, Z0, Z0
-	VMOVUPS      Z0, K1, (R8)
-	ADDQ         R9, R8
-	VMOVUPS.Z    (R8), K1, Z5
-	VADDPS       Z5, Z1, Z1
-	VMOVUPS      Z1, K1, (R8)
-	ADDQ         R9, R8
-	VMOVUPS.Z    (R8), K1, Z5
-	VADDPS       Z5, Z2, Z2
-	VMOVUPS      Z2, K1, (R8)
-	ADDQ         R9, R8
-	VMOVUPS.Z    (R8), K1, Z5
-	VADDPS       Z5, Z3, Z3
-	VMOVUPS      Z3, K1, (R8)
-	ADDQ         R9, R8
-	VMOVUPS.Z    (R8), K1, Z5
-	VADDPS       Z5, Z4, Z4
-	VMOVUPS      Z4, K1, (R8)
-	ADDQ         R9, R8
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R11
+	PREFETCHT0   (R11)
+	PREFETCHT0   63(R11)
+	MOVQ         32(AX), R11
+	ADDQ         R11, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R11)
+	PREFETCHT1   (R11)(R10*1)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   64(R11)(R10*1)
+	LEAQ         (R11)(R10*2), R11
+	MOVQ         R11, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R10
+	JMP  masked1k
+
+masked1summed:
+	MOVQ      24(AX), R8
+	KMOVW     (R8), K1
+	MOVQ      DI, R8
+	MOVQ      32(AX), R9
+	CMPQ      88(AX), $0x00
+	JE        masked1store
+	VMOVUPS.Z (R8), K1, Z5
+	VADDPS    Z5, Z0, Z0
+	VMOVUPS   Z0, K1, (R8)
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	VADDPS    Z5, Z1, Z1
+	VMOVUPS   Z1, K1, (R8)
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	VADDPS    Z5, Z2, Z2
+	VMOVUPS   Z2, K1, (R8)
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	VADDPS    Z5, Z3, Z3
+	VMOVUPS   Z3, K1, (R8)
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	VADDPS    Z5, Z4, Z4
+	VMOVUPS   Z4, K1, (R8)
+	ADDQ      R9, R8
+	JMP       masked1done
 
 masked1store:
 	MOVQ    DI, R8
@@ -5165,45 +5424,26 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), R8
-	MOVQ       (AX), DI
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	MOVQ       24(AX), R11
-	KMOVW      (R11), K1
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R12
-	MOVQ       DI, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 127(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 127(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 127(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 127(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 127(R11)
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   24(AX), R10
+	KMOVW  (R10), K1
+	MOVQ   144(AX), R10
+	MOVQ   136(AX), R11
+	MOVQ   R11, 160(AX)
+	MOVQ   DI, 168(AX)
 
 masked2k:
 	VMOVUPS      (R8), Z10
@@ -5228,43 +5468,70 @@ masked2k:
 	ADDQ         BX, R8
 	DECQ         R10
 	JNZ          masked2k
-	MOVQ         24(AX), R8
-	KMOVW        (R8), K1
-	MOVQ         DI, R8
-	MOVQ         32(AX), R9
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (R8), Z0, Z0
-	VMOVUPS      Z0, (R8)
-	VMOVUPS.Z    64(R8), K1, Z10
-	VADDPS       Z10, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z2, Z2
-	VMOVUPS      Z2, (R8)
-	VMOVUPS.Z    64(R8), K1, Z10
-	VADDPS       Z10, Z3, Z3
-	VMOVUPS      Z3, K1, 64(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z4, Z4
-	VMOVUPS      Z4, (R8)
-	VMOVUPS.Z    64(R8), K1, Z10
-	VADDPS       Z10, Z5, Z5
-	VMOVUPS      Z5, K1, 64(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z6, Z6
-	VMOVUPS      Z6, (R8)
-	VMOVUPS.Z    64(R8), K1, Z10
-	VADDPS       Z10, Z7, Z7
-	VMOVUPS      Z7, K1, 64(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z8, Z8
-	VMOVUPS      Z8, (R8)
-	VMOVUPS.Z    64(R8), K1, Z10
-	VADDPS       Z10, Z9, Z9
-	VMOVUPS      Z9, K1, 64(R8)
-	ADDQ         R9, R8
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R11
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	PREFETCHT0   127(R11)
+	MOVQ         32(AX), R11
+	ADDQ         R11, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R11)
+	PREFETCHT1   (R11)(R10*1)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   64(R11)(R10*1)
+	LEAQ         (R11)(R10*2), R11
+	MOVQ         R11, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R10
+	JMP  masked2k
+
+masked2summed:
+	MOVQ      24(AX), R8
+	KMOVW     (R8), K1
+	MOVQ      DI, R8
+	MOVQ      32(AX), R9
+	CMPQ      88(AX), $0x00
+	JE        masked2store
+	VADDPS    (R8), Z0, Z0
+	VMOVUPS   Z0, (R8)
+	VMOVUPS.Z 64(R8), K1, Z10
+	VADDPS    Z10, Z1, Z1
+	VMOVUPS   Z1, K1, 64(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z2, Z2
+	VMOVUPS   Z2, (R8)
+	VMOVUPS.Z 64(R8), K1, Z10
+	VADDPS    Z10, Z3, Z3
+	VMOVUPS   Z3, K1, 64(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z4, Z4
+	VMOVUPS   Z4, (R8)
+	VMOVUPS.Z 64(R8), K1, Z10
+	VADDPS    Z10, Z5, Z5
+	VMOVUPS   Z5, K1, 64(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z6, Z6
+	VMOVUPS   Z6, (R8)
+	VMOVUPS.Z 64(R8), K1, Z10
+	VADDPS    Z10, Z7, Z7
+	VMOVUPS   Z7, K1, 64(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z8, Z8
+	VMOVUPS   Z8, (R8)
+	VMOVUPS.Z 64(R8), K1, Z10
+	VADDPS    Z10, Z9, Z9
+	VMOVUPS   Z9, K1, 64(R8)
+	ADDQ      R9, R8
+	JMP       masked2done
 
 masked2store:
 	MOVQ    DI, R8
@@ -5298,55 +5565,31 @@ tail2end:
 	RET
 
 tail3:
-	MOVQ       16(AX), R8
-	MOVQ       (AX), DI
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	MOVQ       24(AX), R11
-	KMOVW      (R11), K1
-	CMPQ       64(AX), $0x40
-	JL         masked3k
-	MOVQ       32(AX), R12
-	MOVQ       DI, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 191(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 191(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 191(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 191(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 191(R11)
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	MOVQ   24(AX), R10
+	KMOVW  (R10), K1
+	MOVQ   144(AX), R10
+	MOVQ   136(AX), R11
+	MOVQ   R11, 160(AX)
+	MOVQ   DI, 168(AX)
 
 masked3k:
 	VMOVUPS      (R8), Z15
@@ -5377,53 +5620,81 @@ masked3k:
 	ADDQ         BX, R8
 	DECQ         R10
 	JNZ          masked3k
-	MOVQ         24(AX), R8
-	KMOVW        (R8), K1
-	MOVQ         DI, R8
-	MOVQ         32(AX), R9
-	CMPQ         88(AX), $0x00
-	JE           masked3store
-	VADDPS       (R8), Z0, Z0
-	VMOVUPS      Z0, (R8)
-	VADDPS       64(R8), Z1, Z1
-	VMOVUPS      Z1, 64(R8)
-	VMOVUPS.Z    128(R8), K1, Z15
-	VADDPS       Z15, Z2, Z2
-	VMOVUPS      Z2, K1, 128(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z3, Z3
-	VMOVUPS      Z3, (R8)
-	VADDPS       64(R8), Z4, Z4
-	VMOVUPS      Z4, 64(R8)
-	VMOVUPS.Z    128(R8), K1, Z15
-	VADDPS       Z15, Z5, Z5
-	VMOVUPS      Z5, K1, 128(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z6, Z6
-	VMOVUPS      Z6, (R8)
-	VADDPS       64(R8), Z7, Z7
-	VMOVUPS      Z7, 64(R8)
-	VMOVUPS.Z    128(R8), K1, Z15
-	VADDPS       Z15, Z8, Z8
-	VMOVUPS      Z8, K1, 128(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z9, Z9
-	VMOVUPS      Z9, (R8)
-	VADDPS       64(R8), Z10, Z10
-	VMOVUPS      Z10, 64(R8)
-	VMOVUPS.Z    128(R8), K1, Z15
-	VADDPS       Z15, Z11, Z11
-	VMOVUPS      Z11, K1, 128(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z12, Z12
-	VMOVUPS      Z12, (R8)
-	VADDPS       64(R8), Z13, Z13
-	VMOVUPS      Z13, 64(R8)
-	VMOVUPS.Z    128(R8), K1, Z15
-	VADDPS       Z15, Z14, Z14
-	VMOVUPS      Z14, K1, 128(R8)
-	ADDQ         R9, R8
-	JMP          masked3done
+	DECQ         160(AX)
+	JL           masked3summed
+	MOVQ         168(AX), R11
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	PREFETCHT0   128(R11)
+	PREFETCHT0   191(R11)
+	MOVQ         32(AX), R11
+	ADDQ         R11, 168(AX)
+	DECQ         192(AX)
+	JL           masked3asked
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R11)
+	PREFETCHT1   (R11)(R10*1)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   64(R11)(R10*1)
+	LEAQ         (R11)(R10*2), R11
+	MOVQ         R11, 176(AX)
+
+masked3asked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  masked3k
+	MOVQ 152(AX), R10
+	JMP  masked3k
+
+masked3summed:
+	MOVQ      24(AX), R8
+	KMOVW     (R8), K1
+	MOVQ      DI, R8
+	MOVQ      32(AX), R9
+	CMPQ      88(AX), $0x00
+	JE        masked3store
+	VADDPS    (R8), Z0, Z0
+	VMOVUPS   Z0, (R8)
+	VADDPS    64(R8), Z1, Z1
+	VMOVUPS   Z1, 64(R8)
+	VMOVUPS.Z 128(R8), K1, Z15
+	VADDPS    Z15, Z2, Z2
+	VMOVUPS   Z2, K1, 128(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z3, Z3
+	VMOVUPS   Z3, (R8)
+	VADDPS    64(R8), Z4, Z4
+	VMOVUPS   Z4, 64(R8)
+	VMOVUPS.Z 128(R8), K1, Z15
+	VADDPS    Z15, Z5, Z5
+	VMOVUPS   Z5, K1, 128(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z6, Z6
+	VMOVUPS   Z6, (R8)
+	VADDPS    64(R8), Z7, Z7
+	VMOVUPS   Z7, 64(R8)
+	VMOVUPS.Z 128(R8), K1, Z15
+	VADDPS    Z15, Z8, Z8
+	VMOVUPS   Z8, K1, 128(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z9, Z9
+	VMOVUPS   Z9, (R8)
+	VADDPS    64(R8), Z10, Z10
+	VMOVUPS   Z10, 64(R8)
+	VMOVUPS.Z 128(R8), K1, Z15
+	VADDPS    Z15, Z11, Z11
+	VMOVUPS   Z11, K1, 128(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z12, Z12
+	VMOVUPS   Z12, (R8)
+	VADDPS    64(R8), Z13, Z13
+	VMOVUPS   Z13, 64(R8)
+	VMOVUPS.Z 128(R8), K1, Z15
+	VADDPS    Z15, Z14, Z14
+	VMOVUPS   Z14, K1, 128(R8)
+	ADDQ      R9, R8
+	JMP       masked3done
 
 masked3store:
 	MOVQ    DI, R8
@@ -5462,65 +5733,36 @@ tail3end:
 	RET
 
 tail4:
-	MOVQ       16(AX), R8
-	MOVQ       (AX), DI
-	MOVQ       8(AX), R9
-	MOVQ       64(AX), R10
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	MOVQ       24(AX), R11
-	KMOVW      (R11), K1
-	CMPQ       64(AX), $0x40
-	JL         masked4k
-	MOVQ       32(AX), R12
-	MOVQ       DI, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
-	PREFETCHT0 255(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
-	PREFETCHT0 255(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
-	PREFETCHT0 255(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
-	PREFETCHT0 255(R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
-	PREFETCHT0 255(R11)
+	MOVQ   16(AX), R8
+	MOVQ   (AX), DI
+	MOVQ   8(AX), R9
+	MOVQ   64(AX), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	MOVQ   24(AX), R10
+	KMOVW  (R10), K1
+	MOVQ   144(AX), R10
+	MOVQ   136(AX), R11
+	MOVQ   R11, 160(AX)
+	MOVQ   DI, 168(AX)
 
 masked4k:
 	VMOVUPS      (R8), Z20
@@ -5557,63 +5799,92 @@ masked4k:
 	ADDQ         BX, R8
 	DECQ         R10
 	JNZ          masked4k
-	MOVQ         24(AX), R8
-	KMOVW        (R8), K1
-	MOVQ         DI, R8
-	MOVQ         32(AX), R9
-	CMPQ         88(AX), $0x00
-	JE           masked4store
-	VADDPS       (R8), Z0, Z0
-	VMOVUPS      Z0, (R8)
-	VADDPS       64(R8), Z1, Z1
-	VMOVUPS      Z1, 64(R8)
-	VADDPS       128(R8), Z2, Z2
-	VMOVUPS      Z2, 128(R8)
-	VMOVUPS.Z    192(R8), K1, Z20
-	VADDPS       Z20, Z3, Z3
-	VMOVUPS      Z3, K1, 192(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z4, Z4
-	VMOVUPS      Z4, (R8)
-	VADDPS       64(R8), Z5, Z5
-	VMOVUPS      Z5, 64(R8)
-	VADDPS       128(R8), Z6, Z6
-	VMOVUPS      Z6, 128(R8)
-	VMOVUPS.Z    192(R8), K1, Z20
-	VADDPS       Z20, Z7, Z7
-	VMOVUPS      Z7, K1, 192(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z8, Z8
-	VMOVUPS      Z8, (R8)
-	VADDPS       64(R8), Z9, Z9
-	VMOVUPS      Z9, 64(R8)
-	VADDPS       128(R8), Z10, Z10
-	VMOVUPS      Z10, 128(R8)
-	VMOVUPS.Z    192(R8), K1, Z20
-	VADDPS       Z20, Z11, Z11
-	VMOVUPS      Z11, K1, 192(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z12, Z12
-	VMOVUPS      Z12, (R8)
-	VADDPS       64(R8), Z13, Z13
-	VMOVUPS      Z13, 64(R8)
-	VADDPS       128(R8), Z14, Z14
-	VMOVUPS      Z14, 128(R8)
-	VMOVUPS.Z    192(R8), K1, Z20
-	VADDPS       Z20, Z15, Z15
-	VMOVUPS      Z15, K1, 192(R8)
-	ADDQ         R9, R8
-	VADDPS       (R8), Z16, Z16
-	VMOVUPS      Z16, (R8)
-	VADDPS       64(R8), Z17, Z17
-	VMOVUPS      Z17, 64(R8)
-	VADDPS       128(R8), Z18, Z18
-	VMOVUPS      Z18, 128(R8)
-	VMOVUPS.Z    192(R8), K1, Z20
-	VADDPS       Z20, Z19, Z19
-	VMOVUPS      Z19, K1, 192(R8)
-	ADDQ         R9, R8
-	JMP          masked4done
+	DECQ         160(AX)
+	JL           masked4summed
+	MOVQ         168(AX), R11
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	PREFETCHT0   128(R11)
+	PREFETCHT0   192(R11)
+	PREFETCHT0   255(R11)
+	MOVQ         32(AX), R11
+	ADDQ         R11, 168(AX)
+	DECQ         192(AX)
+	JL           masked4asked
+	MOVQ         176(AX), R11
+	MOVQ         184(AX), R10
+	PREFETCHT1   (R11)
+	PREFETCHT1   (R11)(R10*1)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   64(R11)(R10*1)
+	LEAQ         (R11)(R10*2), R11
+	MOVQ         R11, 176(AX)
+
+masked4asked:
+	MOVQ 144(AX), R10
+	CMPQ 160(AX), $0x00
+	JNE  masked4k
+	MOVQ 152(AX), R10
+	JMP  masked4k
+
+masked4summed:
+	MOVQ      24(AX), R8
+	KMOVW     (R8), K1
+	MOVQ      DI, R8
+	MOVQ      32(AX), R9
+	CMPQ      88(AX), $0x00
+	JE        masked4store
+	VADDPS    (R8), Z0, Z0
+	VMOVUPS   Z0, (R8)
+	VADDPS    64(R8), Z1, Z1
+	VMOVUPS   Z1, 64(R8)
+	VADDPS    128(R8), Z2, Z2
+	VMOVUPS   Z2, 128(R8)
+	VMOVUPS.Z 192(R8), K1, Z20
+	VADDPS    Z20, Z3, Z3
+	VMOVUPS   Z3, K1, 192(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z4, Z4
+	VMOVUPS   Z4, (R8)
+	VADDPS    64(R8), Z5, Z5
+	VMOVUPS   Z5, 64(R8)
+	VADDPS    128(R8), Z6, Z6
+	VMOVUPS   Z6, 128(R8)
+	VMOVUPS.Z 192(R8), K1, Z20
+	VADDPS    Z20, Z7, Z7
+	VMOVUPS   Z7, K1, 192(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z8, Z8
+	VMOVUPS   Z8, (R8)
+	VADDPS    64(R8), Z9, Z9
+	VMOVUPS   Z9, 64(R8)
+	VADDPS    128(R8), Z10, Z10
+	VMOVUPS   Z10, 128(R8)
+	VMOVUPS.Z 192(R8), K1, Z20
+	VADDPS    Z20, Z11, Z11
+	VMOVUPS   Z11, K1, 192(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z12, Z12
+	VMOVUPS   Z12, (R8)
+	VADDPS    64(R8), Z13, Z13
+	VMOVUPS   Z13, 64(R8)
+	VADDPS    128(R8), Z14, Z14
+	VMOVUPS   Z14, 128(R8)
+	VMOVUPS.Z 192(R8), K1, Z20
+	VADDPS    Z20, Z15, Z15
+	VMOVUPS   Z15, K1, 192(R8)
+	ADDQ      R9, R8
+	VADDPS    (R8), Z16, Z16
+	VMOVUPS   Z16, (R8)
+	VADDPS    64(R8), Z17, Z17
+	VMOVUPS   Z17, 64(R8)
+	VADDPS    128(R8), Z18, Z18
+	VMOVUPS   Z18, 128(R8)
+	VMOVUPS.Z 192(R8), K1, Z20
+	VADDPS    Z20, Z19, Z19
+	VMOVUPS   Z19, K1, 192(R8)
+	ADDQ      R9, R8
+	JMP       masked4done
 
 masked4store:
 	MOVQ    DI, R8
@@ -5681,72 +5952,37 @@ down:
 	MOVQ R10, 128(AX)
 
 next:
-	MOVQ       R9, R10
-	MOVQ       8(AX), R11
-	MOVQ       64(AX), R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 128(R13)
-	PREFETCHT0 192(R13)
-	PREFETCHT0 255(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 128(R13)
-	PREFETCHT0 192(R13)
-	PREFETCHT0 255(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 128(R13)
-	PREFETCHT0 192(R13)
-	PREFETCHT0 255(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 128(R13)
-	PREFETCHT0 192(R13)
-	PREFETCHT0 255(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 128(R13)
-	PREFETCHT0 192(R13)
-	PREFETCHT0 255(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 128(R13)
-	PREFETCHT0 192(R13)
-	PREFETCHT0 255(R13)
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	MOVQ   144(AX), R12
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 fullk:
 	VMOVUPS      (R10), Z24
@@ -5792,65 +6028,94 @@ fullk:
 	ADDQ         BX, R10
 	DECQ         R12
 	JNZ          fullk
-	MOVQ         R8, R10
-	MOVQ         32(AX), R11
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R10), Z0, Z0
-	VMOVUPS      Z0, (R10)
-	VADDPS       64(R10), Z1, Z1
-	VMOVUPS      Z1, 64(R10)
-	VADDPS       128(R10), Z2, Z2
-	VMOVUPS      Z2, 128(R10)
-	VADDPS       192(R10), Z3, Z3
-	VMOVUPS      Z3, 192(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z4, Z4
-	VMOVUPS      Z4, (R10)
-	VADDPS       64(R10), Z5, Z5
-	VMOVUPS      Z5, 64(R10)
-	VADDPS       128(R10), Z6, Z6
-	VMOVUPS      Z6, 128(R10)
-	VADDPS       192(R10), Z7, Z7
-	VMOVUPS      Z7, 192(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z8, Z8
-	VMOVUPS      Z8, (R10)
-	VADDPS       64(R10), Z9, Z9
-	VMOVUPS      Z9, 64(R10)
-	VADDPS       128(R10), Z10, Z10
-	VMOVUPS      Z10, 128(R10)
-	VADDPS       192(R10), Z11, Z11
-	VMOVUPS      Z11, 192(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z12, Z12
-	VMOVUPS      Z12, (R10)
-	VADDPS       64(R10), Z13, Z13
-	VMOVUPS      Z13, 64(R10)
-	VADDPS       128(R10), Z14, Z14
-	VMOVUPS      Z14, 128(R10)
-	VADDPS       192(R10), Z15, Z15
-	VMOVUPS      Z15, 192(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z16, Z16
-	VMOVUPS      Z16, (R10)
-	VADDPS       64(R10), Z17, Z17
-	VMOVUPS      Z17, 64(R10)
-	VADDPS       128(R10), Z18, Z18
-	VMOVUPS      Z18, 128(R10)
-	VADDPS       192(R10), Z19, Z19
-	VMOVUPS      Z19, 192(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z20, Z20
-	VMOVUPS      Z20, (R10)
-	VADDPS       64(R10), Z21, Z21
-	VMOVUPS      Z21, 64(R10)
-	VADDPS       128(R10), Z22, Z22
-	VMOVUPS      Z22, 128(R10)
-	VADDPS       192(R10), Z23, Z23
-	VMOVUPS      Z23, 192(R10)
-	ADDQ         R11, R10
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   128(R13)
+	PREFETCHT0   192(R13)
+	PREFETCHT0   255(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R12
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R12*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R12*1)
+	LEAQ         (R13)(R12*2), R13
+	MOVQ         R13, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R12
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R12
+	JMP  fullk
+
+fullsummed:
+	MOVQ    R8, R10
+	MOVQ    32(AX), R11
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R10), Z0, Z0
+	VMOVUPS Z0, (R10)
+	VADDPS  64(R10), Z1, Z1
+	VMOVUPS Z1, 64(R10)
+	VADDPS  128(R10), Z2, Z2
+	VMOVUPS Z2, 128(R10)
+	VADDPS  192(R10), Z3, Z3
+	VMOVUPS Z3, 192(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z4, Z4
+	VMOVUPS Z4, (R10)
+	VADDPS  64(R10), Z5, Z5
+	VMOVUPS Z5, 64(R10)
+	VADDPS  128(R10), Z6, Z6
+	VMOVUPS Z6, 128(R10)
+	VADDPS  192(R10), Z7, Z7
+	VMOVUPS Z7, 192(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z8, Z8
+	VMOVUPS Z8, (R10)
+	VADDPS  64(R10), Z9, Z9
+	VMOVUPS Z9, 64(R10)
+	VADDPS  128(R10), Z10, Z10
+	VMOVUPS Z10, 128(R10)
+	VADDPS  192(R10), Z11, Z11
+	VMOVUPS Z11, 192(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z12, Z12
+	VMOVUPS Z12, (R10)
+	VADDPS  64(R10), Z13, Z13
+	VMOVUPS Z13, 64(R10)
+	VADDPS  128(R10), Z14, Z14
+	VMOVUPS Z14, 128(R10)
+	VADDPS  192(R10), Z15, Z15
+	VMOVUPS Z15, 192(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z16, Z16
+	VMOVUPS Z16, (R10)
+	VADDPS  64(R10), Z17, Z17
+	VMOVUPS Z17, 64(R10)
+	VADDPS  128(R10), Z18, Z18
+	VMOVUPS Z18, 128(R10)
+	VADDPS  192(R10), Z19, Z19
+	VMOVUPS Z19, 192(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z20, Z20
+	VMOVUPS Z20, (R10)
+	VADDPS  64(R10), Z21, Z21
+	VMOVUPS Z21, 64(R10)
+	VADDPS  128(R10), Z22, Z22
+	VMOVUPS Z22, 128(R10)
+	VADDPS  192(R10), Z23, Z23
+	VMOVUPS Z23, 192(R10)
+	ADDQ    R11, R10
+	JMP     fulldone
 
 fullstore:
 	MOVQ    R8, R10
@@ -5903,39 +6168,22 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	MOVQ       24(AX), R12
-	KMOVW      (R12), K1
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R13
-	MOVQ       R8, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R12
+	MOVQ   R12, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked1k:
 	VMOVUPS.Z    (R9), K1, Z6
@@ -5956,37 +6204,63 @@ masked1k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked1k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMOVUPS.Z    (R9), K1, Z6
-	VADDPS       Z6, Z0, Z0
-	VMOVUPS      Z0, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z6
-	VADDPS       Z6, Z1, Z1
-	VMOVUPS      Z1, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z6
-	VADDPS       Z6, Z2, Z2
-	VMOVUPS      Z2, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z6
-	VADDPS       Z6, Z3, Z3
-	VMOVUPS      Z3, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z6
-	VADDPS       Z6, Z4, Z4
-	VMOVUPS      Z4, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z6
-	VADDPS       Z6, Z5, Z5
-	VMOVUPS      Z5, K1, (R9)
-	ADDQ         R10, R9
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R12
+	PREFETCHT0   (R12)
+	PREFETCHT0   63(R12)
+	MOVQ         32(AX), R12
+	ADDQ         R12, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R12
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(R11*1)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   64(R12)(R11*1)
+	LEAQ         (R12)(R11*2), R12
+	MOVQ         R12, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R11
+	JMP  masked1k
+
+masked1summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked1store
+	VMOVUPS.Z (R9), K1, Z6
+	VADDPS    Z6, Z0, Z0
+	VMOVUPS   Z0, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z6
+	VADDPS    Z6, Z1, Z1
+	VMOVUPS   Z1, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z6
+	VADDPS    Z6, Z2, Z2
+	VMOVUPS   Z2, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z6
+	VADDPS    Z6, Z3, Z3
+	VMOVUPS   Z3, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z6
+	VADDPS    Z6, Z4, Z4
+	VMOVUPS   Z4, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z6
+	VADDPS    Z6, Z5, Z5
+	VMOVUPS   Z5, K1, (R9)
+	ADDQ      R10, R9
+	JMP       masked1done
 
 masked1store:
 	MOVQ    R8, R9
@@ -6017,51 +6291,28 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	MOVQ       24(AX), R12
-	KMOVW      (R12), K1
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R13
-	MOVQ       R8, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 127(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 127(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 127(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 127(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 127(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 127(R12)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R12
+	MOVQ   R12, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked2k:
 	VMOVUPS      (R9), Z12
@@ -6090,49 +6341,76 @@ masked2k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked2k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (R9), Z0, Z0
-	VMOVUPS      Z0, (R9)
-	VMOVUPS.Z    64(R9), K1, Z12
-	VADDPS       Z12, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z2, Z2
-	VMOVUPS      Z2, (R9)
-	VMOVUPS.Z    64(R9), K1, Z12
-	VADDPS       Z12, Z3, Z3
-	VMOVUPS      Z3, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z4, Z4
-	VMOVUPS      Z4, (R9)
-	VMOVUPS.Z    64(R9), K1, Z12
-	VADDPS       Z12, Z5, Z5
-	VMOVUPS      Z5, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z6, Z6
-	VMOVUPS      Z6, (R9)
-	VMOVUPS.Z    64(R9), K1, Z12
-	VADDPS       Z12, Z7, Z7
-	VMOVUPS      Z7, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z8, Z8
-	VMOVUPS      Z8, (R9)
-	VMOVUPS.Z    64(R9), K1, Z12
-	VADDPS       Z12, Z9, Z9
-	VMOVUPS      Z9, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z10, Z10
-	VMOVUPS      Z10, (R9)
-	VMOVUPS.Z    64(R9), K1, Z12
-	VADDPS       Z12, Z11, Z11
-	VMOVUPS      Z11, K1, 64(R9)
-	ADDQ         R10, R9
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R12
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	PREFETCHT0   127(R12)
+	MOVQ         32(AX), R12
+	ADDQ         R12, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R12
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(R11*1)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   64(R12)(R11*1)
+	LEAQ         (R12)(R11*2), R12
+	MOVQ         R12, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R11
+	JMP  masked2k
+
+masked2summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked2store
+	VADDPS    (R9), Z0, Z0
+	VMOVUPS   Z0, (R9)
+	VMOVUPS.Z 64(R9), K1, Z12
+	VADDPS    Z12, Z1, Z1
+	VMOVUPS   Z1, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z2, Z2
+	VMOVUPS   Z2, (R9)
+	VMOVUPS.Z 64(R9), K1, Z12
+	VADDPS    Z12, Z3, Z3
+	VMOVUPS   Z3, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z4, Z4
+	VMOVUPS   Z4, (R9)
+	VMOVUPS.Z 64(R9), K1, Z12
+	VADDPS    Z12, Z5, Z5
+	VMOVUPS   Z5, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z6, Z6
+	VMOVUPS   Z6, (R9)
+	VMOVUPS.Z 64(R9), K1, Z12
+	VADDPS    Z12, Z7, Z7
+	VMOVUPS   Z7, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z8, Z8
+	VMOVUPS   Z8, (R9)
+	VMOVUPS.Z 64(R9), K1, Z12
+	VADDPS    Z12, Z9, Z9
+	VMOVUPS   Z9, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z10, Z10
+	VMOVUPS   Z10, (R9)
+	VMOVUPS.Z 64(R9), K1, Z12
+	VADDPS    Z12, Z11, Z11
+	VMOVUPS   Z11, K1, 64(R9)
+	ADDQ      R10, R9
+	JMP       masked2done
 
 masked2store:
 	MOVQ    R8, R9
@@ -6169,63 +6447,34 @@ tail2end:
 	RET
 
 tail3:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	MOVQ       24(AX), R12
-	KMOVW      (R12), K1
-	CMPQ       64(AX), $0x40
-	JL         masked3k
-	MOVQ       32(AX), R13
-	MOVQ       R8, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 191(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 191(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 191(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 191(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 191(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 191(R12)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R12
+	MOVQ   R12, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked3k:
 	VMOVUPS      (R9), Z18
@@ -6261,61 +6510,89 @@ masked3k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked3k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked3store
-	VADDPS       (R9), Z0, Z0
-	VMOVUPS      Z0, (R9)
-	VADDPS       64(R9), Z1, Z1
-	VMOVUPS      Z1, 64(R9)
-	VMOVUPS.Z    128(R9), K1, Z18
-	VADDPS       Z18, Z2, Z2
-	VMOVUPS      Z2, K1, 128(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z3, Z3
-	VMOVUPS      Z3, (R9)
-	VADDPS       64(R9), Z4, Z4
-	VMOVUPS      Z4, 64(R9)
-	VMOVUPS.Z    128(R9), K1, Z18
-	VADDPS       Z18, Z5, Z5
-	VMOVUPS      Z5, K1, 128(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z6, Z6
-	VMOVUPS      Z6, (R9)
-	VADDPS       64(R9), Z7, Z7
-	VMOVUPS      Z7, 64(R9)
-	VMOVUPS.Z    128(R9), K1, Z18
-	VADDPS       Z18, Z8, Z8
-	VMOVUPS      Z8, K1, 128(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z9, Z9
-	VMOVUPS      Z9, (R9)
-	VADDPS       64(R9), Z10, Z10
-	VMOVUPS      Z10, 64(R9)
-	VMOVUPS.Z    128(R9), K1, Z18
-	VADDPS       Z18, Z11, Z11
-	VMOVUPS      Z11, K1, 128(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z12, Z12
-	VMOVUPS      Z12, (R9)
-	VADDPS       64(R9), Z13, Z13
-	VMOVUPS      Z13, 64(R9)
-	VMOVUPS.Z    128(R9), K1, Z18
-	VADDPS       Z18, Z14, Z14
-	VMOVUPS      Z14, K1, 128(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z15, Z15
-	VMOVUPS      Z15, (R9)
-	VADDPS       64(R9), Z16, Z16
-	VMOVUPS      Z16, 64(R9)
-	VMOVUPS.Z    128(R9), K1, Z18
-	VADDPS       Z18, Z17, Z17
-	VMOVUPS      Z17, K1, 128(R9)
-	ADDQ         R10, R9
-	JMP          masked3done
+	DECQ         160(AX)
+	JL           masked3summed
+	MOVQ         168(AX), R12
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	PREFETCHT0   128(R12)
+	PREFETCHT0   191(R12)
+	MOVQ         32(AX), R12
+	ADDQ         R12, 168(AX)
+	DECQ         192(AX)
+	JL           masked3asked
+	MOVQ         176(AX), R12
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(R11*1)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   64(R12)(R11*1)
+	LEAQ         (R12)(R11*2), R12
+	MOVQ         R12, 176(AX)
+
+masked3asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked3k
+	MOVQ 152(AX), R11
+	JMP  masked3k
+
+masked3summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked3store
+	VADDPS    (R9), Z0, Z0
+	VMOVUPS   Z0, (R9)
+	VADDPS    64(R9), Z1, Z1
+	VMOVUPS   Z1, 64(R9)
+	VMOVUPS.Z 128(R9), K1, Z18
+	VADDPS    Z18, Z2, Z2
+	VMOVUPS   Z2, K1, 128(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z3, Z3
+	VMOVUPS   Z3, (R9)
+	VADDPS    64(R9), Z4, Z4
+	VMOVUPS   Z4, 64(R9)
+	VMOVUPS.Z 128(R9), K1, Z18
+	VADDPS    Z18, Z5, Z5
+	VMOVUPS   Z5, K1, 128(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z6, Z6
+	VMOVUPS   Z6, (R9)
+	VADDPS    64(R9), Z7, Z7
+	VMOVUPS   Z7, 64(R9)
+	VMOVUPS.Z 128(R9), K1, Z18
+	VADDPS    Z18, Z8, Z8
+	VMOVUPS   Z8, K1, 128(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z9, Z9
+	VMOVUPS   Z9, (R9)
+	VADDPS    64(R9), Z10, Z10
+	VMOVUPS   Z10, 64(R9)
+	VMOVUPS.Z 128(R9), K1, Z18
+	VADDPS    Z18, Z11, Z11
+	VMOVUPS   Z11, K1, 128(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z12, Z12
+	VMOVUPS   Z12, (R9)
+	VADDPS    64(R9), Z13, Z13
+	VMOVUPS   Z13, 64(R9)
+	VMOVUPS.Z 128(R9), K1, Z18
+	VADDPS    Z18, Z14, Z14
+	VMOVUPS   Z14, K1, 128(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z15, Z15
+	VMOVUPS   Z15, (R9)
+	VADDPS    64(R9), Z16, Z16
+	VMOVUPS   Z16, 64(R9)
+	VMOVUPS.Z 128(R9), K1, Z18
+	VADDPS    Z18, Z17, Z17
+	VMOVUPS   Z17, K1, 128(R9)
+	ADDQ      R10, R9
+	JMP       masked3done
 
 masked3store:
 	MOVQ    R8, R9
@@ -6358,75 +6635,40 @@ tail3end:
 	RET
 
 tail4:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	MOVQ       24(AX), R12
-	KMOVW      (R12), K1
-	CMPQ       64(AX), $0x40
-	JL         masked4k
-	MOVQ       32(AX), R13
-	MOVQ       R8, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	PREFETCHT0 255(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	PREFETCHT0 255(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	PREFETCHT0 255(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	PREFETCHT0 255(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	PREFETCHT0 255(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	PREFETCHT0 255(R12)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R12
+	MOVQ   R12, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked4k:
 	VMOVUPS      (R9), Z24
@@ -6469,73 +6711,102 @@ masked4k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked4k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked4store
-	VADDPS       (R9), Z0, Z0
-	VMOVUPS      Z0, (R9)
-	VADDPS       64(R9), Z1, Z1
-	VMOVUPS      Z1, 64(R9)
-	VADDPS       128(R9), Z2, Z2
-	VMOVUPS      Z2, 128(R9)
-	VMOVUPS.Z    192(R9), K1, Z24
-	VADDPS       Z24, Z3, Z3
-	VMOVUPS      Z3, K1, 192(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z4, Z4
-	VMOVUPS      Z4, (R9)
-	VADDPS       64(R9), Z5, Z5
-	VMOVUPS      Z5, 64(R9)
-	VADDPS       128(R9), Z6, Z6
-	VMOVUPS      Z6, 128(R9)
-	VMOVUPS.Z    192(R9), K1, Z24
-	VADDPS       Z24, Z7, Z7
-	VMOVUPS      Z7, K1, 192(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z8, Z8
-	VMOVUPS      Z8, (R9)
-	VADDPS       64(R9), Z9, Z9
-	VMOVUPS      Z9, 64(R9)
-	VADDPS       128(R9), Z10, Z10
-	VMOVUPS      Z10, 128(R9)
-	VMOVUPS.Z    192(R9), K1, Z24
-	VADDPS       Z24, Z11, Z11
-	VMOVUPS      Z11, K1, 192(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z12, Z12
-	VMOVUPS      Z12, (R9)
-	VADDPS       64(R9), Z13, Z13
-	VMOVUPS      Z13, 64(R9)
-	VADDPS       128(R9), Z14, Z14
-	VMOVUPS      Z14, 128(R9)
-	VMOVUPS.Z    192(R9), K1, Z24
-	VADDPS       Z24, Z15, Z15
-	VMOVUPS      Z15, K1, 192(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z16, Z16
-	VMOVUPS      Z16, (R9)
-	VADDPS       64(R9), Z17, Z17
-	VMOVUPS      Z17, 64(R9)
-	VADDPS       128(R9), Z18, Z18
-	VMOVUPS      Z18, 128(R9)
-	VMOVUPS.Z    192(R9), K1, Z24
-	VADDPS       Z24, Z19, Z19
-	VMOVUPS      Z19, K1, 192(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z20, Z20
-	VMOVUPS      Z20, (R9)
-	VADDPS       64(R9), Z21, Z21
-	VMOVUPS      Z21, 64(R9)
-	VADDPS       128(R9), Z22, Z22
-	VMOVUPS      Z22, 128(R9)
-	VMOVUPS.Z    192(R9), K1, Z24
-	VADDPS       Z24, Z23, Z23
-	VMOVUPS      Z23, K1, 192(R9)
-	ADDQ         R10, R9
-	JMP          masked4done
+	DECQ         160(AX)
+	JL           masked4summed
+	MOVQ         168(AX), R12
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	PREFETCHT0   128(R12)
+	PREFETCHT0   192(R12)
+	PREFETCHT0   255(R12)
+	MOVQ         32(AX), R12
+	ADDQ         R12, 168(AX)
+	DECQ         192(AX)
+	JL           masked4asked
+	MOVQ         176(AX), R12
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(R11*1)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   64(R12)(R11*1)
+	LEAQ         (R12)(R11*2), R12
+	MOVQ         R12, 176(AX)
+
+masked4asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked4k
+	MOVQ 152(AX), R11
+	JMP  masked4k
+
+masked4summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked4store
+	VADDPS    (R9), Z0, Z0
+	VMOVUPS   Z0, (R9)
+	VADDPS    64(R9), Z1, Z1
+	VMOVUPS   Z1, 64(R9)
+	VADDPS    128(R9), Z2, Z2
+	VMOVUPS   Z2, 128(R9)
+	VMOVUPS.Z 192(R9), K1, Z24
+	VADDPS    Z24, Z3, Z3
+	VMOVUPS   Z3, K1, 192(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z4, Z4
+	VMOVUPS   Z4, (R9)
+	VADDPS    64(R9), Z5, Z5
+	VMOVUPS   Z5, 64(R9)
+	VADDPS    128(R9), Z6, Z6
+	VMOVUPS   Z6, 128(R9)
+	VMOVUPS.Z 192(R9), K1, Z24
+	VADDPS    Z24, Z7, Z7
+	VMOVUPS   Z7, K1, 192(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z8, Z8
+	VMOVUPS   Z8, (R9)
+	VADDPS    64(R9), Z9, Z9
+	VMOVUPS   Z9, 64(R9)
+	VADDPS    128(R9), Z10, Z10
+	VMOVUPS   Z10, 128(R9)
+	VMOVUPS.Z 192(R9), K1, Z24
+	VADDPS    Z24, Z11, Z11
+	VMOVUPS   Z11, K1, 192(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z12, Z12
+	VMOVUPS   Z12, (R9)
+	VADDPS    64(R9), Z13, Z13
+	VMOVUPS   Z13, 64(R9)
+	VADDPS    128(R9), Z14, Z14
+	VMOVUPS   Z14, 128(R9)
+	VMOVUPS.Z 192(R9), K1, Z24
+	VADDPS    Z24, Z15, Z15
+	VMOVUPS   Z15, K1, 192(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z16, Z16
+	VMOVUPS   Z16, (R9)
+	VADDPS    64(R9), Z17, Z17
+	VMOVUPS   Z17, 64(R9)
+	VADDPS    128(R9), Z18, Z18
+	VMOVUPS   Z18, 128(R9)
+	VMOVUPS.Z 192(R9), K1, Z24
+	VADDPS    Z24, Z19, Z19
+	VMOVUPS   Z19, K1, 192(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z20, Z20
+	VMOVUPS   Z20, (R9)
+	VADDPS    64(R9), Z21, Z21
+	VMOVUPS   Z21, 64(R9)
+	VADDPS    128(R9), Z22, Z22
+	VMOVUPS   Z22, 128(R9)
+	VMOVUPS.Z 192(R9), K1, Z24
+	VADDPS    Z24, Z23, Z23
+	VMOVUPS   Z23, K1, 192(R9)
+	ADDQ      R10, R9
+	JMP       masked4done
 
 masked4store:
 	MOVQ    R8, R9
@@ -6604,54 +6875,27 @@ down:
 	MOVQ R10, 128(AX)
 
 next:
-	MOVQ       R9, R10
-	MOVQ       8(AX), R11
-	MOVQ       64(AX), R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   144(AX), R12
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 fullk:
 	VMOVUPS      (R10), Z14
@@ -6684,46 +6928,73 @@ fullk:
 	ADDQ         BX, R10
 	DECQ         R12
 	JNZ          fullk
-	MOVQ         R8, R10
-	MOVQ         32(AX), R11
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R10), Z0, Z0
-	VMOVUPS      Z0, (R10)
-	VADDPS       64(R10), Z1, Z1
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z2, Z2
-	VMOVUPS      Z2, (R10)
-	VADDPS       64(R10), Z3, Z3
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z4, Z4
-	VMOVUPS      Z4, (R10)
-	VADDPS       64(R10), Z5, Z5
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z6, Z6
-	VMOVUPS      Z6, (R10)
-	VADDPS       64(R10), Z7, Z7
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z8, Z8
-	VMOVUPS      Z8, (R10)
-	VADDPS       64(R10), Z9, Z9
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z10, Z10
-	VMOVUPS      Z10, (R10)
-	VADDPS       64(R10), Z11, Z11
-	VMOVUPS      Z11, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z12, Z12
-	VMOVUPS      Z12, (R10)
-	VADDPS       64(R10), Z13, Z13
-	VMOVUPS      Z13, 64(R10)
-	ADDQ         R11, R10
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   127(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R12
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R12*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R12*1)
+	LEAQ         (R13)(R12*2), R13
+	MOVQ         R13, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R12
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R12
+	JMP  fullk
+
+fullsummed:
+	MOVQ    R8, R10
+	MOVQ    32(AX), R11
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R10), Z0, Z0
+	VMOVUPS Z0, (R10)
+	VADDPS  64(R10), Z1, Z1
+	VMOVUPS Z1, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z2, Z2
+	VMOVUPS Z2, (R10)
+	VADDPS  64(R10), Z3, Z3
+	VMOVUPS Z3, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z4, Z4
+	VMOVUPS Z4, (R10)
+	VADDPS  64(R10), Z5, Z5
+	VMOVUPS Z5, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z6, Z6
+	VMOVUPS Z6, (R10)
+	VADDPS  64(R10), Z7, Z7
+	VMOVUPS Z7, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z8, Z8
+	VMOVUPS Z8, (R10)
+	VADDPS  64(R10), Z9, Z9
+	VMOVUPS Z9, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z10, Z10
+	VMOVUPS Z10, (R10)
+	VADDPS  64(R10), Z11, Z11
+	VMOVUPS Z11, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z12, Z12
+	VMOVUPS Z12, (R10)
+	VADDPS  64(R10), Z13, Z13
+	VMOVUPS Z13, 64(R10)
+	ADDQ    R11, R10
+	JMP     fulldone
 
 fullstore:
 	MOVQ    R8, R10
@@ -6767,43 +7038,23 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	MOVQ       24(AX), R12
-	KMOVW      (R12), K1
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R13
-	MOVQ       R8, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 63(R12)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R12
+	MOVQ   R12, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked1k:
 	VMOVUPS.Z    (R9), K1, Z7
@@ -6826,41 +7077,67 @@ masked1k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked1k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMOVUPS.Z    (R9), K1, Z7
-	VADDPS       Z7, Z0, Z0
-	VMOVUPS      Z0, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z7
-	VADDPS       Z7, Z1, Z1
-	VMOVUPS      Z1, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z7
-	VADDPS       Z7, Z2, Z2
-	VMOVUPS      Z2, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z7
-	VADDPS       Z7, Z3, Z3
-	VMOVUPS      Z3, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z7
-	VADDPS       Z7, Z4, Z4
-	VMOVUPS      Z4, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z7
-	VADDPS       Z7, Z5, Z5
-	VMOVUPS      Z5, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z7
-	VADDPS       Z7, Z6, Z6
-	VMOVUPS      Z6, K1, (R9)
-	ADDQ         R10, R9
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R12
+	PREFETCHT0   (R12)
+	PREFETCHT0   63(R12)
+	MOVQ         32(AX), R12
+	ADDQ         R12, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R12
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(R11*1)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   64(R12)(R11*1)
+	LEAQ         (R12)(R11*2), R12
+	MOVQ         R12, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R11
+	JMP  masked1k
+
+masked1summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked1store
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z0, Z0
+	VMOVUPS   Z0, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z1, Z1
+	VMOVUPS   Z1, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z2, Z2
+	VMOVUPS   Z2, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z3, Z3
+	VMOVUPS   Z3, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z4, Z4
+	VMOVUPS   Z4, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z5, Z5
+	VMOVUPS   Z5, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z7
+	VADDPS    Z7, Z6, Z6
+	VMOVUPS   Z6, K1, (R9)
+	ADDQ      R10, R9
+	JMP       masked1done
 
 masked1store:
 	MOVQ    R8, R9
@@ -6893,57 +7170,30 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	MOVQ       24(AX), R12
-	KMOVW      (R12), K1
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R13
-	MOVQ       R8, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 127(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 127(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 127(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 127(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 127(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 127(R12)
-	ADDQ       R13, R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 127(R12)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R12
+	MOVQ   R12, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked2k:
 	VMOVUPS      (R9), Z14
@@ -6975,55 +7225,82 @@ masked2k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked2k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (R9), Z0, Z0
-	VMOVUPS      Z0, (R9)
-	VMOVUPS.Z    64(R9), K1, Z14
-	VADDPS       Z14, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z2, Z2
-	VMOVUPS      Z2, (R9)
-	VMOVUPS.Z    64(R9), K1, Z14
-	VADDPS       Z14, Z3, Z3
-	VMOVUPS      Z3, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z4, Z4
-	VMOVUPS      Z4, (R9)
-	VMOVUPS.Z    64(R9), K1, Z14
-	VADDPS       Z14, Z5, Z5
-	VMOVUPS      Z5, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z6, Z6
-	VMOVUPS      Z6, (R9)
-	VMOVUPS.Z    64(R9), K1, Z14
-	VADDPS       Z14, Z7, Z7
-	VMOVUPS      Z7, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z8, Z8
-	VMOVUPS      Z8, (R9)
-	VMOVUPS.Z    64(R9), K1, Z14
-	VADDPS       Z14, Z9, Z9
-	VMOVUPS      Z9, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z10, Z10
-	VMOVUPS      Z10, (R9)
-	VMOVUPS.Z    64(R9), K1, Z14
-	VADDPS       Z14, Z11, Z11
-	VMOVUPS      Z11, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z12, Z12
-	VMOVUPS      Z12, (R9)
-	VMOVUPS.Z    64(R9), K1, Z14
-	VADDPS       Z14, Z13, Z13
-	VMOVUPS      Z13, K1, 64(R9)
-	ADDQ         R10, R9
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R12
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	PREFETCHT0   127(R12)
+	MOVQ         32(AX), R12
+	ADDQ         R12, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R12
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(R11*1)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   64(R12)(R11*1)
+	LEAQ         (R12)(R11*2), R12
+	MOVQ         R12, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R11
+	JMP  masked2k
+
+masked2summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked2store
+	VADDPS    (R9), Z0, Z0
+	VMOVUPS   Z0, (R9)
+	VMOVUPS.Z 64(R9), K1, Z14
+	VADDPS    Z14, Z1, Z1
+	VMOVUPS   Z1, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z2, Z2
+	VMOVUPS   Z2, (R9)
+	VMOVUPS.Z 64(R9), K1, Z14
+	VADDPS    Z14, Z3, Z3
+	VMOVUPS   Z3, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z4, Z4
+	VMOVUPS   Z4, (R9)
+	VMOVUPS.Z 64(R9), K1, Z14
+	VADDPS    Z14, Z5, Z5
+	VMOVUPS   Z5, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z6, Z6
+	VMOVUPS   Z6, (R9)
+	VMOVUPS.Z 64(R9), K1, Z14
+	VADDPS    Z14, Z7, Z7
+	VMOVUPS   Z7, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z8, Z8
+	VMOVUPS   Z8, (R9)
+	VMOVUPS.Z 64(R9), K1, Z14
+	VADDPS    Z14, Z9, Z9
+	VMOVUPS   Z9, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z10, Z10
+	VMOVUPS   Z10, (R9)
+	VMOVUPS.Z 64(R9), K1, Z14
+	VADDPS    Z14, Z11, Z11
+	VMOVUPS   Z11, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z12, Z12
+	VMOVUPS   Z12, (R9)
+	VMOVUPS.Z 64(R9), K1, Z14
+	VADDPS    Z14, Z13, Z13
+	VMOVUPS   Z13, K1, 64(R9)
+	ADDQ      R10, R9
+	JMP       masked2done
 
 masked2store:
 	MOVQ    R8, R9
@@ -7083,62 +7360,31 @@ down:
 	MOVQ R10, 128(AX)
 
 next:
-	MOVQ       R9, R10
-	MOVQ       8(AX), R11
-	MOVQ       64(AX), R12
-	LEAQ       (R11)(SI*2), R13
-	ADDQ       CX, R13
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R15
-	MOVQ       R8, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	LEAQ   (R11)(SI*2), R13
+	ADDQ   CX, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   144(AX), R12
+	MOVQ   136(AX), R14
+	MOVQ   R14, 160(AX)
+	MOVQ   R8, 168(AX)
 
 fullk:
 	VMOVUPS      (R10), Z16
@@ -7175,51 +7421,78 @@ fullk:
 	ADDQ         BX, R10
 	DECQ         R12
 	JNZ          fullk
-	MOVQ         R8, R10
-	MOVQ         32(AX), R11
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R10), Z0, Z0
-	VMOVUPS      Z0, (R10)
-	VADDPS       64(R10), Z1, Z1
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z2, Z2
-	VMOVUPS      Z2, (R10)
-	VADDPS       64(R10), Z3, Z3
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z4, Z4
-	VMOVUPS      Z4, (R10)
-	VADDPS       64(R10), Z5, Z5
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z6, Z6
-	VMOVUPS      Z6, (R10)
-	VADDPS       64(R10), Z7, Z7
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z8, Z8
-	VMOVUPS      Z8, (R10)
-	VADDPS       64(R10), Z9, Z9
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z10, Z10
-	VMOVUPS      Z10, (R10)
-	VADDPS       64(R10), Z11, Z11
-	VMOVUPS      Z11, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z12, Z12
-	VMOVUPS      Z12, (R10)
-	VADDPS       64(R10), Z13, Z13
-	VMOVUPS      Z13, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z14, Z14
-	VMOVUPS      Z14, (R10)
-	VADDPS       64(R10), Z15, Z15
-	VMOVUPS      Z15, 64(R10)
-	ADDQ         R11, R10
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   64(R14)
+	PREFETCHT0   127(R14)
+	MOVQ         32(AX), R14
+	ADDQ         R14, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R14
+	MOVQ         184(AX), R12
+	PREFETCHT1   (R14)
+	PREFETCHT1   (R14)(R12*1)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   64(R14)(R12*1)
+	LEAQ         (R14)(R12*2), R14
+	MOVQ         R14, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R12
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R12
+	JMP  fullk
+
+fullsummed:
+	MOVQ    R8, R10
+	MOVQ    32(AX), R11
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R10), Z0, Z0
+	VMOVUPS Z0, (R10)
+	VADDPS  64(R10), Z1, Z1
+	VMOVUPS Z1, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z2, Z2
+	VMOVUPS Z2, (R10)
+	VADDPS  64(R10), Z3, Z3
+	VMOVUPS Z3, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z4, Z4
+	VMOVUPS Z4, (R10)
+	VADDPS  64(R10), Z5, Z5
+	VMOVUPS Z5, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z6, Z6
+	VMOVUPS Z6, (R10)
+	VADDPS  64(R10), Z7, Z7
+	VMOVUPS Z7, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z8, Z8
+	VMOVUPS Z8, (R10)
+	VADDPS  64(R10), Z9, Z9
+	VMOVUPS Z9, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z10, Z10
+	VMOVUPS Z10, (R10)
+	VADDPS  64(R10), Z11, Z11
+	VMOVUPS Z11, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z12, Z12
+	VMOVUPS Z12, (R10)
+	VADDPS  64(R10), Z13, Z13
+	VMOVUPS Z13, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z14, Z14
+	VMOVUPS Z14, (R10)
+	VADDPS  64(R10), Z15, Z15
+	VMOVUPS Z15, 64(R10)
+	ADDQ    R11, R10
+	JMP     fulldone
 
 fullstore:
 	MOVQ    R8, R10
@@ -7266,49 +7539,26 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	MOVQ       24(AX), R13
-	KMOVW      (R13), K1
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked1k:
 	VMOVUPS.Z    (R9), K1, Z8
@@ -7334,45 +7584,71 @@ masked1k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked1k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMOVUPS.Z    (R9), K1, Z8
-	VADDPS       Z8, Z0, Z0
-	VMOVUPS      Z0, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z8
-	VADDPS       Z8, Z1, Z1
-	VMOVUPS      Z1, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z8
-	VADDPS       Z8, Z2, Z2
-	VMOVUPS      Z2, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z8
-	VADDPS       Z8, Z3, Z3
-	VMOVUPS      Z3, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z8
-	VADDPS       Z8, Z4, Z4
-	VMOVUPS      Z4, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z8
-	VADDPS       Z8, Z5, Z5
-	VMOVUPS      Z5, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z8
-	VADDPS       Z8, Z6, Z6
-	VMOVUPS      Z6, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z8
-	VADDPS       Z8, Z7, Z7
-	VMOVUPS      Z7, K1, (R9)
-	ADDQ         R10, R9
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   63(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R11*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R11*1)
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         R13, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R11
+	JMP  masked1k
+
+masked1summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked1store
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VMOVUPS   Z0, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z1, Z1
+	VMOVUPS   Z1, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z2, Z2
+	VMOVUPS   Z2, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z3, Z3
+	VMOVUPS   Z3, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z4, Z4
+	VMOVUPS   Z4, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z5, Z5
+	VMOVUPS   Z5, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z6, Z6
+	VMOVUPS   Z6, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z8
+	VADDPS    Z8, Z7, Z7
+	VMOVUPS   Z7, K1, (R9)
+	ADDQ      R10, R9
+	JMP       masked1done
 
 masked1store:
 	MOVQ    R8, R9
@@ -7407,65 +7683,34 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	MOVQ       24(AX), R13
-	KMOVW      (R13), K1
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked2k:
 	VMOVUPS      (R9), Z16
@@ -7501,61 +7746,88 @@ masked2k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked2k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (R9), Z0, Z0
-	VMOVUPS      Z0, (R9)
-	VMOVUPS.Z    64(R9), K1, Z16
-	VADDPS       Z16, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z2, Z2
-	VMOVUPS      Z2, (R9)
-	VMOVUPS.Z    64(R9), K1, Z16
-	VADDPS       Z16, Z3, Z3
-	VMOVUPS      Z3, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z4, Z4
-	VMOVUPS      Z4, (R9)
-	VMOVUPS.Z    64(R9), K1, Z16
-	VADDPS       Z16, Z5, Z5
-	VMOVUPS      Z5, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z6, Z6
-	VMOVUPS      Z6, (R9)
-	VMOVUPS.Z    64(R9), K1, Z16
-	VADDPS       Z16, Z7, Z7
-	VMOVUPS      Z7, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z8, Z8
-	VMOVUPS      Z8, (R9)
-	VMOVUPS.Z    64(R9), K1, Z16
-	VADDPS       Z16, Z9, Z9
-	VMOVUPS      Z9, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z10, Z10
-	VMOVUPS      Z10, (R9)
-	VMOVUPS.Z    64(R9), K1, Z16
-	VADDPS       Z16, Z11, Z11
-	VMOVUPS      Z11, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z12, Z12
-	VMOVUPS      Z12, (R9)
-	VMOVUPS.Z    64(R9), K1, Z16
-	VADDPS       Z16, Z13, Z13
-	VMOVUPS      Z13, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z14, Z14
-	VMOVUPS      Z14, (R9)
-	VMOVUPS.Z    64(R9), K1, Z16
-	VADDPS       Z16, Z15, Z15
-	VMOVUPS      Z15, K1, 64(R9)
-	ADDQ         R10, R9
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   127(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R11*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R11*1)
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         R13, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R11
+	JMP  masked2k
+
+masked2summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked2store
+	VADDPS    (R9), Z0, Z0
+	VMOVUPS   Z0, (R9)
+	VMOVUPS.Z 64(R9), K1, Z16
+	VADDPS    Z16, Z1, Z1
+	VMOVUPS   Z1, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z2, Z2
+	VMOVUPS   Z2, (R9)
+	VMOVUPS.Z 64(R9), K1, Z16
+	VADDPS    Z16, Z3, Z3
+	VMOVUPS   Z3, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z4, Z4
+	VMOVUPS   Z4, (R9)
+	VMOVUPS.Z 64(R9), K1, Z16
+	VADDPS    Z16, Z5, Z5
+	VMOVUPS   Z5, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z6, Z6
+	VMOVUPS   Z6, (R9)
+	VMOVUPS.Z 64(R9), K1, Z16
+	VADDPS    Z16, Z7, Z7
+	VMOVUPS   Z7, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z8, Z8
+	VMOVUPS   Z8, (R9)
+	VMOVUPS.Z 64(R9), K1, Z16
+	VADDPS    Z16, Z9, Z9
+	VMOVUPS   Z9, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z10, Z10
+	VMOVUPS   Z10, (R9)
+	VMOVUPS.Z 64(R9), K1, Z16
+	VADDPS    Z16, Z11, Z11
+	VMOVUPS   Z11, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z12, Z12
+	VMOVUPS   Z12, (R9)
+	VMOVUPS.Z 64(R9), K1, Z16
+	VADDPS    Z16, Z13, Z13
+	VMOVUPS   Z13, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z14, Z14
+	VMOVUPS   Z14, (R9)
+	VMOVUPS.Z 64(R9), K1, Z16
+	VADDPS    Z16, Z15, Z15
+	VMOVUPS   Z15, K1, 64(R9)
+	ADDQ      R10, R9
+	JMP       masked2done
 
 masked2store:
 	MOVQ    R8, R9
@@ -7618,68 +7890,33 @@ down:
 	MOVQ R10, 128(AX)
 
 next:
-	MOVQ       R9, R10
-	MOVQ       8(AX), R11
-	MOVQ       64(AX), R12
-	LEAQ       (R11)(SI*2), R13
-	ADDQ       CX, R13
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R15
-	MOVQ       R8, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	LEAQ   (R11)(SI*2), R13
+	ADDQ   CX, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	MOVQ   144(AX), R12
+	MOVQ   136(AX), R14
+	MOVQ   R14, 160(AX)
+	MOVQ   R8, 168(AX)
 
 fullk:
 	VMOVUPS      (R10), Z18
@@ -7719,56 +7956,83 @@ fullk:
 	ADDQ         BX, R10
 	DECQ         R12
 	JNZ          fullk
-	MOVQ         R8, R10
-	MOVQ         32(AX), R11
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R10), Z0, Z0
-	VMOVUPS      Z0, (R10)
-	VADDPS       64(R10), Z1, Z1
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z2, Z2
-	VMOVUPS      Z2, (R10)
-	VADDPS       64(R10), Z3, Z3
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z4, Z4
-	VMOVUPS      Z4, (R10)
-	VADDPS       64(R10), Z5, Z5
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z6, Z6
-	VMOVUPS      Z6, (R10)
-	VADDPS       64(R10), Z7, Z7
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z8, Z8
-	VMOVUPS      Z8, (R10)
-	VADDPS       64(R10), Z9, Z9
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z10, Z10
-	VMOVUPS      Z10, (R10)
-	VADDPS       64(R10), Z11, Z11
-	VMOVUPS      Z11, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z12, Z12
-	VMOVUPS      Z12, (R10)
-	VADDPS       64(R10), Z13, Z13
-	VMOVUPS      Z13, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z14, Z14
-	VMOVUPS      Z14, (R10)
-	VADDPS       64(R10), Z15, Z15
-	VMOVUPS      Z15, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z16, Z16
-	VMOVUPS      Z16, (R10)
-	VADDPS       64(R10), Z17, Z17
-	VMOVUPS      Z17, 64(R10)
-	ADDQ         R11, R10
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   64(R14)
+	PREFETCHT0   127(R14)
+	MOVQ         32(AX), R14
+	ADDQ         R14, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R14
+	MOVQ         184(AX), R12
+	PREFETCHT1   (R14)
+	PREFETCHT1   (R14)(R12*1)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   64(R14)(R12*1)
+	LEAQ         (R14)(R12*2), R14
+	MOVQ         R14, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R12
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R12
+	JMP  fullk
+
+fullsummed:
+	MOVQ    R8, R10
+	MOVQ    32(AX), R11
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R10), Z0, Z0
+	VMOVUPS Z0, (R10)
+	VADDPS  64(R10), Z1, Z1
+	VMOVUPS Z1, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z2, Z2
+	VMOVUPS Z2, (R10)
+	VADDPS  64(R10), Z3, Z3
+	VMOVUPS Z3, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z4, Z4
+	VMOVUPS Z4, (R10)
+	VADDPS  64(R10), Z5, Z5
+	VMOVUPS Z5, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z6, Z6
+	VMOVUPS Z6, (R10)
+	VADDPS  64(R10), Z7, Z7
+	VMOVUPS Z7, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z8, Z8
+	VMOVUPS Z8, (R10)
+	VADDPS  64(R10), Z9, Z9
+	VMOVUPS Z9, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z10, Z10
+	VMOVUPS Z10, (R10)
+	VADDPS  64(R10), Z11, Z11
+	VMOVUPS Z11, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z12, Z12
+	VMOVUPS Z12, (R10)
+	VADDPS  64(R10), Z13, Z13
+	VMOVUPS Z13, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z14, Z14
+	VMOVUPS Z14, (R10)
+	VADDPS  64(R10), Z15, Z15
+	VMOVUPS Z15, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z16, Z16
+	VMOVUPS Z16, (R10)
+	VADDPS  64(R10), Z17, Z17
+	VMOVUPS Z17, 64(R10)
+	ADDQ    R11, R10
+	JMP     fulldone
 
 fullstore:
 	MOVQ    R8, R10
@@ -7818,53 +8082,27 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	MOVQ       24(AX), R13
-	KMOVW      (R13), K1
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked1k:
 	VMOVUPS.Z    (R9), K1, Z9
@@ -7892,49 +8130,75 @@ masked1k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked1k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMOVUPS.Z    (R9), K1, Z9
-	VADDPS       Z9, Z0, Z0
-	VMOVUPS      Z0, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z9
-	VADDPS       Z9, Z1, Z1
-	VMOVUPS      Z1, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z9
-	VADDPS       Z9, Z2, Z2
-	VMOVUPS      Z2, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z9
-	VADDPS       Z9, Z3, Z3
-	VMOVUPS      Z3, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z9
-	VADDPS       Z9, Z4, Z4
-	VMOVUPS      Z4, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z9
-	VADDPS       Z9, Z5, Z5
-	VMOVUPS      Z5, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z9
-	VADDPS       Z9, Z6, Z6
-	VMOVUPS      Z6, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z9
-	VADDPS       Z9, Z7, Z7
-	VMOVUPS      Z7, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z9
-	VADDPS       Z9, Z8, Z8
-	VMOVUPS      Z8, K1, (R9)
-	ADDQ         R10, R9
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   63(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R11*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R11*1)
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         R13, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R11
+	JMP  masked1k
+
+masked1summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked1store
+	VMOVUPS.Z (R9), K1, Z9
+	VADDPS    Z9, Z0, Z0
+	VMOVUPS   Z0, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	VMOVUPS   Z1, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z9
+	VADDPS    Z9, Z2, Z2
+	VMOVUPS   Z2, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	VMOVUPS   Z3, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z9
+	VADDPS    Z9, Z4, Z4
+	VMOVUPS   Z4, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z9
+	VADDPS    Z9, Z5, Z5
+	VMOVUPS   Z5, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z9
+	VADDPS    Z9, Z6, Z6
+	VMOVUPS   Z6, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z9
+	VADDPS    Z9, Z7, Z7
+	VMOVUPS   Z7, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z9
+	VADDPS    Z9, Z8, Z8
+	VMOVUPS   Z8, K1, (R9)
+	ADDQ      R10, R9
+	JMP       masked1done
 
 masked1store:
 	MOVQ    R8, R9
@@ -7971,71 +8235,36 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	MOVQ       24(AX), R13
-	KMOVW      (R13), K1
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked2k:
 	VMOVUPS      (R9), Z18
@@ -8074,67 +8303,94 @@ masked2k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked2k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (R9), Z0, Z0
-	VMOVUPS      Z0, (R9)
-	VMOVUPS.Z    64(R9), K1, Z18
-	VADDPS       Z18, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z2, Z2
-	VMOVUPS      Z2, (R9)
-	VMOVUPS.Z    64(R9), K1, Z18
-	VADDPS       Z18, Z3, Z3
-	VMOVUPS      Z3, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z4, Z4
-	VMOVUPS      Z4, (R9)
-	VMOVUPS.Z    64(R9), K1, Z18
-	VADDPS       Z18, Z5, Z5
-	VMOVUPS      Z5, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z6, Z6
-	VMOVUPS      Z6, (R9)
-	VMOVUPS.Z    64(R9), K1, Z18
-	VADDPS       Z18, Z7, Z7
-	VMOVUPS      Z7, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z8, Z8
-	VMOVUPS      Z8, (R9)
-	VMOVUPS.Z    64(R9), K1, Z18
-	VADDPS       Z18, Z9, Z9
-	VMOVUPS      Z9, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z10, Z10
-	VMOVUPS      Z10, (R9)
-	VMOVUPS.Z    64(R9), K1, Z18
-	VADDPS       Z18, Z11, Z11
-	VMOVUPS      Z11, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z12, Z12
-	VMOVUPS      Z12, (R9)
-	VMOVUPS.Z    64(R9), K1, Z18
-	VADDPS       Z18, Z13, Z13
-	VMOVUPS      Z13, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z14, Z14
-	VMOVUPS      Z14, (R9)
-	VMOVUPS.Z    64(R9), K1, Z18
-	VADDPS       Z18, Z15, Z15
-	VMOVUPS      Z15, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z16, Z16
-	VMOVUPS      Z16, (R9)
-	VMOVUPS.Z    64(R9), K1, Z18
-	VADDPS       Z18, Z17, Z17
-	VMOVUPS      Z17, K1, 64(R9)
-	ADDQ         R10, R9
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   127(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R11*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R11*1)
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         R13, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R11
+	JMP  masked2k
+
+masked2summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked2store
+	VADDPS    (R9), Z0, Z0
+	VMOVUPS   Z0, (R9)
+	VMOVUPS.Z 64(R9), K1, Z18
+	VADDPS    Z18, Z1, Z1
+	VMOVUPS   Z1, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z2, Z2
+	VMOVUPS   Z2, (R9)
+	VMOVUPS.Z 64(R9), K1, Z18
+	VADDPS    Z18, Z3, Z3
+	VMOVUPS   Z3, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z4, Z4
+	VMOVUPS   Z4, (R9)
+	VMOVUPS.Z 64(R9), K1, Z18
+	VADDPS    Z18, Z5, Z5
+	VMOVUPS   Z5, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z6, Z6
+	VMOVUPS   Z6, (R9)
+	VMOVUPS.Z 64(R9), K1, Z18
+	VADDPS    Z18, Z7, Z7
+	VMOVUPS   Z7, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z8, Z8
+	VMOVUPS   Z8, (R9)
+	VMOVUPS.Z 64(R9), K1, Z18
+	VADDPS    Z18, Z9, Z9
+	VMOVUPS   Z9, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z10, Z10
+	VMOVUPS   Z10, (R9)
+	VMOVUPS.Z 64(R9), K1, Z18
+	VADDPS    Z18, Z11, Z11
+	VMOVUPS   Z11, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z12, Z12
+	VMOVUPS   Z12, (R9)
+	VMOVUPS.Z 64(R9), K1, Z18
+	VADDPS    Z18, Z13, Z13
+	VMOVUPS   Z13, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z14, Z14
+	VMOVUPS   Z14, (R9)
+	VMOVUPS.Z 64(R9), K1, Z18
+	VADDPS    Z18, Z15, Z15
+	VMOVUPS   Z15, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z16, Z16
+	VMOVUPS   Z16, (R9)
+	VMOVUPS.Z 64(R9), K1, Z18
+	VADDPS    Z18, Z17, Z17
+	VMOVUPS   Z17, K1, 64(R9)
+	ADDQ      R10, R9
+	JMP       masked2done
 
 masked2store:
 	MOVQ    R8, R9
@@ -8200,74 +8456,35 @@ down:
 	MOVQ R10, 128(AX)
 
 next:
-	MOVQ       R9, R10
-	MOVQ       8(AX), R11
-	MOVQ       64(AX), R12
-	LEAQ       (R11)(SI*2), R13
-	ADDQ       CX, R13
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R15
-	MOVQ       R8, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	LEAQ   (R11)(SI*2), R13
+	ADDQ   CX, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	MOVQ   144(AX), R12
+	MOVQ   136(AX), R14
+	MOVQ   R14, 160(AX)
+	MOVQ   R8, 168(AX)
 
 fullk:
 	VMOVUPS      (R10), Z20
@@ -8310,61 +8527,88 @@ fullk:
 	ADDQ         BX, R10
 	DECQ         R12
 	JNZ          fullk
-	MOVQ         R8, R10
-	MOVQ         32(AX), R11
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R10), Z0, Z0
-	VMOVUPS      Z0, (R10)
-	VADDPS       64(R10), Z1, Z1
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z2, Z2
-	VMOVUPS      Z2, (R10)
-	VADDPS       64(R10), Z3, Z3
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z4, Z4
-	VMOVUPS      Z4, (R10)
-	VADDPS       64(R10), Z5, Z5
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z6, Z6
-	VMOVUPS      Z6, (R10)
-	VADDPS       64(R10), Z7, Z7
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z8, Z8
-	VMOVUPS      Z8, (R10)
-	VADDPS       64(R10), Z9, Z9
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z10, Z10
-	VMOVUPS      Z10, (R10)
-	VADDPS       64(R10), Z11, Z11
-	VMOVUPS      Z11, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z12, Z12
-	VMOVUPS      Z12, (R10)
-	VADDPS       64(R10), Z13, Z13
-	VMOVUPS      Z13, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z14, Z14
-	VMOVUPS      Z14, (R10)
-	VADDPS       64(R10), Z15, Z15
-	VMOVUPS      Z15, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z16, Z16
-	VMOVUPS      Z16, (R10)
-	VADDPS       64(R10), Z17, Z17
-	VMOVUPS      Z17, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z18, Z18
-	VMOVUPS      Z18, (R10)
-	VADDPS       64(R10), Z19, Z19
-	VMOVUPS      Z19, 64(R10)
-	ADDQ         R11, R10
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   64(R14)
+	PREFETCHT0   127(R14)
+	MOVQ         32(AX), R14
+	ADDQ         R14, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R14
+	MOVQ         184(AX), R12
+	PREFETCHT1   (R14)
+	PREFETCHT1   (R14)(R12*1)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   64(R14)(R12*1)
+	LEAQ         (R14)(R12*2), R14
+	MOVQ         R14, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R12
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R12
+	JMP  fullk
+
+fullsummed:
+	MOVQ    R8, R10
+	MOVQ    32(AX), R11
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R10), Z0, Z0
+	VMOVUPS Z0, (R10)
+	VADDPS  64(R10), Z1, Z1
+	VMOVUPS Z1, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z2, Z2
+	VMOVUPS Z2, (R10)
+	VADDPS  64(R10), Z3, Z3
+	VMOVUPS Z3, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z4, Z4
+	VMOVUPS Z4, (R10)
+	VADDPS  64(R10), Z5, Z5
+	VMOVUPS Z5, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z6, Z6
+	VMOVUPS Z6, (R10)
+	VADDPS  64(R10), Z7, Z7
+	VMOVUPS Z7, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z8, Z8
+	VMOVUPS Z8, (R10)
+	VADDPS  64(R10), Z9, Z9
+	VMOVUPS Z9, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z10, Z10
+	VMOVUPS Z10, (R10)
+	VADDPS  64(R10), Z11, Z11
+	VMOVUPS Z11, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z12, Z12
+	VMOVUPS Z12, (R10)
+	VADDPS  64(R10), Z13, Z13
+	VMOVUPS Z13, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z14, Z14
+	VMOVUPS Z14, (R10)
+	VADDPS  64(R10), Z15, Z15
+	VMOVUPS Z15, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z16, Z16
+	VMOVUPS Z16, (R10)
+	VADDPS  64(R10), Z17, Z17
+	VMOVUPS Z17, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z18, Z18
+	VMOVUPS Z18, (R10)
+	VADDPS  64(R10), Z19, Z19
+	VMOVUPS Z19, 64(R10)
+	ADDQ    R11, R10
+	JMP     fulldone
 
 fullstore:
 	MOVQ    R8, R10
@@ -8417,57 +8661,28 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	MOVQ       24(AX), R13
-	KMOVW      (R13), K1
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked1k:
 	VMOVUPS.Z    (R9), K1, Z10
@@ -8497,53 +8712,79 @@ masked1k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked1k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMOVUPS.Z    (R9), K1, Z10
-	VADDPS       Z10, Z0, Z0
-	VMOVUPS      Z0, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z10
-	VADDPS       Z10, Z1, Z1
-	VMOVUPS      Z1, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z10
-	VADDPS       Z10, Z2, Z2
-	VMOVUPS      Z2, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z10
-	VADDPS       Z10, Z3, Z3
-	VMOVUPS      Z3, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z10
-	VADDPS       Z10, Z4, Z4
-	VMOVUPS      Z4, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z10
-	VADDPS       Z10, Z5, Z5
-	VMOVUPS      Z5, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z10
-	VADDPS       Z10, Z6, Z6
-	VMOVUPS      Z6, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z10
-	VADDPS       Z10, Z7, Z7
-	VMOVUPS      Z7, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z10
-	VADDPS       Z10, Z8, Z8
-	VMOVUPS      Z8, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z10
-	VADDPS       Z10, Z9, Z9
-	VMOVUPS      Z9, K1, (R9)
-	ADDQ         R10, R9
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   63(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R11*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R11*1)
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         R13, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R11
+	JMP  masked1k
+
+masked1summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked1store
+	VMOVUPS.Z (R9), K1, Z10
+	VADDPS    Z10, Z0, Z0
+	VMOVUPS   Z0, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z10
+	VADDPS    Z10, Z1, Z1
+	VMOVUPS   Z1, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z10
+	VADDPS    Z10, Z2, Z2
+	VMOVUPS   Z2, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z10
+	VADDPS    Z10, Z3, Z3
+	VMOVUPS   Z3, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z10
+	VADDPS    Z10, Z4, Z4
+	VMOVUPS   Z4, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z10
+	VADDPS    Z10, Z5, Z5
+	VMOVUPS   Z5, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z10
+	VADDPS    Z10, Z6, Z6
+	VMOVUPS   Z6, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z10
+	VADDPS    Z10, Z7, Z7
+	VMOVUPS   Z7, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z10
+	VADDPS    Z10, Z8, Z8
+	VMOVUPS   Z8, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z10
+	VADDPS    Z10, Z9, Z9
+	VMOVUPS   Z9, K1, (R9)
+	ADDQ      R10, R9
+	JMP       masked1done
 
 masked1store:
 	MOVQ    R8, R9
@@ -8582,77 +8823,38 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	MOVQ       24(AX), R13
-	KMOVW      (R13), K1
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked2k:
 	VMOVUPS      (R9), Z20
@@ -8694,73 +8896,100 @@ masked2k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked2k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (R9), Z0, Z0
-	VMOVUPS      Z0, (R9)
-	VMOVUPS.Z    64(R9), K1, Z20
-	VADDPS       Z20, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z2, Z2
-	VMOVUPS      Z2, (R9)
-	VMOVUPS.Z    64(R9), K1, Z20
-	VADDPS       Z20, Z3, Z3
-	VMOVUPS      Z3, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z4, Z4
-	VMOVUPS      Z4, (R9)
-	VMOVUPS.Z    64(R9), K1, Z20
-	VADDPS       Z20, Z5, Z5
-	VMOVUPS      Z5, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z6, Z6
-	VMOVUPS      Z6, (R9)
-	VMOVUPS.Z    64(R9), K1, Z20
-	VADDPS       Z20, Z7, Z7
-	VMOVUPS      Z7, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z8, Z8
-	VMOVUPS      Z8, (R9)
-	VMOVUPS.Z    64(R9), K1, Z20
-	VADDPS       Z20, Z9, Z9
-	VMOVUPS      Z9, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z10, Z10
-	VMOVUPS      Z10, (R9)
-	VMOVUPS.Z    64(R9), K1, Z20
-	VADDPS       Z20, Z11, Z11
-	VMOVUPS      Z11, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z12, Z12
-	VMOVUPS      Z12, (R9)
-	VMOVUPS.Z    64(R9), K1, Z20
-	VADDPS       Z20, Z13, Z13
-	VMOVUPS      Z13, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z14, Z14
-	VMOVUPS      Z14, (R9)
-	VMOVUPS.Z    64(R9), K1, Z20
-	VADDPS       Z20, Z15, Z15
-	VMOVUPS      Z15, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z16, Z16
-	VMOVUPS      Z16, (R9)
-	VMOVUPS.Z    64(R9), K1, Z20
-	VADDPS       Z20, Z17, Z17
-	VMOVUPS      Z17, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z18, Z18
-	VMOVUPS      Z18, (R9)
-	VMOVUPS.Z    64(R9), K1, Z20
-	VADDPS       Z20, Z19, Z19
-	VMOVUPS      Z19, K1, 64(R9)
-	ADDQ         R10, R9
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   127(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R11*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R11*1)
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         R13, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R11
+	JMP  masked2k
+
+masked2summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked2store
+	VADDPS    (R9), Z0, Z0
+	VMOVUPS   Z0, (R9)
+	VMOVUPS.Z 64(R9), K1, Z20
+	VADDPS    Z20, Z1, Z1
+	VMOVUPS   Z1, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z2, Z2
+	VMOVUPS   Z2, (R9)
+	VMOVUPS.Z 64(R9), K1, Z20
+	VADDPS    Z20, Z3, Z3
+	VMOVUPS   Z3, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z4, Z4
+	VMOVUPS   Z4, (R9)
+	VMOVUPS.Z 64(R9), K1, Z20
+	VADDPS    Z20, Z5, Z5
+	VMOVUPS   Z5, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z6, Z6
+	VMOVUPS   Z6, (R9)
+	VMOVUPS.Z 64(R9), K1, Z20
+	VADDPS    Z20, Z7, Z7
+	VMOVUPS   Z7, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z8, Z8
+	VMOVUPS   Z8, (R9)
+	VMOVUPS.Z 64(R9), K1, Z20
+	VADDPS    Z20, Z9, Z9
+	VMOVUPS   Z9, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z10, Z10
+	VMOVUPS   Z10, (R9)
+	VMOVUPS.Z 64(R9), K1, Z20
+	VADDPS    Z20, Z11, Z11
+	VMOVUPS   Z11, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z12, Z12
+	VMOVUPS   Z12, (R9)
+	VMOVUPS.Z 64(R9), K1, Z20
+	VADDPS    Z20, Z13, Z13
+	VMOVUPS   Z13, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z14, Z14
+	VMOVUPS   Z14, (R9)
+	VMOVUPS.Z 64(R9), K1, Z20
+	VADDPS    Z20, Z15, Z15
+	VMOVUPS   Z15, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z16, Z16
+	VMOVUPS   Z16, (R9)
+	VMOVUPS.Z 64(R9), K1, Z20
+	VADDPS    Z20, Z17, Z17
+	VMOVUPS   Z17, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z18, Z18
+	VMOVUPS   Z18, (R9)
+	VMOVUPS.Z 64(R9), K1, Z20
+	VADDPS    Z20, Z19, Z19
+	VMOVUPS   Z19, K1, 64(R9)
+	ADDQ      R10, R9
+	JMP       masked2done
 
 masked2store:
 	MOVQ    R8, R9
@@ -8829,80 +9058,37 @@ down:
 	MOVQ R10, 128(AX)
 
 next:
-	MOVQ       R9, R10
-	MOVQ       8(AX), R11
-	MOVQ       64(AX), R12
-	LEAQ       (R11)(SI*2), R13
-	ADDQ       CX, R13
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R15
-	MOVQ       R8, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	LEAQ   (R11)(SI*2), R13
+	ADDQ   CX, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	MOVQ   144(AX), R12
+	MOVQ   136(AX), R14
+	MOVQ   R14, 160(AX)
+	MOVQ   R8, 168(AX)
 
 fullk:
 	VMOVUPS      (R10), Z22
@@ -8948,66 +9134,93 @@ fullk:
 	ADDQ         BX, R10
 	DECQ         R12
 	JNZ          fullk
-	MOVQ         R8, R10
-	MOVQ         32(AX), R11
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R10), Z0, Z0
-	VMOVUPS      Z0, (R10)
-	VADDPS       64(R10), Z1, Z1
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z2, Z2
-	VMOVUPS      Z2, (R10)
-	VADDPS       64(R10), Z3, Z3
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z4, Z4
-	VMOVUPS      Z4, (R10)
-	VADDPS       64(R10), Z5, Z5
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z6, Z6
-	VMOVUPS      Z6, (R10)
-	VADDPS       64(R10), Z7, Z7
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z8, Z8
-	VMOVUPS      Z8, (R10)
-	VADDPS       64(R10), Z9, Z9
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z10, Z10
-	VMOVUPS      Z10, (R10)
-	VADDPS       64(R10), Z11, Z11
-	VMOVUPS      Z11, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z12, Z12
-	VMOVUPS      Z12, (R10)
-	VADDPS       64(R10), Z13, Z13
-	VMOVUPS      Z13, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z14, Z14
-	VMOVUPS      Z14, (R10)
-	VADDPS       64(R10), Z15, Z15
-	VMOVUPS      Z15, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z16, Z16
-	VMOVUPS      Z16, (R10)
-	VADDPS       64(R10), Z17, Z17
-	VMOVUPS      Z17, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z18, Z18
-	VMOVUPS      Z18, (R10)
-	VADDPS       64(R10), Z19, Z19
-	VMOVUPS      Z19, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z20, Z20
-	VMOVUPS      Z20, (R10)
-	VADDPS       64(R10), Z21, Z21
-	VMOVUPS      Z21, 64(R10)
-	ADDQ         R11, R10
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   64(R14)
+	PREFETCHT0   127(R14)
+	MOVQ         32(AX), R14
+	ADDQ         R14, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R14
+	MOVQ         184(AX), R12
+	PREFETCHT1   (R14)
+	PREFETCHT1   (R14)(R12*1)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   64(R14)(R12*1)
+	LEAQ         (R14)(R12*2), R14
+	MOVQ         R14, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R12
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R12
+	JMP  fullk
+
+fullsummed:
+	MOVQ    R8, R10
+	MOVQ    32(AX), R11
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R10), Z0, Z0
+	VMOVUPS Z0, (R10)
+	VADDPS  64(R10), Z1, Z1
+	VMOVUPS Z1, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z2, Z2
+	VMOVUPS Z2, (R10)
+	VADDPS  64(R10), Z3, Z3
+	VMOVUPS Z3, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z4, Z4
+	VMOVUPS Z4, (R10)
+	VADDPS  64(R10), Z5, Z5
+	VMOVUPS Z5, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z6, Z6
+	VMOVUPS Z6, (R10)
+	VADDPS  64(R10), Z7, Z7
+	VMOVUPS Z7, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z8, Z8
+	VMOVUPS Z8, (R10)
+	VADDPS  64(R10), Z9, Z9
+	VMOVUPS Z9, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z10, Z10
+	VMOVUPS Z10, (R10)
+	VADDPS  64(R10), Z11, Z11
+	VMOVUPS Z11, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z12, Z12
+	VMOVUPS Z12, (R10)
+	VADDPS  64(R10), Z13, Z13
+	VMOVUPS Z13, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z14, Z14
+	VMOVUPS Z14, (R10)
+	VADDPS  64(R10), Z15, Z15
+	VMOVUPS Z15, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z16, Z16
+	VMOVUPS Z16, (R10)
+	VADDPS  64(R10), Z17, Z17
+	VMOVUPS Z17, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z18, Z18
+	VMOVUPS Z18, (R10)
+	VADDPS  64(R10), Z19, Z19
+	VMOVUPS Z19, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z20, Z20
+	VMOVUPS Z20, (R10)
+	VADDPS  64(R10), Z21, Z21
+	VMOVUPS Z21, 64(R10)
+	ADDQ    R11, R10
+	JMP     fulldone
 
 fullstore:
 	MOVQ    R8, R10
@@ -9063,61 +9276,29 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	MOVQ       24(AX), R13
-	KMOVW      (R13), K1
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked1k:
 	VMOVUPS.Z    (R9), K1, Z11
@@ -9149,57 +9330,83 @@ masked1k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked1k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMOVUPS.Z    (R9), K1, Z11
-	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z11
-	VADDPS       Z11, Z1, Z1
-	VMOVUPS      Z1, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z11
-	VADDPS       Z11, Z2, Z2
-	VMOVUPS      Z2, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z11
-	VADDPS       Z11, Z3, Z3
-	VMOVUPS      Z3, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z11
-	VADDPS       Z11, Z4, Z4
-	VMOVUPS      Z4, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z11
-	VADDPS       Z11, Z5, Z5
-	VMOVUPS      Z5, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z11
-	VADDPS       Z11, Z6, Z6
-	VMOVUPS      Z6, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z11
-	VADDPS       Z11, Z7, Z7
-	VMOVUPS      Z7, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z11
-	VADDPS       Z11, Z8, Z8
-	VMOVUPS      Z8, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z11
-	VADDPS       Z11, Z9, Z9
-	VMOVUPS      Z9, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z11
-	VADDPS       Z11, Z10, Z10
-	VMOVUPS      Z10, K1, (R9)
-	ADDQ         R10, R9
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   63(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R11*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R11*1)
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         R13, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R11
+	JMP  masked1k
+
+masked1summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked1store
+	VMOVUPS.Z (R9), K1, Z11
+	VADDPS    Z11, Z0, Z0
+	VMOVUPS   Z0, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z11
+	VADDPS    Z11, Z1, Z1
+	VMOVUPS   Z1, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z11
+	VADDPS    Z11, Z2, Z2
+	VMOVUPS   Z2, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z11
+	VADDPS    Z11, Z3, Z3
+	VMOVUPS   Z3, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z11
+	VADDPS    Z11, Z4, Z4
+	VMOVUPS   Z4, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z11
+	VADDPS    Z11, Z5, Z5
+	VMOVUPS   Z5, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z11
+	VADDPS    Z11, Z6, Z6
+	VMOVUPS   Z6, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z11
+	VADDPS    Z11, Z7, Z7
+	VMOVUPS   Z7, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z11
+	VADDPS    Z11, Z8, Z8
+	VMOVUPS   Z8, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z11
+	VADDPS    Z11, Z9, Z9
+	VMOVUPS   Z9, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z11
+	VADDPS    Z11, Z10, Z10
+	VMOVUPS   Z10, K1, (R9)
+	ADDQ      R10, R9
+	JMP       masked1done
 
 masked1store:
 	MOVQ    R8, R9
@@ -9240,83 +9447,40 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	MOVQ       24(AX), R13
-	KMOVW      (R13), K1
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked2k:
 	VMOVUPS      (R9), Z22
@@ -9361,79 +9525,106 @@ masked2k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked2k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (R9), Z0, Z0
-	VMOVUPS      Z0, (R9)
-	VMOVUPS.Z    64(R9), K1, Z22
-	VADDPS       Z22, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z2, Z2
-	VMOVUPS      Z2, (R9)
-	VMOVUPS.Z    64(R9), K1, Z22
-	VADDPS       Z22, Z3, Z3
-	VMOVUPS      Z3, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z4, Z4
-	VMOVUPS      Z4, (R9)
-	VMOVUPS.Z    64(R9), K1, Z22
-	VADDPS       Z22, Z5, Z5
-	VMOVUPS      Z5, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z6, Z6
-	VMOVUPS      Z6, (R9)
-	VMOVUPS.Z    64(R9), K1, Z22
-	VADDPS       Z22, Z7, Z7
-	VMOVUPS      Z7, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z8, Z8
-	VMOVUPS      Z8, (R9)
-	VMOVUPS.Z    64(R9), K1, Z22
-	VADDPS       Z22, Z9, Z9
-	VMOVUPS      Z9, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z10, Z10
-	VMOVUPS      Z10, (R9)
-	VMOVUPS.Z    64(R9), K1, Z22
-	VADDPS       Z22, Z11, Z11
-	VMOVUPS      Z11, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z12, Z12
-	VMOVUPS      Z12, (R9)
-	VMOVUPS.Z    64(R9), K1, Z22
-	VADDPS       Z22, Z13, Z13
-	VMOVUPS      Z13, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z14, Z14
-	VMOVUPS      Z14, (R9)
-	VMOVUPS.Z    64(R9), K1, Z22
-	VADDPS       Z22, Z15, Z15
-	VMOVUPS      Z15, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z16, Z16
-	VMOVUPS      Z16, (R9)
-	VMOVUPS.Z    64(R9), K1, Z22
-	VADDPS       Z22, Z17, Z17
-	VMOVUPS      Z17, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z18, Z18
-	VMOVUPS      Z18, (R9)
-	VMOVUPS.Z    64(R9), K1, Z22
-	VADDPS       Z22, Z19, Z19
-	VMOVUPS      Z19, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z20, Z20
-	VMOVUPS      Z20, (R9)
-	VMOVUPS.Z    64(R9), K1, Z22
-	VADDPS       Z22, Z21, Z21
-	VMOVUPS      Z21, K1, 64(R9)
-	ADDQ         R10, R9
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   127(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R11*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R11*1)
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         R13, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R11
+	JMP  masked2k
+
+masked2summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked2store
+	VADDPS    (R9), Z0, Z0
+	VMOVUPS   Z0, (R9)
+	VMOVUPS.Z 64(R9), K1, Z22
+	VADDPS    Z22, Z1, Z1
+	VMOVUPS   Z1, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z2, Z2
+	VMOVUPS   Z2, (R9)
+	VMOVUPS.Z 64(R9), K1, Z22
+	VADDPS    Z22, Z3, Z3
+	VMOVUPS   Z3, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z4, Z4
+	VMOVUPS   Z4, (R9)
+	VMOVUPS.Z 64(R9), K1, Z22
+	VADDPS    Z22, Z5, Z5
+	VMOVUPS   Z5, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z6, Z6
+	VMOVUPS   Z6, (R9)
+	VMOVUPS.Z 64(R9), K1, Z22
+	VADDPS    Z22, Z7, Z7
+	VMOVUPS   Z7, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z8, Z8
+	VMOVUPS   Z8, (R9)
+	VMOVUPS.Z 64(R9), K1, Z22
+	VADDPS    Z22, Z9, Z9
+	VMOVUPS   Z9, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z10, Z10
+	VMOVUPS   Z10, (R9)
+	VMOVUPS.Z 64(R9), K1, Z22
+	VADDPS    Z22, Z11, Z11
+	VMOVUPS   Z11, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z12, Z12
+	VMOVUPS   Z12, (R9)
+	VMOVUPS.Z 64(R9), K1, Z22
+	VADDPS    Z22, Z13, Z13
+	VMOVUPS   Z13, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z14, Z14
+	VMOVUPS   Z14, (R9)
+	VMOVUPS.Z 64(R9), K1, Z22
+	VADDPS    Z22, Z15, Z15
+	VMOVUPS   Z15, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z16, Z16
+	VMOVUPS   Z16, (R9)
+	VMOVUPS.Z 64(R9), K1, Z22
+	VADDPS    Z22, Z17, Z17
+	VMOVUPS   Z17, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z18, Z18
+	VMOVUPS   Z18, (R9)
+	VMOVUPS.Z 64(R9), K1, Z22
+	VADDPS    Z22, Z19, Z19
+	VMOVUPS   Z19, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z20, Z20
+	VMOVUPS   Z20, (R9)
+	VMOVUPS.Z 64(R9), K1, Z22
+	VADDPS    Z22, Z21, Z21
+	VMOVUPS   Z21, K1, 64(R9)
+	ADDQ      R10, R9
+	JMP       masked2done
 
 masked2store:
 	MOVQ    R8, R9
@@ -9505,86 +9696,39 @@ down:
 	MOVQ R10, 128(AX)
 
 next:
-	MOVQ       R9, R10
-	MOVQ       8(AX), R11
-	MOVQ       64(AX), R12
-	LEAQ       (R11)(SI*2), R13
-	ADDQ       CX, R13
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R15
-	MOVQ       R8, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	LEAQ   (R11)(SI*2), R13
+	ADDQ   CX, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	MOVQ   144(AX), R12
+	MOVQ   136(AX), R14
+	MOVQ   R14, 160(AX)
+	MOVQ   R8, 168(AX)
 
 fullk:
 	VMOVUPS      (R10), Z24
@@ -9633,71 +9777,98 @@ fullk:
 	ADDQ         BX, R10
 	DECQ         R12
 	JNZ          fullk
-	MOVQ         R8, R10
-	MOVQ         32(AX), R11
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R10), Z0, Z0
-	VMOVUPS      Z0, (R10)
-	VADDPS       64(R10), Z1, Z1
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z2, Z2
-	VMOVUPS      Z2, (R10)
-	VADDPS       64(R10), Z3, Z3
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z4, Z4
-	VMOVUPS      Z4, (R10)
-	VADDPS       64(R10), Z5, Z5
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z6, Z6
-	VMOVUPS      Z6, (R10)
-	VADDPS       64(R10), Z7, Z7
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z8, Z8
-	VMOVUPS      Z8, (R10)
-	VADDPS       64(R10), Z9, Z9
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z10, Z10
-	VMOVUPS      Z10, (R10)
-	VADDPS       64(R10), Z11, Z11
-	VMOVUPS      Z11, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z12, Z12
-	VMOVUPS      Z12, (R10)
-	VADDPS       64(R10), Z13, Z13
-	VMOVUPS      Z13, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z14, Z14
-	VMOVUPS      Z14, (R10)
-	VADDPS       64(R10), Z15, Z15
-	VMOVUPS      Z15, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z16, Z16
-	VMOVUPS      Z16, (R10)
-	VADDPS       64(R10), Z17, Z17
-	VMOVUPS      Z17, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z18, Z18
-	VMOVUPS      Z18, (R10)
-	VADDPS       64(R10), Z19, Z19
-	VMOVUPS      Z19, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z20, Z20
-	VMOVUPS      Z20, (R10)
-	VADDPS       64(R10), Z21, Z21
-	VMOVUPS      Z21, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z22, Z22
-	VMOVUPS      Z22, (R10)
-	VADDPS       64(R10), Z23, Z23
-	VMOVUPS      Z23, 64(R10)
-	ADDQ         R11, R10
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   64(R14)
+	PREFETCHT0   127(R14)
+	MOVQ         32(AX), R14
+	ADDQ         R14, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R14
+	MOVQ         184(AX), R12
+	PREFETCHT1   (R14)
+	PREFETCHT1   (R14)(R12*1)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   64(R14)(R12*1)
+	LEAQ         (R14)(R12*2), R14
+	MOVQ         R14, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R12
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R12
+	JMP  fullk
+
+fullsummed:
+	MOVQ    R8, R10
+	MOVQ    32(AX), R11
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R10), Z0, Z0
+	VMOVUPS Z0, (R10)
+	VADDPS  64(R10), Z1, Z1
+	VMOVUPS Z1, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z2, Z2
+	VMOVUPS Z2, (R10)
+	VADDPS  64(R10), Z3, Z3
+	VMOVUPS Z3, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z4, Z4
+	VMOVUPS Z4, (R10)
+	VADDPS  64(R10), Z5, Z5
+	VMOVUPS Z5, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z6, Z6
+	VMOVUPS Z6, (R10)
+	VADDPS  64(R10), Z7, Z7
+	VMOVUPS Z7, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z8, Z8
+	VMOVUPS Z8, (R10)
+	VADDPS  64(R10), Z9, Z9
+	VMOVUPS Z9, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z10, Z10
+	VMOVUPS Z10, (R10)
+	VADDPS  64(R10), Z11, Z11
+	VMOVUPS Z11, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z12, Z12
+	VMOVUPS Z12, (R10)
+	VADDPS  64(R10), Z13, Z13
+	VMOVUPS Z13, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z14, Z14
+	VMOVUPS Z14, (R10)
+	VADDPS  64(R10), Z15, Z15
+	VMOVUPS Z15, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z16, Z16
+	VMOVUPS Z16, (R10)
+	VADDPS  64(R10), Z17, Z17
+	VMOVUPS Z17, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z18, Z18
+	VMOVUPS Z18, (R10)
+	VADDPS  64(R10), Z19, Z19
+	VMOVUPS Z19, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z20, Z20
+	VMOVUPS Z20, (R10)
+	VADDPS  64(R10), Z21, Z21
+	VMOVUPS Z21, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z22, Z22
+	VMOVUPS Z22, (R10)
+	VADDPS  64(R10), Z23, Z23
+	VMOVUPS Z23, 64(R10)
+	ADDQ    R11, R10
+	JMP     fulldone
 
 fullstore:
 	MOVQ    R8, R10
@@ -9756,65 +9927,30 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	MOVQ       24(AX), R13
-	KMOVW      (R13), K1
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked1k:
 	VMOVUPS.Z    (R9), K1, Z12
@@ -9848,61 +9984,87 @@ masked1k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked1k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMOVUPS.Z    (R9), K1, Z12
-	VADDPS       Z12, Z0, Z0
-	VMOVUPS      Z0, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z12
-	VADDPS       Z12, Z1, Z1
-	VMOVUPS      Z1, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z12
-	VADDPS       Z12, Z2, Z2
-	VMOVUPS      Z2, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z12
-	VADDPS       Z12, Z3, Z3
-	VMOVUPS      Z3, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z12
-	VADDPS       Z12, Z4, Z4
-	VMOVUPS      Z4, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z12
-	VADDPS       Z12, Z5, Z5
-	VMOVUPS      Z5, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z12
-	VADDPS       Z12, Z6, Z6
-	VMOVUPS      Z6, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z12
-	VADDPS       Z12, Z7, Z7
-	VMOVUPS      Z7, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z12
-	VADDPS       Z12, Z8, Z8
-	VMOVUPS      Z8, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z12
-	VADDPS       Z12, Z9, Z9
-	VMOVUPS      Z9, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z12
-	VADDPS       Z12, Z10, Z10
-	VMOVUPS      Z10, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z12
-	VADDPS       Z12, Z11, Z11
-	VMOVUPS      Z11, K1, (R9)
-	ADDQ         R10, R9
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   63(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R11*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R11*1)
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         R13, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R11
+	JMP  masked1k
+
+masked1summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked1store
+	VMOVUPS.Z (R9), K1, Z12
+	VADDPS    Z12, Z0, Z0
+	VMOVUPS   Z0, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z12
+	VADDPS    Z12, Z1, Z1
+	VMOVUPS   Z1, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z12
+	VADDPS    Z12, Z2, Z2
+	VMOVUPS   Z2, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z12
+	VADDPS    Z12, Z3, Z3
+	VMOVUPS   Z3, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z12
+	VADDPS    Z12, Z4, Z4
+	VMOVUPS   Z4, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z12
+	VADDPS    Z12, Z5, Z5
+	VMOVUPS   Z5, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z12
+	VADDPS    Z12, Z6, Z6
+	VMOVUPS   Z6, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z12
+	VADDPS    Z12, Z7, Z7
+	VMOVUPS   Z7, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z12
+	VADDPS    Z12, Z8, Z8
+	VMOVUPS   Z8, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z12
+	VADDPS    Z12, Z9, Z9
+	VMOVUPS   Z9, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z12
+	VADDPS    Z12, Z10, Z10
+	VMOVUPS   Z10, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z12
+	VADDPS    Z12, Z11, Z11
+	VMOVUPS   Z11, K1, (R9)
+	ADDQ      R10, R9
+	JMP       masked1done
 
 masked1store:
 	MOVQ    R8, R9
@@ -9945,89 +10107,42 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	MOVQ       24(AX), R13
-	KMOVW      (R13), K1
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked2k:
 	VMOVUPS      (R9), Z24
@@ -10075,85 +10190,112 @@ masked2k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked2k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (R9), Z0, Z0
-	VMOVUPS      Z0, (R9)
-	VMOVUPS.Z    64(R9), K1, Z24
-	VADDPS       Z24, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z2, Z2
-	VMOVUPS      Z2, (R9)
-	VMOVUPS.Z    64(R9), K1, Z24
-	VADDPS       Z24, Z3, Z3
-	VMOVUPS      Z3, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z4, Z4
-	VMOVUPS      Z4, (R9)
-	VMOVUPS.Z    64(R9), K1, Z24
-	VADDPS       Z24, Z5, Z5
-	VMOVUPS      Z5, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z6, Z6
-	VMOVUPS      Z6, (R9)
-	VMOVUPS.Z    64(R9), K1, Z24
-	VADDPS       Z24, Z7, Z7
-	VMOVUPS      Z7, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z8, Z8
-	VMOVUPS      Z8, (R9)
-	VMOVUPS.Z    64(R9), K1, Z24
-	VADDPS       Z24, Z9, Z9
-	VMOVUPS      Z9, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z10, Z10
-	VMOVUPS      Z10, (R9)
-	VMOVUPS.Z    64(R9), K1, Z24
-	VADDPS       Z24, Z11, Z11
-	VMOVUPS      Z11, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z12, Z12
-	VMOVUPS      Z12, (R9)
-	VMOVUPS.Z    64(R9), K1, Z24
-	VADDPS       Z24, Z13, Z13
-	VMOVUPS      Z13, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z14, Z14
-	VMOVUPS      Z14, (R9)
-	VMOVUPS.Z    64(R9), K1, Z24
-	VADDPS       Z24, Z15, Z15
-	VMOVUPS      Z15, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z16, Z16
-	VMOVUPS      Z16, (R9)
-	VMOVUPS.Z    64(R9), K1, Z24
-	VADDPS       Z24, Z17, Z17
-	VMOVUPS      Z17, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z18, Z18
-	VMOVUPS      Z18, (R9)
-	VMOVUPS.Z    64(R9), K1, Z24
-	VADDPS       Z24, Z19, Z19
-	VMOVUPS      Z19, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z20, Z20
-	VMOVUPS      Z20, (R9)
-	VMOVUPS.Z    64(R9), K1, Z24
-	VADDPS       Z24, Z21, Z21
-	VMOVUPS      Z21, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z22, Z22
-	VMOVUPS      Z22, (R9)
-	VMOVUPS.Z    64(R9), K1, Z24
-	VADDPS       Z24, Z23, Z23
-	VMOVUPS      Z23, K1, 64(R9)
-	ADDQ         R10, R9
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   127(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R11*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R11*1)
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         R13, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R11
+	JMP  masked2k
+
+masked2summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked2store
+	VADDPS    (R9), Z0, Z0
+	VMOVUPS   Z0, (R9)
+	VMOVUPS.Z 64(R9), K1, Z24
+	VADDPS    Z24, Z1, Z1
+	VMOVUPS   Z1, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z2, Z2
+	VMOVUPS   Z2, (R9)
+	VMOVUPS.Z 64(R9), K1, Z24
+	VADDPS    Z24, Z3, Z3
+	VMOVUPS   Z3, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z4, Z4
+	VMOVUPS   Z4, (R9)
+	VMOVUPS.Z 64(R9), K1, Z24
+	VADDPS    Z24, Z5, Z5
+	VMOVUPS   Z5, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z6, Z6
+	VMOVUPS   Z6, (R9)
+	VMOVUPS.Z 64(R9), K1, Z24
+	VADDPS    Z24, Z7, Z7
+	VMOVUPS   Z7, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z8, Z8
+	VMOVUPS   Z8, (R9)
+	VMOVUPS.Z 64(R9), K1, Z24
+	VADDPS    Z24, Z9, Z9
+	VMOVUPS   Z9, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z10, Z10
+	VMOVUPS   Z10, (R9)
+	VMOVUPS.Z 64(R9), K1, Z24
+	VADDPS    Z24, Z11, Z11
+	VMOVUPS   Z11, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z12, Z12
+	VMOVUPS   Z12, (R9)
+	VMOVUPS.Z 64(R9), K1, Z24
+	VADDPS    Z24, Z13, Z13
+	VMOVUPS   Z13, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z14, Z14
+	VMOVUPS   Z14, (R9)
+	VMOVUPS.Z 64(R9), K1, Z24
+	VADDPS    Z24, Z15, Z15
+	VMOVUPS   Z15, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z16, Z16
+	VMOVUPS   Z16, (R9)
+	VMOVUPS.Z 64(R9), K1, Z24
+	VADDPS    Z24, Z17, Z17
+	VMOVUPS   Z17, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z18, Z18
+	VMOVUPS   Z18, (R9)
+	VMOVUPS.Z 64(R9), K1, Z24
+	VADDPS    Z24, Z19, Z19
+	VMOVUPS   Z19, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z20, Z20
+	VMOVUPS   Z20, (R9)
+	VMOVUPS.Z 64(R9), K1, Z24
+	VADDPS    Z24, Z21, Z21
+	VMOVUPS   Z21, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z22, Z22
+	VMOVUPS   Z22, (R9)
+	VMOVUPS.Z 64(R9), K1, Z24
+	VADDPS    Z24, Z23, Z23
+	VMOVUPS   Z23, K1, 64(R9)
+	ADDQ      R10, R9
+	JMP       masked2done
 
 masked2store:
 	MOVQ    R8, R9
@@ -10228,92 +10370,41 @@ down:
 	MOVQ R10, 128(AX)
 
 next:
-	MOVQ       R9, R10
-	MOVQ       8(AX), R11
-	MOVQ       64(AX), R12
-	LEAQ       (R11)(SI*2), R13
-	ADDQ       CX, R13
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	VPXORD     Z24, Z24, Z24
-	VPXORD     Z25, Z25, Z25
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R15
-	MOVQ       R8, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	LEAQ   (R11)(SI*2), R13
+	ADDQ   CX, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	MOVQ   144(AX), R12
+	MOVQ   136(AX), R14
+	MOVQ   R14, 160(AX)
+	MOVQ   R8, 168(AX)
 
 fullk:
 	VMOVUPS      (R10), Z26
@@ -10365,76 +10456,103 @@ fullk:
 	ADDQ         BX, R10
 	DECQ         R12
 	JNZ          fullk
-	MOVQ         R8, R10
-	MOVQ         32(AX), R11
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R10), Z0, Z0
-	VMOVUPS      Z0, (R10)
-	VADDPS       64(R10), Z1, Z1
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z2, Z2
-	VMOVUPS      Z2, (R10)
-	VADDPS       64(R10), Z3, Z3
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z4, Z4
-	VMOVUPS      Z4, (R10)
-	VADDPS       64(R10), Z5, Z5
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z6, Z6
-	VMOVUPS      Z6, (R10)
-	VADDPS       64(R10), Z7, Z7
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z8, Z8
-	VMOVUPS      Z8, (R10)
-	VADDPS       64(R10), Z9, Z9
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z10, Z10
-	VMOVUPS      Z10, (R10)
-	VADDPS       64(R10), Z11, Z11
-	VMOVUPS      Z11, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z12, Z12
-	VMOVUPS      Z12, (R10)
-	VADDPS       64(R10), Z13, Z13
-	VMOVUPS      Z13, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z14, Z14
-	VMOVUPS      Z14, (R10)
-	VADDPS       64(R10), Z15, Z15
-	VMOVUPS      Z15, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z16, Z16
-	VMOVUPS      Z16, (R10)
-	VADDPS       64(R10), Z17, Z17
-	VMOVUPS      Z17, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z18, Z18
-	VMOVUPS      Z18, (R10)
-	VADDPS       64(R10), Z19, Z19
-	VMOVUPS      Z19, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z20, Z20
-	VMOVUPS      Z20, (R10)
-	VADDPS       64(R10), Z21, Z21
-	VMOVUPS      Z21, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z22, Z22
-	VMOVUPS      Z22, (R10)
-	VADDPS       64(R10), Z23, Z23
-	VMOVUPS      Z23, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z24, Z24
-	VMOVUPS      Z24, (R10)
-	VADDPS       64(R10), Z25, Z25
-	VMOVUPS      Z25, 64(R10)
-	ADDQ         R11, R10
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   64(R14)
+	PREFETCHT0   127(R14)
+	MOVQ         32(AX), R14
+	ADDQ         R14, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R14
+	MOVQ         184(AX), R12
+	PREFETCHT1   (R14)
+	PREFETCHT1   (R14)(R12*1)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   64(R14)(R12*1)
+	LEAQ         (R14)(R12*2), R14
+	MOVQ         R14, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R12
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R12
+	JMP  fullk
+
+fullsummed:
+	MOVQ    R8, R10
+	MOVQ    32(AX), R11
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R10), Z0, Z0
+	VMOVUPS Z0, (R10)
+	VADDPS  64(R10), Z1, Z1
+	VMOVUPS Z1, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z2, Z2
+	VMOVUPS Z2, (R10)
+	VADDPS  64(R10), Z3, Z3
+	VMOVUPS Z3, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z4, Z4
+	VMOVUPS Z4, (R10)
+	VADDPS  64(R10), Z5, Z5
+	VMOVUPS Z5, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z6, Z6
+	VMOVUPS Z6, (R10)
+	VADDPS  64(R10), Z7, Z7
+	VMOVUPS Z7, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z8, Z8
+	VMOVUPS Z8, (R10)
+	VADDPS  64(R10), Z9, Z9
+	VMOVUPS Z9, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z10, Z10
+	VMOVUPS Z10, (R10)
+	VADDPS  64(R10), Z11, Z11
+	VMOVUPS Z11, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z12, Z12
+	VMOVUPS Z12, (R10)
+	VADDPS  64(R10), Z13, Z13
+	VMOVUPS Z13, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z14, Z14
+	VMOVUPS Z14, (R10)
+	VADDPS  64(R10), Z15, Z15
+	VMOVUPS Z15, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z16, Z16
+	VMOVUPS Z16, (R10)
+	VADDPS  64(R10), Z17, Z17
+	VMOVUPS Z17, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z18, Z18
+	VMOVUPS Z18, (R10)
+	VADDPS  64(R10), Z19, Z19
+	VMOVUPS Z19, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z20, Z20
+	VMOVUPS Z20, (R10)
+	VADDPS  64(R10), Z21, Z21
+	VMOVUPS Z21, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z22, Z22
+	VMOVUPS Z22, (R10)
+	VADDPS  64(R10), Z23, Z23
+	VMOVUPS Z23, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z24, Z24
+	VMOVUPS Z24, (R10)
+	VADDPS  64(R10), Z25, Z25
+	VMOVUPS Z25, 64(R10)
+	ADDQ    R11, R10
+	JMP     fulldone
 
 fullstore:
 	MOVQ    R8, R10
@@ -10496,69 +10614,31 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	MOVQ       24(AX), R13
-	KMOVW      (R13), K1
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked1k:
 	VMOVUPS.Z    (R9), K1, Z13
@@ -10594,65 +10674,91 @@ masked1k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked1k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMOVUPS.Z    (R9), K1, Z13
-	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z13
-	VADDPS       Z13, Z1, Z1
-	VMOVUPS      Z1, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z13
-	VADDPS       Z13, Z2, Z2
-	VMOVUPS      Z2, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z13
-	VADDPS       Z13, Z3, Z3
-	VMOVUPS      Z3, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z13
-	VADDPS       Z13, Z4, Z4
-	VMOVUPS      Z4, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z13
-	VADDPS       Z13, Z5, Z5
-	VMOVUPS      Z5, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z13
-	VADDPS       Z13, Z6, Z6
-	VMOVUPS      Z6, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z13
-	VADDPS       Z13, Z7, Z7
-	VMOVUPS      Z7, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z13
-	VADDPS       Z13, Z8, Z8
-	VMOVUPS      Z8, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z13
-	VADDPS       Z13, Z9, Z9
-	VMOVUPS      Z9, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z13
-	VADDPS       Z13, Z10, Z10
-	VMOVUPS      Z10, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z13
-	VADDPS       Z13, Z11, Z11
-	VMOVUPS      Z11, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z13
-	VADDPS       Z13, Z12, Z12
-	VMOVUPS      Z12, K1, (R9)
-	ADDQ         R10, R9
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   63(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R11*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R11*1)
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         R13, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R11
+	JMP  masked1k
+
+masked1summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked1store
+	VMOVUPS.Z (R9), K1, Z13
+	VADDPS    Z13, Z0, Z0
+	VMOVUPS   Z0, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z13
+	VADDPS    Z13, Z1, Z1
+	VMOVUPS   Z1, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z13
+	VADDPS    Z13, Z2, Z2
+	VMOVUPS   Z2, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z13
+	VADDPS    Z13, Z3, Z3
+	VMOVUPS   Z3, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z13
+	VADDPS    Z13, Z4, Z4
+	VMOVUPS   Z4, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z13
+	VADDPS    Z13, Z5, Z5
+	VMOVUPS   Z5, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z13
+	VADDPS    Z13, Z6, Z6
+	VMOVUPS   Z6, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z13
+	VADDPS    Z13, Z7, Z7
+	VMOVUPS   Z7, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z13
+	VADDPS    Z13, Z8, Z8
+	VMOVUPS   Z8, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z13
+	VADDPS    Z13, Z9, Z9
+	VMOVUPS   Z9, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z13
+	VADDPS    Z13, Z10, Z10
+	VMOVUPS   Z10, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z13
+	VADDPS    Z13, Z11, Z11
+	VMOVUPS   Z11, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z13
+	VADDPS    Z13, Z12, Z12
+	VMOVUPS   Z12, K1, (R9)
+	ADDQ      R10, R9
+	JMP       masked1done
 
 masked1store:
 	MOVQ    R8, R9
@@ -10697,95 +10803,44 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	VPXORD     Z24, Z24, Z24
-	VPXORD     Z25, Z25, Z25
-	MOVQ       24(AX), R13
-	KMOVW      (R13), K1
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked2k:
 	VMOVUPS      (R9), Z26
@@ -10836,91 +10891,118 @@ masked2k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked2k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (R9), Z0, Z0
-	VMOVUPS      Z0, (R9)
-	VMOVUPS.Z    64(R9), K1, Z26
-	VADDPS       Z26, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z2, Z2
-	VMOVUPS      Z2, (R9)
-	VMOVUPS.Z    64(R9), K1, Z26
-	VADDPS       Z26, Z3, Z3
-	VMOVUPS      Z3, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z4, Z4
-	VMOVUPS      Z4, (R9)
-	VMOVUPS.Z    64(R9), K1, Z26
-	VADDPS       Z26, Z5, Z5
-	VMOVUPS      Z5, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z6, Z6
-	VMOVUPS      Z6, (R9)
-	VMOVUPS.Z    64(R9), K1, Z26
-	VADDPS       Z26, Z7, Z7
-	VMOVUPS      Z7, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z8, Z8
-	VMOVUPS      Z8, (R9)
-	VMOVUPS.Z    64(R9), K1, Z26
-	VADDPS       Z26, Z9, Z9
-	VMOVUPS      Z9, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z10, Z10
-	VMOVUPS      Z10, (R9)
-	VMOVUPS.Z    64(R9), K1, Z26
-	VADDPS       Z26, Z11, Z11
-	VMOVUPS      Z11, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z12, Z12
-	VMOVUPS      Z12, (R9)
-	VMOVUPS.Z    64(R9), K1, Z26
-	VADDPS       Z26, Z13, Z13
-	VMOVUPS      Z13, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z14, Z14
-	VMOVUPS      Z14, (R9)
-	VMOVUPS.Z    64(R9), K1, Z26
-	VADDPS       Z26, Z15, Z15
-	VMOVUPS      Z15, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z16, Z16
-	VMOVUPS      Z16, (R9)
-	VMOVUPS.Z    64(R9), K1, Z26
-	VADDPS       Z26, Z17, Z17
-	VMOVUPS      Z17, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z18, Z18
-	VMOVUPS      Z18, (R9)
-	VMOVUPS.Z    64(R9), K1, Z26
-	VADDPS       Z26, Z19, Z19
-	VMOVUPS      Z19, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z20, Z20
-	VMOVUPS      Z20, (R9)
-	VMOVUPS.Z    64(R9), K1, Z26
-	VADDPS       Z26, Z21, Z21
-	VMOVUPS      Z21, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z22, Z22
-	VMOVUPS      Z22, (R9)
-	VMOVUPS.Z    64(R9), K1, Z26
-	VADDPS       Z26, Z23, Z23
-	VMOVUPS      Z23, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z24, Z24
-	VMOVUPS      Z24, (R9)
-	VMOVUPS.Z    64(R9), K1, Z26
-	VADDPS       Z26, Z25, Z25
-	VMOVUPS      Z25, K1, 64(R9)
-	ADDQ         R10, R9
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   127(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R11*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R11*1)
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         R13, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R11
+	JMP  masked2k
+
+masked2summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked2store
+	VADDPS    (R9), Z0, Z0
+	VMOVUPS   Z0, (R9)
+	VMOVUPS.Z 64(R9), K1, Z26
+	VADDPS    Z26, Z1, Z1
+	VMOVUPS   Z1, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z2, Z2
+	VMOVUPS   Z2, (R9)
+	VMOVUPS.Z 64(R9), K1, Z26
+	VADDPS    Z26, Z3, Z3
+	VMOVUPS   Z3, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z4, Z4
+	VMOVUPS   Z4, (R9)
+	VMOVUPS.Z 64(R9), K1, Z26
+	VADDPS    Z26, Z5, Z5
+	VMOVUPS   Z5, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z6, Z6
+	VMOVUPS   Z6, (R9)
+	VMOVUPS.Z 64(R9), K1, Z26
+	VADDPS    Z26, Z7, Z7
+	VMOVUPS   Z7, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z8, Z8
+	VMOVUPS   Z8, (R9)
+	VMOVUPS.Z 64(R9), K1, Z26
+	VADDPS    Z26, Z9, Z9
+	VMOVUPS   Z9, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z10, Z10
+	VMOVUPS   Z10, (R9)
+	VMOVUPS.Z 64(R9), K1, Z26
+	VADDPS    Z26, Z11, Z11
+	VMOVUPS   Z11, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z12, Z12
+	VMOVUPS   Z12, (R9)
+	VMOVUPS.Z 64(R9), K1, Z26
+	VADDPS    Z26, Z13, Z13
+	VMOVUPS   Z13, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z14, Z14
+	VMOVUPS   Z14, (R9)
+	VMOVUPS.Z 64(R9), K1, Z26
+	VADDPS    Z26, Z15, Z15
+	VMOVUPS   Z15, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z16, Z16
+	VMOVUPS   Z16, (R9)
+	VMOVUPS.Z 64(R9), K1, Z26
+	VADDPS    Z26, Z17, Z17
+	VMOVUPS   Z17, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z18, Z18
+	VMOVUPS   Z18, (R9)
+	VMOVUPS.Z 64(R9), K1, Z26
+	VADDPS    Z26, Z19, Z19
+	VMOVUPS   Z19, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z20, Z20
+	VMOVUPS   Z20, (R9)
+	VMOVUPS.Z 64(R9), K1, Z26
+	VADDPS    Z26, Z21, Z21
+	VMOVUPS   Z21, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z22, Z22
+	VMOVUPS   Z22, (R9)
+	VMOVUPS.Z 64(R9), K1, Z26
+	VADDPS    Z26, Z23, Z23
+	VMOVUPS   Z23, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z24, Z24
+	VMOVUPS   Z24, (R9)
+	VMOVUPS.Z 64(R9), K1, Z26
+	VADDPS    Z26, Z25, Z25
+	VMOVUPS   Z25, K1, 64(R9)
+	ADDQ      R10, R9
+	JMP       masked2done
 
 masked2store:
 	MOVQ    R8, R9
@@ -10998,98 +11080,43 @@ down:
 	MOVQ R10, 128(AX)
 
 next:
-	MOVQ       R9, R10
-	MOVQ       8(AX), R11
-	MOVQ       64(AX), R12
-	LEAQ       (R11)(SI*2), R13
-	ADDQ       CX, R13
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	VPXORD     Z24, Z24, Z24
-	VPXORD     Z25, Z25, Z25
-	VPXORD     Z26, Z26, Z26
-	VPXORD     Z27, Z27, Z27
-	CMPQ       64(AX), $0x40
-	JL         fullk
-	MOVQ       32(AX), R15
-	MOVQ       R8, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	LEAQ   (R11)(SI*2), R13
+	ADDQ   CX, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	MOVQ   144(AX), R12
+	MOVQ   136(AX), R14
+	MOVQ   R14, 160(AX)
+	MOVQ   R8, 168(AX)
 
 fullk:
 	VMOVUPS      (R10), Z28
@@ -11144,81 +11171,108 @@ fullk:
 	ADDQ         BX, R10
 	DECQ         R12
 	JNZ          fullk
-	MOVQ         R8, R10
-	MOVQ         32(AX), R11
-	CMPQ         88(AX), $0x00
-	JE           fullstore
-	VADDPS       (R10), Z0, Z0
-	VMOVUPS      Z0, (R10)
-	VADDPS       64(R10), Z1, Z1
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z2, Z2
-	VMOVUPS      Z2, (R10)
-	VADDPS       64(R10), Z3, Z3
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z4, Z4
-	VMOVUPS      Z4, (R10)
-	VADDPS       64(R10), Z5, Z5
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z6, Z6
-	VMOVUPS      Z6, (R10)
-	VADDPS       64(R10), Z7, Z7
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z8, Z8
-	VMOVUPS      Z8, (R10)
-	VADDPS       64(R10), Z9, Z9
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z10, Z10
-	VMOVUPS      Z10, (R10)
-	VADDPS       64(R10), Z11, Z11
-	VMOVUPS      Z11, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z12, Z12
-	VMOVUPS      Z12, (R10)
-	VADDPS       64(R10), Z13, Z13
-	VMOVUPS      Z13, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z14, Z14
-	VMOVUPS      Z14, (R10)
-	VADDPS       64(R10), Z15, Z15
-	VMOVUPS      Z15, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z16, Z16
-	VMOVUPS      Z16, (R10)
-	VADDPS       64(R10), Z17, Z17
-	VMOVUPS      Z17, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z18, Z18
-	VMOVUPS      Z18, (R10)
-	VADDPS       64(R10), Z19, Z19
-	VMOVUPS      Z19, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z20, Z20
-	VMOVUPS      Z20, (R10)
-	VADDPS       64(R10), Z21, Z21
-	VMOVUPS      Z21, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z22, Z22
-	VMOVUPS      Z22, (R10)
-	VADDPS       64(R10), Z23, Z23
-	VMOVUPS      Z23, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z24, Z24
-	VMOVUPS      Z24, (R10)
-	VADDPS       64(R10), Z25, Z25
-	VMOVUPS      Z25, 64(R10)
-	ADDQ         R11, R10
-	VADDPS       (R10), Z26, Z26
-	VMOVUPS      Z26, (R10)
-	VADDPS       64(R10), Z27, Z27
-	VMOVUPS      Z27, 64(R10)
-	ADDQ         R11, R10
-	JMP          fulldone
+	DECQ         160(AX)
+	JL           fullsummed
+	MOVQ         168(AX), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   64(R14)
+	PREFETCHT0   127(R14)
+	MOVQ         32(AX), R14
+	ADDQ         R14, 168(AX)
+	DECQ         192(AX)
+	JL           fullasked
+	MOVQ         176(AX), R14
+	MOVQ         184(AX), R12
+	PREFETCHT1   (R14)
+	PREFETCHT1   (R14)(R12*1)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   64(R14)(R12*1)
+	LEAQ         (R14)(R12*2), R14
+	MOVQ         R14, 176(AX)
+
+fullasked:
+	MOVQ 144(AX), R12
+	CMPQ 160(AX), $0x00
+	JNE  fullk
+	MOVQ 152(AX), R12
+	JMP  fullk
+
+fullsummed:
+	MOVQ    R8, R10
+	MOVQ    32(AX), R11
+	CMPQ    88(AX), $0x00
+	JE      fullstore
+	VADDPS  (R10), Z0, Z0
+	VMOVUPS Z0, (R10)
+	VADDPS  64(R10), Z1, Z1
+	VMOVUPS Z1, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z2, Z2
+	VMOVUPS Z2, (R10)
+	VADDPS  64(R10), Z3, Z3
+	VMOVUPS Z3, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z4, Z4
+	VMOVUPS Z4, (R10)
+	VADDPS  64(R10), Z5, Z5
+	VMOVUPS Z5, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z6, Z6
+	VMOVUPS Z6, (R10)
+	VADDPS  64(R10), Z7, Z7
+	VMOVUPS Z7, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z8, Z8
+	VMOVUPS Z8, (R10)
+	VADDPS  64(R10), Z9, Z9
+	VMOVUPS Z9, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z10, Z10
+	VMOVUPS Z10, (R10)
+	VADDPS  64(R10), Z11, Z11
+	VMOVUPS Z11, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z12, Z12
+	VMOVUPS Z12, (R10)
+	VADDPS  64(R10), Z13, Z13
+	VMOVUPS Z13, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z14, Z14
+	VMOVUPS Z14, (R10)
+	VADDPS  64(R10), Z15, Z15
+	VMOVUPS Z15, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z16, Z16
+	VMOVUPS Z16, (R10)
+	VADDPS  64(R10), Z17, Z17
+	VMOVUPS Z17, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z18, Z18
+	VMOVUPS Z18, (R10)
+	VADDPS  64(R10), Z19, Z19
+	VMOVUPS Z19, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z20, Z20
+	VMOVUPS Z20, (R10)
+	VADDPS  64(R10), Z21, Z21
+	VMOVUPS Z21, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z22, Z22
+	VMOVUPS Z22, (R10)
+	VADDPS  64(R10), Z23, Z23
+	VMOVUPS Z23, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z24, Z24
+	VMOVUPS Z24, (R10)
+	VADDPS  64(R10), Z25, Z25
+	VMOVUPS Z25, 64(R10)
+	ADDQ    R11, R10
+	VADDPS  (R10), Z26, Z26
+	VMOVUPS Z26, (R10)
+	VADDPS  64(R10), Z27, Z27
+	VMOVUPS Z27, 64(R10)
+	ADDQ    R11, R10
+	JMP     fulldone
 
 fullstore:
 	MOVQ    R8, R10
@@ -11283,73 +11337,32 @@ downend:
 	RET
 
 tail1:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	MOVQ       24(AX), R13
-	KMOVW      (R13), K1
-	CMPQ       64(AX), $0x40
-	JL         masked1k
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 63(R13)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked1k:
 	VMOVUPS.Z    (R9), K1, Z14
@@ -11387,69 +11400,95 @@ masked1k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked1k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked1store
-	VMOVUPS.Z    (R9), K1, Z14
-	VADDPS       Z14, Z0, Z0
-	VMOVUPS      Z0, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z14
-	VADDPS       Z14, Z1, Z1
-	VMOVUPS      Z1, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z14
-	VADDPS       Z14, Z2, Z2
-	VMOVUPS      Z2, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z14
-	VADDPS       Z14, Z3, Z3
-	VMOVUPS      Z3, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z14
-	VADDPS       Z14, Z4, Z4
-	VMOVUPS      Z4, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z14
-	VADDPS       Z14, Z5, Z5
-	VMOVUPS      Z5, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z14
-	VADDPS       Z14, Z6, Z6
-	VMOVUPS      Z6, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z14
-	VADDPS       Z14, Z7, Z7
-	VMOVUPS      Z7, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z14
-	VADDPS       Z14, Z8, Z8
-	VMOVUPS      Z8, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z14
-	VADDPS       Z14, Z9, Z9
-	VMOVUPS      Z9, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z14
-	VADDPS       Z14, Z10, Z10
-	VMOVUPS      Z10, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z14
-	VADDPS       Z14, Z11, Z11
-	VMOVUPS      Z11, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z14
-	VADDPS       Z14, Z12, Z12
-	VMOVUPS      Z12, K1, (R9)
-	ADDQ         R10, R9
-	VMOVUPS.Z    (R9), K1, Z14
-	VADDPS       Z14, Z13, Z13
-	VMOVUPS      Z13, K1, (R9)
-	ADDQ         R10, R9
-	JMP          masked1done
+	DECQ         160(AX)
+	JL           masked1summed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   63(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           masked1asked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R11*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R11*1)
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         R13, 176(AX)
+
+masked1asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked1k
+	MOVQ 152(AX), R11
+	JMP  masked1k
+
+masked1summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked1store
+	VMOVUPS.Z (R9), K1, Z14
+	VADDPS    Z14, Z0, Z0
+	VMOVUPS   Z0, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z14
+	VADDPS    Z14, Z1, Z1
+	VMOVUPS   Z1, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z14
+	VADDPS    Z14, Z2, Z2
+	VMOVUPS   Z2, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z14
+	VADDPS    Z14, Z3, Z3
+	VMOVUPS   Z3, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z14
+	VADDPS    Z14, Z4, Z4
+	VMOVUPS   Z4, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z14
+	VADDPS    Z14, Z5, Z5
+	VMOVUPS   Z5, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z14
+	VADDPS    Z14, Z6, Z6
+	VMOVUPS   Z6, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z14
+	VADDPS    Z14, Z7, Z7
+	VMOVUPS   Z7, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z14
+	VADDPS    Z14, Z8, Z8
+	VMOVUPS   Z8, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z14
+	VADDPS    Z14, Z9, Z9
+	VMOVUPS   Z9, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z14
+	VADDPS    Z14, Z10, Z10
+	VMOVUPS   Z10, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z14
+	VADDPS    Z14, Z11, Z11
+	VMOVUPS   Z11, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z14
+	VADDPS    Z14, Z12, Z12
+	VMOVUPS   Z12, K1, (R9)
+	ADDQ      R10, R9
+	VMOVUPS.Z (R9), K1, Z14
+	VADDPS    Z14, Z13, Z13
+	VMOVUPS   Z13, K1, (R9)
+	ADDQ      R10, R9
+	JMP       masked1done
 
 masked1store:
 	MOVQ    R8, R9
@@ -11496,101 +11535,46 @@ tail1end:
 	RET
 
 tail2:
-	MOVQ       16(AX), R9
-	MOVQ       (AX), R8
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	VPXORD     Z24, Z24, Z24
-	VPXORD     Z25, Z25, Z25
-	VPXORD     Z26, Z26, Z26
-	VPXORD     Z27, Z27, Z27
-	MOVQ       24(AX), R13
-	KMOVW      (R13), K1
-	CMPQ       64(AX), $0x40
-	JL         masked2k
-	MOVQ       32(AX), R14
-	MOVQ       R8, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
+	MOVQ   16(AX), R9
+	MOVQ   (AX), R8
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	MOVQ   24(AX), R11
+	KMOVW  (R11), K1
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   R8, 168(AX)
 
 masked2k:
 	VMOVUPS      (R9), Z28
@@ -11644,97 +11628,124 @@ masked2k:
 	ADDQ         BX, R9
 	DECQ         R11
 	JNZ          masked2k
-	MOVQ         24(AX), R9
-	KMOVW        (R9), K1
-	MOVQ         R8, R9
-	MOVQ         32(AX), R10
-	CMPQ         88(AX), $0x00
-	JE           masked2store
-	VADDPS       (R9), Z0, Z0
-	VMOVUPS      Z0, (R9)
-	VMOVUPS.Z    64(R9), K1, Z28
-	VADDPS       Z28, Z1, Z1
-	VMOVUPS      Z1, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z2, Z2
-	VMOVUPS      Z2, (R9)
-	VMOVUPS.Z    64(R9), K1, Z28
-	VADDPS       Z28, Z3, Z3
-	VMOVUPS      Z3, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z4, Z4
-	VMOVUPS      Z4, (R9)
-	VMOVUPS.Z    64(R9), K1, Z28
-	VADDPS       Z28, Z5, Z5
-	VMOVUPS      Z5, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z6, Z6
-	VMOVUPS      Z6, (R9)
-	VMOVUPS.Z    64(R9), K1, Z28
-	VADDPS       Z28, Z7, Z7
-	VMOVUPS      Z7, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z8, Z8
-	VMOVUPS      Z8, (R9)
-	VMOVUPS.Z    64(R9), K1, Z28
-	VADDPS       Z28, Z9, Z9
-	VMOVUPS      Z9, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z10, Z10
-	VMOVUPS      Z10, (R9)
-	VMOVUPS.Z    64(R9), K1, Z28
-	VADDPS       Z28, Z11, Z11
-	VMOVUPS      Z11, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z12, Z12
-	VMOVUPS      Z12, (R9)
-	VMOVUPS.Z    64(R9), K1, Z28
-	VADDPS       Z28, Z13, Z13
-	VMOVUPS      Z13, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z14, Z14
-	VMOVUPS      Z14, (R9)
-	VMOVUPS.Z    64(R9), K1, Z28
-	VADDPS       Z28, Z15, Z15
-	VMOVUPS      Z15, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z16, Z16
-	VMOVUPS      Z16, (R9)
-	VMOVUPS.Z    64(R9), K1, Z28
-	VADDPS       Z28, Z17, Z17
-	VMOVUPS      Z17, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z18, Z18
-	VMOVUPS      Z18, (R9)
-	VMOVUPS.Z    64(R9), K1, Z28
-	VADDPS       Z28, Z19, Z19
-	VMOVUPS      Z19, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z20, Z20
-	VMOVUPS      Z20, (R9)
-	VMOVUPS.Z    64(R9), K1, Z28
-	VADDPS       Z28, Z21, Z21
-	VMOVUPS      Z21, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z22, Z22
-	VMOVUPS      Z22, (R9)
-	VMOVUPS.Z    64(R9), K1, Z28
-	VADDPS       Z28, Z23, Z23
-	VMOVUPS      Z23, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z24, Z24
-	VMOVUPS      Z24, (R9)
-	VMOVUPS.Z    64(R9), K1, Z28
-	VADDPS       Z28, Z25, Z25
-	VMOVUPS      Z25, K1, 64(R9)
-	ADDQ         R10, R9
-	VADDPS       (R9), Z26, Z26
-	VMOVUPS      Z26, (R9)
-	VMOVUPS.Z    64(R9), K1, Z28
-	VADDPS       Z28, Z27, Z27
-	VMOVUPS      Z27, K1, 64(R9)
-	ADDQ         R10, R9
-	JMP          masked2done
+	DECQ         160(AX)
+	JL           masked2summed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   127(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           masked2asked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R11*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R11*1)
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         R13, 176(AX)
+
+masked2asked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  masked2k
+	MOVQ 152(AX), R11
+	JMP  masked2k
+
+masked2summed:
+	MOVQ      24(AX), R9
+	KMOVW     (R9), K1
+	MOVQ      R8, R9
+	MOVQ      32(AX), R10
+	CMPQ      88(AX), $0x00
+	JE        masked2store
+	VADDPS    (R9), Z0, Z0
+	VMOVUPS   Z0, (R9)
+	VMOVUPS.Z 64(R9), K1, Z28
+	VADDPS    Z28, Z1, Z1
+	VMOVUPS   Z1, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z2, Z2
+	VMOVUPS   Z2, (R9)
+	VMOVUPS.Z 64(R9), K1, Z28
+	VADDPS    Z28, Z3, Z3
+	VMOVUPS   Z3, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z4, Z4
+	VMOVUPS   Z4, (R9)
+	VMOVUPS.Z 64(R9), K1, Z28
+	VADDPS    Z28, Z5, Z5
+	VMOVUPS   Z5, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z6, Z6
+	VMOVUPS   Z6, (R9)
+	VMOVUPS.Z 64(R9), K1, Z28
+	VADDPS    Z28, Z7, Z7
+	VMOVUPS   Z7, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z8, Z8
+	VMOVUPS   Z8, (R9)
+	VMOVUPS.Z 64(R9), K1, Z28
+	VADDPS    Z28, Z9, Z9
+	VMOVUPS   Z9, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z10, Z10
+	VMOVUPS   Z10, (R9)
+	VMOVUPS.Z 64(R9), K1, Z28
+	VADDPS    Z28, Z11, Z11
+	VMOVUPS   Z11, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z12, Z12
+	VMOVUPS   Z12, (R9)
+	VMOVUPS.Z 64(R9), K1, Z28
+	VADDPS    Z28, Z13, Z13
+	VMOVUPS   Z13, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z14, Z14
+	VMOVUPS   Z14, (R9)
+	VMOVUPS.Z 64(R9), K1, Z28
+	VADDPS    Z28, Z15, Z15
+	VMOVUPS   Z15, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z16, Z16
+	VMOVUPS   Z16, (R9)
+	VMOVUPS.Z 64(R9), K1, Z28
+	VADDPS    Z28, Z17, Z17
+	VMOVUPS   Z17, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z18, Z18
+	VMOVUPS   Z18, (R9)
+	VMOVUPS.Z 64(R9), K1, Z28
+	VADDPS    Z28, Z19, Z19
+	VMOVUPS   Z19, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z20, Z20
+	VMOVUPS   Z20, (R9)
+	VMOVUPS.Z 64(R9), K1, Z28
+	VADDPS    Z28, Z21, Z21
+	VMOVUPS   Z21, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z22, Z22
+	VMOVUPS   Z22, (R9)
+	VMOVUPS.Z 64(R9), K1, Z28
+	VADDPS    Z28, Z23, Z23
+	VMOVUPS   Z23, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z24, Z24
+	VMOVUPS   Z24, (R9)
+	VMOVUPS.Z 64(R9), K1, Z28
+	VADDPS    Z28, Z25, Z25
+	VMOVUPS   Z25, K1, 64(R9)
+	ADDQ      R10, R9
+	VADDPS    (R9), Z26, Z26
+	VMOVUPS   Z26, (R9)
+	VMOVUPS.Z 64(R9), K1, Z28
+	VADDPS    Z28, Z27, Z27
+	VMOVUPS   Z27, K1, 64(R9)
+	ADDQ      R10, R9
+	JMP       masked2done
 
 masked2store:
 	MOVQ    R8, R9
@@ -11797,63 +11808,37 @@ tail2end:
 // func pack7Wide(p *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·pack7Wide(SB), NOSPLIT, $0-8
-	MOVQ       p+0(FP), AX
-	MOVQ       40(AX), CX
-	MOVQ       48(AX), DX
-	MOVQ       56(AX), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (CX)(CX*4), DI
-	MOVQ       16(AX), R8
-	MOVQ       120(AX), R9
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	MOVQ       BX, R12
-	SHLQ       $0x05, R12
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	CMPQ       64(AX), $0x40
-	JL         wholek
-	MOVQ       32(AX), R14
-	MOVQ       (AX), R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
-	ADDQ       R14, R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 127(R13)
+	MOVQ   p+0(FP), AX
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	MOVQ   BX, R12
+	SHLQ   $0x05, R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R13
+	MOVQ   R13, 160(AX)
+	MOVQ   (AX), R13
+	MOVQ   R13, 168(AX)
 
 wholek:
 	VMOVUPS      (R8), Z14
@@ -11892,47 +11877,74 @@ wholek:
 	ADDQ         BX, R8
 	DECQ         R11
 	JNZ          wholek
-	MOVQ         (AX), CX
-	MOVQ         CX, DX
-	MOVQ         32(AX), BX
-	CMPQ         88(AX), $0x00
-	JE           wholestore
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS      Z0, (DX)
-	VADDPS       64(DX), Z1, Z1
-	VMOVUPS      Z1, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS      Z2, (DX)
-	VADDPS       64(DX), Z3, Z3
-	VMOVUPS      Z3, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS      Z4, (DX)
-	VADDPS       64(DX), Z5, Z5
-	VMOVUPS      Z5, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS      Z6, (DX)
-	VADDPS       64(DX), Z7, Z7
-	VMOVUPS      Z7, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS      Z8, (DX)
-	VADDPS       64(DX), Z9, Z9
-	VMOVUPS      Z9, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS      Z10, (DX)
-	VADDPS       64(DX), Z11, Z11
-	VMOVUPS      Z11, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z12, Z12
-	VMOVUPS      Z12, (DX)
-	VADDPS       64(DX), Z13, Z13
-	VMOVUPS      Z13, 64(DX)
-	ADDQ         BX, DX
-	JMP          wholedone
+	DECQ         160(AX)
+	JL           wholesummed
+	MOVQ         168(AX), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   127(R13)
+	MOVQ         32(AX), R13
+	ADDQ         R13, 168(AX)
+	DECQ         192(AX)
+	JL           wholeasked
+	MOVQ         176(AX), R13
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R13)
+	PREFETCHT1   (R13)(R11*1)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   64(R13)(R11*1)
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         R13, 176(AX)
+
+wholeasked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  wholek
+	MOVQ 152(AX), R11
+	JMP  wholek
+
+wholesummed:
+	MOVQ    (AX), CX
+	MOVQ    CX, DX
+	MOVQ    32(AX), BX
+	CMPQ    88(AX), $0x00
+	JE      wholestore
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    BX, DX
+	JMP     wholedone
 
 wholestore:
 	MOVQ    CX, DX
@@ -11965,71 +11977,41 @@ wholedone:
 // func pack8Wide(p *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·pack8Wide(SB), NOSPLIT, $0-8
-	MOVQ       p+0(FP), AX
-	MOVQ       40(AX), CX
-	MOVQ       48(AX), DX
-	MOVQ       56(AX), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (CX)(CX*4), DI
-	MOVQ       16(AX), R8
-	MOVQ       120(AX), R9
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	MOVQ       BX, R13
-	SHLQ       $0x05, R13
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	CMPQ       64(AX), $0x40
-	JL         wholek
-	MOVQ       32(AX), R15
-	MOVQ       (AX), R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
+	MOVQ   p+0(FP), AX
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	MOVQ   BX, R13
+	SHLQ   $0x05, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R14
+	MOVQ   R14, 160(AX)
+	MOVQ   (AX), R14
+	MOVQ   R14, 168(AX)
 
 wholek:
 	VMOVUPS      (R8), Z16
@@ -12072,52 +12054,79 @@ wholek:
 	ADDQ         BX, R8
 	DECQ         R11
 	JNZ          wholek
-	MOVQ         (AX), CX
-	MOVQ         CX, DX
-	MOVQ         32(AX), BX
-	CMPQ         88(AX), $0x00
-	JE           wholestore
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS      Z0, (DX)
-	VADDPS       64(DX), Z1, Z1
-	VMOVUPS      Z1, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS      Z2, (DX)
-	VADDPS       64(DX), Z3, Z3
-	VMOVUPS      Z3, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS      Z4, (DX)
-	VADDPS       64(DX), Z5, Z5
-	VMOVUPS      Z5, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS      Z6, (DX)
-	VADDPS       64(DX), Z7, Z7
-	VMOVUPS      Z7, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS      Z8, (DX)
-	VADDPS       64(DX), Z9, Z9
-	VMOVUPS      Z9, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS      Z10, (DX)
-	VADDPS       64(DX), Z11, Z11
-	VMOVUPS      Z11, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z12, Z12
-	VMOVUPS      Z12, (DX)
-	VADDPS       64(DX), Z13, Z13
-	VMOVUPS      Z13, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z14, Z14
-	VMOVUPS      Z14, (DX)
-	VADDPS       64(DX), Z15, Z15
-	VMOVUPS      Z15, 64(DX)
-	ADDQ         BX, DX
-	JMP          wholedone
+	DECQ         160(AX)
+	JL           wholesummed
+	MOVQ         168(AX), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   64(R14)
+	PREFETCHT0   127(R14)
+	MOVQ         32(AX), R14
+	ADDQ         R14, 168(AX)
+	DECQ         192(AX)
+	JL           wholeasked
+	MOVQ         176(AX), R14
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R14)
+	PREFETCHT1   (R14)(R11*1)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   64(R14)(R11*1)
+	LEAQ         (R14)(R11*2), R14
+	MOVQ         R14, 176(AX)
+
+wholeasked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  wholek
+	MOVQ 152(AX), R11
+	JMP  wholek
+
+wholesummed:
+	MOVQ    (AX), CX
+	MOVQ    CX, DX
+	MOVQ    32(AX), BX
+	CMPQ    88(AX), $0x00
+	JE      wholestore
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	ADDQ    BX, DX
+	JMP     wholedone
 
 wholestore:
 	MOVQ    CX, DX
@@ -12153,77 +12162,43 @@ wholedone:
 // func pack9Wide(p *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·pack9Wide(SB), NOSPLIT, $0-8
-	MOVQ       p+0(FP), AX
-	MOVQ       40(AX), CX
-	MOVQ       48(AX), DX
-	MOVQ       56(AX), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (CX)(CX*4), DI
-	MOVQ       16(AX), R8
-	MOVQ       120(AX), R9
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	MOVQ       BX, R13
-	SHLQ       $0x05, R13
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	CMPQ       64(AX), $0x40
-	JL         wholek
-	MOVQ       32(AX), R15
-	MOVQ       (AX), R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
+	MOVQ   p+0(FP), AX
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	MOVQ   BX, R13
+	SHLQ   $0x05, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R14
+	MOVQ   R14, 160(AX)
+	MOVQ   (AX), R14
+	MOVQ   R14, 168(AX)
 
 wholek:
 	VMOVUPS      (R8), Z18
@@ -12269,57 +12244,84 @@ wholek:
 	ADDQ         BX, R8
 	DECQ         R11
 	JNZ          wholek
-	MOVQ         (AX), CX
-	MOVQ         CX, DX
-	MOVQ         32(AX), BX
-	CMPQ         88(AX), $0x00
-	JE           wholestore
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS      Z0, (DX)
-	VADDPS       64(DX), Z1, Z1
-	VMOVUPS      Z1, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS      Z2, (DX)
-	VADDPS       64(DX), Z3, Z3
-	VMOVUPS      Z3, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS      Z4, (DX)
-	VADDPS       64(DX), Z5, Z5
-	VMOVUPS      Z5, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS      Z6, (DX)
-	VADDPS       64(DX), Z7, Z7
-	VMOVUPS      Z7, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS      Z8, (DX)
-	VADDPS       64(DX), Z9, Z9
-	VMOVUPS      Z9, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS      Z10, (DX)
-	VADDPS       64(DX), Z11, Z11
-	VMOVUPS      Z11, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z12, Z12
-	VMOVUPS      Z12, (DX)
-	VADDPS       64(DX), Z13, Z13
-	VMOVUPS      Z13, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z14, Z14
-	VMOVUPS      Z14, (DX)
-	VADDPS       64(DX), Z15, Z15
-	VMOVUPS      Z15, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z16, Z16
-	VMOVUPS      Z16, (DX)
-	VADDPS       64(DX), Z17, Z17
-	VMOVUPS      Z17, 64(DX)
-	ADDQ         BX, DX
-	JMP          wholedone
+	DECQ         160(AX)
+	JL           wholesummed
+	MOVQ         168(AX), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   64(R14)
+	PREFETCHT0   127(R14)
+	MOVQ         32(AX), R14
+	ADDQ         R14, 168(AX)
+	DECQ         192(AX)
+	JL           wholeasked
+	MOVQ         176(AX), R14
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R14)
+	PREFETCHT1   (R14)(R11*1)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   64(R14)(R11*1)
+	LEAQ         (R14)(R11*2), R14
+	MOVQ         R14, 176(AX)
+
+wholeasked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  wholek
+	MOVQ 152(AX), R11
+	JMP  wholek
+
+wholesummed:
+	MOVQ    (AX), CX
+	MOVQ    CX, DX
+	MOVQ    32(AX), BX
+	CMPQ    88(AX), $0x00
+	JE      wholestore
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z16, Z16
+	VMOVUPS Z16, (DX)
+	VADDPS  64(DX), Z17, Z17
+	VMOVUPS Z17, 64(DX)
+	ADDQ    BX, DX
+	JMP     wholedone
 
 wholestore:
 	MOVQ    CX, DX
@@ -12358,83 +12360,45 @@ wholedone:
 // func pack10Wide(p *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·pack10Wide(SB), NOSPLIT, $0-8
-	MOVQ       p+0(FP), AX
-	MOVQ       40(AX), CX
-	MOVQ       48(AX), DX
-	MOVQ       56(AX), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (CX)(CX*4), DI
-	MOVQ       16(AX), R8
-	MOVQ       120(AX), R9
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	MOVQ       BX, R13
-	SHLQ       $0x05, R13
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	CMPQ       64(AX), $0x40
-	JL         wholek
-	MOVQ       32(AX), R15
-	MOVQ       (AX), R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
+	MOVQ   p+0(FP), AX
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	MOVQ   BX, R13
+	SHLQ   $0x05, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R14
+	MOVQ   R14, 160(AX)
+	MOVQ   (AX), R14
+	MOVQ   R14, 168(AX)
 
 wholek:
 	VMOVUPS      (R8), Z20
@@ -12483,62 +12447,89 @@ wholek:
 	ADDQ         BX, R8
 	DECQ         R11
 	JNZ          wholek
-	MOVQ         (AX), CX
-	MOVQ         CX, DX
-	MOVQ         32(AX), BX
-	CMPQ         88(AX), $0x00
-	JE           wholestore
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS      Z0, (DX)
-	VADDPS       64(DX), Z1, Z1
-	VMOVUPS      Z1, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS      Z2, (DX)
-	VADDPS       64(DX), Z3, Z3
-	VMOVUPS      Z3, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS      Z4, (DX)
-	VADDPS       64(DX), Z5, Z5
-	VMOVUPS      Z5, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS      Z6, (DX)
-	VADDPS       64(DX), Z7, Z7
-	VMOVUPS      Z7, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS      Z8, (DX)
-	VADDPS       64(DX), Z9, Z9
-	VMOVUPS      Z9, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS      Z10, (DX)
-	VADDPS       64(DX), Z11, Z11
-	VMOVUPS      Z11, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z12, Z12
-	VMOVUPS      Z12, (DX)
-	VADDPS       64(DX), Z13, Z13
-	VMOVUPS      Z13, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z14, Z14
-	VMOVUPS      Z14, (DX)
-	VADDPS       64(DX), Z15, Z15
-	VMOVUPS      Z15, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z16, Z16
-	VMOVUPS      Z16, (DX)
-	VADDPS       64(DX), Z17, Z17
-	VMOVUPS      Z17, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z18, Z18
-	VMOVUPS      Z18, (DX)
-	VADDPS       64(DX), Z19, Z19
-	VMOVUPS      Z19, 64(DX)
-	ADDQ         BX, DX
-	JMP          wholedone
+	DECQ         160(AX)
+	JL           wholesummed
+	MOVQ         168(AX), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   64(R14)
+	PREFETCHT0   127(R14)
+	MOVQ         32(AX), R14
+	ADDQ         R14, 168(AX)
+	DECQ         192(AX)
+	JL           wholeasked
+	MOVQ         176(AX), R14
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R14)
+	PREFETCHT1   (R14)(R11*1)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   64(R14)(R11*1)
+	LEAQ         (R14)(R11*2), R14
+	MOVQ         R14, 176(AX)
+
+wholeasked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  wholek
+	MOVQ 152(AX), R11
+	JMP  wholek
+
+wholesummed:
+	MOVQ    (AX), CX
+	MOVQ    CX, DX
+	MOVQ    32(AX), BX
+	CMPQ    88(AX), $0x00
+	JE      wholestore
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z16, Z16
+	VMOVUPS Z16, (DX)
+	VADDPS  64(DX), Z17, Z17
+	VMOVUPS Z17, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z18, Z18
+	VMOVUPS Z18, (DX)
+	VADDPS  64(DX), Z19, Z19
+	VMOVUPS Z19, 64(DX)
+	ADDQ    BX, DX
+	JMP     wholedone
 
 wholestore:
 	MOVQ    CX, DX
@@ -12580,89 +12571,47 @@ wholedone:
 // func pack11Wide(p *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·pack11Wide(SB), NOSPLIT, $0-8
-	MOVQ       p+0(FP), AX
-	MOVQ       40(AX), CX
-	MOVQ       48(AX), DX
-	MOVQ       56(AX), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (CX)(CX*4), DI
-	MOVQ       16(AX), R8
-	MOVQ       120(AX), R9
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	MOVQ       BX, R13
-	SHLQ       $0x05, R13
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	CMPQ       64(AX), $0x40
-	JL         wholek
-	MOVQ       32(AX), R15
-	MOVQ       (AX), R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
+	MOVQ   p+0(FP), AX
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	MOVQ   BX, R13
+	SHLQ   $0x05, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R14
+	MOVQ   R14, 160(AX)
+	MOVQ   (AX), R14
+	MOVQ   R14, 168(AX)
 
 wholek:
 	VMOVUPS      (R8), Z22
@@ -12714,67 +12663,94 @@ wholek:
 	ADDQ         BX, R8
 	DECQ         R11
 	JNZ          wholek
-	MOVQ         (AX), CX
-	MOVQ         CX, DX
-	MOVQ         32(AX), BX
-	CMPQ         88(AX), $0x00
-	JE           wholestore
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS      Z0, (DX)
-	VADDPS       64(DX), Z1, Z1
-	VMOVUPS      Z1, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS      Z2, (DX)
-	VADDPS       64(DX), Z3, Z3
-	VMOVUPS      Z3, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS      Z4, (DX)
-	VADDPS       64(DX), Z5, Z5
-	VMOVUPS      Z5, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS      Z6, (DX)
-	VADDPS       64(DX), Z7, Z7
-	VMOVUPS      Z7, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS      Z8, (DX)
-	VADDPS       64(DX), Z9, Z9
-	VMOVUPS      Z9, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS      Z10, (DX)
-	VADDPS       64(DX), Z11, Z11
-	VMOVUPS      Z11, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z12, Z12
-	VMOVUPS      Z12, (DX)
-	VADDPS       64(DX), Z13, Z13
-	VMOVUPS      Z13, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z14, Z14
-	VMOVUPS      Z14, (DX)
-	VADDPS       64(DX), Z15, Z15
-	VMOVUPS      Z15, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z16, Z16
-	VMOVUPS      Z16, (DX)
-	VADDPS       64(DX), Z17, Z17
-	VMOVUPS      Z17, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z18, Z18
-	VMOVUPS      Z18, (DX)
-	VADDPS       64(DX), Z19, Z19
-	VMOVUPS      Z19, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z20, Z20
-	VMOVUPS      Z20, (DX)
-	VADDPS       64(DX), Z21, Z21
-	VMOVUPS      Z21, 64(DX)
-	ADDQ         BX, DX
-	JMP          wholedone
+	DECQ         160(AX)
+	JL           wholesummed
+	MOVQ         168(AX), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   64(R14)
+	PREFETCHT0   127(R14)
+	MOVQ         32(AX), R14
+	ADDQ         R14, 168(AX)
+	DECQ         192(AX)
+	JL           wholeasked
+	MOVQ         176(AX), R14
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R14)
+	PREFETCHT1   (R14)(R11*1)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   64(R14)(R11*1)
+	LEAQ         (R14)(R11*2), R14
+	MOVQ         R14, 176(AX)
+
+wholeasked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  wholek
+	MOVQ 152(AX), R11
+	JMP  wholek
+
+wholesummed:
+	MOVQ    (AX), CX
+	MOVQ    CX, DX
+	MOVQ    32(AX), BX
+	CMPQ    88(AX), $0x00
+	JE      wholestore
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z16, Z16
+	VMOVUPS Z16, (DX)
+	VADDPS  64(DX), Z17, Z17
+	VMOVUPS Z17, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z18, Z18
+	VMOVUPS Z18, (DX)
+	VADDPS  64(DX), Z19, Z19
+	VMOVUPS Z19, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z20, Z20
+	VMOVUPS Z20, (DX)
+	VADDPS  64(DX), Z21, Z21
+	VMOVUPS Z21, 64(DX)
+	ADDQ    BX, DX
+	JMP     wholedone
 
 wholestore:
 	MOVQ    CX, DX
@@ -12819,95 +12795,49 @@ wholedone:
 // func pack12Wide(p *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·pack12Wide(SB), NOSPLIT, $0-8
-	MOVQ       p+0(FP), AX
-	MOVQ       40(AX), CX
-	MOVQ       48(AX), DX
-	MOVQ       56(AX), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (CX)(CX*4), DI
-	MOVQ       16(AX), R8
-	MOVQ       120(AX), R9
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	MOVQ       BX, R13
-	SHLQ       $0x05, R13
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	CMPQ       64(AX), $0x40
-	JL         wholek
-	MOVQ       32(AX), R15
-	MOVQ       (AX), R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
+	MOVQ   p+0(FP), AX
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	MOVQ   BX, R13
+	SHLQ   $0x05, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R14
+	MOVQ   R14, 160(AX)
+	MOVQ   (AX), R14
+	MOVQ   R14, 168(AX)
 
 wholek:
 	VMOVUPS      (R8), Z24
@@ -12962,72 +12892,99 @@ wholek:
 	ADDQ         BX, R8
 	DECQ         R11
 	JNZ          wholek
-	MOVQ         (AX), CX
-	MOVQ         CX, DX
-	MOVQ         32(AX), BX
-	CMPQ         88(AX), $0x00
-	JE           wholestore
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS      Z0, (DX)
-	VADDPS       64(DX), Z1, Z1
-	VMOVUPS      Z1, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS      Z2, (DX)
-	VADDPS       64(DX), Z3, Z3
-	VMOVUPS      Z3, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS      Z4, (DX)
-	VADDPS       64(DX), Z5, Z5
-	VMOVUPS      Z5, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS      Z6, (DX)
-	VADDPS       64(DX), Z7, Z7
-	VMOVUPS      Z7, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS      Z8, (DX)
-	VADDPS       64(DX), Z9, Z9
-	VMOVUPS      Z9, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS      Z10, (DX)
-	VADDPS       64(DX), Z11, Z11
-	VMOVUPS      Z11, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z12, Z12
-	VMOVUPS      Z12, (DX)
-	VADDPS       64(DX), Z13, Z13
-	VMOVUPS      Z13, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z14, Z14
-	VMOVUPS      Z14, (DX)
-	VADDPS       64(DX), Z15, Z15
-	VMOVUPS      Z15, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z16, Z16
-	VMOVUPS      Z16, (DX)
-	VADDPS       64(DX), Z17, Z17
-	VMOVUPS      Z17, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z18, Z18
-	VMOVUPS      Z18, (DX)
-	VADDPS       64(DX), Z19, Z19
-	VMOVUPS      Z19, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z20, Z20
-	VMOVUPS      Z20, (DX)
-	VADDPS       64(DX), Z21, Z21
-	VMOVUPS      Z21, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z22, Z22
-	VMOVUPS      Z22, (DX)
-	VADDPS       64(DX), Z23, Z23
-	VMOVUPS      Z23, 64(DX)
-	ADDQ         BX, DX
-	JMP          wholedone
+	DECQ         160(AX)
+	JL           wholesummed
+	MOVQ         168(AX), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   64(R14)
+	PREFETCHT0   127(R14)
+	MOVQ         32(AX), R14
+	ADDQ         R14, 168(AX)
+	DECQ         192(AX)
+	JL           wholeasked
+	MOVQ         176(AX), R14
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R14)
+	PREFETCHT1   (R14)(R11*1)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   64(R14)(R11*1)
+	LEAQ         (R14)(R11*2), R14
+	MOVQ         R14, 176(AX)
+
+wholeasked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  wholek
+	MOVQ 152(AX), R11
+	JMP  wholek
+
+wholesummed:
+	MOVQ    (AX), CX
+	MOVQ    CX, DX
+	MOVQ    32(AX), BX
+	CMPQ    88(AX), $0x00
+	JE      wholestore
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z16, Z16
+	VMOVUPS Z16, (DX)
+	VADDPS  64(DX), Z17, Z17
+	VMOVUPS Z17, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z18, Z18
+	VMOVUPS Z18, (DX)
+	VADDPS  64(DX), Z19, Z19
+	VMOVUPS Z19, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z20, Z20
+	VMOVUPS Z20, (DX)
+	VADDPS  64(DX), Z21, Z21
+	VMOVUPS Z21, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z22, Z22
+	VMOVUPS Z22, (DX)
+	VADDPS  64(DX), Z23, Z23
+	VMOVUPS Z23, 64(DX)
+	ADDQ    BX, DX
+	JMP     wholedone
 
 wholestore:
 	MOVQ    CX, DX
@@ -13075,101 +13032,51 @@ wholedone:
 // func pack13Wide(p *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·pack13Wide(SB), NOSPLIT, $0-8
-	MOVQ       p+0(FP), AX
-	MOVQ       40(AX), CX
-	MOVQ       48(AX), DX
-	MOVQ       56(AX), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (CX)(CX*4), DI
-	MOVQ       16(AX), R8
-	MOVQ       120(AX), R9
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	MOVQ       BX, R13
-	SHLQ       $0x05, R13
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	VPXORD     Z24, Z24, Z24
-	VPXORD     Z25, Z25, Z25
-	CMPQ       64(AX), $0x40
-	JL         wholek
-	MOVQ       32(AX), R15
-	MOVQ       (AX), R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
+	MOVQ   p+0(FP), AX
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	MOVQ   BX, R13
+	SHLQ   $0x05, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R14
+	MOVQ   R14, 160(AX)
+	MOVQ   (AX), R14
+	MOVQ   R14, 168(AX)
 
 wholek:
 	VMOVUPS      (R8), Z26
@@ -13227,77 +13134,104 @@ wholek:
 	ADDQ         BX, R8
 	DECQ         R11
 	JNZ          wholek
-	MOVQ         (AX), CX
-	MOVQ         CX, DX
-	MOVQ         32(AX), BX
-	CMPQ         88(AX), $0x00
-	JE           wholestore
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS      Z0, (DX)
-	VADDPS       64(DX), Z1, Z1
-	VMOVUPS      Z1, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS      Z2, (DX)
-	VADDPS       64(DX), Z3, Z3
-	VMOVUPS      Z3, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS      Z4, (DX)
-	VADDPS       64(DX), Z5, Z5
-	VMOVUPS      Z5, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS      Z6, (DX)
-	VADDPS       64(DX), Z7, Z7
-	VMOVUPS      Z7, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS      Z8, (DX)
-	VADDPS       64(DX), Z9, Z9
-	VMOVUPS      Z9, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS      Z10, (DX)
-	VADDPS       64(DX), Z11, Z11
-	VMOVUPS      Z11, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z12, Z12
-	VMOVUPS      Z12, (DX)
-	VADDPS       64(DX), Z13, Z13
-	VMOVUPS      Z13, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z14, Z14
-	VMOVUPS      Z14, (DX)
-	VADDPS       64(DX), Z15, Z15
-	VMOVUPS      Z15, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z16, Z16
-	VMOVUPS      Z16, (DX)
-	VADDPS       64(DX), Z17, Z17
-	VMOVUPS      Z17, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z18, Z18
-	VMOVUPS      Z18, (DX)
-	VADDPS       64(DX), Z19, Z19
-	VMOVUPS      Z19, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z20, Z20
-	VMOVUPS      Z20, (DX)
-	VADDPS       64(DX), Z21, Z21
-	VMOVUPS      Z21, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z22, Z22
-	VMOVUPS      Z22, (DX)
-	VADDPS       64(DX), Z23, Z23
-	VMOVUPS      Z23, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z24, Z24
-	VMOVUPS      Z24, (DX)
-	VADDPS       64(DX), Z25, Z25
-	VMOVUPS      Z25, 64(DX)
-	ADDQ         BX, DX
-	JMP          wholedone
+	DECQ         160(AX)
+	JL           wholesummed
+	MOVQ         168(AX), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   64(R14)
+	PREFETCHT0   127(R14)
+	MOVQ         32(AX), R14
+	ADDQ         R14, 168(AX)
+	DECQ         192(AX)
+	JL           wholeasked
+	MOVQ         176(AX), R14
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R14)
+	PREFETCHT1   (R14)(R11*1)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   64(R14)(R11*1)
+	LEAQ         (R14)(R11*2), R14
+	MOVQ         R14, 176(AX)
+
+wholeasked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  wholek
+	MOVQ 152(AX), R11
+	JMP  wholek
+
+wholesummed:
+	MOVQ    (AX), CX
+	MOVQ    CX, DX
+	MOVQ    32(AX), BX
+	CMPQ    88(AX), $0x00
+	JE      wholestore
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z16, Z16
+	VMOVUPS Z16, (DX)
+	VADDPS  64(DX), Z17, Z17
+	VMOVUPS Z17, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z18, Z18
+	VMOVUPS Z18, (DX)
+	VADDPS  64(DX), Z19, Z19
+	VMOVUPS Z19, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z20, Z20
+	VMOVUPS Z20, (DX)
+	VADDPS  64(DX), Z21, Z21
+	VMOVUPS Z21, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z22, Z22
+	VMOVUPS Z22, (DX)
+	VADDPS  64(DX), Z23, Z23
+	VMOVUPS Z23, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z24, Z24
+	VMOVUPS Z24, (DX)
+	VADDPS  64(DX), Z25, Z25
+	VMOVUPS Z25, 64(DX)
+	ADDQ    BX, DX
+	JMP     wholedone
 
 wholestore:
 	MOVQ    CX, DX
@@ -13348,107 +13282,53 @@ wholedone:
 // func pack14Wide(p *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·pack14Wide(SB), NOSPLIT, $0-8
-	MOVQ       p+0(FP), AX
-	MOVQ       40(AX), CX
-	MOVQ       48(AX), DX
-	MOVQ       56(AX), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (CX)(CX*4), DI
-	MOVQ       16(AX), R8
-	MOVQ       120(AX), R9
-	MOVQ       8(AX), R10
-	MOVQ       64(AX), R11
-	LEAQ       (R10)(SI*2), R12
-	ADDQ       CX, R12
-	MOVQ       BX, R13
-	SHLQ       $0x05, R13
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	VPXORD     Z24, Z24, Z24
-	VPXORD     Z25, Z25, Z25
-	VPXORD     Z26, Z26, Z26
-	VPXORD     Z27, Z27, Z27
-	CMPQ       64(AX), $0x40
-	JL         wholek
-	MOVQ       32(AX), R15
-	MOVQ       (AX), R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
-	ADDQ       R15, R14
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	PREFETCHT0 127(R14)
+	MOVQ   p+0(FP), AX
+	MOVQ   40(AX), CX
+	MOVQ   48(AX), DX
+	MOVQ   56(AX), BX
+	LEAQ   (CX)(CX*2), SI
+	LEAQ   (CX)(CX*4), DI
+	MOVQ   16(AX), R8
+	MOVQ   120(AX), R9
+	MOVQ   8(AX), R10
+	MOVQ   64(AX), R11
+	LEAQ   (R10)(SI*2), R12
+	ADDQ   CX, R12
+	MOVQ   BX, R13
+	SHLQ   $0x05, R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	MOVQ   144(AX), R11
+	MOVQ   136(AX), R14
+	MOVQ   R14, 160(AX)
+	MOVQ   (AX), R14
+	MOVQ   R14, 168(AX)
 
 wholek:
 	VMOVUPS      (R8), Z28
@@ -13509,82 +13389,109 @@ wholek:
 	ADDQ         BX, R8
 	DECQ         R11
 	JNZ          wholek
-	MOVQ         (AX), CX
-	MOVQ         CX, DX
-	MOVQ         32(AX), BX
-	CMPQ         88(AX), $0x00
-	JE           wholestore
-	VADDPS       (DX), Z0, Z0
-	VMOVUPS      Z0, (DX)
-	VADDPS       64(DX), Z1, Z1
-	VMOVUPS      Z1, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z2, Z2
-	VMOVUPS      Z2, (DX)
-	VADDPS       64(DX), Z3, Z3
-	VMOVUPS      Z3, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z4, Z4
-	VMOVUPS      Z4, (DX)
-	VADDPS       64(DX), Z5, Z5
-	VMOVUPS      Z5, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z6, Z6
-	VMOVUPS      Z6, (DX)
-	VADDPS       64(DX), Z7, Z7
-	VMOVUPS      Z7, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z8, Z8
-	VMOVUPS      Z8, (DX)
-	VADDPS       64(DX), Z9, Z9
-	VMOVUPS      Z9, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z10, Z10
-	VMOVUPS      Z10, (DX)
-	VADDPS       64(DX), Z11, Z11
-	VMOVUPS      Z11, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z12, Z12
-	VMOVUPS      Z12, (DX)
-	VADDPS       64(DX), Z13, Z13
-	VMOVUPS      Z13, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z14, Z14
-	VMOVUPS      Z14, (DX)
-	VADDPS       64(DX), Z15, Z15
-	VMOVUPS      Z15, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z16, Z16
-	VMOVUPS      Z16, (DX)
-	VADDPS       64(DX), Z17, Z17
-	VMOVUPS      Z17, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z18, Z18
-	VMOVUPS      Z18, (DX)
-	VADDPS       64(DX), Z19, Z19
-	VMOVUPS      Z19, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z20, Z20
-	VMOVUPS      Z20, (DX)
-	VADDPS       64(DX), Z21, Z21
-	VMOVUPS      Z21, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z22, Z22
-	VMOVUPS      Z22, (DX)
-	VADDPS       64(DX), Z23, Z23
-	VMOVUPS      Z23, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z24, Z24
-	VMOVUPS      Z24, (DX)
-	VADDPS       64(DX), Z25, Z25
-	VMOVUPS      Z25, 64(DX)
-	ADDQ         BX, DX
-	VADDPS       (DX), Z26, Z26
-	VMOVUPS      Z26, (DX)
-	VADDPS       64(DX), Z27, Z27
-	VMOVUPS      Z27, 64(DX)
-	ADDQ         BX, DX
-	JMP          wholedone
+	DECQ         160(AX)
+	JL           wholesummed
+	MOVQ         168(AX), R14
+	PREFETCHT0   (R14)
+	PREFETCHT0   64(R14)
+	PREFETCHT0   127(R14)
+	MOVQ         32(AX), R14
+	ADDQ         R14, 168(AX)
+	DECQ         192(AX)
+	JL           wholeasked
+	MOVQ         176(AX), R14
+	MOVQ         184(AX), R11
+	PREFETCHT1   (R14)
+	PREFETCHT1   (R14)(R11*1)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   64(R14)(R11*1)
+	LEAQ         (R14)(R11*2), R14
+	MOVQ         R14, 176(AX)
+
+wholeasked:
+	MOVQ 144(AX), R11
+	CMPQ 160(AX), $0x00
+	JNE  wholek
+	MOVQ 152(AX), R11
+	JMP  wholek
+
+wholesummed:
+	MOVQ    (AX), CX
+	MOVQ    CX, DX
+	MOVQ    32(AX), BX
+	CMPQ    88(AX), $0x00
+	JE      wholestore
+	VADDPS  (DX), Z0, Z0
+	VMOVUPS Z0, (DX)
+	VADDPS  64(DX), Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z2, Z2
+	VMOVUPS Z2, (DX)
+	VADDPS  64(DX), Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z4, Z4
+	VMOVUPS Z4, (DX)
+	VADDPS  64(DX), Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z6, Z6
+	VMOVUPS Z6, (DX)
+	VADDPS  64(DX), Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z8, Z8
+	VMOVUPS Z8, (DX)
+	VADDPS  64(DX), Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z10, Z10
+	VMOVUPS Z10, (DX)
+	VADDPS  64(DX), Z11, Z11
+	VMOVUPS Z11, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z12, Z12
+	VMOVUPS Z12, (DX)
+	VADDPS  64(DX), Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z14, Z14
+	VMOVUPS Z14, (DX)
+	VADDPS  64(DX), Z15, Z15
+	VMOVUPS Z15, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z16, Z16
+	VMOVUPS Z16, (DX)
+	VADDPS  64(DX), Z17, Z17
+	VMOVUPS Z17, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z18, Z18
+	VMOVUPS Z18, (DX)
+	VADDPS  64(DX), Z19, Z19
+	VMOVUPS Z19, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z20, Z20
+	VMOVUPS Z20, (DX)
+	VADDPS  64(DX), Z21, Z21
+	VMOVUPS Z21, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z22, Z22
+	VMOVUPS Z22, (DX)
+	VADDPS  64(DX), Z23, Z23
+	VMOVUPS Z23, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z24, Z24
+	VMOVUPS Z24, (DX)
+	VADDPS  64(DX), Z25, Z25
+	VMOVUPS Z25, 64(DX)
+	ADDQ    BX, DX
+	VADDPS  (DX), Z26, Z26
+	VMOVUPS Z26, (DX)
+	VADDPS  64(DX), Z27, Z27
+	VMOVUPS Z27, 64(DX)
+	ADDQ    BX, DX
+	JMP     wholedone
 
 wholestore:
 	MOVQ    CX, DX

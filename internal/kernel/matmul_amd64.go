@@ -15,6 +15,8 @@ const (
 	blockRows = 32 * 6   // of A at a time: depth·blockRows stay in L2
 	tileRows  = 6        // of a packed tile of A
 	stripPad  = 32       // the most that is put between strips of A
+	askFrom   = 64       // of k: a tile takes longer than memory to answer
+	aheadCols = 32       // of a region that are asked for together: two lines
 	shallow   = 64       // up to this k, whole rows of tiles share a call
 	narrow    = 16       // columns that do not fill vectors
 	panelRows = 16       // below, a panel of B is used too seldom to be packed
@@ -41,7 +43,7 @@ var tilings = [...]tiling{
 // A product is one call of a tile kernel, which goes along a row of whole tiles,
 // or over one masked tile of tail vectors, and then down to the next row of
 // tiles. Strides are in bytes. The generator knows the offsets of these fields;
-// a call changes a, c, down and left.
+// a call changes a, c, down and what counts.
 type product struct {
 	c, a, b      *float32
 	mask         *int32 // of the tail's last vector
@@ -52,8 +54,43 @@ type product struct {
 	down         int // rows of tiles
 	aDown, cDown int // from one to the next
 	packed       *float32
-	left         int // tiles in a row of them, while it is walked
+	left         int     // tiles in a row of them, while it is walked
+	asks         int     // how often a tile's sum over k is left to ask for memory
+	part, rest   int     // of k until then, and after the last time
+	ask          int     // how often still, while a tile is summed
+	below        uintptr // the row of C that is asked for next
+	ahead        uintptr // what is read after this call: two rows at a time of it
+	aheadStep    int
+	aheadLeft    int // how often still
 	*tiling
+}
+
+// plan says when a tile of so many rows asks for memory. What takes less time than
+// memory does not.
+func (p *product) plan(rows int) {
+	if p.k < askFrom {
+		p.asks, p.part, p.rest = 0, p.k, 0
+		return
+	}
+	// In time for the last row.
+	p.asks, p.part = rows, p.k/(rows+3)
+	p.rest = p.k - p.asks*p.part
+}
+
+// A region is memory that will be read: rows of so many numbers, ld apart.
+type region struct {
+	at             *float32
+	ld, rows, cols int
+}
+
+// expect makes the next call ask for lines of r: turn by turn for one strip of them
+// after the other.
+func (p *product) expect(r region, turn int) {
+	p.aheadLeft = 0
+	if at := turn * aheadCols; at < r.cols {
+		p.ahead = uintptr(unsafe.Pointer(r.at)) + uintptr(4*at)
+		p.aheadStep, p.aheadLeft = 4*r.ld, r.rows/2
+	}
 }
 
 //go:noescape
@@ -172,6 +209,7 @@ var (
 )
 
 func (p *product) call(rows int) {
+	p.plan(rows)
 	if p.lanes == 16 {
 		switch rows {
 		case 1:
@@ -222,6 +260,7 @@ func (p *product) call(rows int) {
 }
 
 func (p *product) pack(rows int) {
+	p.plan(rows)
 	if p.lanes == 16 {
 		switch rows {
 		case 7:
@@ -415,14 +454,31 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 		for i := i0; i < i1; i += blockRows {
 			m := min(blockRows, i1-i)
 			aRow, aTile := p.block(w, a, lda, ta, p0, i, m)
-			a := p.a
+			// What is packed after this block: the next one, or the next group of B. Where
+			// panels of B are packed one by one, it is the next of them.
+			at, ahead := p.a, region{}
+			switch next := i + m; {
+			case next < i1 && ta:
+				ahead = region{&a[p0*lda+next], lda, kc, min(blockRows, i1-next)}
+			case next < i1:
+				ahead = region{&a[next*lda+p0], lda, min(blockRows, i1-next), kc}
+			case end < j1 && tb:
+				ahead = region{&b[end*ldb+p0], ldb, min(groupCols, j1-end), kc}
+			case end < j1:
+				ahead = region{&b[p0*ldb+end], ldb, kc, min(groupCols, j1-end)}
+			}
 			p.b, p.ldb, p.packed = &w.panels[0], 4*t.panelCols, &w.panels[0]
 			if !apart {
 				p.ldb = 4 * ldb
 			}
 			for q := j; q < end; q += t.panelCols {
 				n := min(t.panelCols, end-q)
-				p.a, p.c = a, &c[i*ldc+q]
+				p.a, p.c = at, &c[i*ldc+q]
+				if apart || i+m < i1 || q+n == j1 {
+					p.expect(ahead, (q-j)/t.panelCols)
+				} else {
+					p.expect(region{&b[p0*ldb+q+n], ldb, kc, min(t.panelCols, j1-q-n)}, 0)
+				}
 				switch {
 				case apart:
 					p.rows(m, n, aRow, aTile)

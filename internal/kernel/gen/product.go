@@ -17,6 +17,10 @@ const (
 	offDown, offADown         = 96, 104
 	offCDown, offPacked       = 112, 120
 	offLeft                   = 128
+	offAsks, offPart, offRest = 136, 144, 152
+	offAsk, offBelow          = 160, 168
+	offAhead, offAheadStep    = 176, 184
+	offAheadLeft              = 192
 )
 
 // A width is what a family's vectors are. vecs is the most of them that a tile of
@@ -251,7 +255,6 @@ func (t *tile) sum(name string, n int, masked bool) {
 		last = t.mask(t.p)
 	}
 
-	t.fetch(name, n)
 	if t.rows == 1 {
 		// Rows of B that begin within a line: each of their vectors lies in two, and they
 		// come in time only if they are asked for.
@@ -275,6 +278,7 @@ func (t *tile) sum(name string, n int, masked bool) {
 		avo.Label(name + "sum")
 		return
 	}
+	t.begin(k)
 	avo.Label(name + "k")
 	row := make([]vec, n)
 	for v := range row {
@@ -309,6 +313,7 @@ func (t *tile) sum(name string, n int, masked bool) {
 	avo.ADDQ(t.ldb, t.b)
 	avo.DECQ(k)
 	avo.JNZ(op.LabelRef(name + "k"))
+	t.ask(name, n, k)
 }
 
 // soon asks for what is read a few steps of k later. Long strides are more than a
@@ -344,32 +349,54 @@ func (t *tile) soon(a reg.Register, n int, masked bool) {
 	}
 }
 
-// fetch asks for the lines of C that the tile will be put to, unless it is done
-// before they could come.
-func (t *tile) fetch(name string, n int) {
-	if t.rows == 1 {
-		return
-	}
-	avo.CMPQ(op.Mem{Base: t.p, Disp: offK}, op.Imm(64))
-	avo.JL(op.LabelRef(name + "k"))
-	c, ldc := avo.GP64(), avo.GP64()
-	t.field(offLdc, ldc)
+// begin cuts the sum over k into parts, and ask comes between two of them. It asks for
+// a row of C that the tile will be put to, and for some of what the tiles after this
+// one read, if that comes from afar. A few lines at a time: all at once they would
+// occupy what the loop's own reads pass through.
+func (t *tile) begin(k reg.Register) {
+	x := avo.GP64()
+	t.field(offPart, k)
+	t.field(offAsks, x)
+	avo.MOVQ(x, op.Mem{Base: t.p, Disp: offAsk})
 	if t.c != nil {
-		avo.MOVQ(t.c, c)
+		x = t.c
 	} else {
-		t.field(offC, c)
+		t.field(offC, x)
 	}
-	for r := range t.rows {
-		if r > 0 {
-			avo.ADDQ(ldc, c)
-		}
-		for at := 0; at < n*t.bytes; at += 64 {
-			avo.PREFETCHT0(op.Mem{Base: c, Disp: at})
-		}
-		if n*t.bytes%64 == 0 {
-			avo.PREFETCHT0(op.Mem{Base: c, Disp: n*t.bytes - 1})
-		}
+	avo.MOVQ(x, op.Mem{Base: t.p, Disp: offBelow})
+}
+
+func (t *tile) ask(name string, n int, k reg.Register) {
+	avo.DECQ(op.Mem{Base: t.p, Disp: offAsk})
+	avo.JL(op.LabelRef(name + "summed"))
+	x := avo.GP64()
+	t.field(offBelow, x)
+	for at := 0; at < n*t.bytes; at += 64 {
+		avo.PREFETCHT0(op.Mem{Base: x, Disp: at})
 	}
+	if n*t.bytes%64 == 0 {
+		avo.PREFETCHT0(op.Mem{Base: x, Disp: n*t.bytes - 1})
+	}
+	t.field(offLdc, x)
+	avo.ADDQ(x, op.Mem{Base: t.p, Disp: offBelow})
+
+	avo.DECQ(op.Mem{Base: t.p, Disp: offAheadLeft})
+	avo.JL(op.LabelRef(name + "asked"))
+	t.field(offAhead, x)
+	t.field(offAheadStep, k)
+	for _, at := range []int{0, 64} {
+		avo.PREFETCHT1(op.Mem{Base: x, Disp: at})
+		avo.PREFETCHT1(op.Mem{Base: x, Index: k, Scale: 1, Disp: at})
+	}
+	avo.LEAQ(op.Mem{Base: x, Index: k, Scale: 2}, x)
+	avo.MOVQ(x, op.Mem{Base: t.p, Disp: offAhead})
+	avo.Label(name + "asked")
+	t.field(offPart, k)
+	avo.CMPQ(op.Mem{Base: t.p, Disp: offAsk}, op.Imm(0))
+	avo.JNE(op.LabelRef(name + "k"))
+	t.field(offRest, k)
+	avo.JMP(op.LabelRef(name + "k"))
+	avo.Label(name + "summed")
 }
 
 // dot adds a number of A times a row of B: a single row of C has registers for many
