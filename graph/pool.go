@@ -134,11 +134,18 @@ func (x Node) planePut(index, like Node) Node {
 // MaxPool is the largest element under the window as it slides along x (N, …, C),
 // each channel by itself. Padding counts for nothing. Of equal elements the first
 // has the gradient.
-func (x Node) MaxPool(w Window) Node {
+func (x Node) MaxPool(w Window) Node { return x.pooled("max_pool", w) }
+
+// MaxPoolIndex is where the elements lie that [Node.MaxPool] takes of x (N, …, C): ints that
+// count the places of a sample and channel in their order, from 0. Of equal elements it is
+// the first. No gradient flows through.
+func (x Node) MaxPoolIndex(w Window) Node { return x.pooled("max_pool_index", w) }
+
+func (x Node) pooled(op string, w Window) Node {
 	if !x.Valid() {
 		return x
 	}
 	a := PoolAttr{Window: w}
 	copy(a.In[:], spatial(x.Shape()))
-	return x.apply("max_pool", a)
+	return x.apply(op, a)
 }

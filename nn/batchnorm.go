@@ -77,12 +77,12 @@ func (l BatchNorm) Validate() error {
 
 // Apply declares gamma, beta and the moving statistics.
 func (l BatchNorm) Apply(s *Scope, x graph.Node) graph.Node {
-	if !check(s, l.Validate()) || !x.Valid() {
+	if !check(s, l.Validate()) {
 		return graph.Node{}
 	}
-	x = x.ToFloat()
-	if x.Rank() < 2 {
-		return s.B.Fail("wants samples with features, (N, …, features), got %v", x.Type())
+	x, ok := features(s, x)
+	if !ok {
+		return graph.Node{}
 	}
 	n, eps, m := x.Dim(-1), spec.Or(l.Epsilon, 1e-3), spec.Or(l.Momentum, 0.99)
 	or := func(i, def param.Init) param.Init {

@@ -72,16 +72,22 @@ func (l MaxPooling2D) validate(axes int) error {
 }
 
 func (l MaxPooling2D) apply(s *Scope, x graph.Node, axes int) graph.Node {
-	if !check(s, l.validate(axes)) {
-		return graph.Node{}
-	}
-	x, ok := space(s, x, axes)
+	x, w, ok := l.under(s, x, axes)
 	if !ok {
 		return graph.Node{}
 	}
-	w, _, err := l.sliding().window(x.Shape()[1 : axes+1])
-	if !check(s, err) {
-		return graph.Node{}
-	}
 	return x.MaxPool(w)
+}
+
+// under is the window, and what it slides over.
+func (l MaxPooling2D) under(s *Scope, x graph.Node, axes int) (graph.Node, graph.Window, bool) {
+	if !check(s, l.validate(axes)) {
+		return graph.Node{}, graph.Window{}, false
+	}
+	x, ok := space(s, x, axes)
+	if !ok {
+		return graph.Node{}, graph.Window{}, false
+	}
+	w, _, err := l.sliding().window(x.Shape()[1 : axes+1])
+	return x, w, check(s, err)
 }

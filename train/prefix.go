@@ -14,6 +14,7 @@ import (
 	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/param"
 	"github.com/nadir-ml/nadir/tensor"
 )
@@ -43,7 +44,7 @@ type Cache interface {
 
 // Prefix finds the longest part of the net, from its inputs on, that training
 // leaves alone: layers whose weights are all frozen, whose statistics do not
-// move, that draw no random numbers, and that compute the same in training as at
+// move, that draw no random numbers, that take each row for itself, and that compute the same in training as at
 // prediction, each with all that it takes its input from. It is nil where no
 // layer with weights is among them.
 func (n *Net) Prefix() (*Prefix, error) {
@@ -58,7 +59,7 @@ func (n *Net) Prefix() (*Prefix, error) {
 		moving[up.Param.Name()] = true
 	}
 	steady := func(p *param.Param) bool { return p.Frozen || p.Kind == param.Stat && !moving[p.Name] }
-	learning, predicting := n.describe(b, steady), n.describe(other, steady)
+	learning, predicting := n.describe(b, t.scope, steady), n.describe(other, u.scope, steady)
 	inside := map[int]bool{} // nodes that are results of layers of the prefix
 	p := &Prefix{net: n}
 	same := func(i int, a param.Applied) bool {
@@ -126,6 +127,7 @@ func (n *Net) Until(layers ...string) (*Prefix, error) {
 		return nil, err
 	}
 	p := &Prefix{net: n}
+	facts := n.describe(b, t.scope, fixed)
 	var names []string
 	for _, a := range t.scope.Layers() {
 		names = append(names, a.Name)
@@ -138,6 +140,9 @@ func (n *Net) Until(layers ...string) (*Prefix, error) {
 		a := t.scope.Layers()[i]
 		if a.Out.Rank() == 0 || a.Out.Dim(0) != rows {
 			return nil, fmt.Errorf("layer %q gives %v, which is not one value for each row", name, a.Out.Type())
+		}
+		if !facts[a.Out.ID()].steady {
+			return nil, fmt.Errorf("what layer %q gives for a row depends on the others of its batch; end the prefix before it", name)
 		}
 		p.add(a.Name, a.Out)
 	}
@@ -212,7 +217,7 @@ func (p *Prefix) finish() error {
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "prefix 1\n%v %s %s\n", p.net.cfg.Float, p.net.cfg.Backend.Name(), family(p.net.cfg.Backend, p.net.cfg.Products))
-	facts := p.net.describe(b, func(*param.Param) bool { return true })
+	facts := p.net.describe(b, t.scope, fixed)
 	for i, name := range p.outs {
 		for _, a := range t.scope.Layers() {
 			if a.Name == name {
@@ -246,13 +251,22 @@ func family(b backend.Backend, products tensor.DType) string {
 // nodeFacts is what a node is, whatever its number and layer.
 type nodeFacts struct {
 	digest  [sha256.Size]byte // of what it computes
-	steady  bool              // the same in every step, for the same rows
+	steady  bool              // the same in every step and batch, for the same rows
 	weights bool              // some weight is part of it
 }
 
+// fixed takes every parameter for one that stays as it is.
+func fixed(*param.Param) bool { return true }
+
 // describe says what every node of a trace is.
-func (n *Net) describe(b *graph.Builder, steady func(*param.Param) bool) []nodeFacts {
+func (n *Net) describe(b *graph.Builder, s *param.Scope, steady func(*param.Param) bool) []nodeFacts {
 	out := make([]nodeFacts, b.Len())
+	mixed := map[int]bool{} // of rows with others of their batch
+	for _, l := range s.Layers() {
+		if _, ok := l.Layer.(nn.Batchwise); ok && l.Out.Valid() {
+			mixed[l.Out.ID()] = true
+		}
+	}
 	for x := range b.Nodes() {
 		a := nodeFacts{steady: true}
 		h := sha256.New()
@@ -267,6 +281,7 @@ func (n *Net) describe(b *graph.Builder, steady func(*param.Param) bool) []nodeF
 		case "random_uniform", "random_normal":
 			a.steady = false
 		}
+		a.steady = a.steady && !mixed[x.ID()]
 		for _, in := range x.Ins() {
 			i := out[in.ID()]
 			h.Write(i.digest[:])

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/optim/sched"
 	"github.com/nadir-ml/nadir/tensor"
 )
@@ -102,5 +103,28 @@ func TestPrefixUntil(t *testing.T) {
 	}
 	if _, err := tr.Until("hidden3"); err == nil {
 		t.Error("there is no hidden3")
+	}
+}
+
+// TestPrefixOfBatches ends before layers whose results depend on the rows beside: these are
+// others in every step.
+func TestPrefixOfBatches(t *testing.T) {
+	t.Parallel()
+	src := labelled(t, 8)
+	tr := trainer(t, nn.Sequential{nn.Flatten{}, nn.Dense{Units: 6, Name: "below"}, nn.Block{Layers: nn.Sequential{nn.BatchStandardize{}}, Name: "mixed"}, nn.Dense{Units: 6, Name: "above"}, nn.Dense{Units: 10, Name: "head"}}, Config{Data: src.Schema()})
+	if _, err := tr.Freeze("below,above"); err != nil {
+		t.Fatal(err)
+	}
+	p, err := tr.Prefix()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Layers[len(p.Layers)-1]; got != "below" {
+		t.Errorf("the prefix is %v, want it to end with below", p.Layers)
+	}
+	for name, ok := range map[string]bool{"below": true, "mixed": false, "above": false} {
+		if _, err := tr.Until(name); (err == nil) != ok {
+			t.Errorf("until %s: %v", name, err)
+		}
 	}
 }

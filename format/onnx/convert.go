@@ -22,6 +22,7 @@ type value struct {
 	cond   *node // a condition, which no layer computes
 	each   int   // how many steps each sample had that are samples of their own, in each.go
 	rows   int   // of a constant, the axis that is the batch's, from 1
+	shared bool  // the graph has one for all samples of a batch: each has it here
 
 	layer string
 	code  int64
@@ -99,6 +100,7 @@ type converter struct {
 	sketch    format.Sketch
 	orders    map[string][]int  // of the inputs' axes, and the outputs'
 	inputName map[string]string // of an input of the graph: the model's
+	shared    map[string]bool   // outputs that are one for all samples
 	warnings  []string
 }
 
@@ -108,7 +110,7 @@ func refuse(n *node, msg string, args ...any) error {
 
 func newConverter(m *model, f *format.File, folder string) (*converter, error) {
 	c := &converter{m: m, file: f, made: map[string]*node{}, init: map[string]*constant{}, in: map[string]valueInfo{}, uses: map[string][]*node{},
-		values: map[string]*value{}, failed: map[string]error{}, steps: map[*node]*value{}, busy: map[*node]bool{}, outputs: map[string]bool{}, orders: map[string][]int{}, inputName: map[string]string{}}
+		values: map[string]*value{}, failed: map[string]error{}, steps: map[*node]*value{}, busy: map[*node]bool{}, outputs: map[string]bool{}, orders: map[string][]int{}, inputName: map[string]string{}, shared: map[string]bool{}}
 	for _, t := range m.graph.tensors {
 		if t.name == "" || c.init[t.name] != nil {
 			return nil, fmt.Errorf("two tensors of the graph are called %q", t.name)
@@ -246,6 +248,9 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 		}
 		args[i] = v
 		live = live || v.isAct() || v.cond != nil
+	}
+	if slices.ContainsFunc(args, func(v *value) bool { return v != nil && v.shared }) {
+		return nil, refuse(n, "it takes what is one for all samples of a batch; only an output of the graph does")
 	}
 	if slices.ContainsFunc(args, func(v *value) bool { return v != nil && v.joined != nil }) && n.op != "Shape" {
 		v, err := c.merged(n, args, out)

@@ -50,7 +50,7 @@ var simple = map[string]string{"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "ta
 	"HardSwish": "hard_swish", "Mish": "mish"}
 
 // several are the operations of which more outputs than the first are made.
-var several = map[string]bool{"Dropout": true}
+var several = map[string]bool{"Dropout": true, "MaxPool": true, "BatchNormalization": true}
 
 func init() {
 	withAlpha := func(kind, key string, otherwise float64) op {
@@ -59,7 +59,7 @@ func init() {
 		}, 1, floating}
 	}
 	for name, o := range map[string]op{
-		"Gemm": {gemm, 2, anything}, "MatMul": {matMul, 2, anything}, "Conv": {convolution, 2, floating}, "BatchNormalization": {batchNorm, 5, floating}, "LRN": {lrn, 1, floating},
+		"Gemm": {gemm, 2, anything}, "MatMul": {matMul, 2, anything}, "Conv": {convolution, 2, floating}, "LRN": {lrn, 1, floating},
 		"MaxPool": {pooling("max_pooling"), 1, counting}, "AveragePool": {pooling("average_pooling"), 1, floating},
 		"GlobalAveragePool": {globalPooling("global_average_pooling"), 1, floating}, "GlobalMaxPool": {globalPooling("global_max_pooling"), 1, floating},
 		"Flatten": {flatten, 1, moving}, "Reshape": {reshape, 1, moving}, "Transpose": {transpose, 1, moving}, "Squeeze": {squeeze, 1, moving}, "Unsqueeze": {squeeze, 1, moving},
@@ -1014,7 +1014,7 @@ func (c *converter) addChannels(n *node, v *value, b *constant) (*value, error) 
 }
 
 func pooling(kind string) maker {
-	return func(c *converter, n *node, args []*value, _ int) (*value, error) {
+	return func(c *converter, n *node, args []*value, at int) (*value, error) {
 		v, err := c.image(n, args[0], 3, 5)
 		if err != nil {
 			return nil, err
@@ -1035,8 +1035,19 @@ func pooling(kind string) maker {
 		if n.int("count_include_pad", 0) != 0 && kind == "average_pooling" {
 			fields = fields.With("count_include_pad", spec.Flag(true))
 		}
-		out := c.emit(n, noun(kind, v.rank()-2), fields, v)
+		one, kind := n, kind
+		if at > 0 { // where what is taken lies
+			one, kind = &node{op: n.op, name: n.out[at]}, "max_pooling_argmax"
+			if n.int("storage_order", 0) != 0 {
+				fields = fields.With("column_major", spec.Flag(true))
+			}
+			c.warn("%s: places count those of all samples of a batch, and are whole numbers as floats", n.what())
+		}
+		out := c.emit(one, noun(kind, v.rank()-2), fields, v)
 		out.shape = append([]int{-1, v.shape[1]}, space...)
+		if at > 0 {
+			out.code = 7
+		}
 		return out, nil
 	}
 }
@@ -1051,43 +1062,6 @@ func globalPooling(kind string) maker {
 		out.shape = append([]int{-1, v.shape[1]}, slices.Repeat([]int{1}, v.rank()-2)...)
 		return out, nil
 	}
-}
-
-func batchNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
-	v := args[0]
-	var err error
-	used := 0
-	for _, out := range n.out {
-		if out != "" {
-			used++
-		}
-	}
-	if n.int("training_mode", 0) != 0 || c.m.opset < 7 && n.int("is_test", 0) == 0 || used > 1 {
-		return nil, refuse(n, "it normalizes with the batch's own statistics: this is the graph of training; export the one of prediction")
-	}
-	if n.int("spatial", 1) == 0 || v.rank() < 2 {
-		return nil, refuse(n, "it has statistics of its own for each place")
-	}
-	if v, err = c.arrange(n, v, channelsLast(v.rank())); err != nil {
-		return nil, err
-	}
-	var params []format.Part
-	for i, leaf := range []string{"gamma", "beta", "moving_mean", "moving_variance"} {
-		w, err := c.weight(n, args[i+1])
-		if err != nil {
-			return nil, err
-		}
-		if len(w.shape) != 1 || w.shape[0] != v.shape[1] {
-			return nil, &format.Corrupt{Err: fmt.Errorf("%s: %s of shape %v for values of shape %v", n.what(), leaf, w.shape, v.shape)}
-		}
-		params = append(params, format.Part{Leaf: leaf, From: []string{w.name}, Make: nil})
-	}
-	momentum, eps := n.float("momentum", 0.9), n.float("epsilon", 1e-5)
-	fields := format.Map("epsilon", eps)
-	if momentum > 0 && momentum <= 1 {
-		fields = fields.With("momentum", spec.Num(momentum))
-	}
-	return c.emit(n, "batch_normalization", fields, v, params...), nil
 }
 
 func lrn(c *converter, n *node, args []*value, _ int) (*value, error) {

@@ -185,6 +185,9 @@ func (c *converter) resampled(n *node, v *value, r resampling, axes []int, scale
 		if from*to > maxMatrix || from > maxMatrix || to > maxMatrix {
 			return nil, refuse(n, "it makes %d places of %d, which is too many for a matrix", to, from)
 		}
+		if r.fractional(from, to, scale) {
+			c.warn("%s: %d places become %g, of which %d are kept: corners lie where ONNX's definition has them; programs that count whole places alone, such as onnxruntime and PyTorch, put the last place of what is kept on the last one", n.what(), from, short(scale*float64(from)), to)
+		}
 		m, within, ok := r.matrix(from, to, scale, part)
 		inside[a] = within
 		if !ok {
@@ -245,6 +248,12 @@ func (c *converter) resampled(n *node, v *value, r resampling, axes []int, scale
 	return c.affine(&node{op: n.op, name: nameOf(n) + ".beyond"}, v, around, "beta", nil)
 }
 
+// fractional reports whether corners are aligned of a length that is no whole number: the
+// last old place stands (length − 1) places behind the first new one, where no place is.
+func (r resampling) fractional(from, to int, scale float64) bool {
+	return r.where == "align_corners" && to > 1 && math.Abs(scale*float64(from)-float64(to)) > 1e-3
+}
+
 // matrix is (from, to): column o is what new place o has of the old ones; of those that lie
 // outside of what there is, nothing.
 func (r resampling) matrix(from, to int, scale float64, part [2]float64) (m []float64, inside []bool, ok bool) {
@@ -260,11 +269,12 @@ func (r resampling) matrix(from, to int, scale float64, part [2]float64) (m []fl
 				x = 0
 			}
 		case "align_corners":
-			if math.Abs(scale*float64(from)-float64(to)) > 1e-3 { // of which length programs differ
-				return nil, nil, false
-			}
 			if x = 0; to > 1 {
-				x = float64(o) * float64(from-1) / float64(to-1)
+				length := float64(to)
+				if r.fractional(from, to, scale) {
+					length = scale * float64(from)
+				}
+				x = float64(o) * float64(from-1) / (length - 1)
 			}
 		case "asymmetric":
 			x = float64(o) / scale
