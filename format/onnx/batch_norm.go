@@ -66,7 +66,7 @@ func batchNorm(c *converter, n *node, args []*value, out int) (*value, error) {
 func (c *converter) running(n *node, v, given *value, out int, momentum float64) (*value, error) {
 	name := n.out[out]
 	x := c.emit(&node{name: name + ".batch"}, []string{1: "batch_mean", 2: "batch_variance"}[out], spec.Value{Kind: spec.Map}, v)
-	x.shape, x.perm, x.shared = []int{-1, v.shape[1]}, natural(2), true
+	x.shape, x.perm, x.shared = []int{-1, v.shape[1]}, natural(2), bare
 	x, err := c.scaled(&node{name: name + ".share"}, []*value{x}, 1-momentum, 0)
 	if err != nil {
 		return nil, err

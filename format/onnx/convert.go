@@ -22,7 +22,7 @@ type value struct {
 	cond   *node // a condition, which no layer computes
 	each   int   // how many steps each sample had that are samples of their own, in each.go
 	rows   int   // of a constant, the axis that is the batch's, from 1
-	shared bool  // the graph has one for all samples of a batch: each has it here
+	shared sharing
 
 	layer string
 	code  int64
@@ -37,6 +37,16 @@ type value struct {
 	// order is that of the features of a flattened value, nil where it is the graph's.
 	order *order
 }
+
+// sharing says that the graph has one value for all samples of a batch, such as a mean over
+// them: here each has it.
+type sharing int
+
+const (
+	sole      sharing = iota // each sample has its own
+	stretched                // the batch's axis has length 1 in the graph, and is stretched by what is joined to it
+	bare                     // the graph has no axis for the batch
+)
 
 // An order says how the features of a flattened value stand: axis j of what was
 // flattened is axis to[j] of dims, which is what the graph flattens.
@@ -98,9 +108,9 @@ type converter struct {
 	held    map[string]bool    // tensors of the file, by name
 
 	sketch    format.Sketch
-	orders    map[string][]int  // of the inputs' axes, and the outputs'
-	inputName map[string]string // of an input of the graph: the model's
-	shared    map[string]bool   // outputs that are one for all samples
+	orders    map[string][]int   // of the inputs' axes, and the outputs'
+	inputName map[string]string  // of an input of the graph: the model's
+	shared    map[string]sharing // outputs
 	warnings  []string
 }
 
@@ -110,7 +120,7 @@ func refuse(n *node, msg string, args ...any) error {
 
 func newConverter(m *model, f *format.File, folder string) (*converter, error) {
 	c := &converter{m: m, file: f, made: map[string]*node{}, init: map[string]*constant{}, in: map[string]valueInfo{}, uses: map[string][]*node{},
-		values: map[string]*value{}, failed: map[string]error{}, steps: map[*node]*value{}, busy: map[*node]bool{}, outputs: map[string]bool{}, orders: map[string][]int{}, inputName: map[string]string{}, shared: map[string]bool{}}
+		values: map[string]*value{}, failed: map[string]error{}, steps: map[*node]*value{}, busy: map[*node]bool{}, outputs: map[string]bool{}, orders: map[string][]int{}, inputName: map[string]string{}, shared: map[string]sharing{}}
 	for _, t := range m.graph.tensors {
 		if t.name == "" || c.init[t.name] != nil {
 			return nil, fmt.Errorf("two tensors of the graph are called %q", t.name)
@@ -249,8 +259,8 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 		args[i] = v
 		live = live || v.isAct() || v.cond != nil
 	}
-	if slices.ContainsFunc(args, func(v *value) bool { return v != nil && v.shared }) {
-		return nil, refuse(n, "it takes what is one for all samples of a batch; only an output of the graph does")
+	if slices.ContainsFunc(args, func(v *value) bool { return v != nil && v.shared != sole }) && n.op != "Expand" {
+		return c.beside(n, args, o)
 	}
 	if slices.ContainsFunc(args, func(v *value) bool { return v != nil && v.joined != nil }) && n.op != "Shape" {
 		v, err := c.merged(n, args, out)

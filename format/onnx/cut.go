@@ -275,6 +275,13 @@ func expand(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if v.shared != sole { // each sample has it here
+		if len(to) != v.rank() || to[v.perm[0]] != batch {
+			return nil, refuse(n, "it gives what is one for all samples of a batch the shape %v; one for each sample is", said(to))
+		}
+		each := *v
+		each.shared, v = sole, &each
+	}
 	v = c.unflat(n, v)
 	if len(to) > v.rank() {
 		return nil, refuse(n, "it makes more axes of values of shape %v", v.shape)

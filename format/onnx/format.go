@@ -202,7 +202,7 @@ func blueprintOf(m *model, f *format.File, folder string, o format.Options, whol
 		if !slices.Equal(v.perm, natural(v.rank())) && v.rank() > 2 {
 			c.warn("output %q comes in another order of axes than the graph has it", name)
 		}
-		if v.shared {
+		if v.shared != sole {
 			c.warn("output %q is one for all samples of a batch: each of them has it", name)
 		}
 		c.shared[name] = v.shared

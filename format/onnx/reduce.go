@@ -63,15 +63,19 @@ func reduce(c *converter, n *node, args []*value, _ int) (*value, error) {
 	axes = c.behindAll(axes)
 	gone := make([]bool, rank)
 	count := 1
+	ofBatch := !c.whole && v.each == 0 // whether it may go over the batch
 	for _, a := range axes {
 		if a < 0 {
 			a += rank
 		}
-		if a < 0 || a >= rank || gone[a] || a == v.perm[0] {
+		if a < 0 || a >= rank || gone[a] || a == v.perm[0] && !ofBatch {
 			return nil, refuse(n, "it goes over axes %v of %v; only those of a sample are", axes, v.shape)
 		}
 		gone[a] = true
 		count *= v.shape[a]
+	}
+	if gone[v.perm[0]] {
+		return c.overBatch(n, v, gone, n.int("keepdims", 1) != 0)
 	}
 	kind := "global_average_pooling"
 	if n.op == "ReduceMax" || n.op == "ReduceMin" {

@@ -131,6 +131,13 @@ func (w *writer) layer(l nn.Layer, a param.Applied, in []*sent) (*sent, error) {
 		return w.dense(l, a, x)
 	case nn.BatchNorm:
 		return w.batchNorm(l, a, w.floated(x)), nil
+	case nn.BatchStandardize:
+		return w.standardized(a, x, spec.Or(l.Epsilon, 1e-3)), nil
+	case nn.BatchMean:
+		return w.ofBatch(a, w.floated(x)), nil
+	case nn.BatchVariance:
+		squares, _ := w.deviations(a.Name, w.floated(x))
+		return w.ofBatch(a, squares), nil
 	case nn.LayerNorm:
 		x = w.as(w.floated(x), plainOrder)
 		n := x.shape[len(x.shape)-1]
@@ -185,6 +192,12 @@ func (w *writer) layer(l nn.Layer, a param.Applied, in []*sent) (*sent, error) {
 		return w.convTranspose(nn.Conv2DTranspose(l), a, x)
 	case nn.MaxPooling1D, nn.MaxPooling2D, nn.MaxPooling3D:
 		return w.maxPool(a, x)
+	case nn.MaxPoolingArgmax1D:
+		return w.maxPoolArgmax(a, x, l.Columns)
+	case nn.MaxPoolingArgmax2D:
+		return w.maxPoolArgmax(a, x, l.Columns)
+	case nn.MaxPoolingArgmax3D:
+		return w.maxPoolArgmax(a, x, l.Columns)
 	case nn.AveragePooling1D:
 		return w.averagePool(nn.AveragePooling2D(l), a, x)
 	case nn.AveragePooling2D:
@@ -576,7 +589,7 @@ func (w *writer) convTranspose(l nn.Conv2DTranspose, a param.Applied, x *sent) (
 }
 
 func (w *writer) maxPool(a param.Applied, x *sent) (*sent, error) {
-	spans := spansOf(a, "max_pool")[0].Window.Spans()
+	spans := spansOf(a, "max_pool", "max_pool_index")[0].Window.Spans()
 	for _, s := range spans {
 		if s.Before >= s.Size || s.After >= s.Size {
 			return nil, unsent(a.Layer, a.Path, "it pads by %d and %d, where ONNX pads pools by less than their size, %d; put a layer that pads before it", s.Before, s.After, s.Size)
