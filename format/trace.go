@@ -90,3 +90,14 @@ func TraceAltered(s *param.Scope, m nn.Model, prep nn.Sequential, d data.Schema,
 	}
 	return m.Trace(s, xs)
 }
+
+// Rowwise refuses a traced model of which a layer makes of a sample what depends on the
+// others of its batch, for formats that have no words for that.
+func Rowwise(s *param.Scope) error {
+	for _, l := range s.Layers() {
+		if _, ok := l.Layer.(nn.Batchwise); ok {
+			return &Unsupported{What: fmt.Sprintf("layer %q (%s)", l.Path, nn.KindOf(l.Layer)), Msg: "what it makes of a sample depends on the others of its batch, which this format has no words for; .onnx and .safetensors take it"}
+		}
+	}
+	return nil
+}

@@ -72,6 +72,9 @@ func traced(m *models.Model) (*graph.Builder, *param.Set, error) {
 	b := graph.New()
 	s := param.NewScope(b, nil, param.Options{Declare: func(string, param.Kind, param.Init, tensor.Shape) error { return nil }})
 	y := models.Trace(s, net, m.Preprocess, m.Data, 1)[0]
+	if err := models.Rowwise(s); err != nil {
+		return nil, nil, err
+	}
 	if len(m.Losses) == 1 {
 		y = loss.Predict(m.Losses[0].Loss, y)
 	}

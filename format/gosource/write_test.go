@@ -200,6 +200,10 @@ func TestUnwritten(t *testing.T) {
 	if _, err := Write(&b, m); err == nil || !strings.Contains(err.Error(), "1 inputs and 2 outputs") || b.Len() > 0 {
 		t.Errorf("%v, %d bytes", err, b.Len())
 	}
+	m = filled(t, loss.MSE{}, nil, nn.Sequential{nn.BatchStandardize{}, nn.Dense{Units: 3}}, 4)
+	if _, err := Write(&b, m); err == nil || !strings.Contains(err.Error(), "depends on the others of its batch") || b.Len() > 0 {
+		t.Errorf("%v, %d bytes", err, b.Len())
+	}
 	if !slices.ContainsFunc(format.Exporters(), func(e format.Exporter) bool { return e.Name == "go" }) {
 		t.Error("it is not registered")
 	}

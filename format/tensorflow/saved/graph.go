@@ -67,6 +67,9 @@ func newWriter(m *format.Model) (*writer, error) {
 		if err := (*b).Err(); err != nil {
 			return nil, err
 		}
+		if err := format.Rowwise(s); err != nil {
+			return nil, err
+		}
 		for i, y := range outs {
 			(*b).Output(ports[i].Name, y)
 		}

@@ -170,6 +170,7 @@ func TestRefused(t *testing.T) {
 		`[{"conv3d":{"filters":2,"kernel_size":2,"groups":2}}]`:                  "volumes without groups",
 		`[{"conv2d_transpose":{"filters":2,"kernel_size":2,"dilation_rate":2}}]`: "transposed convolutions whose windows have gaps",
 		`[{"max_pooling2d":{"pool_size":2,"dilation_rate":2}}]`:                  "pools whose windows have gaps",
+		`["batch_standardize",{"dense":{"units":2}}]`:                            "depends on the others of its batch",
 	} {
 		shape := tensor.Shape{6, 6, 2}
 		if strings.Contains(text, "3d") {
