@@ -209,3 +209,28 @@ func TestGuardWinograd(t *testing.T) {
 		WinogradFilter(&Tiles{Count: 1, Channels: c, SrcStep: -c, SrcLine: -3 * c, DstStep: c, DstLine: 4 * c}, u, f, 8*c)
 	}
 }
+
+// TestGuardPanels does so with products of a B that is laid out.
+func TestGuardPanels(t *testing.T) {
+	t.Parallel()
+	for _, atEnd := range []bool{false, true} {
+		for _, s := range [][3]int{{1, 1, 1}, {1, 300, 7}, {1, 97, 321}, {2, 37, 5}, {5, 65, 70}, {13, 33, 90}, {30, 10, 100}, {33, 100, 330}} {
+			m, n, k := s[0], s[1], s[2]
+			p, ok := NewPanels[float32](m, n, k)
+			if !ok {
+				continue
+			}
+			a, b, c := guarded[float32](t, m*k, atEnd), guarded[float32](t, p.Len(), atEnd), guarded[float32](t, m*n, atEnd)
+			LayPanels(&p, b, guarded[float32](t, n*k, atEnd), n, false)
+			LayPanels(&p, b, guarded[float32](t, n*k, atEnd), k, true)
+			for _, ta := range []bool{false, true} {
+				lda := k
+				if ta {
+					lda = m
+				}
+				MatMulPanels(&p, c, n, a, lda, ta, b, m, 0, m, 0, n, false)
+				MatMulPanels(&p, c, n, a, lda, ta, b, m, 0, m, n/2, n, true)
+			}
+		}
+	}
+}

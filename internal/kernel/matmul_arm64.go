@@ -51,10 +51,14 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 		matMul(c, ldc, a, lda, ta, b, ldb, tb, k, i0, i1, j0, j1, acc)
 		return
 	}
-	w := claim()
-	defer w.release()
-	m := multiplier{w: w, c: c, a: a, b: b, ldc: ldc, lda: lda, ldb: ldb, ta: ta, tb: tb}
-	m.p.ldc = 4 * ldc
+	multiply(multiplier{c: c, a: a, b: b, ldc: ldc, lda: lda, ldb: ldb, ta: ta, tb: tb}, k, i0, i1, j0, j1, acc)
+}
+
+// multiply goes through the passes over k.
+func multiply(m multiplier, k, i0, i1, j0, j1 int, acc bool) {
+	m.w = claim()
+	defer m.w.release()
+	m.p.ldc = 4 * m.ldc
 	if acc {
 		m.p.add = 1
 	}
@@ -77,7 +81,8 @@ type multiplier struct {
 	c, a, b       []float32
 	ldc, lda, ldb int
 	ta, tb        bool
-	p0            int // where the pass begins in k
+	panels        *Panels // of a B that is laid out
+	p0            int     // where the pass begins in k
 }
 
 // rows is a pass of rows [i, i+n), n ≤ blockRows. Rows are packed but a last one that
@@ -93,18 +98,24 @@ func (m *multiplier) rows(i, n, j0, j1 int) {
 	}
 	j := j0
 	if n == 1 && !m.tb {
-		for m.p.ldb = 4 * m.ldb; j+wideCols <= j1; j += wideCols {
-			m.p.b = &m.b[m.p0*m.ldb+j]
+		for ; j+wideCols <= j1; j += wideCols {
+			if m.setB(j) < wideCols {
+				break
+			}
 			m.single(i, j, wideCols)
 		}
 	}
-	for ; j < j1; j += tileCols {
-		cols := min(tileCols, j1-j)
-		if m.tb || cols < tileCols || packed > tileRows {
+	cols := 0
+	for ; j < j1; j += cols {
+		cols = min(tileCols, j1-j)
+		switch {
+		case m.panels != nil:
+			cols = min(cols, m.setB(j))
+		case m.tb || cols < tileCols || packed > tileRows:
 			m.packB(j, cols)
 			m.p.b, m.p.ldb = &m.w.panels[0], 4*tileCols
-		} else {
-			m.p.b, m.p.ldb = &m.b[m.p0*m.ldb+j], 4*m.ldb
+		default:
+			m.setB(j)
 		}
 		for r := 0; r < packed; r += tileRows {
 			m.p.a = &m.w.block[r*m.p.k]
@@ -134,6 +145,16 @@ func (m *multiplier) setA(i int) {
 		row, col = 1, m.lda
 	}
 	m.p.a, m.p.ap = &m.a[i*row+m.p0*col], 4*col
+}
+
+// setB lets B be read where it lies, from column j on: so many columns.
+func (m *multiplier) setB(j int) int {
+	off, ld, cols := m.p0*m.ldb+j, m.ldb, wideCols
+	if m.panels != nil {
+		off, ld, cols = m.panels.at(j, m.p0, m.p0+m.p.k)
+	}
+	m.p.b, m.p.ldb = &m.b[off], 4*ld
+	return cols
 }
 
 // single is a tile of one row and so many columns, all of them in C.
