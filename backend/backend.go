@@ -36,6 +36,11 @@ type Options struct {
 	// State finds a parameter's storage by name. The plan reads and updates it
 	// in place; it must stay the same tensor as long as the plan is used.
 	State func(name string) *tensor.Tensor
+	// Frozen, where it is not nil, says that no parameter changes as long as a plan of
+	// these options is used; a graph with updates is then an error. Plans keep there what they lay
+	// out of parameters, which takes about as much memory again as those have, and
+	// results have the same bytes as without.
+	Frozen *Frozen
 	// Threads is how many cores a run may use, the caller's included; 0 means
 	// all. Results are the same bytes for any number.
 	Threads int

@@ -61,7 +61,7 @@ func (n *Net) Predictor(rows int) (*Predictor, error) {
 		return nil, err
 	}
 	p := &Predictor{backend: cfg.Backend, graph: b, float: cfg.Float, rows: rows, inputs: net.feeds,
-		options: backend.Options{Float: cfg.Float, Products: cfg.Products, State: set.Value, Threads: cfg.Threads}, free: make(chan *call, runtime.GOMAXPROCS(0)), more: make(chan struct{}, runtime.GOMAXPROCS(0))}
+		options: backend.Options{Float: cfg.Float, Products: cfg.Products, State: set.Value, Threads: cfg.Threads, Frozen: &backend.Frozen{}}, free: make(chan *call, runtime.GOMAXPROCS(0)), more: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	for _, o := range b.Outputs() {
 		p.outputs = append(p.outputs, o.Name)
 		p.shapes = append(p.shapes, o.Node.Shape())

@@ -38,6 +38,7 @@ type compiler[T float] struct {
 	float   tensor.DType
 	threads int
 	fuse    bool
+	kept    *backend.Frozen // what is made of parameters that do not change, or nil
 	table   map[string]*elementwise[T]
 	singles map[string]single[T]
 	key     *runKey
@@ -121,6 +122,9 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 	if err := g.Err(); err != nil {
 		return nil, err
 	}
+	if u := g.Updates(); o.Frozen != nil && len(u) > 0 {
+		return nil, fmt.Errorf("cpu: parameter %q is frozen, and the graph updates it; compile without Frozen what learns", u[0].Param.Name())
+	}
 	if fuse {
 		g = rewrite.Apply(g)
 	}
@@ -144,7 +148,7 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 	}
 	n := g.Len()
 	c := &compiler[T]{
-		g: g, threads: threads, fuse: fuse, table: table, singles: singles, key: &runKey{}, float: tensor.TypeOf[T](),
+		g: g, threads: threads, fuse: fuse, kept: o.Frozen, table: table, singles: singles, key: &runKey{}, float: tensor.TypeOf[T](),
 		root: make([]int, n), off: make([]int, n), at: make([]int, n), uses: make([]int, n), apart: make([]bool, n), folded: make([]bool, n), value: make([]*value[T], n),
 		inplace: map[int]bool{}, target: map[int]int{}, early: map[int]bool{}, params: map[string]*value[T]{}, inputs: map[string]*value[T]{},
 	}

@@ -163,7 +163,8 @@ func matmul[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	rows, cols := cutProduct(m, n, k, attr.TransB)
 	across := (n + cols - 1) / cols
 	left := func() []T { return a.f }
-	if ld := apart(m, n, k, lda); ld > lda && !attr.TransA {
+	by := c.right(b, ldb, attr.TransB, m, n, k)
+	if ld := apart(m, n, k, lda); ld > lda && !attr.TransA && by.laid == nil {
 		c.work.need(0, m*ld)
 		chunks, per := cut(m, 1, 2*k)
 		from := lda
@@ -174,10 +175,10 @@ func matmul[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 		left, lda = func() []T { return c.work.shared }, ld
 	}
 	part := func(i0, i1, j0, j1 int) {
-		kernel.MatMul(y.f, n, left(), lda, attr.TransA, b.f, ldb, attr.TransB, m, n, k, i0, i1, j0, j1, false)
+		by.multiply(y.f, n, left(), lda, attr.TransA, m, i0, i1, j0, j1, false)
 	}
 	if c.before == nil {
-		c.productWays(x, part)
+		c.productWays(x, by.laid != nil, part)
 	}
 	return (m + rows - 1) / rows * across, func(_, chunk int) {
 		i, j := chunk/across*rows, chunk%across*cols

@@ -111,11 +111,11 @@ const (
 )
 
 // productWays are those of a matrix product, by rows and by columns. part computes so
-// many of each.
-func (c *compiler[T]) productWays(x graph.Node, part func(i0, i1, j0, j1 int)) {
+// many of each; B is laid out once or for each part.
+func (c *compiler[T]) productWays(x graph.Node, laid bool, part func(i0, i1, j0, j1 int)) {
 	a, b, attr := x.In(0), x.In(1), x.Attr().(graph.MatMulAttr)
 	m, n := x.Dim(0), x.Dim(1)
-	if k := a.Shape().Len() / m; m*n*k > inSquares {
+	if k := a.Shape().Len() / m; m*n*k > inSquares && !laid {
 		return
 	}
 	left, right := byRows, byCols
@@ -126,7 +126,7 @@ func (c *compiler[T]) productWays(x graph.Node, part func(i0, i1, j0, j1 int)) {
 		right = byRows
 	}
 	few, wide := 4, 16
-	if attr.TransB {
+	if attr.TransB && !laid {
 		few = 16 // rows of A are laid out for so many
 	}
 	if n >= 128 {
@@ -139,6 +139,8 @@ func (c *compiler[T]) productWays(x graph.Node, part func(i0, i1, j0, j1 int)) {
 		switch {
 		case k >= byCol:
 			w.each = float64(max(0, a.Shape().Len()-inSecondCache)) * readTime
+		case laid:
+			w.each = float64(max(0, b.Shape().Len()-2*inSecondCache)) * readTime
 		case b.Shape().Len() > inFirstCache:
 			w.each = float64(b.Shape().Len()) * packTime
 		}
