@@ -16,7 +16,8 @@ import (
 // normalization is folded into the layers beside it ([nn.FoldModel]), and the weights
 // are a copy, so that training may go on. Its methods may be called
 // concurrently; each call has a plan to itself, and there are as many plans as
-// cores at most.
+// cores at most. All of them share the weights, which are laid out once as products
+// read them, beside the copy: [Predictor.Laid] says what that takes.
 type Predictor struct {
 	backend backend.Backend
 	graph   *graph.Builder
@@ -91,6 +92,10 @@ func (p *Predictor) compile() (*call, error) {
 
 // Rows is the number of rows of a batch.
 func (p *Predictor) Rows() int { return p.rows }
+
+// Laid is the memory, in bytes, that the weights take as they are laid out, besides the
+// copy of them.
+func (p *Predictor) Laid() int { return p.options.Frozen.Bytes() }
 
 // Outputs are new tensors for [Predictor.Predict] to write to: one (rows, …)
 // for each output of the model.

@@ -41,6 +41,10 @@ func TestPredictor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	laid := p.Laid()
+	if weights := 4 * (784*20 + 20*10); laid != 0 && (laid < weights || laid > 2*weights) {
+		t.Errorf("weights of %d bytes take %d as they are laid out", weights, laid)
+	}
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -60,6 +64,9 @@ func TestPredictor(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	if p.Laid() != laid {
+		t.Errorf("plans that run together take %d bytes more for weights", p.Laid()-laid)
+	}
 	out := p.Outputs()
 	if err := p.Predict(ctx, out, []*tensor.Tensor{tensor.New(tensor.Uint8, 3, 28, 28)}); err == nil {
 		t.Error("a batch of another size was taken")

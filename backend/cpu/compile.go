@@ -563,8 +563,43 @@ func (c *compiler[T]) place() {
 		id := x.ID()
 		if live[id] && c.root[id] == id && c.at[id] >= 0 && (c.apart[id] || c.folded[id] || c.instrs[c.at[id]].group == nil) {
 			c.memory(id)
+			if y := c.spent(x, readers); y >= 0 {
+				c.value[id] = c.value[y]
+				c.inplace[id], c.target[id] = true, y
+			}
 		}
 	}
+}
+
+// spent is what an elementwise result can be written over, or -1: a value of its shape
+// that its group alone reads, element by element. What follows finds both in one place
+// of the cache.
+func (c *compiler[T]) spent(x graph.Node, readers map[int]map[int]bool) int {
+	id := x.ID()
+	in := c.instrs[c.at[id]]
+	if !c.fuse || in.group == nil || c.folded[id] || c.inplace[id] || x.Type().Kind != graph.Float {
+		return -1
+	}
+	taken, full := map[int]bool{}, map[int]bool{}
+	var order []int
+	for _, y := range in.group.nodes {
+		if c.inplace[y.ID()] {
+			taken[c.target[y.ID()]] = true
+		}
+		for _, z := range y.Ins() {
+			root := c.root[z.ID()]
+			if _, seen := full[root]; !seen {
+				order, full[root] = append(order, root), true
+			}
+			full[root] = full[root] && z.Shape().Len() == x.Shape().Len()
+		}
+	}
+	for _, y := range order {
+		if full[y] && !taken[y] && c.value[y] != nil && c.at[y] >= 0 && c.at[y] != c.at[id] && len(readers[y]) == 1 && !c.inplace[y] && c.g.Node(y).Type().Kind == graph.Float && c.g.Node(y).Shape().Equal(x.Shape()) {
+			return y
+		}
+	}
+	return -1
 }
 
 // lifetimes sets from which stage to which every result is needed.
