@@ -3,6 +3,7 @@ package formattest
 import (
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -10,9 +11,14 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/nadir-ml/nadir/data"
 	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/format/idx"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/initial"
 	"github.com/nadir-ml/nadir/internal/shared"
+	"github.com/nadir-ml/nadir/loss"
+	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/tensor"
 	"github.com/nadir-ml/nadir/train"
 )
@@ -70,6 +76,42 @@ func TryAll(m *format.Model, xs ...*tensor.Tensor) ([]*tensor.Tensor, error) {
 		out[i] = out[i].Clone()
 	}
 	return out, nil
+}
+
+// Learn takes a step of training on rows of each input, of which the model gives ys, towards
+// what is somewhat more than these. A factor of each input is learned, too, so that gradients go
+// through all of the model.
+func Learn(m *format.Model, xs, ys []*tensor.Tensor) error {
+	ins, outs := m.Net.Ports()
+	net := nn.Func{In: ins, Out: outs, Build: func(s *nn.Scope, in []graph.Node) []graph.Node {
+		for i, x := range in {
+			if x.Type().Kind == graph.Float {
+				in[i] = x.Mul(s.Weight(fmt.Sprint("factor", i), initial.Ones{}))
+			}
+		}
+		return m.Net.Trace(s, in)
+	}}
+	set := train.Config{Data: m.Data, Preprocess: nn.Sequential{}, Float: m.Params.Float(), Threads: 1, Losses: map[string]train.OutputLoss{}}
+	set.Data.Targets, set.Data.Classes = nil, nil
+	batch := &data.Batch{N: ys[0].Shape()[0], X: xs}
+	for i, y := range ys {
+		want := tensor.New(m.Params.Float(), y.Shape()...)
+		for k := range want.Len() {
+			want.SetFlat(k, y.Flat(k)+0.5)
+		}
+		set.Data.Targets = append(set.Data.Targets, data.Field{Name: outs[i].Name, DType: want.DType(), Shape: y.Shape()[1:].Clone()})
+		set.Losses[outs[i].Name] = train.OutputLoss{Loss: loss.MSE{}, Weight: 1}
+		batch.Y = append(batch.Y, want)
+	}
+	tr, err := train.From(net, m.Params, set)
+	if err != nil {
+		return err
+	}
+	defer tr.Close()
+	if _, err := tr.Learn(context(), batch); err != nil {
+		return err
+	}
+	return nil
 }
 
 // Rows are the test inputs that are recorded as lcg: n numbers of

@@ -278,6 +278,9 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 	if out > 0 && !several[n.op] {
 		return nil, refuse(n, "its output %d, %q, is used; only the first is made", out+1, n.out[out])
 	}
+	if live && !emptily[n.op] && slices.ContainsFunc(args, func(v *value) bool { return v.isAct() && v.sample() == 0 }) {
+		return nil, refuse(n, "it takes values of no elements")
+	}
 	if live && c.whole && !wholly[n.op] && simple[n.op] == "" {
 		return nil, refuse(n, "the graph has no axis for a batch")
 	}
@@ -430,10 +433,18 @@ func (c *converter) input(in valueInfo) (*value, error) {
 		if elems, err := f.Shape.Elems(); err != nil || elems > maxSample || len(shape) > maxAxes-1 {
 			return nil, &format.Unsupported{What: what, Msg: fmt.Sprintf("samples of shape %v are too large", f.Shape)}
 		}
+		if f.Shape.Len() == 0 {
+			c.warn("input %q of shape %v has no elements: where 0 stands for any length, give that axis a name in place of it and export the model again", in.name, f.Shape)
+		}
 		shape = append([]int{-1}, shape...)
 		c.sketch.Inputs = append(c.sketch.Inputs, f)
 		c.orders[f.Name], c.inputName[in.name] = natural(len(shape)), f.Name
 		return &value{layer: f.Name, code: in.code, shape: shape, perm: natural(len(shape))}, nil
+	}
+	for i, d := range shape {
+		if d == 0 { // exporters write it for any length
+			shape[i] = -1
+		}
 	}
 	var perm []int
 	told := -1

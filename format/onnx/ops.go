@@ -1445,16 +1445,16 @@ func reshape(c *converter, n *node, args []*value, _ int) (*value, error) {
 		case d == -1 && open < 0 && to[0] != -1:
 			open = i
 			continue
-		case i == 0, d < 1, d > math.MaxInt32:
+		case i == 0, d < 0, d == 0 && v.sample() > 0, d > math.MaxInt32:
 			return nil, refuse(n, "the shape that it makes, %v, does not begin with the batch's axis, or is not known before it runs", said(to))
 		}
 		shape[i] = d
 		have *= d
-		if have > v.sample() {
+		if have > maxSample {
 			return nil, refuse(n, "samples of shape %v cannot get shape %v", v.shape, said(to))
 		}
 	}
-	if open >= 0 {
+	if open >= 0 && have > 0 {
 		shape[open] = v.sample() / have
 		have *= shape[open]
 	}

@@ -32,7 +32,7 @@ type graph struct {
 }
 
 // A valueInfo is the name and type of an input or output. An axis whose length the
-// file leaves open is −1.
+// file leaves open is −1. One of length 0 may stand for that as well.
 type valueInfo struct {
 	name    string
 	code    int64 // of the elements' type
@@ -321,7 +321,7 @@ func (v *valueInfo) parseType(b []byte) error {
 					}
 					switch e.Num {
 					case 1:
-						if n = int(int64(e.Int)); n < 1 || n > math.MaxInt32 {
+						if n = int(int64(e.Int)); n < 0 || n > math.MaxInt32 {
 							n = -1
 						}
 					case 2:

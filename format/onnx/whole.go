@@ -8,6 +8,10 @@ var wholly = map[string]bool{"Softmax": true, "LogSoftmax": true, "Concat": true
 	"Cast": true, "Shape": true, "Pad": true, "Clip": true, "Elu": true, "Celu": true, "LeakyRelu": true, "Selu": true, "HardSigmoid": true, "Gelu": true, "ThresholdedRelu": true, "Shrink": true,
 	"Greater": true, "Where": true}
 
+// emptily are the operations that are read of values of no elements: they only say what shape
+// these have.
+var emptily = map[string]bool{"Reshape": true, "Transpose": true, "Flatten": true, "Squeeze": true, "Unsqueeze": true, "Identity": true, "Cast": true, "Shape": true}
+
 // axis is an axis that a node names, among those of its values here.
 func (c *converter) axis(n *node, key string, otherwise int) int {
 	return c.behind(n.int(key, otherwise))

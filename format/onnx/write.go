@@ -159,6 +159,9 @@ func newWriter(m *format.Model) (*writer, error) {
 		return nil, err
 	}
 	for i, x := range b.Inputs() {
+		if s := x.Shape()[1:]; s.Len() == 0 {
+			return nil, &format.Unsupported{What: fmt.Sprintf("input %q", strings.TrimPrefix(x.Name(), format.InputName(""))), Msg: fmt.Sprintf("its samples of shape %v have no elements", s)}
+		}
 		w.input(x, m.Data.Inputs[fields[i]].DType)
 	}
 	if _, err := w.run(0, len(w.layers), -1); err != nil {
