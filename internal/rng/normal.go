@@ -14,8 +14,8 @@ func (s *Stream) Norm() float64 {
 
 // normal makes a standard normal number of two uniform ones in [0, 1).
 func normal(u, v float64) float64 {
-	u = 1 - u // (0, 1]: the logarithm stays finite
-	return math.Sqrt(-2*math.Log(u)) * math.Cos(2*math.Pi*v)
+
+	return math.Sqrt(-2*logUnit(1-u)) * cosTurn(v)
 }
 
 // TruncNorm is a standard normal number redrawn until it lies within two
