@@ -1,6 +1,7 @@
 package diag
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -29,14 +30,16 @@ type Remark struct {
 // initializers that do not go with their activation, each with its consequence
 // measured in a small net, and what SELU asks for and does not get. It takes no
 // step, and milliseconds where there is nothing to be said. Of the options Batch
-// counts, without which the input is taken to be standardized, and Threads and
-// Backend.
+// or Source, Rows and Seed count, without which the input is taken to be standardized,
+// and Threads and Backend. Examples that cannot be read are taken to be, too.
 func Check(ctx context.Context, n *train.Net, o Options) ([]Remark, error) {
 	rows := 2
 	if o.Batch != nil {
-		rows = o.Batch.N
+		rows, o.Source = o.Batch.N, nil
+	} else if o.Source != nil {
+		rows = min(cmp.Or(o.Rows, 500), o.Source.Len())
 	}
-	m := trace(n, n.Params, rows, o.Batch != nil, o.Seed)
+	m := trace(n, n.Params, rows, o.Batch != nil || o.Source != nil, o.Seed)
 	if err := m.b.Err(); err != nil {
 		return nil, err
 	}
@@ -149,6 +152,11 @@ func (m *measurement) normalizing(ctx context.Context, n *train.Net, o Options) 
 		return ok
 	})
 	add(joins, fmt.Sprintf("selu keeps mean 0 and variance 1 in a plain stack of layers alone, not through %s: elu, or relu with he_normal, does not depend on it.", short(joins)))
+	if o.Source != nil {
+		if b, err := Sampled(o.Source, m.rows, o.Seed); err == nil {
+			o.Batch = b
+		}
+	}
 	if o.Batch == nil {
 		return out, nil
 	}

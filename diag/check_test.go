@@ -2,6 +2,7 @@ package diag_test
 
 import (
 	"context"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -38,6 +39,17 @@ func rows(t testing.TB, mean, std float64) (*data.Batch, data.Schema) {
 		t.Fatal(err)
 	}
 	return b, s
+}
+
+// counted counts how often rows are read.
+type counted struct {
+	data.Source
+	reads int
+}
+
+func (c *counted) Read(dst *data.Batch, idx []int32) error {
+	c.reads++
+	return c.Source.Read(dst, idx)
 }
 
 // stack is three hidden layers of one kind and a head.
@@ -96,6 +108,17 @@ func TestCheck(t *testing.T) {
 			got, err := diag.Check(context.Background(), n, diag.Options{Batch: b, Threads: 1})
 			if err != nil {
 				t.Fatal(err)
+			}
+			src, err := data.FromTensors(s, b.X, b.Y)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := &counted{Source: src}
+			if drawn, err := diag.Check(context.Background(), n, diag.Options{Source: seen, Rows: b.N, Threads: 1}); err != nil || !reflect.DeepEqual(drawn, got) {
+				t.Errorf("of the rows of a source: %v, %v; of a batch: %v", drawn, err, got)
+			}
+			if looks := strings.Contains(c.name, "selu") || c.name == "ones"; (seen.reads > 0) != looks {
+				t.Errorf("the rows of a source were read %d times", seen.reads)
 			}
 			for i, r := range got {
 				if i >= len(c.want) || !strings.Contains(r.Text, c.want[i]) || len(r.Layers) == 0 {

@@ -27,7 +27,10 @@ type Options struct {
 	// takes the place of the model's input, after its preprocessing, and of the
 	// gradient with respect to its output.
 	Batch *data.Batch
-	// Rows is the number of examples of noise; 500 by default.
+	// Source is what [Check] takes the place of Batch from, by [Sampled], where it has to
+	// look at examples.
+	Source data.Source
+	// Rows is the number of examples of noise, or from Source; 500 by default.
 	Rows int
 	// Optim is what the first step is taken with; Nadam by default. The gradient
 	// of noise is averaged over the examples for it, as that of a loss is.

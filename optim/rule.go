@@ -56,6 +56,9 @@ func (s *Step) Slot(name string) graph.Node { return s.SlotOf(name, 0, s.P.Shape
 // SlotOf is a slot of any shape, filled with first at first.
 func (s *Step) SlotOf(name string, first float64, shape ...int) graph.Node {
 	return s.build.slot(s.name+"#"+name, shape, func(v *tensor.Tensor) {
+		if first == 0 {
+			return // memory is zeros, most of it not even there before it is written to
+		}
 		for i := range v.Len() {
 			v.SetFlat(i, first)
 		}

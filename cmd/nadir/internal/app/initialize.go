@@ -15,7 +15,7 @@ import (
 	"github.com/nadir-ml/nadir/train"
 )
 
-// lsuvRows are the rows that init=lsuv looks at.
+// lsuvRows are the rows that init=lsuv looks at, and what is said before the first step.
 const lsuvRows = 512
 
 // sayWhy tells what a preset that the user named chose, and why.
@@ -78,11 +78,10 @@ func (s *session) remark(ctx context.Context) error {
 	if s.quiet {
 		return nil
 	}
-	batch, err := diag.Sampled(s.data.train, lsuvRows, s.cfg.Seed)
-	if err != nil || batch.N < 2 {
-		return nil // training says what is wrong with a row, with a run to go on with
+	if s.data.train.Len() < 2 {
+		return nil
 	}
-	return s.remarkOn(ctx, s.trainer.Net, diag.Options{Batch: batch, Seed: s.cfg.Seed, Threads: s.cfg.Threads})
+	return s.remarkOn(ctx, s.trainer.Net, diag.Options{Source: s.data.train, Rows: lsuvRows, Seed: s.cfg.Seed, Threads: s.cfg.Threads})
 }
 
 // remarkOn tells the user what can be said against a net with fresh weights.

@@ -195,13 +195,14 @@ func (s *session) Close() {
 
 // begin writes what a run can be gone on from.
 func (s *session) begin(from *nn.Sequential) error {
-	if err := s.dir.describe(s.cfg, s.data, from, s.only, s.reuse); err != nil {
+	// The disk takes both in less time than one after the other.
+	described := make(chan error, 1)
+	go func() { described <- s.dir.describe(s.cfg, s.data, from, s.only, s.reuse) }()
+	_, err := s.trainer.Save(s.dir.store(s.cfg.Ckpt.Keep))
+	if err := cmp.Or(<-described, err); err != nil || s.stages == nil {
 		return err
 	}
-	if _, err := s.trainer.Save(s.dir.store(s.cfg.Ckpt.Keep)); err != nil || s.stages == nil {
-		return err
-	}
-	_, err := s.stages.Save(s.pretrainStore())
+	_, err = s.stages.Save(s.pretrainStore())
 	return err
 }
 
