@@ -63,9 +63,10 @@ func both(f func(graph.Node) graph.Node) []gradcase {
 
 // recurrent takes ops with the input (steps·N, gates·units), the recurrent kernel, states
 // and a bias over steps in both directions.
-func recurrent(n, gates, states int, f func(x []graph.Node, a graph.RecurrentAttr) graph.Node) []gradcase {
+// With a mask, steps of the rows are left out.
+func recurrent(n, gates, states int, f func(x []graph.Node, mask graph.Node, a graph.RecurrentAttr) graph.Node) []gradcase {
 	var cs []gradcase
-	for _, a := range []graph.RecurrentAttr{{Steps: 3}, {Steps: 2, Backwards: true}, {Steps: 1}} {
+	for i, a := range []graph.RecurrentAttr{{Steps: 3}, {Steps: 2, Backwards: true}, {Steps: 1}, {Steps: 3}, {Steps: 3, Backwards: true}} {
 		const rows, units = 2, 3
 		xs := []*tensor.Tensor{spread(-1, 1, a.Steps*rows, gates*units), spread(-1, 1.2, units, gates*units)}
 		for i := range states {
@@ -76,7 +77,14 @@ func recurrent(n, gates, states int, f func(x []graph.Node, a graph.RecurrentAtt
 			bias = []int{2, 3 * units}
 		}
 		xs = append(xs, spread(-0.5, 0.7, bias...))
-		cs = append(cs, gradcase{func(_ *graph.Builder, x []graph.Node) graph.Node { return f(x[:n], a) }, xs})
+		cs = append(cs, gradcase{func(b *graph.Builder, x []graph.Node) graph.Node {
+			var mask graph.Node
+			if i >= 3 {
+				one, none := b.Full(1, 1, 1, 1), b.Full(0, 1, 1, 1)
+				mask = graph.Concat(0, one, none, none, one, one, none).Reshape(a.Steps, rows, 1)
+			}
+			return f(x[:n], mask, a)
+		}, xs})
 	}
 	return cs
 }
@@ -151,20 +159,22 @@ var gradcases = map[string][]gradcase{
 		product("batch_matmul", graph.MatMulAttr{TransA: true, TransB: true}, spread(-1, 1, 1, 3, 2), spread(-1, 1, 1, 4, 3)),
 		{func(_ *graph.Builder, x []graph.Node) graph.Node { return x[0].BatchMatMul(x[1]) }, []*tensor.Tensor{spread(-1, 1, 2, 2, 3), spread(-1, 1, 3, 2)}},
 	},
-	"lstm": recurrent(5, 4, 2, func(x []graph.Node, a graph.RecurrentAttr) graph.Node {
-		h, c := graph.LSTM(x[0], x[1], x[2], x[3], x[4], a)
+	"lstm": recurrent(5, 4, 2, func(x []graph.Node, mask graph.Node, a graph.RecurrentAttr) graph.Node {
+		h, c := graph.LSTM(x[0], x[1], x[2], x[3], x[4], mask, a)
 		return graph.Concat(0, h, c.Square())
 	}),
-	"lstm_gradient": append(recurrent(5, 4, 2, func(x []graph.Node, a graph.RecurrentAttr) graph.Node {
-		_, c := graph.LSTM(x[0], x[1], x[2], x[3], x[4], a)
+	"lstm_gradient": append(recurrent(5, 4, 2, func(x []graph.Node, mask graph.Node, a graph.RecurrentAttr) graph.Node {
+		_, c := graph.LSTM(x[0], x[1], x[2], x[3], x[4], mask, a)
 		return graph.VJP(c, c.Square(), x)[1]
-	}), recurrent(5, 4, 2, func(x []graph.Node, a graph.RecurrentAttr) graph.Node {
-		h, _ := graph.LSTM(x[0], x[1], x[2], x[3], x[4], a)
+	}), recurrent(5, 4, 2, func(x []graph.Node, mask graph.Node, a graph.RecurrentAttr) graph.Node {
+		h, _ := graph.LSTM(x[0], x[1], x[2], x[3], x[4], mask, a)
 		return graph.VJP(h, h.Square(), x)[2]
 	})...),
-	"gru": recurrent(4, 3, 1, func(x []graph.Node, a graph.RecurrentAttr) graph.Node { return graph.GRU(x[0], x[1], x[2], x[3], a) }),
-	"gru_gradient": recurrent(4, 3, 1, func(x []graph.Node, a graph.RecurrentAttr) graph.Node {
-		h := graph.GRU(x[0], x[1], x[2], x[3], a)
+	"gru": recurrent(4, 3, 1, func(x []graph.Node, mask graph.Node, a graph.RecurrentAttr) graph.Node {
+		return graph.GRU(x[0], x[1], x[2], x[3], mask, a)
+	}),
+	"gru_gradient": recurrent(4, 3, 1, func(x []graph.Node, mask graph.Node, a graph.RecurrentAttr) graph.Node {
+		h := graph.GRU(x[0], x[1], x[2], x[3], mask, a)
 		return graph.VJP(h, h.Square(), x)[1]
 	}),
 	"conv":        convolution("conv", 0, 1),

@@ -6,6 +6,46 @@ import "fmt"
 type RecurrentAttr struct {
 	Steps     int
 	Backwards bool // begins at the last step
+	// Masked says that a mask (steps, N, 1) is the last input: where it is 0 the state stays
+	// what it was.
+	Masked bool
+}
+
+// with adds a mask, where there is one, to the inputs of a recurrent op.
+func (a RecurrentAttr) with(mask Node, in ...Node) (RecurrentAttr, []Node) {
+	if a.Masked = mask.Valid(); a.Masked {
+		in = append(in, mask)
+	}
+	return a, in
+}
+
+// masked checks the mask behind the other inputs of a recurrent op of n rows, and that there
+// are as many of these as there are to be.
+func (a RecurrentAttr) masked(in []Type, inputs, n int) error {
+	if !a.Masked {
+		if len(in) != inputs {
+			return fmt.Errorf("wants %d inputs, got %d", inputs, len(in))
+		}
+		return nil
+	}
+	if len(in) != inputs+1 {
+		return fmt.Errorf("wants %d inputs and a mask, got %d", inputs, len(in))
+	}
+	if m := in[inputs]; m.Kind != Float || !m.Shape.Equal([]int{a.Steps, n, 1}) {
+		return fmt.Errorf("wants a mask (%d, %d, 1), got %v", a.Steps, n, m)
+	}
+	return nil
+}
+
+// choice makes, of the inputs of a recurrent op, what takes at step t a where the step
+// counts, else b.
+func (a RecurrentAttr) choice(in []Node) func(t int, a, b Node) Node {
+	if !a.Masked {
+		return func(_ int, a, _ Node) Node { return a }
+	}
+	mask := in[len(in)-1]
+	n := mask.Dim(1)
+	return func(t int, a, b Node) Node { return mask.Slice(0, t, t+1).Reshape(n, 1).Select(a, b) }
 }
 
 // order lists the steps as they are gone through.

@@ -30,5 +30,5 @@ func (a Activation) Apply(s *Scope, x graph.Node) graph.Node {
 	if !check(s, a.Validate()) {
 		return graph.Node{}
 	}
-	return a.Act.Apply(s, x.ToFloat())
+	return s.KeepMask(a.Act.Apply(s, x.ToFloat()), x)
 }

@@ -84,11 +84,12 @@ func (l Affine) Apply(s *Scope, x graph.Node) graph.Node {
 		}
 		return s.Weight(leaf, init, shape...).Reshape(wide...)
 	}
+	y := x
 	if !l.NoScale {
-		x = x.Mul(weight("gamma", l.GammaInit, initial.Ones{}))
+		y = y.Mul(weight("gamma", l.GammaInit, initial.Ones{}))
 	}
 	if !l.NoCenter {
-		x = x.Add(weight("beta", l.BetaInit, initial.Zeros{}))
+		y = y.Add(weight("beta", l.BetaInit, initial.Zeros{}))
 	}
-	return x
+	return s.KeepMask(y, x)
 }

@@ -32,7 +32,7 @@ func (d AlphaDropout) Apply(s *Scope, x graph.Node) graph.Node {
 	if !check(s, d.Validate()) || !x.Valid() || !s.Training() || d.Rate == 0 {
 		return x
 	}
-	return d.masked(x, s.B.Uniform(x.Shape()...))
+	return s.KeepMask(d.masked(x, s.B.Uniform(x.Shape()...)), x)
 }
 
 // alphaPrime is the limit of SELU far below 0.

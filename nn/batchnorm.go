@@ -53,7 +53,7 @@ func moments(x graph.Node, eps float64) (mean, variance, inv, xhat graph.Node) {
 // the moving statistics follow them, v̂ ← v̂·momentum + v·(1 − momentum). At
 // prediction, and where the layer is frozen, μ and σ² are the moving
 // statistics, and nothing is updated. In training more than one value a feature
-// is needed.
+// is needed. Steps that a mask leaves out count as all others do, as in Keras before 3.
 type BatchNorm struct {
 	Momentum  float64    `spec:"momentum" default:"0.99" doc:"share of the old moving statistics that stays at each step"`
 	Epsilon   float64    `spec:"epsilon" default:"0.001" doc:"added to the variance"`
@@ -111,9 +111,9 @@ func (l BatchNorm) Apply(s *Scope, x graph.Node) graph.Node {
 		s.B.Update(movingVar, movingVar.Scale(m).Add(variance.Scale(1-m)))
 		y = s.B.Apply("batch_norm", eps, x)
 	} else {
-		return BatchNormalization(x, movingMean, movingVar, beta, gamma, eps)
+		return s.KeepMask(BatchNormalization(x, movingMean, movingVar, beta, gamma, eps), x)
 	}
-	return affine(y, beta, gamma)
+	return s.KeepMask(affine(y, beta, gamma), x)
 }
 
 // affine is y scaled and offset by what is valid of both.

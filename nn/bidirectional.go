@@ -29,6 +29,7 @@ type Bidirectional struct {
 	Layer    Layer  `spec:"layer,required,scalar" doc:"the recurrent layer"`
 	Backward Layer  `spec:"backward_layer" doc:"the layer that goes the other way, the same without"`
 	Merge    string `spec:"merge_mode" default:"concat" doc:"how the results are joined: concat, sum, mul or ave"`
+	Repeat   bool   `spec:"zero_output_for_mask,not" doc:"whole sequences are 0 at steps that a mask leaves out, as in Keras since TensorFlow 2; else what the layers make of them"`
 	Name     string `spec:"name" doc:"name of the layer"`
 }
 
@@ -70,6 +71,12 @@ func (l Bidirectional) Join(s *Scope, xs []graph.Node) graph.Node {
 	if back == nil {
 		back = forward.Reversed()
 	}
+	if z, ok := forward.(zeroing); ok && forward.ReturnsSequences() && !l.Repeat {
+		forward = z.zeroed().(Recurrent)
+	}
+	if z, ok := back.(zeroing); ok && forward.ReturnsSequences() && !l.Repeat {
+		back = z.zeroed()
+	}
 	name := func(l Layer) string {
 		if n := NameOf(l); n != "" {
 			return n
@@ -95,16 +102,25 @@ func (l Bidirectional) Join(s *Scope, xs []graph.Node) graph.Node {
 	if forward.ReturnsSequences() {
 		b = turned(b)
 	}
+	var y graph.Node
 	switch l.Merge {
 	case "sum":
-		return a.Add(b)
+		y = a.Add(b)
 	case "mul":
-		return a.Mul(b)
+		y = a.Mul(b)
 	case "ave":
-		return a.Add(b).Scale(0.5)
+		y = a.Add(b).Scale(0.5)
+	default:
+		y = graph.Concat(-1, a, b)
 	}
-	return graph.Concat(-1, a, b)
+	if forward.ReturnsSequences() {
+		s.KeepMask(y, xs[0])
+	}
+	return y
 }
+
+// zeroing is a recurrent layer whose output can be 0 at steps that a mask leaves out.
+type zeroing interface{ zeroed() Layer }
 
 // turned is a sequence (N, steps, …) from its end to its beginning.
 func turned(x graph.Node) graph.Node {

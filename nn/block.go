@@ -34,5 +34,5 @@ func (r Residual) Apply(s *Scope, x graph.Node) graph.Node {
 	if x.Valid() && y.Valid() && !x.Shape().Equal(y.Shape()) {
 		return s.B.Fail("residual: the layers turn %v into %v; both must be equal to be added", x.Shape(), y.Shape())
 	}
-	return x.Add(y)
+	return joinMasks(s, "", x.Add(y), []graph.Node{x, y})
 }

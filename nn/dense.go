@@ -73,5 +73,5 @@ func (d Dense) Apply(s *Scope, x graph.Node) graph.Node {
 		y = y.Add(bias)
 	}
 	shape := append(tensor.Shape{}, x.Shape()[:x.Rank()-1]...)
-	return activate(s, d.Act, y.Reshape(append(shape, d.Units)...))
+	return s.KeepMask(activate(s, d.Act, y.Reshape(append(shape, d.Units)...)), x)
 }

@@ -27,7 +27,7 @@ func (d Dropout) Apply(s *Scope, x graph.Node) graph.Node {
 	if !check(s, d.Validate()) || !x.Valid() || !s.Training() || d.Rate == 0 {
 		return x
 	}
-	return d.masked(x, s.B.Uniform(x.Shape()...))
+	return s.KeepMask(d.masked(x, s.B.Uniform(x.Shape()...)), x)
 }
 
 // masked is the result for uniform draws in [0, 1) of x's shape.

@@ -24,6 +24,7 @@ type Embedding struct {
 	Init        param.Init          `spec:"embeddings_initializer" default:"random_uniform" doc:"initializer of the vectors"`
 	Regularizer regular.Regularizer `spec:"embeddings_regularizer" doc:"penalty on the vectors, none without"`
 	Constraint  regular.Constraint  `spec:"embeddings_constraint" doc:"what the table must be after each step, anything without"`
+	MaskZero    bool                `spec:"mask_zero" doc:"word 0 is padding, which layers behind this one that go along steps leave out"`
 	FromEnd     bool                `spec:"from_end" doc:"numbers below 0 count from the end, as ONNX has it"`
 	Name        string              `spec:"name" doc:"name of the layer"`
 }
@@ -63,5 +64,9 @@ func (l Embedding) Apply(s *Scope, x graph.Node) graph.Node {
 		n, zero := words.ToFloat(), s.B.Const(0)
 		words = zero.Greater(n).Select(n.Add(s.B.Const(float64(l.Words))), n).ToInt()
 	}
-	return table.Gather(words) // (N, …, units)
+	y := table.Gather(words) // (N, …, units)
+	if l.MaskZero {
+		s.SetMask(y, words.ToFloat().Equal(s.B.Const(0)).Select(s.B.Const(0), s.B.Const(1)))
+	}
+	return y
 }

@@ -161,7 +161,11 @@ func (m Functional) Trace(s *Scope, in []graph.Node) []graph.Node {
 func (m Functional) apply(s *Scope, e Entry, l Layer, name string, xs []graph.Node) graph.Node {
 	run := func(c *Scope) graph.Node {
 		if len(xs) == 1 {
-			return l.Apply(c, xs[0])
+			y := l.Apply(c, xs[0])
+			if bare(l) {
+				c.KeepMask(y, xs[0])
+			}
+			return y
 		}
 		j, ok := l.(Joiner)
 		if !ok {

@@ -32,5 +32,5 @@ func (d GaussianDropout) Apply(s *Scope, x graph.Node) graph.Node {
 	if !check(s, d.Validate()) || !x.Valid() || !s.Training() || d.Rate == 0 {
 		return x
 	}
-	return x.Mul(s.B.Normal(x.Shape()...).Scale(d.Deviation()).AddScalar(1))
+	return s.KeepMask(x.Mul(s.B.Normal(x.Shape()...).Scale(d.Deviation()).AddScalar(1)), x)
 }

@@ -33,5 +33,5 @@ func (g GaussianNoise) Apply(s *Scope, x graph.Node) graph.Node {
 	if !check(s, g.Validate()) || !x.Valid() || !s.Training() || g.Stddev == 0 {
 		return x
 	}
-	return x.Add(s.B.Normal(x.Shape()...).Scale(g.Stddev))
+	return s.KeepMask(x.Add(s.B.Normal(x.Shape()...).Scale(g.Stddev)), x)
 }

@@ -23,7 +23,8 @@ type GlobalAveragePooling2D struct {
 	Name string `spec:"name" doc:"name of the layer"`
 }
 
-// GlobalAveragePooling1D is the mean of each channel of x (N, steps, C): y (N, C).
+// GlobalAveragePooling1D is the mean of each channel of x (N, steps, C): y (N, C). Steps that a
+// mask leaves out do not count; where none is left it is 0.
 type GlobalAveragePooling1D GlobalAveragePooling2D
 
 // GlobalAveragePooling3D is the mean of each channel of x (N, planes, rows,
@@ -48,7 +49,20 @@ type GlobalMaxPooling3D GlobalMaxPooling2D
 
 // Apply takes the mean.
 func (l GlobalAveragePooling1D) Apply(s *Scope, x graph.Node) graph.Node {
-	return global(s, x, 1, l.Keep, graph.Node.Mean)
+	if !s.IsMasked(x) {
+		return global(s, x, 1, l.Keep, graph.Node.Mean)
+	}
+	mask := s.Mask(x)
+	if !mask.Valid() {
+		return mask
+	}
+	return global(s, x, 1, l.Keep, func(x graph.Node, axes ...int) graph.Node {
+		if !mask.Shape().Equal(x.Shape()[:2]) {
+			return s.B.Misfit("wants a mask (N, steps) that says which steps count, got %v", mask.Type())
+		}
+		sum := mask.Reshape(x.Dim(0), x.Dim(1), 1).Select(x, s.B.Const(0)).Sum(axes...) // (N, C)
+		return sum.Div(mask.SumKeep(1).Max(s.B.Const(1)))
+	})
 }
 
 // Apply takes the mean.

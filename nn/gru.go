@@ -40,6 +40,8 @@ type GRU struct {
 	LearnState       bool           `spec:"learn_state" default:"false" doc:"the state that it begins with is learned, initial_state (states, units)"`
 	Sequences        bool           `spec:"return_sequences" default:"false" doc:"give the output of every step, not of the last alone"`
 	Backwards        bool           `spec:"go_backwards" default:"false" doc:"begin at the last step"`
+	ZeroMasked       bool           `spec:"zero_output_for_mask" default:"false" doc:"the output is 0 at steps that a mask leaves out, not what it was before"`
+	GateClip         float64        `spec:"gate_clip" default:"none" doc:"what goes into the functions of the gates is cut to ± this"`
 
 	Regularizer          regular.Regularizer `spec:"kernel_regularizer" doc:"penalty on the kernel, none without"`
 	RecurrentRegularizer regular.Regularizer `spec:"recurrent_regularizer" doc:"penalty on the recurrent kernel, none without"`
@@ -55,7 +57,7 @@ func (l GRU) cell() *cell {
 		units: l.Units, gates: 3, act: orAct(l.Act, act.Tanh{}), gate: orAct(l.RecurrentAct, act.Sigmoid{}),
 		init: l.Init, recurrentInit: l.RecurrentInit, biasInit: l.BiasInit,
 		r: l.Regularizer, recurrentR: l.RecurrentRegularizer, biasR: l.BiasRegularizer, c: l.Constraint, recurrentC: l.RecurrentConstraint,
-		dropout: l.Dropout, recurrentDropout: l.RecurrentDropout, sequences: l.Sequences, backwards: l.Backwards, learnState: l.LearnState,
+		dropout: l.Dropout, recurrentDropout: l.RecurrentDropout, sequences: l.Sequences, backwards: l.Backwards, learnState: l.LearnState, zeroMasked: l.ZeroMasked, clip: l.GateClip,
 	}
 	switch {
 	case l.NoBias:
@@ -79,6 +81,8 @@ func (l GRU) Reversed() Layer { l.Backwards = !l.Backwards; return l }
 // ReturnsSequences reports whether the result has steps.
 func (l GRU) ReturnsSequences() bool { return l.Sequences }
 
+func (l GRU) zeroed() Layer { l.ZeroMasked = true; return l }
+
 // Apply declares the weights and unrolls the steps.
 func (l GRU) Apply(s *Scope, x graph.Node) graph.Node { return l.Join(s, []graph.Node{x}) }
 
@@ -97,18 +101,18 @@ func (l GRU) Join(s *Scope, xs []graph.Node) graph.Node {
 	if l.ResetBefore {
 		return c.run(s, xs, 1, bias, func(xw, h graph.Node, state []graph.Node, w weights) []graph.Node {
 			zr := xw.Slice(1, 0, 2*u).Add(h.MatMul(w.recurrent.Slice(1, 0, 2*u))) // (N, 2·units)
-			r := c.gate.Apply(s, c.part(zr, 1))
+			r := c.gate.Apply(s, c.cut(c.part(zr, 1)))
 			product := r.Mul(h).MatMul(w.recurrent.Slice(1, 2*u, 3*u))
-			return next(c.gate.Apply(s, c.part(zr, 0)), state[0], c.act.Apply(s, c.part(xw, 2).Add(product)))
+			return next(c.gate.Apply(s, c.cut(c.part(zr, 0))), state[0], c.act.Apply(s, c.cut(c.part(xw, 2).Add(product))))
 		})
 	}
 	if c.plain() {
-		c.whole = func(xw graph.Node, state []graph.Node, w weights, a graph.RecurrentAttr) []graph.Node {
+		c.whole = func(xw graph.Node, state []graph.Node, w weights, mask graph.Node, a graph.RecurrentAttr) []graph.Node {
 			bias := w.bias
 			if !bias.Valid() {
 				bias = s.B.Full(0, 2, 3*u)
 			}
-			return []graph.Node{graph.GRU(xw, w.recurrent, state[0], bias, a)}
+			return []graph.Node{graph.GRU(xw, w.recurrent, state[0], bias, mask, a)}
 		}
 	}
 	return c.run(s, xs, 1, bias, func(xw, h graph.Node, state []graph.Node, w weights) []graph.Node {
@@ -117,7 +121,7 @@ func (l GRU) Join(s *Scope, xs []graph.Node) graph.Node {
 			hw = hw.Add(w.bias.Slice(0, 1, 2).Reshape(3 * u))
 		}
 		zr := xw.Slice(1, 0, 2*u).Add(hw.Slice(1, 0, 2*u))
-		r := c.gate.Apply(s, c.part(zr, 1))
-		return next(c.gate.Apply(s, c.part(zr, 0)), state[0], c.act.Apply(s, c.part(xw, 2).Add(r.Mul(c.part(hw, 2)))))
+		r := c.gate.Apply(s, c.cut(c.part(zr, 1)))
+		return next(c.gate.Apply(s, c.cut(c.part(zr, 0))), state[0], c.act.Apply(s, c.cut(c.part(xw, 2).Add(r.Mul(c.part(hw, 2))))))
 	})
 }

@@ -64,5 +64,5 @@ func (l LayerNorm) Apply(s *Scope, x graph.Node) graph.Node {
 		}
 		y = y.Add(s.Weight("beta", init, n))
 	}
-	return y
+	return s.KeepMask(y, x)
 }

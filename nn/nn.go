@@ -85,10 +85,16 @@ func NameOf(l Layer) string {
 
 // wrap makes a bare activation the layer that it is written as.
 func wrap(l Layer) Layer {
-	if a, ok := l.(act.Activation); ok && act.Registry.NameOf(a) != "" {
-		return Activation{Act: a}
+	if bare(l) {
+		return Activation{Act: l.(act.Activation)}
 	}
 	return l
+}
+
+// bare reports whether l is an activation that stands as a layer.
+func bare(l Layer) bool {
+	a, ok := l.(act.Activation)
+	return ok && act.Registry.NameOf(a) != ""
 }
 
 // nameIn is the name that a layer gets within a scope.

@@ -19,6 +19,7 @@ const mostSteps = 4096
 // cell is what the recurrent layers have in common. Their fields say the rest.
 type cell struct {
 	units, gates              int
+	out                       int // width of the output, where that is not units
 	act, gate                 act.Activation
 	init, recurrentInit       param.Init
 	biasInit                  param.Init
@@ -27,13 +28,15 @@ type cell struct {
 	c, recurrentC             regular.Constraint
 	dropout, recurrentDropout float64
 	sequences, backwards      bool
-	peephole                  bool // gates see the cell's state
-	learnState                bool // what it begins with is a parameter
-	returnCell                bool // the last part of the state stands beside the output
+	peephole                  bool    // gates see the cell's state
+	learnState                bool    // what it begins with is a parameter
+	returnCell                bool    // the last part of the state stands beside the output
+	zeroMasked                bool    // the output is 0 where a mask leaves a step out
+	clip                      float64 // what goes into the functions of the gates is cut to ± this, unless it is 0
 	// whole goes over all steps of xw (steps·N, gates·units) at once, and gives each part
-	// of the state for all of them, (steps, N, units). It is nil where there is no op
-	// that does.
-	whole func(xw graph.Node, state []graph.Node, w weights, a graph.RecurrentAttr) []graph.Node
+	// of the state for all of them, (steps, N, units), where mask (steps, N, 1), which may be
+	// invalid, says which steps count. It is nil where there is no op that does.
+	whole func(xw graph.Node, state []graph.Node, w weights, mask graph.Node, a graph.RecurrentAttr) []graph.Node
 }
 
 // plain reports whether the cell has the functions that cells are made for, and its gates
@@ -41,7 +44,7 @@ type cell struct {
 func (c *cell) plain() bool {
 	_, tanh := c.act.(act.Tanh)
 	_, sigmoid := c.gate.(act.Sigmoid)
-	return tanh && sigmoid && !c.peephole && c.recurrentDropout == 0
+	return tanh && sigmoid && !c.peephole && c.recurrentDropout == 0 && c.clip == 0 && c.out == 0
 }
 
 // orAct is an activation, or the one that stands where none is said.
@@ -52,9 +55,26 @@ func orAct(a, otherwise act.Activation) act.Activation {
 	return a
 }
 
+// cut is what goes into the function of a gate.
+func (c *cell) cut(z graph.Node) graph.Node {
+	if c.clip == 0 || !z.Valid() {
+		return z
+	}
+	return within(z, c.clip)
+}
+
+// within is x cut to ± most.
+func within(x graph.Node, most float64) graph.Node {
+	b := x.Builder()
+	return x.Max(b.Const(-most)).Min(b.Const(most))
+}
+
 func (c *cell) validate() error {
 	if err := positive("units", c.units); err != nil {
 		return err
+	}
+	if !(c.clip >= 0) {
+		return spec.Field("gate_clip", "want a number not below 0, got %g", c.clip)
 	}
 	for key, a := range map[string]act.Activation{"activation": c.act, "recurrent_activation": c.gate} {
 		if _, ok := a.(act.PReLU); ok {
@@ -68,15 +88,17 @@ func (c *cell) validate() error {
 }
 
 // weights are what a cell has learned: kernel (in, gates·units), recurrent
-// (units, gates·units), bias, peephole (3, units) and state (states, units), which may be invalid.
-type weights struct{ kernel, recurrent, bias, peephole, state graph.Node }
+// (out, gates·units), bias, peephole (3, units), projection (units, out) and state (states,
+// units), which may be invalid.
+type weights struct{ kernel, recurrent, bias, peephole, projection, state graph.Node }
 
 // run declares the weights and unrolls the cell over the steps of xs[0], (N, steps,
 // in), from the states that stand behind it, (N, units) each, or
 // from a learned one, or 0. project makes of a step's input, times the kernel, whatever of the bias
 // goes with it; step makes of that (N, gates·units) and the state the next state.
 // The first part of the state is the output; h is that as the recurrent kernel
-// sees it, with dropout.
+// sees it, with dropout. Where xs[0] has a mask, the state stays at steps that do not count,
+// and the output is there what it was before, as in Keras: 0 before the first that counts.
 func (c *cell) run(s *Scope, xs []graph.Node, states int, project func(xw graph.Node, w weights) graph.Node, step func(xw, h graph.Node, state []graph.Node, w weights) []graph.Node) graph.Node {
 	if !check(s, c.validate()) || slices.ContainsFunc(xs, func(x graph.Node) bool { return !x.Valid() }) {
 		return graph.Node{}
@@ -92,16 +114,32 @@ func (c *cell) run(s *Scope, xs []graph.Node, states int, project func(xw graph.
 	if len(xs) != 1 && len(xs) != 1+states {
 		return s.B.Fail("takes sequences, or these and %d states to begin with, got %d inputs", states, len(xs))
 	}
-	for _, h := range xs[1:] {
-		if h.Rank() != 2 || h.Dim(0) != n || h.Dim(1) != c.units {
-			return s.B.Misfit("wants states (N, %d) to begin with, got %v", c.units, h.Type())
+	width := func(part int) int {
+		if part == 0 && c.out > 0 {
+			return c.out
 		}
+		return c.units
+	}
+	for i, h := range xs[1:] {
+		if h.Rank() != 2 || h.Dim(0) != n || h.Dim(1) != width(i) {
+			return s.B.Misfit("wants states (N, %d) to begin with, got %v", width(i), h.Type())
+		}
+	}
+	var mask graph.Node // (steps, N, 1)
+	if s.IsMasked(xs[0]) {
+		if mask = s.Mask(xs[0]); !mask.Valid() {
+			return mask
+		}
+		if !mask.Shape().Equal(tensor.Shape{n, steps}) {
+			return s.B.Misfit("wants a mask (%d, %d) that says which steps count, got %v", n, steps, mask.Type())
+		}
+		mask = mask.Transpose(1, 0).Reshape(steps, n, 1)
 	}
 	var w weights
 	w.kernel = s.Weight("kernel", orInit(c.init, initial.GlorotUniform), in, c.gates*c.units)
 	s.Constrain(w.kernel, c.c)
 	penalize(s, c.r, w.kernel)
-	w.recurrent = s.Weight("recurrent_kernel", orInit(c.recurrentInit, initial.Orthogonal{}), c.units, c.gates*c.units)
+	w.recurrent = s.Weight("recurrent_kernel", orInit(c.recurrentInit, initial.Orthogonal{}), width(0), c.gates*c.units)
 	s.Constrain(w.recurrent, c.recurrentC)
 	penalize(s, c.recurrentR, w.recurrent)
 	if c.biasShape != nil {
@@ -110,6 +148,9 @@ func (c *cell) run(s *Scope, xs []graph.Node, states int, project func(xw graph.
 	}
 	if c.peephole {
 		w.peephole = s.Weight("peephole", orInit(c.init, initial.GlorotUniform), 3, c.units)
+	}
+	if c.out > 0 {
+		w.projection = s.Weight("projection", orInit(c.init, initial.GlorotUniform), c.units, c.out)
 	}
 	if c.learnState {
 		if len(xs) > 1 {
@@ -124,7 +165,7 @@ func (c *cell) run(s *Scope, xs []graph.Node, states int, project func(xw graph.
 	}
 	var keep graph.Node
 	if c.recurrentDropout > 0 && s.Training() {
-		keep = s.B.Uniform(n, c.units)
+		keep = s.B.Uniform(n, width(0))
 	}
 	xw := x.Reshape(steps*n, in).MatMul(w.kernel) // (steps·N, gates·units)
 	state := make([]graph.Node, states)
@@ -135,8 +176,33 @@ func (c *cell) run(s *Scope, xs []graph.Node, states int, project func(xw graph.
 		case c.learnState:
 			state[i] = w.state.Slice(0, i, i+1).BroadcastTo(n, c.units)
 		default:
-			state[i] = s.B.Full(0, n, c.units)
+			state[i] = s.B.Full(0, n, width(i))
 		}
+	}
+	order := make([]int, steps)
+	for i := range order {
+		order[i] = i
+		if c.backwards {
+			order[i] = steps - 1 - i
+		}
+	}
+	// shown are the steps, in time, at which the output is the state, (N, 1) each, and 0 at
+	// others; nil where it is that at all.
+	var shown []graph.Node
+	if mask.Valid() && (c.zeroMasked || len(xs) > 1 || c.learnState) {
+		shown = make([]graph.Node, steps)
+		for i, t := range order {
+			shown[t] = mask.Slice(0, t, t+1).Reshape(n, 1)
+			if i > 0 && !c.zeroMasked { // of a state that was given nothing is shown
+				shown[t] = shown[t].Max(shown[order[i-1]])
+			}
+		}
+	}
+	result := func(y graph.Node) graph.Node {
+		if c.sequences {
+			s.SetMask(y, s.Mask(xs[0]))
+		}
+		return y
 	}
 	kept := []int{0} // parts of the state that are given back
 	if c.returnCell {
@@ -144,14 +210,14 @@ func (c *cell) run(s *Scope, xs []graph.Node, states int, project func(xw graph.
 	}
 	outs := make([][]graph.Node, len(kept))
 	if c.whole != nil {
-		all := c.whole(xw, state, w, graph.RecurrentAttr{Steps: steps, Backwards: c.backwards})
-		last := steps - 1
-		if c.backwards {
-			last = 0
-		}
+		all := c.whole(xw, state, w, mask, graph.RecurrentAttr{Steps: steps, Backwards: c.backwards})
+		last := order[steps-1]
 		var results []graph.Node
 		for _, part := range kept {
 			y := all[part]
+			if part == 0 && shown != nil && c.sequences {
+				y = graph.Concat(0, shown...).Reshape(steps, n, 1).Select(y, s.B.Const(0))
+			}
 			if c.sequences {
 				if c.backwards { // the first result is that of the last step
 					turned := make([]graph.Node, steps)
@@ -163,39 +229,50 @@ func (c *cell) run(s *Scope, xs []graph.Node, states int, project func(xw graph.
 				y = y.Transpose(1, 0, 2) // (N, steps, units)
 			} else {
 				y = y.Slice(0, last, last+1).Reshape(n, c.units)
+				if part == 0 && shown != nil {
+					y = shown[last].Select(y, s.B.Const(0))
+				}
 			}
 			results = append(results, y)
 		}
-		return graph.Concat(-1, results...)
+		return result(graph.Concat(-1, results...))
 	}
 	if xw = project(xw, w); !xw.Valid() {
 		return xw
 	}
-	for t := range steps {
-		if c.backwards {
-			t = steps - 1 - t
-		}
+	for _, t := range order {
 		h := state[0]
 		if keep.Valid() {
 			h = Dropout{Rate: c.recurrentDropout}.masked(h, keep)
 		}
-		state = step(xw.Slice(0, t*n, (t+1)*n), h, state, w)
-		if !state[0].Valid() {
+		next := step(xw.Slice(0, t*n, (t+1)*n), h, state, w)
+		if !next[0].Valid() {
 			return graph.Node{}
 		}
+		if mask.Valid() {
+			counts := mask.Slice(0, t, t+1).Reshape(n, 1)
+			for i := range next {
+				next[i] = counts.Select(next[i], state[i])
+			}
+		}
+		state = next
 		for i, part := range kept {
-			outs[i] = append(outs[i], state[part])
+			y := state[part]
+			if part == 0 && shown != nil {
+				y = shown[t].Select(y, s.B.Const(0))
+			}
+			outs[i] = append(outs[i], y)
 		}
 	}
 	var results []graph.Node
-	for _, all := range outs {
+	for i, all := range outs {
 		y := all[len(all)-1] // (N, units)
 		if c.sequences {
-			y = graph.Concat(0, all...).Reshape(steps, n, c.units).Transpose(1, 0, 2) // (N, steps, units)
+			y = graph.Concat(0, all...).Reshape(steps, n, width(kept[i])).Transpose(1, 0, 2) // (N, steps, units)
 		}
 		results = append(results, y)
 	}
-	return graph.Concat(-1, results...)
+	return result(graph.Concat(-1, results...))
 }
 
 func orInit(i, otherwise param.Init) param.Init {

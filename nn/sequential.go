@@ -16,7 +16,11 @@ func (m Sequential) Apply(s *Scope, x graph.Node) graph.Node {
 			s.B.Fail("a layer is nil")
 			return graph.Node{}
 		}
-		x = s.Sub(nameIn(s, l), l, x)
+		y := s.Sub(nameIn(s, l), l, x)
+		if bare(l) {
+			s.KeepMask(y, x)
+		}
+		x = y
 	}
 	return x
 }

@@ -22,7 +22,11 @@ func init() {
 //
 // The result is the last h, (N, units), or all of them, (N, steps, units). Backwards
 // begins at the last step, and all of them come in the order in which they were
-// made. Where there are two inputs, the second is h₀, (N, units). The steps are unrolled where the model is built: a sequence has one length.
+// made. Where there are two inputs, the second is h₀, (N, units). The steps are unrolled where the
+// model is built: all sequences have one length. Steps that a mask leaves out, that of
+// [Masking], [Embedding] or [SequenceMask], keep the state of the step before, and the output
+// there is the one before, or 0 where there is none yet and with ZeroMasked; all results carry
+// the mask on, as in Keras in the order of the input, even backwards.
 type SimpleRNN struct {
 	Units            int            `spec:"units,required" doc:"width of the state and of the output"`
 	Act              act.Activation `spec:"activation" default:"tanh" doc:"activation of the state"`
@@ -35,6 +39,8 @@ type SimpleRNN struct {
 	LearnState       bool           `spec:"learn_state" default:"false" doc:"the state that it begins with is learned, initial_state (states, units)"`
 	Sequences        bool           `spec:"return_sequences" default:"false" doc:"give the output of every step, not of the last alone"`
 	Backwards        bool           `spec:"go_backwards" default:"false" doc:"begin at the last step"`
+	ZeroMasked       bool           `spec:"zero_output_for_mask" default:"false" doc:"the output is 0 at steps that a mask leaves out, not what it was before"`
+	GateClip         float64        `spec:"gate_clip" default:"none" doc:"what goes into the functions of the gates is cut to ± this"`
 
 	Regularizer          regular.Regularizer `spec:"kernel_regularizer" doc:"penalty on the kernel, none without"`
 	RecurrentRegularizer regular.Regularizer `spec:"recurrent_regularizer" doc:"penalty on the recurrent kernel, none without"`
@@ -50,7 +56,7 @@ func (l SimpleRNN) cell() *cell {
 		units: l.Units, gates: 1, act: orAct(l.Act, act.Tanh{}),
 		init: l.Init, recurrentInit: l.RecurrentInit, biasInit: l.BiasInit,
 		r: l.Regularizer, recurrentR: l.RecurrentRegularizer, biasR: l.BiasRegularizer, c: l.Constraint, recurrentC: l.RecurrentConstraint,
-		dropout: l.Dropout, recurrentDropout: l.RecurrentDropout, sequences: l.Sequences, backwards: l.Backwards, learnState: l.LearnState,
+		dropout: l.Dropout, recurrentDropout: l.RecurrentDropout, sequences: l.Sequences, backwards: l.Backwards, learnState: l.LearnState, zeroMasked: l.ZeroMasked, clip: l.GateClip,
 	}
 	if !l.NoBias {
 		c.biasShape = tensor.Shape{l.Units}
@@ -70,6 +76,8 @@ func (l SimpleRNN) Reversed() Layer { l.Backwards = !l.Backwards; return l }
 // ReturnsSequences reports whether the result has steps.
 func (l SimpleRNN) ReturnsSequences() bool { return l.Sequences }
 
+func (l SimpleRNN) zeroed() Layer { l.ZeroMasked = true; return l }
+
 // Apply declares the weights and unrolls the steps.
 func (l SimpleRNN) Apply(s *Scope, x graph.Node) graph.Node { return l.Join(s, []graph.Node{x}) }
 
@@ -77,7 +85,7 @@ func (l SimpleRNN) Apply(s *Scope, x graph.Node) graph.Node { return l.Join(s, [
 func (l SimpleRNN) Join(s *Scope, xs []graph.Node) graph.Node {
 	c := l.cell()
 	return c.run(s, xs, 1, addedBias, func(xw, h graph.Node, _ []graph.Node, w weights) []graph.Node {
-		return []graph.Node{c.act.Apply(s, xw.Add(h.MatMul(w.recurrent)))} // (N, units)
+		return []graph.Node{c.act.Apply(s, c.cut(xw.Add(h.MatMul(w.recurrent))))} // (N, units)
 	})
 }
 

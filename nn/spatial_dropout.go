@@ -42,5 +42,5 @@ func (d SpatialDropout) Apply(s *Scope, x graph.Node) graph.Node {
 	}
 	mask[0], mask[len(mask)-1] = x.Dim(0), x.Dim(-1)
 	keep := s.B.Uniform(mask...).GreaterEqual(s.B.Const(d.Rate)).Scale(1 / (1 - d.Rate))
-	return x.Mul(keep)
+	return s.KeepMask(x.Mul(keep), x)
 }

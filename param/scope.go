@@ -45,7 +45,8 @@ type trace struct {
 	layers   []Applied
 	made     []int // of a node, by its number: the last of the layers that give it, counted from 1
 	losses   []graph.Node
-	full     bool // it was said that there are too many layers
+	masks    map[graph.Node]stepMask // of what has one
+	full     bool                    // it was said that there are too many layers
 }
 
 // Applied is one layer's place in a trace: what summaries, probes and pictures

@@ -176,21 +176,23 @@ var cases = map[string][]testcase{
 		return b.Apply("cross_entropy_gradient", nil, x...)
 	}),
 
-	"lstm": recurrent(0, func(x []graph.Node, a graph.RecurrentAttr) graph.Node {
-		h, c := graph.LSTM(x[0], x[1], x[2], x[3], x[4], a)
+	"lstm": recurrent(0, func(x []graph.Node, mask graph.Node, a graph.RecurrentAttr) graph.Node {
+		h, c := graph.LSTM(x[0], x[1], x[2], x[3], x[4], mask, a)
 		return graph.Concat(0, h, c)
 	}),
-	"lstm_gradient": append(recurrent(0, func(x []graph.Node, a graph.RecurrentAttr) graph.Node {
-		h, _ := graph.LSTM(x[0], x[1], x[2], x[3], x[4], a)
+	"lstm_gradient": append(recurrent(0, func(x []graph.Node, mask graph.Node, a graph.RecurrentAttr) graph.Node {
+		h, _ := graph.LSTM(x[0], x[1], x[2], x[3], x[4], mask, a)
 		return flat(graph.VJP(h, h, x[:5]))
-	}), recurrent(0, func(x []graph.Node, a graph.RecurrentAttr) graph.Node {
-		h, c := graph.LSTM(x[0], x[1], x[2], x[3], x[4], a)
+	}), recurrent(0, func(x []graph.Node, mask graph.Node, a graph.RecurrentAttr) graph.Node {
+		h, c := graph.LSTM(x[0], x[1], x[2], x[3], x[4], mask, a)
 		y := h.Add(c.Square())
 		return flat(graph.VJP(y, y, x[:5]))
 	})...),
-	"gru": recurrent(1, func(x []graph.Node, a graph.RecurrentAttr) graph.Node { return graph.GRU(x[0], x[1], x[2], x[3], a) }),
-	"gru_gradient": recurrent(1, func(x []graph.Node, a graph.RecurrentAttr) graph.Node {
-		h := graph.GRU(x[0], x[1], x[2], x[3], a)
+	"gru": recurrent(1, func(x []graph.Node, mask graph.Node, a graph.RecurrentAttr) graph.Node {
+		return graph.GRU(x[0], x[1], x[2], x[3], mask, a)
+	}),
+	"gru_gradient": recurrent(1, func(x []graph.Node, mask graph.Node, a graph.RecurrentAttr) graph.Node {
+		h := graph.GRU(x[0], x[1], x[2], x[3], mask, a)
 		return flat(graph.VJP(h, h, x[:4]))
 	}),
 
@@ -463,10 +465,11 @@ func flat(xs []graph.Node) graph.Node {
 }
 
 // recurrent are sizes of recurrent ops, in both directions: of lstm, whose inputs are xw, r,
-// h, c and bias, or, of kind 1, of gru, whose are xw, r, h and bias.
-func recurrent(kind int, f func(x []graph.Node, a graph.RecurrentAttr) graph.Node) []testcase {
+// h, c and bias, or, of kind 1, of gru, whose are xw, r, h and bias; and in the later ones
+// with a mask that leaves steps of rows out.
+func recurrent(kind int, f func(x []graph.Node, mask graph.Node, a graph.RecurrentAttr) graph.Node) []testcase {
 	var cs []testcase
-	for i, s := range [][3]int{{1, 1, 1}, {3, 2, 5}, {2, 70, 9}, {2, 18, 33}, {2, 0, 3}} { // steps, rows, units
+	for i, s := range [][3]int{{1, 1, 1}, {3, 2, 5}, {2, 70, 9}, {2, 18, 33}, {2, 0, 3}, {4, 3, 5}, {3, 70, 9}, {3, 18, 2}} { // steps, rows, units
 		steps, rows, units := s[0], s[1], s[2]
 		gates, bias := 4, []int{4 * units}
 		if kind == 1 {
@@ -477,8 +480,20 @@ func recurrent(kind int, f func(x []graph.Node, a graph.RecurrentAttr) graph.Nod
 			xs = append(xs, span(-1.5, 1.5, rows, units))
 		}
 		xs = append(xs, span(-1, 1, bias...))
+		masked := i >= 5
+		if masked {
+			kept := make([]float64, steps*rows)
+			for k := range kept {
+				kept[k] = float64(k * k % 3 % 2)
+			}
+			xs = append(xs, tensor.Of(kept, steps, rows, 1))
+		}
 		cs = append(cs, testcase{in: xs, scale: 1 + float64(rows*steps*units)/8, f: func(_ *graph.Builder, x []graph.Node) graph.Node {
-			return f(x, graph.RecurrentAttr{Steps: steps, Backwards: i%2 == 1})
+			var mask graph.Node
+			if masked {
+				mask, x = x[len(x)-1], x[:len(x)-1]
+			}
+			return f(x, mask, graph.RecurrentAttr{Steps: steps, Backwards: i%2 == 1})
 		}})
 	}
 	return cs

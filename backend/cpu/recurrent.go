@@ -62,6 +62,20 @@ func before[T float](w walk, first, all []T, k int) []T {
 	return all[t*size : (t+1)*size]
 }
 
+// maskOf is the mask of x, and nil where it has none: where it is 0 the state of row
+// i at step t stays.
+func maskOf[T float](c *compiler[T], x graph.Node) *value[T] {
+	if !x.Attr().(graph.RecurrentAttr).Masked {
+		return nil
+	}
+	return c.of(x.In(x.NumIn() - 1))
+}
+
+// out reports whether row i is left out of step t by a mask.
+func out[T float](w walk, mask *value[T], t, i int) bool {
+	return mask != nil && mask.f[t*w.n+i] == 0
+}
+
 // scratch is n elements for every worker.
 func scratch[T float](threads, n int) [][]T {
 	s := make([][]T, threads)
@@ -74,7 +88,7 @@ func scratch[T float](threads, n int) [][]T {
 // lstm makes h, c and the gates of all steps: see [graph.LSTM].
 func lstm[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	xw, r, h0, c0, bias, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x.In(2)), c.of(x.In(3)), c.of(x.In(4)), c.of(x)
-	w := walkOf(x, x.Dim(1), x.Dim(2))
+	w, mask := walkOf(x, x.Dim(1), x.Dim(2)), maskOf(c, x)
 	n, u, size := w.n, w.u, w.n*w.u
 	return w.chunks(), func(_, chunk int) {
 		lo, hi := w.rows(chunk)
@@ -92,6 +106,12 @@ func lstm[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 			for i := lo; i < hi; i++ {
 				row := z[4*i*u : 4*(i+1)*u]
 				a, b := i*u, (i+1)*u
+				if out(w, mask, t, i) {
+					clear(row)
+					copy(h[t*size:][a:b], hp[a:b])
+					copy(cell[t*size:][a:b], cp[a:b])
+					continue
+				}
 				kernel.LSTM(h[t*size:][a:b], cell[t*size:][a:b], row, cp[a:b])
 			}
 		}
@@ -103,10 +123,10 @@ func lstm[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 func lstmGradient[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	y, rt, c0, dh, dx := c.of(x.In(0)), c.of(x.In(1)), c.of(x.In(2)), c.of(x.In(3)), c.of(x)
 	var dc *value[T]
-	if x.NumIn() > 4 {
+	w, mask := walkOf(x, x.Dim(1), x.Dim(2)), maskOf(c, x)
+	if x.NumIn() > 5 || x.NumIn() > 4 && mask == nil {
 		dc = c.of(x.In(4))
 	}
-	w := walkOf(x, x.Dim(1), x.Dim(2))
 	n, u, size := w.n, w.u, w.n*w.u
 	return w.chunks(), func(_, chunk int) {
 		lo, hi := w.rows(chunk)
@@ -126,9 +146,16 @@ func lstmGradient[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 				if dc != nil {
 					kernel.Add(backC[a:b], backC[a:b], dc.f[t*size:][a:b])
 				}
+				if out(w, mask, t, i) { // what comes back goes on to the step before
+					clear(dz[4*a : 4*b])
+					continue
+				}
 				kernel.LSTMGradient(dz[4*a:4*b], backC[a:b], z[4*a:4*b], cell[t*size:][a:b], cp[a:b], backH[a:b])
+				if mask != nil {
+					clear(backH[a:b])
+				}
 			}
-			kernel.MatMul(backH, u, dz, 4*u, false, rt.f, u, false, n, u, 4*u, lo, hi, 0, u, false)
+			kernel.MatMul(backH, u, dz, 4*u, false, rt.f, u, false, n, u, 4*u, lo, hi, 0, u, mask != nil)
 		}
 	}
 }
@@ -136,7 +163,7 @@ func lstmGradient[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 // gru makes the states of all steps and what their gradient needs: see [graph.GRU].
 func gru[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	xw, r, h0, bias, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x.In(2)), c.of(x.In(3)), c.of(x)
-	w := walkOf(x, x.Dim(1), x.Dim(2))
+	w, mask := walkOf(x, x.Dim(1), x.Dim(2)), maskOf(c, x)
 	n, u, size := w.n, w.u, w.n*w.u
 	space := scratch[T](c.threads, 3*u)
 	return w.chunks(), func(worker, chunk int) {
@@ -154,6 +181,11 @@ func gru[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 			kernel.MatMul(z, 4*u, hp, u, false, r.f, 3*u, false, n, 3*u, u, lo, hi, 0, 3*u, true)
 			for i := lo; i < hi; i++ {
 				a, b, s := i*u, (i+1)*u, space[worker]
+				if out(w, mask, t, i) {
+					clear(z[4*a : 4*b])
+					copy(h[t*size:][a:b], hp[a:b])
+					continue
+				}
 				kernel.Add(s, xw.f[3*(t*n+i)*u:3*(t*n+i+1)*u], bias.f[:3*u])
 				kernel.GRU(h[t*size:][a:b], z[4*a:4*b], s, hp[a:b])
 			}
@@ -165,7 +197,7 @@ func gru[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 // what goes back from step to step until it is done.
 func gruGradient[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	y, rt, h0, dh, d := c.of(x.In(0)), c.of(x.In(1)), c.of(x.In(2)), c.of(x.In(3)), c.of(x)
-	w := walkOf(x, x.Dim(1), x.Dim(2))
+	w, mask := walkOf(x, x.Dim(1), x.Dim(2)), maskOf(c, x)
 	n, u, size := w.n, w.u, w.n*w.u
 	return w.chunks(), func(_, chunk int) {
 		lo, hi := w.rows(chunk)
@@ -181,6 +213,11 @@ func gruGradient[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 			for i := lo; i < hi; i++ {
 				a, b := i*u, (i+1)*u
 				kernel.Add(back[a:b], back[a:b], dh.f[t*size:][a:b])
+				if out(w, mask, t, i) { // what comes back goes on to the step before
+					clear(dx[3*a : 3*b])
+					clear(dp[3*a : 3*b])
+					continue
+				}
 				kernel.GRUGradient(dx[3*a:3*b], dp[3*a:3*b], back[a:b], z[4*a:4*b], hp[a:b])
 			}
 			kernel.MatMul(back, u, dp, 3*u, false, rt.f, u, false, n, u, 3*u, lo, hi, 0, u, true)
