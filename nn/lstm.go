@@ -137,7 +137,7 @@ func (l LSTM) Join(s *Scope, xs []graph.Node) graph.Node {
 		if l.CellClip > 0 {
 			next = within(next, l.CellClip)
 		}
-		out := gate(3, 2, next).Mul(c.act.Apply(s, c.cut(next))) // (N, units)
+		out := gate(3, 2, next).Mul(c.act.Apply(s, next)) // (N, units)
 		if w.projection.Valid() {
 			if out = out.MatMul(w.projection); l.ProjectionClip > 0 { // (N, proj_size)
 				out = within(out, l.ProjectionClip)

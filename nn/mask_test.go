@@ -85,7 +85,7 @@ func (p *plainCell) run(x [][]float64, counts []bool) [][]float64 {
 				made[u] = math.Tanh(z(0))
 			case "lstm":
 				nextC[u] = cut(sigmoid(z(1))*c[u]+sigmoid(z(0))*math.Tanh(z(2)), p.cellClip)
-				made[u] = sigmoid(z(3)) * math.Tanh(cut(nextC[u], p.clip))
+				made[u] = sigmoid(z(3)) * math.Tanh(nextC[u])
 			case "gru":
 				both := func(g int) float64 {
 					return cut(xw(g*p.units+u)+hw(h, g*p.units+u)+bias(0, g*p.units+u)+bias(1, g*p.units+u), p.clip)

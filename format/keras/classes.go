@@ -15,7 +15,7 @@ var classes = map[string]string{
 	"zero_padding1d": "ZeroPadding1D", "zero_padding2d": "ZeroPadding2D", "zero_padding3d": "ZeroPadding3D",
 	"cropping1d": "Cropping1D", "cropping2d": "Cropping2D", "cropping3d": "Cropping3D",
 	"up_sampling1d": "UpSampling1D", "up_sampling2d": "UpSampling2D", "up_sampling3d": "UpSampling3D",
-	"embedding": "Embedding", "lstm": "LSTM", "gru": "GRU", "simple_rnn": "SimpleRNN", "sequential": "Sequential",
+	"embedding": "Embedding", "masking": "Masking", "lstm": "LSTM", "gru": "GRU", "simple_rnn": "SimpleRNN", "sequential": "Sequential",
 	"add": "Add", "multiply": "Multiply", "subtract": "Subtract", "average": "Average", "maximum": "Maximum", "minimum": "Minimum", "concatenate": "Concatenate",
 	"relu": "ReLU", "elu": "ELU", "leaky_relu": "LeakyReLU", "prelu": "PReLU",
 }

@@ -179,8 +179,6 @@ func (n *net) fields(l spec.Value) (kind string, out spec.Value, err error) {
 		switch {
 		case isField:
 			out = out.With(e.Key, v)
-		case e.Key == "mask_zero" && !harmless(e.Key, v):
-			return "", out, &format.Unsupported{What: fmt.Sprintf("layer %q (class %s)", nameOf(l), class), Msg: masked}
 		case !harmless(e.Key, v):
 			return "", out, &format.Unsupported{What: fmt.Sprintf("layer %q (class %s)", nameOf(l), class), Msg: fmt.Sprintf("%s=%s is nothing that %s can do here", e.Key, v.JSON(), kind)}
 		}
@@ -188,12 +186,8 @@ func (n *net) fields(l spec.Value) (kind string, out spec.Value, err error) {
 	if r, ok := config.Get("trainable"); ok && r.Text == "false" && kind != "input" {
 		n.warn("layer %q was frozen; freeze it again to go on training without it", nameOf(l))
 	}
-	return kind, out, nil
+	return kind, n.masked(kind, out), nil
 }
-
-// masked is why what masks steps is refused.
-const masked = "it masks steps of sequences, which the layers behind it would have to leave out; no layer here does, and the numbers would be others. " +
-	"Save the model without masks (mask_zero=False, no Masking), for sequences of one length"
 
 func recurrent(kind string) bool {
 	return kind == "lstm" || kind == "gru" || kind == "simple_rnn"

@@ -86,6 +86,8 @@ func (n *net) scan(v spec.Value) {
 				n.v1 = n.v1 || ok
 			}
 		}
+		zero, _ := config.Get("mask_zero")
+		n.masking = n.masking || class == "Masking" || zero.Text == "true"
 		f, _ := config.Get("data_format")
 		o, _ := config.Get("dim_ordering")
 		if d := spatial(kindOf(class)); d > 0 && (f.Text == "channels_first" || o.Text == "th") {

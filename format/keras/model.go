@@ -28,6 +28,7 @@ type net struct {
 	first    map[int]bool            // how many axes the samples have that some layer wants with channels first
 	kept     map[string]bool         // layers that make vectors in Keras' order
 	theano   bool                    // kernels are turned around
+	masking  bool                    // some layer masks steps
 	shapes   map[string]tensor.Shape // of a sample that a layer is given, by its path
 	outs     map[string]tensor.Shape // of what it gives
 }
@@ -161,9 +162,6 @@ func custom(v spec.Value, what string) error {
 		what = fmt.Sprintf("layer %q", name.Text)
 	}
 	msg := fmt.Sprintf("no class of Keras that is known here is called %q. Its code is not in the file; register a layer of that kind with nn.Layers.Register(%q, …), or save the weights alone and name a net for them with model=", class, kindOf(class))
-	if class == "Masking" {
-		msg = masked
-	}
 	if class == "Lambda" {
 		msg = "a Lambda layer holds Python code, which is never run; replace it by a layer of Keras and save the model again"
 	}
@@ -489,11 +487,7 @@ func (n *net) calls(l spec.Value) ([][]call, error) {
 			args, _ := node.Get("args")
 			if err = history(args, &in); err == nil {
 				kw, _ := node.Get("kwargs")
-				var masks []call
-				if mask, _ := kw.Get("mask"); history(mask, &masks) == nil && len(masks) > 0 {
-					return nil, &format.Unsupported{What: fmt.Sprintf("layer %q", nameOf(l)), Msg: "it is called with a mask, which this version does not read"}
-				}
-				err = history(kw, &in)
+				err = history(kw.Without("mask"), &in)
 			}
 		} else {
 			err = legacy(node, &in)
@@ -553,7 +547,8 @@ func history(v spec.Value, in *[]call) error {
 
 // functional is a mapping of inputs, layers and outputs.
 func (n *net) functional(config spec.Value, o format.Options) (spec.Value, []data.Field, error) {
-	g := &graphOf{net: n, at: map[call]string{}, of: map[string]*used{}, lies: map[string]layout{}, ins: spec.Value{Kind: spec.Map}, entries: spec.Value{Kind: spec.List}, options: o}
+	g := &graphOf{net: n, at: map[call]string{}, of: map[string]*used{}, lies: map[string]layout{}, ins: spec.Value{Kind: spec.Map}, entries: spec.Value{Kind: spec.List}, options: o,
+		masks: map[string]string{}, made: map[call]string{}}
 	if err := g.layers(config, "", &tree{count: map[string]int{}}, nil); err != nil {
 		return spec.Value{}, nil, err
 	}
@@ -599,6 +594,8 @@ type graphOf struct {
 	at      map[call]string   // what a tensor is called in our model
 	of      map[string]*used  // layers that were applied
 	lies    map[string]layout // of our values
+	masks   map[string]string // of our values, those that layers hand on
+	made    map[call]string   // by operations
 	ins     spec.Value
 	entries spec.Value
 	fields  []data.Field
@@ -675,6 +672,19 @@ func (g *graphOf) layers(config spec.Value, prefix string, t *tree, given []stri
 		moved = false
 		for _, p := range wait {
 			for p.done < len(p.calls) {
+				if class, _ := classOf(p.layer); makesMask(class) {
+					mask, ready := g.operation(p.layer, prefix, p.done)
+					if !ready {
+						break
+					}
+					g.made[call{prefix + nameOf(p.layer), p.done}] = mask
+					p.done++
+					moved = true
+					continue
+				}
+				if of, given := calledWith(p.layer, prefix, p.done); given && g.made[of] == "" {
+					break
+				}
 				var from []string
 				for _, c := range p.calls[p.done] {
 					if name, ok := g.at[call{prefix + c.name, c.node}]; ok {
@@ -687,6 +697,9 @@ func (g *graphOf) layers(config spec.Value, prefix string, t *tree, given []stri
 				if err := g.apply(p.layer, prefix, p.place, p.done, from); err != nil {
 					return err
 				}
+				if err := g.follow(p.layer, prefix, p.done, from, g.at[call{prefix + nameOf(p.layer), p.done}]); err != nil {
+					return err
+				}
 				p.done++
 				moved = true
 			}
@@ -694,6 +707,14 @@ func (g *graphOf) layers(config spec.Value, prefix string, t *tree, given []stri
 	}
 	for _, p := range wait {
 		if p.done < len(p.calls) {
+			if of, given := calledWith(p.layer, prefix, p.done); given && g.made[of] == "" {
+				return &format.Unsupported{What: fmt.Sprintf("layer %q", nameOf(p.layer)), Msg: fmt.Sprintf("it is called with a mask, %q, that is none of Embedding or Masking; only these are read", of.name)}
+			}
+			for _, c := range p.calls[p.done] {
+				if g.made[call{prefix + c.name, c.node}] != "" {
+					return &format.Unsupported{What: fmt.Sprintf("layer %q", nameOf(p.layer)), Msg: fmt.Sprintf("it computes with a mask, %q, which are read where layers are called with them alone", c.name)}
+				}
+			}
 			return fmt.Errorf("layer %q: what it is applied to is not there, or depends on it", nameOf(p.layer))
 		}
 	}

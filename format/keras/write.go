@@ -435,7 +435,7 @@ func (s *speller) layer(kind, name string, fields spec.Value, prefix, top string
 		config = withDefault(config, "epsilon", 0.001)
 	case "lstm", "gru", "simple_rnn":
 		for _, own := range [][2]string{{"cell_clip", "its state is cut at each step"}, {"peephole", "its gates see the cell's state"}, {"return_cell", "it gives the cell's state beside the output"},
-			{"learn_state", "it has learned the state that it begins with"}} {
+			{"learn_state", "it has learned the state that it begins with"}, {"gate_clip", "what goes into its gates is cut"}, {"proj_size", "its output is projected"}} {
 			if _, ok := config.Get(own[0]); ok {
 				return nil, unspelled(name, kind, own[1]+", which Keras' layer does not do")
 			}
@@ -640,6 +640,11 @@ func (s *speller) field(name, kind, key string, v spec.Value) (spec.Value, error
 			params = v.Without("name")
 		}
 		return format.Map("class_name", class).With("config", params), nil
+	case key == "masks":
+		if s.keras3 != (v.Text == "any") {
+			return v, unspelled(name, kind, fmt.Sprintf("masks=%s: of inputs whose masks differ the steps count that do in all of them in Keras 2, and in any of them in Keras 3", v.Text))
+		}
+		return spec.Value{}, nil
 	case key == "activation", key == "recurrent_activation":
 		f, ok := s.function(v)
 		if !ok {

@@ -63,6 +63,7 @@ func stacks(t testing.TB) map[string]*format.Model {
 			nn.Block{Name: "inner", Layers: nn.Sequential{nn.Conv3D{Filters: 2, Kernel: tensor.Shape{3, 1, 3}, Padding: nn.Pad(nn.Sides{{1, 1}, {0, 0}, {1, 1}})}, nn.Conv3D{Filters: 2, Kernel: tensor.Shape{1}, Padding: nn.Pad(nn.Even(1))}}},
 			nn.GlobalAveragePooling3D{}}, 3, 4, 3, 2),
 		"recurrent": ints,
+		"masked":    filled(t, nil, nn.Sequential{nn.Masking{Value: -1}, nn.Dense{Units: 3, Act: act.LeakyReLU{}}, nn.LSTM{Units: 3, Sequences: true, ZeroMasked: true}, nn.GRU{Units: 2, Sequences: true}, nn.GlobalAveragePooling1D{}}, 5, 2),
 		"branches": filled(t, nn.Sequential{nn.Rescale{Scale: 0.5}}, nn.Functional{In: []nn.Port{{Name: "x", Shape: tensor.Shape{4}}}, Layers: []nn.Entry{
 			{Layer: nn.Dense{Units: 3, Act: act.PReLU{}, Name: "a"}, Inputs: []string{"x"}}, {Layer: nn.Dense{Units: 3, Name: "b"}, Inputs: []string{"x"}},
 			{Layer: nn.Concatenate{Name: "c"}, Inputs: []string{"a", "b"}}, {Layer: nn.BatchNorm{}}, {Layer: nn.Dense{Units: 3, Name: "d"}},
