@@ -97,10 +97,12 @@ type writer struct {
 	float  tensor.DType
 	layers []param.Applied
 	given  map[int]bool      // nodes of the trace that are outputs
+	scope  *param.Scope      // of the trace
 	at     map[int]*sent     // by the node of the trace that it stands for
+	masks  map[int]*sent     // what masks are computed of, in the same way
 	turned map[string]*sent  // values in another order, by name and order
 	taken  map[string]bool   // names of values and initializers
-	kept   map[string]string // initializers that are parameters, by those and their order
+	params map[string]string // initializers that are parameters, by those and their order
 	renew  map[string]string // values that get another name at the end: the outputs
 	nodes  []*written
 	held   []*held
@@ -139,8 +141,8 @@ func newWriter(m *format.Model) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{model: m, values: map[string]*tensor.Tensor{}, float: m.Params.Float(), at: map[int]*sent{}, turned: map[string]*sent{}, taken: map[string]bool{},
-		kept: map[string]string{}, renew: map[string]string{}, report: &format.Report{Format: "onnx"}}
+	w := &writer{model: m, values: map[string]*tensor.Tensor{}, float: m.Params.Float(), at: map[int]*sent{}, masks: map[int]*sent{}, turned: map[string]*sent{}, taken: map[string]bool{},
+		params: map[string]string{}, renew: map[string]string{}, report: &format.Report{Format: "onnx"}}
 	for i, n := range names {
 		w.values[n] = values[i]
 	}
@@ -150,6 +152,7 @@ func newWriter(m *format.Model) (*writer, error) {
 	if err := b.Err(); err != nil {
 		return nil, err
 	}
+	w.scope = s
 	w.layers, w.given = s.Layers(), map[int]bool{}
 	for _, y := range outs {
 		w.given[y.ID()] = true
@@ -366,11 +369,11 @@ func (w *writer) as(v *sent, o axesOrder) *sent {
 // that is written in two orders has two names.
 func (w *writer) param(path, how string, turn format.Turn, shape ...int) string {
 	key := path + "#" + how
-	if name, ok := w.kept[key]; ok {
+	if name, ok := w.params[key]; ok {
 		return name
 	}
-	w.kept[key] = w.hold(&held{name: path, from: path, value: w.values[path], turn: turn, shape: shape})
-	return w.kept[key]
+	w.params[key] = w.hold(&held{name: path, from: path, value: w.values[path], turn: turn, shape: shape})
+	return w.params[key]
 }
 
 func (w *writer) hold(h *held) string {

@@ -204,7 +204,14 @@ func (w *writer) layer(l nn.Layer, a param.Applied, in []*sent) (*sent, error) {
 		return w.averagePool(l, a, x)
 	case nn.AveragePooling3D:
 		return w.averagePool(nn.AveragePooling2D(l), a, x)
+	case nn.Masking:
+		return w.zeroed(l, a, x)
+	case nn.SequenceMask:
+		return w.zeroed(l, a, x)
 	case nn.GlobalAveragePooling1D:
+		if mask, err := w.maskOf(l, a); mask != "" || err != nil {
+			return w.maskedMean(l, a, x, mask), err
+		}
 		return w.global("Average", "ReduceMean", a, x, l.Keep), nil
 	case nn.GlobalAveragePooling2D:
 		return w.global("Average", "ReduceMean", a, x, l.Keep), nil
@@ -909,6 +916,9 @@ func (w *writer) concat(l nn.Concatenate, a param.Applied, in []*sent) *sent {
 // eachStep applies a layer to the steps of sequences, which become samples of their own.
 func (w *writer) eachStep(l nn.TimeDistributed, a param.Applied, x *sent) (*sent, error) {
 	out := a.Out.Shape()
+	if w.scope.IsMasked(a.In[0]) && !w.scope.MaskInDoubt(a.In[0]) && w.scope.Mask(a.In[0]).Rank() > 2 {
+		return nil, unsent(l, a.Path, "steps within its steps are left out, which this version does not write for ONNX")
+	}
 	if d, ok := l.Layer.(nn.Dense); ok && len(x.shape) > 1 { // it works on the last axis as it is
 		return w.dense(d, a, x)
 	}

@@ -23,17 +23,19 @@ type steps struct {
 	path              string
 	learned           bool // the state that it begins with
 	cell              nn.LSTM
+	zero              bool    // the output is 0 at steps that a mask leaves out
+	clip              float64 // what goes into the gates' functions is cut to ± this
 }
 
 // stepsOf takes a recurrent layer apart.
 func stepsOf(l nn.Layer, path string) (steps, bool) {
 	switch l := l.(type) {
 	case nn.LSTM:
-		return steps{"LSTM", l.Units, l.RecurrentAct, l.Act, !l.NoBias, false, l.Sequences, l.Backwards, path, l.LearnState, l}, true
+		return steps{"LSTM", l.Units, l.RecurrentAct, l.Act, !l.NoBias, false, l.Sequences, l.Backwards, path, l.LearnState, l, l.ZeroMasked, l.GateClip}, true
 	case nn.GRU:
-		return steps{"GRU", l.Units, l.RecurrentAct, l.Act, !l.NoBias, !l.ResetBefore, l.Sequences, l.Backwards, path, l.LearnState, nn.LSTM{}}, true
+		return steps{"GRU", l.Units, l.RecurrentAct, l.Act, !l.NoBias, !l.ResetBefore, l.Sequences, l.Backwards, path, l.LearnState, nn.LSTM{}, l.ZeroMasked, l.GateClip}, true
 	case nn.SimpleRNN:
-		return steps{"RNN", l.Units, nil, l.Act, !l.NoBias, false, l.Sequences, l.Backwards, path, l.LearnState, nn.LSTM{}}, true
+		return steps{"RNN", l.Units, nil, l.Act, !l.NoBias, false, l.Sequences, l.Backwards, path, l.LearnState, nn.LSTM{}, l.ZeroMasked, l.GateClip}, true
 	}
 	return steps{}, false
 }
@@ -75,7 +77,8 @@ func (w *writer) scanned(l nn.Layer, name string, in []*sent, ways []steps, dire
 	first := ways[0]
 	for _, k := range ways {
 		switch {
-		case k.cell.Peephole != first.cell.Peephole || k.cell.ReturnCell != first.cell.ReturnCell || k.learned != first.learned:
+		case k.cell.Peephole != first.cell.Peephole || k.cell.ReturnCell != first.cell.ReturnCell || k.learned != first.learned || k.clip != first.clip || k.zero != first.zero ||
+			k.cell.Projection != first.cell.Projection:
 			return "", "", "", unsent(l, k.path, "its two layers differ in more than their way")
 		}
 	}
@@ -94,10 +97,18 @@ func (w *writer) scanned(l nn.Layer, name string, in []*sent, ways []steps, dire
 		}
 		return ""
 	}
+	truth, err := w.maskOf(l, out)
+	if err != nil {
+		return "", "", "", err
+	}
+	mask := w.stepsMask(name, truth, x.shape[0], first.zero, first.learned || len(in) > 1)
 	if slices.ContainsFunc(ways, steps.odd) {
-		return w.spelledOut(l, name, x, ways, begin, out)
+		return w.spelledOut(l, name, x, ways, begin, mask, out)
 	}
 	attrs := []attribute{{"hidden_size", first.units}}
+	if first.clip > 0 {
+		attrs = append(attrs, attribute{"clip", first.clip})
+	}
 	if direction != "forward" {
 		attrs = append(attrs, attribute{"direction", direction})
 	}
@@ -142,8 +153,9 @@ func (w *writer) scanned(l nn.Layer, name string, in []*sent, ways []steps, dire
 	for from[len(from)-1] == "" {
 		from = from[:len(from)-1]
 	}
-	if each {
-		return w.stepByStep(name, x, ways, from, attrs), "", "", nil
+	if each || mask.counts != nil {
+		all, last, cell = w.stepByStep(name, x, ways, from, attrs, mask)
+		return all, last, cell, nil
 	}
 	all, last = w.fresh(name+"/steps"), w.fresh(name+"/last")
 	makes := []string{all, last}
@@ -168,12 +180,12 @@ func (k steps) odd() bool {
 	}
 	_, _, _, gate := gateName(orGate(k.gate), nil)
 	_, _, _, own := gateName(k.act, act.Tanh{})
-	return k.cell.CellClip > 0 || !gate || !own
+	return k.cell.CellClip > 0 || k.cell.Projection > 0 || !gate || !own
 }
 
 // spelledOut writes an LSTM as what it is computed of, step by step. Its results are as those of
 // scanned, with the cell beside the output where the layer gives it.
-func (w *writer) spelledOut(l nn.Layer, name string, x *sent, ways []steps, begin func(i int) string, out param.Applied) (all, last, cell string, err error) {
+func (w *writer) spelledOut(l nn.Layer, name string, x *sent, ways []steps, begin func(i int) string, mask maskedSteps, out param.Applied) (all, last, cell string, err error) {
 	if ways[0].learned {
 		return "", "", "", unsent(l, ways[0].path, "ONNX's LSTM cannot be what it is, and step by step the state that it has learned to begin with has no place")
 	}
@@ -204,7 +216,12 @@ func (w *writer) spelledOut(l nn.Layer, name string, x *sent, ways []steps, begi
 			each[t] = w.fresh(fmt.Sprintf("%s/step%d", at, t))
 		}
 		w.nodes = append(w.nodes, &written{"Split", at + "/each", []string{z}, each, []attribute{{"axis", 0}}})
-		recurrent := w.param(k.path+"/recurrent_kernel", "", nil, units, 4*units)
+		width := units
+		var projection string
+		if p := k.cell.Projection; p > 0 {
+			width, projection = p, w.param(k.path+"/projection", "", nil, units, p)
+		}
+		recurrent := w.param(k.path+"/recurrent_kernel", "", nil, width, 4*units)
 		var holes [3]string
 		if k.cell.Peephole {
 			both := w.param(k.path+"/peephole", "", nil, 3, units)
@@ -219,6 +236,7 @@ func (w *writer) spelledOut(l nn.Layer, name string, x *sent, ways []steps, begi
 			}
 		}
 		made := make([]string, len(each))
+		var seen, ends string
 		for i := range each {
 			t := i
 			if k.around {
@@ -229,9 +247,12 @@ func (w *writer) spelledOut(l nn.Layer, name string, x *sent, ways []steps, begi
 			if state[0] != "" {
 				z = w.node("Add", as+"/z", []string{z, w.node("MatMul", as+"/recurrent", []string{state[0], recurrent}, nil)}, nil)
 			}
-			active := func(of string, f act.Activation, seen string, hole int) (string, error) {
+			active := func(of string, f act.Activation, seen string, hole int, clips bool) (string, error) {
 				if seen != "" && holes[hole] != "" {
 					of = w.node("Add", of+"/sees", []string{of, w.node("Mul", of+"/hole", []string{seen, holes[hole]}, nil)}, nil)
+				}
+				if k.clip > 0 && clips {
+					of = w.node("Clip", of+"/within", []string{of, w.number(of+"/least", -k.clip), w.number(of+"/most", k.clip)}, nil)
 				}
 				y, err := w.activate(f, out, &sent{name: of, shape: tensor.Shape{units}, kind: kinds.Float}, of+"/active")
 				if err != nil {
@@ -248,17 +269,17 @@ func (w *writer) spelledOut(l nn.Layer, name string, x *sent, ways []steps, begi
 			if own == nil {
 				own = act.Tanh{}
 			}
-			enter, err := active(parts[0], orGate(k.gate), state[1], 0)
+			enter, err := active(parts[0], orGate(k.gate), state[1], 0, true)
 			if err != nil {
 				return "", "", "", err
 			}
-			fresh, err := active(parts[2], own, "", 0)
+			fresh, err := active(parts[2], own, "", 0, true)
 			if err != nil {
 				return "", "", "", err
 			}
 			next := w.node("Mul", as+"/fresh", []string{enter, fresh}, nil)
 			if state[1] != "" {
-				keep, err := active(parts[1], orGate(k.gate), state[1], 1)
+				keep, err := active(parts[1], orGate(k.gate), state[1], 1, true)
 				if err != nil {
 					return "", "", "", err
 				}
@@ -267,22 +288,30 @@ func (w *writer) spelledOut(l nn.Layer, name string, x *sent, ways []steps, begi
 			if clip := k.cell.CellClip; clip > 0 {
 				next = w.node("Clip", as+"/cut", []string{next, w.number(as+"/least", -clip), w.number(as+"/most", clip)}, nil)
 			}
-			leave, err := active(parts[3], orGate(k.gate), next, 2)
+			leave, err := active(parts[3], orGate(k.gate), next, 2, true)
 			if err != nil {
 				return "", "", "", err
 			}
-			shown, err := active(next, own, "", 0)
+			shown, err := active(next, own, "", 0, false)
 			if err != nil {
 				return "", "", "", err
 			}
-			state = [2]string{w.node("Mul", as+"/output", []string{leave, shown}, nil), next}
-			made[t] = state[0]
+			h := w.node("Mul", as+"/output", []string{leave, shown}, nil)
+			if projection != "" {
+				h = w.node("MatMul", as+"/projected", []string{h, projection}, nil)
+				if most := k.cell.ProjectionClip; most > 0 {
+					h = w.node("Clip", as+"/projected_cut", []string{h, w.number(as+"/projected_least", -most), w.number(as+"/projected_most", most)}, nil)
+				}
+			}
+			state = [2]string{w.kept(mask, as+"/state", t, h, state[0]), w.kept(mask, as+"/cell", t, next, state[1])}
+			ends = w.shown(mask, as+"/shown", t, state[0], &seen)
+			made[t] = ends
 			if k.cell.ReturnCell && k.sequences {
-				made[t] = join(as+"/and_cell", 2, []string{state[0], state[1]})
+				made[t] = join(as+"/and_cell", 2, []string{ends, state[1]})
 			}
 		}
 		sequences = append(sequences, w.node("Unsqueeze", at+"/direction", []string{join(at+"/steps", 0, made), w.wholes(at+"/new_way", 1)}, nil))
-		outputs, cells = append(outputs, state[0]), append(cells, state[1])
+		outputs, cells = append(outputs, ends), append(cells, state[1])
 	}
 	all, last = join(name+"/all", 1, sequences), join(name+"/last", 0, outputs)
 	if ways[0].cell.ReturnCell && !ways[0].sequences {
@@ -357,15 +386,24 @@ func along(of []int, shape tensor.Shape, axis, from, n int) []int {
 	return out
 }
 
-// stepByStep writes an operation for each step of each way, for outputs and cells of all:
-// (steps, directions, N, 2·units).
-func (w *writer) stepByStep(name string, x *sent, ways []steps, from []string, attrs []attribute) string {
+// stepByStep writes an operation for each step of each way, for outputs and cells of all, or
+// with a mask, which ONNX's operations do not take. Its results are as those of scanned, with the
+// cell beside the output where the layer gives both at every step.
+func (w *writer) stepByStep(name string, x *sent, ways []steps, from []string, attrs []attribute, mask maskedSteps) (all, last, cell string) {
+	op := ways[0].op
+	both, single := ways[0].cell.ReturnCell && ways[0].sequences, ways[0].cell.ReturnCell && !ways[0].sequences
+	join := func(as string, axis int, list []string) string {
+		if len(list) == 1 {
+			return list[0]
+		}
+		return w.node("Concat", as, list, []attribute{{"axis", axis}})
+	}
 	var each []string
 	for t := range x.shape[0] {
 		each = append(each, w.fresh(fmt.Sprintf("%s/step%d", name, t)))
 	}
 	w.nodes = append(w.nodes, &written{"Split", name + "/each", []string{x.name}, each, []attribute{{"axis", 0}}})
-	var both []string
+	var sequences, outputs, cells []string
 	for d, k := range ways {
 		part := func(of string) string { // one way's
 			if of == "" || len(ways) == 1 {
@@ -381,6 +419,7 @@ func (w *writer) stepByStep(name string, x *sent, ways []steps, from []string, a
 			own[i+1] = part(own[i+1])
 		}
 		made := make([]string, len(each))
+		var seen, ends string
 		for i := range each {
 			t := i
 			if k.around {
@@ -392,21 +431,30 @@ func (w *writer) stepByStep(name string, x *sent, ways []steps, from []string, a
 			for in[len(in)-1] == "" {
 				in = in[:len(in)-1]
 			}
-			h, c := w.fresh(at+"/output"), w.fresh(at+"/cell")
-			w.nodes = append(w.nodes, &written{"LSTM", at, in, []string{"", h, c}, oneWayOf(attrs, d, len(ways))})
-			own[5], own[6] = h, c
-			made[t] = w.node("Concat", at+"/both", []string{h, c}, []attribute{{"axis", 2}})
+			makes := []string{"", w.fresh(at + "/output")}
+			if op == "LSTM" {
+				makes = append(makes, w.fresh(at+"/cell"))
+			}
+			w.nodes = append(w.nodes, &written{op, at, in, makes, oneWayOf(attrs, d, len(ways))})
+			own[5] = w.kept(mask, at+"/state", t, makes[1], own[5])
+			if op == "LSTM" {
+				own[6] = w.kept(mask, at+"/cell_state", t, makes[2], own[6])
+			}
+			ends = w.shown(mask, at+"/shown", t, own[5], &seen)
+			if made[t] = ends; both {
+				made[t] = w.node("Concat", at+"/both", []string{ends, own[6]}, []attribute{{"axis", 2}})
+			}
 		}
-		all := made[0]
-		if len(made) > 1 {
-			all = w.node("Concat", fmt.Sprintf("%s/%d/steps", name, d), made, []attribute{{"axis", 0}})
-		}
-		both = append(both, w.node("Unsqueeze", fmt.Sprintf("%s/%d/direction", name, d), []string{all, w.wholes(name+"/new_way", 1)}, nil))
+		sequences = append(sequences, w.node("Unsqueeze", fmt.Sprintf("%s/%d/direction", name, d), []string{join(fmt.Sprintf("%s/%d/steps", name, d), 0, made), w.wholes(name+"/new_way", 1)}, nil))
+		outputs, cells = append(outputs, ends), append(cells, own[6])
 	}
-	if len(both) == 1 {
-		return both[0]
+	if ways[0].sequences { // nobody asks for what is last
+		return join(name+"/directions", 1, sequences), "", ""
 	}
-	return w.node("Concat", name+"/directions", both, []attribute{{"axis", 1}})
+	if single {
+		cell = join(name+"/cells", 0, cells)
+	}
+	return "", join(name+"/last", 0, outputs), cell
 }
 
 // oneWayOf are the attributes of one way of an operation that has several.

@@ -99,6 +99,26 @@ func zoo(t testing.TB) map[string]*format.Model {
 		"noise":                            one(sized(4), nn.Dropout{Rate: 0.3}, nn.AlphaDropout{Rate: 0.1}, nn.GaussianNoise{Stddev: 1}, nn.GaussianDropout{Rate: 0.2}, nn.Dense{Units: 2}),
 		"spatial noise":                    one(sized(4, 2), nn.SpatialDropout{Rate: 0.5}, nn.Dense{Units: 2}),
 	}
+	padded := sized(5, 2)
+	for name, l := range map[string]nn.Layer{
+		"lstm": nn.LSTM{Units: 3, Sequences: true}, "lstm, last": nn.LSTM{Units: 3, ReturnCell: true}, "lstm, all and cells": nn.LSTM{Units: 2, ReturnCell: true, Sequences: true, Backwards: true, ZeroMasked: true}, "gru": nn.GRU{Units: 3, Sequences: true, LearnState: true},
+		"gru, last": nn.GRU{Units: 2, ResetBefore: true, Backwards: true, LearnState: true}, "rnn": nn.SimpleRNN{Units: 2, Sequences: true, ZeroMasked: true}, "both ways": nn.Bidirectional{Layer: nn.LSTM{Units: 2, Sequences: true}}, "both ways, repeated": nn.Bidirectional{Layer: nn.GRU{Units: 2, Sequences: true}, Merge: "sum", Repeat: true},
+		"both ways, last": nn.Bidirectional{Layer: nn.LSTM{Units: 2, LearnState: true}}, "lstm that is cut": nn.LSTM{Units: 2, CellClip: 0.1, Sequences: true, ReturnCell: true}, "both ways, other functions": nn.Bidirectional{Layer: nn.LSTM{Units: 2, Act: act.GELU{}, Sequences: true}},
+		"lstm that is projected": nn.LSTM{Units: 3, Projection: 2, ProjectionClip: 0.2, Sequences: true, GateClip: 0.5}, "mean": nn.GlobalAveragePooling1D{}, "mean, kept": nn.GlobalAveragePooling1D{Keep: true},
+	} {
+		out["masked "+name] = one(padded, nn.Masking{Value: -0.25}, nn.Dense{Units: 2}, l)
+	}
+	out["projected"] = one(padded, nn.LSTM{Units: 3, Projection: 2, ReturnCell: true, Peephole: true}, nn.RepeatVector{N: 3}, nn.Bidirectional{Layer: nn.LSTM{Units: 3, Projection: 2}})
+	out["cut gates"] = one(padded, nn.LSTM{Units: 3, GateClip: 0.2, Sequences: true}, nn.GRU{Units: 3, GateClip: 0.1, Sequences: true}, nn.GRU{Units: 3, GateClip: 0.1, Sequences: true, ResetBefore: true}, nn.Bidirectional{Layer: nn.SimpleRNN{Units: 2, GateClip: 0.05}})
+	out["lengths"] = formattest.Filled(t, loss.MSE{}, nil, nn.Functional{In: []nn.Port{{Name: "steps", Shape: padded}, {Name: "length", Shape: sized(1)}}, Layers: []nn.Entry{
+		{Layer: nn.Rescale{Scale: 2, Offset: 2, Name: "n"}, Inputs: []string{"length"}}, {Layer: nn.SequenceMask{Name: "a"}, Inputs: []string{"steps", "n"}}, {Layer: nn.LSTM{Units: 2, Sequences: true, Name: "b"}, Inputs: []string{"a"}},
+		{Layer: nn.SequenceMask{Bare: true, Name: "c"}, Inputs: []string{"b", "n"}}, {Layer: nn.GRU{Units: 2, Name: "d"}, Inputs: []string{"c"}}}})
+	both := formattest.Filled(t, loss.MSE{}, nil, nn.Functional{In: []nn.Port{{Name: "one", Shape: sized(4)}, {Name: "other", Shape: sized(4)}}, Layers: []nn.Entry{
+		{Layer: nn.Embedding{Words: 9, Units: 2, MaskZero: true, Name: "a"}, Inputs: []string{"one"}}, {Layer: nn.Embedding{Words: 9, Units: 2, MaskZero: true, Name: "b"}, Inputs: []string{"other"}},
+		{Layer: nn.Concatenate{Masks: "all", Name: "c"}, Inputs: []string{"a", "b"}}, {Layer: nn.SimpleRNN{Units: 2, Name: "d"}, Inputs: []string{"c"}}, {Layer: nn.Concatenate{Axis: 1, Name: "e"}, Inputs: []string{"a", "b"}}, {Layer: nn.GRU{Units: 2, Name: "f"}, Inputs: []string{"e"}},
+		{Layer: nn.Add{Masks: "any", Name: "g"}, Inputs: []string{"a", "b"}}, {Layer: nn.GlobalAveragePooling1D{Name: "h"}, Inputs: []string{"g"}}, {Layer: nn.Concatenate{Name: "i"}, Inputs: []string{"d", "f", "h"}}}})
+	both.Data.Inputs[0].DType = tensor.Int32
+	out["two masks"] = both
 	words := one(sized(5), nn.Embedding{Words: 9, Units: 3}, nn.Flatten{}, nn.Dense{Units: 2})
 	words.Data.Inputs[0].DType = tensor.Int32
 	out["words"] = words
@@ -182,6 +202,15 @@ func rowsFor(m *format.Model, rows int) []*tensor.Tensor {
 		case m.Params.Value("embedding/embeddings") != nil:
 			for i := range x.Len() {
 				x.SetFlat(i, float64(i*5%9)+0.5)
+			}
+		case len(f.Shape) == 2: // some steps are as Masking leaves them out
+			n := f.Shape[1]
+			for s := range rows * f.Shape[0] {
+				for k := range n {
+					if s*s%5 == 1 {
+						x.SetFlat(s*n+k, -0.25)
+					}
+				}
 			}
 		}
 		out = append(out, x)
