@@ -1428,7 +1428,15 @@ fullk:
 	PREFETCHT1   64(R11)
 	PREFETCHT1   64(R11)(R10*1)
 	LEAQ         (R11)(R10*2), R11
-	MOVQ         R11, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R11
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R10, 192(AX)
+
+fullstrip:
+	MOVQ R11, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R10
@@ -1532,7 +1540,15 @@ masked1k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R9, 192(AX)
+
+masked1strip:
+	MOVQ R10, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R9
@@ -1624,7 +1640,15 @@ masked2k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R9, 192(AX)
+
+masked2strip:
+	MOVQ R10, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R9
@@ -1727,7 +1751,15 @@ masked3k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked3strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked3strip
+	MOVQ         R9, 192(AX)
+
+masked3strip:
+	MOVQ R10, 176(AX)
 
 masked3asked:
 	MOVQ 144(AX), R9
@@ -1842,7 +1874,15 @@ masked4k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked4strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked4strip
+	MOVQ         R9, 192(AX)
+
+masked4strip:
+	MOVQ R10, 176(AX)
 
 masked4asked:
 	MOVQ 144(AX), R9
@@ -1982,7 +2022,15 @@ fullk:
 	PREFETCHT1   64(R11)
 	PREFETCHT1   64(R11)(R10*1)
 	LEAQ         (R11)(R10*2), R11
-	MOVQ         R11, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R11
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R10, 192(AX)
+
+fullstrip:
+	MOVQ R11, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R10
@@ -2094,7 +2142,15 @@ masked1k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R9, 192(AX)
+
+masked1strip:
+	MOVQ R10, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R9
@@ -2197,7 +2253,15 @@ masked2k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R9, 192(AX)
+
+masked2strip:
+	MOVQ R10, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R9
@@ -2316,7 +2380,15 @@ masked3k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked3strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked3strip
+	MOVQ         R9, 192(AX)
+
+masked3strip:
+	MOVQ R10, 176(AX)
 
 masked3asked:
 	MOVQ 144(AX), R9
@@ -2458,7 +2530,15 @@ fullk:
 	PREFETCHT1   64(R12)
 	PREFETCHT1   64(R12)(R11*1)
 	LEAQ         (R12)(R11*2), R12
-	MOVQ         R12, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R12
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R11, 192(AX)
+
+fullstrip:
+	MOVQ R12, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R11
@@ -2572,7 +2652,15 @@ masked1k:
 	PREFETCHT1   64(R11)
 	PREFETCHT1   64(R11)(R10*1)
 	LEAQ         (R11)(R10*2), R11
-	MOVQ         R11, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R11
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R10, 192(AX)
+
+masked1strip:
+	MOVQ R11, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R10
@@ -2686,7 +2774,15 @@ masked2k:
 	PREFETCHT1   64(R11)
 	PREFETCHT1   64(R11)(R10*1)
 	LEAQ         (R11)(R10*2), R11
-	MOVQ         R11, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R11
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R10, 192(AX)
+
+masked2strip:
+	MOVQ R11, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R10
@@ -2833,7 +2929,15 @@ fullk:
 	PREFETCHT1   64(R12)
 	PREFETCHT1   64(R12)(R11*1)
 	LEAQ         (R12)(R11*2), R12
-	MOVQ         R12, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R12
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R11, 192(AX)
+
+fullstrip:
+	MOVQ R12, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R11
@@ -2958,7 +3062,15 @@ masked1k:
 	PREFETCHT1   64(R11)
 	PREFETCHT1   64(R11)(R10*1)
 	LEAQ         (R11)(R10*2), R11
-	MOVQ         R11, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R11
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R10, 192(AX)
+
+masked1strip:
+	MOVQ R11, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R10
@@ -3083,7 +3195,15 @@ masked2k:
 	PREFETCHT1   64(R11)
 	PREFETCHT1   64(R11)(R10*1)
 	LEAQ         (R11)(R10*2), R11
-	MOVQ         R11, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R11
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R10, 192(AX)
+
+masked2strip:
+	MOVQ R11, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R10
@@ -3246,7 +3366,15 @@ fullk:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R12*1)
 	LEAQ         (R13)(R12*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R12
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R12, 192(AX)
+
+fullstrip:
+	MOVQ R13, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R12
@@ -3382,7 +3510,15 @@ masked1k:
 	PREFETCHT1   64(R12)
 	PREFETCHT1   64(R12)(R11*1)
 	LEAQ         (R12)(R11*2), R12
-	MOVQ         R12, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R12
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R11, 192(AX)
+
+masked1strip:
+	MOVQ R12, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R11
@@ -3519,7 +3655,15 @@ masked2k:
 	PREFETCHT1   64(R12)
 	PREFETCHT1   64(R12)(R11*1)
 	LEAQ         (R12)(R11*2), R12
-	MOVQ         R12, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R12
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R11, 192(AX)
+
+masked2strip:
+	MOVQ R12, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R11
@@ -3676,7 +3820,15 @@ wholek:
 	PREFETCHT1   64(R12)
 	PREFETCHT1   64(R12)(R10*1)
 	LEAQ         (R12)(R10*2), R12
-	MOVQ         R12, 176(AX)
+	JNE          wholestrip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R12
+	DECQ         216(AX)
+	JE           wholestrip
+	MOVQ         R10, 192(AX)
+
+wholestrip:
+	MOVQ R12, 176(AX)
 
 wholeasked:
 	MOVQ 144(AX), R10
@@ -3806,7 +3958,15 @@ wholek:
 	PREFETCHT1   64(R12)
 	PREFETCHT1   64(R12)(R10*1)
 	LEAQ         (R12)(R10*2), R12
-	MOVQ         R12, 176(AX)
+	JNE          wholestrip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R12
+	DECQ         216(AX)
+	JE           wholestrip
+	MOVQ         R10, 192(AX)
+
+wholestrip:
+	MOVQ R12, 176(AX)
 
 wholeasked:
 	MOVQ 144(AX), R10
@@ -3951,7 +4111,15 @@ wholek:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R11*1)
 	LEAQ         (R13)(R11*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          wholestrip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           wholestrip
+	MOVQ         R11, 192(AX)
+
+wholestrip:
+	MOVQ R13, 176(AX)
 
 wholeasked:
 	MOVQ 144(AX), R11

@@ -2918,7 +2918,15 @@ fullk:
 	PREFETCHT1   64(R11)
 	PREFETCHT1   64(R11)(R10*1)
 	LEAQ         (R11)(R10*2), R11
-	MOVQ         R11, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R11
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R10, 192(AX)
+
+fullstrip:
+	MOVQ R11, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R10
@@ -3035,7 +3043,15 @@ masked1k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R9, 192(AX)
+
+masked1strip:
+	MOVQ R10, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R9
@@ -3128,7 +3144,15 @@ masked2k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R9, 192(AX)
+
+masked2strip:
+	MOVQ R10, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R9
@@ -3233,7 +3257,15 @@ masked3k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked3strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked3strip
+	MOVQ         R9, 192(AX)
+
+masked3strip:
+	MOVQ R10, 176(AX)
 
 masked3asked:
 	MOVQ 144(AX), R9
@@ -3350,7 +3382,15 @@ masked4k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked4strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked4strip
+	MOVQ         R9, 192(AX)
+
+masked4strip:
+	MOVQ R10, 176(AX)
 
 masked4asked:
 	MOVQ 144(AX), R9
@@ -3479,7 +3519,15 @@ masked5k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked5strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked5strip
+	MOVQ         R9, 192(AX)
+
+masked5strip:
+	MOVQ R10, 176(AX)
 
 masked5asked:
 	MOVQ 144(AX), R9
@@ -3620,7 +3668,15 @@ masked6k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked6strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked6strip
+	MOVQ         R9, 192(AX)
+
+masked6strip:
+	MOVQ R10, 176(AX)
 
 masked6asked:
 	MOVQ 144(AX), R9
@@ -3786,7 +3842,15 @@ fullk:
 	PREFETCHT1   64(R11)
 	PREFETCHT1   64(R11)(R10*1)
 	LEAQ         (R11)(R10*2), R11
-	MOVQ         R11, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R11
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R10, 192(AX)
+
+fullstrip:
+	MOVQ R11, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R10
@@ -3908,7 +3972,15 @@ masked1k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R9, 192(AX)
+
+masked1strip:
+	MOVQ R10, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R9
@@ -4012,7 +4084,15 @@ masked2k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R9, 192(AX)
+
+masked2strip:
+	MOVQ R10, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R9
@@ -4133,7 +4213,15 @@ masked3k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked3strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked3strip
+	MOVQ         R9, 192(AX)
+
+masked3strip:
+	MOVQ R10, 176(AX)
 
 masked3asked:
 	MOVQ 144(AX), R9
@@ -4271,7 +4359,15 @@ masked4k:
 	PREFETCHT1   64(R10)
 	PREFETCHT1   64(R10)(R9*1)
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, 176(AX)
+	JNE          masked4strip
+	MOVQ         200(AX), R9
+	ADDQ         208(AX), R10
+	DECQ         216(AX)
+	JE           masked4strip
+	MOVQ         R9, 192(AX)
+
+masked4strip:
+	MOVQ R10, 176(AX)
 
 masked4asked:
 	MOVQ 144(AX), R9
@@ -4450,7 +4546,15 @@ fullk:
 	PREFETCHT1   64(R12)
 	PREFETCHT1   64(R12)(R11*1)
 	LEAQ         (R12)(R11*2), R12
-	MOVQ         R12, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R12
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R11, 192(AX)
+
+fullstrip:
+	MOVQ R12, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R11
@@ -4589,7 +4693,15 @@ masked1k:
 	PREFETCHT1   64(R11)
 	PREFETCHT1   64(R11)(R10*1)
 	LEAQ         (R11)(R10*2), R11
-	MOVQ         R11, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R11
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R10, 192(AX)
+
+masked1strip:
+	MOVQ R11, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R10
@@ -4704,7 +4816,15 @@ masked2k:
 	PREFETCHT1   64(R11)
 	PREFETCHT1   64(R11)(R10*1)
 	LEAQ         (R11)(R10*2), R11
-	MOVQ         R11, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R11
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R10, 192(AX)
+
+masked2strip:
+	MOVQ R11, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R10
@@ -4841,7 +4961,15 @@ masked3k:
 	PREFETCHT1   64(R11)
 	PREFETCHT1   64(R11)(R10*1)
 	LEAQ         (R11)(R10*2), R11
-	MOVQ         R11, 176(AX)
+	JNE          masked3strip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R11
+	DECQ         216(AX)
+	JE           masked3strip
+	MOVQ         R10, 192(AX)
+
+masked3strip:
+	MOVQ R11, 176(AX)
 
 masked3asked:
 	MOVQ 144(AX), R10
@@ -5000,7 +5128,15 @@ masked4k:
 	PREFETCHT1   64(R11)
 	PREFETCHT1   64(R11)(R10*1)
 	LEAQ         (R11)(R10*2), R11
-	MOVQ         R11, 176(AX)
+	JNE          masked4strip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R11
+	DECQ         216(AX)
+	JE           masked4strip
+	MOVQ         R10, 192(AX)
+
+masked4strip:
+	MOVQ R11, 176(AX)
 
 masked4asked:
 	MOVQ 144(AX), R10
@@ -5203,7 +5339,15 @@ fullk:
 	PREFETCHT1   64(R12)
 	PREFETCHT1   64(R12)(R11*1)
 	LEAQ         (R12)(R11*2), R12
-	MOVQ         R12, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R12
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R11, 192(AX)
+
+fullstrip:
+	MOVQ R12, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R11
@@ -5359,7 +5503,15 @@ masked1k:
 	PREFETCHT1   64(R11)
 	PREFETCHT1   64(R11)(R10*1)
 	LEAQ         (R11)(R10*2), R11
-	MOVQ         R11, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R11
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R10, 192(AX)
+
+masked1strip:
+	MOVQ R11, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R10
@@ -5485,7 +5637,15 @@ masked2k:
 	PREFETCHT1   64(R11)
 	PREFETCHT1   64(R11)(R10*1)
 	LEAQ         (R11)(R10*2), R11
-	MOVQ         R11, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R11
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R10, 192(AX)
+
+masked2strip:
+	MOVQ R11, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R10
@@ -5638,7 +5798,15 @@ masked3k:
 	PREFETCHT1   64(R11)
 	PREFETCHT1   64(R11)(R10*1)
 	LEAQ         (R11)(R10*2), R11
-	MOVQ         R11, 176(AX)
+	JNE          masked3strip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R11
+	DECQ         216(AX)
+	JE           masked3strip
+	MOVQ         R10, 192(AX)
+
+masked3strip:
+	MOVQ R11, 176(AX)
 
 masked3asked:
 	MOVQ 144(AX), R10
@@ -5818,7 +5986,15 @@ masked4k:
 	PREFETCHT1   64(R11)
 	PREFETCHT1   64(R11)(R10*1)
 	LEAQ         (R11)(R10*2), R11
-	MOVQ         R11, 176(AX)
+	JNE          masked4strip
+	MOVQ         200(AX), R10
+	ADDQ         208(AX), R11
+	DECQ         216(AX)
+	JE           masked4strip
+	MOVQ         R10, 192(AX)
+
+masked4strip:
+	MOVQ R11, 176(AX)
 
 masked4asked:
 	MOVQ 144(AX), R10
@@ -6047,7 +6223,15 @@ fullk:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R12*1)
 	LEAQ         (R13)(R12*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R12
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R12, 192(AX)
+
+fullstrip:
+	MOVQ R13, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R12
@@ -6220,7 +6404,15 @@ masked1k:
 	PREFETCHT1   64(R12)
 	PREFETCHT1   64(R12)(R11*1)
 	LEAQ         (R12)(R11*2), R12
-	MOVQ         R12, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R12
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R11, 192(AX)
+
+masked1strip:
+	MOVQ R12, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R11
@@ -6358,7 +6550,15 @@ masked2k:
 	PREFETCHT1   64(R12)
 	PREFETCHT1   64(R12)(R11*1)
 	LEAQ         (R12)(R11*2), R12
-	MOVQ         R12, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R12
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R11, 192(AX)
+
+masked2strip:
+	MOVQ R12, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R11
@@ -6528,7 +6728,15 @@ masked3k:
 	PREFETCHT1   64(R12)
 	PREFETCHT1   64(R12)(R11*1)
 	LEAQ         (R12)(R11*2), R12
-	MOVQ         R12, 176(AX)
+	JNE          masked3strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R12
+	DECQ         216(AX)
+	JE           masked3strip
+	MOVQ         R11, 192(AX)
+
+masked3strip:
+	MOVQ R12, 176(AX)
 
 masked3asked:
 	MOVQ 144(AX), R11
@@ -6730,7 +6938,15 @@ masked4k:
 	PREFETCHT1   64(R12)
 	PREFETCHT1   64(R12)(R11*1)
 	LEAQ         (R12)(R11*2), R12
-	MOVQ         R12, 176(AX)
+	JNE          masked4strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R12
+	DECQ         216(AX)
+	JE           masked4strip
+	MOVQ         R11, 192(AX)
+
+masked4strip:
+	MOVQ R12, 176(AX)
 
 masked4asked:
 	MOVQ 144(AX), R11
@@ -6945,7 +7161,15 @@ fullk:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R12*1)
 	LEAQ         (R13)(R12*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R12
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R12, 192(AX)
+
+fullstrip:
+	MOVQ R13, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R12
@@ -7093,7 +7317,15 @@ masked1k:
 	PREFETCHT1   64(R12)
 	PREFETCHT1   64(R12)(R11*1)
 	LEAQ         (R12)(R11*2), R12
-	MOVQ         R12, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R12
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R11, 192(AX)
+
+masked1strip:
+	MOVQ R12, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R11
@@ -7242,7 +7474,15 @@ masked2k:
 	PREFETCHT1   64(R12)
 	PREFETCHT1   64(R12)(R11*1)
 	LEAQ         (R12)(R11*2), R12
-	MOVQ         R12, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R12
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R11, 192(AX)
+
+masked2strip:
+	MOVQ R12, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R11
@@ -7438,7 +7678,15 @@ fullk:
 	PREFETCHT1   64(R14)
 	PREFETCHT1   64(R14)(R12*1)
 	LEAQ         (R14)(R12*2), R14
-	MOVQ         R14, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R12
+	ADDQ         208(AX), R14
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R12, 192(AX)
+
+fullstrip:
+	MOVQ R14, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R12
@@ -7600,7 +7848,15 @@ masked1k:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R11*1)
 	LEAQ         (R13)(R11*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R11, 192(AX)
+
+masked1strip:
+	MOVQ R13, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R11
@@ -7763,7 +8019,15 @@ masked2k:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R11*1)
 	LEAQ         (R13)(R11*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R11, 192(AX)
+
+masked2strip:
+	MOVQ R13, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R11
@@ -7973,7 +8237,15 @@ fullk:
 	PREFETCHT1   64(R14)
 	PREFETCHT1   64(R14)(R12*1)
 	LEAQ         (R14)(R12*2), R14
-	MOVQ         R14, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R12
+	ADDQ         208(AX), R14
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R12, 192(AX)
+
+fullstrip:
+	MOVQ R14, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R12
@@ -8146,7 +8418,15 @@ masked1k:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R11*1)
 	LEAQ         (R13)(R11*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R11, 192(AX)
+
+masked1strip:
+	MOVQ R13, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R11
@@ -8320,7 +8600,15 @@ masked2k:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R11*1)
 	LEAQ         (R13)(R11*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R11, 192(AX)
+
+masked2strip:
+	MOVQ R13, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R11
@@ -8544,7 +8832,15 @@ fullk:
 	PREFETCHT1   64(R14)
 	PREFETCHT1   64(R14)(R12*1)
 	LEAQ         (R14)(R12*2), R14
-	MOVQ         R14, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R12
+	ADDQ         208(AX), R14
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R12, 192(AX)
+
+fullstrip:
+	MOVQ R14, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R12
@@ -8728,7 +9024,15 @@ masked1k:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R11*1)
 	LEAQ         (R13)(R11*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R11, 192(AX)
+
+masked1strip:
+	MOVQ R13, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R11
@@ -8913,7 +9217,15 @@ masked2k:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R11*1)
 	LEAQ         (R13)(R11*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R11, 192(AX)
+
+masked2strip:
+	MOVQ R13, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R11
@@ -9151,7 +9463,15 @@ fullk:
 	PREFETCHT1   64(R14)
 	PREFETCHT1   64(R14)(R12*1)
 	LEAQ         (R14)(R12*2), R14
-	MOVQ         R14, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R12
+	ADDQ         208(AX), R14
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R12, 192(AX)
+
+fullstrip:
+	MOVQ R14, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R12
@@ -9346,7 +9666,15 @@ masked1k:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R11*1)
 	LEAQ         (R13)(R11*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R11, 192(AX)
+
+masked1strip:
+	MOVQ R13, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R11
@@ -9542,7 +9870,15 @@ masked2k:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R11*1)
 	LEAQ         (R13)(R11*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R11, 192(AX)
+
+masked2strip:
+	MOVQ R13, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R11
@@ -9794,7 +10130,15 @@ fullk:
 	PREFETCHT1   64(R14)
 	PREFETCHT1   64(R14)(R12*1)
 	LEAQ         (R14)(R12*2), R14
-	MOVQ         R14, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R12
+	ADDQ         208(AX), R14
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R12, 192(AX)
+
+fullstrip:
+	MOVQ R14, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R12
@@ -10000,7 +10344,15 @@ masked1k:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R11*1)
 	LEAQ         (R13)(R11*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R11, 192(AX)
+
+masked1strip:
+	MOVQ R13, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R11
@@ -10207,7 +10559,15 @@ masked2k:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R11*1)
 	LEAQ         (R13)(R11*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R11, 192(AX)
+
+masked2strip:
+	MOVQ R13, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R11
@@ -10473,7 +10833,15 @@ fullk:
 	PREFETCHT1   64(R14)
 	PREFETCHT1   64(R14)(R12*1)
 	LEAQ         (R14)(R12*2), R14
-	MOVQ         R14, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R12
+	ADDQ         208(AX), R14
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R12, 192(AX)
+
+fullstrip:
+	MOVQ R14, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R12
@@ -10690,7 +11058,15 @@ masked1k:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R11*1)
 	LEAQ         (R13)(R11*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R11, 192(AX)
+
+masked1strip:
+	MOVQ R13, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R11
@@ -10908,7 +11284,15 @@ masked2k:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R11*1)
 	LEAQ         (R13)(R11*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R11, 192(AX)
+
+masked2strip:
+	MOVQ R13, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R11
@@ -11188,7 +11572,15 @@ fullk:
 	PREFETCHT1   64(R14)
 	PREFETCHT1   64(R14)(R12*1)
 	LEAQ         (R14)(R12*2), R14
-	MOVQ         R14, 176(AX)
+	JNE          fullstrip
+	MOVQ         200(AX), R12
+	ADDQ         208(AX), R14
+	DECQ         216(AX)
+	JE           fullstrip
+	MOVQ         R12, 192(AX)
+
+fullstrip:
+	MOVQ R14, 176(AX)
 
 fullasked:
 	MOVQ 144(AX), R12
@@ -11416,7 +11808,15 @@ masked1k:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R11*1)
 	LEAQ         (R13)(R11*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          masked1strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           masked1strip
+	MOVQ         R11, 192(AX)
+
+masked1strip:
+	MOVQ R13, 176(AX)
 
 masked1asked:
 	MOVQ 144(AX), R11
@@ -11645,7 +12045,15 @@ masked2k:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R11*1)
 	LEAQ         (R13)(R11*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          masked2strip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           masked2strip
+	MOVQ         R11, 192(AX)
+
+masked2strip:
+	MOVQ R13, 176(AX)
 
 masked2asked:
 	MOVQ 144(AX), R11
@@ -11894,7 +12302,15 @@ wholek:
 	PREFETCHT1   64(R13)
 	PREFETCHT1   64(R13)(R11*1)
 	LEAQ         (R13)(R11*2), R13
-	MOVQ         R13, 176(AX)
+	JNE          wholestrip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R13
+	DECQ         216(AX)
+	JE           wholestrip
+	MOVQ         R11, 192(AX)
+
+wholestrip:
+	MOVQ R13, 176(AX)
 
 wholeasked:
 	MOVQ 144(AX), R11
@@ -12071,7 +12487,15 @@ wholek:
 	PREFETCHT1   64(R14)
 	PREFETCHT1   64(R14)(R11*1)
 	LEAQ         (R14)(R11*2), R14
-	MOVQ         R14, 176(AX)
+	JNE          wholestrip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R14
+	DECQ         216(AX)
+	JE           wholestrip
+	MOVQ         R11, 192(AX)
+
+wholestrip:
+	MOVQ R14, 176(AX)
 
 wholeasked:
 	MOVQ 144(AX), R11
@@ -12261,7 +12685,15 @@ wholek:
 	PREFETCHT1   64(R14)
 	PREFETCHT1   64(R14)(R11*1)
 	LEAQ         (R14)(R11*2), R14
-	MOVQ         R14, 176(AX)
+	JNE          wholestrip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R14
+	DECQ         216(AX)
+	JE           wholestrip
+	MOVQ         R11, 192(AX)
+
+wholestrip:
+	MOVQ R14, 176(AX)
 
 wholeasked:
 	MOVQ 144(AX), R11
@@ -12464,7 +12896,15 @@ wholek:
 	PREFETCHT1   64(R14)
 	PREFETCHT1   64(R14)(R11*1)
 	LEAQ         (R14)(R11*2), R14
-	MOVQ         R14, 176(AX)
+	JNE          wholestrip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R14
+	DECQ         216(AX)
+	JE           wholestrip
+	MOVQ         R11, 192(AX)
+
+wholestrip:
+	MOVQ R14, 176(AX)
 
 wholeasked:
 	MOVQ 144(AX), R11
@@ -12680,7 +13120,15 @@ wholek:
 	PREFETCHT1   64(R14)
 	PREFETCHT1   64(R14)(R11*1)
 	LEAQ         (R14)(R11*2), R14
-	MOVQ         R14, 176(AX)
+	JNE          wholestrip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R14
+	DECQ         216(AX)
+	JE           wholestrip
+	MOVQ         R11, 192(AX)
+
+wholestrip:
+	MOVQ R14, 176(AX)
 
 wholeasked:
 	MOVQ 144(AX), R11
@@ -12909,7 +13357,15 @@ wholek:
 	PREFETCHT1   64(R14)
 	PREFETCHT1   64(R14)(R11*1)
 	LEAQ         (R14)(R11*2), R14
-	MOVQ         R14, 176(AX)
+	JNE          wholestrip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R14
+	DECQ         216(AX)
+	JE           wholestrip
+	MOVQ         R11, 192(AX)
+
+wholestrip:
+	MOVQ R14, 176(AX)
 
 wholeasked:
 	MOVQ 144(AX), R11
@@ -13151,7 +13607,15 @@ wholek:
 	PREFETCHT1   64(R14)
 	PREFETCHT1   64(R14)(R11*1)
 	LEAQ         (R14)(R11*2), R14
-	MOVQ         R14, 176(AX)
+	JNE          wholestrip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R14
+	DECQ         216(AX)
+	JE           wholestrip
+	MOVQ         R11, 192(AX)
+
+wholestrip:
+	MOVQ R14, 176(AX)
 
 wholeasked:
 	MOVQ 144(AX), R11
@@ -13406,7 +13870,15 @@ wholek:
 	PREFETCHT1   64(R14)
 	PREFETCHT1   64(R14)(R11*1)
 	LEAQ         (R14)(R11*2), R14
-	MOVQ         R14, 176(AX)
+	JNE          wholestrip
+	MOVQ         200(AX), R11
+	ADDQ         208(AX), R14
+	DECQ         216(AX)
+	JE           wholestrip
+	MOVQ         R11, 192(AX)
+
+wholestrip:
+	MOVQ R14, 176(AX)
 
 wholeasked:
 	MOVQ 144(AX), R11

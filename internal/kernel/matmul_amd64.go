@@ -21,6 +21,7 @@ const (
 	narrow    = 16       // columns that do not fill vectors
 	panelRows = 16       // below, a panel of B is used too seldom to be packed
 	inL1      = 10 << 10 // elements of B that stay in L1 as they lie
+	inL2      = 1 << 18  // elements of B that stay in L2 besides all else
 	turnCols  = 64       // columns that are transposed at a time
 	turnStrip = 32       // rows of A that a swapped product packs at a time
 	turned    = 48       // rows of a swapped product kept before they are transposed
@@ -59,9 +60,12 @@ type product struct {
 	part, rest   int     // of k until then, and after the last time
 	ask          int     // how often still, while a tile is summed
 	below        uintptr // the row of C that is asked for next
-	ahead        uintptr // what is read after this call: two rows at a time of it
+	ahead        uintptr // what is read after this call: strips of two lines, two rows at a time
 	aheadStep    int
-	aheadLeft    int // how often still
+	aheadLeft    int // twos of rows of a strip still
+	aheadRows    int // and of the next
+	aheadTurn    int // from the end of a strip to the next
+	aheadStrips  int // still
 	*tiling
 }
 
@@ -83,14 +87,12 @@ type region struct {
 	ld, rows, cols int
 }
 
-// expect makes the next call ask for lines of r: turn by turn for one strip of them
-// after the other.
-func (p *product) expect(r region, turn int) {
-	p.aheadLeft = 0
-	if at := turn * aheadCols; at < r.cols {
-		p.ahead = uintptr(unsafe.Pointer(r.at)) + uintptr(4*at)
-		p.aheadStep, p.aheadLeft = 4*r.ld, r.rows/2
-	}
+// expect makes the next calls ask for r, as far as they come.
+func (p *product) expect(r region) {
+	p.ahead, p.aheadStep = uintptr(unsafe.Pointer(r.at)), 4*r.ld
+	p.aheadRows = (r.rows + 1) / 2
+	p.aheadLeft, p.aheadStrips = p.aheadRows, (r.cols+aheadCols-1)/aheadCols
+	p.aheadTurn = 4*aheadCols - 2*p.aheadRows*p.aheadStep
 }
 
 //go:noescape
@@ -393,8 +395,11 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 // swaps reports whether m×n elements over k, B stored transposed, take less time with A
 // in the vectors: then it is A and C that are turned instead of B, which takes some 0.3
 // cycles an element, and rows that do not fill vectors instead of columns. A vector is
-// multiplied in half a cycle.
+// multiplied in half a cycle. But a swapped product reads B anew for every strip of A.
 func (t *tiling) swaps(m, n, k int) bool {
+	if m > 2*turnStrip && n*k > inL2 {
+		return false
+	}
 	vectors := func(n int) int { return (n + t.lanes - 1) / t.lanes }
 	return 3*m*(k+n)+5*k*n*vectors(m) < 3*k*n+5*k*m*vectors(n)
 }
@@ -442,10 +447,20 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 	w := claim()
 	defer w.release()
 	p := product{tiling: t, ldc: 4 * ldc, k: kc, add: add}
-	// A panel of B is packed by the first tile that reads it. Those that are stored
-	// otherwise, or whose rows share the sets of a cache, are packed before, for all
-	// rows.
-	apart := tb || ldb%256 == 0 && i1-i0 > blockRows
+	// A panel of B is packed by the first tile that reads it. Those whose rows share the
+	// sets of a cache are packed before, for all rows; so are those that are stored
+	// otherwise, of few rows one after the other.
+	one := i1-i0 <= blockRows
+	apart := !one && (tb || ldb%256 == 0)
+	stored := func(j, cols int) region { // of B
+		switch {
+		case cols <= 0:
+			return region{}
+		case tb:
+			return region{&b[j*ldb+p0], ldb, cols, kc}
+		}
+		return region{&b[p0*ldb+j], ldb, kc, cols}
+	}
 	for j := j0; j < j1; j += groupCols {
 		end := min(j+groupCols, j1)
 		if apart {
@@ -454,35 +469,32 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 		for i := i0; i < i1; i += blockRows {
 			m := min(blockRows, i1-i)
 			aRow, aTile := p.block(w, a, lda, ta, p0, i, m)
-			// What is packed after this block: the next one, or the next group of B. Where
-			// panels of B are packed one by one, it is the next of them.
-			at, ahead := p.a, region{}
+			at := p.a
 			switch next := i + m; {
-			case next < i1 && ta:
-				ahead = region{&a[p0*lda+next], lda, kc, min(blockRows, i1-next)}
-			case next < i1:
-				ahead = region{&a[next*lda+p0], lda, min(blockRows, i1-next), kc}
-			case end < j1 && tb:
-				ahead = region{&b[end*ldb+p0], ldb, min(groupCols, j1-end), kc}
-			case end < j1:
-				ahead = region{&b[p0*ldb+end], ldb, kc, min(groupCols, j1-end)}
+			case next == i1:
+				p.expect(stored(end, min(groupCols, j1-end)))
+			case ta:
+				p.expect(region{&a[p0*lda+next], lda, kc, min(blockRows, i1-next)})
+			default:
+				p.expect(region{&a[next*lda+p0], lda, min(blockRows, i1-next), kc})
 			}
 			p.b, p.ldb, p.packed = &w.panels[0], 4*t.panelCols, &w.panels[0]
-			if !apart {
+			if !apart && !tb {
 				p.ldb = 4 * ldb
 			}
 			for q := j; q < end; q += t.panelCols {
 				n := min(t.panelCols, end-q)
 				p.a, p.c = at, &c[i*ldc+q]
-				if apart || i+m < i1 || q+n == j1 {
-					p.expect(ahead, (q-j)/t.panelCols)
-				} else {
-					p.expect(region{&b[p0*ldb+q+n], ldb, kc, min(t.panelCols, j1-q-n)}, 0)
+				if one {
+					p.expect(stored(q+n, min(t.panelCols, j1-q-n)))
 				}
 				switch {
 				case apart:
 					p.rows(m, n, aRow, aTile)
 					p.b = offset(p.b, 4*t.panelCols*kc)
+				case tb:
+					packPanels(t, w.panels[:], b, ldb, tb, p0, kc, q, q+n)
+					p.rows(m, n, aRow, aTile)
 				case n == t.panelCols && m >= panelRows:
 					p.b = &b[p0*ldb+q]
 					p.packRows(m, aRow, aTile)

@@ -10,17 +10,19 @@ import (
 
 // Offsets of the fields of kernel's type product.
 const (
-	offC, offA, offB, offMask = 0, 8, 16, 24
-	offLdc, offAi, offAp      = 32, 40, 48
-	offLdb, offK, offTiles    = 56, 64, 72
-	offTail, offAdd           = 80, 88
-	offDown, offADown         = 96, 104
-	offCDown, offPacked       = 112, 120
-	offLeft                   = 128
-	offAsks, offPart, offRest = 136, 144, 152
-	offAsk, offBelow          = 160, 168
-	offAhead, offAheadStep    = 176, 184
-	offAheadLeft              = 192
+	offC, offA, offB, offMask  = 0, 8, 16, 24
+	offLdc, offAi, offAp       = 32, 40, 48
+	offLdb, offK, offTiles     = 56, 64, 72
+	offTail, offAdd            = 80, 88
+	offDown, offADown          = 96, 104
+	offCDown, offPacked        = 112, 120
+	offLeft                    = 128
+	offAsks, offPart, offRest  = 136, 144, 152
+	offAsk, offBelow           = 160, 168
+	offAhead, offAheadStep     = 176, 184
+	offAheadLeft               = 192
+	offAheadRows, offAheadTurn = 200, 208
+	offAheadStrips             = 216
 )
 
 // A width is what a family's vectors are. vecs is the most of them that a tile of
@@ -389,6 +391,13 @@ func (t *tile) ask(name string, n int, k reg.Register) {
 		avo.PREFETCHT1(op.Mem{Base: x, Index: k, Scale: 1, Disp: at})
 	}
 	avo.LEAQ(op.Mem{Base: x, Index: k, Scale: 2}, x)
+	avo.JNE(op.LabelRef(name + "strip")) // of what is left
+	t.field(offAheadRows, k)
+	avo.ADDQ(op.Mem{Base: t.p, Disp: offAheadTurn}, x)
+	avo.DECQ(op.Mem{Base: t.p, Disp: offAheadStrips})
+	avo.JE(op.LabelRef(name + "strip"))
+	avo.MOVQ(k, op.Mem{Base: t.p, Disp: offAheadLeft})
+	avo.Label(name + "strip")
 	avo.MOVQ(x, op.Mem{Base: t.p, Disp: offAhead})
 	avo.Label(name + "asked")
 	t.field(offPart, k)
