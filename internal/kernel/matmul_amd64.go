@@ -447,11 +447,6 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 	w := claim()
 	defer w.release()
 	p := product{tiling: t, ldc: 4 * ldc, k: kc, add: add}
-	// A panel of B is packed by the first tile that reads it. Those whose rows share the
-	// sets of a cache are packed before, for all rows; so are those that are stored
-	// otherwise, of few rows one after the other.
-	one := i1-i0 <= blockRows
-	apart := !one && (tb || ldb%256 == 0)
 	stored := func(j, cols int) region { // of B
 		switch {
 		case cols <= 0:
@@ -463,45 +458,42 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 	}
 	for j := j0; j < j1; j += groupCols {
 		end := min(j+groupCols, j1)
-		if apart {
-			packPanels(t, w.panels[:], b, ldb, tb, p0, kc, j, end)
-		}
 		for i := i0; i < i1; i += blockRows {
-			m := min(blockRows, i1-i)
+			m, first, last := min(blockRows, i1-i), i == i0, i+blockRows >= i1
 			aRow, aTile := p.block(w, a, lda, ta, p0, i, m)
 			at := p.a
 			switch next := i + m; {
-			case next == i1:
+			case last:
 				p.expect(stored(end, min(groupCols, j1-end)))
 			case ta:
 				p.expect(region{&a[p0*lda+next], lda, kc, min(blockRows, i1-next)})
 			default:
 				p.expect(region{&a[next*lda+p0], lda, min(blockRows, i1-next), kc})
 			}
-			p.b, p.ldb, p.packed = &w.panels[0], 4*t.panelCols, &w.panels[0]
-			if !apart && !tb {
-				p.ldb = 4 * ldb
-			}
 			for q := j; q < end; q += t.panelCols {
 				n := min(t.panelCols, end-q)
-				p.a, p.c = at, &c[i*ldc+q]
-				if one {
+				// A panel of B is packed by the first block that reads it, and by its first tile
+				// unless it is stored otherwise.
+				panel := w.panels[:]
+				if !(first && last) {
+					panel = w.panels[(q-j)*kc:]
+				}
+				if first {
 					p.expect(stored(q+n, min(t.panelCols, j1-q-n)))
 				}
+				p.a, p.c = at, &c[i*ldc+q]
+				p.b, p.ldb = &panel[0], 4*t.panelCols
 				switch {
-				case apart:
-					p.rows(m, n, aRow, aTile)
-					p.b = offset(p.b, 4*t.panelCols*kc)
-				case tb:
-					packPanels(t, w.panels[:], b, ldb, tb, p0, kc, q, q+n)
-					p.rows(m, n, aRow, aTile)
-				case n == t.panelCols && m >= panelRows:
-					p.b = &b[p0*ldb+q]
+				case first && !tb && n == t.panelCols && m >= panelRows:
+					p.b, p.ldb, p.packed = &b[p0*ldb+q], 4*ldb, &panel[0]
 					p.packRows(m, aRow, aTile)
-				default:
-					p.b = &b[p0*ldb+q]
-					p.rows(m, n, aRow, aTile)
+					continue
+				case first && !tb && last:
+					p.b, p.ldb = &b[p0*ldb+q], 4*ldb
+				case first:
+					packPanels(t, panel, b, ldb, tb, p0, kc, q, q+n)
 				}
+				p.rows(m, n, aRow, aTile)
 			}
 		}
 	}
