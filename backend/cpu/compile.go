@@ -46,6 +46,7 @@ type compiler[T float] struct {
 	before  *job   // of the instruction that is compiled
 	first   func() // the same, where it is nothing to share
 	ways    []*way[T]
+	flops   float64 // of a matrix product
 
 	root    []int // the node whose memory a node shares: itself but for reshapes and slices in one piece
 	off     []int // elements from that memory's start
@@ -170,14 +171,11 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 			in.shares = c.work.all > 0
 			c.work.all = max(c.work.all, shared)
 			in.ways, c.ways = c.ways, nil
+			in.flops, c.flops = c.flops, 0
 			in.cost = c.cost(in)
 			in.before, c.before = c.before, nil
 			if first := c.first; first != nil {
 				in.before, c.first = &job{chunks: 1, run: func(int, int) { first() }}, nil
-			}
-			if in.op == "matmul" {
-				k := in.node.In(0).Shape().Len() / max(1, in.node.Dim(0))
-				in.flops = 2 * float64(in.node.Shape().Len()) * float64(k)
 			}
 		}
 		in.chunks = max(in.chunks, 1)

@@ -284,8 +284,15 @@ func conv[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	if slides[T](&g) {
 		return convSlide(c, node, &g, nil, false)
 	}
+	if g.direct && g.groups == 1 {
+		return c.product(node, graph.MatMulAttr{}, g.rows(), g.f, g.k)
+	}
 	chunks, per := share(g.rows(), g.k*g.f)
 	block := min(per, g.block())
+	filters := make([]*right[T], g.groups)
+	for q := range filters {
+		filters[q] = c.right(w, q*g.fg, g.f, false, block, g.fg, g.k)
+	}
 	if !g.direct {
 		c.work.need(block*g.k, 0)
 	}
@@ -306,7 +313,7 @@ func conv[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 					a, lda = c.work.worker[worker], g.k
 					unfold(&g, a, x.f, q, r, r+m, 0, g.k)
 				}
-				kernel.MatMul(y.f[r*g.f+q*g.fg:], g.f, a, lda, g.planar(), w.f[q*g.fg:], g.f, false, m, g.fg, g.k, 0, m, 0, g.fg, false)
+				filters[q].multiply(y.f[r*g.f+q*g.fg:], g.f, a, lda, g.planar(), m, 0, m, 0, g.fg, false)
 			}
 		}
 	}
@@ -367,6 +374,9 @@ func convInput[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 		if chunks, b := g.bands(); b.perSample == 1 {
 			return convInputFolded(c, node, &g, b, chunks)
 		}
+	}
+	if g.direct && g.groups == 1 {
+		return c.product(node, graph.MatMulAttr{TransB: true}, g.rows(), g.c, g.f)
 	}
 	if g.direct {
 		chunks, per := share(g.rows(), g.k*g.f)

@@ -28,6 +28,7 @@ func (c *compiler[T]) keep(v *value[T], how any, n int, fill func(dst []T)) []T 
 // laid out.
 type right[T float] struct {
 	of     *value[T]
+	off    int // where it begins
 	ld     int
 	turned bool
 	n, k   int
@@ -35,9 +36,9 @@ type right[T float] struct {
 	laid   []T
 }
 
-// right is op(B), k×n, for products of m rows.
-func (c *compiler[T]) right(b *value[T], ld int, turned bool, m, n, k int) *right[T] {
-	r := &right[T]{of: b, ld: ld, turned: turned, n: n, k: k}
+// right is op(B), k×n, for products of m rows; B begins at off.
+func (c *compiler[T]) right(b *value[T], off, ld int, turned bool, m, n, k int) *right[T] {
+	r := &right[T]{of: b, off: off, ld: ld, turned: turned, n: n, k: k}
 	if !c.frozen(b) {
 		return r
 	}
@@ -45,8 +46,9 @@ func (c *compiler[T]) right(b *value[T], ld int, turned bool, m, n, k int) *righ
 		r.panels = &p
 		r.laid = c.keep(b, struct {
 			kernel.Panels
+			off    int
 			turned bool
-		}{p, turned}, p.Len(), func(dst []T) { kernel.LayPanels(&p, dst, b.f, ld, turned) })
+		}{p, off, turned}, p.Len(), func(dst []T) { kernel.LayPanels(&p, dst, b.f[off:], ld, turned) })
 	}
 	return r
 }
@@ -57,5 +59,5 @@ func (r *right[T]) multiply(y []T, ldc int, a []T, lda int, ta bool, m, i0, i1, 
 		kernel.MatMulPanels(r.panels, y, ldc, a, lda, ta, r.laid, m, i0, i1, j0, j1, acc)
 		return
 	}
-	kernel.MatMul(y, ldc, a, lda, ta, r.of.f, r.ld, r.turned, m, r.n, r.k, i0, i1, j0, j1, acc)
+	kernel.MatMul(y, ldc, a, lda, ta, r.of.f[r.off:], r.ld, r.turned, m, r.n, r.k, i0, i1, j0, j1, acc)
 }

@@ -157,3 +157,32 @@ func TestSpent(t *testing.T) {
 		t.Errorf("the arena has %d bytes for three results of %d and what is written over them", got, size)
 	}
 }
+
+// TestFrozenConvolutions has those of each kind: sliding, transformed, of one place, of
+// groups, unfolded, and of each channel alone.
+func TestFrozenConvolutions(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		n, side, channels, filters, window, stride, groups int
+		same                                               bool
+	}{
+		{2, 12, 3, 8, 3, 1, 1, true},
+		{2, 16, 48, 64, 3, 1, 1, true},
+		{1, 14, 64, 96, 1, 1, 1, false},
+		{1, 7, 300, 256, 1, 1, 1, false},
+		{2, 9, 16, 24, 3, 2, 4, true},
+		{1, 9, 320, 300, 3, 2, 1, false},
+		{2, 10, 20, 20, 3, 1, 20, true},
+	} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			t.Parallel()
+			span := graph.Span{Size: c.window, Stride: c.stride}
+			if c.same {
+				span.Before, span.After = c.window/2, c.window/2
+			}
+			n, x := newFrozenNet(tensor.Float32, c.n, c.side, c.side, c.channels)
+			y := x.Conv(n.param(c.window, c.window, c.channels/c.groups, c.filters), graph.Slide(span, span), c.groups)
+			n.same(t, y.Add(n.param(c.filters)).Relu(), tensor.Invalid)
+		})
+	}
+}

@@ -37,6 +37,7 @@ func halfProduct[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	if attr.TransA {
 		k = x.In(0).Dim(0)
 	}
+	c.flops = 2 * float64(m) * float64(n) * float64(k)
 	long := max(m, n)
 	chunks := max(1, min(m*n*k/halfPerChunk, 4, long/halfGranule))
 	per := (long + chunks - 1) / chunks

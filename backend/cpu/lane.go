@@ -40,9 +40,8 @@ func (c *compiler[T]) cost(in *instr[T]) float64 {
 	for _, y := range x.Ins() {
 		elements += y.Shape().Len()
 	}
-	if in.op == "matmul" {
-		k := x.In(0).Shape().Len() / max(1, x.Dim(0))
-		return float64(x.Shape().Len())*float64(k)*multiplyTime + float64(elements)*additionTime
+	if in.flops > 0 {
+		return in.flops/2*multiplyTime + float64(elements)*additionTime
 	}
 	return max(float64(elements)*additionTime, float64(in.chunks-1)*leastChunk)
 }
@@ -62,7 +61,7 @@ func (l *lane[T]) settle(instrs []*instr[T]) {
 	for _, i := range l.instrs {
 		l.cost += instrs[i].cost
 	}
-	if in := instrs[l.instrs[0]]; len(l.cuts) == 0 || len(l.instrs) == 1 && in.op == "matmul" && in.chunks > 1 {
+	if in := instrs[l.instrs[0]]; len(l.cuts) == 0 || len(l.instrs) == 1 && in.flops > 0 && in.chunks > 1 {
 		l.cuts = nil
 		own := laneOf[T](&in.job)
 		l.n, l.granule, l.chunks, l.run = own.n, own.granule, own.chunks, own.run

@@ -147,13 +147,25 @@ func productTime(m, n, k, rows, cols int, tb bool) (sum float64) {
 }
 
 func matmul[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
-	a, b, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x)
+	k := x.In(0).Dim(1)
 	attr := x.Attr().(graph.MatMulAttr)
-	m, n := x.Dim(0), x.Dim(1)
-	k, lda, ldb := x.In(0).Dim(1), x.In(0).Dim(1), x.In(1).Dim(1)
 	if attr.TransA {
 		k = x.In(0).Dim(0)
 	}
+	return c.product(x, attr, x.Dim(0), x.Dim(1), k)
+}
+
+// product compiles x, which is the product m×n over k of its operands.
+func (c *compiler[T]) product(x graph.Node, attr graph.MatMulAttr, m, n, k int) (int, func(int, int)) {
+	a, b, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x)
+	lda, ldb := k, n
+	if attr.TransA {
+		lda = m
+	}
+	if attr.TransB {
+		ldb = k
+	}
+	c.flops = 2 * float64(m) * float64(n) * float64(k)
 	if k == 0 {
 		return 1, func(int, int) { kernel.Fill(y.f, 0) }
 	}
@@ -163,7 +175,7 @@ func matmul[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	rows, cols := cutProduct(m, n, k, attr.TransB)
 	across := (n + cols - 1) / cols
 	left := func() []T { return a.f }
-	by := c.right(b, ldb, attr.TransB, m, n, k)
+	by := c.right(b, 0, ldb, attr.TransB, m, n, k)
 	if ld := apart(m, n, k, lda); ld > lda && !attr.TransA && by.laid == nil {
 		c.work.need(0, m*ld)
 		chunks, per := cut(m, 1, 2*k)
@@ -178,7 +190,7 @@ func matmul[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 		by.multiply(y.f, n, left(), lda, attr.TransA, m, i0, i1, j0, j1, false)
 	}
 	if c.before == nil {
-		c.productWays(x, by.laid != nil, part)
+		c.productWays(x, attr, m, n, k, by.laid != nil, part)
 	}
 	return (m + rows - 1) / rows * across, func(_, chunk int) {
 		i, j := chunk/across*rows, chunk%across*cols

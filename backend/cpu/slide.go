@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"fmt"
+
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/graph/rewrite"
 	"github.com/nadir-ml/nadir/internal/kernel"
@@ -212,18 +214,26 @@ func convSlide[T float](c *compiler[T], node graph.Node, g *geometry, bias *valu
 	chunks, per := s.share(maxChunks)
 	c.work.need(s.scratch(), 0)
 	var laid, biases []T
+	var first []func()
+	lay := func(from *value[T], n int, fill func(dst []T)) []T {
+		if c.frozen(from) {
+			return c.keep(from, fmt.Sprint("convolution ", s.k), n, fill)
+		}
+		dst := alignedSlice[T](n)
+		first = append(first, func() { fill(dst) })
+		return dst
+	}
 	if s.k.Laid() {
-		laid = alignedSlice[T](s.k.Weights())
+		laid = lay(w, s.k.Weights(), func(dst []T) { kernel.LayFilters(&s.k, dst, w.f) })
 	}
 	if bias != nil {
-		biases = alignedSlice[T](s.k.Biases())
+		biases = lay(bias, s.k.Biases(), func(dst []T) { kernel.LayBias(&s.k, dst, bias.f) })
 	}
-	c.first = func() {
-		if laid != nil {
-			kernel.LayFilters(&s.k, laid, w.f)
-		}
-		if biases != nil {
-			kernel.LayBias(&s.k, biases, bias.f)
+	if len(first) > 0 {
+		c.first = func() {
+			for _, f := range first {
+				f()
+			}
 		}
 	}
 	return chunks, func(worker, chunk int) {

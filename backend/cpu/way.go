@@ -112,10 +112,9 @@ const (
 
 // productWays are those of a matrix product, by rows and by columns. part computes so
 // many of each; B is laid out once or for each part.
-func (c *compiler[T]) productWays(x graph.Node, laid bool, part func(i0, i1, j0, j1 int)) {
-	a, b, attr := x.In(0), x.In(1), x.Attr().(graph.MatMulAttr)
-	m, n := x.Dim(0), x.Dim(1)
-	if k := a.Shape().Len() / m; m*n*k > inSquares && !laid {
+func (c *compiler[T]) productWays(x graph.Node, attr graph.MatMulAttr, m, n, k int, laid bool, part func(i0, i1, j0, j1 int)) {
+	a, b := x.In(0), x.In(1)
+	if m*n*k > inSquares && !laid {
 		return
 	}
 	left, right := byRows, byCols

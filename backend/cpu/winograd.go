@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"fmt"
+
 	"github.com/nadir-ml/nadir/internal/kernel"
 )
 
@@ -68,16 +70,16 @@ func (w *winograd) sizes() (input, before, after int) {
 	return w.lines() * w.width() * w.g.c, tiles * w.g.c, tiles * w.g.f
 }
 
-// winogradFilters is the job that transforms filters. Those of a gradient, of which what
-// was a channel is a filter, it first transposes tap by tap.
-func winogradFilters[T float](c *compiler[T], from *value[T], w *winograd) *job {
+// winogradFilters is the job that transforms filters to what to has then. Those of a
+// gradient, of which what was a channel is a filter, it first transposes tap by tap.
+func winogradFilters[T float](from *value[T], w *winograd, to func() []T) *job {
 	channels, filters := w.g.c, w.g.f
 	n := channels * filters
 	chunks, per := cut(channels, 16, 25*filters)
 	return &job{chunks: chunks, run: func(_, chunk int) {
 		lo, hi := chunk*per, min(channels, (chunk+1)*per)
 		t := kernel.Tiles{Count: 1, Channels: (hi - lo) * filters, SrcStep: n, SrcLine: 3 * n, DstStep: n, DstLine: 4 * n}
-		u, taps, at := c.work.shared, from.f, lo*filters
+		u, taps, at := to(), from.f, lo*filters
 		if w.turned {
 			taps = u[16*n:]
 			for tap := range 9 {
@@ -117,8 +119,15 @@ func convWinograd[T float](c *compiler[T], x, filters, bias, y *value[T], g *geo
 	if turned {
 		laid += 9 * g.c * g.f
 	}
-	c.work.need(input+before+after, laid)
-	c.before = winogradFilters(c, filters, w)
+	c.work.need(input+before+after, 0)
+	var u winogradProducts[T]
+	if !c.frozen(filters) || turned {
+		c.work.need(0, laid)
+		c.before = winogradFilters(filters, w, func() []T { return c.work.shared })
+		u = winogradProducts[T]{w: w, u: func() []T { return c.work.shared }}
+	} else {
+		u = frozenWinograd(c, filters, w)
+	}
 	return chunks, func(worker, chunk int) {
 		mem := c.work.worker[worker]
 		var b []T
@@ -128,13 +137,59 @@ func convWinograd[T float](c *compiler[T], x, filters, bias, y *value[T], g *geo
 		end := min(g.n*w.down, (chunk+1)*per)
 		for s := chunk * per; s < end; s += w.block {
 			n := min(w.block, end-s)
-			winogradBlock(w, y.f, x.f, c.work.shared, b, rectify, s, n, mem[:input], mem[input:input+before], mem[input+before:input+before+after])
+			winogradBlock(w, y.f, x.f, &u, b, rectify, s, n, mem[:input], mem[input:input+before], mem[input+before:input+before+after])
 		}
 	}
 }
 
-// winogradBlock is n strips from s on; u are the filters.
-func winogradBlock[T float](w *winograd, y, x, u, bias []T, rectify bool, s, n int, input, v, m []T) {
+// winogradProducts are those of the 16 numbers of tiles with filters: transformed before, at
+// each run, or once and laid out.
+type winogradProducts[T float] struct {
+	w      *winograd
+	u      func() []T
+	panels kernel.Panels
+	laid   []T
+}
+
+// frozenWinograd transforms filters that do not change.
+func frozenWinograd[T float](c *compiler[T], filters *value[T], w *winograd) winogradProducts[T] {
+	channels, n := w.g.c, w.g.c*w.g.f
+	transform := func(dst []T) {
+		j := winogradFilters(filters, w, func() []T { return dst })
+		for chunk := range j.chunks {
+			j.run(0, chunk)
+		}
+	}
+	p := winogradProducts[T]{w: w}
+	if panels, ok := kernel.NewPanels[T](w.block*w.across, w.g.f, channels); ok {
+		p.panels = panels
+		p.laid = c.keep(filters, fmt.Sprint("winograd ", panels), 16*panels.Len(), func(dst []T) {
+			u := alignedSlice[T](16 * n)
+			transform(u)
+			for i := range 16 {
+				kernel.LayPanels(&panels, dst[i*panels.Len():], u[i*n:(i+1)*n], w.g.f, false)
+			}
+		})
+		return p
+	}
+	u := c.keep(filters, "winograd", 16*n, transform)
+	p.u = func() []T { return u }
+	return p
+}
+
+// multiply makes number i of so many tiles.
+func (p *winogradProducts[T]) multiply(m, v []T, i, tiles int) {
+	c, f := p.w.g.c, p.w.g.f
+	m, v = m[i*tiles*f:], v[i*tiles*c:]
+	if p.laid != nil {
+		kernel.MatMulPanels(&p.panels, m, f, v, c, false, p.laid[i*p.panels.Len():], tiles, 0, tiles, 0, f, false)
+		return
+	}
+	kernel.MatMul(m, f, v, c, false, p.u()[i*c*f:], f, false, tiles, f, c, 0, tiles, 0, f, false)
+}
+
+// winogradBlock is n strips from s on.
+func winogradBlock[T float](w *winograd, y, x []T, u *winogradProducts[T], bias []T, rectify bool, s, n int, input, v, m []T) {
 	g := &w.g
 	tiles := n * w.across
 	in := kernel.Tiles{Count: w.across, Channels: g.c, SrcTile: 2 * g.c, SrcStep: g.c, SrcLine: w.width() * g.c,
@@ -149,7 +204,7 @@ func winogradBlock[T float](w *winograd, y, x, u, bias []T, rectify bool, s, n i
 		i += k
 	}
 	for i := range 16 {
-		kernel.MatMul(m[i*tiles*g.f:], g.f, v[i*tiles*g.c:], g.c, false, u[i*g.c*g.f:], g.f, false, tiles, g.f, g.c, 0, tiles, 0, g.f, false)
+		u.multiply(m, v, i, tiles)
 	}
 	out := kernel.Tiles{Channels: g.f, SrcTile: g.f, SrcStep: tiles * g.f, SrcLine: 4 * tiles * g.f, DstTile: 2 * g.f}
 	for i := range n {
