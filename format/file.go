@@ -314,9 +314,6 @@ const maxPassing = 8 << 20
 // that it is made of: a scalar may stand for a vector.
 const spare = 1 << 16
 
-// shown is how many parameters an error names.
-const shown = 8
-
 // fill reads the numbers.
 func (f *File) fill(b *Blueprint, o Options, r *Report) (*Model, error) {
 	m := b.Model
@@ -352,10 +349,7 @@ func (f *File) fill(b *Blueprint, o Options, r *Report) (*Model, error) {
 			errs = append(errs, err)
 		}
 	}
-	if more := len(errs) - shown; more > 0 {
-		errs = append(errs[:shown], fmt.Errorf("and %d more", more))
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := few(errs); err != nil {
 		return nil, err
 	}
 	m.Params = param.NewSet(o.Float)

@@ -1,7 +1,6 @@
 package format
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -348,22 +347,14 @@ func outputsLast(t Tensor, name string, shape tensor.Shape) *Move {
 
 func (w *matcher) missing(ds []declaration) error {
 	var errs []error
-	for i, d := range ds {
-		if i == shown {
-			errs = append(errs, fmt.Errorf("and %d more", len(ds)-i))
-			break
-		}
+	for _, d := range ds {
 		errs = append(errs, fmt.Errorf("parameter %q of shape %v: no tensor of the file fits it by name and shape", d.name, d.shape))
 	}
-	have := "the file holds"
-	for i, t := range w.tensors {
-		if i == 16 {
-			have += fmt.Sprintf(" … (%d)", len(w.tensors))
-			break
-		}
-		have += fmt.Sprintf(" %s%v", t.Name, t.Shape)
+	var have []string
+	for _, t := range w.tensors {
+		have = append(have, fmt.Sprintf("%s%v", t.Name, t.Shape))
 	}
-	return &Misfit{errors.Join(append(errs, errors.New(have))...)}
+	return &Misfit{fmt.Errorf("%w\nthe file holds %s", few(errs), strings.Join(Few(have, 16), " "))}
 }
 
 // A Misfit says that weights do not belong to the model that was named for

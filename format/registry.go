@@ -230,17 +230,11 @@ type Choice struct {
 func (c *Choice) Error() string {
 	s := c.Msg
 	if len(c.Have) > 0 {
-		const shown = 24
-		have := c.Have
-		more := ""
-		if len(have) > shown {
-			have, more = have[:shown], fmt.Sprintf(", … (%d)", len(c.Have))
-		}
 		are := "are"
 		if len(c.Have) == 1 {
 			are = "is"
 		}
-		s += "; there " + are + " " + strings.Join(have, ", ") + more
+		s += "; there " + are + " " + strings.Join(Few(c.Have, 24), ", ")
 	}
 	return s
 }

@@ -158,21 +158,7 @@ func (f *File) carry(n *node) error {
 
 // denseAttrs reads attributes that are kept in a fractal heap.
 func (f *File) denseAttrs(c *cursor, attrs *[]Attr) error {
-	if v := c.u8(); v != 0 {
-		return c.unsupported("attribute info version %d is not known", v)
-	}
-	if c.u8()&1 != 0 {
-		c.skip(2)
-	}
-	heap, names := c.u64(), c.u64()
-	if err := c.err(); err != nil || heap == undefined {
-		return err
-	}
-	h, err := f.fractalHeap(heap)
-	if err != nil {
-		return err
-	}
-	return f.walk2(names, recordsAttrName, func(r *cursor) error {
+	return f.dense(c, "attribute", 2, recordsAttrName, func(h *fractalHeap, r *cursor) error {
 		id := r.sub(8)
 		if r.u8()&flagShared != 0 {
 			return r.unsupported("an attribute in the shared message heap; rewrite the file with h5repack")

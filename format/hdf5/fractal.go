@@ -23,6 +23,26 @@ type fractalHeap struct {
 	large                map[uint64]extent // from the B-tree of huge objects
 }
 
+// dense visits what an info message says is kept in a fractal heap, by the records of a B-tree of
+// names. The message has a count of so many bytes where creation order is tracked.
+func (f *File) dense(c *cursor, what string, count int, records int, visit func(h *fractalHeap, r *cursor) error) error {
+	if v := c.u8(); v != 0 {
+		return c.unsupported("%s info version %d is not known", what, v)
+	}
+	if c.u8()&1 != 0 {
+		c.skip(count)
+	}
+	heap, names := c.u64(), c.u64()
+	if err := c.err(); err != nil || heap == undefined {
+		return err
+	}
+	h, err := f.fractalHeap(heap)
+	if err != nil {
+		return err
+	}
+	return f.walk2(names, records, func(r *cursor) error { return visit(h, r) })
+}
+
 type extent struct{ addr, size uint64 }
 
 func (f *File) fractalHeap(addr uint64) (*fractalHeap, error) {

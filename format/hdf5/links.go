@@ -68,21 +68,7 @@ func (f *File) list(n *node) ([]link, error) {
 
 // denseLinks reads links that are kept in a fractal heap.
 func (f *File) denseLinks(c *cursor, links *[]link) error {
-	if v := c.u8(); v != 0 {
-		return c.unsupported("link info version %d is not known", v)
-	}
-	if c.u8()&1 != 0 {
-		c.skip(8)
-	}
-	heap, names := c.u64(), c.u64()
-	if err := c.err(); err != nil || heap == undefined {
-		return err
-	}
-	h, err := f.fractalHeap(heap)
-	if err != nil {
-		return err
-	}
-	return f.walk2(names, recordsLinkName, func(r *cursor) error {
+	return f.dense(c, "link", 8, recordsLinkName, func(h *fractalHeap, r *cursor) error {
 		r.skip(4) // hash of the name
 		o, err := h.get(r)
 		if err != nil {

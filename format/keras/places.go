@@ -68,12 +68,7 @@ func (n *net) places(m *format.Model) ([]format.Place, error) {
 			continue
 		}
 		if len(have) == 0 {
-			const shown = 8
-			more := ""
-			if len(want) > shown {
-				more = fmt.Sprintf(" and %d more", len(want)-shown)
-			}
-			return nil, fmt.Errorf("layer %q: the file holds no weights for it; the model wants %s%s", group[0].name, strings.Join(want[:min(shown, len(want))], ", "), more)
+			return nil, fmt.Errorf("layer %q: the file holds no weights for it; the model wants %s", group[0].name, strings.Join(format.Few(want, 8), ", "))
 		}
 		ps, err := n.pair(want, have, shapes, of)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/nadir-ml/nadir/data"
+	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/data/images"
 	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/spec"
@@ -486,10 +487,7 @@ func (in *intake) renumber(model, have []string) ([]int32, error) {
 
 // some is the first of a list of names, in words.
 func some(names []string) string {
-	if len(names) > 5 {
-		return strings.Join(names[:4], ", ") + fmt.Sprintf(", … (%d)", len(names))
-	}
-	return strings.Join(names, ", ")
+	return strings.Join(format.Few(names, 4), ", ")
 }
 
 func (f *fitted) Schema() data.Schema { return f.schema }

@@ -253,15 +253,10 @@ func importText(w io.Writer, s *subject, out string) {
 	}
 	g.write(w, "  ")
 	if len(s.made.Skipped) > 0 {
-		const shown = 8
-		list := s.made.Skipped[:min(shown, len(s.made.Skipped))]
-		for i := range list {
-			list[i] = printable(list[i])
+		var list []string
+		for _, name := range s.made.Skipped {
+			list = append(list, printable(name))
 		}
-		more := ""
-		if len(s.made.Skipped) > shown {
-			more = fmt.Sprintf(" … (%d)", len(s.made.Skipped))
-		}
-		fmt.Fprintf(w, "left out: %s%s\n", strings.Join(list, ", "), more)
+		fmt.Fprintf(w, "left out: %s\n", strings.Join(format.Few(list, 8), ", "))
 	}
 }
