@@ -1430,11 +1430,7 @@ func reshape(c *converter, n *node, args []*value, _ int) (*value, error) {
 	}
 	shape, open, have := make([]int, len(to)), -1, 1
 	for i, d := range to {
-		if d == 0 && n.int("allowzero", 0) == 0 && i < v.rank() {
-			if d = v.shape[i]; d < 0 {
-				d = batch
-			}
-		}
+		d = copied(n, v, i, d)
 		switch {
 		case i == 0 && (d == batch || c.rows > 0 && d == c.rows):
 			shape[0] = -1
@@ -1475,6 +1471,17 @@ func reshape(c *converter, n *node, args []*value, _ int) (*value, error) {
 	return out, nil
 }
 
+// copied is a length of the shape that a reshape makes, where 0 stands for what there is.
+func copied(n *node, v *value, i, d int) int {
+	if d != 0 || n.int("allowzero", 0) != 0 || i >= v.rank() {
+		return d
+	}
+	if d = v.shape[i]; d < 0 {
+		return batch
+	}
+	return d
+}
+
 // reshapeBehind gives values a shape whose axes up to the batch's, which is not the first, are
 // as they were.
 func (c *converter) reshapeBehind(n *node, v *value, to []int) (*value, error) {
@@ -1485,11 +1492,7 @@ func (c *converter) reshapeBehind(n *node, v *value, to []int) (*value, error) {
 	}
 	shape, open, have := make([]int, len(to)), -1, 1
 	for i, d := range to {
-		if d == 0 && n.int("allowzero", 0) == 0 && i < v.rank() {
-			if d = v.shape[i]; d < 0 {
-				d = batch
-			}
-		}
+		d = copied(n, v, i, d)
 		switch {
 		case i < p && d == v.shape[i]:
 		case i == p && (d == batch || c.rows > 0 && d == c.rows):

@@ -9,8 +9,8 @@ import (
 	"sync"
 
 	"github.com/nadir-ml/nadir/data"
-	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/data/images"
+	"github.com/nadir-ml/nadir/format"
 	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
