@@ -64,6 +64,12 @@ class Cells(nn.Module):
         h = torch.zeros(x.shape[0], 4); c = torch.zeros(x.shape[0], 4)
         for t in range(x.shape[1]): h, c = s.cell(x[:, t], (h, c))
         return s.o(h)
+class Packed(nn.Module):
+    def __init__(s, r, n): super().__init__(); s.r = r; s.o = nn.Linear(n, 2)
+    def forward(s, x, n):
+        y, h = s.r(torch.nn.utils.rnn.pack_padded_sequence(x, n, batch_first=True))
+        y, _ = torch.nn.utils.rnn.pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])
+        return s.o(y), (h[0] if isinstance(h, tuple) else h).transpose(0, 1)
 class Bare(nn.Module):
     def __init__(s, f, **parts):
         super().__init__(); s.f = f
@@ -81,6 +87,7 @@ nets = {
   "two grus": (Over(nn.GRU(3, 4, num_layers=2, **one), 4), [x]), "rnn": (Over(nn.RNN(3, 4, nonlinearity="relu", **one), 4), [x]),
   "lstm, states": (Over(nn.LSTM(3, 4, **one), states=True), [x, state(1), state(1)]), "two lstms, states": (Over(nn.LSTM(3, 4, num_layers=2, **one), states=True), [x, state(2), state(2)]),
   "lstm both ways, states": (Over(nn.LSTM(3, 4, bidirectional=True, **one), states=True), [x, state(2), state(2)]), "gru, states": (Over(nn.GRU(3, 4, **one), states=True), [x, state(1)]),
+  "packed lstm": (Packed(nn.LSTM(3, 4, bidirectional=True, num_layers=2, **one), 8), [x, torch.tensor([5, 3, 1])]), "packed gru": (Packed(nn.GRU(3, 4, **one), 4), [x, torch.tensor([4, 3, 3])]),
   "learned state": (Learned(), [x]), "cells": (Cells(), [x]), "attention": (Block(), [torch.randn(2, 5, 8)]), "words": (Words(), [torch.randint(0, 11, (2, 5))]),
   "one number": (Bare(lambda s, x: s.l(x) * s.scale + s.shift, l=nn.Linear(4, 4), scale=P(1), shift=P()), [rows]),
   "numbers of the program": (Bare(lambda s, x: s.l((x - torch.tensor([1., 2, 3, 4])) / torch.tensor([2., 3, 4, 5])) * 2.5 + 1.5, l=nn.Linear(4, 4)), [rows]),
@@ -121,7 +128,7 @@ json.dump(index, open(sys.argv[1] + "/index.json", "w"))
 
 // recurrent are nets with two biases where ours has one.
 var recurrent = map[string]bool{"lstm": true, "lstm, steps first": true, "two lstms both ways": true, "lstm, states": true, "two lstms, states": true, "lstm both ways, states": true, "rnn": true,
-	"two grus": true, "gru, states": true, "learned state": true, "cells": true, "frames": true}
+	"two grus": true, "gru, states": true, "learned state": true, "packed lstm": true, "packed gru": true, "cells": true, "frames": true}
 
 // TestPyTorch reads what PyTorch exports and holds it to what that computes.
 func TestPyTorch(t *testing.T) {

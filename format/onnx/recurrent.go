@@ -217,10 +217,6 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 	if v.rank() != 3 || v.perm[0] != rows {
 		return nil, refuse(n, "values of shape %v are gone over, of which axis %d is not the batch's", v.shape, rows)
 	}
-	switch {
-	case n.float("clip", 0) != 0:
-		return nil, refuse(n, "it cuts what its gates sum (clip), of which programs differ; export it without")
-	}
 	coupled := n.op == "LSTM" && n.int("input_forget", 0) != 0
 	ways, direction := 1, n.text("direction", "forward")
 	switch direction {
@@ -230,10 +226,15 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 	default:
 		return nil, refuse(n, "its direction is %q", direction)
 	}
-	if len(args) > 4 && args[4] != nil {
+	var lengths *value // of each sample
+	if len(args) > 4 && args[4].isAct() {
+		if lengths = args[4]; lengths.rank() != 1 || lengths.perm[0] != 0 {
+			return nil, refuse(n, "input %q, how many steps each sequence has, has shape %v; want one number for each sample", n.in[4], lengths.shape)
+		}
+	} else if len(args) > 4 && args[4] != nil {
 		lengths, err := c.integers(n, args[4])
 		if err != nil || slices.ContainsFunc(lengths, func(l int) bool { return l != v.shape[time] }) {
-			return nil, refuse(n, "input %q gives sequences lengths of their own; only such of all %d steps are read: cut or pad them before", n.in[4], v.shape[time])
+			return nil, refuse(n, "input %q gives the sequences of one batch lengths; make it an input of the model, or leave it out where all have %d steps", n.in[4], v.shape[time])
 		}
 	}
 	used := func(i int) bool {
@@ -352,6 +353,9 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 			if all {
 				f = f.With("return_sequences", yes)
 			}
+			if clip := n.float("clip", 0); clip > 0 {
+				f = f.With("gate_clip", spec.Num(short(clip)))
+			}
 			if i == 1 || direction == "reverse" {
 				f = f.With("go_backwards", yes)
 			}
@@ -363,6 +367,12 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 			if string(fields[1].Without("go_backwards").JSON()) != string(fields[0].JSON()) {
 				of = of.With("backward_layer", format.Map(k.kind, fields[1]))
 			}
+		}
+		if ways == 2 && lengths != nil { // the last step of all is that of the state
+			of = of.With("zero_output_for_mask", spec.Flag(false))
+		}
+		if lengths != nil {
+			v = c.ended(n, ".lengths", v, lengths, false)
 		}
 		y = c.emit(n, kind, of, v, params...)
 		c.last().In = append(c.last().In, states.given...)
@@ -377,6 +387,9 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 			if y, err = c.turned(&node{name: y.layer + ".turned"}, y, 1); err != nil {
 				return nil, err
 			}
+		}
+		if lengths != nil { // what is behind the end is 0, and counts again
+			y = c.ended(&node{name: y.layer}, ".ended", y, lengths, true)
 		}
 	case all && ways == 2: // the last step of one way, the first of the other
 		y.shape, y.perm = []int{-1, steps, width}, natural(3)
@@ -415,6 +428,18 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 		y = c.cut(&node{name: y.layer + []string{".output", ".output", ".cell"}[out]}, y, last, last, lo, lo+units)
 	}
 	return y, nil
+}
+
+// ended is a value (N, steps, features) that ends after as many steps as lengths say. Unless
+// bare, layers behind it leave the others out.
+func (c *converter) ended(n *node, as string, v, lengths *value, bare bool) *value {
+	fields := spec.Value{Kind: spec.Map}
+	if bare {
+		fields = format.Map("mask", spec.Flag(false))
+	}
+	y := c.emit(&node{name: nameOf(n) + as}, "sequence_mask", fields, v)
+	c.last().In = []string{v.layer, lengths.layer}
+	return y
 }
 
 // begin is the state that a node begins with: layers that make it, of the first way first,

@@ -148,7 +148,7 @@ func expandConstant(c *converter, n *node, args []*value) (*value, error) {
 		return nil, refuse(n, "whole numbers of a shape are repeated, or to shape %v", said(to))
 	}
 	rank := max(len(to), len(k.shape))
-	from := append(tensor.Shape(slices.Repeat([]int{1}, rank-len(k.shape))), k.shape...)
+	from := append(tensor.Shape(slices.Repeat([]int{1}, rank-len(k.shape))), k.shape...) // of what is repeated
 	rows := 0
 	if args[0].rows > 0 {
 		rows = args[0].rows + rank - len(k.shape)
@@ -156,6 +156,15 @@ func expandConstant(c *converter, n *node, args []*value) (*value, error) {
 	shape := from.Clone()
 	for i, d := range to {
 		a := i + rank - len(to)
+		if d == batch && from[a] > 1 && from[a] != c.rows { // zeros for as many samples as the exporter had
+			none, err := c.zero(k)
+			if err != nil {
+				return nil, err
+			}
+			if none {
+				from[a], shape[a] = 1, 1
+			}
+		}
 		switch {
 		case d == batch && c.rows > 1 && from[a] == c.rows: // the graph fixes it
 		case d == batch && from[a] == 1 && (rows == 0 || rows == a+1):

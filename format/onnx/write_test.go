@@ -108,7 +108,7 @@ func zoo(t testing.TB) map[string]*format.Model {
 	} {
 		out["masked "+name] = one(padded, nn.Masking{Value: -0.25}, nn.Dense{Units: 2}, l)
 	}
-	out["projected"] = one(padded, nn.LSTM{Units: 3, Projection: 2, ReturnCell: true, Peephole: true}, nn.RepeatVector{N: 3}, nn.Bidirectional{Layer: nn.LSTM{Units: 3, Projection: 2}})
+	out["projected"] = one(padded, nn.LSTM{Units: 3, Projection: 2, ReturnCell: true}, nn.RepeatVector{N: 3}, nn.Bidirectional{Layer: nn.LSTM{Units: 3, Projection: 2}})
 	out["cut gates"] = one(padded, nn.LSTM{Units: 3, GateClip: 0.2, Sequences: true}, nn.GRU{Units: 3, GateClip: 0.1, Sequences: true}, nn.GRU{Units: 3, GateClip: 0.1, Sequences: true, ResetBefore: true}, nn.Bidirectional{Layer: nn.SimpleRNN{Units: 2, GateClip: 0.05}})
 	out["lengths"] = formattest.Filled(t, loss.MSE{}, nil, nn.Functional{In: []nn.Port{{Name: "steps", Shape: padded}, {Name: "length", Shape: sized(1)}}, Layers: []nn.Entry{
 		{Layer: nn.Rescale{Scale: 2, Offset: 2, Name: "n"}, Inputs: []string{"length"}}, {Layer: nn.SequenceMask{Name: "a"}, Inputs: []string{"steps", "n"}}, {Layer: nn.LSTM{Units: 2, Sequences: true, Name: "b"}, Inputs: []string{"a"}},
@@ -264,45 +264,34 @@ func saved(t testing.TB, dir, name string, m *format.Model) string {
 	return path
 }
 
-// TestRuntime runs what is written in onnxruntime and holds its results to ours.
-func TestRuntime(t *testing.T) {
-	t.Parallel()
+// given is a value that onnxruntime takes or gives.
+type given struct {
+	Name, Type string
+	Dims       []int
+	Data       []float64
+}
+
+// A job is a model that onnxruntime runs.
+type job struct {
+	Path string
+	In   []given
+}
+
+// A ran job has results, or an error.
+type ran struct {
+	Error string
+	Out   []given
+}
+
+// runtime runs models in onnxruntime, where it is installed.
+func runtime(t *testing.T, jobs []job) []ran {
+	t.Helper()
 	node, err := exec.LookPath("node")
 	if err == nil {
 		err = exec.Command(node, "-e", "require('onnxruntime-node')").Run()
 	}
 	if err != nil {
 		t.Skipf("node with the module onnxruntime-node (NODE_PATH) runs the models: %v", err)
-	}
-	dir := t.TempDir()
-	type given struct {
-		Name, Type string
-		Dims       []int
-		Data       []float64
-	}
-	type wanted struct {
-		Path string
-		In   []given
-	}
-	all := zoo(t)
-	names := slices.Sorted(maps.Keys(all))
-	var jobs []wanted
-	const rows = 3
-	for _, name := range names {
-		m := all[name]
-		job := wanted{Path: saved(t, dir, name, m)}
-		ins, _ := m.Net.Ports()
-		for i, x := range rowsFor(m, rows) {
-			g := given{Name: ins[i].Name, Type: "float32", Dims: x.Shape()}
-			if x.DType() == tensor.Int32 {
-				g.Type = "int32"
-			}
-			for k := range x.Len() {
-				g.Data = append(g.Data, x.Flat(k))
-			}
-			job.In = append(job.In, g)
-		}
-		jobs = append(jobs, job)
 	}
 	const script = `
 const ort = require("onnxruntime-node");
@@ -334,13 +323,38 @@ process.stdin.on("end", async () => {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, &complaints)
 	}
-	var got []struct {
-		Error string
-		Out   []given
-	}
+	var got []ran
 	if err := json.Unmarshal(raw, &got); err != nil {
 		t.Fatal(err)
 	}
+	return got
+}
+
+// TestRuntime runs what is written in onnxruntime and holds its results to ours.
+func TestRuntime(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	all := zoo(t)
+	names := slices.Sorted(maps.Keys(all))
+	var jobs []job
+	const rows = 3
+	for _, name := range names {
+		m := all[name]
+		job := job{Path: saved(t, dir, name, m)}
+		ins, _ := m.Net.Ports()
+		for i, x := range rowsFor(m, rows) {
+			g := given{Name: ins[i].Name, Type: "float32", Dims: x.Shape()}
+			if x.DType() == tensor.Int32 {
+				g.Type = "int32"
+			}
+			for k := range x.Len() {
+				g.Data = append(g.Data, x.Flat(k))
+			}
+			job.In = append(job.In, g)
+		}
+		jobs = append(jobs, job)
+	}
+	got := runtime(t, jobs)
 	for i, name := range names {
 		if got[i].Error != "" {
 			t.Errorf("%s: %s", name, got[i].Error)
@@ -438,8 +452,11 @@ func TestReadBack(t *testing.T) {
 	}
 }
 
-// unread are models of which the reader has no layer for what is written of them.
-var unread = map[string]bool{}
+// unread are models of which the reader has no layer for what is written of them: masks are
+// arithmetic there.
+var unread = map[string]bool{"lengths": true, "two masks": true, "masked lstm": true, "masked lstm, last": true, "masked lstm, all and cells": true, "masked gru": true, "masked gru, last": true,
+	"masked rnn": true, "masked both ways": true, "masked both ways, repeated": true, "masked both ways, last": true, "masked lstm that is cut": true, "masked both ways, other functions": true,
+	"masked lstm that is projected": true, "masked mean": true, "masked mean, kept": true}
 
 // numbers holds that every parameter of a model is one of another, bit by bit.
 func numbers(t *testing.T, m, back *format.Model) {
