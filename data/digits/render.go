@@ -112,19 +112,34 @@ func (c *canvas) line(a, b point, r, soft float64) {
 	dx, dy := b.x-a.x, b.y-a.y
 	inv := 1 / max(mul(dx, dx)+mul(dy, dy), 1e-9)
 	sharp := 1 / soft
+	most := mul(reach, reach)
 	for y := y0; y < y1; y++ {
 		py := float64(y) - a.y
+		along := mul(py, dy)
+		row := c[y*Side : y*Side+Side]
 		for x := x0; x < x1; x++ {
-			px := float64(x) - a.x
-			t := min(max(mul(mul(px, dx)+mul(py, dy), inv), 0), 1)
-			ex, ey := px-mul(t, dx), py-mul(t, dy)
-			d := mul(ex, ex) + mul(ey, ey)
-			if d >= mul(reach, reach) {
+			if row[x] >= 1 {
 				continue
 			}
-			v := min(mul(reach-math.Sqrt(d), sharp), 1)
-			if p := &c[y*Side+x]; *p < v {
-				*p = v
+			px := float64(x) - a.x
+			// Branches, for min and max would look for NaN as well.
+			t := mul(mul(px, dx)+along, inv)
+			if t < 0 {
+				t = 0
+			} else if t > 1 {
+				t = 1
+			}
+			ex, ey := px-mul(t, dx), py-mul(t, dy)
+			d := mul(ex, ex) + mul(ey, ey)
+			if d >= most {
+				continue
+			}
+			v := mul(reach-math.Sqrt(d), sharp)
+			if v > 1 {
+				v = 1
+			}
+			if row[x] < v {
+				row[x] = v
 			}
 		}
 	}
@@ -190,10 +205,11 @@ func render(dst []uint8, digit int, s *rng.Stream) {
 
 	ink := between(s, 160, 255)
 	noise := s.IntN(noiseMost + 1)
-	for i := range dst {
+	var words [pixels]uint32
+	s.Uint32s(words[:])
+	for i, b := range words {
 		// The four bytes of a word add up to nearly a normal number of mean
 		// 510 and deviation 147.8.
-		b := s.Uint32()
 		n := int(b&0xff) + int(b>>8&0xff) + int(b>>16&0xff) + int(b>>24) - 510
 		dst[i] = uint8(min(max(int(mul(ink, c[i]))+n*noise/148, 0), 255))
 	}

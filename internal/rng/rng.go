@@ -78,6 +78,22 @@ func (s *Stream) Uint32() uint32 {
 	return uint32(s.buf[(3-s.n)/2] >> (32 * (s.n % 2)))
 }
 
+// Uint32s fills dst with the numbers that as many calls of Uint32 would give.
+func (s *Stream) Uint32s(dst []uint32) {
+	for len(dst) > 0 && s.n > 0 {
+		dst[0] = s.Uint32()
+		dst = dst[1:]
+	}
+	for len(dst) >= 4 {
+		first, second := s.block()
+		dst[0], dst[1], dst[2], dst[3] = uint32(first>>32), uint32(first), uint32(second>>32), uint32(second)
+		dst = dst[4:]
+	}
+	for i := range dst {
+		dst[i] = s.Uint32()
+	}
+}
+
 // Uint64 is the next 64 random bits.
 func (s *Stream) Uint64() uint64 {
 	switch s.n {

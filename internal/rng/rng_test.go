@@ -223,3 +223,27 @@ func TestNormals(t *testing.T) {
 		}
 	})
 }
+
+// Words are the same whether they are drawn one by one, in pairs or many at once.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		key := rapid.Uint64().Draw(t, "key")
+		one, any := rng.New(key, 1), rng.New(key, 1)
+		for range rapid.IntRange(1, 10).Draw(t, "times") {
+			if rapid.Bool().Draw(t, "pair") {
+				if got, want := any.Uint64(), uint64(one.Uint32())<<32|uint64(one.Uint32()); got != want {
+					t.Fatalf("a pair is %#x, want %#x", got, want)
+				}
+				continue
+			}
+			many := make([]uint32, rapid.IntRange(0, 20).Draw(t, "n"))
+			any.Uint32s(many)
+			for i, got := range many {
+				if want := one.Uint32(); got != want {
+					t.Fatalf("word %d of %d is %#x, want %#x", i, len(many), got, want)
+				}
+			}
+		}
+	})
+}
