@@ -33,8 +33,9 @@ type Net struct {
 	multi  bool
 	prep   nn.Sequential
 	plans  map[planKey]*compiled
-	taxed  bool  // layers add to the loss
-	sums   []int // how many numbers each metric sums up, in the order of columns
+	taxed  bool   // layers add to the loss
+	masked []bool // outputs whose steps a mask may leave out
+	sums   []int  // how many numbers each metric sums up, in the order of columns
 	means  *Sampled
 	drawn  uint64 // batches that were sampled
 	cols   []column
@@ -273,6 +274,9 @@ func (n *Net) metrics(i int) []Metric {
 	ms := n.cfg.Metrics
 	if ms == nil {
 		ms = DefaultMetrics(n.losses[i].Loss)
+		if n.masked[i] {
+			ms = stepwiseOnly(ms)
+		}
 	} else if n.multi {
 		ms = slices.DeleteFunc(slices.Clone(ms), func(me Metric) bool { return !Suits(me, n.losses[i].Loss) })
 	}
@@ -323,6 +327,14 @@ func (n *Net) trace(m mode, rows int, weighted bool) (*graph.Builder, *traced) {
 	} else {
 		t.outs = format.Trace(s, n.Model, n.prep, n.cfg.Data, rows)
 	}
+	masks := make([]graph.Node, len(t.outs)) // of the outputs
+	n.masked = make([]bool, len(t.outs))
+	for i, y := range t.outs {
+		n.masked[i] = s.IsMasked(y) && n.out[i] >= 0
+		if n.masked[i] && m != predicting && m != sampling {
+			masks[i] = s.Mask(y)
+		}
+	}
 	if m == scoring {
 		for i, y := range t.outs {
 			p := b.Input(meanInput(i), graph.Float, loss.Predict(n.losses[i].Loss, y).Shape()...)
@@ -349,7 +361,16 @@ func (n *Net) trace(m mode, rows int, weighted bool) (*graph.Builder, *traced) {
 		if n.multi {
 			b.SetPath("loss of " + n.ports[i].Name)
 		}
-		each := n.losses[i].Loss.Apply(y, target)
+		lossOf := n.losses[i].Loss.Apply
+		var counted countedSteps
+		if masks[i].Valid() {
+			var ok graph.Node
+			if counted, ok = countSteps(y, target, masks[i]); !ok.Valid() {
+				continue
+			}
+			lossOf = func(y, target graph.Node) graph.Node { return counted.loss(n.losses[i].Loss, y, target) }
+		}
+		each := lossOf(y, target)
 		if each.Valid() && !each.Shape().Equal(tensor.Shape{rows}) {
 			b.Fail("the loss gives %v, want one value for each of %d rows", each.Type(), rows)
 		}
@@ -361,7 +382,7 @@ func (n *Net) trace(m mode, rows int, weighted bool) (*graph.Builder, *traced) {
 		}
 		if mixed {
 			other := b.Input(n.others[i], target.Type().Kind, target.Shape()...)
-			second := n.losses[i].Loss.Apply(y, other)
+			second := lossOf(y, other)
 			if weighted {
 				second = second.Mul(rolled(t.weight))
 			}
@@ -378,6 +399,17 @@ func (n *Net) trace(m mode, rows int, weighted bool) (*graph.Builder, *traced) {
 		t.loss = mean
 		pred := loss.Predict(n.losses[i].Loss, y)
 		for k, me := range n.metrics(i) {
+			if masks[i].Valid() {
+				s, ok := me.(stepwise)
+				if !ok {
+					b.Fail("metric %s: a mask leaves steps of the output out, and it would count them; leave it out", me.Name())
+					continue
+				}
+				for j, sum := range counted.sums(s, pred, target) {
+					b.Output(fmt.Sprint("sum:", i, ":", k, ":", j), sum)
+				}
+				continue
+			}
 			if c, ok := me.(Collector); ok {
 				if m == evaluating || m == scoring {
 					b.Output(fmt.Sprint("rows:", i, ":", k), c.Rows(pred, target))
@@ -388,7 +420,7 @@ func (n *Net) trace(m mode, rows int, weighted bool) (*graph.Builder, *traced) {
 				b.Output(fmt.Sprint("sum:", i, ":", k, ":", j), sum)
 			}
 		}
-		if (m == evaluating || m == scoring) && i == 0 && n.classified() {
+		if (m == evaluating || m == scoring) && i == 0 && n.classified() && !masks[i].Valid() {
 			b.Output("class", classes(pred))
 		}
 	}
