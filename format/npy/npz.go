@@ -25,6 +25,7 @@ func NewArchive(r io.ReaderAt, size int64) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no npz archive, or a truncated one: %w", err)
 	}
+	z.RegisterDecompressor(zip.Deflate, func(r io.Reader) io.ReadCloser { return deflate.NewRaw(r) })
 	a := &Archive{files: make(map[string]*zip.File)}
 	room := uint64(size)
 	for _, f := range z.File {

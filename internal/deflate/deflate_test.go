@@ -102,6 +102,34 @@ func TestContents(t *testing.T) {
 	})
 }
 
+// TestRaw: what was deflated comes out, and one that ends too early says so.
+func TestRaw(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		want := contents(t)
+		var z bytes.Buffer
+		w, err := flate.NewWriter(&z, rapid.IntRange(flate.HuffmanOnly, flate.BestCompression).Draw(t, "level"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(want); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(deflate.NewRaw(bytes.NewReader(z.Bytes())))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%d bytes, %v; want %d bytes", len(got), err, len(want))
+		}
+		n := rapid.IntRange(0, z.Len()-1).Draw(t, "cut")
+		got, err = io.ReadAll(deflate.NewRaw(bytes.NewReader(z.Bytes()[:n])))
+		if !errors.Is(err, io.ErrUnexpectedEOF) || !bytes.HasPrefix(want, got) {
+			t.Fatalf("%d of %d bytes: %d bytes, %v", n, z.Len(), len(got), err)
+		}
+	})
+}
+
 // image is bytes like those of a set of small pictures.
 func image(n int) []byte {
 	r := rand.New(rand.NewPCG(1, 2))

@@ -24,7 +24,7 @@ type Reader struct {
 // NewReader reads the first header of src. It reads ahead of what it unpacks.
 func NewReader(src io.Reader) (*Reader, error) {
 	r := &Reader{}
-	r.src, r.in = src, make([]byte, inSize+slack)
+	r.open(src)
 	if err := r.member(); err != nil {
 		return nil, err
 	}
@@ -48,9 +48,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 		}
 		r.given = err
 	}
-	n := copy(p, r.out[r.from:r.to])
-	r.from += n
-	return n, nil
+	return r.give(p), nil
 }
 
 // next compares the check sums at the end of a member, and begins with the one after it.

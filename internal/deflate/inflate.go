@@ -124,6 +124,16 @@ type inflater struct {
 	lengths [litSymbols + distSymbols]uint8
 }
 
+// open has it read from src.
+func (f *inflater) open(src io.Reader) { f.src, f.in = src, make([]byte, inSize+slack) }
+
+// give copies to p what was not given out yet.
+func (f *inflater) give(p []byte) int {
+	n := copy(p, f.out[f.from:f.to])
+	f.from += n
+	return n
+}
+
 // begin makes ready for a stream that starts here.
 func (f *inflater) begin() {
 	f.low, f.ended, f.final = f.to, true, false
