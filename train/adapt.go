@@ -14,6 +14,7 @@ import (
 // accumulated in float64, batch by batch (Chan, Golub and LeVeque, 1979).
 func (n *Net) Adapt(ctx context.Context, src data.Source) error {
 	_, t := n.trace(predicting, 1, false)
+	fitted := false
 	for k, a := range t.scope.Layers() {
 		l, ok := a.Layer.(nn.Fitted)
 		if !ok || a.Shared {
@@ -27,6 +28,10 @@ func (n *Net) Adapt(ctx context.Context, src data.Source) error {
 		if err := n.fit(ctx, src, k, axis, mean.Value, variance.Value); err != nil {
 			return err
 		}
+		fitted = true
+	}
+	if !fitted {
+		return nil
 	}
 	return n.Changed()
 }
