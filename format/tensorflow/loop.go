@@ -18,7 +18,10 @@ type loop struct {
 	// beginning of a step is a node of its own, of the operation loopOp.
 	body *converter
 	recs map[int]*recurrence // by the variable that holds the output
-	err  error               // why there is none
+	// ends is how many steps each sequence has, where they have lengths of their own: behind
+	// them states stay as they are, and outputs are 0.
+	ends *ref
+	err  error // why there is none
 }
 
 // A loopVar is a variable of a loop: the node that holds it, what it begins with, and what
@@ -38,6 +41,7 @@ type recurrence struct {
 	backwards bool
 	below     *recurrence // whose outputs are the sequences
 	states    []ref       // what the states begin with, none for zeros
+	ends      *ref        // how many steps each sequence has, nil for all
 }
 
 // loopOp is the operation of nodes that hold variables of a loop.
@@ -204,6 +208,7 @@ func (l *loop) holds(r ref) (int, bool) {
 // in the same step, as MultiRNNCell has it.
 func (l *loop) recognize(c *converter, n *node) error {
 	l.recs = map[int]*recurrence{}
+	l.ended()
 	xs := map[int]ref{}
 	var first error
 	for i, v := range l.vars {
@@ -220,6 +225,7 @@ func (l *loop) recognize(c *converter, n *node) error {
 			if r.states, err = c.begin(n, begins...); err != nil {
 				return err
 			}
+			r.ends = l.ends
 			l.recs[i], xs[i] = r, x
 			break
 		}
@@ -251,10 +257,60 @@ func (l *loop) recognize(c *converter, n *node) error {
 	}
 	for _, v := range l.vars {
 		if _, next, err := l.body.source(v.next); err != nil || next.op == "Select" || next.op == "SelectV2" || next.op == "If" || next.op == "StatelessIf" {
-			return unsupported(n, "its sequences have lengths of their own, or a mask, behind which the state stays as it is; all are taken to their ends here. Save the graph without sequence_length, or without masks, for sequences of one length")
+			return unsupported(n, "its state stays as it is at some steps, as a mask leaves them out; of that only sequence_length of dynamic_rnn and bidirectional_dynamic_rnn is read. Save the graph without masks, or the model as Keras does")
 		}
 	}
 	return unsupported(n, "this loop is none over the steps of a recurrent layer that is known here: those of BasicRNNCell, LSTMCell and GRUCell, and of Keras' LSTM and GRU")
+}
+
+// ended looks for sequences with lengths of their own, as dynamic_rnn has them with
+// sequence_length: each state becomes Select(time ≥ length, state, next). What follows of
+// variables is then next.
+func (l *loop) ended() {
+	next := make([]ref, len(l.vars))
+	found := false
+	for i, v := range l.vars {
+		next[i] = v.next
+		s, ok := l.body.form(v.next, 3, "Select", "SelectV2")
+		if !ok {
+			continue
+		}
+		lengths, ok := l.past(s.in[0])
+		if k, holds := l.holds(s.in[1]); !ok || !holds || k != i || l.ends != nil && !l.body.same(*l.ends, lengths) {
+			return
+		}
+		l.ends, next[i], found = &lengths, s.in[2], true
+	}
+	if !found {
+		return
+	}
+	for i := range l.vars {
+		l.vars[i].next = next[i]
+	}
+}
+
+// past is what a counter of the loop has reached, where r says that it has.
+func (l *loop) past(r ref) (lengths ref, ok bool) {
+	n, ok := l.body.form(r, 2, "GreaterEqual")
+	if !ok {
+		return ref{}, false
+	}
+	time, ok := l.holds(n.in[0])
+	if !ok {
+		return ref{}, false
+	}
+	from, _, err := l.body.source(n.in[1])
+	if _, held := l.holds(from); err != nil || held {
+		return ref{}, false
+	}
+	next, ok := l.body.form(l.vars[time].next, 2, "Add", "AddV2")
+	return from, ok && l.body.is(next.in[1], 1)
+}
+
+// is reports whether a value is a number.
+func (c *converter) is(r ref, want float64) bool {
+	v, ok := c.number(r)
+	return ok && v == want
 }
 
 // seen reports whether the sequences depend on an input.
@@ -319,6 +375,12 @@ func (l *loop) sequence(c *converter, n *node, r *recurrence, x ref) error {
 		return unsupported(n, "its sequences have the steps first; only those with the samples first are read")
 	}
 	from = turned.in[0]
+	if rev, ok := c.form(from, 2, "ReverseSequence"); ok && r.ends != nil { // with lengths
+		if !c.same(rev.in[1], *r.ends) || rev.int("seq_dim", 0) != 1 || rev.int("batch_dim", 0) != 0 {
+			return unsupported(rev, "it reverses other axes than the steps, or sequences of other lengths")
+		}
+		r.backwards, from = !r.backwards, rev.in[0]
+	}
 	if rev, ok := c.form(from, 2, "ReverseV2"); ok { // as bidirectional_dynamic_rnn does it
 		if axes, known := c.whole(rev.in[1]); known && slices.Equal(axes, []int{1}) {
 			r.backwards, from = !r.backwards, rev.in[0]
@@ -765,7 +827,7 @@ func (c *converter) recur(n *node, end ref, sequences bool) (string, error) {
 		if r == nil {
 			return "", unsupported(n, "what the loop collects is not the output of its steps")
 		}
-		return c.layer(n, r, true)
+		return c.all(n, r, false)
 	}
 	r := l.recs[output]
 	if r == nil {
@@ -799,7 +861,17 @@ func (c *converter) layer(n *node, r *recurrence, sequences bool) (string, error
 	if err != nil {
 		return "", err
 	}
-	e := &format.Sketched{Kind: r.kind, Fields: format.Map(r.fields...), In: []string{in}, Parts: r.parts}
+	name := c.layerName(r.kernel, n)
+	around := r.backwards
+	if r.ends != nil && r.below != nil && r.fromEnds() { // masks are in the order of the steps
+		in, around = c.turned(in), true
+	}
+	if r.ends != nil && (r.below == nil || around) {
+		if in, err = c.cutOff(n, r, in, name+".lengths", false); err != nil {
+			return "", err
+		}
+	}
+	e := &format.Sketched{Kind: r.kind, Fields: format.Map(r.fields...), In: []string{in}, Parts: r.parts, Name: name}
 	for _, s := range r.states {
 		h, err := c.act(s)
 		if err != nil {
@@ -810,11 +882,81 @@ func (c *converter) layer(n *node, r *recurrence, sequences bool) (string, error
 	if sequences {
 		e.Fields = e.Fields.With("return_sequences", spec.Flag(true))
 	}
-	if r.backwards {
+	if around {
 		e.Fields = e.Fields.With("go_backwards", spec.Flag(true))
 	}
-	e.Name = c.layerName(r.kernel, n)
 	return c.emit(e), nil
+}
+
+// cutOff ends sequences after as many steps as they have. Unless bare, layers behind it leave the
+// others out.
+func (c *converter) cutOff(n *node, r *recurrence, in, name string, bare bool) (string, error) {
+	if !c.isAct(*r.ends) {
+		return "", unsupported(n, "the lengths of its sequences do not depend on an input; make them one")
+	}
+	ends, err := c.act(*r.ends)
+	if err != nil {
+		return "", err
+	}
+	fields := spec.Value{Kind: spec.Map}
+	if bare {
+		fields = format.Map("mask", spec.Flag(false))
+	}
+	return c.emit(&format.Sketched{Kind: "sequence_mask", Fields: fields, Name: c.sketch.Name(name), In: []string{in, ends}}), nil
+}
+
+// fromEnds reports whether the sequences are gone over from their ends.
+func (r *recurrence) fromEnds() bool {
+	for r.below != nil {
+		r = r.below
+	}
+	return r.backwards
+}
+
+// turned are sequences from their ends.
+func (c *converter) turned(in string) string {
+	return c.emit(&format.Sketched{Kind: "reverse", Fields: format.Map("axis", 1), Name: c.sketch.Name(in + ".turned"), In: []string{in}})
+}
+
+// all is the layer of a recurrence with all its outputs, those behind the ends of sequences 0.
+// turned says that they are turned around again where it goes backwards.
+func (c *converter) all(n *node, r *recurrence, turned bool) (string, error) {
+	if r.ends == nil {
+		return c.layer(n, r, true)
+	}
+	if r.fromEnds() != turned {
+		return "", unsupported(n, "it goes over sequences of several lengths from their ends, and its outputs are not turned around again (ReverseSequence)")
+	}
+	in, err := c.layer(n, r, true)
+	if err != nil {
+		return "", err
+	}
+	if turned {
+		in = c.turned(in)
+	}
+	return c.cutOff(n, r, in, in+".ended", true)
+}
+
+// reverseSequence turns the outputs of a recurrent layer around that goes over sequences of
+// several lengths from their ends.
+func reverseSequence(c *converter, n *node) (string, error) {
+	if err := operands(n, 2); err != nil {
+		return "", err
+	}
+	if t, ok := c.form(n.in[0], 2, "Transpose"); ok && c.swaps(t.in[1]) && n.int("seq_dim", 0) == 1 && n.int("batch_dim", 0) == 0 {
+		if end, ok := c.stack(t.in[0]); ok {
+			l, list := c.loopOf(end)
+			if l != nil && l.err != nil {
+				return "", l.err
+			}
+			if l != nil && l.ends != nil && c.same(n.in[1], *l.ends) {
+				if r := l.collected(list); r != nil {
+					return c.all(n, r, true)
+				}
+			}
+		}
+	}
+	return "", unsupported(n, "it turns sequences of several lengths around, which is read of a recurrent layer's alone, as bidirectional_dynamic_rnn has it")
 }
 
 // collects reports whether a variable of the loop is the list of what another one becomes.
@@ -825,11 +967,26 @@ func (l *loop) collects(list, of int) bool {
 	}
 	switch {
 	case n.op == "TensorArrayWriteV3" && len(n.in) == 4:
-		return l.body.same(n.in[2], l.vars[of].next)
+		return l.writes(n.in[2], of)
 	case n.op == "TensorListSetItem" && len(n.in) == 3:
-		return l.body.same(n.in[2], l.vars[of].next)
+		return l.writes(n.in[2], of)
 	}
 	return false
+}
+
+// writes reports whether a value is what a variable becomes, or behind the end of a sequence 0.
+func (l *loop) writes(r ref, of int) bool {
+	if l.ends != nil {
+		s, ok := l.body.form(r, 3, "Select", "SelectV2")
+		if !ok || !l.body.zeros(s.in[1]) {
+			return false
+		}
+		if lengths, ok := l.past(s.in[0]); !ok || !l.body.same(*l.ends, lengths) {
+			return false
+		}
+		r = s.in[2]
+	}
+	return l.body.same(r, l.vars[of].next)
 }
 
 // stack finds the end of a loop whose collected outputs a value is, the steps first.
@@ -892,5 +1049,13 @@ func (c *converter) last(n *node, end ref) (string, error) {
 	if l == nil || l.err != nil || l.collected(list) == nil {
 		return c.recur(n, end, true) // says why
 	}
-	return c.layer(n, l.collected(list), false)
+	r := *l.collected(list)
+	if r.ends != nil {
+		if r.fromEnds() {
+			return "", unsupported(n, "of sequences of several lengths that are gone over from their ends it takes what stands at the last step of the longest; take the state")
+		}
+		// Where nothing is left at the last step it is 0.
+		r.fields = append(slices.Clip(r.fields), "zero_output_for_mask", true)
+	}
+	return c.layer(n, &r, false)
 }

@@ -104,6 +104,29 @@ var rnnCells = []rnnCell{
 			}
 			return [][]float64{h, c}
 		}},
+	{"LSTMCell, projected", `"proj_size":3,"proj_clip":0.125`, 2, map[string][]int{"kernel": {loopIn + u, 4 * u}, "bias": {4 * u}, "projection": {u, u}},
+		func(add func(name, op string, in []string, attrs ...[]byte) string, x string, s []string) []string {
+			z := add("BiasAdd", "BiasAdd", []string{add("MatMul", "MatMul", []string{add("concat", "ConcatV2", []string{x, s[0], "axis"}), "kernel"}), "bias"})
+			split := add("split", "Split", []string{"axis", z}, attr("num_split", number(3, 4)))
+			kept := add("mul", "Mul", []string{add("Sigmoid", "Sigmoid", []string{add("add", "Add", []string{split + ":2", "forget"})}), s[1]})
+			c := add("add_1", "Add", []string{kept, add("mul_1", "Mul", []string{add("Sigmoid_1", "Sigmoid", []string{split}), add("Tanh", "Tanh", []string{split + ":1"})})})
+			m := add("mul_2", "Mul", []string{add("Sigmoid_2", "Sigmoid", []string{split + ":3"}), add("Tanh_1", "Tanh", []string{c})})
+			h := add("projection/MatMul", "MatMul", []string{m, "projection"})
+			return []string{add("clip", "Maximum", []string{add("clip/Minimum", "Minimum", []string{h, "most"}), "least"}), c}
+		},
+		func(w map[string][]float64, x []float64, s [][]float64) [][]float64 {
+			z := times(slices.Concat(x, s[0]), w["kernel"], 4*u, w["bias"])
+			m, c := make([]float64, u), make([]float64, u)
+			for i := range u {
+				c[i] = s[1][i]*sigmoid(z[2*u+i]+1) + sigmoid(z[i])*math.Tanh(z[u+i])
+				m[i] = math.Tanh(c[i]) * sigmoid(z[3*u+i])
+			}
+			h := times(m, w["projection"], u, nil)
+			for i := range h {
+				h[i] = min(max(h[i], -0.125), 0.125)
+			}
+			return [][]float64{h, c}
+		}},
 	{"MultiRNNCell", "simple_rnn", 2, map[string][]int{"kernel": {loopIn + u, u}, "bias": {u}, "kernel_above": {2 * u, u}, "bias_above": {u}},
 		func(add func(name, op string, in []string, attrs ...[]byte) string, x string, s []string) []string {
 			z := add("BiasAdd", "BiasAdd", []string{add("MatMul", "MatMul", []string{add("concat", "ConcatV2", []string{x, s[1], "axis"}), "kernel"}), "bias"})
@@ -234,10 +257,24 @@ func number64(v int) []byte { return number(1, v)[1:] }
 // dynamicRNN is tf.nn.dynamic_rnn of TensorFlow 1. Its results are last, the last output,
 // and all, all of them.
 func dynamicRNN(c rnnCell, backwards bool) ([][]byte, map[string][]float64) {
-	nodes, values, steps := outside(c, backwards)
+	return dynamicRNNOf(c, backwards, false)
+}
+
+// dynamicRNNOf is dynamicRNN, or with lengths of the sequences, an input: then what goes
+// backwards is turned around by these, as bidirectional_dynamic_rnn does it, and so is around.
+func dynamicRNNOf(c rnnCell, backwards, ends bool) ([][]byte, map[string][]float64) {
+	nodes, values, steps := outside(c, backwards && !ends)
 	add := func(name, kind string, in []string, attrs ...[]byte) string {
 		nodes = append(nodes, op(name, kind, in, attrs...))
 		return name
+	}
+	seq := []([]byte){attr("seq_dim", number(3, 1)), attr("batch_dim", number(3, 0))}
+	if ends {
+		nodes = append(nodes, op("lengths", "Placeholder", nil, attr("dtype", number(6, 3)), attr("shape", field(7, field(2, number(1, -1))))))
+		if steps = "turned"; backwards {
+			nodes = append(nodes, op("rounded", "ReverseSequence", []string{"x", "lengths"}, seq...), op("turned_around", "Transpose", []string{"rounded", "perm"}))
+			steps = "turned_around"
+		}
 	}
 	frame := attr("frame_name", text(2, "rnn/while/while_context"))
 	enter := func(name, of string) string { return add(name, "Enter", []string{of}, frame) }
@@ -270,14 +307,147 @@ func dynamicRNN(c rnnCell, backwards bool) ([][]byte, map[string][]float64) {
 		return add(name, kind, list, attrs...)
 	}
 	next := c.body(inner, x, holds[3:])
-	out := add("while/write", "TensorArrayWriteV3", []string{enter("while/write/Enter", "ta"), holds[1], next[0], holds[2]})
+	shown := next[0]
+	if ends {
+		over := add("while/over", "GreaterEqual", []string{holds[1], enter("while/lengths", "lengths")})
+		shown = add("while/shown", "Select", []string{over, enter("while/zeros", "zeros"), next[0]})
+		for i := range next {
+			next[i] = add(fmt.Sprint("while/kept", i), "Select", []string{over, holds[3+i], next[i]})
+		}
+	}
+	out := add("while/write", "TensorArrayWriteV3", []string{enter("while/write/Enter", "ta"), holds[1], shown, holds[2]})
 	for i, r := range append([]string{add("while/add", "Add", []string{holds[0], "step"}), add("while/add_1", "Add", []string{holds[1], "step"}), out}, next...) {
 		add(fmt.Sprint("while/NextIteration_", i), "NextIteration", []string{r})
 	}
 	add("last", "Identity", []string{"while/Exit_3"})
 	add("stack", "TensorArrayGatherV3", []string{"ta", "indices", "while/Exit_2"})
 	add("all", "Transpose", []string{"stack", "perm"})
+	nodes = append(nodes, whole("begin", -1), whole("end", 0), whole("stride", 1), op("cut", "StridedSlice", []string{"stack", "begin", "end", "stride"}, attr("shrink_axis_mask", number(3, 1))))
+	if ends && backwards {
+		nodes = append(nodes, op("around", "ReverseSequence", []string{"all", "lengths"}, seq...))
+	}
 	return nodes, values
+}
+
+// TestLoopLengths reads loops over sequences that have lengths of their own: behind the ends
+// outputs are 0, and states those at the ends.
+func TestLoopLengths(t *testing.T) {
+	t.Parallel()
+	lengths := []int{4, 1, 2, 3}
+	for _, c := range rnnCells {
+		for _, backwards := range []bool{false, true} {
+			nodes, w := dynamicRNNOf(c, backwards, true)
+			for _, output := range []string{"last", "all", "cut", "around"} {
+				if backwards && (output == "all" || output == "cut") || !backwards && output == "around" {
+					continue
+				}
+				name := fmt.Sprint(c.name, ", ", output, " ", backwards)
+				m, _, err := loadWith(format.Options{Output: output}, nodes...)
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+					continue
+				}
+				x, n := formattest.Rows(2, -1, len(lengths), loopSteps, loopIn), tensor.New(tensor.Int32, len(lengths), 1)
+				for i, l := range lengths {
+					n.SetFlat(i, float64(l))
+				}
+				given := []*tensor.Tensor{x, n}
+				if m.Data.Inputs[0].Name != "x" {
+					slices.Reverse(given)
+				}
+				ys, err := formattest.TryAll(m, given...)
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+					continue
+				}
+				var want []float64
+				for row, l := range lengths {
+					state := make([][]float64, c.states)
+					for i := range state {
+						state[i] = make([]float64, loopUnits)
+					}
+					outs := make([][]float64, loopSteps)
+					for s := range outs {
+						outs[s] = make([]float64, loopUnits)
+					}
+					last := outs[loopSteps-1]
+					for k := range l {
+						s := k
+						if backwards {
+							s = l - 1 - k
+						}
+						state = c.step(w, []float64{x.At(row, s, 0), x.At(row, s, 1)}, state)
+						if outs[s] = state[0]; k == loopSteps-1 {
+							last = state[0]
+						}
+					}
+					switch output {
+					case "last":
+						want = append(want, state[0]...)
+					case "cut":
+						want = append(want, last...)
+					default:
+						want = append(want, slices.Concat(outs...)...)
+					}
+				}
+				if ys[0].Len() != len(want) {
+					t.Errorf("%s: shape %v", name, ys[0].Shape())
+					continue
+				}
+				for i, v := range want {
+					if d := math.Abs(ys[0].Flat(i) - v); !(d < 1e-6) {
+						t.Errorf("%s: number %d is %g, want %g\n%s", name, i, ys[0].Flat(i), v, layers(t, m))
+						break
+					}
+				}
+			}
+		}
+	}
+	nodes, _ := dynamicRNNOf(rnnCells[0], true, true)
+	for output, want := range map[string]string{"all": "ReverseSequence", "cut": "take the state"} {
+		if _, _, err := loadWith(format.Options{Output: output}, nodes...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s from the ends: %v, want %q", output, err, want)
+		}
+	}
+}
+
+// TestProjection reads a cell whose output is narrower than its state.
+func TestProjection(t *testing.T) {
+	t.Parallel()
+	const width = 2
+	var c rnnCell
+	for _, k := range rnnCells {
+		if strings.Contains(k.name, "projected") {
+			c = k
+		}
+	}
+	c.weights = map[string][]int{"kernel": {loopIn + width, 4 * u}, "bias": {4 * u}, "projection": {u, width}}
+	nodes, w := dynamicRNN(c, false)
+	m, _, err := loadWith(format.Options{Output: "all"}, nodes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := formattest.Rows(2, -1, 1, loopSteps, loopIn)
+	got := formattest.Predict(t, m, x)
+	if !got.Shape().Equal(tensor.Shape{1, loopSteps, width}) {
+		t.Fatalf("shape %v", got.Shape())
+	}
+	h, cell := make([]float64, width), make([]float64, u)
+	for s := range loopSteps {
+		z := times(slices.Concat([]float64{x.At(0, s, 0), x.At(0, s, 1)}, h), w["kernel"], 4*u, w["bias"])
+		wide := make([]float64, u)
+		for i := range u {
+			cell[i] = cell[i]*sigmoid(z[2*u+i]+1) + sigmoid(z[i])*math.Tanh(z[u+i])
+			wide[i] = math.Tanh(cell[i]) * sigmoid(z[3*u+i])
+		}
+		h = times(wide, w["projection"], width, nil)
+		for i := range h {
+			h[i] = min(max(h[i], -0.125), 0.125)
+			if d := math.Abs(got.At(0, s, i) - h[i]); !(d < 1e-6) {
+				t.Errorf("step %d, number %d is %g, want %g", s, i, got.At(0, s, i), h[i])
+			}
+		}
+	}
 }
 
 // functional is the loop of TensorFlow 2, as Keras has it. Its results are those of
@@ -380,9 +550,6 @@ func TestLoops(t *testing.T) {
 			for _, backwards := range []bool{false, true} {
 				nodes, w := build(c, backwards)
 				for _, output := range []string{"last", "all", "cut"} {
-					if output == "cut" && form == "loop" {
-						continue
-					}
 					name := fmt.Sprint(c.name, ", ", form, ", ", output, " ", backwards)
 					m, _, err := loadWith(format.Options{Output: output}, nodes...)
 					if err != nil {

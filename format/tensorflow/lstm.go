@@ -13,18 +13,21 @@ import (
 //
 //	c′ = c·σ(f + forget) + σ(i)·act(j)    h′ = act(c′)·σ(o)
 //
-// An LSTMCell may have peepholes, wᵢ·c, w_f·c and wₒ·c′ in its gates, and cut c′ to ± clip.
+// An LSTMCell may have peepholes, wᵢ·c, w_f·c and wₒ·c′ in its gates, cut c′ to ± clip, and
+// project: h′ = (act(c′)·σ(o))·projection, cut to ± its own.
 type step struct {
 	kernel, bias weight
 	forget, clip float64
 	act          string
 	holes        [3]weight // of i, f and o; without names where there are none
 	x, h, c, out ref       // out is c′
+	projection   weight    // without a name where there is none
+	projected    float64   // what that is cut to
 }
 
 // layer is what the layer is made of: fields and parts.
 func (s step) layer(units int) ([]any, []format.Part) {
-	k := s.kernel.Shape
+	k, width := s.kernel.Shape, s.width(units)
 	fields := []any{"units", units}
 	if s.act != "tanh" {
 		fields = append(fields, "activation", s.act)
@@ -33,24 +36,42 @@ func (s step) layer(units int) ([]any, []format.Part) {
 		fields = append(fields, "cell_clip", s.clip)
 	}
 	parts := []format.Part{
-		{Leaf: "kernel", From: []string{s.kernel.Name}, Make: format.Turn(gates(units, 0)).Then(format.Cut(0, k[0]-units))},
-		{Leaf: "recurrent_kernel", From: []string{s.kernel.Name}, Make: format.Turn(gates(units, 0)).Then(format.Cut(k[0]-units, k[0]))},
+		{Leaf: "kernel", From: []string{s.kernel.Name}, Make: format.Turn(gates(units, 0)).Then(format.Cut(0, k[0]-width))},
+		{Leaf: "recurrent_kernel", From: []string{s.kernel.Name}, Make: format.Turn(gates(units, 0)).Then(format.Cut(k[0]-width, k[0]))},
 		{Leaf: "bias", From: []string{s.bias.Name}, Make: gates(units, s.forget)},
 	}
 	if s.holes[0].Name != "" {
 		fields = append(fields, "peephole", true)
 		parts = append(parts, format.Part{Leaf: "peephole", From: []string{s.holes[0].Name, s.holes[1].Name, s.holes[2].Name}, Make: rowsOf(units)})
 	}
+	if s.projection.Name != "" {
+		fields = append(fields, "proj_size", width)
+		if s.projected > 0 {
+			fields = append(fields, "proj_clip", s.projected)
+		}
+		parts = append(parts, format.Part{Leaf: "projection", From: []string{s.projection.Name}})
+	}
 	return fields, parts
+}
+
+// width is that of the output.
+func (s step) width(units int) int {
+	if s.projection.Name != "" {
+		return s.projection.Shape[1]
+	}
+	return units
 }
 
 // fits reports whether the shapes are those of an LSTM, of so many units.
 func (s step) fits() (units int, ok bool) {
 	k, b := s.kernel.Shape, s.bias.Shape
-	if len(k) != 2 || len(b) != 1 || k[1]%4 != 0 || b[0] != k[1] || k[0] <= k[1]/4 {
+	if len(k) != 2 || len(b) != 1 || k[1]%4 != 0 || b[0] != k[1] || s.projection.Name == "" && k[0] <= k[1]/4 {
 		return 0, false
 	}
 	units = k[1] / 4
+	if p := s.projection; p.Name != "" && (len(p.Shape) != 2 || p.Shape[0] != units || k[0] <= p.Shape[1]) {
+		return 0, false
+	}
 	named := 0
 	for _, h := range s.holes {
 		if h.Name != "" {
@@ -166,7 +187,7 @@ func (c *converter) gate(r ref) (int, *node, bool) {
 func (c *converter) lstmStep(r ref) (step, bool) {
 	n, ok := c.form(r, 2, "Mul")
 	if !ok {
-		return step{}, false
+		return c.projectedStep(r)
 	}
 	known, ok := c.steps[n.name]
 	if !ok {
@@ -179,6 +200,25 @@ func (c *converter) lstmStep(r ref) (step, bool) {
 		return step{}, false
 	}
 	return *known, true
+}
+
+// projectedStep is a step whose output is projected.
+func (c *converter) projectedStep(r ref) (step, bool) {
+	before, most, ok := c.unclipped(r)
+	if !ok {
+		return step{}, false
+	}
+	m, ok := c.form(before, 2, "MatMul")
+	if !ok || m.flag("transpose_a") || m.flag("transpose_b") {
+		return step{}, false
+	}
+	w, ok := c.weight(m.in[1])
+	if _, is := c.form(m.in[0], 2, "Mul"); !ok || !is {
+		return step{}, false
+	}
+	s, ok := c.lstmStep(m.in[0])
+	s.projection, s.projected = w, most
+	return s, ok
 }
 
 func (c *converter) takeApart(n *node) (s step, ok bool) {
@@ -288,7 +328,7 @@ func (c *converter) lstm(n *node) (name string, found bool, err error) {
 	var xs []ref
 	s := last
 	for {
-		if s.kernel.Name != last.kernel.Name || s.bias.Name != last.bias.Name || s.forget != last.forget || s.clip != last.clip || s.act != last.act || s.holes[0].Name != last.holes[0].Name || len(xs) > mostSteps {
+		if s.kernel.Name != last.kernel.Name || s.bias.Name != last.bias.Name || s.forget != last.forget || s.clip != last.clip || s.projection.Name != "" || s.act != last.act || s.holes[0].Name != last.holes[0].Name || len(xs) > mostSteps {
 			return "", false, nil
 		}
 		x, _, err := c.source(s.x)

@@ -23,7 +23,7 @@ func init() {
 		"FusedBatchNorm": fusedNorm, "FusedBatchNormV2": fusedNorm, "FusedBatchNormV3": fusedNorm,
 		"Reshape": reshape, "ConcatV2": concat, "Pad": pad, "GatherV2": gather, "ResourceGather": gather, "Gather": gather, "LRN": lrn,
 		"Transpose": transpose, "StridedSlice": strided, "Slice": sliced, "Pack": pack, "ExpandDims": expand, "Squeeze": squeeze,
-		"ReverseV2": reverse, "Max": reduce, "Min": reduce, "Sum": reduce, "Minimum": minimum,
+		"ReverseV2": reverse, "ReverseSequence": reverseSequence, "Max": reduce, "Min": reduce, "Sum": reduce, "Minimum": minimum,
 		"Conv2DBackpropInput": convTranspose, "ResizeBilinear": resize, "ResizeNearestNeighbor": resize,
 		"Square":     func(c *converter, n *node) (string, error) { return c.power(n, 2) },
 		"Sqrt":       func(c *converter, n *node) (string, error) { return c.power(n, 0.5) },
