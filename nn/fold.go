@@ -25,7 +25,7 @@ import (
 //
 // Layers that change nothing at prediction may stand between, and before a Dense
 // a [Flatten]. Before a convolution it takes one that pads with no zeros, which
-// are not normalized, and has one group. A normalization beside anything else stays. The parameters are a copy without slots; m and params stay as
+// are not normalized, and has one group; before one of each channel alone it stays. A normalization beside anything else stays. The parameters are a copy without slots; m and params stay as
 // they are.
 func Fold(m Sequential, params *param.Set) (Sequential, *param.Set, error) {
 	f := &folding{layers: slices.Clone(m), set: copyForFolding(params)}
@@ -200,7 +200,8 @@ func (f *folding) merge(i, j int, behind bool) error {
 // A host is a layer with a kernel (…, units) that a normalization can become part
 // of.
 type host struct {
-	units  int
+	kernel string // its parameter
+	units  int    // 0: as many as the normalization has features
 	act    act.Activation
 	noBias bool
 	before bool  // one before it
@@ -211,7 +212,7 @@ type host struct {
 func hostOf(l Layer) (host, bool) {
 	switch l := l.(type) {
 	case Dense:
-		h := host{units: l.Units, act: l.Act, noBias: l.NoBias, before: true, flat: true}
+		h := host{kernel: "kernel", units: l.Units, act: l.Act, noBias: l.NoBias, before: true, flat: true}
 		l.NoBias, l.Regularizer, l.BiasRegularizer, l.Constraint = false, nil, nil, nil
 		h.bare = l
 		return h, true
@@ -227,12 +228,40 @@ func hostOf(l Layer) (host, bool) {
 		h, bare := Conv2D(l).host()
 		h.bare = Conv3D(bare)
 		return h, true
+	case DepthwiseConv1D:
+		h, bare := DepthwiseConv2D(l).host()
+		h.bare = DepthwiseConv1D(bare)
+		return h, true
+	case DepthwiseConv2D:
+		h, bare := l.host()
+		h.bare = bare
+		return h, true
+	case SeparableConv1D:
+		h, bare := SeparableConv2D(l).host()
+		h.bare = SeparableConv1D(bare)
+		return h, true
+	case SeparableConv2D:
+		h, bare := l.host()
+		h.bare = bare
+		return h, true
 	}
 	return host{}, false
 }
 
+func (l DepthwiseConv2D) host() (host, DepthwiseConv2D) {
+	h := host{kernel: "depthwise_kernel", act: l.Act, noBias: l.NoBias}
+	l.NoBias, l.Regularizer, l.BiasRegularizer, l.Constraint = false, nil, nil, nil
+	return h, l
+}
+
+func (l SeparableConv2D) host() (host, SeparableConv2D) {
+	h := host{kernel: "pointwise_kernel", units: l.Filters, act: l.Act, noBias: l.NoBias}
+	l.NoBias, l.PointRegularizer, l.BiasRegularizer, l.PointConstraint = false, nil, nil, nil
+	return h, l
+}
+
 func (l Conv2D) host() (host, Conv2D) {
-	h := host{units: l.Filters, act: l.Act, noBias: l.NoBias, before: l.Padding.mode == "" && l.Padding.sides == nil && l.Groups <= 1}
+	h := host{kernel: "kernel", units: l.Filters, act: l.Act, noBias: l.NoBias, before: l.Padding.mode == "" && l.Padding.sides == nil && l.Groups <= 1}
 	l.NoBias, l.Regularizer, l.BiasRegularizer, l.Constraint = false, nil, nil, nil
 	return h, l
 }
@@ -310,9 +339,12 @@ func (f *folding) affine(l BatchNorm, name string) (scale, shift []float64, err 
 func (f *folding) absorb(j int, scale, shift []float64, before bool) error {
 	h, _ := hostOf(f.layers[j])
 	name := f.prefix + f.names[j]
-	kernel, err := f.values(name + "/kernel")
+	kernel, err := f.values(name + "/" + h.kernel)
 	if err != nil {
 		return err
+	}
+	if h.units == 0 {
+		h.units = len(scale)
 	}
 	bias := make([]float64, h.units)
 	if h.noBias {
@@ -321,6 +353,9 @@ func (f *folding) absorb(j int, scale, shift []float64, before bool) error {
 		}
 	} else if bias, err = f.values(name + "/bias"); err != nil {
 		return err
+	}
+	if len(bias) != h.units {
+		return fmt.Errorf("fold: %s has %d channels, which do not go with a normalization of %d features", name, len(bias), h.units)
 	}
 	n := len(scale)
 	if in := len(kernel) / h.units; before && in%n != 0 || !before && n != h.units {
@@ -341,7 +376,7 @@ func (f *folding) absorb(j int, scale, shift []float64, before bool) error {
 		}
 	}
 	for i, v := range kernel {
-		f.set.Value(name+"/kernel").SetFlat(i, v)
+		f.set.Value(name+"/"+h.kernel).SetFlat(i, v)
 	}
 	for i, v := range bias {
 		f.set.Value(name+"/bias").SetFlat(i, v)

@@ -185,6 +185,14 @@ func TestFoldConvolutions(t *testing.T) {
 		{Sequential{Conv2D{Filters: 3, Kernel: square, Act: act.ReLU{}}, BatchNorm{}, Flatten{}, Dense{Units: 5, NoBias: true}}, 3},
 		{Sequential{BatchNorm{}, Flatten{}, Reshape{Shape: []int{8, 4}}, Conv1D{Filters: 2, Kernel: tensor.Shape{3}}}, 4},
 		{Sequential{Reshape{Shape: []int{8, 4}}, BatchNorm{}, Conv1D{Filters: 2, Kernel: tensor.Shape{3}}}, 2},
+		{Sequential{DepthwiseConv2D{Kernel: square, NoBias: true}, BatchNorm{}, act.ReLU{}, Flatten{}}, 3},
+		{Sequential{DepthwiseConv2D{Kernel: square, Multiplier: 3, Padding: Same}, BatchNorm{}, Flatten{}}, 2},
+		{Sequential{DepthwiseConv2D{Kernel: square, Act: act.ReLU{}}, BatchNorm{}, Flatten{}}, 3},
+		{Sequential{BatchNorm{}, DepthwiseConv2D{Kernel: square}, Flatten{}}, 3},
+		{Sequential{SeparableConv2D{Filters: 5, Kernel: square, Multiplier: 2, NoBias: true}, BatchNorm{}, Flatten{}}, 2},
+		{Sequential{SeparableConv2D{Filters: 5, Kernel: square}, BatchNorm{}, Flatten{}}, 2},
+		{Sequential{Reshape{Shape: []int{8, 4}}, DepthwiseConv1D{Kernel: tensor.Shape{3}}, BatchNorm{}, Flatten{}}, 3},
+		{Sequential{Reshape{Shape: []int{8, 4}}, SeparableConv1D{Filters: 2, Kernel: tensor.Shape{3}}, BatchNorm{}, Flatten{}}, 3},
 	} {
 		x := make([]float64, 2*4*4*2)
 		r := rng.New(3, 0)
