@@ -47,6 +47,7 @@ type compiler[T float] struct {
 	first   func() // the same, where it is nothing to share
 	ways    []*way[T]
 	flops   float64 // of a matrix product
+	weights int     // numbers of all parameters
 
 	root    []int // the node whose memory a node shares: itself but for reshapes and slices in one piece
 	off     []int // elements from that memory's start
@@ -236,6 +237,7 @@ func (c *compiler[T]) leaves(o backend.Options) error {
 			}
 			c.value[id] = v
 			c.params[x.Name()] = v
+			c.weights += x.Shape().Len()
 		case "input":
 			v := &value[T]{typ: x.Type()}
 			c.value[id] = v

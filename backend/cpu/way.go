@@ -139,7 +139,9 @@ func (c *compiler[T]) productWays(x graph.Node, attr graph.MatMulAttr, m, n, k i
 		case k >= byCol:
 			w.each = float64(max(0, a.Shape().Len()-inSecondCache)) * readTime
 		case laid:
-			w.each = float64(max(0, b.Shape().Len()-2*inSecondCache)) * readTime
+			if c.weights > 3*inSecondCache {
+				w.each = float64(b.Shape().Len()) * readTime
+			}
 		case b.Shape().Len() > inFirstCache:
 			w.each = float64(b.Shape().Len()) * packTime
 		}

@@ -103,8 +103,14 @@ func run(path, home string, batch, turns, runs int) error {
 	}
 	defer net.Close()
 	ctx := context.Background()
-	ys, err := net.Predict(ctx, x)
+	p, err := net.Predictor(batch)
 	if err != nil {
+		return err
+	}
+	defer p.Close()
+	ys := p.Outputs()
+	predict := func() error { return p.Predict(ctx, ys, []*tensor.Tensor{x}) }
+	if err := predict(); err != nil {
 		return err
 	}
 	want := ys[0].Clone()
@@ -154,7 +160,7 @@ func run(path, home string, batch, turns, runs int) error {
 	for range turns {
 		start := time.Now()
 		for range runs {
-			if _, err := net.Predict(ctx, x); err != nil {
+			if err := predict(); err != nil {
 				return err
 			}
 		}

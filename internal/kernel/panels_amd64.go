@@ -2,6 +2,8 @@
 
 package kernel
 
+const longBlock = 512 // rows of A: depth·longBlock stay in L2
+
 // panelsOf are as wide as a tile of so many rows, so that it is followed by none beside
 // it; what has few rows, or few of k, is read as a whole.
 func panelsOf(m, n, k int) (width, unit, end int) {
@@ -28,7 +30,15 @@ func matMulPanels32(l *Panels, c []float32, ldc int, a []float32, lda int, ta bo
 		w = claim()
 		defer w.release()
 	}
-	blocks := (i1 - i0 + blockRows - 1) / blockRows
+	// B is read anew for each block, A for each panel.
+	most := longBlock
+	switch {
+	case w != nil && ta:
+		most = blockRows
+	case w != nil:
+		most = blockRows + stripPad
+	}
+	blocks := (i1 - i0 + most - 1) / most
 	passes := (l.K + depth - 1) / depth
 	for s := range passes {
 		from, to := l.pass(s, passes)
