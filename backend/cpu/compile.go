@@ -562,8 +562,9 @@ func (c *compiler[T]) place() {
 	for x := range c.g.Nodes() {
 		id := x.ID()
 		if live[id] && c.root[id] == id && c.at[id] >= 0 && (c.apart[id] || c.folded[id] || c.instrs[c.at[id]].group == nil) {
+			held := c.value[id] != nil // by a copy to a parameter, which would look for it in vain
 			c.memory(id)
-			if y := c.spent(x, readers); y >= 0 {
+			if y := c.spent(x, readers); !held && y >= 0 {
 				c.value[id] = c.value[y]
 				c.inplace[id], c.target[id] = true, y
 			}
