@@ -46,6 +46,8 @@ nets = {
     "conv": ((2, 5, 6, 3), {"c": nn.Conv2d(3, 4, 3, padding=1), "n": nn.BatchNorm2d(4, eps=1e-3), "d": nn.Conv2d(4, 8, 3, stride=2, groups=4), "o": nn.Linear(8, 2)},
              lambda m, x: m.o(m.d(torch.relu(m.n(m.c(x.permute(0, 3, 1, 2))))).mean((2, 3)))),
     "lstm": ((2, 4, 3), {"r": nn.LSTM(3, 5, batch_first=True), "o": nn.Linear(5, 2)}, lambda m, x: m.o(m.r(x)[0][:, -1])),
+    "projected": ((2, 4, 3), {"r": nn.LSTM(3, 5, proj_size=2, batch_first=True), "o": nn.Linear(2, 2)}, lambda m, x: m.o(m.r(x)[0][:, -1])),
+    "projected both": ((2, 4, 3), {"r": nn.LSTM(3, 5, proj_size=3, batch_first=True, bidirectional=True), "o": nn.Linear(6, 2)}, lambda m, x: m.o(m.r(x)[0].mean(1))),
     "gru": ((2, 4, 3), {"r": nn.GRU(3, 5, batch_first=True), "o": nn.Linear(5, 2)}, lambda m, x: m.o(m.r(x)[0][:, -1])),
     "rnn": ((2, 4, 3), {"r": nn.RNN(3, 5, batch_first=True), "o": nn.Linear(5, 2)}, lambda m, x: m.o(m.r(x)[0][:, -1])),
     "both": ((2, 4, 3), {"r": nn.LSTM(3, 5, batch_first=True, bidirectional=True), "o": nn.Linear(10, 2)}, lambda m, x: m.o(m.r(x)[0].mean(1))),
@@ -86,10 +88,12 @@ func TestModules(t *testing.T) {
 		"dense": {nn.Sequential{nn.Dense{Units: 5, Act: act.ELU{}, Name: "a"}, nn.BatchNorm{Name: "n"}, nn.Dense{Units: 2, Name: "b"}}, []int{3, 4}},
 		"conv": {nn.Sequential{conv("c", 4, 1, nil, nn.Same), nn.BatchNorm{Name: "n"}, nn.Activation{Act: act.ReLU{}}, conv("d", 8, 4, tensor.Shape{2}, nn.Padding{}),
 			nn.GlobalAveragePooling2D{}, head}, []int{2, 5, 6, 3}},
-		"lstm": {nn.Sequential{nn.LSTM{Units: 5, Name: "r"}, head}, []int{2, 4, 3}},
-		"gru":  {nn.Sequential{nn.GRU{Units: 5, Name: "r"}, head}, []int{2, 4, 3}},
-		"rnn":  {nn.Sequential{nn.SimpleRNN{Units: 5, Name: "r"}, head}, []int{2, 4, 3}},
-		"both": {nn.Sequential{nn.Bidirectional{Layer: nn.LSTM{Units: 5, Sequences: true}, Name: "r"}, nn.GlobalAveragePooling1D{}, head}, []int{2, 4, 3}},
+		"lstm":           {nn.Sequential{nn.LSTM{Units: 5, Name: "r"}, head}, []int{2, 4, 3}},
+		"projected":      {nn.Sequential{nn.LSTM{Units: 5, Projection: 2, Name: "r"}, head}, []int{2, 4, 3}},
+		"projected both": {nn.Sequential{nn.Bidirectional{Layer: nn.LSTM{Units: 5, Projection: 3, Sequences: true}, Name: "r"}, nn.GlobalAveragePooling1D{}, head}, []int{2, 4, 3}},
+		"gru":            {nn.Sequential{nn.GRU{Units: 5, Name: "r"}, head}, []int{2, 4, 3}},
+		"rnn":            {nn.Sequential{nn.SimpleRNN{Units: 5, Name: "r"}, head}, []int{2, 4, 3}},
+		"both":           {nn.Sequential{nn.Bidirectional{Layer: nn.LSTM{Units: 5, Sequences: true}, Name: "r"}, nn.GlobalAveragePooling1D{}, head}, []int{2, 4, 3}},
 	}
 	dir := t.TempDir()
 	want := map[string]*tensor.Tensor{}

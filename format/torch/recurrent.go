@@ -13,7 +13,7 @@ import (
 // PyTorch's recurrent modules have a matrix for the input and one for the state, each
 // (gates·units, n), and a bias for each. The gates of an LSTM stand as ours do: input,
 // forget, cell, output; those of a GRU are reset, update, new, where ours are update, reset,
-// new. A layer that goes the other way has _reverse behind its names.
+// new. An LSTM with proj_size has a matrix weight_hr (proj_size, units). A layer that goes the other way has _reverse behind its names.
 
 // recurrentKinds are our layers by how many gates they have.
 var recurrentKinds = map[int]string{1: "simple_rnn", 3: "gru", 4: "lstm"}
@@ -95,7 +95,13 @@ func joined(ts []format.Tensor) []format.Joined {
 		}
 		hidden := at[module+"weight_hh_"+suffix]
 		gates := gatesOf(hidden.Shape)
-		if _, projected := at[module+"weight_hr_"+suffix]; gates == 0 || projected || len(t.Shape) != 2 || t.Shape[0] != hidden.Shape[0] {
+		projection, projected := at[module+"weight_hr_"+suffix]
+		if projected {
+			if gates = 4; len(hidden.Shape) != 2 || len(projection.Shape) != 2 || projection.Shape[0] != hidden.Shape[1] || hidden.Shape[0] != 4*projection.Shape[1] {
+				continue
+			}
+		}
+		if gates == 0 || len(t.Shape) != 2 || t.Shape[0] != hidden.Shape[0] {
 			continue
 		}
 		layer := strings.TrimSuffix(module, ".")
@@ -119,6 +125,9 @@ func joined(ts []format.Tensor) []format.Joined {
 		matrix := format.Turn(format.Transpose).Then(exchanged(gates))
 		add("kernel", turned(t.Shape), matrix, t)
 		add("recurrent_kernel", turned(hidden.Shape), matrix, hidden)
+		if projected {
+			add("projection", turned(projection.Shape), format.Transpose, projection)
+		}
 		a, okA := at[module+"bias_ih_"+suffix]
 		b, okB := at[module+"bias_hh_"+suffix]
 		if n := hidden.Shape[0]; okA && okB && a.Shape.Len() == n && b.Shape.Len() == n {
@@ -140,20 +149,24 @@ func recurrent(layers map[string]nn.Layer, layer, leaf string, t *tensor.Tensor,
 	}
 	var activation, gate act.Activation
 	var back bool
-	gates := 1
+	gates, clip := 1, 0.0
 	switch l := layers[layer].(type) {
 	case nn.LSTM:
 		if activation, gate, back, gates = l.Act, l.RecurrentAct, l.Backwards, 4; l.CellClip > 0 {
 			return nil, refuse("its state is cut at each step")
 		} else if l.Peephole {
 			return nil, refuse("its gates see the cell's state")
+		} else if l.ProjectionClip > 0 {
+			return nil, refuse("its projected output is cut")
 		}
+		clip = l.GateClip
 	case nn.GRU:
+		clip = l.GateClip
 		if activation, gate, back, gates = l.Act, l.RecurrentAct, l.Backwards, 3; l.ResetBefore {
 			return nil, refuse("its reset gate acts on the state and not on the product (reset_after: false)")
 		}
 	case nn.SimpleRNN:
-		activation, back = l.Act, l.Backwards
+		activation, back, clip = l.Act, l.Backwards, l.GateClip
 	default:
 		return nil, refuse("it is of a kind of its own")
 	}
@@ -170,6 +183,9 @@ func recurrent(layers map[string]nn.Layer, layer, leaf string, t *tensor.Tensor,
 	case nil, act.Sigmoid:
 	default:
 		return nil, refuse("the activation of its gates is no sigmoid")
+	}
+	if clip > 0 {
+		return nil, refuse("what goes into its gates is cut")
 	}
 	if leaf == "initial_state" {
 		return nil, refuse("it has learned the state that it begins with")
@@ -195,7 +211,7 @@ func recurrent(layers map[string]nn.Layer, layer, leaf string, t *tensor.Tensor,
 	}
 	if leaf != "bias" {
 		x, err := do(exchanged(gates).Then(format.Transpose))
-		return []Named{{name(map[string]string{"kernel": "weight_ih", "recurrent_kernel": "weight_hh"}[leaf]), x}}, err
+		return []Named{{name(map[string]string{"kernel": "weight_ih", "recurrent_kernel": "weight_hh", "projection": "weight_hr"}[leaf]), x}}, err
 	}
 	x, err := do(exchanged(gates))
 	if err != nil {
