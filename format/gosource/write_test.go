@@ -36,12 +36,14 @@ func nets(t *testing.T) map[string]*format.Model {
 		acts = append(acts, nn.Dense{Units: 6, Act: a})
 	}
 	words := filled(t, loss.MSE{}, nil, nn.Sequential{nn.Embedding{Words: 9, Units: 3}, nn.LSTM{Units: 3, Sequences: true}, nn.GRU{Units: 2}}, 4)
+	padded := filled(t, loss.MSE{}, nil, nn.Sequential{nn.Embedding{Words: 9, Units: 3, MaskZero: true}, nn.Bidirectional{Layer: nn.LSTM{Units: 3, Projection: 2, Sequences: true}}, nn.GRU{Units: 2}}, 4)
+	padded.Data.Inputs[0].DType = tensor.Int32
 	words.Data.Inputs[0].DType = tensor.Int32
 	digits := filled(t, loss.CrossEntropy{}, nn.Sequential{nn.Rescale{Scale: 1.0 / 255}, nn.Standardize{}}, nn.Sequential{nn.Flatten{},
 		nn.Dense{Units: 8, Act: act.ELU{}, Name: "hidden1"}, nn.BatchNorm{}, nn.Dropout{Rate: 0.5}, nn.Dense{Units: 5, Act: act.SELU{}}, nn.LayerNorm{}, nn.Dense{Units: 3, Name: "out"}}, 4, 3)
 	digits.Data.Classes = []string{"no", "yes", "\"maybe\"\n"}
 	return map[string]*format.Model{
-		"digits": digits, "acts": filled(t, loss.MSE{}, nil, acts, 5), "words": words,
+		"digits": digits, "acts": filled(t, loss.MSE{}, nil, acts, 5), "words": words, "padded": padded,
 		"conv": filled(t, loss.CrossEntropy{}, nil, nn.Sequential{nn.Conv2D{Filters: 4, Kernel: tensor.Shape{3}, Padding: nn.Same, Groups: 2, Act: act.ReLU{}}, nn.BatchNorm{},
 			nn.MaxPooling2D{Padding: nn.Same}, nn.DepthwiseConv2D{Kernel: tensor.Shape{2}, Strides: tensor.Shape{2}}, nn.ZeroPadding2D{Padding: nn.Sides{{1, 0}, {0, 2}}},
 			nn.Conv2DTranspose{Filters: 3, Kernel: tensor.Shape{3}, Strides: tensor.Shape{2}}, nn.AveragePooling2D{Padding: nn.Same}, nn.Cropping2D{Cropping: nn.Even(1)},
