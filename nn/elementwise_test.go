@@ -138,3 +138,32 @@ func TestGroupNorm(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestArgMax holds which is the largest to a loop; many numbers are equal.
+func TestArgMax(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		shape := tensor.Shape{2, rapid.IntRange(1, 4).Draw(t, "rows"), rapid.IntRange(1, 4).Draw(t, "columns")}
+		axis, last := rapid.IntRange(1, 2).Draw(t, "axis"), rapid.Bool().Draw(t, "last")
+		x := tensor.New(tensor.Float64, shape...)
+		for i := range x.Len() {
+			x.SetFlat(i, float64(rapid.IntRange(0, 2).Draw(t, "number")))
+		}
+		y, _, err := predict(nn.ArgMax{Axis: axis, Last: last}, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inner := shape[axis+1:].Len()
+		for i := range y.Len() {
+			outer, in := i/inner, i%inner
+			best := 0
+			for k := range shape[axis] {
+				v, most := x.Flat((outer*shape[axis]+k)*inner+in), x.Flat((outer*shape[axis]+best)*inner+in)
+				if v > most || last && v == most {
+					best = k
+				}
+			}
+			near(t, "the place", y.Flat(i), float64(best))
+		}
+	})
+}

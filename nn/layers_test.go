@@ -74,6 +74,8 @@ func TestLayers(t *testing.T) {
 		"not":                      {nn.Elementwise{Function: "not"}, []tensor.Shape{vector}},
 		"greater":                  {nn.Elementwise{Function: "greater"}, []tensor.Shape{vector, vector}},
 		"select":                   {nn.Elementwise{Function: "select"}, []tensor.Shape{{3, 4}, {4}, {3, 1}}},
+		"argmax":                   {nn.ArgMax{}, []tensor.Shape{image}},
+		"argmax of rows, the last": {nn.ArgMax{Axis: 1, Last: true}, []tensor.Shape{image}},
 		"affine":                   {nn.Affine{}, []tensor.Shape{vector}},
 		"affine, fixed":            {nn.Affine{Fixed: true}, []tensor.Shape{vector}},
 		"affine, one a pixel":      {nn.Affine{Axes: []int{1, 2}, NoCenter: true}, []tensor.Shape{image}},

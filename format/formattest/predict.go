@@ -3,7 +3,6 @@ package formattest
 import (
 	"compress/gzip"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math"
 	"os"
@@ -79,17 +78,22 @@ func TryAll(m *format.Model, xs ...*tensor.Tensor) ([]*tensor.Tensor, error) {
 }
 
 // Learn takes a step of training on rows of each input, of which the model gives ys, towards
-// what is somewhat more than these. A factor of each input is learned, too, so that gradients go
-// through all of the model.
+// what is somewhat more than these. A factor of inputs and outputs is learned, too, so that
+// gradients go through all of the model.
 func Learn(m *format.Model, xs, ys []*tensor.Tensor) error {
 	ins, outs := m.Net.Ports()
 	net := nn.Func{In: ins, Out: outs, Build: func(s *nn.Scope, in []graph.Node) []graph.Node {
+		one := s.Weight("one", initial.Ones{}) // for outputs that no gradient flows to
 		for i, x := range in {
 			if x.Type().Kind == graph.Float {
-				in[i] = x.Mul(s.Weight(fmt.Sprint("factor", i), initial.Ones{}))
+				in[i] = x.Mul(one)
 			}
 		}
-		return m.Net.Trace(s, in)
+		out := m.Net.Trace(s, in)
+		for i, y := range out {
+			out[i] = y.Mul(one)
+		}
+		return out
 	}}
 	set := train.Config{Data: m.Data, Preprocess: nn.Sequential{}, Float: m.Params.Float(), Threads: 1, Losses: map[string]train.OutputLoss{}}
 	set.Data.Targets, set.Data.Classes = nil, nil

@@ -18,10 +18,9 @@ type value struct {
 	k *constant
 	// vec are whole numbers, where batch stands for the number of samples.
 	vec    []int
-	scalar bool  // vec is one number without an axis
-	cond   *node // a condition, which no layer computes
-	each   int   // how many steps each sample had that are samples of their own, in each.go
-	rows   int   // of a constant, the axis that is the batch's, from 1
+	scalar bool // vec is one number without an axis
+	each   int  // how many steps each sample had that are samples of their own, in each.go
+	rows   int  // of a constant, the axis that is the batch's, from 1
 	shared sharing
 
 	layer string
@@ -61,7 +60,7 @@ type weighed struct {
 // batch stands for the number of samples in whole numbers.
 const batch = math.MinInt
 
-func (v *value) isAct() bool { return v != nil && v.k == nil && v.vec == nil && v.cond == nil }
+func (v *value) isAct() bool { return v != nil && v.k == nil && v.vec == nil }
 
 // rank is the number of axes of a layer's result.
 func (v *value) rank() int { return len(v.shape) }
@@ -253,11 +252,8 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v.cond != nil && n.op != "Where" {
-			return nil, refuse(n, "it takes a condition, which no layer computes")
-		}
 		args[i] = v
-		live = live || v.isAct() || v.cond != nil
+		live = live || v.isAct()
 	}
 	if slices.ContainsFunc(args, func(v *value) bool { return v != nil && v.shared != sole }) && n.op != "Expand" {
 		return c.beside(n, args, o)
@@ -272,7 +268,7 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 	if err := c.rowed(n, args); err != nil {
 		return nil, err
 	}
-	if !perStep[n.op] && simple[n.op] == "" && slices.ContainsFunc(args, func(v *value) bool { return v != nil && v.each > 0 }) {
+	if !perStep[n.op] && !ofOne(n.op) && slices.ContainsFunc(args, func(v *value) bool { return v != nil && v.each > 0 }) {
 		return nil, refuse(n, "it takes steps that were made samples of their own")
 	}
 	if out > 0 && !several[n.op] {
@@ -281,7 +277,7 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 	if live && !emptily[n.op] && slices.ContainsFunc(args, func(v *value) bool { return v.isAct() && v.sample() == 0 }) {
 		return nil, refuse(n, "it takes values of no elements")
 	}
-	if live && c.whole && !wholly[n.op] && simple[n.op] == "" {
+	if live && c.whole && !wholly[n.op] && !ofOne(n.op) {
 		return nil, refuse(n, "the graph has no axis for a batch")
 	}
 	if live && n.op != "Shape" && n.op != "Size" {
@@ -292,7 +288,7 @@ func (c *converter) compute(n *node, out int) (*value, error) {
 			return nil, err
 		}
 		v, err := o.make(c, n, args, out)
-		if err == nil && v.cond == nil {
+		if err == nil {
 			err = c.bounded(n, v)
 		}
 		return v, err
@@ -397,7 +393,7 @@ func (c *converter) wanted(name string, rank int) []int {
 				return channelsLast(rank)
 			case cells[n.op].kind != "" && rank == 3 && n.int("layout", 0) == 0 && (n.input(0) == name || n.input(5) == name || n.input(6) == name):
 				return []int{1, 0, 2}
-			case plain[n.op] || n.op == "Slice" || n.op == "Split" || simple[n.op] != "" || n.op == "LeakyRelu":
+			case plain[n.op] || n.op == "Slice" || n.op == "Split" || ofOne(n.op) || n.op == "LeakyRelu":
 				queue = append(queue, n.out...)
 			}
 		}
@@ -420,9 +416,9 @@ func (c *converter) input(in valueInfo) (*value, error) {
 		f.DType = tensor.Int32
 	case tensor.Uint8: // pictures, as they are
 		f.DType = tensor.Uint8
-	case tensor.Int8, tensor.Int16, tensor.Uint16: // which floats hold
+	case tensor.Int8, tensor.Int16, tensor.Uint16, tensor.Bool: // which floats hold
 	default:
-		return nil, &format.Unsupported{What: what, Msg: fmt.Sprintf("its elements are %s; floats, whole numbers of up to 16 bits, and signed ones of 32 and 64 bits are read", typeName(in.code))}
+		return nil, &format.Unsupported{What: what, Msg: fmt.Sprintf("its elements are %s; floats, truth values, whole numbers of up to 16 bits, and signed ones of 32 and 64 bits are read", typeName(in.code))}
 	}
 	shape := slices.Clone(in.shape)
 	if c.whole {

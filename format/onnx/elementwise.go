@@ -205,14 +205,11 @@ func init() {
 		folded[name] = unaryConstant(f)
 	}
 	folded["Pow"], folded["Max"], folded["Min"] = arith(math.Pow), arith(math.Max), arith(math.Min)
-	for name, o := range map[string]op{"ThresholdedRelu": {thresholded, 1, floating}, "Shrink": {shrink, 1, floating}, "Where": {where, 3, anything}, "Greater": {condition, 2, anything}, "Pow": {power, 2, floating}} {
+	for name, o := range map[string]op{"ThresholdedRelu": {thresholded, 1, floating}, "Shrink": {shrink, 1, floating}} {
 		ops[name] = o
 	}
 	for name, exponent := range map[string]float64{"Sqrt": 0.5, "Reciprocal": -1} {
 		ops[name] = op{func(c *converter, n *node, args []*value, _ int) (*value, error) { return c.raised(n, args, exponent) }, 1, floating}
-	}
-	for _, name := range []string{"Log", "Abs", "Floor", "Ceil"} {
-		ops[name] = op{make: noLayer}
 	}
 }
 
@@ -228,21 +225,6 @@ func (c *converter) raised(n *node, args []*value, exponent float64) (*value, er
 		return nil, err
 	}
 	return c.emit(n, "power", format.Map("exponent", exponent), v), nil
-}
-
-// power is xⁿ for a constant n.
-func power(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if err := c.old(n); err != nil {
-		return nil, err
-	}
-	e, ok, err := c.scalarOf(args[1])
-	if err != nil {
-		return nil, err
-	}
-	if !ok || math.IsNaN(e) || math.IsInf(e, 0) {
-		return nil, refuse(n, "its exponent is no constant number")
-	}
-	return c.raised(n, args, short(e))
 }
 
 // thresholded is a ReLU above a threshold, α = 1 unless said.
@@ -265,33 +247,6 @@ func shrink(c *converter, n *node, args []*value, _ int) (*value, error) {
 		return c.activate(n, args, format.Map("name", "soft_shrink", "lambda", lambda))
 	}
 	return nil, refuse(n, "lambd is %g and bias %g; want bias 0 or the same", lambda, bias)
-}
-
-// condition is not computed: what takes it says what it is.
-func condition(_ *converter, n *node, _ []*value, _ int) (*value, error) {
-	return &value{cond: n}, nil
-}
-
-// where is x where x is greater than a number, and a number elsewhere.
-func where(c *converter, n *node, args []*value, _ int) (*value, error) {
-	if cond := args[0].cond; cond != nil && len(cond.in) == 2 && cond.in[0] == n.in[1] {
-		t, err := c.value(cond.in[1])
-		if err != nil {
-			return nil, err
-		}
-		at, ok, err := c.scalarOf(t)
-		if err != nil {
-			return nil, err
-		}
-		value, ok2, err := c.scalarOf(args[2])
-		if err != nil {
-			return nil, err
-		}
-		if ok && ok2 {
-			return c.activate(n, args[1:2], format.Map("name", "threshold", "threshold", short(at), "value", short(value)))
-		}
-	}
-	return nil, refuse(n, "it chooses between values in a way that is no known activation")
 }
 
 // gelus finds ½x·(1 + erf(x/√2)) and its approximation with tanh in a product.

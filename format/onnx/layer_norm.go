@@ -8,10 +8,12 @@ import (
 	"github.com/nadir-ml/nadir/tensor"
 )
 
-func init() { ops["LayerNormalization"] = op{layerNorm, 2, floating} }
+func init() {
+	ops["LayerNormalization"], several["LayerNormalization"] = op{layerNorm, 2, floating}, true
+}
 
 // layerNorm normalizes over the last axes.
-func layerNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
+func layerNorm(c *converter, n *node, args []*value, out int) (*value, error) {
 	v := args[0]
 	var err error
 	rank := v.rank()
@@ -23,6 +25,9 @@ func layerNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
 		return nil, refuse(n, "it normalizes over the axes from %d on, among which is the batch's", n.int("axis", -1))
 	}
 	v = c.unflat(n, v)
+	if out > 0 {
+		return c.statistics(n, v, axis, out)
+	}
 	if v, err = c.arrange(n, v, append([]int{v.perm[0]}, slices.DeleteFunc(natural(rank), func(a int) bool { return a == v.perm[0] })...)); err != nil {
 		return nil, err
 	}
@@ -47,10 +52,10 @@ func layerNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
 	flat := append(slices.Clone(dims[:axis-1]), last)
 	x := c.shaped(n, ".features", v, flat)
 	x = c.emit(n, "layer_normalization", fields, x, params...)
-	out := *v
-	out.layer = x.layer
+	y := *v
+	y.layer = x.layer
 	if !slices.Equal(flat, dims) {
-		out.layer = c.emit(&node{name: x.layer + ".shape"}, "reshape", format.Map("target_shape", dims), x).layer
+		y.layer = c.emit(&node{name: x.layer + ".shape"}, "reshape", format.Map("target_shape", dims), x).layer
 	}
-	return &out, nil
+	return &y, nil
 }

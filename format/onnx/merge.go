@@ -337,7 +337,7 @@ func (c *converter) merged(n *node, args []*value, out int) (*value, error) {
 	}
 	v := args[0]
 	switch {
-	case len(args) == 1 && (elementwise[n.op] || simple[n.op] != ""), n.op == "Clip" || n.op == "Dropout":
+	case len(args) == 1 && (elementwise[n.op] || ofOne(n.op)), n.op == "Clip" || n.op == "Dropout":
 		return with(args, v.groups())
 	case n.op == "Reshape":
 		to := n.ints("shape")

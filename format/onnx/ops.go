@@ -1125,6 +1125,13 @@ func cast(c *converter, n *node, args []*value, _ int) (*value, error) {
 	switch {
 	case from.IsFloat() && to.IsFloat(), whole(from) && (whole(to) || to.IsFloat()), narrow(from) && (from == to || whole(to) || to.IsFloat()):
 	case from.IsFloat() && whole(to) && c.lookedUp(n): // an embedding cuts numbers itself
+	case from == tensor.Bool && (to == tensor.Bool || to.IsFloat() || whole(to) || narrow(to)): // 0 and 1
+	case to == tensor.Bool && (from.IsFloat() || narrow(from) || whole(from)): // whether it is not 0
+		not, err := c.elementary(&node{name: nameOf(n) + ".not"}, "not", args[:1], truth)
+		if err != nil {
+			return nil, err
+		}
+		return c.elementary(n, "not", []*value{not}, truth)
 	default:
 		return nil, refuse(n, "%s become %s, for which there is no layer", typeName(args[0].code), typeName(code))
 	}

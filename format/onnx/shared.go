@@ -11,7 +11,7 @@ import (
 // pointwise are the operations, beside the simple activations, that take values which all
 // samples of a batch have in common: what they make of an element depends on elements alone.
 var pointwise = map[string]bool{"Add": true, "Sub": true, "Mul": true, "Div": true, "Pow": true, "Sqrt": true, "Reciprocal": true, "Neg": true, "Max": true, "Min": true, "Sum": true, "Mean": true,
-	"Clip": true, "Identity": true}
+	"Clip": true, "Identity": true, "Where": true}
 
 // beside makes a layer of an operation of which an input is one value for all samples.
 func (c *converter) beside(n *node, args []*value, o op) (*value, error) {
@@ -21,7 +21,7 @@ func (c *converter) beside(n *node, args []*value, o op) (*value, error) {
 			continue
 		}
 		all = all && v.shared != sole
-		if v.shared == bare || !pointwise[n.op] && simple[n.op] == "" {
+		if v.shared == bare || !pointwise[n.op] && !ofOne(n.op) {
 			return nil, refuse(n, "it takes what is one for all samples of a batch, for which there is no layer")
 		}
 	}
@@ -32,8 +32,8 @@ func (c *converter) beside(n *node, args []*value, o op) (*value, error) {
 		return nil, err
 	}
 	v, err := o.make(c, n, args, 0)
-	if err != nil || v.cond != nil {
-		return v, err
+	if err != nil {
+		return nil, err
 	}
 	out := *v
 	if out.shared = sole; all {

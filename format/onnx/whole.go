@@ -6,7 +6,8 @@ var wholly = map[string]bool{"Softmax": true, "LogSoftmax": true, "Concat": true
 	"Slice": true, "Expand": true, "Tile": true, "ReduceMean": true, "ReduceMax": true, "ReduceMin": true, "ReduceSum": true, "LayerNormalization": true, "MatMul": true, "Gemm": true,
 	"Add": true, "Sub": true, "Mul": true, "Div": true, "Sum": true, "Max": true, "Min": true, "Mean": true, "Neg": true, "Pow": true, "Sqrt": true, "Reciprocal": true, "Identity": true, "Dropout": true,
 	"Cast": true, "Shape": true, "Pad": true, "Clip": true, "Elu": true, "Celu": true, "LeakyRelu": true, "Selu": true, "HardSigmoid": true, "Gelu": true, "ThresholdedRelu": true, "Shrink": true,
-	"Greater": true, "Where": true}
+	"Where": true, "Greater": true, "GreaterOrEqual": true, "Less": true, "LessOrEqual": true, "Equal": true, "And": true, "Or": true, "Xor": true, "Not": true, "CastLike": true,
+	"ArgMax": true, "ArgMin": true}
 
 // emptily are the operations that are read of values of no elements: they only say what shape
 // these have.

@@ -138,6 +138,19 @@ func (w *writer) layer(l nn.Layer, a param.Applied, in []*sent) (*sent, error) {
 	case nn.BatchVariance:
 		squares, _ := w.deviations(a.Name, w.floated(x))
 		return w.ofBatch(a, squares), nil
+	case nn.GroupNorm:
+		return w.groupNorm(l, a, w.floated(x)), nil
+	case nn.Elementwise:
+		return w.elementwise(l.Function, a, in), nil
+	case nn.ArgMax:
+		x = w.floated(x)
+		attrs := []attribute{{"axis", slices.Index(x.perm(), axisOf(l.Axis, x))}, {"keepdims", 1}}
+		if l.Last {
+			attrs = append(attrs, attribute{"select_last_index", 1})
+		}
+		y := *x
+		y.name = w.node("Cast", a.Name, []string{w.node("ArgMax", a.Name+"/place", []string{x.name}, attrs)}, []attribute{{"to", int(codeOf(w.float))}})
+		return shaped(&y), nil
 	case nn.LayerNorm:
 		x = w.as(w.floated(x), plainOrder)
 		n := x.shape[len(x.shape)-1]
@@ -866,6 +879,26 @@ func (w *writer) joined(op, name string, in []*sent, shape tensor.Shape) *sent {
 	if len(in) == 1 {
 		return w.floated(in[0])
 	}
+	names, y := w.aligned(in)
+	y.shape = shape
+	several := op == "Mean" || op == "Max" || op == "Min"
+	for i := 1; i < len(names); i++ {
+		at := name
+		if several {
+			y.name = w.node(op, at, names, nil)
+			break
+		}
+		if i < len(names)-1 {
+			at += "/" + strconv.Itoa(i)
+		}
+		y.name = w.node(op, at, []string{y.name, names[i]}, nil)
+	}
+	return y
+}
+
+// aligned are the names of values whose samples have as many axes as each other, in one order, and the
+// first of them.
+func (w *writer) aligned(in []*sent) ([]string, *sent) {
 	in = w.together(in)
 	rank := 0
 	for _, x := range in {
@@ -880,21 +913,8 @@ func (w *writer) joined(op, name string, in []*sent, shape tensor.Shape) *sent {
 		names = append(names, x.name)
 	}
 	y := *in[0]
-	y.shape = shape
 	y.name = names[0]
-	several := op == "Mean" || op == "Max" || op == "Min"
-	for i := 1; i < len(names); i++ {
-		at := name
-		if several {
-			y.name = w.node(op, at, names, nil)
-			break
-		}
-		if i < len(names)-1 {
-			at += "/" + strconv.Itoa(i)
-		}
-		y.name = w.node(op, at, []string{y.name, names[i]}, nil)
-	}
-	return &y
+	return names, &y
 }
 
 func (w *writer) concat(l nn.Concatenate, a param.Applied, in []*sent) *sent {
