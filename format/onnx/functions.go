@@ -122,8 +122,11 @@ func (c *converter) likeness(n *node, of, k *value, slope bool) (*value, error) 
 	if err != nil {
 		return nil, err
 	}
-	if k.rows > 0 {
-		return nil, refuse(n, "it takes a constant of as many rows as the batch has samples")
+	if rows := k.rows; rows > 0 { // of which there is one here
+		if len(k.k.shape) != of.rank() || rows-1 != of.perm[0] {
+			return nil, refuse(n, "it takes a constant of as many rows as the batch has samples")
+		}
+		k = &value{k: k.k}
 	}
 	if !dtypeOf(k.k.code).IsFloat() {
 		whole := k.k
@@ -142,6 +145,19 @@ func (c *converter) likeness(n *node, of, k *value, slope bool) (*value, error) 
 	zero := c.emit(&node{name: nameOf(n) + ".none"}, "elementwise", format.Map("function", "greater"), of)
 	c.last().In = []string{of.layer, of.layer}
 	zero.code = 1
+	whole, err := broadcast(n, of.shape, k.k.shape)
+	if err != nil || len(whole) != of.rank() || whole[of.perm[0]] != -1 {
+		return nil, refuse(n, "a constant of shape %v is joined to values of shape %v", k.k.shape, of.shape)
+	}
+	times := slices.Repeat([]int{1}, of.rank())
+	for a, d := range whole {
+		if of.shape[a] == 1 {
+			times[a] = d
+		}
+	}
+	if zero, err = c.repeat(n, zero, times); err != nil {
+		return nil, err
+	}
 	return c.affine(&node{op: n.op, name: nameOf(n) + ".constant"}, zero, k, "beta", nil)
 }
 
@@ -236,6 +252,7 @@ func init() {
 		}
 		return castConstant(c, asCast(n, args[1]), args[:1])
 	}
+	spreads["Where"] = true
 	ops["ArgMax"], ops["ArgMin"] = op{argMax, 1, counting}, op{argMax, 1, counting}
 }
 

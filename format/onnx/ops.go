@@ -1125,6 +1125,8 @@ func cast(c *converter, n *node, args []*value, _ int) (*value, error) {
 	switch {
 	case from.IsFloat() && to.IsFloat(), whole(from) && (whole(to) || to.IsFloat()), narrow(from) && (from == to || whole(to) || to.IsFloat()):
 	case from.IsFloat() && whole(to) && c.lookedUp(n): // an embedding cuts numbers itself
+	case from.IsFloat() && whole(to): // cut off towards 0
+		return c.truncated(n, args[0], code)
 	case from == tensor.Bool && (to == tensor.Bool || to.IsFloat() || whole(to) || narrow(to)): // 0 and 1
 	case to == tensor.Bool && (from.IsFloat() || narrow(from) || whole(from)): // whether it is not 0
 		not, err := c.elementary(&node{name: nameOf(n) + ".not"}, "not", args[:1], truth)
@@ -1139,6 +1141,20 @@ func cast(c *converter, n *node, args []*value, _ int) (*value, error) {
 		c.warn("%s: nothing is rounded to %v", n.what(), to)
 	}
 	return &out, nil
+}
+
+// truncated cuts off what is behind the point: the sign times what there is of whole ones.
+func (c *converter) truncated(n *node, v *value, code int64) (*value, error) {
+	part := func(name string, of *value) *value {
+		return c.emit(&node{name: nameOf(n) + "." + name}, "elementwise", format.Map("function", name), of)
+	}
+	out, err := c.joined(n, "multiply", []*value{part("sign", v), part("floor", part("abs", v))})
+	if err != nil {
+		return nil, err
+	}
+	cut := *out
+	cut.code = code
+	return &cut, nil
 }
 
 // lookedUp reports whether what a node makes serves to look up rows alone.

@@ -28,7 +28,7 @@ func (c *converter) rowed(n *node, args []*value) error {
 		}
 		at, some = len(v.k.shape)-v.rows, true
 	}
-	if !some || !slices.Contains([]string{"Add", "Sub", "Mul", "Div", "Pow", "Concat"}, n.op) {
+	if !some || !slices.Contains([]string{"Add", "Sub", "Mul", "Div", "Pow", "Where", "Concat"}, n.op) {
 		return nil
 	}
 	for _, v := range args {
