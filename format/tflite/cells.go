@@ -108,21 +108,39 @@ func beside(from []*tensor.Tensor) (*tensor.Tensor, error) {
 	return out, nil
 }
 
+// below is the Turn that puts vectors below one another.
+func below(from []*tensor.Tensor) (*tensor.Tensor, error) {
+	n := from[0].Len()
+	out, err := tensor.TryNew(tensor.Float32, len(from), n)
+	if err != nil {
+		return nil, err
+	}
+	for i, t := range from {
+		if t.Len() != n {
+			return nil, fmt.Errorf("vectors of %d and %d numbers", n, t.Len())
+		}
+		for k := range n {
+			out.SetFlat(i*n+k, t.Flat(k))
+		}
+	}
+	return out, nil
+}
+
 // lstm is TensorFlow Lite's fused one. Its gates are input, forget, cell and output, as
-// ours are.
+// ours are, its peepholes input, forget and output.
 func lstm(c *converter, op operator) (string, error) {
 	o := op.options
 	for len(op.in) < 24 {
 		op.in = append(op.in, -1)
 	}
-	for _, i := range []int{9, 10, 11, 16, 17, 20, 21, 22, 23} {
+	for _, i := range []int{17, 20, 21, 22, 23} {
 		if op.in[i] >= 0 {
-			return "", unsupported(op, "it has peepholes, a projection or a normalization")
+			return "", unsupported(op, "it has a bias of its projection, or a normalization")
 		}
 	}
-	clip := o.float(1)
-	if !(clip >= 0 && clip < 1e30) || o.float(2) != 0 {
-		return "", unsupported(op, "its state is cut at %v, its projection at %v", clip, o.float(2))
+	clip, most := o.float(1), o.float(2)
+	if projects := op.in[16] >= 0; !(clip >= 0 && clip < 1e30) || !(most >= 0 && most < 1e30) || most > 0 && !projects {
+		return "", unsupported(op, "its state is cut at %v, its projection at %v", clip, most)
 	}
 	if err := c.sequences(op, o.byte(3) != 0, 18, 19); err != nil {
 		return "", err
@@ -160,8 +178,27 @@ func lstm(c *converter, op operator) (string, error) {
 	if clip > 0 {
 		fields = fields.With("cell_clip", spec.Num(clip))
 	}
-	return c.add("lstm", op, fields,
-		format.Part{Leaf: "kernel", From: kernel, Make: beside}, format.Part{Leaf: "recurrent_kernel", From: recurrent, Make: beside}, format.Part{Leaf: "bias", From: bias, Make: bias1})
+	parts := []format.Part{{Leaf: "kernel", From: kernel, Make: beside}, {Leaf: "recurrent_kernel", From: recurrent, Make: beside}, {Leaf: "bias", From: bias, Make: bias1}}
+	if op.in[9] >= 0 || op.in[10] >= 0 || op.in[11] >= 0 {
+		holes, _, err := names(1, 9, 10, 11)
+		if err != nil {
+			return "", err
+		}
+		fields = fields.With("peephole", spec.Flag(true))
+		parts = append(parts, format.Part{Leaf: "peephole", From: holes, Make: below})
+	}
+	if op.in[16] >= 0 {
+		p, err := c.constant(op, 16, 2)
+		if err != nil {
+			return "", err
+		}
+		fields = fields.With("proj_size", spec.Num(float64(p.Shape[0])))
+		if most > 0 {
+			fields = fields.With("proj_clip", spec.Num(most))
+		}
+		parts = append(parts, format.Part{Leaf: "projection", From: []string{p.Name}, Move: format.Reorder(p.Shape, 1, 0)})
+	}
+	return c.add("lstm", op, fields, parts...)
 }
 
 // rnn is the plain recurrence.
