@@ -208,6 +208,30 @@ func ExampleBidirectional() {
 	// Output: [64] <nil>
 }
 
+// Sequences are padded with 0 to one length, and the padding is left out again.
+func ExampleMasking() {
+	b := graph.New()
+	s := param.NewScope(b, param.NewSet(tensor.Float32), param.Options{})
+	x := b.Input("x", graph.Float, 32, 10, 4) // sequences of up to 10 steps
+	steps := nn.Masking{}.Apply(s, x)
+	last := nn.Sequential{nn.Dropout{Rate: 0.1}, nn.LSTM{Units: 8}}.Apply(s, steps)
+	fmt.Println(s.Mask(steps).Shape(), last.Shape(), s.IsMasked(last))
+	// Output: [32 10] [32 8] false
+}
+
+// Sequences that end after as many steps as a second input says.
+func ExampleSequenceMask() {
+	m := nn.Functional{In: []nn.Port{{Name: "steps", Shape: tensor.Shape{10, 4}}, {Name: "length", Shape: tensor.Shape{}}}, Layers: []nn.Entry{
+		{Layer: nn.SequenceMask{Name: "ended"}, Inputs: []string{"steps", "length"}},
+		{Layer: nn.GRU{Units: 8, Name: "state"}},
+	}}
+	b := graph.New()
+	s := param.NewScope(b, param.NewSet(tensor.Float32), param.Options{})
+	y := m.Trace(s, []graph.Node{b.Input("steps", graph.Float, 32, 10, 4), b.Input("length", graph.Int, 32)})
+	fmt.Println(y[0].Shape(), b.Err())
+	// Output: [32 8] <nil>
+}
+
 func ExampleEmbedding() {
 	fmt.Println(sample(tensor.Shape{12}, nn.Embedding{Words: 5000, Units: 16}, nn.GlobalAveragePooling1D{}))
 	// Output: [16] <nil>

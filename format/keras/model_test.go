@@ -309,6 +309,11 @@ func FuzzModel(f *testing.F) {
 			{"class_name": "Flatten", "config": {"name": "f"}}, {"class_name": "Dense", "config": {"name": "dense_1", "output_dim": 1}}]}`,
 		`{"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "PReLU", "config": {"name": "p", "batch_input_shape": [null, 2, 2, 2], "shared_axes": [2, 3]}}, {"class_name": "MaxPooling2D", "config": {"name": "m", "data_format": "channels_first"}},
 			{"class_name": "Concatenate", "config": {"axis": 1}}, {"class_name": "Permute", "config": {"dims": [3, 1, 2]}}, {"class_name": "Normalization", "config": {"axis": -1, "mean": [1.0, 2.0], "variance": [1.0, 2.0]}}]}}`,
+		`{"class_name": "Functional", "config": {"name": "f", "layers": [{"class_name": "InputLayer", "name": "i", "config": {"batch_shape": [null, 2, 2], "name": "i"}}, {"class_name": "Masking", "name": "m", "config": {"name": "m"}, "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__", "config": {"keras_history": ["i", 0, 0]}}], "kwargs": {}}]},
+			{"class_name": "NotEqual", "name": "n", "config": {"name": "n"}, "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__", "config": {"keras_history": ["i", 0, 0]}}, 0], "kwargs": {}}]},
+			{"class_name": "Any", "name": "a", "config": {"name": "a", "axis": -1}, "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__", "config": {"keras_history": ["n", 0, 0]}}], "kwargs": {}}]},
+			{"class_name": "GlobalAveragePooling1D", "name": "g", "config": {"name": "g"}, "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__", "config": {"keras_history": ["m", 0, 0]}}], "kwargs": {"mask": {"class_name": "__keras_tensor__", "config": {"keras_history": ["a", 0, 0]}}}}]},
+			{"class_name": "Dense", "name": "dense_1", "config": {"name": "dense_1", "units": 2}, "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__", "config": {"keras_history": ["g", 0, 0]}}], "kwargs": {}}]}], "input_layers": [["i", 0, 0]], "output_layers": [["dense_1", 0, 0]]}}`,
 		`{"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "Bidirectional", "config": {"name": "b", "batch_input_shape": [null, 2, 2], "layer": {"class_name": "CuDNNGRU", "config": {"name": "g", "units": 1}}}}]}}`,
 	} {
 		f.Add(c)

@@ -404,6 +404,8 @@ func FuzzOpen(f *testing.F) {
 	f.Add(aModel(9, aNode("Shape", "x", "s"), aNode("Reshape", "x s", "y"), bytesField(11, info("x", 2, 3)), bytesField(12, info("y", 2, 3))))
 	f.Add(aModel(13, aNode("ConstantOfShape", "s", "w"), aNode("MatMul", "x w", "y"), bytesField(5, int64s("s", 4, 4)), bytesField(11, info("x", 0, 4)), bytesField(12, info("y", 0, 4))))
 	f.Add(aModel(13, aNode("Transpose", "x", "t", intsAttr("perm", 0, 2, 1)), aNode("Softmax", "t", "y"), bytesField(11, info("x", 0, 3, 4)), bytesField(12, info("y", 0, 4, 3))))
+	f.Add(overTime{op: "LSTM", direction: "bidirectional", lengths: true, begins: true, clip: 0.5}.file())
+	f.Add(overTime{op: "GRU", direction: "reverse", lengths: true, reset: 1}.file())
 	all := zoo(f)
 	for _, name := range []string{"branches", "both ways", "both ways, other merges", "backwards", "words", "prepared", "affine", "transposed", "upsampling", "shapes", "parts and powers",
 		"act gelu", "act relu with all", "act threshold", "pools counting"} {
