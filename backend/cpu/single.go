@@ -176,6 +176,11 @@ func (c *compiler[T]) product(x graph.Node, attr graph.MatMulAttr, m, n, k int) 
 	across := (n + cols - 1) / cols
 	left := func() []T { return a.f }
 	by := c.right(b, 0, ldb, attr.TransB, m, n, k)
+	if !attr.TransA && !attr.TransB && by.laid == nil {
+		if chunks, run := c.ranged(y, a, b, m, n, k); chunks > 0 {
+			return chunks, run
+		}
+	}
 	if ld := apart(m, n, k, lda); ld > lda && !attr.TransA && by.laid == nil {
 		c.work.need(0, m*ld)
 		chunks, per := cut(m, 1, 2*k)

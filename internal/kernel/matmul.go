@@ -7,6 +7,39 @@ const (
 	blockM, blockK = 32, 128
 )
 
+// depth is the most of k that the products of families with assembly add at a time: a
+// panel of B stays in the first-level cache.
+const depth = 320
+
+// passes is into how many ranges those cut k: evenly, and by k alone. From two on they
+// are an even number, so that two workers can have half of them each.
+func passes(k int) int {
+	if k <= depth {
+		return 1
+	}
+	return 2 * ((k + 2*depth - 1) / (2 * depth))
+}
+
+// pass is range s of n.
+func pass(k, s, n int) (from, to int) { return s * k / n, (s + 1) * k / n }
+
+// Passes is into how many ranges a product cuts k. It adds their sums in turn, so that
+// products over one range each, added in that order, are the product to the bit.
+func Passes[T Float](k int) int {
+	if vectorized[T]() {
+		return passes(k)
+	}
+	return max(1, (k+blockK-1)/blockK)
+}
+
+// Pass is the s-th of these ranges.
+func Pass[T Float](k, s int) (from, to int) {
+	if vectorized[T]() {
+		return pass(k, s, passes(k))
+	}
+	return s * blockK, min(k, (s+1)*blockK)
+}
+
 // MatMul computes rows [i0, i1) and columns [j0, j1) of
 //
 //	C (m×n) = op(A)·op(B), or C += op(A)·op(B) with acc

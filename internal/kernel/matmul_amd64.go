@@ -5,12 +5,11 @@ package kernel
 import "unsafe"
 
 // The products of this file add in one order whatever path they take: k is cut
-// into passes, evenly and by k alone; in a pass every element of C is one chain
-// of fused multiply-adds from 0 in the order of k; the passes are added in turn.
+// into passes; in a pass every element of C is one chain of fused multiply-adds
+// from 0 in the order of k; the passes are added in turn.
 // So packing, the tiles' shapes and which operand lies in the vectors are free
 // to follow the sizes.
 const (
-	depth     = 320      // the most of k in a pass: a panel stays in L1
 	groupCols = 512      // of the panels that are packed at a time
 	blockRows = 32 * 6   // of A at a time: depth·blockRows stay in L2
 	tileRows  = 6        // of a packed tile of A
@@ -351,6 +350,15 @@ func (p *product) packRows(m, aRow, aTile int) {
 	}
 }
 
+// block is how many rows of m are multiplied at a time: whole tiles of at most so many,
+// and as many each time.
+func (t *tiling) block(m, most int) int {
+	most /= t.mostRows
+	tiles := (m + t.mostRows - 1) / t.mostRows
+	blocks := (tiles + most - 1) / most
+	return (tiles + blocks - 1) / blocks * t.mostRows
+}
+
 // split cuts m rows into tiles, the first few of them one row taller.
 func (t *tiling) split(m int) (height, tiles, taller int) {
 	tiles = (m + t.mostRows - 1) / t.mostRows
@@ -373,10 +381,9 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 	if ta && !tb && i1-i0 >= 2*t.lanes && k > shallow {
 		side -= t.few(j1 - j0)
 	}
-	passes := (k + depth - 1) / depth
-	for s := range passes {
-		p0 := s * k / passes
-		kc := (s+1)*k/passes - p0
+	for s := range passes(k) {
+		p0, p1 := pass(k, s, passes(k))
+		kc := p1 - p0
 		switch {
 		case tb && !t.swaps(i1-i0, j1-j0, kc) || !tb && kc > shallow && kc*ldb > inL1 && i1-i0 >= panelRows && j1-j0 >= t.panelCols:
 			matMulPacked(t, c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, side, add)
@@ -424,11 +431,12 @@ func matMulDirect(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 		width = t.panelCols
 	}
 	// In blocks, because the scheduler cannot interrupt a call.
-	for i := i0; i < i1; i += blockRows {
+	block := t.block(i1-i0, blockRows)
+	for i := i0; i < i1; i += block {
 		p.a = &a[i*ai+p0*ap]
 		for j := j0; j < j1; j += width {
 			p.b, p.c = &b[p0*ldb+j], &c[i*ldc+j]
-			p.rows(min(blockRows, i1-i), min(width, j1-j), p.ai, 0)
+			p.rows(min(block, i1-i), min(width, j1-j), p.ai, 0)
 		}
 	}
 }
@@ -447,6 +455,7 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 	w := claim()
 	defer w.release()
 	p := product{tiling: t, ldc: 4 * ldc, k: kc, add: add}
+	block := t.block(i1-i0, blockRows)
 	stored := func(j, cols int) region { // of B
 		switch {
 		case cols <= 0:
@@ -458,17 +467,17 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 	}
 	for j := j0; j < j1; j += groupCols {
 		end := min(j+groupCols, j1)
-		for i := i0; i < i1; i += blockRows {
-			m, first, last := min(blockRows, i1-i), i == i0, i+blockRows >= i1
-			aRow, aTile := p.block(w, a, lda, ta, p0, i, m)
+		for i := i0; i < i1; i += block {
+			m, first, last := min(block, i1-i), i == i0, i+block >= i1
+			aRow, aTile := p.readA(w, a, lda, ta, p0, i, m)
 			at := p.a
 			switch next := i + m; {
 			case last:
 				p.expect(stored(end, min(groupCols, j1-end)))
 			case ta:
-				p.expect(region{&a[p0*lda+next], lda, kc, min(blockRows, i1-next)})
+				p.expect(region{&a[p0*lda+next], lda, kc, min(block, i1-next)})
 			default:
-				p.expect(region{&a[next*lda+p0], lda, min(blockRows, i1-next), kc})
+				p.expect(region{&a[next*lda+p0], lda, min(block, i1-next), kc})
 			}
 			for q := j; q < end; q += t.panelCols {
 				n := min(t.panelCols, end-q)
@@ -499,10 +508,10 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 	}
 }
 
-// block lets p read rows [i, i+m) of op(A): where they lie, or copied to where they
+// readA lets p read rows [i, i+m) of op(A): where they lie, or copied to where they
 // lie close together, because strides of a power of two share the sets of a cache. aRow
 // and aTile are as of rows.
-func (p *product) block(w *workspace, a []float32, lda int, ta bool, p0, i, m int) (aRow, aTile int) {
+func (p *product) readA(w *workspace, a []float32, lda int, ta bool, p0, i, m int) (aRow, aTile int) {
 	kc := p.k
 	switch apart := lda%256 == 0; {
 	case apart && ta && p.mostRows > tileRows:

@@ -4,10 +4,9 @@ package kernel
 
 // The products of this file add in the order of those of the other families that have
 // assembly, so that equal operands give equal bits in all of them: k is cut into
-// passes, evenly and by k alone; in a pass every element of C is one chain of fused
-// multiply-adds from 0 in the order of k; the passes are added in turn.
+// passes; in a pass every element of C is one chain of fused multiply-adds from 0 in the
+// order of k; the passes are added in turn.
 const (
-	depth     = 320           // the most of k in a pass: a panel of B stays in L1
 	blockRows = 12 * tileRows // of A that are packed at a time: they stay in L2
 	tileRows  = 8             // of C: 8×12 sums stay in registers
 	tileCols  = 12
@@ -62,10 +61,9 @@ func multiply(m multiplier, k, i0, i1, j0, j1 int, acc bool) {
 	if acc {
 		m.p.add = 1
 	}
-	passes := (k + depth - 1) / depth
-	for s := range passes {
-		m.p0 = s * k / passes
-		m.p.k = (s+1)*k/passes - m.p0
+	for s := range passes(k) {
+		from, to := pass(k, s, passes(k))
+		m.p0, m.p.k = from, to-from
 		// In blocks, because the scheduler cannot interrupt a call for long.
 		for i := i0; i < i1; i += blockRows {
 			m.rows(i, min(blockRows, i1-i), j0, j1)

@@ -29,9 +29,6 @@ func NewPanels[T Float](m, n, k int) (Panels, bool) {
 // Len is how many numbers B has as it is laid out.
 func (p *Panels) Len() int { return p.row*p.K + p.end }
 
-// pass is the range of k in pass s, of which there are passes.
-func (p *Panels) pass(s, passes int) (from, to int) { return s * p.K / passes, (s + 1) * p.K / passes }
-
 // at is where column j lies in the first row of a pass that begins at from, the distance
 // to the next row, and how many columns follow in its panel.
 func (p *Panels) at(j, from, to int) (off, ld, cols int) {
@@ -45,9 +42,8 @@ func LayPanels[T Float](p *Panels, dst, b []T, ldb int, tb bool) {
 	checkMatMul(0, 0, 0, 0, false, len(b), ldb, tb, 0, p.N, p.K, 0, 0, 0, 0)
 	dst = dst[:p.Len()]
 	clear(dst)
-	passes := (p.K + depth - 1) / depth
-	for s := range passes {
-		from, to := p.pass(s, passes)
+	for s := range passes(p.K) {
+		from, to := pass(p.K, s, passes(p.K))
 		for j := 0; j < p.N; j += p.width {
 			off, ld, cols := p.at(j, from, to)
 			for i := from; i < to; i++ {

@@ -38,17 +38,15 @@ func matMulPanels32(l *Panels, c []float32, ldc int, a []float32, lda int, ta bo
 	case w != nil:
 		most = blockRows + stripPad
 	}
-	blocks := (i1 - i0 + most - 1) / most
-	passes := (l.K + depth - 1) / depth
-	for s := range passes {
-		from, to := l.pass(s, passes)
+	block := t.block(i1-i0, most)
+	for s := range passes(l.K) {
+		from, to := pass(l.K, s, passes(l.K))
 		p.k = to - from
-		for block := range blocks {
-			i := i0 + block*(i1-i0)/blocks
-			m := i0 + (block+1)*(i1-i0)/blocks - i
+		for i := i0; i < i1; i += block {
+			m := min(block, i1-i)
 			aRow, aTile := 0, 0
 			if w != nil {
-				aRow, aTile = p.block(w, a, lda, ta, from, i, m)
+				aRow, aTile = p.readA(w, a, lda, ta, from, i, m)
 			} else {
 				ai, ap := strides(lda, ta)
 				p.a, p.ai, p.ap = &a[i*ai+from*ap], 4*ai, 4*ap
