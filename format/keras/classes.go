@@ -4,7 +4,7 @@ package keras
 // way back.
 var classes = map[string]string{
 	"activation": "Activation", "dense": "Dense", "flatten": "Flatten", "reshape": "Reshape", "permute": "Permute", "repeat_vector": "RepeatVector",
-	"batch_normalization": "BatchNormalization", "layer_normalization": "LayerNormalization", "standardize": "Normalization", "rescaling": "Rescaling",
+	"batch_normalization": "BatchNormalization", "layer_normalization": "LayerNormalization", "group_normalization": "GroupNormalization", "standardize": "Normalization", "rescaling": "Rescaling",
 	"dropout": "Dropout", "alpha_dropout": "AlphaDropout", "gaussian_dropout": "GaussianDropout", "gaussian_noise": "GaussianNoise",
 	"conv1d": "Conv1D", "conv2d": "Conv2D", "conv3d": "Conv3D", "conv1d_transpose": "Conv1DTranspose", "conv2d_transpose": "Conv2DTranspose", "conv3d_transpose": "Conv3DTranspose",
 	"depthwise_conv1d": "DepthwiseConv1D", "depthwise_conv2d": "DepthwiseConv2D", "separable_conv1d": "SeparableConv1D", "separable_conv2d": "SeparableConv2D",

@@ -267,7 +267,7 @@ func (n *net) place(l spec.Value, p *part, in []layout) (placing, error) {
 		} else {
 			err = keep()
 		}
-	case kind == "layer_normalization" && one.turned > 0 && hasAxis && axis == 1:
+	case (kind == "layer_normalization" || kind == "group_normalization") && one.turned > 0 && hasAxis && axis == 1:
 		out.out = one
 		set("axis", spec.Num(-1))
 	case kind == "concatenate" && same && one.turned > 0:

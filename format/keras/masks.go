@@ -108,7 +108,7 @@ func keepsMask(l spec.Value) bool {
 	kind := kindOf(class)
 	flag := func(v spec.Value, key string) bool { x, _ := v.Get(key); return x.Text == "true" }
 	switch kind {
-	case "dense", "activation", "dropout", "gaussian_dropout", "gaussian_noise", "alpha_dropout", "batch_normalization", "layer_normalization", "time_distributed",
+	case "dense", "activation", "dropout", "gaussian_dropout", "gaussian_noise", "alpha_dropout", "batch_normalization", "layer_normalization", "group_normalization", "time_distributed",
 		"spatial_dropout1d", "spatial_dropout2d", "spatial_dropout3d":
 		return true
 	case "lstm", "gru", "simple_rnn":

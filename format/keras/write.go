@@ -428,9 +428,12 @@ func (s *speller) layer(kind, name string, fields spec.Value, prefix, top string
 		w.from, w.leaves, w.values = append(w.from, n), append(w.leaves, leaf), append(w.values, s.values[i])
 	}
 	switch kind {
-	case "batch_normalization", "layer_normalization":
-		if kind == "batch_normalization" {
+	case "batch_normalization", "layer_normalization", "group_normalization":
+		switch kind {
+		case "batch_normalization":
 			config = withDefault(config, "momentum", 0.99)
+		case "group_normalization":
+			config = withDefault(config, "groups", 32)
 		}
 		config = withDefault(config, "epsilon", 0.001)
 	case "lstm", "gru", "simple_rnn":

@@ -43,7 +43,7 @@ func stacks(t testing.TB) map[string]*format.Model {
 		"conv": filled(t, nn.Sequential{nn.Standardize{Axis: -1}}, nn.Sequential{
 			nn.Conv2D{Filters: 3, Kernel: tensor.Shape{3}, Act: act.ReLU{}}, nn.ZeroPadding2D{Padding: nn.Sides{{1, 0}, {2, 1}}}, nn.MaxPooling2D{},
 			nn.DepthwiseConv2D{Kernel: tensor.Shape{3, 2}, Multiplier: 2, Padding: nn.Same}, nn.SeparableConv2D{Filters: 4, Kernel: tensor.Shape{2}},
-			nn.BatchNorm{NoScale: true}, nn.AveragePooling2D{Size: tensor.Shape{2}, Strides: tensor.Shape{1}}, nn.Conv2DTranspose{Filters: 2, Kernel: tensor.Shape{2}, Strides: tensor.Shape{2}},
+			nn.BatchNorm{NoScale: true}, nn.GroupNorm{Groups: 2}, nn.GroupNorm{Groups: -1, Epsilon: 1e-5, NoCenter: true}, nn.AveragePooling2D{Size: tensor.Shape{2}, Strides: tensor.Shape{1}}, nn.Conv2DTranspose{Filters: 2, Kernel: tensor.Shape{2}, Strides: tensor.Shape{2}},
 			nn.UpSampling2D{}, nn.Cropping2D{Cropping: nn.Even(1)}, nn.GlobalAveragePooling2D{}, nn.Dense{Units: 3}}, 12, 12, 2),
 		"volume": filled(t, nil, nn.Sequential{nn.Conv3D{Filters: 2, Kernel: tensor.Shape{2}}, nn.Conv3DTranspose{Filters: 3, Kernel: tensor.Shape{2}, Strides: tensor.Shape{1, 2, 1}, Padding: nn.Same},
 			nn.GlobalAveragePooling3D{}}, 3, 4, 3, 2),
