@@ -230,7 +230,7 @@ func init() {
 		"Constant": constantOf, "ConstantOfShape": constantOfShape, "Shape": shapeOf, "Size": sizeOf, "Identity": same, "Cast": castConstant,
 		"Gather": gatherConstant, "Slice": sliceConstant, "Concat": concatConstant, "Unsqueeze": squeezeConstant, "Squeeze": squeezeConstant,
 		"Reshape": reshapeConstant, "Transpose": transposeConstant, "Dropout": same, "Expand": expandConstant, "Flatten": flattenConstant,
-		"Equal": chosen, "Where": chosen, "Gemm": productConstant, "MatMul": productConstant,
+		"Gemm": productConstant, "MatMul": productConstant,
 		"Add": arith(func(a, b float64) float64 { return a + b }), "Sub": arith(func(a, b float64) float64 { return a - b }),
 		"Mul": arith(func(a, b float64) float64 { return a * b }), "Div": arith(func(a, b float64) float64 { return a / b }),
 	}
@@ -403,6 +403,14 @@ func castConstant(c *converter, n *node, args []*value) (*value, error) {
 			}
 			return t, err
 		}}}, nil
+	}
+	if to == tensor.Bool && v.rows == 0 {
+		return c.each(n, args[:1], truth, func(x []float64) float64 {
+			if x[0] != 0 {
+				return 1
+			}
+			return 0
+		})
 	}
 	from := dtypeOf(v.k.code)
 	if from.IsFloat() != to.IsFloat() && !to.IsFloat() || !from.IsFloat() && from != to && to != tensor.Int64 && !to.IsFloat() {

@@ -205,7 +205,7 @@ func power(c *converter, n *node, args []*value, _ int) (*value, error) {
 		return nil, err
 	}
 	if args[0].isAct() {
-		e, ok, err := c.scalarOf(args[1])
+		e, ok, err := c.numberOf(args[1])
 		if err != nil {
 			return nil, err
 		}

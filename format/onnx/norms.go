@@ -2,8 +2,10 @@ package onnx
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nadir-ml/nadir/format"
+	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -30,11 +32,22 @@ func groupNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if groups < 1 || channels%groups != 0 {
 		return nil, refuse(n, "%d channels do not divide into %d groups", channels, groups)
 	}
+	fields := format.Map("epsilon", n.float("epsilon", 1e-5))
 	var parts []format.Part
 	for i, leaf := range []string{"gamma", "beta"} {
 		w, err := c.weight(n, args[i+1])
 		if err != nil {
 			return nil, err
+		}
+		if !w.learned { // ones and zeros that a program has
+			all, _, ok, err := c.numbers(args[i+1])
+			if err != nil {
+				return nil, err
+			}
+			if ok && !slices.ContainsFunc(all, func(x float64) bool { return x != float64(1-i) }) {
+				fields = fields.With([]string{"scale", "center"}[i], spec.Flag(false))
+				continue
+			}
 		}
 		part := format.Part{Leaf: leaf, From: []string{w.name}}
 		switch {
@@ -57,7 +70,7 @@ func groupNorm(c *converter, n *node, args []*value, _ int) (*value, error) {
 	if groups == channels {
 		groups = -1
 	}
-	return c.emit(n, "group_normalization", format.Map("groups", groups, "epsilon", n.float("epsilon", 1e-5)), v, parts...), nil
+	return c.emit(n, "group_normalization", fields.With("groups", spec.Num(float64(groups))), v, parts...), nil
 }
 
 // mean is that of a value over axes of the graph, which stay with length 1.

@@ -80,6 +80,7 @@ class Mine(nn.Module):
     def forward(s, x): return s.m(x, x, x, need_weights=False)[0]
 def P(*shape): return nn.Parameter(torch.randn(shape))
 rows, seq, heads, several = torch.randn(3, 4), torch.randn(3, 5, 4), dict(batch_first=True), lambda: nn.MultiheadAttention(4, 2, batch_first=True)
+picture = torch.randn(2, 2, 5, 6)
 x, state = torch.randn(3, 5, 3), lambda n: torch.randn(n, 3, 4)
 one = dict(batch_first=True)
 nets = {
@@ -106,6 +107,22 @@ nets = {
   "decoder": (nn.TransformerDecoderLayer(4, 2, 8, **heads), [seq, torch.randn(3, 7, 4)]), "transformer": (nn.Transformer(4, 2, 1, 1, 8, **heads), [seq, torch.randn(3, 6, 4)]),
   "fixed: encoder of one": (nn.TransformerEncoderLayer(4, 2, 8, **heads), [seq[:1]]), "fixed: encoder of three": (nn.TransformerEncoderLayer(4, 2, 8, **heads), [seq]),
   "fixed: heads of one": (Mine(several()), [seq[:1]]), "fixed: as many samples as heads": (Mine(several()), [seq[:2]]), "fixed: as many samples as steps": (Mine(several()), [seq[:, :3].contiguous()]),
+  "shuffled pixels": (Bare(lambda s, x: F.pixel_unshuffle(s.d(F.pixel_shuffle(s.c(x), 2)), 2), c=nn.Conv2d(2, 8, 3), d=nn.Conv2d(2, 3, 1)), [picture]),
+  "groups": (Bare(lambda s, x: s.g(s.i(s.c(x))), c=nn.Conv2d(2, 6, 3), i=nn.InstanceNorm2d(6, affine=True), g=nn.GroupNorm(3, 6)), [picture]),
+  "groups of steps": (Bare(lambda s, x: s.g(x.transpose(1, 2)).transpose(1, 2), g=nn.GroupNorm(2, 4)), [seq]), "plain instances": (Bare(lambda s, x: s.i(s.c(x)), c=nn.Conv2d(2, 3, 3), i=nn.InstanceNorm2d(3)), [picture]),
+  "unit length": (Bare(lambda s, x: F.normalize(s.l(x), dim=-1), l=nn.Linear(4, 4)), [rows]), "cosines": (Bare(lambda s, x, y: F.cosine_similarity(s.l(x), y, dim=-1), l=nn.Linear(4, 4)), [seq, seq + 1]),
+  "sines": (Bare(lambda s, x: s.m(torch.sin(30 * s.l(x))), l=nn.Linear(4, 4), m=nn.Linear(4, 2)), [rows]), "logarithms": (Bare(lambda s, x: torch.logsumexp(s.l(x), -1, keepdim=True) + torch.log(x.abs() + 1).sum(-1, keepdim=True), l=nn.Linear(4, 4)), [seq]),
+  "chosen": (Bare(lambda s, x, y: torch.where(s.l(x) > y, x, s.token), l=nn.Linear(4, 4), token=P(4)), [seq, seq.flip(0)]), "filled": (Bare(lambda s, x: s.l(x).masked_fill(x < 0, -1e4).softmax(-1), l=nn.Linear(4, 4)), [seq]),
+  "causal": (Bare(lambda s, x: torch.softmax((s.q(x) @ s.k(x).transpose(1, 2)).masked_fill(torch.tril(torch.ones(5, 5)) == 0, float("-inf")), -1) @ x, q=nn.Linear(4, 4), k=nn.Linear(4, 4)), [seq]),
+  "causal, triangle of the graph": (Bare(lambda s, x: torch.softmax((s.q(x) @ x.transpose(1, 2)).masked_fill(torch.triu(torch.ones(x.shape[1], x.shape[1]), 1).bool(), -1e9), -1) @ x, q=nn.Linear(4, 4)), [seq]),
+  "mask given": (Bare(lambda s, x, m: torch.softmax((s.q(x) @ x.transpose(1, 2)).masked_fill(m[:, None, :] == 0, -1e9), -1) @ x, q=nn.Linear(4, 4)), [seq, torch.tensor([[1, 1, 1, 0, 0], [1] * 5, [1, 0, 0, 0, 0]])]),
+  "rolled": (Bare(lambda s, x: torch.roll(s.c(x), (1, -2), (2, 3)), c=nn.Conv2d(2, 3, 3)), [picture]), "class": (Bare(lambda s, x: s.c(x).argmax(1, keepdim=True), c=nn.Conv2d(2, 4, 3)), [picture]),
+  "einsum": (Bare(lambda s, x, y: torch.einsum("bid,bjd->bij", s.l(x), y), l=nn.Linear(4, 4)), [seq, seq + 1]), "einsum of heads": (Bare(lambda s, x: torch.einsum("bihd,bjhd->bhij", s.l(x).view(-1, 5, 2, 2), x.view(-1, 5, 2, 2)), l=nn.Linear(4, 4)), [seq]),
+  "einsum of weights": (Bare(lambda s, x: torch.einsum("btd,dhk->bhtk", x, s.w), w=P(4, 2, 3)), [seq]),
+  "generalized mean": (Bare(lambda s, x: F.avg_pool2d(s.c(x).clamp(min=1e-6).pow(s.p), (3, 4)).pow(1.0 / s.p), c=nn.Conv2d(2, 3, 3), p=nn.Parameter(torch.ones(1) * 3)), [picture]),
+  "summed up": (Bare(lambda s, x: torch.cumsum(s.l(x), 1), l=nn.Linear(4, 4)), [seq]), "squeezed": (Bare(lambda s, x: x * torch.sigmoid(s.a(F.adaptive_avg_pool2d(x, 1))), a=nn.Conv2d(2, 2, 1)), [picture]),
+  "convnext": (Bare(lambda s, x: x + (s.g * s.b(F.gelu(s.a(s.n(s.d(x).permute(0, 2, 3, 1)))))).permute(0, 3, 1, 2), d=nn.Conv2d(2, 2, 3, padding=1, groups=2), n=nn.LayerNorm(2), a=nn.Linear(2, 8), b=nn.Linear(8, 2), g=P(2)), [picture]),
+  "corners": (Bare(lambda s, x: F.interpolate(s.c(x), scale_factor=2, mode="bilinear", align_corners=True), c=nn.Conv2d(2, 3, 3)), [picture]),
   "frames": (Frames(), [torch.randn(2, 3, 2, 6, 6)]), "around": (Around(), [torch.randn(2, 2, 5, 6)]), "volume": (Volume(), [torch.randn(2, 2, 4, 5, 4)]),
 }
 index = []

@@ -182,8 +182,8 @@ func (c *converter) resampled(n *node, v *value, r resampling, axes []int, scale
 		if a < 2 || from == to && scale == 1 && part == [2]float64{0, 1} {
 			continue
 		}
-		if from*to > maxMatrix || from > maxMatrix || to > maxMatrix {
-			return nil, refuse(n, "it makes %d places of %d, which is too many for a matrix", to, from)
+		if err := matrixFits(n, from, to); err != nil {
+			return nil, err
 		}
 		if r.fractional(from, to, scale) {
 			c.warn("%s: %d places become %g, of which %d are kept: corners lie where ONNX's definition has them; programs that count whole places alone, such as onnxruntime and PyTorch, put the last place of what is kept on the last one", n.what(), from, short(scale*float64(from)), to)
@@ -193,32 +193,10 @@ func (c *converter) resampled(n *node, v *value, r resampling, axes []int, scale
 		if !ok {
 			return nil, refuse(n, "mode %s with coordinates %s (%s) is none that is read", r.mode, r.where, r.nearest)
 		}
-		if err := c.fill(n, from*to); err != nil {
-			return nil, err
-		}
-		perm := append(slices.DeleteFunc(slices.Clone(v.perm), func(p int) bool { return p == a }), a)
 		var err error
-		if v, err = c.arrange(n, v, perm); err != nil {
+		if v, err = c.along(n, v, a, to, m); err != nil {
 			return nil, err
 		}
-		name := fmt.Sprintf("%s.axis%d", nameOf(n), a)
-		k := &value{k: &constant{name: name + ".matrix", code: 1, shape: tensor.Shape{from, to}, read: func() (*tensor.Tensor, error) {
-			t, err := tensor.TryNew(tensor.Float32, from, to)
-			if err == nil {
-				for i, x := range m {
-					t.SetFlat(i, x)
-				}
-			}
-			return t, err
-		}}}
-		w, err := c.weight(n, k)
-		if err != nil {
-			return nil, err
-		}
-		out := c.emit(&node{name: name}, "dense", format.Map("units", to, "use_bias", false, "trainable", false), v, format.Part{Leaf: "kernel", From: []string{w.name}})
-		out.shape = slices.Clone(v.shape)
-		out.shape[a] = to
-		v = out
 	}
 	if r.beyond == 0 || !slices.ContainsFunc(inside, func(w []bool) bool { return slices.Contains(w, false) }) {
 		return v, nil
@@ -252,6 +230,46 @@ func (c *converter) resampled(n *node, v *value, r resampling, axes []int, scale
 // last old place stands (length − 1) places behind the first new one, where no place is.
 func (r resampling) fractional(from, to int, scale float64) bool {
 	return r.where == "align_corners" && to > 1 && math.Abs(scale*float64(from)-float64(to)) > 1e-3
+}
+
+// matrixFits checks the size of a matrix that makes new places of old ones.
+func matrixFits(n *node, from, to int) error {
+	if from*to > maxMatrix || from > maxMatrix || to > maxMatrix {
+		return refuse(n, "it makes %d places of %d, which is too many for a matrix", to, from)
+	}
+	return nil
+}
+
+// along makes new places of those of an axis by a matrix (from, to), the weights of a dense layer that
+// are not learned.
+func (c *converter) along(n *node, v *value, a, to int, m []float64) (*value, error) {
+	from := v.shape[a]
+	if err := c.fill(n, from*to); err != nil {
+		return nil, err
+	}
+	perm := append(slices.DeleteFunc(slices.Clone(v.perm), func(p int) bool { return p == a }), a)
+	v, err := c.arrange(n, v, perm)
+	if err != nil {
+		return nil, err
+	}
+	name := fmt.Sprintf("%s.axis%d", nameOf(n), a)
+	k := &value{k: &constant{name: name + ".matrix", code: 1, shape: tensor.Shape{from, to}, read: func() (*tensor.Tensor, error) {
+		t, err := tensor.TryNew(tensor.Float32, from, to)
+		if err == nil {
+			for i, x := range m {
+				t.SetFlat(i, x)
+			}
+		}
+		return t, err
+	}}}
+	w, err := c.weight(n, k)
+	if err != nil {
+		return nil, err
+	}
+	out := c.emit(&node{name: name}, "dense", format.Map("units", to, "use_bias", false, "trainable", false), v, format.Part{Leaf: "kernel", From: []string{w.name}})
+	out.shape = slices.Clone(v.shape)
+	out.shape[a] = to
+	return out, nil
 }
 
 // matrix is (from, to): column o is what new place o has of the old ones; of those that lie
