@@ -372,6 +372,45 @@ func TestAChangedFileOfANamedSetIsNoted(t *testing.T) {
 	}
 }
 
+// A set's fingerprint is that of its contents, however they are packed: as published,
+// by somebody else in as many bytes, or not at all.
+func TestFingerprintIsOfTheContents(t *testing.T) {
+	t.Parallel()
+	const name = "train-labels-idx1-ubyte"
+	p, files := tiny()
+	open := func(labels map[string][]byte) *Set {
+		t.Helper()
+		_, files := tiny()
+		delete(files, name+".gz")
+		o := Options{Dirs: []string{t.TempDir()}}
+		write(t, filepath.Join(o.Dirs[0], "tiny"), files)
+		write(t, filepath.Join(o.Dirs[0], "tiny"), labels)
+		s, err := openMNIST(t.Context(), p, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	published := open(map[string][]byte{name + ".gz": files[name+".gz"]})
+	again := bytes.Clone(files[name+".gz"])
+	again[4]++ // the time in the header
+	for what, labels := range map[string]map[string][]byte{
+		"packed at another time": {name + ".gz": again},
+		"unpacked":               {name: idxFile([]byte{0, 1, 2}, 3)},
+	} {
+		if s := open(labels); s.Fingerprint != published.Fingerprint || len(s.Notes) > 0 {
+			t.Errorf("%s: %s, %q; as published: %s", what, s.Fingerprint, s.Notes, published.Fingerprint)
+		}
+	}
+	other := zip(idxFile([]byte{1, 0, 2}, 3))
+	if len(other) != len(again) {
+		t.Fatalf("%d and %d bytes", len(other), len(again))
+	}
+	if s := open(map[string][]byte{name + ".gz": other}); s.Fingerprint == published.Fingerprint || len(s.Notes) != 1 {
+		t.Errorf("other labels in as many bytes: %s, %q", s.Fingerprint, s.Notes)
+	}
+}
+
 func TestOpenRefusesUnknownNames(t *testing.T) {
 	t.Parallel()
 	_, err := Open(t.Context(), "mnits", Options{})
