@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nadir-ml/nadir/backend/cpu"
@@ -191,6 +193,18 @@ func (r *runDir) appendLine(name string, v any) error {
 	}
 	_, err = f.Write(append(text, '\n'))
 	return err
+}
+
+// together calls functions that write, all at once: a disk makes several files durable in
+// little more time than one. The error is the first that is not nil, in their order.
+func together(fs ...func() error) error {
+	errs := make([]error, len(fs))
+	var wg sync.WaitGroup
+	for i, f := range fs {
+		wg.Go(func() { errs[i] = f() })
+	}
+	wg.Wait()
+	return cmp.Or(errs...)
 }
 
 // event adds to events.jsonl.

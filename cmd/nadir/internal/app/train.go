@@ -195,15 +195,20 @@ func (s *session) Close() {
 
 // begin writes what a run can be gone on from.
 func (s *session) begin(from *nn.Sequential) error {
-	// The disk takes both in less time than one after the other.
-	described := make(chan error, 1)
-	go func() { described <- s.dir.describe(s.cfg, s.data, from, s.only, s.reuse) }()
-	_, err := s.trainer.Save(s.dir.store(s.cfg.Ckpt.Keep))
-	if err := cmp.Or(<-described, err); err != nil || s.stages == nil {
-		return err
-	}
-	_, err = s.stages.Save(s.pretrainStore())
-	return err
+	return together(
+		func() error { return s.dir.describe(s.cfg, s.data, from, s.only, s.reuse) },
+		func() error {
+			_, err := s.trainer.Save(s.dir.store(s.cfg.Ckpt.Keep))
+			return err
+		},
+		func() error {
+			if s.stages == nil {
+				return nil
+			}
+			_, err := s.stages.Save(s.pretrainStore())
+			return err
+		},
+	)
 }
 
 // later refuses keys whose meaning this program does not have.
@@ -518,6 +523,7 @@ func (s *session) finish(ctx context.Context, event string) error {
 	if measured == nil {
 		measured = s.data.val
 	}
+	writes := []func() error{s.curves, func() error { return s.writeModel(done.Model) }}
 	if measured != nil {
 		res, err := s.trainer.Evaluate(ctx, measured)
 		if errors.Is(err, context.Canceled) { // the last step is saved, with weights that may not be the best ones
@@ -530,15 +536,11 @@ func (s *session) finish(ctx context.Context, event string) error {
 			done.Test = &term.Test{Values: res.Values, N: res.N}
 		}
 		if res.Confusion != nil {
-			if err := s.picture(confusFile, plot.Confusion{Title: confusionTitle(res, s.data.test != nil), Classes: s.trainer.Data().Classes, Counts: res.Confusion}.SVG); err != nil {
-				return err
-			}
+			c := plot.Confusion{Title: confusionTitle(res, s.data.test != nil), Classes: s.trainer.Data().Classes, Counts: res.Confusion}
+			writes = append(writes, func() error { return s.picture(confusFile, c.SVG) })
 		}
 	}
-	if err := s.curves(); err != nil {
-		return err
-	}
-	if err := s.writeModel(done.Model); err != nil {
+	if err := together(writes...); err != nil {
 		return err
 	}
 	if err := s.dir.event(event, recordOf(done)); err != nil {
