@@ -119,7 +119,8 @@ func (n *Net) Prefix() (*Prefix, error) {
 
 // Until is the prefix that ends with the named layers of the model, at
 // prediction, whatever is frozen: what to train the layers above them on, or to
-// look at.
+// look at. Masks of the results do not go with them: end the prefix in front of what makes one,
+// or behind what takes it.
 func (n *Net) Until(layers ...string) (*Prefix, error) {
 	const rows = 2
 	b, t := n.trace(predicting, rows, false)

@@ -193,3 +193,65 @@ func TestMaskOperations(t *testing.T) {
 		})
 	}
 }
+
+// TestJoinedMasks reads words and tags side by side, each with padding of its own: in Keras 2 a
+// step counts that does in both; versions of Keras 3 do not agree, and it is refused.
+func TestJoinedMasks(t *testing.T) {
+	t.Parallel()
+	number := func(n int, seed float64) []float32 {
+		out := make([]float32, n)
+		for i := range out {
+			out[i] = float32(math.Sin(seed + float64(i)*1.3))
+		}
+		return out
+	}
+	input := func(name string) string {
+		return fmt.Sprintf(`{"class_name":"InputLayer","name":%[1]q,"config":{"name":%[1]q,"batch_input_shape":[null,4]},"inbound_nodes":[]}`, name)
+	}
+	embedding := func(name, in string) string {
+		return fmt.Sprintf(`{"class_name":"Embedding","name":%[1]q,"config":{"name":%[1]q,"input_dim":5,"output_dim":1,"mask_zero":true},"inbound_nodes":[[[%q,0,0,{}]]]}`, name, in)
+	}
+	config := `{"class_name":"Functional","config":{"name":"m","layers":[` + strings.Join([]string{input("w"), input("t"), embedding("ew", "w"), embedding("et", "t"),
+		`{"class_name":"Concatenate","name":"c","config":{"name":"c","axis":-1},"inbound_nodes":[[["ew",0,0,{}],["et",0,0,{}]]]}`,
+		`{"class_name":"SimpleRNN","name":"r","config":{"name":"r","units":2},"inbound_nodes":[[["c",0,0,{}]]]}`}, ",") + `],"input_layers":[["w",0,0],["t",0,0]],"output_layers":[["r",0,0]]}}`
+	kernel, recurrent, bias := number(4, 2), number(4, 3), number(2, 4)
+	ew, et := number(5, 1), number(5, 6)
+	ws := []weight{{"ew", "ew/embeddings:0", tensor.Of(ew, 5, 1)}, {"et", "et/embeddings:0", tensor.Of(et, 5, 1)},
+		{"r", "r/kernel:0", tensor.Of(kernel, 2, 2)}, {"r", "r/recurrent_kernel:0", tensor.Of(recurrent, 2, 2)}, {"r", "r/bias:0", tensor.Of(bias, 2)}}
+	m, _ := formattest.Import(t, h5(t, "2.9.0", config, ws...), format.Options{})
+	words, tags := []float64{1, 2, 0, 4, 3, 0, 0, 0}, []float64{2, 0, 1, 3, 1, 1, 0, 0}
+	xs := []*tensor.Tensor{tensor.New(tensor.Float32, 2, 4), tensor.New(tensor.Float32, 2, 4)}
+	for i := range words {
+		xs[0].SetFlat(i, words[i])
+		xs[1].SetFlat(i, tags[i])
+	}
+	for i := range xs {
+		xs[i] = xs[i].Convert(m.Data.Inputs[i].DType)
+	}
+	ys, err := formattest.TryAll(m, xs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row := range 2 {
+		// Pairs that count, as words of a table of their own.
+		table, pairs := []float32{0, 0}, []int{}
+		for k := range 4 {
+			w, g := int(words[row*4+k]), int(tags[row*4+k])
+			if w == 0 || g == 0 {
+				pairs = append(pairs, 0)
+				continue
+			}
+			pairs = append(pairs, len(table)/2)
+			table = append(table, ew[w], et[g])
+		}
+		all := elman(pairs, false, false, table, kernel, recurrent, bias)
+		for k, v := range all[3] {
+			if d := math.Abs(ys[0].At(row, k) - v); !(d < 1e-6) {
+				t.Errorf("row %d, number %d is %g, want %g", row, k, ys[0].At(row, k), v)
+			}
+		}
+	}
+	if _, _, err := format.Import(h5(t, "3.5.0", config, ws...), format.Options{}); err == nil || !strings.Contains(err.Error(), "masks: all, or any") {
+		t.Errorf("Keras 3: %v", err)
+	}
+}

@@ -372,6 +372,9 @@ func overSteps(c *converter, n *node, args []*value, out int) (*value, error) {
 			of = of.With("zero_output_for_mask", spec.Flag(false))
 		}
 		if lengths != nil {
+			if err := c.spend(n, steps*8); err != nil {
+				return nil, err
+			}
 			v = c.ended(n, ".lengths", v, lengths, false)
 		}
 		y = c.emit(n, kind, of, v, params...)
