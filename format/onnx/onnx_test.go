@@ -406,9 +406,19 @@ func FuzzOpen(f *testing.F) {
 	f.Add(aModel(13, aNode("Transpose", "x", "t", intsAttr("perm", 0, 2, 1)), aNode("Softmax", "t", "y"), bytesField(11, info("x", 0, 3, 4)), bytesField(12, info("y", 0, 4, 3))))
 	f.Add(overTime{op: "LSTM", direction: "bidirectional", lengths: true, begins: true, clip: 0.5}.file())
 	f.Add(overTime{op: "GRU", direction: "reverse", lengths: true, reset: 1}.file())
+	text := func(name, v string) []byte { return bytesOf(textField(1, name), textField(4, v), intField(20, 3)) }
+	number := func(name string, v int) []byte { return bytesOf(textField(1, name), intField(3, v), intField(20, 2)) }
+	cube, three := bytesField(11, info("x", 0, 4, 4)), bytesField(12, info("y", 0, 4, 4))
+	f.Add(aModel(17, aNode("Einsum", "x w", "a", text("equation", "bij,jk->bik")), aNode("Einsum", "x a", "y", text("equation", "bij,bkj->bki")), bytesField(5, raw("w", ramp(16), 4, 4)), cube, three))
+	f.Add(aModel(17, aNode("CumSum", "x i", "a", number("exclusive", 1)), aNode("Trilu", "a", "y"), bytesField(5, int64s("i", 2)), cube, three))
+	f.Add(aModel(17, aNode("Range", "a b c", "r"), aNode("Greater", "x r", "g"), aNode("Not", "g", "n"), aNode("Where", "n x r", "y"), bytesField(5, raw("a", []float32{0})), bytesField(5, raw("b", []float32{4})), bytesField(5, raw("c", []float32{1})), cube, three))
+	f.Add(aModel(17, aNode("ReduceLogSumExp", "x", "a", intsAttr("axes", 2)), aNode("ReduceMean", "a", "m", intsAttr("axes", 0, 1)), aNode("Sub", "a m", "y"), cube, three))
+	f.Add(aModel(15, aNode("DepthToSpace", "x", "a", number("blocksize", 2)), aNode("InstanceNormalization", "a s s", "b"), aNode("SpaceToDepth", "b", "c", number("blocksize", 2)), aNode("ArgMax", "c", "y", number("axis", 1)), bytesField(5, raw("s", ramp(1), 1)), bytesField(11, info("x", 0, 4, 2, 2)), bytesField(12, info("y", 0, 1, 2, 2))))
+	f.Add(aModel(15, aNode("BatchNormalization", "x s s s s", "y m v", number("training_mode", 1)), bytesField(5, raw("s", ramp(4), 4)), cube, three, bytesField(12, info("m", 4)), bytesField(12, info("v", 4))))
+	f.Add(aModel(17, aNode("Reshape", "x s", "y", number("allowzero", 1)), bytesField(5, int64s("s", 3, 0)), bytesField(11, textField(1, "x"), bytesField(2, bytesField(1, intField(1, 1), bytesField(2, bytesField(1, intField(1, 0)), bytesField(1, intField(1, 3)))))), bytesField(12, info("y", 3, 4))))
 	all := zoo(f)
 	for _, name := range []string{"branches", "both ways", "both ways, other merges", "backwards", "words", "prepared", "affine", "transposed", "upsampling", "shapes", "parts and powers",
-		"act gelu", "act relu with all", "act threshold", "pools counting"} {
+		"act gelu", "act relu with all", "act threshold", "pools counting", "compared", "functions", "groups of channels", "of the batch", "variance of the batch", "places of the largest", "largest"} {
 		var b bytes.Buffer
 		if _, err := Write(&b, all[name]); err != nil {
 			f.Fatal(err)
