@@ -23,15 +23,9 @@ func (l ArgMax) Apply(s *Scope, x graph.Node) graph.Node {
 		return x
 	}
 	x = x.ToFloat()
-	axis := l.Axis
-	if axis == 0 {
-		axis = -1
-	}
-	if axis < 0 {
-		axis += x.Rank()
-	}
-	if axis < 1 || axis >= x.Rank() {
-		return s.B.Misfit("axis %d is none of a sample's in %v", l.Axis, x.Type())
+	axis, ok := axisOf(s, l.Axis, x)
+	if !ok {
+		return graph.Node{}
 	}
 	shape := x.Shape().Clone()
 	n := shape[axis]

@@ -22,15 +22,9 @@ func (l Reverse) Apply(s *Scope, x graph.Node) graph.Node {
 		return x
 	}
 	x = unpacked(x)
-	axis := l.Axis
-	switch {
-	case axis == 0:
-		axis = x.Rank() - 1
-	case axis < 0:
-		axis += x.Rank()
-	}
-	if axis < 1 || axis >= x.Rank() {
-		return s.B.Misfit("axis %d is none of a sample's, got %v", l.Axis, x.Type())
+	axis, ok := axisOf(s, l.Axis, x)
+	if !ok {
+		return graph.Node{}
 	}
 	n := x.Dim(axis)
 	if n < 1 || n > mostSteps {

@@ -39,15 +39,9 @@ func (l Slice) Apply(s *Scope, x graph.Node) graph.Node {
 		return graph.Node{}
 	}
 	x = unpacked(x)
-	axis := l.Axis
-	if axis == 0 {
-		axis = -1
-	}
-	if axis < 0 {
-		axis += x.Rank()
-	}
-	if axis < 1 || axis >= x.Rank() {
-		return s.B.Misfit("axis %d is none of a sample's in %v", l.Axis, x.Type())
+	axis, ok := axisOf(s, l.Axis, x)
+	if !ok {
+		return graph.Node{}
 	}
 	end := l.End
 	if end == 0 {
@@ -70,4 +64,20 @@ func (l Slice) Apply(s *Scope, x graph.Node) graph.Node {
 	runs := slices.Insert(slices.Clone(shape), axis+1, step)
 	runs[axis], shape[axis] = n, n
 	return x.Reshape(runs...).Slice(axis+1, 0, 1).Reshape(shape...)
+}
+
+// axisOf is an axis of samples, counted from the end where it is negative; 0 is the last.
+func axisOf(s *Scope, axis int, x graph.Node) (int, bool) {
+	at := axis
+	if at == 0 {
+		at = -1
+	}
+	if at < 0 {
+		at += x.Rank()
+	}
+	if at < 1 || at >= x.Rank() {
+		s.B.Misfit("axis %d is none of a sample's in %v", axis, x.Type())
+		return 0, false
+	}
+	return at, true
 }
