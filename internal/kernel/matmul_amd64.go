@@ -470,14 +470,14 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 		for i := i0; i < i1; i += block {
 			m, first, last := min(block, i1-i), i == i0, i+block >= i1
 			aRow, aTile := p.readA(w, a, lda, ta, p0, i, m)
-			at := p.a
+			at, ahead := p.a, region{}
 			switch next := i + m; {
 			case last:
-				p.expect(stored(end, min(groupCols, j1-end)))
+				ahead = stored(end, min(groupCols, j1-end))
 			case ta:
-				p.expect(region{&a[p0*lda+next], lda, kc, min(block, i1-next)})
+				ahead = region{&a[p0*lda+next], lda, kc, min(block, i1-next)}
 			default:
-				p.expect(region{&a[next*lda+p0], lda, min(block, i1-next), kc})
+				ahead = region{&a[next*lda+p0], lda, min(block, i1-next), kc}
 			}
 			for q := j; q < end; q += t.panelCols {
 				n := min(t.panelCols, end-q)
@@ -487,8 +487,11 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 				if !(first && last) {
 					panel = w.panels[(q-j)*kc:]
 				}
-				if first {
+				switch {
+				case first && (last || q+n < end):
 					p.expect(stored(q+n, min(t.panelCols, j1-q-n)))
+				case first || q == j:
+					p.expect(ahead)
 				}
 				p.a, p.c = at, &c[i*ldc+q]
 				p.b, p.ldb = &panel[0], 4*t.panelCols
