@@ -186,3 +186,27 @@ func TestFrozenConvolutions(t *testing.T) {
 		})
 	}
 }
+
+// TestFrozenRounded has products that round their operands.
+func TestFrozenRounded(t *testing.T) {
+	t.Parallel()
+	for _, rows := range []int{1, 33} {
+		n, x := newFrozenNet(tensor.Float32, rows, 70)
+		y := x.MatMul(n.param(70, 200)).Relu().MatMul(n.param(10, 200).Transpose(1, 0))
+		n.same(t, y, tensor.BFloat16)
+	}
+}
+
+// TestFrozenRecurrent has kernels that go from step to step.
+func TestFrozenRecurrent(t *testing.T) {
+	t.Parallel()
+	for _, rows := range []int{1, 33} {
+		const steps, units = 3, 20
+		a := graph.RecurrentAttr{Steps: steps}
+		n, x := newFrozenNet(tensor.Float32, steps*rows, 4*units)
+		y, _ := graph.LSTM(x, n.param(units, 4*units), n.param(rows, units), n.param(rows, units), n.param(4*units), graph.Node{}, a)
+		n.same(t, y, tensor.Invalid)
+		n, x = newFrozenNet(tensor.Float32, steps*rows, 3*units)
+		n.same(t, graph.GRU(x, n.param(units, 3*units), n.param(rows, units), n.param(2, 3*units), graph.Node{}, a), tensor.Invalid)
+	}
+}

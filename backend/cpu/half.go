@@ -45,10 +45,23 @@ func halfProduct[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 		per = (per + halfGranule - 1) / halfGranule * halfGranule
 	}
 	chunks = (long + per - 1) / max(per, 1)
+	var laid []uint32
+	if c.frozen(b) && n > 0 && k > 0 {
+		words := kernel.HalfLen(n, k)
+		laid = c.kept.Once(keptKey{b.t, fmt.Sprint("bfloat16 ", attr.TransB, n)}, 4*words, func() any {
+			words := make([]uint32, words)
+			kernel.LayHalf(words, b.f, ldb, attr.TransB, n, k)
+			return words
+		}).([]uint32)
+	}
 	return chunks, func(_, chunk int) {
 		i0, i1, j0, j1 := 0, m, chunk*per, min(n, (chunk+1)*per)
 		if m >= n {
 			i0, i1, j0, j1 = chunk*per, min(m, (chunk+1)*per), 0, n
+		}
+		if laid != nil {
+			kernel.MatMulLaidBF16(y.f, n, a.f, lda, attr.TransA, laid, m, n, k, i0, i1, j0, j1, false)
+			return
 		}
 		kernel.MatMulBF16(y.f, n, a.f, lda, attr.TransA, b.f, ldb, attr.TransB, m, n, k, i0, i1, j0, j1, false)
 	}

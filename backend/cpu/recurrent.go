@@ -90,6 +90,7 @@ func lstm[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	xw, r, h0, c0, bias, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x.In(2)), c.of(x.In(3)), c.of(x.In(4)), c.of(x)
 	w, mask := walkOf(x, x.Dim(1), x.Dim(2)), maskOf(c, x)
 	n, u, size := w.n, w.u, w.n*w.u
+	by := c.right(r, 0, 4*u, false, min(n, w.per), 4*u, u)
 	return w.chunks(), func(_, chunk int) {
 		lo, hi := w.rows(chunk)
 		if size == 0 {
@@ -102,7 +103,7 @@ func lstm[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 			for i := lo; i < hi; i++ {
 				kernel.Add(z[4*i*u:4*(i+1)*u], xw.f[4*(t*n+i)*u:4*(t*n+i+1)*u], bias.f)
 			}
-			kernel.MatMul(z, 4*u, hp, u, false, r.f, 4*u, false, n, 4*u, u, lo, hi, 0, 4*u, true)
+			by.multiply(z, 4*u, hp, u, false, n, lo, hi, 0, 4*u, true)
 			for i := lo; i < hi; i++ {
 				row := z[4*i*u : 4*(i+1)*u]
 				a, b := i*u, (i+1)*u
@@ -166,6 +167,7 @@ func gru[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	w, mask := walkOf(x, x.Dim(1), x.Dim(2)), maskOf(c, x)
 	n, u, size := w.n, w.u, w.n*w.u
 	space := scratch[T](c.threads, 3*u)
+	by := c.right(r, 0, 3*u, false, min(n, w.per), 3*u, u)
 	return w.chunks(), func(worker, chunk int) {
 		lo, hi := w.rows(chunk)
 		if size == 0 {
@@ -178,7 +180,7 @@ func gru[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 			for i := lo; i < hi; i++ {
 				copy(z[4*i*u:], bias.f[3*u:6*u])
 			}
-			kernel.MatMul(z, 4*u, hp, u, false, r.f, 3*u, false, n, 3*u, u, lo, hi, 0, 3*u, true)
+			by.multiply(z, 4*u, hp, u, false, n, lo, hi, 0, 3*u, true)
 			for i := lo; i < hi; i++ {
 				a, b, s := i*u, (i+1)*u, space[worker]
 				if out(w, mask, t, i) {

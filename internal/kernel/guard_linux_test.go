@@ -138,6 +138,9 @@ func TestGuardMatMul(t *testing.T) {
 		MatMul(c, n, a, lda, ta, b, ldb, tb, m, n, k, i0, m, j0, n, false)
 		if i%4 == 1 && k < 100 {
 			MatMulBF16(c, n, a, lda, ta, b, ldb, tb, m, n, k, i0, m, j0, n, i%8 == 1)
+			laid := guarded[uint32](t, HalfLen(n, k), atEnd)
+			LayHalf(laid, b, ldb, tb, n, k)
+			MatMulLaidBF16(c, n, a, lda, ta, laid, m, n, k, i0, m, 0, n, false)
 		}
 	}
 }

@@ -83,10 +83,48 @@ func MatMulBF16[T Float](c []T, ldc int, a []T, lda int, ta bool, b []T, ldb int
 	if !single[T]() {
 		panic("kernel: a product of bfloat16 is one of float32")
 	}
-	matMulHalf(as32(c), ldc, as32(a), lda, ta, as32(b), ldb, tb, k, i0, i1, j0, j1, acc)
+	matMulHalf(as32(c), ldc, as32(a), lda, ta, as32(b), ldb, tb, nil, n, k, i0, i1, j0, j1, acc)
 }
 
-func matMulHalf(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb int, tb bool, k, i0, i1, j0, j1 int, acc bool) {
+// HalfLen is how many words a B of products of bfloat16 has as [LayHalf] lays it out.
+func HalfLen(n, k int) int {
+	return halfPanels(n) * 2 * tileWords * ((k + 2*pairBlock - 1) / (2 * pairBlock))
+}
+
+// halfPanels is how many panels n columns have.
+func halfPanels(n int) int { return (n + stripCols - 1) / stripCols }
+
+// LayHalf rounds op(B), k×n and stored as for [MatMulBF16], and lays it out for
+// [MatMulLaidBF16]. T is float32.
+func LayHalf[T Float](dst []uint32, b []T, ldb int, tb bool, n, k int) {
+	checkMatMul(0, 0, 0, 0, false, len(b), ldb, tb, 0, n, k, 0, 0, 0, 0)
+	if !single[T]() {
+		panic("kernel: a product of bfloat16 is one of float32")
+	}
+	dst = dst[:HalfLen(n, k)]
+	w := claimHalf()
+	for from := 0; from < k; from += halfDepth {
+		depth := min(halfDepth, k-from)
+		for j := 0; j < n; j += stripCols {
+			packHalf(w, dst, as32(b), ldb, tb, j, min(stripCols, n-j), from, depth, true)
+			dst = dst[2*tileWords*((depth+2*pairBlock-1)/(2*pairBlock)):]
+		}
+	}
+	w.busy.Store(false)
+}
+
+// MatMulLaidBF16 is [MatMulBF16] of a B that is laid out, to the bit. j0 is a multiple
+// of 32.
+func MatMulLaidBF16[T Float](c []T, ldc int, a []T, lda int, ta bool, laid []uint32, m, n, k, i0, i1, j0, j1 int, acc bool) {
+	checkMatMul(len(c), ldc, len(a), lda, ta, n*k, n, false, m, n, k, i0, i1, j0, j1)
+	if !single[T]() || j0%stripCols != 0 {
+		panic("kernel: a product of bfloat16 is one of float32, in whole panels")
+	}
+	matMulHalf(as32(c), ldc, as32(a), lda, ta, nil, 0, false, laid[:HalfLen(n, k)], n, k, i0, i1, j0, j1, acc)
+}
+
+// matMulHalf reads B as it is stored or, where it is laid, so.
+func matMulHalf(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb int, tb bool, laid []uint32, n, k, i0, i1, j0, j1 int, acc bool) {
 	if i0 >= i1 || j0 >= j1 {
 		return
 	}
@@ -112,11 +150,14 @@ func matMulHalf(c []float32, ldc int, a []float32, lda int, ta bool, b []float32
 			}
 			for j := j0; j < j1; j += stripCols {
 				cols := min(stripCols, j1-j)
-				panel := (j - j0) / stripCols % halfGroup
-				if panel == 0 {
-					packGroup(w, strip, b, ldb, tb, j, j1, from, depth)
+				if panel := (j - j0) / stripCols % halfGroup; laid != nil {
+					p.b = &laid[halfPanels(n)*2*tileWords*(from/(2*pairBlock))+j/stripCols*strip]
+				} else {
+					if panel == 0 {
+						packGroup(w, strip, b, ldb, tb, j, j1, from, depth)
+					}
+					p.b = &w.b[panel*strip]
 				}
-				p.b = &w.b[panel*strip]
 				whole := rows / stripRows
 				if cols < stripCols {
 					whole = 0

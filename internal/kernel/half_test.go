@@ -50,7 +50,18 @@ func TestMatMulBF16(t *testing.T) {
 		MatMulBF16(c, ldc, a, lda, ta, b, ldb, tb, m, n, k, 0, m, 0, n, acc)
 		i0, j0 := r.IntN(m+1), r.IntN(n+1)
 		i1, j1 := i0+r.IntN(m-i0+1), j0+r.IntN(n-j0+1)
-		MatMulBF16(part, ldc, a, lda, ta, b, ldb, tb, m, n, k, i0, i1, j0, j1, acc)
+		laid := make([]uint32, HalfLen(n, k)+1)
+		laid[len(laid)-1] = 7
+		LayHalf(laid, b, ldb, tb, n, k)
+		if laid[len(laid)-1] != 7 {
+			t.Fatalf("%d×%d: laid out beyond the panels", n, k)
+		}
+		if r.IntN(2) == 1 {
+			MatMulBF16(part, ldc, a, lda, ta, b, ldb, tb, m, n, k, i0, i1, j0, j1, acc)
+		} else {
+			j0 -= j0 % stripCols
+			MatMulLaidBF16(part, ldc, a, lda, ta, laid, m, n, k, i0, i1, j0, j1, acc)
+		}
 		for i := range m {
 			for j := range ldc {
 				at := i*ldc + j
