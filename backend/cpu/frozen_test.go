@@ -92,7 +92,7 @@ func TestFrozenDense(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		float := rapid.SampledFrom([]tensor.DType{tensor.Float32, tensor.Float32, tensor.Float64}).Draw(t, "float")
-		rows := rapid.OneOf(rapid.Just(1), rapid.IntRange(1, 20), rapid.SampledFrom([]int{100, 200})).Draw(t, "rows")
+		rows := rapid.OneOf(rapid.Just(1), rapid.IntRange(1, 20), rapid.SampledFrom([]int{100})).Draw(t, "rows")
 		width := rapid.SampledFrom([]int{1, 7, 33, 256, 330}).Draw(t, "inputs")
 		n, x := newFrozenNet(float, rows, width)
 		for range rapid.IntRange(1, 3).Draw(t, "layers") {
