@@ -12,15 +12,17 @@ type Panels struct {
 	end   int // numbers behind the last that tiles may read
 }
 
-// NewPanels are those for products of m rows, and whether there are any: where a family
-// reads B as it lies there are not.
+// NewPanels are those for products of m rows, and whether there are any: where B is
+// better read as it lies there are not.
 func NewPanels[T Float](m, n, k int) (Panels, bool) {
 	if !vectorized[T]() || m <= 0 || n <= 0 || k <= 0 {
 		return Panels{}, false
 	}
 	p := Panels{N: n, K: k}
 	unit := 0
-	p.width, unit, p.end = panelsOf(m, n, k)
+	if p.width, unit, p.end = panelsOf(m, n, k); unit == 0 {
+		return Panels{}, false
+	}
 	p.row = (n + unit - 1) / unit * unit
 	p.width = min(p.width, p.row)
 	return p, true
@@ -67,5 +69,5 @@ func MatMulPanels[T Float](p *Panels, c []T, ldc int, a []T, lda int, ta bool, b
 	if i0 >= i1 || j0 >= j1 {
 		return
 	}
-	matMulPanels32(p, as32(c), ldc, as32(a), lda, ta, as32(b[:p.Len()]), i0, i1, j0, j1, acc)
+	matMulPanels32(p, as32(c), ldc, as32(a), lda, ta, as32(b[:p.Len()]), m, i0, i1, j0, j1, acc)
 }
