@@ -1,6 +1,7 @@
 package backend_test
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 
@@ -48,4 +49,14 @@ func TestFrozenConcurrent(t *testing.T) {
 	if made != 100 || f.Bytes() != 100 {
 		t.Errorf("made %d of 100, %d bytes", made, f.Bytes())
 	}
+}
+
+func ExampleFrozen() {
+	var kept backend.Frozen // goes into the Options of every plan that shares it
+	kernel := "hidden/kernel"
+	for range 2 {
+		kept.Once(kernel, 1024, func() any { return make([]float32, 256) })
+	}
+	fmt.Println(kept.Bytes(), "bytes")
+	// Output: 1024 bytes
 }

@@ -41,9 +41,10 @@ func (c *comparison) report(out io.Writer) {
 		}
 	}
 	if len(c.answers) > 0 {
-		fmt.Fprint(w, "\n## Predictions against onnxruntime, one thread, medians\n\n| net | batch | ours | onnxruntime | onnxruntime ÷ ours | share of the peak |\n|---|---|---|---|---|---|\n")
+		fmt.Fprint(w, "\n## Predictions against onnxruntime, one thread, medians\n\n| net | batch | ours | onnxruntime | onnxruntime ÷ ours | share of the peak | p99 ÷ p50 | theirs |\n|---|---|---|---|---|---|---|---|\n")
 		for _, r := range c.answers {
-			fmt.Fprintf(w, "| %s | %d | %s | %s | %s | %s |\n", r.name, r.batch, micros(r.ours), micros(r.theirs), ratio(r.theirs, r.ours), percent(r.floor, r.ours))
+			fmt.Fprintf(w, "| %s | %d | %s | %s | %s | %s | %s | %s |\n", r.name, r.batch, micros(r.ours), micros(r.theirs), ratio(r.theirs, r.ours), percent(r.floor, r.ours),
+				ratio(r.tails[0], 1), ratio(r.tails[1], 1))
 		}
 	}
 	if len(c.missing) > 0 {
