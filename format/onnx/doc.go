@@ -15,7 +15,8 @@
 //
 // The first axis of an input is the batch's. A graph that takes it for something else,
 // and whose inputs have fixed shapes, computes with one sample: a batch is put in front
-// of its axes (whole.go). Otherwise an operation that would join samples is refused.
+// of its axes (whole.go). A mean over the batch is one value that each sample has here
+// (shared.go). Otherwise an operation that would join samples is refused.
 //
 // Tensors of the graph are learned, also outside of layers that have weights; values of Constant
 // nodes are numbers of the program and stay, as single numbers do unless an exporter that keeps

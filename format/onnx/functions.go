@@ -227,6 +227,9 @@ func power(c *converter, n *node, args []*value, _ int) (*value, error) {
 
 // castLike is a cast to the type of another value.
 func castLike(c *converter, n *node, args []*value, _ int) (*value, error) {
+	if !args[0].isAct() {
+		return castConstant(c, asCast(n, args[1]), args[:1])
+	}
 	return cast(c, asCast(n, args[1]), args, 0)
 }
 
