@@ -76,6 +76,9 @@ func (c *converter) elementary(n *node, function string, args []*value, code int
 			of = v
 		}
 	}
+	if of == nil {
+		return nil, refuse(n, "it has more inputs than it takes")
+	}
 	of = c.unflat(n, of)
 	shape := of.shape
 	in := make([]string, len(args))
