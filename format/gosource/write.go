@@ -260,7 +260,7 @@ func (e *emitter) node(x graph.Node) error {
 	case "gather":
 		e.set(x, "gather(%s, %s, %d)", in[0], in[1], x.In(0).Dim(0))
 	default:
-		return &models.Unsupported{What: fmt.Sprintf("%s (%s)", x.Path(), op), Msg: "this version has no Go code for it; the other formats take it"}
+		return &models.Unsupported{What: fmt.Sprintf("%s (%s)", x.Path(), op), Msg: "this version has no Go code for it; .npz, .pt and .safetensors take it"}
 	}
 	return nil
 }

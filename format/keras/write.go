@@ -533,7 +533,7 @@ var layerKinds = sync.OnceValue(func() map[string]bool {
 })
 
 func unspelled(name, kind, why string) error {
-	return &format.Unsupported{What: fmt.Sprintf("layer %q (%s)", name, kind), Msg: why + "; .go, .npz, .pt and .safetensors take it"}
+	return &format.Unsupported{What: fmt.Sprintf("layer %q (%s)", name, kind), Msg: why + "; .npz, .pt and .safetensors take it"}
 }
 
 // withDefault puts a key behind all others, with what it is without being said.

@@ -32,7 +32,7 @@ func (w *writer) node(x graph.Node) (string, error) {
 		path = "model"
 	}
 	refuse := func(why string) (string, error) {
-		return "", &format.Unsupported{What: fmt.Sprintf("layer %q (%s)", path, op.Name), Msg: why + "; .go, .npz, .pt and .safetensors take it"}
+		return "", &format.Unsupported{What: fmt.Sprintf("layer %q (%s)", path, op.Name), Msg: why + "; .npz, .pt and .safetensors take it"}
 	}
 	switch op.Name {
 	case "input":
