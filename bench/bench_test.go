@@ -62,7 +62,7 @@ func TestStep(t *testing.T) {
 func TestCalls(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := func(name string) int { return rapid.IntRange(1, 20).Draw(t, name) }
-		w, err := Product(context.Background(), d("m"), d("n"), d("k"), 1, tensor.Invalid, -1)
+		w, err := Product(context.Background(), d("m"), d("n"), d("k"), rapid.SampledFrom(Layouts).Draw(t, "layout"), 1, tensor.Invalid, -1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -72,18 +72,29 @@ func (n Net) Infer(ctx context.Context, batch, threads int, span time.Duration) 
 	return calls(ctx, span, func() error { return p.Predict(ctx, out, in) })
 }
 
-// Product times C (m×n) = A (m×k)·B (k×n) on matrices in memory, of operands that are
-// rounded to products, as [backend.Options] has it.
-func Product(ctx context.Context, m, n, k, threads int, products tensor.DType, span time.Duration) (Windows, error) {
+// Layouts are how the operands of a product are stored: as they are multiplied (n), or
+// transposed (t), A first.
+var Layouts = []string{"nn", "nt", "tn"}
+
+// Product times C (m×n) = A (m×k)·B (k×n) on matrices in memory, stored as one of
+// [Layouts] says, of operands that are rounded to products, as [backend.Options] has it.
+func Product(ctx context.Context, m, n, k int, layout string, threads int, products tensor.DType, span time.Duration) (Windows, error) {
 	b := graph.New()
-	x, y := b.Input("a", graph.Float, m, k), b.Input("b", graph.Float, k, n)
-	b.Output("c", x.MatMul(y))
+	rows, cols := tensor.Shape{m, k}, tensor.Shape{k, n}
+	as := graph.MatMulAttr{TransA: layout[0] == 't', TransB: layout[1] == 't'}
+	if as.TransA {
+		rows = tensor.Shape{k, m}
+	}
+	if as.TransB {
+		cols = tensor.Shape{n, k}
+	}
+	b.Output("c", b.Apply("matmul", as, b.Input("a", graph.Float, rows...), b.Input("b", graph.Float, cols...)))
 	plan, err := train.DefaultBackend().Compile(b, backend.Options{Threads: threads, Products: products})
 	if err != nil {
 		return nil, err
 	}
 	defer plan.Close()
-	in := backend.Inputs{Values: map[string]*tensor.Tensor{"a": tensor.New(tensor.Float32, m, k), "b": tensor.New(tensor.Float32, k, n)}}
+	in := backend.Inputs{Values: map[string]*tensor.Tensor{"a": tensor.New(tensor.Float32, rows...), "b": tensor.New(tensor.Float32, cols...)}}
 	for _, t := range in.Values {
 		random(t)
 	}

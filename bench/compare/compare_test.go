@@ -48,7 +48,7 @@ func TestComparison(t *testing.T) {
 	for _, want := range []string{
 		"Machine: a processor", "avx2 kernels", "100.0 GFLOP/s on one thread, 200.0 on two",
 		"| plain | 10 | sgd | 1 | 200 | – | – | " + micros(floor) + " | " + percent(floor, 200) + " |",
-		"| 1024×1024×1024 | 1 | 100 | 150 | 1.50 |", "| chapter | 1 | 10.0 | – |", "| 2.50 | – |", "## Left out", "torch_train.py",
+		"| 1024×1024×1024 nn | 1 | 100 | 150 | 1.50 |", "| chapter | 1 | 10.0 | – |", "| 2.50 | – |", "## Left out", "torch_train.py",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the report lacks %q:\n%s", want, text)

@@ -171,23 +171,32 @@ func (c *comparison) train(ctx context.Context) {
 	}
 }
 
-// products are those of the nets, and squares.
-var products = [][3]int{{32, 300, 784}, {128, 300, 784}, {512, 300, 784}, {128, 100, 300}, {128, 10, 100}, {128, 2048, 2048}, {1024, 1024, 1024}, {2048, 2048, 2048}}
+// A product is m×n over k, stored as one of [bench.Layouts] says.
+type product struct {
+	m, n, k int
+	layout  string
+}
+
+// products are those of the nets, forward and backward, and squares.
+var products = []product{{32, 300, 784, "nn"}, {128, 300, 784, "nn"}, {512, 300, 784, "nn"}, {128, 100, 300, "nn"}, {128, 10, 100, "nn"}, {128, 2048, 2048, "nn"}, {512, 2048, 2048, "nn"},
+	{784, 300, 32, "tn"}, {784, 300, 128, "tn"}, {784, 300, 512, "tn"}, {300, 100, 128, "tn"}, {100, 10, 128, "tn"}, {2048, 2048, 512, "tn"},
+	{128, 300, 100, "nt"}, {128, 100, 10, "nt"}, {128, 300, 784, "nt"}, {512, 2048, 2048, "nt"},
+	{1024, 1024, 1024, "nn"}, {2048, 2048, 2048, "nn"}}
 
 func (c *comparison) gemm(ctx context.Context) {
 	for _, s := range products {
 		for _, threads := range c.threads {
-			r := &row{name: fmt.Sprintf("%d×%d×%d", s[0], s[1], s[2]), threads: threads, flops: 2 * float64(s[0]) * float64(s[1]) * float64(s[2])}
+			r := &row{name: fmt.Sprintf("%d×%d×%d %s", s.m, s.n, s.k, s.layout), threads: threads, flops: 2 * float64(s.m) * float64(s.n) * float64(s.k)}
 			r.floor = r.flops / c.peak[threads] / 1e3
 			for range c.rounds {
-				if o, err := call(ctx, "", c.ours, "bench", "mode=gemm", fmt.Sprint("m=", s[0]), fmt.Sprint("n=", s[1]), fmt.Sprint("k=", s[2]), "threads="+threads,
+				if o, err := call(ctx, "", c.ours, "bench", "mode=gemm", fmt.Sprint("m=", s.m), fmt.Sprint("n=", s.n), fmt.Sprint("k=", s.k), "layout="+s.layout, "threads="+threads,
 					fmt.Sprintf("seconds=%g", c.seconds), "--json"); err != nil {
 					c.miss(err)
 				} else {
 					r.ours = better(r.ours, o[0].number("us_min"))
 				}
 				for _, lib := range []string{"onednn", "openblas"} {
-					if o, err := call(ctx, c.peers, "./gemm_peer", lib, threads, fmt.Sprintf("%d,%d,%d", s[0], s[1], s[2])); err != nil {
+					if o, err := call(ctx, c.peers, "./gemm_peer", lib, threads, fmt.Sprintf("%d,%d,%d,%s", s.m, s.n, s.k, s.layout)); err != nil {
 						c.miss(err)
 					} else {
 						r.theirs = better(r.theirs, o[0].number("us_min"))

@@ -35,7 +35,7 @@ func (c *comparison) report(out io.Writer) {
 		}
 	}
 	if len(c.products) > 0 {
-		fmt.Fprint(w, "\n## Products m×n×k against the better of oneDNN and OpenBLAS\n\n| product | threads | ours | theirs | theirs ÷ ours | share of the peak |\n|---|---|---|---|---|---|\n")
+		fmt.Fprint(w, "\n## Products m×n×k against the better of oneDNN and OpenBLAS\n\nStored as they are multiplied (n), or transposed (t).\n\n| product | threads | ours | theirs | theirs ÷ ours | share of the peak |\n|---|---|---|---|---|---|\n")
 		for _, r := range c.products {
 			fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s |\n", r.name, r.threads, micros(r.ours), micros(r.theirs), ratio(r.theirs, r.ours), percent(r.floor, r.ours))
 		}

@@ -31,7 +31,8 @@ deep 784-20×100-10 with ELU, wide 784-2048-2048-10 with ReLU, ae 784-300-150-30
 with ELU and the squared error, lenet LeNet-5 on 28×28 with ReLU and max pooling.
 
 mode=infer times predictions, call by call, batch normalization folded. mode=gemm
-times one matrix product of m×k by k×n. mode=ops lists what each instruction of a
+times one matrix product of m×k by k×n; layout=nt has the second matrix stored
+transposed, layout=tn the first. mode=ops lists what each instruction of a
 step took at its best.
 
 precision=bf16 rounds the operands of products, but not of convolutions, to bfloat16.`,
@@ -40,6 +41,7 @@ precision=bf16 rounds the operands of products, but not of convolutions, to bflo
   nadir bench net=wide batch=512 precision=bf16
   nadir bench net=chapter batch=1 mode=infer
   nadir bench mode=gemm m=128 n=300 k=784
+  nadir bench mode=gemm m=784 n=300 k=128 layout=tn
   nadir bench net=chapter mode=ops --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			targets, keys, err := words(cmd, args)
@@ -49,7 +51,7 @@ precision=bf16 rounds the operands of products, but not of convolutions, to bflo
 			if len(targets) > 0 {
 				return usage("bench takes keys alone, such as net=%s, found %s", targets[0], strings.Join(targets, " "))
 			}
-			b := benchKeys{Net: "chapter", Mode: "train", Batch: 32, Threads: 1, Seconds: 3, M: 128, N: 300, K: 784, Optim: "sgd", Precision: "f32"}
+			b := benchKeys{Net: "chapter", Mode: "train", Batch: 32, Threads: 1, Seconds: 3, M: 128, N: 300, K: 784, Optim: "sgd", Precision: "f32", Layout: "nn"}
 			if err := b.read(keys); err != nil {
 				return err
 			}
@@ -61,7 +63,7 @@ precision=bf16 rounds the operands of products, but not of convolutions, to bflo
 // benchKeys are the words of bench.
 type benchKeys struct {
 	Net, Mode, Optim        string
-	Precision               string
+	Precision, Layout       string
 	Batch, Threads, M, N, K int
 	Seconds                 float64
 	said                    map[string]bool
@@ -70,9 +72,9 @@ type benchKeys struct {
 // read takes key=value words.
 func (b *benchKeys) read(keys []string) error {
 	fields := map[string]any{"net": &b.Net, "mode": &b.Mode, "optim": &b.Optim, "precision": &b.Precision, "batch": &b.Batch, "threads": &b.Threads,
-		"m": &b.M, "n": &b.N, "k": &b.K, "seconds": &b.Seconds}
+		"m": &b.M, "n": &b.N, "k": &b.K, "layout": &b.Layout, "seconds": &b.Seconds}
 	fields["optimizer"] = &b.Optim
-	names := []string{"net", "batch", "optim", "threads", "seconds", "precision", "mode", "m", "n", "k"}
+	names := []string{"net", "batch", "optim", "threads", "seconds", "precision", "mode", "m", "n", "k", "layout"}
 	b.said = map[string]bool{}
 	for _, word := range keys {
 		a, err := config.ParseAssignment(word)
@@ -96,7 +98,10 @@ func (b *benchKeys) read(keys []string) error {
 	if precisions := []string{"f32", "bf16"}; !contains(precisions, b.Precision) {
 		return usage("bench: precision=%s: want one of %s", b.Precision, strings.Join(precisions, ", "))
 	}
-	for _, k := range []string{"m", "n", "k"} {
+	if !contains(bench.Layouts, b.Layout) {
+		return usage("bench: layout=%s: want one of %s", b.Layout, strings.Join(bench.Layouts, ", "))
+	}
+	for _, k := range []string{"m", "n", "k", "layout"} {
 		if b.said[k] && b.Mode != "gemm" {
 			return usage("bench: %s= has no meaning without mode=gemm", k)
 		}
@@ -188,18 +193,18 @@ func (c *command) bench(ctx context.Context, b benchKeys) error {
 			fmt.Fprintf(w, "prediction: best %s, p50 %s, p99 %s; %.0f samples/s\n", span3(calls[0]), span3(p50), span3(p99), float64(b.Batch)/p50.Seconds())
 		})
 	case "gemm":
-		t, err := bench.Product(ctx, b.M, b.N, b.K, b.Threads, productsOf(b.Precision), span)
+		t, err := bench.Product(ctx, b.M, b.N, b.K, b.Layout, b.Threads, productsOf(b.Precision), span)
 		if err != nil {
 			return benchError(err)
 		}
 		flops := 2 * float64(b.M) * float64(b.N) * float64(b.K)
 		best, median := flops/t.Best().Seconds()/1e9, flops/t.Median().Seconds()/1e9
 		if c.json {
-			return c.printJSON(object{{"mode", "gemm"}, {"m", b.M}, {"n", b.N}, {"k", b.K}, {"threads", b.Threads}, {"kernel", cpu.Kernels(productsOf(b.Precision))},
+			return c.printJSON(object{{"mode", "gemm"}, {"m", b.M}, {"n", b.N}, {"k", b.K}, {"layout", b.Layout}, {"threads", b.Threads}, {"kernel", cpu.Kernels(productsOf(b.Precision))},
 				{"us_min", micros(t.Best())}, {"us_median", micros(t.Median())}, {"gflops_best", round(best, 1)}, {"gflops_median", round(median, 1)}})
 		}
 		return c.print(func(w *bufio.Writer) {
-			fmt.Fprintf(w, "(%d, %d) · (%d, %d), %s, %s kernels\n", b.M, b.K, b.K, b.N, threads(b.Threads), cpu.Kernels(productsOf(b.Precision)))
+			fmt.Fprintf(w, "(%d, %d) · (%d, %d) as %s, %s, %s kernels\n", b.M, b.K, b.K, b.N, b.Layout, threads(b.Threads), cpu.Kernels(productsOf(b.Precision)))
 			fmt.Fprintf(w, "product: best %s, median %s; %.1f and %.1f GFLOP/s\n", span3(t.Best()), span3(t.Median()), best, median)
 		})
 	}
