@@ -155,12 +155,15 @@ func (n *net) place(l spec.Value, p *part, in []layout) (placing, error) {
 	}
 	// alike is the one layout that all inputs have.
 	alike := func() (layout, bool) {
+		if len(in) == 0 {
+			return layout{}, false
+		}
 		for _, v := range in {
 			if v != in[0] {
 				return layout{}, false
 			}
 		}
-		return in[0], len(in) > 0
+		return in[0], true
 	}
 	var err error
 	one, same := alike()

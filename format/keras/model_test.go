@@ -314,6 +314,8 @@ func FuzzModel(f *testing.F) {
 			{"class_name": "Any", "name": "a", "config": {"name": "a", "axis": -1}, "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__", "config": {"keras_history": ["n", 0, 0]}}], "kwargs": {}}]},
 			{"class_name": "GlobalAveragePooling1D", "name": "g", "config": {"name": "g"}, "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__", "config": {"keras_history": ["m", 0, 0]}}], "kwargs": {"mask": {"class_name": "__keras_tensor__", "config": {"keras_history": ["a", 0, 0]}}}}]},
 			{"class_name": "Dense", "name": "dense_1", "config": {"name": "dense_1", "units": 2}, "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__", "config": {"keras_history": ["g", 0, 0]}}], "kwargs": {}}]}], "input_layers": [["i", 0, 0]], "output_layers": [["dense_1", 0, 0]]}}`,
+		`{"class_name": "Functional", "config": {"layers": [{"class_name": "InputLayer", "name": "i", "config": {"batch_shape": [null, 2], "name": "i"}},
+			{"class_name": "Dense", "name": "d", "config": {"name": "d", "units": 2}, "inbound_nodes": [{"args": [], "kwargs": {}}]}], "input_layers": [["i", 0, 0]], "output_layers": [["d", 0, 0]]}}`,
 		`{"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "Bidirectional", "config": {"name": "b", "batch_input_shape": [null, 2, 2], "layer": {"class_name": "CuDNNGRU", "config": {"name": "g", "units": 1}}}}]}}`,
 	} {
 		f.Add(c)
