@@ -331,6 +331,7 @@ func TestTextErrors(t *testing.T) {
 		`{"inputs":{"a":"2xx2"},"layers":["flatten"]}`:                             "2xx2",
 		`{"inputs":[3,{"a":1}],"layers":["flatten"]}`:                              "inputs: want names",
 		`{"layers":[{"share":{"name":"a"}}]}`:                                      `needs "of"`,
+		`{"layers":["flatten",{"share":{"of":""}}]}`:                               "want the name of a layer",
 		`{"layers":[{"dense":{"units":3,"inputs":{"a":1}}}]}`:                      "inputs",
 		`{"layers":["flatten",{"dense":{"units":0}},{"dens":{}}],"outputs":["x"]}`: "want a whole number above 0, got 0",
 	} {

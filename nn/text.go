@@ -135,6 +135,9 @@ func decodeEntry(v spec.Value) (e Entry, err error) {
 		if entry.Key == "share" {
 			var s share
 			err := spec.Decode(entry.Value, &s)
+			if err == nil && s.Of == "" {
+				err = at(entry.Value, "share: of: want the name of a layer before it")
+			}
 			e.Share, e.Name = s.Of, s.Name
 			return e, err
 		}
