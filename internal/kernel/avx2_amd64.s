@@ -4946,6 +4946,164 @@ store:
 	VZEROUPPER
 	RET
 
+// func transpose4(dst *float32, src *float32, dstStride int, srcStride int, rows int, cols int, add int)
+// Requires: AVX, CMOV
+TEXT ·transpose4(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ dstStride+16(FP), DX
+	MOVQ srcStride+24(FP), BX
+	MOVQ rows+32(FP), SI
+
+four:
+	MOVQ    CX, DI
+	LEAQ    (DI)(BX*1), R8
+	CMPQ    SI, $0x01
+	CMOVQLE CX, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE CX, R9
+	LEAQ    (R9)(BX*1), R10
+	CMPQ    SI, $0x03
+	CMOVQLE CX, R10
+	MOVQ    $0x00000004, R11
+	CMPQ    SI, R11
+	CMOVQLT SI, R11
+	MOVQ    R11, R12
+	NEGQ    R12
+	LEAQ    lanes<>+0(SB), R11
+	VMOVUPS 32(R11)(R12*4), Y0
+	MOVQ    cols+40(FP), R13
+	MOVQ    AX, R12
+
+block:
+	MOVQ         $0x00000008, R11
+	CMPQ         R13, R11
+	CMOVQLT      R13, R11
+	MOVQ         R11, R14
+	NEGQ         R14
+	LEAQ         lanes<>+0(SB), R11
+	VMOVUPS      32(R11)(R14*4), Y1
+	VMASKMOVPS   (DI), Y1, Y2
+	ADDQ         $0x20, DI
+	VMASKMOVPS   (R8), Y1, Y3
+	ADDQ         $0x20, R8
+	VMASKMOVPS   (R9), Y1, Y4
+	ADDQ         $0x20, R9
+	VMASKMOVPS   (R10), Y1, Y1
+	ADDQ         $0x20, R10
+	VUNPCKLPS    Y3, Y2, Y5
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y1, Y4, Y3
+	VUNPCKHPS    Y1, Y4, Y1
+	VUNPCKLPD    Y3, Y5, Y4
+	VUNPCKHPD    Y3, Y5, Y3
+	VUNPCKLPD    Y1, Y2, Y5
+	VUNPCKHPD    Y1, Y2, Y1
+	MOVQ         add+48(FP), R11
+	TESTQ        R11, R11
+	JZ           set
+	VMASKMOVPS   (R12), X0, X2
+	VADDPS       X4, X2, X2
+	VMASKMOVPS   X2, X0, (R12)
+	ADDQ         DX, R12
+	DECQ         R13
+	JZ           down
+	VMASKMOVPS   (R12), X0, X2
+	VADDPS       X3, X2, X2
+	VMASKMOVPS   X2, X0, (R12)
+	ADDQ         DX, R12
+	DECQ         R13
+	JZ           down
+	VMASKMOVPS   (R12), X0, X2
+	VADDPS       X5, X2, X2
+	VMASKMOVPS   X2, X0, (R12)
+	ADDQ         DX, R12
+	DECQ         R13
+	JZ           down
+	VMASKMOVPS   (R12), X0, X2
+	VADDPS       X1, X2, X2
+	VMASKMOVPS   X2, X0, (R12)
+	ADDQ         DX, R12
+	DECQ         R13
+	JZ           down
+	VEXTRACTF128 $0x01, Y4, X2
+	VMASKMOVPS   (R12), X0, X4
+	VADDPS       X2, X4, X4
+	VMASKMOVPS   X4, X0, (R12)
+	ADDQ         DX, R12
+	DECQ         R13
+	JZ           down
+	VEXTRACTF128 $0x01, Y3, X2
+	VMASKMOVPS   (R12), X0, X3
+	VADDPS       X2, X3, X3
+	VMASKMOVPS   X3, X0, (R12)
+	ADDQ         DX, R12
+	DECQ         R13
+	JZ           down
+	VEXTRACTF128 $0x01, Y5, X2
+	VMASKMOVPS   (R12), X0, X3
+	VADDPS       X2, X3, X3
+	VMASKMOVPS   X3, X0, (R12)
+	ADDQ         DX, R12
+	DECQ         R13
+	JZ           down
+	VEXTRACTF128 $0x01, Y1, X1
+	VMASKMOVPS   (R12), X0, X2
+	VADDPS       X1, X2, X2
+	VMASKMOVPS   X2, X0, (R12)
+	ADDQ         DX, R12
+	DECQ         R13
+	JZ           down
+	JMP          block
+
+set:
+	VMASKMOVPS   X4, X0, (R12)
+	ADDQ         DX, R12
+	DECQ         R13
+	JZ           down
+	VMASKMOVPS   X3, X0, (R12)
+	ADDQ         DX, R12
+	DECQ         R13
+	JZ           down
+	VMASKMOVPS   X5, X0, (R12)
+	ADDQ         DX, R12
+	DECQ         R13
+	JZ           down
+	VMASKMOVPS   X1, X0, (R12)
+	ADDQ         DX, R12
+	DECQ         R13
+	JZ           down
+	VEXTRACTF128 $0x01, Y4, X2
+	VMASKMOVPS   X2, X0, (R12)
+	ADDQ         DX, R12
+	DECQ         R13
+	JZ           down
+	VEXTRACTF128 $0x01, Y3, X2
+	VMASKMOVPS   X2, X0, (R12)
+	ADDQ         DX, R12
+	DECQ         R13
+	JZ           down
+	VEXTRACTF128 $0x01, Y5, X2
+	VMASKMOVPS   X2, X0, (R12)
+	ADDQ         DX, R12
+	DECQ         R13
+	JZ           down
+	VEXTRACTF128 $0x01, Y1, X1
+	VMASKMOVPS   X1, X0, (R12)
+	ADDQ         DX, R12
+	DECQ         R13
+	JZ           down
+	JMP          block
+
+down:
+	LEAQ (CX)(BX*4), CX
+	ADDQ $0x10, AX
+	SUBQ $0x04, SI
+	JG   four
+	VZEROUPPER
+	RET
+
 // func panels16(dst *float32, src *float32, srcStride int, rows int, panels int)
 // Requires: AVX
 TEXT ·panels16(SB), NOSPLIT, $0-40

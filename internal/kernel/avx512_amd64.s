@@ -14187,6 +14187,258 @@ store3:
 	VZEROUPPER
 	RET
 
+// func transpose4Wide(dst *float32, src *float32, dstStride int, srcStride int, rows int, cols int, add int)
+// Requires: AVX, AVX512F, AVX512VL, BMI2, CMOV
+TEXT ·transpose4Wide(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ dstStride+16(FP), DX
+	MOVQ srcStride+24(FP), BX
+	MOVQ rows+32(FP), SI
+
+four:
+	MOVQ    CX, DI
+	LEAQ    (DI)(BX*1), R8
+	CMPQ    SI, $0x01
+	CMOVQLE CX, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE CX, R9
+	LEAQ    (R9)(BX*1), R10
+	CMPQ    SI, $0x03
+	CMOVQLE CX, R10
+	MOVQ    $0x00000004, R11
+	CMPQ    SI, R11
+	CMOVQLT SI, R11
+	MOVQ    $-1, R12
+	BZHIQ   R11, R12, R12
+	KMOVW   R12, K1
+	MOVQ    cols+40(FP), R13
+	MOVQ    AX, R12
+
+block:
+	MOVQ          $0x00000010, R11
+	CMPQ          R13, R11
+	CMOVQLT       R13, R11
+	MOVQ          $-1, R14
+	BZHIQ         R11, R14, R14
+	KMOVW         R14, K2
+	VMOVUPS.Z     (DI), K2, Z0
+	ADDQ          $0x40, DI
+	VMOVUPS.Z     (R8), K2, Z1
+	ADDQ          $0x40, R8
+	VMOVUPS.Z     (R9), K2, Z2
+	ADDQ          $0x40, R9
+	VMOVUPS.Z     (R10), K2, Z3
+	ADDQ          $0x40, R10
+	VUNPCKLPS     Z1, Z0, Z4
+	VUNPCKHPS     Z1, Z0, Z0
+	VUNPCKLPS     Z3, Z2, Z1
+	VUNPCKHPS     Z3, Z2, Z2
+	VUNPCKLPD     Z1, Z4, Z3
+	VUNPCKHPD     Z1, Z4, Z1
+	VUNPCKLPD     Z2, Z0, Z4
+	VUNPCKHPD     Z2, Z0, Z0
+	MOVQ          add+48(FP), R11
+	TESTQ         R11, R11
+	JZ            set
+	VMOVUPS.Z     (R12), K1, X2
+	VADDPS        X3, X2, X2
+	VMOVUPS       X2, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VMOVUPS.Z     (R12), K1, X2
+	VADDPS        X1, X2, X2
+	VMOVUPS       X2, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VMOVUPS.Z     (R12), K1, X2
+	VADDPS        X4, X2, X2
+	VMOVUPS       X2, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VMOVUPS.Z     (R12), K1, X2
+	VADDPS        X0, X2, X2
+	VMOVUPS       X2, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x01, Z3, X2
+	VMOVUPS.Z     (R12), K1, X5
+	VADDPS        X2, X5, X5
+	VMOVUPS       X5, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x01, Z1, X2
+	VMOVUPS.Z     (R12), K1, X5
+	VADDPS        X2, X5, X5
+	VMOVUPS       X5, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x01, Z4, X2
+	VMOVUPS.Z     (R12), K1, X5
+	VADDPS        X2, X5, X5
+	VMOVUPS       X5, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x01, Z0, X2
+	VMOVUPS.Z     (R12), K1, X5
+	VADDPS        X2, X5, X5
+	VMOVUPS       X5, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x02, Z3, X2
+	VMOVUPS.Z     (R12), K1, X5
+	VADDPS        X2, X5, X5
+	VMOVUPS       X5, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x02, Z1, X2
+	VMOVUPS.Z     (R12), K1, X5
+	VADDPS        X2, X5, X5
+	VMOVUPS       X5, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x02, Z4, X2
+	VMOVUPS.Z     (R12), K1, X5
+	VADDPS        X2, X5, X5
+	VMOVUPS       X5, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x02, Z0, X2
+	VMOVUPS.Z     (R12), K1, X5
+	VADDPS        X2, X5, X5
+	VMOVUPS       X5, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x03, Z3, X2
+	VMOVUPS.Z     (R12), K1, X3
+	VADDPS        X2, X3, X3
+	VMOVUPS       X3, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x03, Z1, X1
+	VMOVUPS.Z     (R12), K1, X2
+	VADDPS        X1, X2, X2
+	VMOVUPS       X2, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x03, Z4, X1
+	VMOVUPS.Z     (R12), K1, X2
+	VADDPS        X1, X2, X2
+	VMOVUPS       X2, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x03, Z0, X0
+	VMOVUPS.Z     (R12), K1, X1
+	VADDPS        X0, X1, X1
+	VMOVUPS       X1, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	JMP           block
+
+set:
+	VMOVUPS       X3, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VMOVUPS       X1, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VMOVUPS       X4, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VMOVUPS       X0, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x01, Z3, X2
+	VMOVUPS       X2, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x01, Z1, X2
+	VMOVUPS       X2, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x01, Z4, X2
+	VMOVUPS       X2, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x01, Z0, X2
+	VMOVUPS       X2, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x02, Z3, X2
+	VMOVUPS       X2, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x02, Z1, X2
+	VMOVUPS       X2, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x02, Z4, X2
+	VMOVUPS       X2, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x02, Z0, X2
+	VMOVUPS       X2, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x03, Z3, X2
+	VMOVUPS       X2, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x03, Z1, X1
+	VMOVUPS       X1, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x03, Z4, X1
+	VMOVUPS       X1, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	VEXTRACTF32X4 $0x03, Z0, X0
+	VMOVUPS       X0, K1, (R12)
+	ADDQ          DX, R12
+	DECQ          R13
+	JZ            down
+	JMP           block
+
+down:
+	LEAQ (CX)(BX*4), CX
+	ADDQ $0x10, AX
+	SUBQ $0x04, SI
+	JG   four
+	VZEROUPPER
+	RET
+
 // func affineWide(grad *float32, w *float32, db *float32, gamma *float32, beta *float32, dots *float32, outStride int, rows int, cols int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·affineWide(SB), NOSPLIT, $0-72

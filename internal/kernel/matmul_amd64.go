@@ -194,6 +194,12 @@ func panels32(dst, src *float32, srcStride, rows, panels int)
 func transpose8(dst, src *float32, dstStride, srcStride, blocks, add int)
 
 //go:noescape
+func transpose4(dst, src *float32, dstStride, srcStride, rows, cols, add int)
+
+//go:noescape
+func transpose4Wide(dst, src *float32, dstStride, srcStride, rows, cols, add int)
+
+//go:noescape
 func transpose16(dst, src *float32, dstStride, srcStride, blocks, add int)
 
 //go:noescape
@@ -625,41 +631,22 @@ func packTiles(t *tiling, dst, a []float32, lda, p, kc, i, m int) {
 // turn2D sets or adds dst[j,i] from src[i,j] of rows×cols. It goes by few columns,
 // so that the lines of dst that rows share stay in L1.
 func turn2D(dst []float32, ldd int, src []float32, lds, rows, cols, add int) {
-	wide := 0
+	side, blocks, fours := 8, transpose8, transpose4
 	if active == avx512 {
-		wide = rows &^ 15
+		side, blocks, fours = 16, transpose16, transpose4Wide
 	}
-	whole := rows &^ 7
-	for j := 0; j+8 <= cols && whole > 0; j += turnCols {
+	whole := rows &^ (side - 1)
+	for j := 0; j < cols; j += turnCols {
 		n := min(turnCols, cols-j)
-		for i := 0; i < wide && n >= 16; i += 16 {
-			transpose16(&dst[j*ldd+i], &src[i*lds+j], 4*ldd, 4*lds, n/16, add)
+		from := n &^ (side - 1)
+		for i := 0; i < whole && from > 0; i += side {
+			blocks(&dst[j*ldd+i], &src[i*lds+j], 4*ldd, 4*lds, from/side, add)
 		}
-		if from := n &^ 15; n-from >= 8 { // beside those
-			for i := 0; i < wide; i += 8 {
-				transpose8(&dst[(j+from)*ldd+i], &src[i*lds+j+from], 4*ldd, 4*lds, 1, add)
-			}
+		if from < n && whole > 0 { // beside those
+			fours(&dst[(j+from)*ldd], &src[j+from], 4*ldd, 4*lds, whole, n-from, add)
 		}
-		for i := wide; i < whole; i += 8 {
-			transpose8(&dst[j*ldd+i], &src[i*lds+j], 4*ldd, 4*lds, n/8, add)
-		}
-	}
-	if rest := cols &^ 7; rest < cols {
-		turnRest(dst, ldd, src, lds, whole, rest, cols, add)
-	}
-	if whole < rows {
-		turnRest(dst[whole:], ldd, src[whole*lds:], lds, rows-whole, 0, cols, add)
-	}
-}
-
-func turnRest(dst []float32, ldd int, src []float32, lds, rows, from, to, add int) {
-	for i := range rows {
-		for j := from; j < to; j++ {
-			v := src[i*lds+j]
-			if add != 0 {
-				v += dst[j*ldd+i]
-			}
-			dst[j*ldd+i] = v
+		if whole < rows { // below those
+			fours(&dst[j*ldd+whole], &src[whole*lds+j], 4*ldd, 4*lds, rows-whole, n, add)
 		}
 	}
 }

@@ -47,6 +47,7 @@ func main() {
 		avx512.products()
 		avx512.packings()
 		transpose16()
+		avx512.transpose4()
 		avx512.fused()
 		avx512.windows()
 		at = avx512

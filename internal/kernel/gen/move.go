@@ -11,6 +11,7 @@ import (
 // moves writes what lays matrices out anew.
 func moves() {
 	transpose8()
+	avx2.transpose4()
 	panelsOf(16)
 	panelsOf(32)
 	tiles6()
@@ -154,6 +155,105 @@ func transpose16() {
 	}
 	avo.DECQ(n)
 	avo.JNZ(op.LabelRef("block"))
+	avo.VZEROUPPER()
+	avo.RET()
+}
+
+// transpose4 transposes rows four by four, of which the last may be fewer, and a vector
+// of columns by a vector, of which the last may be masked: two rounds of shuffles leave a
+// column in each quarter. It reads a line of the source once, and so suits rows that share
+// the sets of a cache.
+func (w width) transpose4() {
+	name := "transpose4" + w.suffix
+	avo.TEXT(name, avo.NOSPLIT, "func(dst, src *float32, dstStride, srcStride, rows, cols, add int)")
+	avo.Doc(fmt.Sprintf("%s sets or adds the transpose of rows of cols columns. Strides are in bytes.", name))
+	load := func(p string) reg.GPVirtual { return avo.Load(avo.Param(p), avo.GP64()).(reg.GPVirtual) }
+	dst, src, ds, ss, rows := load("dst"), load("src"), load("dstStride"), load("srcStride"), load("rows")
+	lanes := w.lanes()
+	avo.Label("four")
+	// What is not there is read from the first row and not stored.
+	at := [4]reg.GPVirtual{avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64()}
+	avo.MOVQ(src, at[0])
+	for r := 1; r < 4; r++ {
+		avo.LEAQ(op.Mem{Base: at[r-1], Index: ss, Scale: 1}, at[r])
+		avo.CMPQ(rows, op.Imm(uint64(r)))
+		avo.CMOVQLE(src, at[r])
+	}
+	n := avo.GP64()
+	avo.MOVQ(op.U32(4), n)
+	avo.CMPQ(rows, n)
+	avo.CMOVQLT(rows, n)
+	high := w.rest(n)
+	if w.bytes == 32 {
+		high = high.(vec).AsX()
+	}
+	to, cols := avo.GP64(), load("cols")
+	avo.MOVQ(dst, to)
+	avo.Label("block")
+	avo.MOVQ(op.U32(lanes), n)
+	avo.CMPQ(cols, n)
+	avo.CMOVQLT(cols, n)
+	wide := w.rest(n)
+	var x, y [4]reg.VecVirtual
+	for r := range x {
+		x[r] = w.vector()
+		w.load(op.Mem{Base: at[r]}, wide, x[r])
+		avo.ADDQ(op.Imm(uint64(w.bytes)), at[r])
+	}
+	for h := range 2 {
+		y[2*h], y[2*h+1] = w.vector(), w.vector()
+		avo.VUNPCKLPS(x[2*h+1], x[2*h], y[2*h])
+		avo.VUNPCKHPS(x[2*h+1], x[2*h], y[2*h+1])
+	}
+	for h := range 2 {
+		x[2*h], x[2*h+1] = w.vector(), w.vector()
+		avo.VUNPCKLPD(y[2+h], y[h], x[2*h])
+		avo.VUNPCKHPD(y[2+h], y[h], x[2*h+1])
+	}
+	add := load("add")
+	avo.TESTQ(add, add)
+	avo.JZ(op.LabelRef("set"))
+	for _, add := range []bool{true, false} {
+		if !add {
+			avo.Label("set")
+		}
+		for c := range lanes {
+			v := x[c%4].AsX()
+			if c >= 4 {
+				v = avo.XMM()
+				if w.bytes == 64 {
+					avo.VEXTRACTF32X4(op.Imm(uint64(c/4)), x[c%4], v)
+				} else {
+					avo.VEXTRACTF128(op.Imm(1), x[c%4], v)
+				}
+			}
+			m, old := op.Mem{Base: to}, avo.XMM()
+			switch {
+			case add && w.bytes == 64:
+				avo.VMOVUPS_Z(m, high, old)
+			case add:
+				avo.VMASKMOVPS(m, high, old)
+			}
+			if add {
+				avo.VADDPS(v, old, old) // in v it would end what lies above
+				v = old
+			}
+			if w.bytes == 64 {
+				avo.VMOVUPS(v, high, m)
+			} else {
+				avo.VMASKMOVPS(v, high, m)
+			}
+			avo.ADDQ(ds, to)
+			avo.DECQ(cols)
+			avo.JZ(op.LabelRef("down"))
+		}
+		avo.JMP(op.LabelRef("block"))
+	}
+	avo.Label("down")
+	avo.LEAQ(op.Mem{Base: src, Index: ss, Scale: 4}, src)
+	avo.ADDQ(op.Imm(16), dst)
+	avo.SUBQ(op.Imm(4), rows)
+	avo.JG(op.LabelRef("four"))
 	avo.VZEROUPPER()
 	avo.RET()
 }
