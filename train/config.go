@@ -50,6 +50,10 @@ type Config struct {
 	Products tensor.DType
 	// Threads is how many cores are used, 0 meaning all. It changes no bit.
 	Threads int
+	// Frozen says that the parameters no longer change, of a net that evaluates and
+	// predicts alone: plans lay weights out once, which takes about as much memory
+	// again as those have. It changes no bit. [Net.Changed] allows one change.
+	Frozen bool
 	// Backend runs the plans; the processor by default.
 	Backend backend.Backend
 }

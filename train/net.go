@@ -39,7 +39,8 @@ type Net struct {
 	means  *Sampled
 	drawn  uint64 // batches that were sampled
 	cols   []column
-	prefix *Prefix // what plans with cut leave out
+	prefix *Prefix         // what plans with cut leave out
+	kept   *backend.Frozen // what plans keep of parameters, where those no longer change
 }
 
 // A mode is what a plan does.
@@ -101,6 +102,9 @@ func NewNet(m nn.Model, params *param.Set, cfg Config) (*Net, error) {
 		params = param.NewSet(cfg.Float)
 	}
 	n := &Net{Model: m, Params: params, cfg: cfg, plans: map[planKey]*compiled{}}
+	if cfg.Frozen {
+		n.kept = &backend.Frozen{}
+	}
 	if err := n.connect(); err != nil {
 		return nil, err
 	}
@@ -452,7 +456,7 @@ func (n *Net) compile(b *graph.Builder, state func(string) *tensor.Tensor) (*com
 	if state == nil {
 		state = n.Params.Value
 	}
-	p, err := n.cfg.Backend.Compile(b, backend.Options{Float: n.cfg.Float, Products: n.cfg.Products, State: state, Threads: n.cfg.Threads})
+	p, err := n.cfg.Backend.Compile(b, backend.Options{Float: n.cfg.Float, Products: n.cfg.Products, State: state, Threads: n.cfg.Threads, Frozen: n.kept})
 	if err != nil {
 		return nil, err
 	}
@@ -599,9 +603,12 @@ func (n *Net) Close() error {
 		errs = append(errs, c.plan.Close())
 	}
 	clear(n.plans)
+	if n.kept != nil {
+		n.kept = &backend.Frozen{}
+	}
 	return errors.Join(errs...)
 }
 
-// Changed must be called when parameters were frozen or unfrozen: plans are
-// made anew.
+// Changed must be called when parameters were frozen or unfrozen, and when those of a
+// net that was said to be [Config.Frozen] changed: plans are made anew.
 func (n *Net) Changed() error { return n.Close() }

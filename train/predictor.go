@@ -44,11 +44,15 @@ func (n *Net) Predictor(rows int) (*Predictor, error) {
 	if rows < 1 {
 		return nil, fmt.Errorf("predictor: want a batch of at least 1 row, got %d", rows)
 	}
-	m, set, err := nn.FoldModel(n.Model, n.Params.Clone())
+	m, set, err := nn.FoldModel(n.Model, n.Params)
 	if err != nil {
 		return nil, err
 	}
+	if set == n.Params {
+		set = set.Clone()
+	}
 	cfg := n.cfg
+	cfg.Frozen = true
 	cfg.Preprocess = n.prep
 	if cfg.Preprocess == nil {
 		cfg.Preprocess = nn.Sequential{}
@@ -62,7 +66,7 @@ func (n *Net) Predictor(rows int) (*Predictor, error) {
 		return nil, err
 	}
 	p := &Predictor{backend: cfg.Backend, graph: b, float: cfg.Float, rows: rows, inputs: net.feeds,
-		options: backend.Options{Float: cfg.Float, Products: cfg.Products, State: set.Value, Threads: cfg.Threads, Frozen: &backend.Frozen{}}, free: make(chan *call, runtime.GOMAXPROCS(0)), more: make(chan struct{}, runtime.GOMAXPROCS(0))}
+		options: backend.Options{Float: cfg.Float, Products: cfg.Products, State: set.Value, Threads: cfg.Threads, Frozen: net.kept}, free: make(chan *call, runtime.GOMAXPROCS(0)), more: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	for _, o := range b.Outputs() {
 		p.outputs = append(p.outputs, o.Name)
 		p.shapes = append(p.shapes, o.Node.Shape())

@@ -47,6 +47,9 @@ func From(m nn.Model, params *param.Set, cfg Config) (*Trainer, error) {
 		return nil, fmt.Errorf("accumulate: want a whole number above 0, got %d", cfg.Accumulate)
 	}
 	cfg.Accumulate = max(1, cfg.Accumulate)
+	if cfg.Frozen {
+		return nil, errors.New("frozen: the parameters are said to change no more, and training changes them; leave Frozen out, or make a Net")
+	}
 	if err := cfg.Optim.Validate(); err != nil {
 		return nil, fmt.Errorf("optim: %w", err)
 	}

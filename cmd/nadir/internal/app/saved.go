@@ -182,7 +182,7 @@ func (s *subject) home() (string, error) {
 
 // net ties the model to rows of a schema, for evaluation and prediction.
 func (s *subject) net(set train.Config) (*train.Net, error) {
-	set.Preprocess = s.Preprocess
+	set.Preprocess, set.Frozen = s.Preprocess, true
 	set.Float, set.Products, set.Threads, set.Seed = floatOf(s.cfg.Precision), productsOf(s.cfg.Precision), s.cfg.Threads, s.cfg.Seed
 	if set.Loss == nil && set.Losses == nil && len(s.Losses) > 0 {
 		set.Losses = map[string]train.OutputLoss{}
