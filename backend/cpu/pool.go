@@ -131,6 +131,11 @@ const (
 	patience = 8
 )
 
+// The caller that waits for a late helper sleeps for so long at a time: real-time threads
+// are taken off a core by none but themselves, and the helper may be waiting for the
+// caller's.
+const nap = 50 * time.Microsecond
+
 func newPool(threads int) *pool {
 	p := &pool{threads: threads, portions: make([]portion, threads)}
 	for i := 1; i < threads; i++ {
@@ -257,10 +262,12 @@ func (p *pool) wait(seq uint32, start time.Time, own int) {
 			since = time.Now()
 			grace = late + since.Sub(start)/time.Duration(max(own, 1))
 		}
-		runtime.Gosched()
-		if time.Since(since) > grace {
-			p.leave.Store(true)
+		if time.Since(since) <= grace {
+			runtime.Gosched()
+			continue
 		}
+		p.leave.Store(true)
+		time.Sleep(nap)
 	}
 	if since.IsZero() {
 		return

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -224,6 +225,33 @@ func TestPoolLeavesLateHelpersAlone(t *testing.T) {
 	}}})
 	p.alone = time.Now().Add(-time.Second)
 	meet(0) // ends only if the helper takes part
+}
+
+// A caller that waits for a late helper sleeps: its thread has the core no longer, which
+// may be what the helper's waits for.
+func TestPoolGivesItsThreadUp(t *testing.T) {
+	t.Parallel()
+	p := newPool(2)
+	defer p.stop()
+	seen := false
+	started := make(chan struct{})
+	p.do([]*job{{chunks: 2, run: func(worker, _ int) {
+		if worker == 0 {
+			<-started
+			return
+		}
+		close(started)
+		stacks := make([]byte, 1<<20)
+		for end := time.Now().Add(10 * time.Second); !seen && time.Now().Before(end); {
+			for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+				head, _, _ := strings.Cut(stack, "\n")
+				seen = seen || strings.Contains(head, "[sleep") && strings.Contains(stack, "(*pool).wait(")
+			}
+		}
+	}}})
+	if !seen {
+		t.Error("the caller spins for as long as the helper is at work")
+	}
 }
 
 // BenchmarkNeighbour is work in chunks of some 20 µs, on one thread and on two in
