@@ -114,7 +114,7 @@ came from.`,
 	}
 	flags := root.PersistentFlags()
 	flags.BoolVar(&c.json, "json", false, "print JSON on stdout and nothing else there")
-	flags.BoolVar(&c.quiet, "quiet", false, "say nothing but errors")
+	flags.BoolVar(&c.quiet, "quiet", false, "say nothing but errors and the answer that was asked for")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%v", err) })
 	for _, verb := range verbs {
 		root.AddCommand(verb(c))

@@ -47,8 +47,8 @@ func (c *command) show(s *study, a *arena, r *tune.Report) error {
 	}
 	if c.json {
 		_, err = c.out.W.Write(append(text, '\n'))
-	} else if !c.quiet {
-		err = c.print(func(w *bufio.Writer) { v.text(w, picture) })
+	} else {
+		err = c.tell(func(w *bufio.Writer) { v.text(w, picture) })
 	}
 	if err != nil {
 		return err

@@ -240,12 +240,9 @@ func (c *command) dataShow(ctx context.Context, target string, keys []string, ou
 	if c.json {
 		return c.printJSON(object{{"file", out}, {"data", cfg.Data.Name}, {"n", n}})
 	}
-	if !c.quiet {
-		return c.print(func(w *bufio.Writer) {
-			fmt.Fprintf(w, "%s: %d of %s samples of %s\n", out, n, nn.Thousands(d.train.Len()), cfg.Data.Name)
-		})
-	}
-	return nil
+	return c.tell(func(w *bufio.Writer) {
+		fmt.Fprintf(w, "%s: %d of %s samples of %s\n", out, n, nn.Thousands(d.train.Len()), cfg.Data.Name)
+	})
 }
 
 // labelOf is what row i of a batch is.

@@ -127,7 +127,7 @@ func (c *command) exportModel(_ context.Context, target string, keys []string, o
 	for _, w := range r.Warnings {
 		c.note(out + ": " + w)
 	}
-	return c.print(func(w *bufio.Writer) {
+	return c.tell(func(w *bufio.Writer) {
 		fmt.Fprintf(w, "%s, %s: %d bytes written; read back, all %d tensors are the same to the last bit\n", out, e.Name, size, compared)
 		g := grid{align: "ll"}
 		for _, l := range r.Tensors {

@@ -101,7 +101,7 @@ func (c *command) keepModel(ctx context.Context, s *subject, out string, force b
 	if c.json {
 		return c.printJSON(importObject(s.made, out))
 	}
-	return c.print(func(w *bufio.Writer) { importText(w, s, out) })
+	return c.tell(func(w *bufio.Writer) { importText(w, s, out) })
 }
 
 // keep puts what input.* asks for into the model's preprocessing.

@@ -74,11 +74,20 @@ func finite(v float64) any {
 	return v
 }
 
-// print writes what a person reads.
+// print writes what a person reads: the answer that a verb is asked for.
 func (c *command) print(write func(w *bufio.Writer)) error {
 	w := bufio.NewWriter(c.out.W)
 	write(w)
 	return w.Flush()
+}
+
+// tell writes what a person reads of something that was made: it lies in its file also
+// where nobody wants to hear of it.
+func (c *command) tell(write func(w *bufio.Writer)) error {
+	if c.quiet {
+		return nil
+	}
+	return c.print(write)
 }
 
 // A grid is text in aligned columns.

@@ -51,7 +51,7 @@ func (c *command) plotSchedule(ctx context.Context, file string, keys []string, 
 	if c.json {
 		return c.printJSON(object{{"svg", path}, {"schedule", p.Title}, {"formula", p.Formula}, {"steps_per_epoch", perEpoch}, {"epoch", p.Epochs}, {"lr", p.LR}, {"momentum", p.Momentum}})
 	}
-	return c.print(func(w *bufio.Writer) {
+	return c.tell(func(w *bufio.Writer) {
 		fmt.Fprintf(w, "%s\n%s\n\n", p.Title, p.Formula)
 		for _, line := range p.Chart(72, 10) {
 			fmt.Fprintln(w, line)
