@@ -139,15 +139,28 @@ func classes(pred graph.Node) graph.Node {
 	return pred.Reshape(-1).Greater(pred.Builder().Const(0.5))
 }
 
-// Accuracy is the share of rows whose predicted class is the target's.
+// Accuracy is the share of rows whose predicted class is the target's, or of their places
+// where each has several, such as steps.
 type Accuracy struct{}
 
 // Name is accuracy.
 func (Accuracy) Name() string { return "accuracy" }
 
-// Sums counts the hits.
+// Sums counts the hits, averaged over a row's places.
 func (Accuracy) Sums(pred, target graph.Node) []graph.Node {
-	return []graph.Node{hits(pred, target).Sum()}
+	if !pred.Valid() || !target.Valid() {
+		return []graph.Node{{}}
+	}
+	return []graph.Node{perRow(pred, hits(pred, target))}
+}
+
+// perRow sums over the rows of pred what was counted at each place of theirs, averaged over
+// the places.
+func perRow(pred, each graph.Node) graph.Node {
+	if rows := pred.Dim(0); each.Shape().Len() != rows {
+		each = each.Reshape(rows, -1).Mean(1)
+	}
+	return each.Sum()
 }
 
 // hits is 1 for each row (N, …) whose class is right.
@@ -195,7 +208,7 @@ func (BinaryAccuracy) about() subject { return classified }
 // Value is hits by rows.
 func (BinaryAccuracy) Value(sums []float64, n int) float64 { return sums[0] / float64(n) }
 
-// TopK is the share of rows whose class is among the K most likely.
+// TopK is the share of rows, or of their places, whose class is among the K most likely.
 type TopK struct {
 	K int `spec:"k" default:"5" doc:"how many classes count as right"`
 }
@@ -219,7 +232,7 @@ func (t TopK) Validate() error {
 func (t TopK) Name() string { return fmt.Sprintf("top_%d_accuracy", t.k()) }
 
 // Sums counts the rows for which fewer than K classes are more likely than the
-// target.
+// target, averaged over their places.
 func (t TopK) Sums(pred, target graph.Node) []graph.Node {
 	if !pred.Valid() || !target.Valid() {
 		return []graph.Node{{}}
@@ -229,7 +242,7 @@ func (t TopK) Sums(pred, target graph.Node) []graph.Node {
 	}
 	mine := pred.Mul(target).SumKeep(-1)
 	above := pred.Greater(mine).Sum(-1)
-	return []graph.Node{pred.Builder().Const(float64(t.k())).Greater(above).Sum()}
+	return []graph.Node{perRow(pred, pred.Builder().Const(float64(t.k())).Greater(above))}
 }
 
 func (TopK) about() subject { return classified }

@@ -16,6 +16,7 @@ import (
 	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/internal/golden"
 	"github.com/nadir-ml/nadir/loss"
+	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
 )
@@ -440,4 +441,45 @@ func ExampleReliability() {
 	// Output:
 	// (0.0, 0.5]: 0 rows, confidence 0.00, accuracy 0.00
 	// (0.5, 1.0]: 3 rows, confidence 0.80, accuracy 0.67
+}
+
+// Accuracies of a class at each of several places count a place as what it is of its row.
+func TestAccuracyOfPlaces(t *testing.T) {
+	t.Parallel()
+	m := nn.Sequential{nn.Embedding{Words: 9, Units: 4}, nn.GRU{Units: 8, Sequences: true}, nn.Dense{Units: 3}}
+	src, words, tags := tagged(t, 11)
+	n, err := NewNet(m, nil, Config{Data: src.Schema(), Seed: 3, Metrics: []Metric{Accuracy{}, TopK{K: 2}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	res, err := n.Evaluate(context.Background(), src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := n.Predict(context.Background(), words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := 0, 0
+	for i := range tags.Len() {
+		mine, above := p[0].Flat(3*i+int(tags.Flat(i))), 0
+		for k := range 3 {
+			if p[0].Flat(3*i+k) > mine {
+				above++
+			}
+		}
+		if above == 0 {
+			first++
+		}
+		if above <= 1 {
+			second++
+		}
+	}
+	for name, hits := range map[string]int{"accuracy": first, "top_2_accuracy": second} {
+		want := float64(hits) / float64(tags.Len())
+		if got, _ := res.Values.Get(name); math.Abs(got-want) > 1e-6 || want == 0 || want == 1 {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
 }

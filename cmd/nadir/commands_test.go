@@ -172,6 +172,23 @@ var makers = map[string]func(path string) error{
 		}
 		return os.WriteFile(path, out.Bytes(), 0o644)
 	},
+	// Sentences of 5 words, 1 to 6, each tagged with whether the one before it is even.
+	"tags": func(path string) error {
+		x, y := tensor.New(tensor.Int32, 200, 5), tensor.New(tensor.Uint8, 200, 5)
+		for i := range x.Len() {
+			x.SetFlat(i, float64(1+i*i*7%101%6))
+			if i%5 > 0 && int(x.Flat(i-1))%2 == 0 {
+				y.SetFlat(i, 1)
+			}
+		}
+		var out bytes.Buffer
+		if err := npy.WriteArchive(&out, func(yield func(string, *tensor.Tensor) bool) {
+			_ = yield("x_train", x) && yield("y_train", y) && yield("x_test", x.Rows(0, 50)) && yield("y_test", y.Rows(0, 50))
+		}); err != nil {
+			return err
+		}
+		return os.WriteFile(path, out.Bytes(), 0o644)
+	},
 	// a model file whose header says that it is longer than any memory
 	"huge-header": func(path string) error {
 		return os.WriteFile(path, append(binary.LittleEndian.AppendUint64(nil, 1<<62), "{}"...), 0o644)

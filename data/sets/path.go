@@ -21,7 +21,8 @@ import (
 //
 //   - .npz: arrays by name. y, label, labels, target and targets are the
 //     target, as are those that Options.Targets names; every other array is an
-//     input. With x_train and x_test, or
+//     input. Integers, one a row, are class numbers, and several where Options.Labels
+//     says so. With x_train and x_test, or
 //     train_images and test_images, the set has a test part.
 //   - .npy: one array of inputs, without a target.
 //   - IDX, compressed or not: the images' or the labels' file; the other one
@@ -51,7 +52,7 @@ func OpenPath(path string, o Options) (*Set, error) {
 	case info.IsDir():
 		s, err = openDir(path, o)
 	case ext == ".npz":
-		s, err = openNPZ(path, o.Targets)
+		s, err = openNPZ(path, o)
 	case ext == ".npy":
 		s, err = openNPY(path)
 	case isTFRecord(path):
@@ -238,7 +239,7 @@ func openNPY(path string) (*Set, error) {
 	return &Set{Train: src, Fingerprint: c.hash()}, nil
 }
 
-func openNPZ(path string, targets []string) (*Set, error) {
+func openNPZ(path string, o Options) (*Set, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -255,11 +256,11 @@ func openNPZ(path string, targets []string) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fromArchive(a, path, targets)
+	return fromArchive(a, path, o)
 }
 
 // fromArchive sorts an archive's arrays into parts, inputs and targets.
-func fromArchive(a *npy.Archive, path string, targets []string) (*Set, error) {
+func fromArchive(a *npy.Archive, path string, o Options) (*Set, error) {
 	s := &Set{}
 	names := make(map[string][]string) // by part: train, test, or empty
 	for _, n := range a.Names() {
@@ -294,11 +295,15 @@ func fromArchive(a *npy.Archive, path string, targets []string) (*Set, error) {
 			}
 			fmt.Fprintf(sum, "%q %v %v\n", n, t.DType(), t.Shape())
 			sum.Write(t.Bytes())
-			if base := baseOf(n); isTarget(base) || slices.Contains(targets, base) {
+			base := baseOf(n)
+			if isTarget(base) || slices.Contains(o.Targets, base) {
 				p.targets = append(p.targets, column{base, t})
-			} else {
-				p.inputs = append(p.inputs, column{base, t})
+				continue
 			}
+			if t, err = input(t); err != nil {
+				return p, fmt.Errorf("%q: %w", base, err)
+			}
+			p.inputs = append(p.inputs, column{base, t})
 		}
 		return p, nil
 	}
@@ -310,10 +315,10 @@ func fromArchive(a *npy.Archive, path string, targets []string) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(tr.targets) > max(1, len(targets)) {
+	if len(tr.targets) > max(1, len(o.Targets)) {
 		return nil, fmt.Errorf("two targets, %q and %q: an archive has one, or one for each output of the model, by its name", tr.targets[0].name, tr.targets[1].name)
 	}
-	classes, err := label(&tr, &te)
+	classes, err := label(o.Labels, &tr, &te)
 	if err != nil {
 		return nil, err
 	}
@@ -369,18 +374,23 @@ func isTarget(name string) bool {
 }
 
 // label turns the targets into class numbers where they are integers or bools,
-// one a row, and into Float32 otherwise. It returns the names of the classes of
+// one a row or as many as several reports, and into Float32 otherwise. It returns the names of the classes of
 // the first one.
-func label(parts ...*part) (classes []string, err error) {
+func label(several func(inputs []data.Field, target data.Field) bool, parts ...*part) (classes []string, err error) {
 	top := -1
 	for _, p := range parts {
+		var inputs []data.Field
+		for _, c := range p.inputs {
+			inputs = append(inputs, field(c.name, c.t))
+		}
 		for i := range p.targets {
 			c := &p.targets[i]
 			s := c.t.Shape()
 			if len(s) == 0 {
 				return nil, fmt.Errorf("%q is a single number: want one row a sample", c.name)
 			}
-			if c.t.DType().IsFloat() || s[1:].Len() != 1 {
+			one := s[1:].Len() == 1
+			if c.t.DType().IsFloat() || !one && (several == nil || s[1:].Len() == 0 || !several(inputs, field(c.name, c.t))) {
 				if len(s) == 1 {
 					s = tensor.Shape{s[0], 1}
 				}
@@ -392,6 +402,11 @@ func label(parts ...*part) (classes []string, err error) {
 			t, high, err := classNumbers(c.t, most)
 			if err != nil {
 				return nil, fmt.Errorf("%q: %w; numbers to predict are saved as float32", c.name, err)
+			}
+			if !one {
+				if t, err = t.Reshape(s...); err != nil {
+					return nil, err
+				}
 			}
 			if c.t = t; i == 0 {
 				top = max(top, high)

@@ -75,7 +75,7 @@ func input(t *tensor.Tensor) (*tensor.Tensor, error) {
 	return t.Convert(tensor.Float32), nil
 }
 
-// classNumbers is y as Int32 class numbers, checked to lie in 0 … n−1, and the
+// classNumbers is y as a list of Int32 class numbers, checked to lie in 0 … n−1, and the
 // largest of them.
 func classNumbers(y *tensor.Tensor, n int) (*tensor.Tensor, int, error) {
 	t := tensor.New(tensor.Int32, y.Len())
@@ -83,7 +83,7 @@ func classNumbers(y *tensor.Tensor, n int) (*tensor.Tensor, int, error) {
 	for i := range labels {
 		v := y.Flat(i)
 		if v != math.Trunc(v) || v < 0 || v >= float64(n) {
-			return nil, 0, fmt.Errorf("label %v of row %d is out of range: want a class number from 0 to %d", v, i, n-1)
+			return nil, 0, fmt.Errorf("label %v of row %d is out of range: want a class number from 0 to %d", v, i*y.Shape()[0]/y.Len(), n-1)
 		}
 		labels[i] = int32(v)
 		top = max(top, int(v))

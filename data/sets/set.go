@@ -53,6 +53,9 @@ type Options struct {
 	// Targets names arrays of an .npz file that are targets, beside those that
 	// are called so: the outputs of a model that has several.
 	Targets []string
+	// Labels reports whether a target of an .npz file that has several whole numbers a
+	// row has class numbers, such as the tag of each word. nil: none has.
+	Labels func(inputs []data.Field, target data.Field) bool
 	// Features names the features of a TFRecord file that are the input, and
 	// Label the one that is the target. Without them they are chosen where
 	// there is one choice.

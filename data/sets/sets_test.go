@@ -672,6 +672,47 @@ func TestOpenNPZ(t *testing.T) {
 	}
 }
 
+// Whole numbers, several a row, are class numbers where that is said, in both parts.
+func TestOpenNPZOfSteps(t *testing.T) {
+	t.Parallel()
+	x := tensor.Of([]float32{1, 2, 3, 4, 5, 6}, 3, 2)
+	y := tensor.Of([]int64{1, 0, 2, 2, 0, 4}, 3, 2)
+	open := func(o Options, arrays ...any) (*Set, error) {
+		return OpenPath(filepath.Join(write(t, t.TempDir(), map[string][]byte{"set.npz": npz(t, arrays...)}), "set.npz"), o)
+	}
+	var asked []string
+	steps := Options{Labels: func(inputs []data.Field, target data.Field) bool {
+		asked = append(asked, fmt.Sprint(inputs, target.Name, target.Shape))
+		return target.Name == "y"
+	}}
+	s, err := open(steps, "x_train", x.Rows(0, 2), "y_train", y.Rows(0, 2), "x_test", x.Rows(0, 1), "y_test", y.Rows(2, 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, s, []string{"1 2 1 0", "3 4 2 2"}, []string{"1 2 0 4"})
+	for _, part := range []data.Source{s.Train, s.Test} {
+		if c := part.Schema(); c.Targets[0].DType != tensor.Int32 || !c.Targets[0].Shape.Equal(tensor.Shape{2}) || len(c.Classes) != 5 || c.Classification() {
+			t.Errorf("schema %v", c)
+		}
+	}
+	if want := "[{x float32 [2]}]y[2]"; len(asked) != 2 || asked[0] != want {
+		t.Errorf("asked %q, want twice %q", asked, want)
+	}
+	for name, y := range map[string]*tensor.Tensor{"floats": tensor.Of([]float32{1, 0, 2, 2, 0, 4}, 3, 2), "one a row": tensor.Of([]int64{1, 0, 2}, 3)} {
+		asked = nil
+		if _, err := open(steps, "x", x, "y", y); err != nil || asked != nil {
+			t.Errorf("%s: %v, asked %q", name, err, asked)
+		}
+	}
+	if s, err = open(Options{}, "x", x, "y", y); err != nil || s.Train.Schema().Targets[0].DType != tensor.Float32 {
+		t.Errorf("%v, %v", s, err)
+	}
+	_, err = open(steps, "x", x, "y", tensor.Of([]int64{1, 0, 2, -2, 0, 4}, 3, 2))
+	if err == nil || !strings.Contains(err.Error(), "label -2 of row 1 is out of range") {
+		t.Errorf("a negative class: %v", err)
+	}
+}
+
 func TestOpenNPY(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
@@ -802,7 +843,7 @@ func FuzzNPZ(f *testing.F) {
 		if err != nil {
 			return
 		}
-		s, err := fromArchive(a, "fuzz.npz", nil)
+		s, err := fromArchive(a, "fuzz.npz", Options{})
 		if err != nil {
 			return
 		}

@@ -403,5 +403,5 @@ func (e *examples) target(p *part) (classes []string, err error) {
 		t = t.Convert(tensor.Float32)
 	}
 	p.targets = []column{{e.label, t}}
-	return label(p)
+	return label(nil, p)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/nadir-ml/nadir/data/digits"
 	"github.com/nadir-ml/nadir/data/images"
 	"github.com/nadir-ml/nadir/data/sets"
+	"github.com/nadir-ml/nadir/loss"
 	"github.com/nadir-ml/nadir/nn"
 	"github.com/nadir-ml/nadir/spec"
 	"github.com/nadir-ml/nadir/tensor"
@@ -31,6 +32,7 @@ type dataset struct {
 	fixed       bool        // the rows stand in a published order
 	notes       []string
 	fingerprint string
+	labels      func(inputs []data.Field, target data.Field) bool // see openOptions
 	close       []func() error
 }
 
@@ -44,9 +46,10 @@ func (d *dataset) Close() {
 
 // openOptions say how data is opened beside what the configuration says.
 type openOptions struct {
-	table  *csv.Table // rows are encoded as those of this table
-	whole  bool       // no part is cut off: for evaluation
-	within string     // folder that a relative path is looked for in, too
+	table  *csv.Table                                        // rows are encoded as those of this table
+	labels func(inputs []data.Field, target data.Field) bool // see classified; nil: as the configuration says
+	whole  bool                                              // no part is cut off: for evaluation
+	within string                                            // folder that a relative path is looked for in, too
 	// fold parts the rows left for training into those trained on and those held
 	// out for validation; nil leaves that to data.val.
 	fold func(left []int32) (kept, held []int32)
@@ -58,6 +61,7 @@ func (c *command) openData(ctx context.Context, cfg *config.Config, o openOption
 	if err != nil {
 		return nil, asData(err)
 	}
+	d.labels = o.labels
 	if err := d.cut(c, cfg, o); err != nil {
 		d.Close()
 		return nil, asData(err)
@@ -84,19 +88,29 @@ func isTable(path string) bool {
 	return false
 }
 
-func (c *command) setOptions(cfg *config.Config) (o sets.Options, done func()) {
+func (c *command) setOptions(cfg *config.Config, labels func(inputs []data.Field, target data.Field) bool) (o sets.Options, done func()) {
 	o.URL = cfg.Data.URL
 	shown := c.download(cfg.Data.Name)
 	o.Progress, o.Resumed = shown.progress, shown.resumed
+	one, each, unread := lossesOf(cfg.Loss)
+	o.Labels = labels
 	if m, err := nn.Decode(cfg.Model); err == nil { // else it is said when the model is built
 		_, outs := m.Ports()
 		for _, p := range outs {
 			o.Targets = append(o.Targets, p.Name)
 		}
+		if labels == nil && unread == nil {
+			o.Labels = classified(m, func(output string) loss.Loss {
+				if each != nil {
+					return each[output].Loss
+				}
+				return one
+			})
+		}
 	}
 	o.Features, o.Label = cfg.Data.Feature, cfg.Data.Label
-	if l, _, err := lossesOf(cfg.Loss); err == nil && l != nil {
-		o.Numbers = !train.Classifies(l)
+	if one != nil {
+		o.Numbers = !train.Classifies(one)
 	}
 	if shape, _, ok := shapeGiven(cfg); ok {
 		o.Shape = shape
@@ -131,7 +145,7 @@ func (c *command) openSet(ctx context.Context, cfg *config.Config, o openOptions
 		d := &dataset{name: name, train: tr, test: te, fixed: true, fingerprint: fmt.Sprintf("digits:%d:%d", cfg.Seed, n)}
 		return d, d.only(cfg, "")
 	case contains(setNames(), name):
-		so, done := c.setOptions(cfg)
+		so, done := c.setOptions(cfg, o.labels)
 		defer done()
 		c.orderly.Store(true) // a download is ended in good order
 		s, err := sets.Open(ctx, name, so)
@@ -154,7 +168,7 @@ func (c *command) openSet(ctx context.Context, cfg *config.Config, o openOptions
 		d := &dataset{name: baseOf(path), train: s, table: s, fingerprint: s.Fingerprint(), close: []func() error{s.Close}}
 		return d, d.only(cfg, "data.label", "data.ignore", "sample_weight")
 	}
-	so, done := c.setOptions(cfg)
+	so, done := c.setOptions(cfg, o.labels)
 	defer done()
 	s, err := sets.OpenPath(path, so)
 	if err != nil {
@@ -404,7 +418,7 @@ func (c *command) openPart(cfg *config.Config, key, path string, d *dataset) (da
 		d.fingerprint += ":" + s.Fingerprint()
 		src = s
 	} else {
-		o, _ := c.setOptions(cfg)
+		o, _ := c.setOptions(cfg, d.labels)
 		s, err := sets.OpenPath(path, o)
 		if err != nil {
 			return nil, err

@@ -150,7 +150,7 @@ func (c *command) measured(ctx context.Context, s *subject, in *intake) (d *data
 	if _, fitted := s.said("input", "standardize"); val && given && !fitted {
 		return nil, nil, "", &spec.Error{Pos: v.Pos, Path: "data.val", Msg: "data.val: it is the test part that is measured; data.test= cuts one off"}
 	}
-	o := openOptions{table: s.table, whole: given && !cut && !val}
+	o := openOptions{table: s.table, labels: s.classified(), whole: given && !cut && !val}
 	if !given {
 		if o.within, err = s.home(); err != nil {
 			return nil, nil, "", err

@@ -524,8 +524,9 @@ func (f *fitted) Read(dst *data.Batch, idx []int32) error {
 		}
 	}
 	if f.class != nil {
-		for i, c := range dst.Y[0].Int32s()[:b.N] {
-			dst.Y[0].Int32s()[i] = f.class[c]
+		labels := dst.Y[0].Rows(0, b.N).Int32s()
+		for i, c := range labels {
+			labels[i] = f.class[c]
 		}
 	}
 	if b.Weight != nil {

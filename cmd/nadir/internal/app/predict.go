@@ -160,7 +160,7 @@ func (c *command) fitStandard(ctx context.Context, s *subject, in *intake) error
 	if err != nil {
 		return err
 	}
-	o := openOptions{table: s.table}
+	o := openOptions{table: s.table, labels: s.classified()}
 	if !other {
 		if o.within, err = s.home(); err != nil {
 			return err
@@ -529,10 +529,24 @@ type result struct {
 	p       []float32
 	probs   bool      // p adds up to 1
 	std     []float32 // of p over the passes, or nil
+
+	// Where a row has several places that are told apart, such as steps: what each is, and
+	// the shape that they stand in. Then there is nothing else.
+	each   []result
+	places tensor.Shape
 }
 
 // spread adds the deviation of what was predicted.
 func (r *result) spread(t *tensor.Tensor) {
+	if r.each != nil {
+		t, err := t.Reshape(len(r.each), -1)
+		for i := range r.each {
+			if err == nil {
+				r.each[i].spread(t.Rows(i, i+1))
+			}
+		}
+		return
+	}
 	for i := range t.Len() {
 		r.std = append(r.std, float32(t.Flat(i)))
 	}
@@ -541,8 +555,31 @@ func (r *result) spread(t *tensor.Tensor) {
 	}
 }
 
-// result reads output k.
+// result reads output k, that of one row.
 func (p *predictor) result(k int, t *tensor.Tensor) result {
+	if s := t.Shape(); len(s) > 2 && s[len(s)-1] > 1 && k < len(p.Losses) && manyClasses(p.Losses[k].Loss) {
+		r := result{places: s[1 : len(s)-1]}
+		if t, err := t.Reshape(r.places.Len(), s[len(s)-1]); err == nil {
+			for i := range r.places.Len() {
+				r.each = append(r.each, p.one(k, t.Rows(i, i+1)))
+			}
+			return r
+		}
+	}
+	return p.one(k, t)
+}
+
+// manyClasses reports whether a loss tells one of several classes.
+func manyClasses(l loss.Loss) bool {
+	switch l.(type) {
+	case nil, loss.BinaryCrossEntropy, loss.BinaryFocal:
+		return false
+	}
+	return train.Classifies(l)
+}
+
+// one reads output k at one place.
+func (p *predictor) one(k int, t *tensor.Tensor) result {
 	r := result{p: make([]float32, t.Len())}
 	for i := range r.p {
 		r.p[i] = float32(t.Flat(i))
@@ -587,6 +624,9 @@ func (r result) order() (best, second int) {
 }
 
 func (r result) object() object {
+	if r.each != nil {
+		return r.objectOfPlaces()
+	}
 	finite := func(vs []float32) []any {
 		values := make([]any, len(vs))
 		for i, v := range vs {
@@ -612,10 +652,56 @@ func (r result) object() object {
 	return o
 }
 
+// objectOfPlaces has the members of each place's, nested as the places are.
+func (r result) objectOfPlaces() object {
+	var o object
+	for m, first := range r.each[0].object() {
+		values := make([]any, len(r.each))
+		for i := range r.each {
+			values[i] = r.each[i].object()[m].value
+		}
+		for a := len(r.places) - 1; a > 0; a-- {
+			values = slices.Collect(func(yield func(any) bool) {
+				for part := range slices.Chunk(values, r.places[a]) {
+					if !yield(part) {
+						return
+					}
+				}
+			})
+		}
+		o = append(o, member{first.key, values})
+	}
+	return o
+}
+
+// textOfPlaces is the likeliest class at each.
+func (r result) textOfPlaces() string {
+	var words []string
+	for i, e := range r.each {
+		if i == shownNumbers {
+			words = append(words, fmt.Sprintf("… (%d)", len(r.each)))
+			break
+		}
+		best, _ := e.order()
+		word := measure(float64(e.p[best]))
+		if e.probs {
+			word = fmt.Sprintf("%.0f %%", 100*e.p[best])
+		}
+		if e.classes != nil {
+			word = printable(short(e.classes[best], 24)) + " " + word
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ", ")
+}
+
 // The most numbers of a row that are printed for people.
 const shownNumbers = 12
 
 func (r result) text() string {
+	if r.each != nil {
+		return r.textOfPlaces()
+	}
 	if r.classes == nil {
 		var words []string
 		for i, v := range r.p {
