@@ -4193,7 +4193,7 @@ wholedone:
 
 // func affine(grad *float32, w *float32, db *float32, gamma *float32, beta *float32, dots *float32, outStride int, rows int, cols int)
 // Requires: AVX, FMA3
-TEXT ·affine(SB), NOSPLIT, $0-72
+TEXT ·affine(SB), NOSPLIT, $8-72
 	MOVQ grad+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ db+16(FP), DX
@@ -4203,84 +4203,218 @@ TEXT ·affine(SB), NOSPLIT, $0-72
 	MOVQ outStride+48(FP), R8
 	MOVQ rows+56(FP), R9
 	MOVQ cols+64(FP), R10
+	MOVQ R10, R11
+	SHLQ $0x02, R11
 
-row:
+two:
+	CMPQ         R9, $0x02
+	JL           one
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS (SI), Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
-	XORQ         R11, R11
-	MOVQ         R10, R12
-	SUBQ         $0x08, R12
-	JL           rest
+	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(SI), Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	LEAQ         (AX)(R11*1), R12
+	LEAQ         (CX)(R11*1), R13
+	XORQ         R14, R14
+	MOVQ         R10, R15
+	SUBQ         $0x08, R15
+	JL           tworest
 
-next:
-	VMOVUPS     (AX)(R11*4), Y5
-	VMOVUPS     (CX)(R11*4), Y6
-	VMOVUPS     (DX)(R11*4), Y7
-	VFMADD231PS Y5, Y6, Y2
-	VFMADD231PS Y7, Y6, Y3
-	VMULPS      Y0, Y5, Y5
-	VFMADD231PS Y1, Y7, Y5
-	VMOVUPS     Y5, (AX)(R11*4)
-	VFMADD231PS Y5, Y5, Y4
-	ADDQ        $0x08, R11
-	CMPQ        R11, R12
-	JLE         next
+twonext:
+	VMOVUPS     (DX)(R14*4), Y10
+	VMOVUPS     (AX)(R14*4), Y11
+	VMOVUPS     (CX)(R14*4), Y12
+	VFMADD231PS Y11, Y12, Y2
+	VFMADD231PS Y10, Y12, Y3
+	VMULPS      Y0, Y11, Y11
+	VFMADD231PS Y1, Y10, Y11
+	VMOVUPS     Y11, (AX)(R14*4)
+	VFMADD231PS Y11, Y11, Y4
+	VMOVUPS     (R12)(R14*4), Y11
+	VMOVUPS     (R13)(R14*4), Y12
+	VFMADD231PS Y11, Y12, Y7
+	VFMADD231PS Y10, Y12, Y8
+	VMULPS      Y5, Y11, Y11
+	VFMADD231PS Y6, Y10, Y11
+	VMOVUPS     Y11, (R12)(R14*4)
+	VFMADD231PS Y11, Y11, Y9
+	ADDQ        $0x08, R14
+	CMPQ        R14, R15
+	JLE         twonext
 
-rest:
-	SUBQ        R11, R12
-	ADDQ        $0x08, R12
-	JZ          sum
-	MOVQ        R12, R13
-	NEGQ        R13
-	LEAQ        lanes<>+0(SB), R12
-	VMOVUPS     32(R12)(R13*4), Y5
-	VMASKMOVPS  (AX)(R11*4), Y5, Y6
-	VMASKMOVPS  (CX)(R11*4), Y5, Y7
-	VMASKMOVPS  (DX)(R11*4), Y5, Y8
-	VFMADD231PS Y6, Y7, Y2
-	VFMADD231PS Y8, Y7, Y3
-	VMULPS      Y0, Y6, Y6
-	VFMADD231PS Y1, Y8, Y6
-	VMASKMOVPS  Y6, Y5, (AX)(R11*4)
-	VFMADD231PS Y6, Y6, Y4
+tworest:
+	SUBQ        R14, R15
+	ADDQ        $0x08, R15
+	JZ          twosum
+	MOVQ        R15, BP
+	NEGQ        BP
+	LEAQ        lanes<>+0(SB), R15
+	VMOVUPS     32(R15)(BP*4), Y10
+	VMASKMOVPS  (DX)(R14*4), Y10, Y11
+	VMASKMOVPS  (AX)(R14*4), Y10, Y12
+	VMASKMOVPS  (CX)(R14*4), Y10, Y13
+	VFMADD231PS Y12, Y13, Y2
+	VFMADD231PS Y11, Y13, Y3
+	VMULPS      Y0, Y12, Y12
+	VFMADD231PS Y1, Y11, Y12
+	VMASKMOVPS  Y12, Y10, (AX)(R14*4)
+	VFMADD231PS Y12, Y12, Y4
+	VMASKMOVPS  (R12)(R14*4), Y10, Y0
+	VMASKMOVPS  (R13)(R14*4), Y10, Y1
+	VFMADD231PS Y0, Y1, Y7
+	VFMADD231PS Y11, Y1, Y8
+	VMULPS      Y5, Y0, Y0
+	VFMADD231PS Y6, Y11, Y0
+	VMASKMOVPS  Y0, Y10, (R12)(R14*4)
+	VFMADD231PS Y0, Y0, Y9
 
-sum:
-	MOVQ         DI, R11
+twosum:
+	MOVQ         DI, R12
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPS       X0, X2, X1
 	VPERMILPS    $0x4e, X1, X0
 	VADDPS       X0, X1, X1
 	VMOVSHDUP    X1, X0
 	VADDSS       X0, X1, X1
-	VMOVSS       X1, (R11)
-	ADDQ         R8, R11
+	VMOVSS       X1, (R12)
+	VEXTRACTF128 $0x01, Y7, X0
+	VADDPS       X0, X7, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VADDSS       X0, X1, X1
+	VMOVSS       X1, 4(R12)
+	MOVQ         DI, R12
+	ADDQ         R8, R12
 	VEXTRACTF128 $0x01, Y3, X0
 	VADDPS       X0, X3, X1
 	VPERMILPS    $0x4e, X1, X0
 	VADDPS       X0, X1, X1
 	VMOVSHDUP    X1, X0
 	VADDSS       X0, X1, X1
-	VMOVSS       X1, (R11)
-	ADDQ         R8, R11
+	VMOVSS       X1, (R12)
+	VEXTRACTF128 $0x01, Y8, X0
+	VADDPS       X0, X8, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VADDSS       X0, X1, X1
+	VMOVSS       X1, 4(R12)
+	MOVQ         DI, R12
+	ADDQ         R8, R12
+	ADDQ         R8, R12
 	VEXTRACTF128 $0x01, Y4, X0
 	VADDPS       X0, X4, X1
 	VPERMILPS    $0x4e, X1, X0
 	VADDPS       X0, X1, X1
 	VMOVSHDUP    X1, X0
 	VADDSS       X0, X1, X1
-	VMOVSS       X1, (R11)
-	MOVQ         R10, R11
-	SHLQ         $0x02, R11
+	VMOVSS       X1, (R12)
+	VEXTRACTF128 $0x01, Y9, X0
+	VADDPS       X0, X9, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VADDSS       X0, X1, X1
+	VMOVSS       X1, 4(R12)
+	ADDQ         $0x08, BX
+	ADDQ         $0x08, SI
+	ADDQ         $0x08, DI
 	ADDQ         R11, AX
 	ADDQ         R11, CX
+	ADDQ         R11, AX
+	ADDQ         R11, CX
+	SUBQ         $0x02, R9
+	JMP          two
+
+one:
+	CMPQ         R9, $0x01
+	JL           done
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	XORQ         R12, R12
+	MOVQ         R10, R13
+	SUBQ         $0x08, R13
+	JL           onerest
+
+onenext:
+	VMOVUPS     (DX)(R12*4), Y5
+	VMOVUPS     (AX)(R12*4), Y6
+	VMOVUPS     (CX)(R12*4), Y7
+	VFMADD231PS Y6, Y7, Y2
+	VFMADD231PS Y5, Y7, Y3
+	VMULPS      Y0, Y6, Y6
+	VFMADD231PS Y1, Y5, Y6
+	VMOVUPS     Y6, (AX)(R12*4)
+	VFMADD231PS Y6, Y6, Y4
+	ADDQ        $0x08, R12
+	CMPQ        R12, R13
+	JLE         onenext
+
+onerest:
+	SUBQ        R12, R13
+	ADDQ        $0x08, R13
+	JZ          onesum
+	MOVQ        R13, R14
+	NEGQ        R14
+	LEAQ        lanes<>+0(SB), R13
+	VMOVUPS     32(R13)(R14*4), Y5
+	VMASKMOVPS  (DX)(R12*4), Y5, Y6
+	VMASKMOVPS  (AX)(R12*4), Y5, Y7
+	VMASKMOVPS  (CX)(R12*4), Y5, Y8
+	VFMADD231PS Y7, Y8, Y2
+	VFMADD231PS Y6, Y8, Y3
+	VMULPS      Y0, Y7, Y7
+	VFMADD231PS Y1, Y6, Y7
+	VMASKMOVPS  Y7, Y5, (AX)(R12*4)
+	VFMADD231PS Y7, Y7, Y4
+
+onesum:
+	MOVQ         DI, R12
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VADDSS       X0, X1, X1
+	VMOVSS       X1, (R12)
+	MOVQ         DI, R12
+	ADDQ         R8, R12
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VADDSS       X0, X1, X1
+	VMOVSS       X1, (R12)
+	MOVQ         DI, R12
+	ADDQ         R8, R12
+	ADDQ         R8, R12
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPS       X0, X4, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VADDSS       X0, X1, X1
+	VMOVSS       X1, (R12)
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, DI
-	DECQ         R9
-	JNZ          row
+	ADDQ         R11, AX
+	ADDQ         R11, CX
+	SUBQ         $0x01, R9
+	JMP          one
+
+done:
 	VZEROUPPER
 	RET
 

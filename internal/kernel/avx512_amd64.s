@@ -14441,7 +14441,7 @@ down:
 
 // func affineWide(grad *float32, w *float32, db *float32, gamma *float32, beta *float32, dots *float32, outStride int, rows int, cols int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·affineWide(SB), NOSPLIT, $0-72
+TEXT ·affineWide(SB), NOSPLIT, $8-72
 	MOVQ grad+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ db+16(FP), DX
@@ -14451,51 +14451,78 @@ TEXT ·affineWide(SB), NOSPLIT, $0-72
 	MOVQ outStride+48(FP), R8
 	MOVQ rows+56(FP), R9
 	MOVQ cols+64(FP), R10
+	MOVQ R10, R11
+	SHLQ $0x02, R11
 
-row:
+two:
+	CMPQ         R9, $0x02
+	JL           one
 	VBROADCASTSS (BX), Z0
 	VBROADCASTSS (SI), Z1
 	VPXORD       Z2, Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VPXORD       Z4, Z4, Z4
-	XORQ         R11, R11
-	MOVQ         R10, R12
-	SUBQ         $0x10, R12
-	JL           rest
+	VBROADCASTSS 4(BX), Z5
+	VBROADCASTSS 4(SI), Z6
+	VPXORD       Z7, Z7, Z7
+	VPXORD       Z8, Z8, Z8
+	VPXORD       Z9, Z9, Z9
+	LEAQ         (AX)(R11*1), R12
+	LEAQ         (CX)(R11*1), R13
+	XORQ         R14, R14
+	MOVQ         R10, R15
+	SUBQ         $0x10, R15
+	JL           tworest
 
-next:
-	VMOVUPS     (AX)(R11*4), Z5
-	VMOVUPS     (CX)(R11*4), Z6
-	VMOVUPS     (DX)(R11*4), Z7
-	VFMADD231PS Z5, Z6, Z2
-	VFMADD231PS Z7, Z6, Z3
-	VMULPS      Z0, Z5, Z5
-	VFMADD231PS Z1, Z7, Z5
-	VMOVUPS     Z5, (AX)(R11*4)
-	VFMADD231PS Z5, Z5, Z4
-	ADDQ        $0x10, R11
-	CMPQ        R11, R12
-	JLE         next
+twonext:
+	VMOVUPS     (DX)(R14*4), Z10
+	VMOVUPS     (AX)(R14*4), Z11
+	VMOVUPS     (CX)(R14*4), Z12
+	VFMADD231PS Z11, Z12, Z2
+	VFMADD231PS Z10, Z12, Z3
+	VMULPS      Z0, Z11, Z11
+	VFMADD231PS Z1, Z10, Z11
+	VMOVUPS     Z11, (AX)(R14*4)
+	VFMADD231PS Z11, Z11, Z4
+	VMOVUPS     (R12)(R14*4), Z11
+	VMOVUPS     (R13)(R14*4), Z12
+	VFMADD231PS Z11, Z12, Z7
+	VFMADD231PS Z10, Z12, Z8
+	VMULPS      Z5, Z11, Z11
+	VFMADD231PS Z6, Z10, Z11
+	VMOVUPS     Z11, (R12)(R14*4)
+	VFMADD231PS Z11, Z11, Z9
+	ADDQ        $0x10, R14
+	CMPQ        R14, R15
+	JLE         twonext
 
-rest:
-	SUBQ        R11, R12
-	ADDQ        $0x10, R12
-	JZ          sum
-	MOVQ        $-1, R13
-	BZHIQ       R12, R13, R13
-	KMOVW       R13, K1
-	VMOVUPS.Z   (AX)(R11*4), K1, Z5
-	VMOVUPS.Z   (CX)(R11*4), K1, Z6
-	VMOVUPS.Z   (DX)(R11*4), K1, Z7
-	VFMADD231PS Z5, Z6, Z2
-	VFMADD231PS Z7, Z6, Z3
-	VMULPS      Z0, Z5, Z5
-	VFMADD231PS Z1, Z7, Z5
-	VMOVUPS     Z5, K1, (AX)(R11*4)
-	VFMADD231PS Z5, Z5, Z4
+tworest:
+	SUBQ        R14, R15
+	ADDQ        $0x10, R15
+	JZ          twosum
+	MOVQ        $-1, BP
+	BZHIQ       R15, BP, BP
+	KMOVW       BP, K1
+	VMOVUPS.Z   (DX)(R14*4), K1, Z10
+	VMOVUPS.Z   (AX)(R14*4), K1, Z11
+	VMOVUPS.Z   (CX)(R14*4), K1, Z12
+	VFMADD231PS Z11, Z12, Z2
+	VFMADD231PS Z10, Z12, Z3
+	VMULPS      Z0, Z11, Z11
+	VFMADD231PS Z1, Z10, Z11
+	VMOVUPS     Z11, K1, (AX)(R14*4)
+	VFMADD231PS Z11, Z11, Z4
+	VMOVUPS.Z   (R12)(R14*4), K1, Z0
+	VMOVUPS.Z   (R13)(R14*4), K1, Z1
+	VFMADD231PS Z0, Z1, Z7
+	VFMADD231PS Z10, Z1, Z8
+	VMULPS      Z5, Z0, Z0
+	VFMADD231PS Z6, Z10, Z0
+	VMOVUPS     Z0, K1, (R12)(R14*4)
+	VFMADD231PS Z0, Z0, Z9
 
-sum:
-	MOVQ          DI, R11
+twosum:
+	MOVQ          DI, R12
 	VEXTRACTF32X8 $0x01, Z2, Y0
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -14504,8 +14531,18 @@ sum:
 	VADDPS        X1, X0, X0
 	VMOVSHDUP     X0, X1
 	VADDSS        X1, X0, X0
-	VMOVSS        X0, (R11)
-	ADDQ          R8, R11
+	VMOVSS        X0, (R12)
+	VEXTRACTF32X8 $0x01, Z7, Y0
+	VADDPS        Y0, Y7, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDSS        X1, X0, X0
+	VMOVSS        X0, 4(R12)
+	MOVQ          DI, R12
+	ADDQ          R8, R12
 	VEXTRACTF32X8 $0x01, Z3, Y0
 	VADDPS        Y0, Y3, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -14514,8 +14551,19 @@ sum:
 	VADDPS        X1, X0, X0
 	VMOVSHDUP     X0, X1
 	VADDSS        X1, X0, X0
-	VMOVSS        X0, (R11)
-	ADDQ          R8, R11
+	VMOVSS        X0, (R12)
+	VEXTRACTF32X8 $0x01, Z8, Y0
+	VADDPS        Y0, Y8, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDSS        X1, X0, X0
+	VMOVSS        X0, 4(R12)
+	MOVQ          DI, R12
+	ADDQ          R8, R12
+	ADDQ          R8, R12
 	VEXTRACTF32X8 $0x01, Z4, Y0
 	VADDPS        Y0, Y4, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -14524,16 +14572,113 @@ sum:
 	VADDPS        X1, X0, X0
 	VMOVSHDUP     X0, X1
 	VADDSS        X1, X0, X0
-	VMOVSS        X0, (R11)
-	MOVQ          R10, R11
-	SHLQ          $0x02, R11
+	VMOVSS        X0, (R12)
+	VEXTRACTF32X8 $0x01, Z9, Y0
+	VADDPS        Y0, Y9, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDSS        X1, X0, X0
+	VMOVSS        X0, 4(R12)
+	ADDQ          $0x08, BX
+	ADDQ          $0x08, SI
+	ADDQ          $0x08, DI
 	ADDQ          R11, AX
 	ADDQ          R11, CX
+	ADDQ          R11, AX
+	ADDQ          R11, CX
+	SUBQ          $0x02, R9
+	JMP           two
+
+one:
+	CMPQ         R9, $0x01
+	JL           done
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (SI), Z1
+	VPXORD       Z13, Z13, Z13
+	VPXORD       Z14, Z14, Z14
+	VPXORD       Z15, Z15, Z15
+	XORQ         R12, R12
+	MOVQ         R10, R13
+	SUBQ         $0x10, R13
+	JL           onerest
+
+onenext:
+	VMOVUPS     (DX)(R12*4), Z2
+	VMOVUPS     (AX)(R12*4), Z3
+	VMOVUPS     (CX)(R12*4), Z4
+	VFMADD231PS Z3, Z4, Z13
+	VFMADD231PS Z2, Z4, Z14
+	VMULPS      Z0, Z3, Z3
+	VFMADD231PS Z1, Z2, Z3
+	VMOVUPS     Z3, (AX)(R12*4)
+	VFMADD231PS Z3, Z3, Z15
+	ADDQ        $0x10, R12
+	CMPQ        R12, R13
+	JLE         onenext
+
+onerest:
+	SUBQ        R12, R13
+	ADDQ        $0x10, R13
+	JZ          onesum
+	MOVQ        $-1, R14
+	BZHIQ       R13, R14, R14
+	KMOVW       R14, K1
+	VMOVUPS.Z   (DX)(R12*4), K1, Z2
+	VMOVUPS.Z   (AX)(R12*4), K1, Z3
+	VMOVUPS.Z   (CX)(R12*4), K1, Z4
+	VFMADD231PS Z3, Z4, Z13
+	VFMADD231PS Z2, Z4, Z14
+	VMULPS      Z0, Z3, Z3
+	VFMADD231PS Z1, Z2, Z3
+	VMOVUPS     Z3, K1, (AX)(R12*4)
+	VFMADD231PS Z3, Z3, Z15
+
+onesum:
+	MOVQ          DI, R12
+	VEXTRACTF32X8 $0x01, Z13, Y0
+	VADDPS        Y0, Y13, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDSS        X1, X0, X0
+	VMOVSS        X0, (R12)
+	MOVQ          DI, R12
+	ADDQ          R8, R12
+	VEXTRACTF32X8 $0x01, Z14, Y0
+	VADDPS        Y0, Y14, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDSS        X1, X0, X0
+	VMOVSS        X0, (R12)
+	MOVQ          DI, R12
+	ADDQ          R8, R12
+	ADDQ          R8, R12
+	VEXTRACTF32X8 $0x01, Z15, Y0
+	VADDPS        Y0, Y15, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDSS        X1, X0, X0
+	VMOVSS        X0, (R12)
 	ADDQ          $0x04, BX
 	ADDQ          $0x04, SI
 	ADDQ          $0x04, DI
-	DECQ          R9
-	JNZ           row
+	ADDQ          R11, AX
+	ADDQ          R11, CX
+	SUBQ          $0x01, R9
+	JMP           one
+
+done:
 	VZEROUPPER
 	RET
 

@@ -41,7 +41,8 @@ func (w width) fold(s vec) reg.VecVirtual {
 	return low
 }
 
-// affine writes the kernel of gradients behind a scale and an offset.
+// affine writes the kernel of gradients behind a scale and an offset. It goes over two
+// rows at a time: a sum alone would wait for itself.
 func (w width) affine() {
 	name := "affine" + w.suffix
 	avo.TEXT(name, avo.NOSPLIT, "func(grad, w, db, gamma, beta, dots *float32, outStride, rows, cols int)")
@@ -50,60 +51,90 @@ func (w width) affine() {
 	load := func(p string) reg.Register { return avo.Load(avo.Param(p), avo.GP64()) }
 	g, wt, db, gamma, beta := load("grad"), load("w"), load("db"), load("gamma"), load("beta")
 	dots, stride, rows, cols := load("dots"), load("outStride"), load("rows"), load("cols")
-	i, n := avo.GP64(), avo.GP64()
-	avo.Label("row")
-	scale, shift := w.vector(), w.vector()
-	avo.VBROADCASTSS(op.Mem{Base: gamma}, scale)
-	avo.VBROADCASTSS(op.Mem{Base: beta}, shift)
-	s := []vec{w.zero(), w.zero(), w.zero()}
-	avo.XORQ(i, i)
-	avo.MOVQ(cols, n)
-	avo.SUBQ(op.Imm(uint64(w.lanes())), n)
-	avo.JL(op.LabelRef("rest"))
-	body := func(mask reg.Register) {
-		x, y, d := w.vector(), w.vector(), w.vector()
-		at := func(base reg.Register) op.Mem { return op.Mem{Base: base, Index: i, Scale: 4} }
-		w.load(at(g), mask, x)
-		w.load(at(wt), mask, y)
-		w.load(at(db), mask, d)
-		avo.VFMADD231PS(x, y, s[0])
-		avo.VFMADD231PS(d, y, s[1])
-		avo.VMULPS(scale, x, x)
-		avo.VFMADD231PS(shift, d, x)
-		w.store(x, mask, at(g))
-		avo.VFMADD231PS(x, x, s[2])
-	}
-	avo.Label("next")
-	body(nil)
-	avo.ADDQ(op.Imm(uint64(w.lanes())), i)
-	avo.CMPQ(i, n)
-	avo.JLE(op.LabelRef("next"))
-	avo.Label("rest")
-	avo.SUBQ(i, n)
-	avo.ADDQ(op.Imm(uint64(w.lanes())), n)
-	avo.JZ(op.LabelRef("sum"))
-	body(w.rest(n))
-	avo.Label("sum")
-	out := avo.GP64()
-	avo.MOVQ(dots, out)
-	for q := range s {
-		avo.VMOVSS(w.fold(s[q]), op.Mem{Base: out})
-		if q < 2 {
-			avo.ADDQ(stride, out)
-		}
-	}
 	step := avo.GP64()
 	avo.MOVQ(cols, step)
 	avo.SHLQ(op.Imm(2), step)
-	avo.ADDQ(step, g)
-	avo.ADDQ(step, wt)
-	avo.ADDQ(op.Imm(4), gamma)
-	avo.ADDQ(op.Imm(4), beta)
-	avo.ADDQ(op.Imm(4), dots)
-	avo.DECQ(rows)
-	avo.JNZ(op.LabelRef("row"))
+	for _, b := range []struct {
+		name, next string
+		rows       int
+	}{{"two", "one", 2}, {"one", "done", 1}} {
+		avo.Label(b.name)
+		avo.CMPQ(rows, op.Imm(uint64(b.rows)))
+		avo.JL(op.LabelRef(b.next))
+		w.affineRows(b.name, b.rows, []reg.Register{g, wt, db, gamma, beta, dots, stride, cols, step})
+		for _, r := range []reg.Register{gamma, beta, dots} {
+			avo.ADDQ(op.Imm(uint64(4*b.rows)), r)
+		}
+		for range b.rows {
+			avo.ADDQ(step, g)
+			avo.ADDQ(step, wt)
+		}
+		avo.SUBQ(op.Imm(uint64(b.rows)), rows)
+		avo.JMP(op.LabelRef(b.name))
+	}
+	avo.Label("done")
 	avo.VZEROUPPER()
 	avo.RET()
+}
+
+// affineRows writes what affine does of so many rows.
+func (w width) affineRows(name string, rows int, args []reg.Register) {
+	g, wt, db, gamma, beta, dots, stride, cols, step := args[0], args[1], args[2], args[3], args[4], args[5], args[6], args[7], args[8]
+	scale, shift, s := make([]vec, rows), make([]vec, rows), make([][]vec, rows)
+	gs, ws := []reg.Register{g}, []reg.Register{wt}
+	for r := range rows {
+		scale[r], shift[r] = w.vector(), w.vector()
+		avo.VBROADCASTSS(op.Mem{Base: gamma, Disp: 4 * r}, scale[r])
+		avo.VBROADCASTSS(op.Mem{Base: beta, Disp: 4 * r}, shift[r])
+		s[r] = []vec{w.zero(), w.zero(), w.zero()}
+		if r > 0 {
+			gs, ws = append(gs, avo.GP64()), append(ws, avo.GP64())
+			avo.LEAQ(op.Mem{Base: g, Index: step, Scale: 1}, gs[r])
+			avo.LEAQ(op.Mem{Base: wt, Index: step, Scale: 1}, ws[r])
+		}
+	}
+	i, n := avo.GP64(), avo.GP64()
+	body := func(mask reg.Register) {
+		at := func(base reg.Register) op.Mem { return op.Mem{Base: base, Index: i, Scale: 4} }
+		d := w.vector()
+		w.load(at(db), mask, d)
+		for r := range rows {
+			x, y := w.vector(), w.vector()
+			w.load(at(gs[r]), mask, x)
+			w.load(at(ws[r]), mask, y)
+			avo.VFMADD231PS(x, y, s[r][0])
+			avo.VFMADD231PS(d, y, s[r][1])
+			avo.VMULPS(scale[r], x, x)
+			avo.VFMADD231PS(shift[r], d, x)
+			w.store(x, mask, at(gs[r]))
+			avo.VFMADD231PS(x, x, s[r][2])
+		}
+	}
+	avo.XORQ(i, i)
+	avo.MOVQ(cols, n)
+	avo.SUBQ(op.Imm(uint64(w.lanes())), n)
+	avo.JL(op.LabelRef(name + "rest"))
+	avo.Label(name + "next")
+	body(nil)
+	avo.ADDQ(op.Imm(uint64(w.lanes())), i)
+	avo.CMPQ(i, n)
+	avo.JLE(op.LabelRef(name + "next"))
+	avo.Label(name + "rest")
+	avo.SUBQ(i, n)
+	avo.ADDQ(op.Imm(uint64(w.lanes())), n)
+	avo.JZ(op.LabelRef(name + "sum"))
+	body(w.rest(n))
+	avo.Label(name + "sum")
+	for q := range 3 {
+		out := avo.GP64()
+		avo.MOVQ(dots, out)
+		for range q {
+			avo.ADDQ(stride, out)
+		}
+		for r := range rows {
+			avo.VMOVSS(w.fold(s[r][q]), op.Mem{Base: out, Disp: 4 * r})
+		}
+	}
 }
 
 // columns writes a sum over rows of something computed from two arrays, column by
