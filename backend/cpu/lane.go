@@ -15,6 +15,7 @@ type lane[T float] struct {
 	n       int          // parts
 	granule int          // what chunks begin at multiples of
 	block   int          // parts that are taken through all at a time; 0 for all of a chunk
+	back    bool         // the last chunk comes first
 	chunks  int
 	cost    float64 // ns on one core, roughly
 	run     []func(worker, lo, hi int)
@@ -71,7 +72,7 @@ func (l *lane[T]) settle(instrs []*instr[T]) {
 	l.cuts = []cutting[T]{best}
 	l.n = best.n()
 	if len(best.ways) > 1 {
-		l.measure(best)
+		l.measure(best, instrs)
 	}
 	for _, w := range best.ways {
 		l.run = append(l.run, w.make())
@@ -94,8 +95,18 @@ func (l *lane[T]) first(chunk int) int {
 	return min(chunk*l.granules()/l.chunks*l.granule, l.n)
 }
 
-// do runs chunks [from, to) of the lane, block by block.
+// do runs chunks [from, to) of the lane, block by block. What updates do goes back over
+// gradients and parameters: the last gradients to be made are still in a cache then, and
+// the first parameters that the next run wants will be.
 func (l *lane[T]) do(worker, from, to int) {
+	if l.back {
+		for to--; to >= from; to-- {
+			for _, run := range l.run {
+				run(worker, l.first(to), l.first(to+1))
+			}
+		}
+		return
+	}
 	lo, hi := l.first(from), l.first(to)
 	for lo < hi {
 		next := hi
@@ -110,8 +121,9 @@ func (l *lane[T]) do(worker, from, to int) {
 }
 
 // measure sets of how many parts a block is: so few that what one instruction makes is
-// in a near cache for the next, where that is not lost again in each block.
-func (l *lane[T]) measure(cut cutting[T]) {
+// in a near cache for the next, where that is not lost again in each block. A product
+// for weights has as many as it is cut into alone: they stay in the second-level cache.
+func (l *lane[T]) measure(cut cutting[T], instrs []*instr[T]) {
 	const near = 16 << 10 // elements
 	most := 1
 	for _, w := range cut.ways {
@@ -120,6 +132,9 @@ func (l *lane[T]) measure(cut cutting[T]) {
 		}
 	}
 	l.block = max(near/most, 16, int(cut.each*float64(l.n)/(0.03*cut.cost)))
+	for _, i := range l.instrs {
+		l.block = max(l.block, min(instrs[i].rows, inSecondCache/most))
+	}
 	l.block = (l.block + cut.granule - 1) / cut.granule * cut.granule
 }
 

@@ -61,6 +61,9 @@ func (c *compiler[T]) stages() {
 			l = c.joinLane(i, deps[i], lanes, first-1)
 		}
 		if l == nil {
+			l = c.sinkLane(i, deps, lanes, at, first)
+		}
+		if l == nil {
 			l = &lane[T]{at: first, cuts: alone(in)}
 			list = append(list, l)
 		}
@@ -202,6 +205,33 @@ func (c *compiler[T]) joinLane(i int, deps []int, lanes []*lane[T], at int) *lan
 	return l
 }
 
+// sinkLane is the lane of a product that instruction i is to be part of, or nil. Where i
+// waits for something else of the product's stage too, and nothing but i waits for the
+// product so far, the product can as well be done in stage at, where i is: then i finds
+// in a near cache what each part of the product has made.
+func (c *compiler[T]) sinkLane(i int, deps [][]int, lanes []*lane[T], at []int, to int) *lane[T] {
+	for _, d := range deps[i] {
+		l := lanes[d]
+		if at[d] != to-1 || c.instrs[d].flops == 0 || len(l.instrs) > 1 || d < c.updates != (i < c.updates) {
+			continue
+		}
+		awaited := false
+		for k, of := range deps {
+			awaited = awaited || k != i && lanes[k] != nil && slices.Contains(of, d)
+		}
+		if awaited {
+			continue
+		}
+		l.at = to
+		if joined := c.joinLane(i, []int{d}, lanes, to); joined != nil {
+			at[d] = to
+			return joined
+		}
+		l.at = to - 1
+	}
+	return nil
+}
+
 // mostInLane is how many instructions a lane has before another begins: what joins one to it
 // looks at all of them.
 const mostInLane = 128
@@ -278,6 +308,7 @@ func (c *compiler[T]) order(at []int, list []*lane[T], stages int) {
 		total := costOf(s.lanes)
 		for _, l := range s.lanes {
 			l.cut(total)
+			l.back = l.instrs[0] >= c.updates
 		}
 	}
 }

@@ -29,6 +29,7 @@ func layers(rows int, units []int, normalized bool) (*graph.Builder, func() map[
 		if normalized && i%2 == 0 {
 			x = x.Sub(x.Mean(0))
 			x = x.Mul(x.Square().Mean(0).Add(b.Const(1e-3)).Rsqrt())
+			x = x.Mul(param(fmt.Sprint("gamma", i), x.Dim(1))).Add(param(fmt.Sprint("beta", i), x.Dim(1)))
 		}
 		x = x.MatMul(param(fmt.Sprint("w", i), x.Dim(1), n)).Add(param(fmt.Sprint("b", i), n))
 		if i+2 < len(units) {
@@ -109,6 +110,28 @@ func TestStages(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestSunk asks that a product for weights behind a scale and an offset is done where
+// what follows it is, though that waits for a sum as well.
+func TestSunk(t *testing.T) {
+	t.Parallel()
+	g, fresh := layers(32, []int{200, 100, 10}, true)
+	state := fresh()
+	p, err := New().Compile(g, backend.Options{Threads: 1, State: func(name string) *tensor.Tensor { return state[name] }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	q := p.(*plan[float32])
+	for _, s := range q.staged {
+		for _, l := range s.lanes {
+			if len(l.instrs) == 2 && q.instrs[l.instrs[0]].op == "matmul" && q.instrs[l.instrs[1]].op == "affine_gradients" {
+				return
+			}
+		}
+	}
+	t.Error("the gradients behind a scale and an offset are apart from their product")
 }
 
 // checkStages asks that instructions of different lanes of a stage have no element in
