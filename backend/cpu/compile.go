@@ -27,6 +27,7 @@ type instr[T float] struct {
 	ways   []*way[T]
 	stage  int
 	shares bool    // its chunks have memory together
+	own    bool    // alone it has its own chunks, not those of a way
 	cost   float64 // ns on one core, roughly
 
 	reads, writes []touch[T]
@@ -49,6 +50,7 @@ type compiler[T float] struct {
 	ways    []*way[T]
 	flops   float64 // of a matrix product
 	rows    int     // of its chunks, where they matter to others
+	own     bool    // the instruction that is compiled has its own chunks where it is alone
 	weights int     // numbers of all parameters
 
 	root    []int // the node whose memory a node shares: itself but for reshapes and slices in one piece
@@ -176,6 +178,7 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 			in.ways, c.ways = c.ways, nil
 			in.flops, c.flops = c.flops, 0
 			in.rows, c.rows = c.rows, 0
+			in.own, c.own = c.own || in.flops > 0, false
 			in.cost = c.cost(in)
 			in.before, c.before = c.before, nil
 			if first := c.first; first != nil {

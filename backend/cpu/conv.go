@@ -279,7 +279,7 @@ func conv[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 		return convChannels(c, node, &g, nil, false)
 	}
 	if transformed[T](&g) {
-		return convWinograd(c, x, w, nil, y, &g, false, false)
+		return convWinograd(c, node, x, w, nil, y, &g, false, false)
 	}
 	if slides[T](&g) {
 		return convSlide(c, node, &g, nil, false)
@@ -296,9 +296,8 @@ func conv[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	if !g.direct {
 		c.work.need(block*g.k, 0)
 	}
-	return chunks, func(worker, chunk int) {
-		end := min(g.rows(), (chunk+1)*per)
-		for r := chunk * per; r < end; r += block {
+	return chunks, c.byLines(node, g.rows(), per, func(worker, r, end int) {
+		for ; r < end; r += block {
 			m := min(block, end-r)
 			for q := range g.groups {
 				var a []T
@@ -316,7 +315,14 @@ func conv[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 				filters[q].multiply(y.f[r*g.f+q*g.fg:], g.f, a, lda, g.planar(), m, 0, m, 0, g.fg, false)
 			}
 		}
-	}
+	})
+}
+
+// byLines makes of the loop over n lines or samples a [compiler.lineWay], and chunks of so
+// many each.
+func (c *compiler[T]) byLines(x graph.Node, n, per int, run func(worker, lo, hi int)) func(worker, chunk int) {
+	c.lineWay(x, n, per, run)
+	return func(worker, chunk int) { run(worker, chunk*per, min(n, (chunk+1)*per)) }
 }
 
 // A band is a chunk of the gradient of the input: some samples, and some lines of
@@ -365,7 +371,7 @@ func convInput[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 		return convInputChannels(c, node, &g)
 	}
 	if t, ok := g.turned(); ok && transformed[T](&t) {
-		return convWinograd(c, dy, w, nil, dx, &t, true, false)
+		return convWinograd(c, node, dy, w, nil, dx, &t, true, false)
 	}
 	if slides[T](&g) {
 		if t, ok := g.turned(); ok && slides[T](&t) && g.c >= fewChannels {

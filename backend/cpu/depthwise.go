@@ -166,15 +166,15 @@ func convChannels[T float](c *compiler[T], node graph.Node, g *geometry, bias *v
 	}
 	d := g.channelwise(false)
 	chunks, per := d.share(g)
-	return chunks, func(_, chunk int) {
+	return chunks, c.byLines(node, d.lines, per, func(_, lo, hi int) {
 		var b []T
 		if bias != nil {
 			b = bias.f
 		}
-		d.of(chunk*per, min(d.lines, (chunk+1)*per), func(k kernel.Depthwise, to, from, tap int) {
+		d.of(lo, hi, func(k kernel.Depthwise, to, from, tap int) {
 			kernel.ConvolveDepthwise(&k, y.f[to:], x.f, w.f[tap:], b, from, rectify)
 		})
-	}
+	})
 }
 
 func convInputChannels[T float](c *compiler[T], node graph.Node, g *geometry) (int, func(int, int)) {
@@ -184,11 +184,11 @@ func convInputChannels[T float](c *compiler[T], node graph.Node, g *geometry) (i
 	}
 	d := g.channelwise(true)
 	chunks, per := d.share(g)
-	return chunks, func(_, chunk int) {
-		d.of(chunk*per, min(d.lines, (chunk+1)*per), func(k kernel.Depthwise, to, from, tap int) {
+	return chunks, c.byLines(node, d.lines, per, func(_, lo, hi int) {
+		d.of(lo, hi, func(k kernel.Depthwise, to, from, tap int) {
 			kernel.ConvolveDepthwise(&k, dx.f[to:], dy.f, w.f[tap:], nil, from, false)
 		})
-	}
+	})
 }
 
 // convKernelChannels is the gradient of the kernel: chunks of lines have a sum each, and

@@ -62,7 +62,7 @@ func (l *lane[T]) settle(instrs []*instr[T]) {
 	for _, i := range l.instrs {
 		l.cost += instrs[i].cost
 	}
-	if in := instrs[l.instrs[0]]; len(l.cuts) == 0 || len(l.instrs) == 1 && in.flops > 0 && in.chunks > 1 {
+	if in := instrs[l.instrs[0]]; len(l.cuts) == 0 || len(l.instrs) == 1 && in.own && in.chunks > 1 {
 		l.cuts = nil
 		own := laneOf[T](&in.job)
 		l.n, l.granule, l.chunks, l.run = own.n, own.granule, own.chunks, own.run

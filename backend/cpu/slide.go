@@ -91,10 +91,11 @@ func (s *slide[T]) share(most int) (chunks, per int) {
 	return (lines + per - 1) / per, per
 }
 
-// of calls f for every block of a chunk: lines [h0, h1) of the results of a sample.
-func (s *slide[T]) of(chunk, per int, f func(sample, h0, h1 int)) {
+// of calls f for every block of lines [l, end) of all samples: lines [h0, h1) of the
+// results of one.
+func (s *slide[T]) of(l, end int, f func(sample, h0, h1 int)) {
 	to := s.g.to[1]
-	for l, end := chunk*per, min(s.g.n*to, (chunk+1)*per); l < end; {
+	for l < end {
 		h0 := l % to
 		h1 := min(to, h0+s.block, h0+end-l)
 		f(l/to, h0, h1)
@@ -146,12 +147,12 @@ func (s *slide[T]) margins(scratch []T) {
 // shortLine is how many numbers are sooner cleared than left.
 const shortLine = 256
 
-// forward is a chunk of the convolution of x.
-func (s *slide[T]) forward(scratch, y, x, w, bias []T, rectify bool, chunk, per int) {
+// forward is lines [l, end) of the convolution of x.
+func (s *slide[T]) forward(scratch, y, x, w, bias []T, rectify bool, l, end int) {
 	g := &s.g
 	line := g.span[1]
 	s.margins(scratch)
-	s.of(chunk, per, func(sample, h0, h1 int) {
+	s.of(l, end, func(sample, h0, h1 int) {
 		first := h0*line.Stride - line.Before
 		lo, hi := max(0, first), min(g.from[1], (h1-1)*line.Stride-line.Before+line.Extent())
 		var in []T
@@ -203,7 +204,7 @@ func convBias[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 		return convChannels(c, node, &g, c.of(node.In(2)), a.Rectify)
 	}
 	if transformed[T](&g) {
-		return convWinograd(c, c.of(node.In(0)), c.of(node.In(1)), c.of(node.In(2)), c.of(node), &g, false, a.Rectify)
+		return convWinograd(c, node, c.of(node.In(0)), c.of(node.In(1)), c.of(node.In(2)), c.of(node), &g, false, a.Rectify)
 	}
 	return convSlide(c, node, &g, c.of(node.In(2)), a.Rectify)
 }
@@ -236,13 +237,13 @@ func convSlide[T float](c *compiler[T], node graph.Node, g *geometry, bias *valu
 			}
 		}
 	}
-	return chunks, func(worker, chunk int) {
+	return chunks, c.byLines(node, g.n*g.to[1], per, func(worker, lo, hi int) {
 		from := laid
 		if from == nil {
 			from = w.f
 		}
-		s.forward(c.work.worker[worker], y.f, x.f, from, biases, rectify, chunk, per)
-	}
+		s.forward(c.work.worker[worker], y.f, x.f, from, biases, rectify, lo, hi)
+	})
 }
 
 // convInputSlide is the gradient with respect to the input: g is turned.
@@ -253,9 +254,9 @@ func convInputSlide[T float](c *compiler[T], node graph.Node, g *geometry) (int,
 	c.work.need(s.scratch(), 0)
 	laid := alignedSlice[T](s.k.Weights())
 	c.first = func() { kernel.LayTurned(&s.k, laid, w.f, s.g.c) }
-	return chunks, func(worker, chunk int) {
-		s.forward(c.work.worker[worker], dx.f, dy.f, laid, nil, false, chunk, per)
-	}
+	return chunks, c.byLines(node, g.n*g.to[1], per, func(worker, lo, hi int) {
+		s.forward(c.work.worker[worker], dx.f, dy.f, laid, nil, false, lo, hi)
+	})
 }
 
 // convKernelSlide is the gradient of the kernel: chunks of lines have a sum each, and
@@ -274,7 +275,7 @@ func convKernelSlide[T float](c *compiler[T], node graph.Node, g *geometry) (int
 		clear(part)
 		scratch := c.work.worker[worker]
 		s.margins(scratch)
-		s.of(chunk, per, func(sample, h0, h1 int) {
+		s.of(chunk*per, min(g.n*g.to[1], (chunk+1)*per), func(sample, h0, h1 int) {
 			first := h0*line.Stride - line.Before
 			end := (h1-1)*line.Stride - line.Before + line.Extent()
 			lo, hi := min(max(0, first), end), min(g.from[1], end)

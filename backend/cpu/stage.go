@@ -328,8 +328,10 @@ func (c *compiler[T]) jobs() (jobs []*job, split int) {
 	for _, s := range c.staged {
 		var before stage[T]
 		for _, l := range s.lanes {
-			if b := c.instrs[l.instrs[0]].before; b != nil {
-				before.lanes = append(before.lanes, laneOf[T](b))
+			for _, i := range l.instrs {
+				if b := c.instrs[i].before; b != nil {
+					before.lanes = append(before.lanes, laneOf[T](b))
+				}
 			}
 		}
 		jobs = append(jobs, before.jobs(c.threads)...)

@@ -100,6 +100,18 @@ func (c *compiler[T]) colWay(x graph.Node, n int, run func(lo, hi int), by ...li
 	}
 }
 
+// lineWay is way for a convolution, of which each of n lines of results, or samples, sees
+// lines of the whole input: what comes behind it can be done line by line with it. Alone it
+// keeps the chunks that it has.
+func (c *compiler[T]) lineWay(x graph.Node, n, granule int, run func(worker, lo, hi int)) {
+	var reads []touch[T]
+	for _, in := range x.Ins() {
+		reads = append(reads, c.touch(in, n, whole))
+	}
+	c.way(n, granule, run, []touch[T]{c.touch(x, n, byRows)}, reads...)
+	c.own = true
+}
+
 // inSquares is from how many multiply-adds on a product is better cut both ways.
 const inSquares = 128 << 20
 

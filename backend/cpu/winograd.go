@@ -3,6 +3,7 @@ package cpu
 import (
 	"fmt"
 
+	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/internal/kernel"
 )
 
@@ -112,7 +113,7 @@ func turnFilters[T float](dst, src []T, rows, cols, lo, hi int) {
 	}
 }
 
-func convWinograd[T float](c *compiler[T], x, filters, bias, y *value[T], g *geometry, turned, rectify bool) (int, func(int, int)) {
+func convWinograd[T float](c *compiler[T], node graph.Node, x, filters, bias, y *value[T], g *geometry, turned, rectify bool) (int, func(int, int)) {
 	w, chunks, per := newWinograd(g, turned)
 	input, before, after := w.sizes()
 	laid := 16 * g.c * g.f
@@ -128,18 +129,26 @@ func convWinograd[T float](c *compiler[T], x, filters, bias, y *value[T], g *geo
 	} else {
 		u = frozenWinograd(c, filters, w)
 	}
-	return chunks, func(worker, chunk int) {
+	strips := func(worker, s, end int) {
 		mem := c.work.worker[worker]
 		var b []T
 		if bias != nil {
 			b = bias.f
 		}
-		end := min(g.n*w.down, (chunk+1)*per)
-		for s := chunk * per; s < end; s += w.block {
+		for ; s < end; s += w.block {
 			n := min(w.block, end-s)
 			winogradBlock(w, y.f, x.f, &u, b, rectify, s, n, mem[:input], mem[input:input+before], mem[input+before:input+before+after])
 		}
 	}
+	// Strips are two lines, and the last of a sample one where lines are odd.
+	switch {
+	case c.before != nil: // the filters lie in memory that other instructions have, too
+	case g.to[1]%2 == 0:
+		c.lineWay(node, g.n*g.to[1], 2*per, func(worker, lo, hi int) { strips(worker, lo/2, hi/2) })
+	default:
+		c.lineWay(node, g.n, (per+w.down-1)/w.down, func(worker, lo, hi int) { strips(worker, lo*w.down, hi*w.down) })
+	}
+	return chunks, func(worker, chunk int) { strips(worker, chunk*per, min(g.n*w.down, (chunk+1)*per)) }
 }
 
 // winogradProducts are those of the 16 numbers of tiles with filters: transformed before, at

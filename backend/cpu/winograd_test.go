@@ -43,7 +43,7 @@ func TestWinograd(t *testing.T) {
 			bias = nil
 		}
 		c := &compiler[float32]{}
-		chunks, run := convWinograd(c, x, w, bias, y, &g, turned, rectify)
+		chunks, run := convWinograd(c, graph.Node{}, x, w, bias, y, &g, turned, rectify)
 		c.work.allocate(1)
 		nan := float32(math.NaN())
 		for i := range c.work.shared {
