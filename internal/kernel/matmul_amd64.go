@@ -32,12 +32,13 @@ type tiling struct {
 	mostRows  int     // of a tile
 	panelCols int     // columns of a packed panel, and of a tall tile
 	width     [15]int // columns of a whole tile of so many rows
-	fewCols   int     // of a tail, that are better multiplied along rows
+	fewCols   int     // of a tail, that are better multiplied along A's rows
+	fewTurned int     // and where those are to be transposed first
 }
 
 var tilings = [...]tiling{
-	avx2:   {8, 6, 16, [...]int{1: 96, 2: 32, 3: 24, 4: 16, 5: 16, 6: 16, 14: 0}, 6},
-	avx512: {16, 14, 32, [...]int{1: 320, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32}, 12},
+	avx2:   {8, 6, 16, [...]int{1: 96, 2: 32, 3: 24, 4: 16, 5: 16, 6: 16, 14: 0}, 6, 0},
+	avx512: {16, 14, 32, [...]int{1: 320, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32}, 12, 10},
 }
 
 // A product is one call of a tile kernel, which goes along a row of whole tiles,
@@ -381,11 +382,10 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 		add = 1
 	}
 	t := &tilings[active]
-	// Of an A that is stored transposed, vectors may lie along its rows, which are cheaper
-	// than vectors of a few columns.
+	// Vectors that lie along the rows of A are cheaper than vectors of a few columns.
 	side := j1
-	if ta && !tb && i1-i0 >= 2*t.lanes && k > shallow {
-		side -= t.few(j1 - j0)
+	if !tb && i1-i0 >= 2*t.lanes && k > shallow {
+		side -= t.few(j1-j0, ta)
 	}
 	for s := range passes(k) {
 		p0, p1 := pass(k, s, passes(k))
@@ -417,12 +417,16 @@ func (t *tiling) swaps(m, n, k int) bool {
 	return 3*m*(k+n)+5*k*n*vectors(m) < 3*k*n+5*k*m*vectors(n)
 }
 
-// few is how many of n columns are better multiplied along rows.
-func (t *tiling) few(n int) int {
+// few is how many of n columns are better multiplied along A's rows, B not stored transposed.
+func (t *tiling) few(n int, ta bool) int {
+	most := t.fewTurned
+	if ta {
+		most = t.fewCols
+	}
 	switch w := n % t.lanes; {
-	case n < narrow:
+	case ta && n < narrow:
 		return n
-	case w <= t.fewCols:
+	case w <= most:
 		return w
 	}
 	return 0
@@ -460,6 +464,7 @@ func strides(ld int, t bool) (row, col int) {
 func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb int, tb bool, p0, kc, i0, i1, j0, j1, add int) {
 	w := claim()
 	defer w.release()
+	panels := aligned(w.panels[:])
 	p := product{tiling: t, ldc: 4 * ldc, k: kc, add: add}
 	block := t.block(i1-i0, blockRows)
 	stored := func(j, cols int) region { // of B
@@ -489,9 +494,9 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 				n := min(t.panelCols, end-q)
 				// A panel of B is packed by the first block that reads it, and by its first tile
 				// unless it is stored otherwise.
-				panel := w.panels[:]
+				panel := panels
 				if !(first && last) {
-					panel = w.panels[(q-j)*kc:]
+					panel = panels[(q-j)*kc:]
 				}
 				switch {
 				case first && (last || q+n < end):
@@ -546,6 +551,7 @@ func (p *product) readA(w *workspace, a []float32, lda int, ta bool, p0, i, m in
 func matMulSwapped(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb int, tb bool, p0, kc, i0, i1, j0, j1, add int) {
 	w := claim()
 	defer w.release()
+	panels, sums := aligned(w.panels[:]), aligned(w.block[:])
 	bp, bj := strides(ldb, tb)
 	cols, strip, lies := t.panelCols, turnStrip, ta && lda%256 != 0
 	if lies {
@@ -558,18 +564,18 @@ func matMulSwapped(t *tiling, c []float32, ldc int, a []float32, lda int, ta boo
 	for i := i0; i < i1; i += strip {
 		end := min(i+strip, i1)
 		if !lies {
-			packPanels(t, w.panels[:], a, lda, !ta, p0, kc, i, end)
+			packPanels(t, panels, a, lda, !ta, p0, kc, i, end)
 		}
 		for q := i; q < end; q += cols {
 			m := min(cols, end-q)
-			if p.b = &w.panels[(q-i)*kc]; lies {
+			if p.b = &panels[(q-i)*kc]; lies {
 				p.b = &a[p0*lda+q]
 			}
 			for j := j0; j < j1; j += turned {
 				n := min(turned, j1-j)
-				p.a, p.c = &b[j*bj+p0*bp], &w.block[0]
+				p.a, p.c = &b[j*bj+p0*bp], &sums[0]
 				p.rows(n, m, p.ai, 0)
-				turn2D(c[q*ldc+j:], ldc, w.block[:], cols, n, m, add)
+				turn2D(c[q*ldc+j:], ldc, sums, cols, n, m, add)
 			}
 		}
 	}
