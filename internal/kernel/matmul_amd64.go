@@ -34,11 +34,12 @@ type tiling struct {
 	width     [15]int // columns of a whole tile of so many rows
 	fewCols   int     // of a tail, that are better multiplied along A's rows
 	fewTurned int     // and where those are to be transposed first
+	turn      int     // tenths of a cycle that transposing an element takes
 }
 
 var tilings = [...]tiling{
-	avx2:   {8, 6, 16, [...]int{1: 96, 2: 32, 3: 24, 4: 16, 5: 16, 6: 16, 14: 0}, 6, 0},
-	avx512: {16, 14, 32, [...]int{1: 320, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32}, 12, 10},
+	avx2:   {8, 6, 16, [...]int{1: 96, 2: 32, 3: 24, 4: 16, 5: 16, 6: 16, 14: 0}, 6, 0, 4},
+	avx512: {16, 14, 32, [...]int{1: 320, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32}, 12, 10, 2},
 }
 
 // A product is one call of a tile kernel, which goes along a row of whole tiles,
@@ -382,16 +383,17 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 		add = 1
 	}
 	t := &tilings[active]
-	// Vectors that lie along the rows of A are cheaper than vectors of a few columns.
+	swaps := tb && t.swaps(i1-i0, j1-j0, k/passes(k))
 	side := j1
-	if !tb && i1-i0 >= 2*t.lanes && k > shallow {
-		side -= t.few(j1-j0, ta)
+	if !swaps {
+		side -= t.side(i1-i0, j1-j0, k/passes(k), ta)
 	}
 	for s := range passes(k) {
 		p0, p1 := pass(k, s, passes(k))
 		kc := p1 - p0
 		switch {
-		case tb && !t.swaps(i1-i0, j1-j0, kc) || !tb && kc > shallow && kc*ldb > inL1 && i1-i0 >= panelRows && j1-j0 >= t.panelCols:
+		case side == j0:
+		case tb && !swaps || !tb && kc > shallow && kc*ldb > inL1 && i1-i0 >= panelRows && j1-j0 >= t.panelCols:
 			matMulPacked(t, c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, side, add)
 		case tb:
 			matMulSwapped(t, c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, j1, add)
@@ -406,19 +408,29 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 }
 
 // swaps reports whether m×n elements over k, B stored transposed, take less time with A
-// in the vectors: then it is A and C that are turned instead of B, which takes some 0.3
-// cycles an element, and rows that do not fill vectors instead of columns. A vector is
-// multiplied in half a cycle. But a swapped product reads B anew for every strip of A.
+// in the vectors: then it is A and C that are transposed instead of B, and rows that do not
+// fill vectors instead of columns. A vector is multiplied in half a cycle. But a swapped
+// product reads B anew for every strip of A.
 func (t *tiling) swaps(m, n, k int) bool {
 	if m > 2*turnStrip && n*k > inL2 {
 		return false
 	}
 	vectors := func(n int) int { return (n + t.lanes - 1) / t.lanes }
-	return 3*m*(k+n)+5*k*n*vectors(m) < 3*k*n+5*k*m*vectors(n)
+	swapped := func(n int) int { return t.turn*m*k + (t.turn+1)*m*n + 5*k*n*vectors(m) }
+	few := t.side(m, n, k, false)
+	plain := t.turn*k*(n-few) + 5*k*m*vectors(n-few)
+	if few > 0 {
+		plain += swapped(few)
+	}
+	return swapped(n) < plain
 }
 
-// few is how many of n columns are better multiplied along A's rows, B not stored transposed.
-func (t *tiling) few(n int, ta bool) int {
+// side is how many of m×n elements' columns over k are better multiplied along A's rows,
+// stored transposed or not: vectors that lie there are cheaper than vectors of few columns.
+func (t *tiling) side(m, n, k int, ta bool) int {
+	if m < 2*t.lanes || k <= shallow {
+		return 0
+	}
 	most := t.fewTurned
 	if ta {
 		most = t.fewCols
