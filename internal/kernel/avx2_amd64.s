@@ -9322,6 +9322,258 @@ DATA all0d800000<>+24(SB)/4, $0x0d800000
 DATA all0d800000<>+28(SB)/4, $0x0d800000
 GLOBL all0d800000<>(SB), RODATA|NOPTR, $32
 
+// func momentum8(dst *float32, p *float32, grad *float32, m *float32, s *float32, n int)
+// Requires: AVX, MMX+
+TEXT ·momentum8(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         p+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         m+24(FP), BX
+	MOVQ         s+32(FP), SI
+	VBROADCASTSS (SI), Y0
+	VBROADCASTSS 4(SI), Y1
+	VBROADCASTSS 16(SI), Y2
+	MOVQ         n+40(FP), SI
+	XORQ         DI, DI
+	SUBQ         $0x08, SI
+	JL           rest
+
+next:
+	VMOVUPS    (CX)(DI*4), Y3
+	PREFETCHT0 2048(CX)(DI*4)
+	VMOVUPS    (DX)(DI*4), Y4
+	PREFETCHT0 2048(DX)(DI*4)
+	VMOVUPS    (BX)(DI*4), Y5
+	PREFETCHT0 2048(BX)(DI*4)
+	VMULPS     Y0, Y5, Y5
+	VMULPS     Y1, Y4, Y4
+	VADDPS     Y4, Y5, Y5
+	VMULPS     Y2, Y5, Y4
+	VADDPS     Y4, Y3, Y4
+	VMOVUPS    Y4, (AX)(DI*4)
+	VMOVUPS    Y5, (BX)(DI*4)
+	ADDQ       $0x08, DI
+	CMPQ       DI, SI
+	JLE        next
+
+rest:
+	SUBQ       DI, SI
+	ADDQ       $0x08, SI
+	JZ         done
+	MOVQ       SI, R8
+	NEGQ       R8
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(R8*4), Y3
+	VMASKMOVPS (CX)(DI*4), Y3, Y4
+	VMASKMOVPS (DX)(DI*4), Y3, Y5
+	VMASKMOVPS (BX)(DI*4), Y3, Y6
+	VMULPS     Y0, Y6, Y0
+	VMULPS     Y1, Y5, Y1
+	VADDPS     Y1, Y0, Y0
+	VMULPS     Y2, Y0, Y1
+	VADDPS     Y1, Y4, Y1
+	VMASKMOVPS Y1, Y3, (AX)(DI*4)
+	VMASKMOVPS Y0, Y3, (BX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func nesterov8(dst *float32, p *float32, grad *float32, m *float32, s *float32, n int)
+// Requires: AVX, MMX+
+TEXT ·nesterov8(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         p+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         m+24(FP), BX
+	MOVQ         s+32(FP), SI
+	VBROADCASTSS (SI), Y0
+	VBROADCASTSS 4(SI), Y1
+	VBROADCASTSS 16(SI), Y2
+	MOVQ         n+40(FP), SI
+	XORQ         DI, DI
+	SUBQ         $0x08, SI
+	JL           rest
+
+next:
+	VMOVUPS    (CX)(DI*4), Y3
+	PREFETCHT0 2048(CX)(DI*4)
+	VMOVUPS    (DX)(DI*4), Y4
+	PREFETCHT0 2048(DX)(DI*4)
+	VMOVUPS    (BX)(DI*4), Y5
+	PREFETCHT0 2048(BX)(DI*4)
+	VMULPS     Y0, Y5, Y5
+	VMULPS     Y1, Y4, Y6
+	VADDPS     Y6, Y5, Y5
+	VMULPS     Y0, Y5, Y6
+	VMULPS     Y1, Y4, Y4
+	VADDPS     Y4, Y6, Y6
+	VMULPS     Y2, Y6, Y4
+	VADDPS     Y4, Y3, Y4
+	VMOVUPS    Y4, (AX)(DI*4)
+	VMOVUPS    Y5, (BX)(DI*4)
+	ADDQ       $0x08, DI
+	CMPQ       DI, SI
+	JLE        next
+
+rest:
+	SUBQ       DI, SI
+	ADDQ       $0x08, SI
+	JZ         done
+	MOVQ       SI, R8
+	NEGQ       R8
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(R8*4), Y3
+	VMASKMOVPS (CX)(DI*4), Y3, Y4
+	VMASKMOVPS (DX)(DI*4), Y3, Y5
+	VMASKMOVPS (BX)(DI*4), Y3, Y6
+	VMULPS     Y0, Y6, Y6
+	VMULPS     Y1, Y5, Y7
+	VADDPS     Y7, Y6, Y6
+	VMULPS     Y0, Y6, Y0
+	VMULPS     Y1, Y5, Y1
+	VADDPS     Y1, Y0, Y0
+	VMULPS     Y2, Y0, Y0
+	VADDPS     Y0, Y4, Y0
+	VMASKMOVPS Y0, Y3, (AX)(DI*4)
+	VMASKMOVPS Y6, Y3, (BX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func rmsProp8(dst *float32, p *float32, grad *float32, v *float32, s *float32, n int)
+// Requires: AVX, MMX+
+TEXT ·rmsProp8(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         p+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         v+24(FP), BX
+	MOVQ         s+32(FP), SI
+	VBROADCASTSS 8(SI), Y0
+	VBROADCASTSS 12(SI), Y1
+	VBROADCASTSS 16(SI), Y2
+	VBROADCASTSS 28(SI), Y3
+	MOVQ         n+40(FP), SI
+	XORQ         DI, DI
+	SUBQ         $0x08, SI
+	JL           rest
+
+next:
+	VMOVUPS    (CX)(DI*4), Y4
+	PREFETCHT0 2048(CX)(DI*4)
+	VMOVUPS    (DX)(DI*4), Y5
+	PREFETCHT0 2048(DX)(DI*4)
+	VMOVUPS    (BX)(DI*4), Y6
+	PREFETCHT0 2048(BX)(DI*4)
+	VMULPS     Y5, Y5, Y7
+	VMULPS     Y0, Y6, Y6
+	VMULPS     Y1, Y7, Y7
+	VADDPS     Y7, Y6, Y6
+	VADDPS     Y3, Y6, Y7
+	VSQRTPS    Y7, Y7
+	VDIVPS     Y7, Y5, Y7
+	VMULPS     Y2, Y7, Y7
+	VSUBPS     Y7, Y4, Y7
+	VMOVUPS    Y7, (AX)(DI*4)
+	VMOVUPS    Y6, (BX)(DI*4)
+	ADDQ       $0x08, DI
+	CMPQ       DI, SI
+	JLE        next
+
+rest:
+	SUBQ       DI, SI
+	ADDQ       $0x08, SI
+	JZ         done
+	MOVQ       SI, R8
+	NEGQ       R8
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(R8*4), Y4
+	VMASKMOVPS (CX)(DI*4), Y4, Y5
+	VMASKMOVPS (DX)(DI*4), Y4, Y6
+	VMASKMOVPS (BX)(DI*4), Y4, Y7
+	VMULPS     Y6, Y6, Y8
+	VMULPS     Y0, Y7, Y0
+	VMULPS     Y1, Y8, Y1
+	VADDPS     Y1, Y0, Y0
+	VADDPS     Y3, Y0, Y1
+	VSQRTPS    Y1, Y1
+	VDIVPS     Y1, Y6, Y1
+	VMULPS     Y2, Y1, Y1
+	VSUBPS     Y1, Y5, Y1
+	VMASKMOVPS Y1, Y4, (AX)(DI*4)
+	VMASKMOVPS Y0, Y4, (BX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func rmsPropOutside8(dst *float32, p *float32, grad *float32, v *float32, s *float32, n int)
+// Requires: AVX, MMX+
+TEXT ·rmsPropOutside8(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         p+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         v+24(FP), BX
+	MOVQ         s+32(FP), SI
+	VBROADCASTSS 8(SI), Y0
+	VBROADCASTSS 12(SI), Y1
+	VBROADCASTSS 16(SI), Y2
+	VBROADCASTSS 28(SI), Y3
+	MOVQ         n+40(FP), SI
+	XORQ         DI, DI
+	SUBQ         $0x08, SI
+	JL           rest
+
+next:
+	VMOVUPS    (CX)(DI*4), Y4
+	PREFETCHT0 2048(CX)(DI*4)
+	VMOVUPS    (DX)(DI*4), Y5
+	PREFETCHT0 2048(DX)(DI*4)
+	VMOVUPS    (BX)(DI*4), Y6
+	PREFETCHT0 2048(BX)(DI*4)
+	VMULPS     Y5, Y5, Y7
+	VMULPS     Y0, Y6, Y6
+	VMULPS     Y1, Y7, Y7
+	VADDPS     Y7, Y6, Y6
+	VSQRTPS    Y6, Y7
+	VADDPS     Y3, Y7, Y7
+	VDIVPS     Y7, Y5, Y7
+	VMULPS     Y2, Y7, Y7
+	VSUBPS     Y7, Y4, Y7
+	VMOVUPS    Y7, (AX)(DI*4)
+	VMOVUPS    Y6, (BX)(DI*4)
+	ADDQ       $0x08, DI
+	CMPQ       DI, SI
+	JLE        next
+
+rest:
+	SUBQ       DI, SI
+	ADDQ       $0x08, SI
+	JZ         done
+	MOVQ       SI, R8
+	NEGQ       R8
+	LEAQ       lanes<>+0(SB), SI
+	VMOVUPS    32(SI)(R8*4), Y4
+	VMASKMOVPS (CX)(DI*4), Y4, Y5
+	VMASKMOVPS (DX)(DI*4), Y4, Y6
+	VMASKMOVPS (BX)(DI*4), Y4, Y7
+	VMULPS     Y6, Y6, Y8
+	VMULPS     Y0, Y7, Y0
+	VMULPS     Y1, Y8, Y1
+	VADDPS     Y1, Y0, Y0
+	VSQRTPS    Y0, Y1
+	VADDPS     Y3, Y1, Y1
+	VDIVPS     Y1, Y6, Y1
+	VMULPS     Y2, Y1, Y1
+	VSUBPS     Y1, Y5, Y1
+	VMASKMOVPS Y1, Y4, (AX)(DI*4)
+	VMASKMOVPS Y0, Y4, (BX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
 // func clamp8(dst *float32, a *float32, s *float32, n int)
 // Requires: AVX
 TEXT ·clamp8(SB), NOSPLIT, $0-32

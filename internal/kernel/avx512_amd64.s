@@ -20187,6 +20187,254 @@ DATA all64000000<>+56(SB)/4, $0x64000000
 DATA all64000000<>+60(SB)/4, $0x64000000
 GLOBL all64000000<>(SB), RODATA|NOPTR, $64
 
+// func momentum16(dst *float32, p *float32, grad *float32, m *float32, s *float32, n int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·momentum16(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         p+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         m+24(FP), BX
+	MOVQ         s+32(FP), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	VBROADCASTSS 16(SI), Z2
+	MOVQ         n+40(FP), SI
+	XORQ         DI, DI
+	SUBQ         $0x10, SI
+	JL           rest
+
+next:
+	VMOVUPS    (CX)(DI*4), Z3
+	PREFETCHT0 2048(CX)(DI*4)
+	VMOVUPS    (DX)(DI*4), Z4
+	PREFETCHT0 2048(DX)(DI*4)
+	VMOVUPS    (BX)(DI*4), Z5
+	PREFETCHT0 2048(BX)(DI*4)
+	VMULPS     Z0, Z5, Z5
+	VMULPS     Z1, Z4, Z4
+	VADDPS     Z4, Z5, Z5
+	VMULPS     Z2, Z5, Z4
+	VADDPS     Z4, Z3, Z4
+	VMOVUPS    Z4, (AX)(DI*4)
+	VMOVUPS    Z5, (BX)(DI*4)
+	ADDQ       $0x10, DI
+	CMPQ       DI, SI
+	JLE        next
+
+rest:
+	SUBQ      DI, SI
+	ADDQ      $0x10, SI
+	JZ        done
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (CX)(DI*4), K1, Z3
+	VMOVUPS.Z (DX)(DI*4), K1, Z4
+	VMOVUPS.Z (BX)(DI*4), K1, Z5
+	VMULPS    Z0, Z5, Z0
+	VMULPS    Z1, Z4, Z1
+	VADDPS    Z1, Z0, Z0
+	VMULPS    Z2, Z0, Z1
+	VADDPS    Z1, Z3, Z1
+	VMOVUPS   Z1, K1, (AX)(DI*4)
+	VMOVUPS   Z0, K1, (BX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func nesterov16(dst *float32, p *float32, grad *float32, m *float32, s *float32, n int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·nesterov16(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         p+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         m+24(FP), BX
+	MOVQ         s+32(FP), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	VBROADCASTSS 16(SI), Z2
+	MOVQ         n+40(FP), SI
+	XORQ         DI, DI
+	SUBQ         $0x10, SI
+	JL           rest
+
+next:
+	VMOVUPS    (CX)(DI*4), Z3
+	PREFETCHT0 2048(CX)(DI*4)
+	VMOVUPS    (DX)(DI*4), Z4
+	PREFETCHT0 2048(DX)(DI*4)
+	VMOVUPS    (BX)(DI*4), Z5
+	PREFETCHT0 2048(BX)(DI*4)
+	VMULPS     Z0, Z5, Z5
+	VMULPS     Z1, Z4, Z6
+	VADDPS     Z6, Z5, Z5
+	VMULPS     Z0, Z5, Z6
+	VMULPS     Z1, Z4, Z4
+	VADDPS     Z4, Z6, Z6
+	VMULPS     Z2, Z6, Z4
+	VADDPS     Z4, Z3, Z4
+	VMOVUPS    Z4, (AX)(DI*4)
+	VMOVUPS    Z5, (BX)(DI*4)
+	ADDQ       $0x10, DI
+	CMPQ       DI, SI
+	JLE        next
+
+rest:
+	SUBQ      DI, SI
+	ADDQ      $0x10, SI
+	JZ        done
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (CX)(DI*4), K1, Z3
+	VMOVUPS.Z (DX)(DI*4), K1, Z4
+	VMOVUPS.Z (BX)(DI*4), K1, Z5
+	VMULPS    Z0, Z5, Z5
+	VMULPS    Z1, Z4, Z6
+	VADDPS    Z6, Z5, Z5
+	VMULPS    Z0, Z5, Z0
+	VMULPS    Z1, Z4, Z1
+	VADDPS    Z1, Z0, Z0
+	VMULPS    Z2, Z0, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*4)
+	VMOVUPS   Z5, K1, (BX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func rmsProp16(dst *float32, p *float32, grad *float32, v *float32, s *float32, n int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·rmsProp16(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         p+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         v+24(FP), BX
+	MOVQ         s+32(FP), SI
+	VBROADCASTSS 8(SI), Z0
+	VBROADCASTSS 12(SI), Z1
+	VBROADCASTSS 16(SI), Z2
+	VBROADCASTSS 28(SI), Z3
+	MOVQ         n+40(FP), SI
+	XORQ         DI, DI
+	SUBQ         $0x10, SI
+	JL           rest
+
+next:
+	VMOVUPS    (CX)(DI*4), Z4
+	PREFETCHT0 2048(CX)(DI*4)
+	VMOVUPS    (DX)(DI*4), Z5
+	PREFETCHT0 2048(DX)(DI*4)
+	VMOVUPS    (BX)(DI*4), Z6
+	PREFETCHT0 2048(BX)(DI*4)
+	VMULPS     Z5, Z5, Z7
+	VMULPS     Z0, Z6, Z6
+	VMULPS     Z1, Z7, Z7
+	VADDPS     Z7, Z6, Z6
+	VADDPS     Z3, Z6, Z7
+	VSQRTPS    Z7, Z7
+	VDIVPS     Z7, Z5, Z7
+	VMULPS     Z2, Z7, Z7
+	VSUBPS     Z7, Z4, Z7
+	VMOVUPS    Z7, (AX)(DI*4)
+	VMOVUPS    Z6, (BX)(DI*4)
+	ADDQ       $0x10, DI
+	CMPQ       DI, SI
+	JLE        next
+
+rest:
+	SUBQ      DI, SI
+	ADDQ      $0x10, SI
+	JZ        done
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (CX)(DI*4), K1, Z4
+	VMOVUPS.Z (DX)(DI*4), K1, Z5
+	VMOVUPS.Z (BX)(DI*4), K1, Z6
+	VMULPS    Z5, Z5, Z7
+	VMULPS    Z0, Z6, Z0
+	VMULPS    Z1, Z7, Z1
+	VADDPS    Z1, Z0, Z0
+	VADDPS    Z3, Z0, Z1
+	VSQRTPS   Z1, Z1
+	VDIVPS    Z1, Z5, Z1
+	VMULPS    Z2, Z1, Z1
+	VSUBPS    Z1, Z4, Z1
+	VMOVUPS   Z1, K1, (AX)(DI*4)
+	VMOVUPS   Z0, K1, (BX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func rmsPropOutside16(dst *float32, p *float32, grad *float32, v *float32, s *float32, n int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·rmsPropOutside16(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         p+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         v+24(FP), BX
+	MOVQ         s+32(FP), SI
+	VBROADCASTSS 8(SI), Z0
+	VBROADCASTSS 12(SI), Z1
+	VBROADCASTSS 16(SI), Z2
+	VBROADCASTSS 28(SI), Z3
+	MOVQ         n+40(FP), SI
+	XORQ         DI, DI
+	SUBQ         $0x10, SI
+	JL           rest
+
+next:
+	VMOVUPS    (CX)(DI*4), Z4
+	PREFETCHT0 2048(CX)(DI*4)
+	VMOVUPS    (DX)(DI*4), Z5
+	PREFETCHT0 2048(DX)(DI*4)
+	VMOVUPS    (BX)(DI*4), Z6
+	PREFETCHT0 2048(BX)(DI*4)
+	VMULPS     Z5, Z5, Z7
+	VMULPS     Z0, Z6, Z6
+	VMULPS     Z1, Z7, Z7
+	VADDPS     Z7, Z6, Z6
+	VSQRTPS    Z6, Z7
+	VADDPS     Z3, Z7, Z7
+	VDIVPS     Z7, Z5, Z7
+	VMULPS     Z2, Z7, Z7
+	VSUBPS     Z7, Z4, Z7
+	VMOVUPS    Z7, (AX)(DI*4)
+	VMOVUPS    Z6, (BX)(DI*4)
+	ADDQ       $0x10, DI
+	CMPQ       DI, SI
+	JLE        next
+
+rest:
+	SUBQ      DI, SI
+	ADDQ      $0x10, SI
+	JZ        done
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (CX)(DI*4), K1, Z4
+	VMOVUPS.Z (DX)(DI*4), K1, Z5
+	VMOVUPS.Z (BX)(DI*4), K1, Z6
+	VMULPS    Z5, Z5, Z7
+	VMULPS    Z0, Z6, Z0
+	VMULPS    Z1, Z7, Z1
+	VADDPS    Z1, Z0, Z0
+	VSQRTPS   Z0, Z1
+	VADDPS    Z3, Z1, Z1
+	VDIVPS    Z1, Z5, Z1
+	VMULPS    Z2, Z1, Z1
+	VSUBPS    Z1, Z4, Z1
+	VMOVUPS   Z1, K1, (AX)(DI*4)
+	VMOVUPS   Z0, K1, (BX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
 // func clamp16(dst *float32, a *float32, s *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·clamp16(SB), NOSPLIT, $0-32

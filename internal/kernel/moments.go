@@ -60,11 +60,11 @@ func OverRoot[T Float](dst, a, b, c []T, e T) {
 	}
 }
 
-// Moments are the numbers that [Adam] and [Nadam] work with, the same for all elements.
+// Moments are the numbers that whole rules work with, the same for all elements.
 type Moments[T Float] struct {
 	Mean, New             T // m ← Mean·m + New·g
 	MeanSquare, NewSquare T // v ← MeanSquare·v + NewSquare·g²
-	Scale                 T // of m in the step
+	Scale                 T // of the step, or of m in it
 	Ahead                 T // of g in it, for Nadam alone
 	Correction            T // what v is divided by, for Nadam alone
 	Epsilon               T
@@ -106,6 +106,74 @@ func Nadam[T Float](dst, p, g, m, v []T, c *Moments[T]) {
 		Weighted(step, m[i:k], g[i:k], c.Scale, c.Ahead)
 		DivS(root, v[i:k], c.Correction)
 		OverRoot(dst[i:k], p[i:k], step, root, c.Epsilon)
+	}
+}
+
+// Momentum moves the running mean m of a gradient g, and sets dst[i] = p[i] + Scale·m[i],
+// every product rounded before its sum. dst may be p.
+func Momentum[T Float](dst, p, g, m []T, c *Moments[T]) {
+	dst, g, m = dst[:len(p)], g[:len(p)], m[:len(p)]
+	if vectorized[T]() && len(p) > 0 &&
+		momentum32(first(dst), first(p), first(g), first(m), (*Moments[float32])(unsafe.Pointer(c)), len(p)) {
+		return
+	}
+	Weighted(m, m, g, c.Mean, c.New)
+	Axpy(dst, p, c.Scale, m)
+}
+
+// Nesterov is [Momentum] with dst[i] = p[i] + Scale·(Mean·m[i] + New·g[i]).
+func Nesterov[T Float](dst, p, g, m []T, c *Moments[T]) {
+	dst, g, m = dst[:len(p)], g[:len(p)], m[:len(p)]
+	if vectorized[T]() && len(p) > 0 &&
+		nesterov32(first(dst), first(p), first(g), first(m), (*Moments[float32])(unsafe.Pointer(c)), len(p)) {
+		return
+	}
+	Weighted(m, m, g, c.Mean, c.New)
+	var buf [momentBlock]T
+	for i := 0; i < len(p); i += momentBlock {
+		k := min(i+momentBlock, len(p))
+		step := buf[:k-i]
+		Weighted(step, m[i:k], g[i:k], c.Mean, c.New)
+		Axpy(dst[i:k], p[i:k], c.Scale, step)
+	}
+}
+
+// RMSProp moves the running mean v of a gradient's square, and sets
+// dst[i] = p[i] − Scale·(g[i]/√(v[i] + Epsilon)), each step of it rounded. dst may be p.
+func RMSProp[T Float](dst, p, g, v []T, c *Moments[T]) {
+	dst, g, v = dst[:len(p)], g[:len(p)], v[:len(p)]
+	if vectorized[T]() && len(p) > 0 &&
+		rmsProp32(first(dst), first(p), first(g), first(v), (*Moments[float32])(unsafe.Pointer(c)), len(p), true) {
+		return
+	}
+	WeightedSquare(v, v, g, c.MeanSquare, c.NewSquare)
+	var buf [momentBlock]T
+	for i := 0; i < len(p); i += momentBlock {
+		k := min(i+momentBlock, len(p))
+		step := buf[:k-i]
+		AddS(step, v[i:k], c.Epsilon)
+		Sqrt(step, step)
+		Div(step, g[i:k], step)
+		Axpy(dst[i:k], p[i:k], -c.Scale, step)
+	}
+}
+
+// RMSPropOutside is [RMSProp] with the root of v alone, dst[i] = p[i] − Scale·(g[i]/(√v[i] + Epsilon)).
+func RMSPropOutside[T Float](dst, p, g, v []T, c *Moments[T]) {
+	dst, g, v = dst[:len(p)], g[:len(p)], v[:len(p)]
+	if vectorized[T]() && len(p) > 0 &&
+		rmsProp32(first(dst), first(p), first(g), first(v), (*Moments[float32])(unsafe.Pointer(c)), len(p), false) {
+		return
+	}
+	WeightedSquare(v, v, g, c.MeanSquare, c.NewSquare)
+	var buf [momentBlock]T
+	for i := 0; i < len(p); i += momentBlock {
+		k := min(i+momentBlock, len(p))
+		step := buf[:k-i]
+		Sqrt(step, v[i:k])
+		AddS(step, step, c.Epsilon)
+		Div(step, g[i:k], step)
+		Axpy(dst[i:k], p[i:k], -c.Scale, step)
 	}
 }
 

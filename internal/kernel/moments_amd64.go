@@ -33,6 +33,30 @@ func nadam8(dst, p, grad, m, v, s *float32, n int)
 func nadam16(dst, p, grad, m, v, s *float32, n int)
 
 //go:noescape
+func momentum8(dst, p, grad, m, s *float32, n int)
+
+//go:noescape
+func momentum16(dst, p, grad, m, s *float32, n int)
+
+//go:noescape
+func nesterov8(dst, p, grad, m, s *float32, n int)
+
+//go:noescape
+func nesterov16(dst, p, grad, m, s *float32, n int)
+
+//go:noescape
+func rmsProp8(dst, p, grad, v, s *float32, n int)
+
+//go:noescape
+func rmsProp16(dst, p, grad, v, s *float32, n int)
+
+//go:noescape
+func rmsPropOutside8(dst, p, grad, v, s *float32, n int)
+
+//go:noescape
+func rmsPropOutside16(dst, p, grad, v, s *float32, n int)
+
+//go:noescape
 func quotient8(dst, a, s *float32, n int)
 
 //go:noescape
@@ -107,6 +131,38 @@ func nadam32(dst, p, g, m, v *float32, s *Moments[float32], n int) bool {
 		nadam16(dst, p, g, m, v, &s.Mean, n)
 	} else {
 		nadam8(dst, p, g, m, v, &s.Mean, n)
+	}
+	return true
+}
+
+func momentum32(dst, p, g, m *float32, s *Moments[float32], n int) bool {
+	if active == avx512 {
+		momentum16(dst, p, g, m, &s.Mean, n)
+	} else {
+		momentum8(dst, p, g, m, &s.Mean, n)
+	}
+	return true
+}
+
+func nesterov32(dst, p, g, m *float32, s *Moments[float32], n int) bool {
+	if active == avx512 {
+		nesterov16(dst, p, g, m, &s.Mean, n)
+	} else {
+		nesterov8(dst, p, g, m, &s.Mean, n)
+	}
+	return true
+}
+
+func rmsProp32(dst, p, g, v *float32, s *Moments[float32], n int, inside bool) bool {
+	switch wide := active == avx512; {
+	case inside && wide:
+		rmsProp16(dst, p, g, v, &s.Mean, n)
+	case inside:
+		rmsProp8(dst, p, g, v, &s.Mean, n)
+	case wide:
+		rmsPropOutside16(dst, p, g, v, &s.Mean, n)
+	default:
+		rmsPropOutside8(dst, p, g, v, &s.Mean, n)
 	}
 	return true
 }

@@ -13,3 +13,7 @@ func overRoot32(_, _, _, _ *float32, _ float32, _ int) bool        { return fals
 
 func adam32(_, _, _, _, _ *float32, _ *Moments[float32], _ int) bool  { return false }
 func nadam32(_, _, _, _, _ *float32, _ *Moments[float32], _ int) bool { return false }
+
+func momentum32(_, _, _, _ *float32, _ *Moments[float32], _ int) bool        { return false }
+func nesterov32(_, _, _, _ *float32, _ *Moments[float32], _ int) bool        { return false }
+func rmsProp32(_, _, _, _ *float32, _ *Moments[float32], _ int, _ bool) bool { return false }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Adam and Nadam have the bits of what they are made of, at every length, of NaN,
+// Whole rules have the bits of what they are made of, at every length, of NaN,
 // infinities and denormals too, and touch nothing beside.
 func TestMoments(t *testing.T) {
 	t.Parallel()
@@ -24,7 +24,14 @@ func testMoments[T Float](t *testing.T) {
 		}
 		return x
 	}
-	for name, f := range map[string]func(dst, p, g, m, v []T, c *Moments[T]){"Adam": Adam[T], "Nadam": Nadam[T]} {
+	type rule = func(dst, p, g, m, v []T, c *Moments[T])
+	for name, f := range map[string]rule{
+		"Adam": Adam[T], "Nadam": Nadam[T],
+		"Momentum":       func(dst, p, g, m, _ []T, c *Moments[T]) { Momentum(dst, p, g, m, c) },
+		"Nesterov":       func(dst, p, g, m, _ []T, c *Moments[T]) { Nesterov(dst, p, g, m, c) },
+		"RMSProp":        func(dst, p, g, _, v []T, c *Moments[T]) { RMSProp(dst, p, g, v, c) },
+		"RMSPropOutside": func(dst, p, g, _, v []T, c *Moments[T]) { RMSPropOutside(dst, p, g, v, c) },
+	} {
 		draw := tame
 		for n := range 1000 {
 			if n%2 == 0 {
@@ -35,21 +42,45 @@ func testMoments[T Float](t *testing.T) {
 			c := &Moments[T]{Mean: 0.9, New: 0.1, MeanSquare: 0.999, NewSquare: 0.001, Scale: 0.03, Ahead: 0.7, Correction: 0.3, Epsilon: 1e-7}
 			p, g, m, v := draw(), draw(), draw(), draw()
 			Abs(v, v)
-			mean, square, step, root, want := append([]T{}, m...), append([]T{}, v...), make([]T, room), make([]T, room), append([]T{}, p...)
+			mean, square, want := append([]T{}, m...), append([]T{}, v...), append([]T{}, p...)
 			for i := at; i < end; i++ {
 				a, b := T(c.Mean*m[i]), T(c.New*g[i])
-				mean[i] = a + b
+				moved := a + b
 				a, b = T(c.MeanSquare*v[i]), T(g[i]*g[i])
 				b = T(c.NewSquare * b)
-				square[i] = a + b
-				step[i], root[i] = T(c.Scale*mean[i]), square[i]
-				if name == "Nadam" {
-					b = T(c.Ahead * g[i])
-					step[i] += b
-					root[i] /= c.Correction
+				spread := a + b
+				if name != "RMSProp" && name != "RMSPropOutside" {
+					mean[i] = moved
 				}
-				d := sqrt(root[i]) + c.Epsilon
-				d = step[i] / d
+				if name != "Momentum" && name != "Nesterov" {
+					square[i] = spread
+				}
+				var d T
+				switch name {
+				case "Momentum":
+					d = -T(c.Scale * moved)
+				case "Nesterov":
+					a, b = T(c.Mean*moved), T(c.New*g[i])
+					d = a + b
+					d = -T(c.Scale * d)
+				case "RMSProp":
+					d = sqrt(spread + c.Epsilon)
+					d = g[i] / d
+					d = T(c.Scale * d)
+				case "RMSPropOutside":
+					d = sqrt(spread) + c.Epsilon
+					d = g[i] / d
+					d = T(c.Scale * d)
+				default:
+					step, root := T(c.Scale*moved), spread
+					if name == "Nadam" {
+						b = T(c.Ahead * g[i])
+						step += b
+						root /= c.Correction
+					}
+					d = sqrt(root) + c.Epsilon
+					d = step / d
+				}
 				want[i] -= d
 			}
 			out := make([]T, room)

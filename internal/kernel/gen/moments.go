@@ -58,6 +58,49 @@ func moments() {
 			m, v := weighted(x[2], x[1], s[0], s[1]), weighted(x[3], square(x[1]), s[2], s[3])
 			return []vec{overRoot(x[0], weighted(m, x[1], s[4], s[5]), quotient(v, s[6], s[recip]), s[7]), m, v}
 		}, 6)
+	ahead := func(p, step, scale vec) vec {
+		y := at.vector()
+		avo.VMULPS(scale, step, y)
+		avo.VADDPS(y, p, y)
+		return y
+	}
+	pass("momentum", "m[i] = s[0]·m[i] + s[1]·grad[i] and dst[i] = p[i] + s[4]·m[i]",
+		[]string{"p", "grad", "m"}, 1, []int{0, 1, 4}, true, func(x, s []vec) []vec {
+			m := weighted(x[2], x[1], s[0], s[1])
+			return []vec{ahead(x[0], m, s[4]), m}
+		})
+	pass("nesterov", "m[i] = s[0]·m[i] + s[1]·grad[i] and dst[i] = p[i] + s[4]·(s[0]·m[i] + s[1]·grad[i])",
+		[]string{"p", "grad", "m"}, 1, []int{0, 1, 4}, true, func(x, s []vec) []vec {
+			m := weighted(x[2], x[1], s[0], s[1])
+			return []vec{ahead(x[0], weighted(m, x[1], s[0], s[1]), s[4]), m}
+		})
+	for _, r := range []struct {
+		name, formula string
+		root          func(v, e vec) vec
+	}{
+		{"rmsProp", "√(v[i] + s[7])", func(v, e vec) vec {
+			y := at.vector()
+			avo.VADDPS(e, v, y)
+			avo.VSQRTPS(y, y)
+			return y
+		}},
+		{"rmsPropOutside", "(√v[i] + s[7])", func(v, e vec) vec {
+			y := at.vector()
+			avo.VSQRTPS(v, y)
+			avo.VADDPS(e, y, y)
+			return y
+		}},
+	} {
+		pass(r.name, "v[i] = s[2]·v[i] + s[3]·grad[i]² and dst[i] = p[i] − s[4]·(grad[i]/"+r.formula+")",
+			[]string{"p", "grad", "v"}, 1, []int{2, 3, 4, 7}, true, func(x, s []vec) []vec {
+				v := weighted(x[2], square(x[1]), s[2], s[3])
+				y := r.root(v, s[7])
+				avo.VDIVPS(y, x[1], y)
+				avo.VMULPS(s[4], y, y)
+				avo.VSUBPS(y, x[0], y)
+				return []vec{y, v}
+			})
+	}
 	pass("clamp", "dst[i] = min(max(a[i], s[0]), s[1]), neither of which is 0 or NaN", []string{"a"}, 0, []int{0, 1}, false, func(x, s []vec) []vec {
 		y := at.vector()
 		avo.VMAXPS(x[0], s[0], y) // of NaN, the instruction's second operand
