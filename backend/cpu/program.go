@@ -329,7 +329,7 @@ func (b *programmer[T]) step(i int, x graph.Node) {
 			st.args[1] = b.arg(sum.last, 1, i, &done)
 		}
 	case rule != nil:
-		st.rule = b.rule(i, x, rule, &done)
+		st.rule = b.rule(i, rule, &done)
 	case product >= 0:
 		y := x.In(product)
 		at := slices.IndexFunc(b.g.nodes, func(z graph.Node) bool { return z.ID() == y.ID() })
@@ -362,7 +362,7 @@ func (b *programmer[T]) step(i int, x graph.Node) {
 		}
 	}
 	if st.rule != nil {
-		b.cost += ruleCost
+		b.cost += st.rule.kind.cost()
 	} else {
 		b.cost += st.op.cost
 	}

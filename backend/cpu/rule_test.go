@@ -69,6 +69,14 @@ func TestRules(t *testing.T) {
 		"adam, torch":          {Rule: optim.Adam{Convention: optim.PyTorch}},
 		"nadam, averaged":      {Rule: optim.Nadam{}, EMA: true},
 		"nadam, dozat":         {Rule: optim.Nadam{Convention: optim.Dozat}},
+		"momentum, torch":      {Rule: optim.SGD{Momentum: 0.9, Convention: optim.PyTorch}},
+		"momentum, dampened":   {Rule: optim.SGD{Momentum: 0.9, Dampening: 0.2, Convention: optim.PyTorch}},
+		"momentum, clipped":    {Rule: optim.SGD{Momentum: 0.9}, GlobalClipNorm: 0.5},
+		"nesterov, torch":      {Rule: optim.SGD{Momentum: 0.9, Nesterov: true, Convention: optim.PyTorch}, GlobalClipNorm: 0.5},
+		"nesterov, decaying":   {Rule: optim.SGD{Momentum: 0.9, Nesterov: true}, WeightDecay: 0.1},
+		"rmsprop, torch":       {Rule: optim.RMSProp{Convention: optim.PyTorch}, ClipNorm: 1},
+		"rmsprop, with more":   {Rule: optim.RMSProp{Centered: true, Momentum: 0.9}},
+		"rmsprop, averaged":    {Rule: optim.RMSProp{}, EMA: true},
 		"nadam, torch clipped": {Rule: optim.Nadam{Convention: optim.PyTorch}, ClipNorm: 1},
 	}
 	for _, name := range optim.Registry.Names() {
@@ -155,6 +163,10 @@ func TestRulesFound(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]optim.Optimizer{
 		"adam": {Rule: optim.Adam{}}, "nadam": {}, "adamw": {Rule: optim.AdamW{}}, "clipped": {GlobalClipNorm: 1}, "cut": {ClipValue: 1},
+		"momentum": {Rule: optim.SGD{Momentum: 0.9}}, "nesterov": {Rule: optim.SGD{Momentum: 0.9, Nesterov: true}, GlobalClipNorm: 1},
+		"momentum, torch": {Rule: optim.SGD{Momentum: 0.9, Convention: optim.PyTorch}, GlobalClipNorm: 1},
+		"nesterov, torch": {Rule: optim.SGD{Momentum: 0.9, Nesterov: true, Convention: optim.PyTorch}, WeightDecay: 0.1},
+		"rmsprop":         {Rule: optim.RMSProp{}, ClipValue: 1}, "rmsprop, torch": {Rule: optim.RMSProp{Convention: optim.PyTorch}, EMA: true},
 		"decaying": {WeightDecay: 0.1}, "averaged": {Rule: optim.Adam{}, EMA: true},
 	} {
 		for _, norm := range []bool{false, true} {
@@ -171,7 +183,9 @@ func TestRulesFound(t *testing.T) {
 func TestRulesWatched(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		b, set, in := updates(rt, optim.Optimizer{Rule: rapid.SampledFrom([]optim.Rule{optim.Adam{}, optim.Nadam{}, optim.SGD{}}).Draw(rt, "rule"),
+		b, set, in := updates(rt, optim.Optimizer{Rule: rapid.SampledFrom([]optim.Rule{
+			optim.Adam{}, optim.Nadam{}, optim.SGD{}, optim.SGD{Momentum: 0.9}, optim.SGD{Momentum: 0.9, Nesterov: true}, optim.RMSProp{},
+			optim.SGD{Momentum: 0.9, Convention: optim.PyTorch}, optim.SGD{Momentum: 0.9, Nesterov: true, Convention: optim.PyTorch}, optim.RMSProp{Convention: optim.PyTorch}}).Draw(rt, "rule"),
 			ClipValue: rapid.SampledFrom([]float64{0, 0.5}).Draw(rt, "limit")},
 			tensor.Float32, []tensor.Shape{{9, 31}}, rapid.Bool().Draw(rt, "norm"))
 		var inside []graph.Node
