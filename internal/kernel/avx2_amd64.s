@@ -6357,7 +6357,7 @@ done:
 	RET
 
 // func axpy8(dst *float32, a *float32, b *float32, s float32, n int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·axpy8(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
@@ -6369,14 +6369,16 @@ TEXT ·axpy8(SB), NOSPLIT, $0-40
 	JL           rest
 
 next:
-	VMOVUPS (CX)(SI*4), Y1
-	VMOVUPS (DX)(SI*4), Y2
-	VMULPS  Y0, Y2, Y2
-	VADDPS  Y2, Y1, Y2
-	VMOVUPS Y2, (AX)(SI*4)
-	ADDQ    $0x08, SI
-	CMPQ    SI, BX
-	JLE     next
+	VMOVUPS    (CX)(SI*4), Y1
+	PREFETCHT0 2048(CX)(SI*4)
+	VMOVUPS    (DX)(SI*4), Y2
+	PREFETCHT0 2048(DX)(SI*4)
+	VMULPS     Y0, Y2, Y2
+	VADDPS     Y2, Y1, Y2
+	VMOVUPS    Y2, (AX)(SI*4)
+	ADDQ       $0x08, SI
+	CMPQ       SI, BX
+	JLE        next
 
 rest:
 	SUBQ       SI, BX

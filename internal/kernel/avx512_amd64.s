@@ -16489,7 +16489,7 @@ done:
 	RET
 
 // func axpy16(dst *float32, a *float32, b *float32, s float32, n int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·axpy16(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
@@ -16501,14 +16501,16 @@ TEXT ·axpy16(SB), NOSPLIT, $0-40
 	JL           rest
 
 next:
-	VMOVUPS (CX)(SI*4), Z1
-	VMOVUPS (DX)(SI*4), Z2
-	VMULPS  Z0, Z2, Z2
-	VADDPS  Z2, Z1, Z2
-	VMOVUPS Z2, (AX)(SI*4)
-	ADDQ    $0x10, SI
-	CMPQ    SI, BX
-	JLE     next
+	VMOVUPS    (CX)(SI*4), Z1
+	PREFETCHT0 2048(CX)(SI*4)
+	VMOVUPS    (DX)(SI*4), Z2
+	PREFETCHT0 2048(DX)(SI*4)
+	VMULPS     Z0, Z2, Z2
+	VADDPS     Z2, Z1, Z2
+	VMOVUPS    Z2, (AX)(SI*4)
+	ADDQ       $0x10, SI
+	CMPQ       SI, BX
+	JLE        next
 
 rest:
 	SUBQ      SI, BX

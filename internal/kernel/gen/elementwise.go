@@ -137,6 +137,12 @@ var lanes = sync.OnceValue(func() op.Mem {
 // so that a result does not depend on its place.
 // Wide vectors have registers left to hold what constants are listed.
 func over(name, formula string, arrays int, scalar bool, f func(x []vec) vec, constants ...uint32) {
+	overAll(name, formula, arrays, scalar, false, f, constants...)
+}
+
+// overAll is over for arrays that, where far is set, are asked for long before: they are
+// those of long passes.
+func overAll(name, formula string, arrays int, scalar, far bool, f func(x []vec) vec, constants ...uint32) {
 	name = strings.TrimSuffix(name, "8") + fmt.Sprint(at.lanes())
 	args := "dst, a"
 	for _, b := range []string{"b", "c"}[:arrays-1] {
@@ -178,6 +184,9 @@ func over(name, formula string, arrays int, scalar bool, f func(x []vec) vec, co
 		for q := range x {
 			x[q] = at.vector()
 			at.load(op.Mem{Base: src[q], Index: i, Scale: 4}, mask, x[q])
+			if far && mask == nil {
+				avo.PREFETCHT0(op.Mem{Base: src[q], Index: i, Scale: 4, Disp: ahead})
+			}
 		}
 		if scalar {
 			x = append(x, s)
@@ -277,7 +286,7 @@ func elementwise() {
 	}{{"gt", ">", 30}, {"ge", ">=", 29}, {"lt", "<", 17}, {"le", "<=", 18}, {"eq", "==", 0}, {"ne", "!=", 4}} {
 		both(c.name, "1 where a[i] "+c.sign+" %s, else 0", compare(c.predicate))
 	}
-	over("axpy8", "a[i] + s·b[i]", 2, true, func(x []vec) vec {
+	overAll("axpy8", "a[i] + s·b[i]", 2, true, true, func(x []vec) vec {
 		y := at.vector()
 		avo.VMULPS(x[2], x[1], y)
 		avo.VADDPS(y, x[0], y)
