@@ -14,15 +14,24 @@ const line = 16 // numbers of a line of a cache
 // are static: a product takes no memory, and one that was never claimed costs
 // none.
 type workspace struct {
-	busy     atomic.Bool
-	block    [depth*(blockRows+stripPad) + line]float32
-	panels   [depth*groupCols + line]float32
+	busy atomic.Bool
+	*packed
 	slide    slide
 	depth    depthCall
 	winograd winogradCall
 }
 
-var workspaces [32]workspace
+// packed is what a workspace has that holds no pointers. It lies apart, so that the garbage
+// collector has no map of it to unroll when the process starts, and to walk each time.
+type packed struct {
+	block  [depth*(blockRows+stripPad) + line]float32
+	panels [depth*groupCols + line]float32
+}
+
+var (
+	workspaces [32]workspace
+	packs      [len(workspaces)]packed
+)
 
 // claim waits for a free workspace.
 func claim() *workspace {
@@ -30,6 +39,7 @@ func claim() *workspace {
 		for i := range workspaces {
 			w := &workspaces[i]
 			if !w.busy.Load() && w.busy.CompareAndSwap(false, true) {
+				w.packed = &packs[i]
 				return w
 			}
 		}
