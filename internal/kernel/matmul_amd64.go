@@ -17,7 +17,7 @@ const (
 	askFrom   = 64       // of k: a tile takes longer than memory to answer
 	aheadCols = 32       // of a region that are asked for together: two lines
 	shallow   = 64       // up to this k, whole rows of tiles share a call
-	narrow    = 16       // columns that do not fill vectors
+	narrow    = 16       // columns that are not cut into vectors and a rest
 	panelRows = 16       // below, a panel of B is used too seldom to be packed
 	inL1      = 10 << 10 // elements of B that stay in L1 as they lie
 	inL2      = 1 << 18  // elements of B that stay in L2 besides all else
@@ -32,14 +32,13 @@ type tiling struct {
 	mostRows  int     // of a tile
 	panelCols int     // columns of a packed panel, and of a tall tile
 	width     [15]int // columns of a whole tile of so many rows
-	fewCols   int     // of a tail, that are better multiplied along A's rows
-	fewTurned int     // and where those are to be transposed first
-	turn      int     // tenths of a cycle that transposing an element takes
+	turn      int     // tenths of a cycle that an element takes to transpose
+	masked    int     // and a number of A that is multiplied by a masked vector
 }
 
 var tilings = [...]tiling{
-	avx2:   {8, 6, 16, [...]int{1: 96, 2: 32, 3: 24, 4: 16, 5: 16, 6: 16, 14: 0}, 6, 0, 4},
-	avx512: {16, 14, 32, [...]int{1: 320, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32}, 12, 10, 2},
+	avx2:   {8, 6, 16, [...]int{1: 96, 2: 32, 3: 24, 4: 16, 5: 16, 6: 16, 14: 0}, 4, 5},
+	avx512: {16, 14, 32, [...]int{1: 320, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32}, 2, 6},
 }
 
 // A product is one call of a tile kernel, which goes along a row of whole tiles,
@@ -409,40 +408,43 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 
 // swaps reports whether m×n elements over k, B stored transposed, take less time with A
 // in the vectors: then it is A and C that are transposed instead of B, and rows that do not
-// fill vectors instead of columns. A vector is multiplied in half a cycle. But a swapped
-// product reads B anew for every strip of A.
+// fill vectors instead of columns. But a swapped product reads B anew for every strip of A.
 func (t *tiling) swaps(m, n, k int) bool {
 	if m > 2*turnStrip && n*k > inL2 {
 		return false
 	}
-	vectors := func(n int) int { return (n + t.lanes - 1) / t.lanes }
-	swapped := func(n int) int { return t.turn*m*k + (t.turn+1)*m*n + 5*k*n*vectors(m) }
 	few := t.side(m, n, k, false)
-	plain := t.turn*k*(n-few) + 5*k*m*vectors(n-few)
+	plain := t.turn*k*(n-few) + 5*k*m*t.vectors(n-few)
 	if few > 0 {
-		plain += swapped(few)
+		plain += t.swapped(m, few, k, false)
 	}
-	return swapped(n) < plain
+	return t.swapped(m, n, k, false) < plain
 }
 
-// side is how many of m×n elements' columns over k are better multiplied along A's rows,
-// stored transposed or not: vectors that lie there are cheaper than vectors of few columns.
+// side is how many of m×n elements' columns over k, the last, are better multiplied by a
+// swapped product, A stored transposed or not.
 func (t *tiling) side(m, n, k int, ta bool) int {
-	if m < 2*t.lanes || k <= shallow {
+	few := n % t.lanes
+	if n < narrow {
+		few = n
+	}
+	if m < 2*t.lanes || t.swapped(m, few, k, ta) > t.masked*m*k*t.vectors(few) {
 		return 0
 	}
-	most := t.fewTurned
-	if ta {
-		most = t.fewCols
-	}
-	switch w := n % t.lanes; {
-	case ta && n < narrow:
-		return n
-	case w <= most:
-		return w
-	}
-	return 0
+	return few
 }
+
+// swapped is how many tenths of a cycle a swapped product takes: a vector is multiplied in
+// half a cycle, and each row adds to what calls take.
+func (t *tiling) swapped(m, n, k int, ta bool) int {
+	tenths := 5*k*n*t.vectors(m) + (t.turn+1)*m*n + 40*m
+	if !ta {
+		tenths += t.turn * m * k
+	}
+	return tenths
+}
+
+func (t *tiling) vectors(n int) int { return (n + t.lanes - 1) / t.lanes }
 
 // matMulDirect is a pass with A and B as they are stored, B not transposed.
 func matMulDirect(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb, p0, kc, i0, i1, j0, j1, add int) {
