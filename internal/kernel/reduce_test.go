@@ -134,8 +134,8 @@ func TestSoftmax(t *testing.T) {
 
 func testSoftmax[T Float](t *testing.T, eps float64) {
 	rapid.Check(t, func(t *rapid.T) {
-		rows := rapid.IntRange(1, 5).Draw(t, "rows")
-		cols := rapid.SampledFrom([]int{1, 2, 10, 33, 256, 600}).Draw(t, "columns")
+		rows := rapid.SampledFrom([]int{1, 2, 3, 4, 5, 63, 64, 65, 130}).Draw(t, "rows")
+		cols := rapid.SampledFrom([]int{1, 2, 3, 7, 8, 9, 10, 15, 16, 17, 33, 256, 600}).Draw(t, "columns")
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		size := rapid.SampledFrom([]float64{1, 30, 1e4}).Draw(t, "size")
 		x := make([]T, rows*cols)
@@ -179,6 +179,58 @@ func testSoftmax[T Float](t *testing.T, eps float64) {
 			}
 			if loss[i] != alone[i] {
 				t.Fatalf("loss of row %d: %g with the gradient, %g without", i, loss[i], alone[i])
+			}
+		}
+	})
+}
+
+// Rows that are done many at a time have the bits of what they are made of, also beside
+// rows of what is no number.
+func TestShortRows(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rows, cols := rapid.IntRange(1, 150).Draw(t, "rows"), rapid.IntRange(1, 20).Draw(t, "columns")
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		x, label := make([]float32, rows*cols), make([]int32, rows)
+		odd := rapid.SampledFrom([]int{0, 0, 3, 40}).Draw(t, "of a thousand")
+		for i := range x {
+			x[i] = float32(r.NormFloat64() * 5)
+			if r.IntN(1000) < odd {
+				x[i] = []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.Copysign(0, -1)), 1e38, -1e38}[r.IntN(6)]
+			}
+		}
+		for i := range label {
+			label[i] = r.Int32N(int32(cols+1)) - int32(r.IntN(2))
+		}
+		p, g, loss := make([]float32, len(x)), make([]float32, len(x)), make([]float32, rows)
+		SoftmaxRow(p, x, rows, cols, 0, rows)
+		CrossEntropyRow(loss, g, x, label, rows, cols, 0, rows)
+		for i := range rows {
+			row := x[i*cols : (i+1)*cols]
+			m, y := maxOf(row), int(label[i])
+			want := make([]float32, cols)
+			expS(want, row, m)
+			s := Sum(want)
+			DivS(want, want, s)
+			l := float32(math.NaN())
+			if y >= 0 && y < cols {
+				one := []float32{s}
+				Log(one, one)
+				l = one[0] - (row[y] - m)
+			}
+			if !same(loss[i], l) {
+				t.Fatalf("loss of row %d is %g, want %g", i, loss[i], l)
+			}
+			for j, v := range want {
+				if !same(p[i*cols+j], v) {
+					t.Fatalf("softmax of row %d is %g, want %g", i, p[i*cols:(i+1)*cols], want)
+				}
+				if j == y {
+					v--
+				}
+				if !same(g[i*cols+j], v) {
+					t.Fatalf("element %d of row %d of the gradient is %g, want %g", j, i, g[i*cols+j], v)
+				}
 			}
 		}
 	})

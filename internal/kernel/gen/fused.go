@@ -32,7 +32,11 @@ func (w width) fold(s vec) reg.VecVirtual {
 		s = sum
 	}
 	low, high := avo.XMM(), avo.XMM()
-	avo.VEXTRACTF128(op.Imm(1), s.AsY(), high)
+	if w.bytes == 64 { // in any register
+		avo.VEXTRACTF32X4(op.Imm(1), s.AsY(), high)
+	} else {
+		avo.VEXTRACTF128(op.Imm(1), s.AsY(), high)
+	}
 	avo.VADDPS(high, s.AsX(), low)
 	avo.VPERMILPS(op.Imm(0x4E), low, high)
 	avo.VADDPS(high, low, low)

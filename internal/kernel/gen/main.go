@@ -52,6 +52,7 @@ func main() {
 		avx512.windows()
 		at = avx512
 		uniformWide()
+		softmaxRows()
 		elementwise()
 		joined()
 		moments()
