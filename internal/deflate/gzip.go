@@ -18,37 +18,27 @@ var (
 type Reader struct {
 	inflater
 	sum, size uint32 // of the member so far
-	given     error  // what Read ends with
 }
 
 // NewReader reads the first header of src. It reads ahead of what it unpacks.
 func NewReader(src io.Reader) (*Reader, error) {
 	r := &Reader{}
-	r.open(src)
+	r.open(src, r.checked)
 	if err := r.member(); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// Read unpacks into p.
-func (r *Reader) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
+// checked unpacks more, and adds it to the check sum.
+func (r *Reader) checked() error {
+	err := r.fill()
+	r.sum = crc32.Update(r.sum, crc32.IEEETable, r.out[r.from:r.to])
+	r.size += uint32(r.to - r.from)
+	if err == io.EOF {
+		return r.next()
 	}
-	for r.from == r.to {
-		if r.given != nil {
-			return 0, r.given
-		}
-		err := r.fill()
-		r.sum = crc32.Update(r.sum, crc32.IEEETable, r.out[r.from:r.to])
-		r.size += uint32(r.to - r.from)
-		if err == io.EOF {
-			err = r.next()
-		}
-		r.given = err
-	}
-	return r.give(p), nil
+	return err
 }
 
 // next compares the check sums at the end of a member, and begins with the one after it.

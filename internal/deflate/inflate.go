@@ -113,6 +113,9 @@ type inflater struct {
 	low      int // where the data begins in out, as far as it is kept
 	from, to int // what is unpacked and was not given out yet
 
+	unpack func() error // is fill, or that and what it is checked by
+	given  error        // what Read ends with
+
 	block  func(*inflater) error // goes on with the block, until it ends or out is full
 	ended  bool                  // the block has ended
 	final  bool                  // it was the last one
@@ -124,14 +127,25 @@ type inflater struct {
 	lengths [litSymbols + distSymbols]uint8
 }
 
-// open has it read from src.
-func (f *inflater) open(src io.Reader) { f.src, f.in = src, make([]byte, inSize+slack) }
+// open has it read from src, and Read what unpack makes of that.
+func (f *inflater) open(src io.Reader, unpack func() error) {
+	f.src, f.in, f.unpack = src, make([]byte, inSize+slack), unpack
+}
 
-// give copies to p what was not given out yet.
-func (f *inflater) give(p []byte) int {
+// Read unpacks into p.
+func (f *inflater) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for f.from == f.to {
+		if f.given != nil {
+			return 0, f.given
+		}
+		f.given = f.unpack()
+	}
 	n := copy(p, f.out[f.from:f.to])
 	f.from += n
-	return n
+	return n, nil
 }
 
 // begin makes ready for a stream that starts here.
