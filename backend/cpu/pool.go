@@ -114,8 +114,9 @@ type helper struct {
 
 // An idle helper looks for work for so long before it sleeps: for about as long as it
 // takes to wake one, 60 µs where it was measured, between lists, and longer within one,
-// where the caller has a chunk or two to do alone. Meanwhile it lets other goroutines
-// have its place now and then.
+// where the caller has a chunk or two to do alone. Meanwhile it lets other goroutines have
+// its place now and then, and other threads its core: where a neighbour has all others, the
+// thread that waits for this one may be the caller's.
 const (
 	patient       = 50 * time.Microsecond
 	patientWithin = 200 * time.Microsecond
@@ -301,6 +302,7 @@ func (p *pool) look(seen uint32) (seq uint32) {
 			return seq
 		default:
 			runtime.Gosched()
+			yield()
 		}
 	}
 }
