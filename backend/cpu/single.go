@@ -172,6 +172,9 @@ func (c *compiler[T]) product(x graph.Node, attr graph.MatMulAttr, m, n, k int) 
 	if m == 0 || n == 0 {
 		return 1, func(int, int) {}
 	}
+	if kernel.Splits[T](m, n, k, attr.TransA, attr.TransB) {
+		return c.splitProduct(x, attr, m, n, k)
+	}
 	rows, cols := cutProduct(m, n, k, attr.TransB)
 	across := (n + cols - 1) / cols
 	left := func() []T { return a.f }

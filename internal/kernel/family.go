@@ -8,7 +8,7 @@ import (
 )
 
 // Forced is the environment variable that names the family of kernels to use:
-// generic, avx2, avx512 or neon.
+// generic, avx2, avx512, amx or neon.
 const Forced = "NADIR_CPU"
 
 // A family is a set of kernels for one level of instructions. generic is plain Go
@@ -20,12 +20,25 @@ const (
 	neon
 	avx2
 	avx512
+	amx // avx512 with products in parts
 )
 
-var familyNames = [...]string{generic: "generic", neon: "neon", avx2: "avx2", avx512: "avx512"}
+var familyNames = [...]string{generic: "generic", neon: "neon", avx2: "avx2", avx512: "avx512", amx: "amx"}
 
-// active is chosen once, when the program starts, and never while kernels run.
-var active, forcedErr = choose(os.Getenv(Forced))
+// chosen is taken once, when the program starts, and never while kernels run: active is
+// the family of most kernels, split whether products may be taken in parts.
+var (
+	chosen, forcedErr = choose(os.Getenv(Forced))
+	active, split     = chosen.kernels()
+)
+
+// kernels are a family's: those of another, with products in parts or without.
+func (f family) kernels() (of family, split bool) {
+	if f == amx {
+		return avx512, true
+	}
+	return f, false
+}
 
 // choose is the named family, or the best one this CPU has for "". With an error
 // it is the best one too.
@@ -43,7 +56,7 @@ func choose(name string) (family, error) {
 }
 
 // Family names the family of kernels in use.
-func Family() string { return familyNames[active] }
+func Family() string { return familyNames[chosen] }
 
 // Families names the families that this CPU and this build have, the best last.
 func Families() []string {
@@ -59,7 +72,8 @@ func Families() []string {
 func Use(name string) error {
 	f, err := choose(name)
 	if err == nil {
-		active, forcedErr = f, nil
+		chosen, forcedErr = f, nil
+		active, split = f.kernels()
 	}
 	return err
 }

@@ -12,3 +12,4 @@
 #define TILELOADD(t, base, index)   BYTE $0xC4; BYTE $0xE2; BYTE $0x7B; BYTE $0x4B; BYTE $(0x04 | (t)<<3); BYTE $((index)<<3 | (base)) // tileloadd tmm{t},[{base}+{index}*1]
 #define TILESTORED(t, base, index)  BYTE $0xC4; BYTE $0xE2; BYTE $0x7A; BYTE $0x4B; BYTE $(0x04 | (t)<<3); BYTE $((index)<<3 | (base)) // tilestored [{base}+{index}*1],tmm{t}
 #define TDPBF16PS(m, n, d)          BYTE $0xC4; BYTE $0xE2; BYTE $(0x7A ^ (m)<<3); BYTE $0x5C; BYTE $(0xC0 | (d)<<3 | (n)) // tdpbf16ps tmm{d},tmm{n},tmm{m}
+#define TILELOADD_AT(t, base, index, d) BYTE $0xC4; BYTE $0xE2; BYTE $0x7B; BYTE $0x4B; BYTE $(0x84 | (t)<<3); BYTE $((index)<<3 | (base)); BYTE $0x00; BYTE $(d); BYTE $0x00; BYTE $0x00 // tileloadd tmm{t},[{base}+{index}*1+256*{d}]

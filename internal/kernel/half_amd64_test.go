@@ -90,6 +90,7 @@ func TestHalfEncodings(t *testing.T) {
 			text := m[4]
 			for name, v := range set {
 				text = strings.ReplaceAll(text, "64*{"+name+"}", fmt.Sprintf("0x%x", 64*v))
+				text = strings.ReplaceAll(text, "256*{"+name+"}", fmt.Sprintf("0x%x", 256*v))
 				text = strings.ReplaceAll(text, "{8+"+name+"}", strconv.Itoa(8+v))
 				if r, ok := base[v]; ok && len(name) > 1 {
 					text = strings.ReplaceAll(text, "{"+name+"}", r)
