@@ -11,9 +11,10 @@ import (
 const splitPerChunk = 1 << 20
 
 // splitProduct compiles x, the product m×n over k, in parts: see [kernel.MatMulSplit]. A
-// chunk packs its rows of A and its columns of B, so that the longer side is cut.
+// chunk packs its rows of A and its columns of B: there is one for each worker, and it is
+// the longer side that is cut.
 func (c *compiler[T]) splitProduct(x graph.Node, attr graph.MatMulAttr, m, n, k int) (int, func(int, int)) {
-	const granule, most = 32, 8
+	const granule = 32
 	a, b, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x)
 	lda, ldb := k, n
 	if attr.TransA {
@@ -34,8 +35,9 @@ func (c *compiler[T]) splitProduct(x graph.Node, attr graph.MatMulAttr, m, n, k 
 	part := func(i0, i1, j0, j1 int) {
 		kernel.MatMulSplitLaid(y.f, n, a.f, lda, attr.TransA, b.f, ldb, attr.TransB, laid, m, n, k, i0, i1, j0, j1)
 	}
+	c.splitWays(x, attr, m, n, k, laid != nil, part)
 	long := max(m, n)
-	chunks := max(1, min(m*n*k/splitPerChunk, most, long/granule))
+	chunks := max(1, min(m*n*k/splitPerChunk, c.threads, long/granule))
 	per := ((long+chunks-1)/chunks + granule - 1) / granule * granule
 	return (long + per - 1) / per, func(_, chunk int) {
 		lo, hi := chunk*per, min(long, (chunk+1)*per)
@@ -45,4 +47,26 @@ func (c *compiler[T]) splitProduct(x graph.Node, attr graph.MatMulAttr, m, n, k 
 			part(0, m, lo, hi)
 		}
 	}
+}
+
+// splitWays are those of a product in parts, by rows and by columns.
+func (c *compiler[T]) splitWays(x graph.Node, attr graph.MatMulAttr, m, n, k int, laid bool, part func(i0, i1, j0, j1 int)) {
+	const granule = 32
+	a, b := x.In(0), x.In(1)
+	left, right := byRows, byCols
+	if attr.TransA {
+		left = byCols
+	}
+	if attr.TransB {
+		right = byRows
+	}
+	if m*n*k > inSquares || m <= granule || n <= granule || !c.fuse {
+		return
+	}
+	c.way(m, granule, func(_, lo, hi int) { part(lo, hi, 0, n) }, []touch[T]{c.touch(x, m, byRows)}, c.touch(a, m, left), c.touch(b, m, whole))
+	c.way(n, granule, func(_, lo, hi int) { part(0, m, lo, hi) }, []touch[T]{c.touch(x, n, byCols)}, c.touch(a, n, whole), c.touch(b, n, right))
+	if !laid {
+		c.ways[0].each = float64(n*k) * packTime
+	}
+	c.ways[1].each = float64(m*k) * packTime
 }

@@ -35,8 +35,11 @@
 // does so: the tiles of AMX, the dot products of AVX512_BF16, both within family avx512
 // and each with an order of its own, or plain Go, which does as the dot products do.
 //
-// The assembly for amd64 is written by the generator in directory gen, that for arm64
-// by hand: neon_arm64.h has the instructions that Go's assembler has no names for.
+// [MatMulSplit] multiplies float32 by those tiles, in parts, in family amx, which otherwise
+// is avx512.
+//
+// The assembly for amd64 is written by the generator in directory gen, that for tiles and
+// for arm64 by hand: half_amd64.h and neon_arm64.h have the instructions that Go's assembler has no names for.
 package kernel
 
 //go:generate go run -C gen . -family avx2 -out ../avx2_amd64.s

@@ -1,0 +1,70 @@
+package cpu
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/nadir-ml/nadir/backend"
+	"github.com/nadir-ml/nadir/graph"
+	"github.com/nadir-ml/nadir/internal/kernel"
+	"github.com/nadir-ml/nadir/internal/rng"
+	"github.com/nadir-ml/nadir/tensor"
+)
+
+// TestSplitProducts tells that a large product and both its gradients are multiplied in
+// parts where that can be, have the same bytes on any number of threads, alone and in
+// lanes, and take no memory.
+func TestSplitProducts(t *testing.T) {
+	const m, n, k = 130, 300, 330
+	if !kernel.Splits[float32](m, n, k, false, false) {
+		t.Skipf("family %s has no products in parts", kernel.Family())
+	}
+	g := graph.New()
+	x, w, d := g.Input("x", graph.Float, m, k), g.Param("w", k, n), g.Input("d", graph.Float, m, n)
+	y := x.MatMul(w)
+	grads := graph.Grad(y.Mul(d).Sum(), []graph.Node{x, w})
+	g.Output("y", y)
+	g.Output("dx", grads[0])
+	g.Output("dw", grads[1])
+	random := func(name string, shape ...int) *tensor.Tensor {
+		v := tensor.New(tensor.Float32, shape...)
+		r := rng.New(rng.Key(1, name), 0)
+		for i := range v.Len() {
+			v.SetFlat(i, r.Norm())
+		}
+		return v
+	}
+	in := backend.Inputs{Values: map[string]*tensor.Tensor{"x": random("x", m, k), "d": random("d", m, n)}}
+	weights := random("w", k, n)
+	xs, ds, ws := in.Values["x"].Float32s(), in.Values["d"].Float32s(), weights.Float32s()
+	want := map[string][]float32{"y": make([]float32, m*n), "dx": make([]float32, m*k), "dw": make([]float32, k*n)}
+	kernel.MatMulSplit(want["y"], n, xs, k, false, ws, n, false, m, n, k, 0, m, 0, n)
+	kernel.MatMulSplit(want["dx"], k, ds, n, false, ws, n, true, m, k, n, 0, m, 0, k)
+	kernel.MatMulSplit(want["dw"], n, xs, k, true, ds, n, false, k, n, m, 0, k, 0, n)
+	for _, threads := range []int{1, 2, 3, 5, 8} {
+		p, err := New().Compile(g, backend.Options{Threads: threads, State: func(string) *tensor.Tensor { return weights }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := func() {
+			if err := p.Run(context.Background(), in); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 5 {
+			run()
+			for name, x := range want {
+				if !slices.Equal(p.Output(name).Float32s(), x) {
+					t.Errorf("%d threads: %s is not the product in parts", threads, name)
+				}
+			}
+		}
+		if n := testing.AllocsPerRun(10, run); n > 0 {
+			t.Errorf("%d threads: a run allocates %g times", threads, n)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
