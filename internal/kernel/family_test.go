@@ -14,9 +14,16 @@ func TestMain(m *testing.M) {
 	if os.Getenv(Forced) != "" || flag.Lookup("test.bench").Value.String() != "" {
 		os.Exit(m.Run())
 	}
+	run := flag.Lookup("test.run")
 	for _, name := range Families() {
 		if err := Use(name); err != nil {
 			panic(err)
+		}
+		// The rest of amx is avx512.
+		if name == familyNames[amx] && run.Value.String() == "" {
+			if err := run.Value.Set("Split|Famil"); err != nil {
+				panic(err)
+			}
 		}
 		if code := m.Run(); code != 0 {
 			println("under the kernels of family", name)
