@@ -34,12 +34,23 @@ func Predict(l Loss, pred graph.Node) graph.Node {
 }
 
 // made is the input of pred where that is the output of the op, and whether it
-// is.
+// is, also where other axes than the last were put another way behind the op, as a
+// time-distributed layer does.
 func made(by string, pred graph.Node) (in graph.Node, ok bool) {
-	if !pred.Valid() || pred.Op().Name != by {
+	if !pred.Valid() {
 		return pred, false
 	}
-	return pred.In(0), true
+	x := pred
+	for x.Op().Name == "reshape" && x.Rank() > 0 && x.In(0).Rank() > 0 && x.Dim(-1) == x.In(0).Dim(-1) {
+		x = x.In(0)
+	}
+	if x.Op().Name != by {
+		return pred, false
+	}
+	if in = x.In(0); !in.Shape().Equal(pred.Shape()) {
+		in = in.Reshape(pred.Shape()...)
+	}
+	return in, true
 }
 
 // perExample averages over all axes but the batch's.

@@ -146,6 +146,32 @@ func TestLogits(t *testing.T) {
 	})
 }
 
+// What a softmax or sigmoid made is known to be that after its rows are put another way.
+func TestReshapedProbabilities(t *testing.T) {
+	t.Parallel()
+	b := graph.New()
+	x := b.Input("x", graph.Float, 2, 3, 4)
+	flat, label, yes := x.Reshape(6, 4), b.Input("label", graph.Int, 2, 3), b.Input("yes", graph.Float, 2, 3, 4)
+	p, q := flat.Softmax().Reshape(2, 3, 4), flat.Sigmoid().Reshape(2, 3, 4)
+	for _, c := range []struct {
+		l            Loss
+		pred, target graph.Node
+	}{{CrossEntropy{}, p, label}, {CategoricalFocal{}, p, label}, {BinaryCrossEntropy{}, q, yes}, {BinaryFocal{}, q, yes}} {
+		if c.l.Apply(c.pred, c.target) != c.l.Apply(flat.Reshape(2, 3, 4), c.target) {
+			t.Errorf("%T takes probabilities for logits", c.l)
+		}
+		if _, ok := c.l.(Predictor); ok && Predict(c.l, c.pred) != c.pred {
+			t.Errorf("%T makes probabilities of probabilities", c.l)
+		}
+	}
+	if mixed := x.Softmax().Reshape(2, 12).Reshape(2, 4, 3); Predict(CrossEntropy{}, mixed) == mixed {
+		t.Error("what is no longer a row of probabilities is taken for one")
+	}
+	if err := b.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
 func first(x, _ []float64) []float64 { return x }
 
 func same(t rapid.TB, a, b []float64) {

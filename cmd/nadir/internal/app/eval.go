@@ -250,10 +250,15 @@ func (s *subject) measuring(src data.Source, calibrated bool) (*train.Net, error
 			l = train.DefaultLoss(set.Data.Targets[0])
 		}
 		if train.Suits(train.ECE{}, l) {
-			if set.Metrics == nil {
-				set.Metrics = train.DefaultMetrics(l)
+			with := set
+			if with.Metrics == nil {
+				with.Metrics = train.DefaultMetrics(l)
 			}
-			set.Metrics = append(slices.Clone(set.Metrics), train.ECE{})
+			with.Metrics = append(slices.Clone(with.Metrics), train.ECE{})
+			// It counts all steps, and is not for outputs of which a mask leaves some out.
+			if net, err := s.net(with); err == nil {
+				return net, nil
+			}
 		}
 	}
 	return s.net(set)

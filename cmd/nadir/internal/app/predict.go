@@ -539,7 +539,7 @@ type result struct {
 // spread adds the deviation of what was predicted.
 func (r *result) spread(t *tensor.Tensor) {
 	if r.each != nil {
-		t, err := t.Reshape(len(r.each), -1)
+		t, err := t.Reshape(len(r.each), t.Len()/len(r.each))
 		for i := range r.each {
 			if err == nil {
 				r.each[i].spread(t.Rows(i, i+1))
@@ -686,6 +686,12 @@ func (r result) textOfPlaces() string {
 		word := measure(float64(e.p[best]))
 		if e.probs {
 			word = fmt.Sprintf("%.0f %%", 100*e.p[best])
+		}
+		switch {
+		case e.std != nil && e.probs:
+			word += fmt.Sprintf(" ± %.0f", 100*e.std[best])
+		case e.std != nil:
+			word += " ± " + measure(float64(e.std[best]))
 		}
 		if e.classes != nil {
 			word = printable(short(e.classes[best], 24)) + " " + word
