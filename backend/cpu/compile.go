@@ -23,7 +23,6 @@ type instr[T float] struct {
 	group  *group[T]
 	node   graph.Node // of a single op
 	flops  float64    // of a matrix product
-	rows   int        // of a chunk of one whose left matrix is transposed
 	ways   []*way[T]
 	stage  int
 	shares bool    // its chunks have memory together
@@ -49,7 +48,6 @@ type compiler[T float] struct {
 	first   func() // the same, where it is nothing to share
 	ways    []*way[T]
 	flops   float64 // of a matrix product
-	rows    int     // of its chunks, where they matter to others
 	own     bool    // the instruction that is compiled has its own chunks where it is alone
 	weights int     // numbers of all parameters
 
@@ -177,7 +175,6 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 			c.work.all = max(c.work.all, shared)
 			in.ways, c.ways = c.ways, nil
 			in.flops, c.flops = c.flops, 0
-			in.rows, c.rows = c.rows, 0
 			in.own, c.own = c.own || in.flops > 0, false
 			in.cost = c.cost(in)
 			in.before, c.before = c.before, nil

@@ -72,7 +72,7 @@ func (l *lane[T]) settle(instrs []*instr[T]) {
 	l.cuts = []cutting[T]{best}
 	l.n = best.n()
 	if len(best.ways) > 1 {
-		l.measure(best, instrs)
+		l.measure(best)
 	}
 	for _, w := range best.ways {
 		l.run = append(l.run, w.make())
@@ -121,9 +121,8 @@ func (l *lane[T]) do(worker, from, to int) {
 }
 
 // measure sets of how many parts a block is: so few that what one instruction makes is
-// in a near cache for the next, where that is not lost again in each block. A product
-// for weights has as many as it is cut into alone: they stay in the second-level cache.
-func (l *lane[T]) measure(cut cutting[T], instrs []*instr[T]) {
+// in a near cache for the next, where that is not lost again in each block.
+func (l *lane[T]) measure(cut cutting[T]) {
 	const near = 16 << 10 // elements
 	most := 1
 	for _, w := range cut.ways {
@@ -132,9 +131,6 @@ func (l *lane[T]) measure(cut cutting[T], instrs []*instr[T]) {
 		}
 	}
 	l.block = max(near/most, 16, int(cut.each*float64(l.n)/(0.03*cut.cost)))
-	for _, i := range l.instrs {
-		l.block = max(l.block, min(instrs[i].rows, inSecondCache/most))
-	}
 	l.block = (l.block + cut.granule - 1) / cut.granule * cut.granule
 }
 

@@ -197,9 +197,6 @@ func (c *compiler[T]) product(x graph.Node, attr graph.MatMulAttr, m, n, k int) 
 	part := func(i0, i1, j0, j1 int) {
 		by.multiply(y.f, n, left(), lda, attr.TransA, m, i0, i1, j0, j1, false)
 	}
-	if attr.TransA {
-		c.rows = rows
-	}
 	if c.before == nil {
 		c.productWays(x, attr, m, n, k, by.laid != nil, part)
 	}

@@ -61,9 +61,6 @@ func (c *compiler[T]) stages() {
 			l = c.joinLane(i, deps[i], lanes, first-1)
 		}
 		if l == nil {
-			l = c.sinkLane(i, deps, lanes, at, first)
-		}
-		if l == nil {
 			l = &lane[T]{at: first, cuts: alone(in)}
 			list = append(list, l)
 		}
@@ -203,33 +200,6 @@ func (c *compiler[T]) joinLane(i int, deps []int, lanes []*lane[T], at int) *lan
 	}
 	l.instrs, l.cuts = instrs, cuts
 	return l
-}
-
-// sinkLane is the lane of a product that instruction i is to be part of, or nil. Where i
-// waits for something else of the product's stage too, and nothing but i waits for the
-// product so far, the product can as well be done in stage at, where i is: then i finds
-// in a near cache what each part of the product has made.
-func (c *compiler[T]) sinkLane(i int, deps [][]int, lanes []*lane[T], at []int, to int) *lane[T] {
-	for _, d := range deps[i] {
-		l := lanes[d]
-		if at[d] != to-1 || c.instrs[d].flops == 0 || len(l.instrs) > 1 || d < c.updates != (i < c.updates) {
-			continue
-		}
-		awaited := false
-		for k, of := range deps {
-			awaited = awaited || k != i && lanes[k] != nil && slices.Contains(of, d)
-		}
-		if awaited {
-			continue
-		}
-		l.at = to
-		if joined := c.joinLane(i, []int{d}, lanes, to); joined != nil {
-			at[d] = to
-			return joined
-		}
-		l.at = to - 1
-	}
-	return nil
 }
 
 // mostInLane is how many instructions a lane has before another begins: what joins one to it

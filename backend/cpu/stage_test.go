@@ -112,28 +112,6 @@ func TestStages(t *testing.T) {
 	})
 }
 
-// TestSunk asks that a product for weights behind a scale and an offset is done where
-// what follows it is, though that waits for a sum as well.
-func TestSunk(t *testing.T) {
-	t.Parallel()
-	g, fresh := layers(32, []int{200, 100, 10}, true)
-	state := fresh()
-	p, err := New().Compile(g, backend.Options{Threads: 1, State: func(name string) *tensor.Tensor { return state[name] }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	q := p.(*plan[float32])
-	for _, s := range q.staged {
-		for _, l := range s.lanes {
-			if len(l.instrs) == 2 && q.instrs[l.instrs[0]].op == "matmul" && q.instrs[l.instrs[1]].op == "affine_gradients" {
-				return
-			}
-		}
-	}
-	t.Error("the gradients behind a scale and an offset are apart from their product")
-}
-
 // checkStages asks that instructions of different lanes of a stage have no element in
 // common that one of them writes, that each part of a lane's instruction waits for that
 // part alone, and that every instruction is in one lane.
