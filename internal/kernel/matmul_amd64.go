@@ -22,7 +22,7 @@ const (
 	inL1      = 10 << 10 // elements of B that stay in L1 as they lie
 	inL2      = 1 << 18  // elements of B that stay in L2 besides all else
 	turnCols  = 64       // columns that are transposed at a time
-	turnStrip = 32       // rows of A that a swapped product packs at a time
+	reread    = 64       // rows of A that swapped products read a large B for, at most
 	turned    = 48       // rows of a swapped product kept before they are transposed
 )
 
@@ -189,9 +189,6 @@ func pack13Wide(p *product)
 func pack14Wide(p *product)
 
 //go:noescape
-func panels32(dst, src *float32, srcStride, rows, panels int)
-
-//go:noescape
 func transpose8(dst, src *float32, dstStride, srcStride, blocks, add int)
 
 //go:noescape
@@ -202,9 +199,6 @@ func transpose4Wide(dst, src *float32, dstStride, srcStride, rows, cols, add int
 
 //go:noescape
 func transpose16(dst, src *float32, dstStride, srcStride, blocks, add int)
-
-//go:noescape
-func panels16(dst, src *float32, srcStride, rows, panels int)
 
 //go:noescape
 func tiles6(dst, src *float32, srcStride, rows, tall, tallStep, tiles, step int)
@@ -410,7 +404,7 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 // in the vectors: then it is A and C that are transposed instead of B, and rows that do not
 // fill vectors instead of columns. But a swapped product reads B anew for every strip of A.
 func (t *tiling) swaps(m, n, k int) bool {
-	if m > 2*turnStrip && n*k > inL2 {
+	if m > reread && n*k > inL2 {
 		return false
 	}
 	few := t.side(m, n, k, false)
@@ -527,8 +521,10 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 					continue
 				case first && !tb && last:
 					p.b, p.ldb = &b[p0*ldb+q], 4*ldb
+				case first && tb:
+					turn2D(panel, t.panelCols, b[q*ldb+p0:], ldb, n, kc, 0)
 				case first:
-					packPanels(t, panel, b, ldb, tb, p0, kc, q, q+n)
+					CopyRows(panel, b[p0*ldb+q:], t.panelCols, ldb, n, kc)
 				}
 				p.rows(m, n, aRow, aTile)
 			}
@@ -567,53 +563,30 @@ func matMulSwapped(t *tiling, c []float32, ldc int, a []float32, lda int, ta boo
 	defer w.release()
 	panels, sums := aligned(w.panels[:]), aligned(w.block[:])
 	bp, bj := strides(ldb, tb)
-	cols, strip, lies := t.panelCols, turnStrip, ta && lda%256 != 0
+	cols, lies := t.panelCols, ta && lda%256 != 0
 	if lies {
-		cols, strip = blockRows, blockRows
+		cols = blockRows
 	}
 	p := product{tiling: t, ldc: 4 * cols, ai: 4 * bj, ap: 4 * bp, ldb: 4 * cols, k: kc}
 	if lies {
 		p.ldb = 4 * lda
 	}
-	for i := i0; i < i1; i += strip {
-		end := min(i+strip, i1)
-		if !lies {
-			packPanels(t, panels, a, lda, !ta, p0, kc, i, end)
+	for i := i0; i < i1; i += cols {
+		m := min(cols, i1-i)
+		switch p.b = &panels[0]; {
+		case lies:
+			p.b = &a[p0*lda+i]
+		case ta:
+			CopyRows(panels, a[p0*lda+i:], cols, lda, m, kc)
+		default:
+			turn2D(panels, cols, a[i*lda+p0:], lda, m, kc, 0)
 		}
-		for q := i; q < end; q += cols {
-			m := min(cols, end-q)
-			if p.b = &panels[(q-i)*kc]; lies {
-				p.b = &a[p0*lda+q]
-			}
-			for j := j0; j < j1; j += turned {
-				n := min(turned, j1-j)
-				p.a, p.c = &b[j*bj+p0*bp], &sums[0]
-				p.rows(n, m, p.ai, 0)
-				turn2D(c[q*ldc+j:], ldc, sums, cols, n, m, add)
-			}
+		for j := j0; j < j1; j += turned {
+			n := min(turned, j1-j)
+			p.a, p.c = &b[j*bj+p0*bp], &sums[0]
+			p.rows(n, m, p.ai, 0)
+			turn2D(c[i*ldc+j:], ldc, sums, cols, n, m, add)
 		}
-	}
-}
-
-// packPanels lays rows [p, p+kc) and columns [j0, j1) of op(B) out as panels of
-// kc rows of t.panelCols.
-func packPanels(t *tiling, dst, b []float32, ldb int, tb bool, p, kc, j0, j1 int) {
-	whole := (j1 - j0) / t.panelCols
-	switch {
-	case tb:
-		for j := j0; j < j1; j += t.panelCols {
-			turn2D(dst, t.panelCols, b[j*ldb+p:], ldb, min(t.panelCols, j1-j), kc, 0)
-			dst = dst[kc*t.panelCols:]
-		}
-		return
-	case whole > 0 && t.panelCols == 32:
-		panels32(&dst[0], &b[p*ldb+j0], 4*ldb, kc, whole)
-	case whole > 0:
-		panels16(&dst[0], &b[p*ldb+j0], 4*ldb, kc, whole)
-	}
-	if rest := (j1 - j0) % t.panelCols; rest > 0 {
-		dst = dst[whole*kc*t.panelCols:]
-		CopyRows(dst, b[p*ldb+j1-rest:], t.panelCols, ldb, rest, kc)
 	}
 }
 

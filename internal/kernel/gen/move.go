@@ -12,8 +12,6 @@ import (
 func moves() {
 	transpose8()
 	avx2.transpose4()
-	panelsOf(16)
-	panelsOf(32)
 	tiles6()
 }
 
@@ -254,44 +252,6 @@ func (w width) transpose4() {
 	avo.ADDQ(op.Imm(16), dst)
 	avo.SUBQ(op.Imm(4), rows)
 	avo.JG(op.LabelRef("four"))
-	avo.VZEROUPPER()
-	avo.RET()
-}
-
-// panelsOf copies rows of so many columns a panel to where a panel's rows lie side
-// by side, one panel behind the other.
-func panelsOf(cols int) {
-	name := fmt.Sprintf("panels%d", cols)
-	avo.TEXT(name, avo.NOSPLIT, "func(dst, src *float32, srcStride, rows, panels int)")
-	avo.Doc(fmt.Sprintf("%s copies rows of %d·panels columns, srcStride bytes apart, to dst panel by panel.", name, cols))
-	dst := avo.Load(avo.Param("dst"), avo.GP64())
-	src := avo.Load(avo.Param("src"), avo.GP64())
-	ss := avo.Load(avo.Param("srcStride"), avo.GP64())
-	rows := avo.Load(avo.Param("rows"), avo.GP64())
-	panels := avo.Load(avo.Param("panels"), avo.GP64())
-	size, d, s, n := avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64()
-	avo.IMUL3Q(op.I32(int32(4*cols)), rows, size)
-	avo.Label("row")
-	avo.MOVQ(dst, d)
-	avo.MOVQ(src, s)
-	avo.MOVQ(panels, n)
-	avo.Label("panel")
-	row := make([]vec, cols/8)
-	for v := range row {
-		row[v] = avo.YMM()
-		avo.VMOVUPS(op.Mem{Base: s, Disp: 32 * v}, row[v])
-	}
-	for v := range row {
-		avo.VMOVUPS(row[v], op.Mem{Base: d, Disp: 32 * v})
-	}
-	avo.ADDQ(op.I32(int32(4*cols)), s)
-	avo.ADDQ(size, d)
-	avo.DECQ(n)
-	avo.JNZ(op.LabelRef("panel"))
-	avo.ADDQ(ss, src)
-	avo.ADDQ(op.I32(int32(4*cols)), dst)
-	avo.DECQ(rows)
-	avo.JNZ(op.LabelRef("row"))
 	avo.VZEROUPPER()
 	avo.RET()
 }
