@@ -106,6 +106,9 @@ func (c *command) setOptions(cfg *config.Config, labels func(inputs []data.Field
 				}
 				return one
 			})
+			if from := cfg.Transfer.From; from != "" {
+				o.Labels = reusing(o.Labels, from, one)
+			}
 		}
 	}
 	o.Features, o.Label = cfg.Data.Feature, cfg.Data.Label

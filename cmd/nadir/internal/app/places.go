@@ -47,6 +47,29 @@ func classified(m nn.Model, lossOf func(output string) loss.Loss) func(inputs []
 	}
 }
 
+// reusing is classified where layers of another model are reused, whose output the new one's
+// is like. l is the loss, nil for that model's.
+func reusing(own func([]data.Field, data.Field) bool, from string, l loss.Loss) func(inputs []data.Field, target data.Field) bool {
+	return func(inputs []data.Field, target data.Field) bool {
+		if own(inputs, target) {
+			return true
+		}
+		path, _, err := locate("transfer", from)
+		if err != nil { // it is said when the model is read
+			return false
+		}
+		old, _, err := format.Import(path, format.Options{})
+		if err != nil {
+			return false
+		}
+		s := &subject{Model: old}
+		if l != nil {
+			return classified(old.Net, func(string) loss.Loss { return l })(inputs, target)
+		}
+		return s.classified()(inputs, target)
+	}
+}
+
 // classified of a saved model.
 func (s *subject) classified() func(inputs []data.Field, target data.Field) bool {
 	return classified(s.Net, func(output string) loss.Loss {
