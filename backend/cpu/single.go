@@ -354,13 +354,16 @@ func crossEntropy[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	n := x.In(0).Dim(-1)
 	r := x.Shape().Len()
 	chunks, per := cut(r, 1, 12*n)
-	scratch := make([][]T, c.threads) // a row for every worker
+	block := max(1, min(per, tile/max(n, 1)))
+	scratch := make([][]T, c.threads) // some rows for every worker
 	for w := range scratch {
-		scratch[w] = alignedSlice[T](n)
+		scratch[w] = alignedSlice[T](block * n)
 	}
 	return chunks, func(worker, k int) {
-		for i := k * per; i < min(r, (k+1)*per); i++ {
-			kernel.CrossEntropyRow(y.f[i:i+1], scratch[worker], in.f[i*n:(i+1)*n], label.i[i:i+1], 1, n, 0, 1)
+		end := min(r, (k+1)*per)
+		for i := k * per; i < end; i += block {
+			m := min(block, end-i)
+			kernel.CrossEntropyRow(y.f[i:i+m], scratch[worker], in.f[i*n:(i+m)*n], label.i[i:i+m], m, n, 0, m)
 		}
 	}
 }
