@@ -53,8 +53,8 @@ type halfProduct struct {
 // A halfSpace is where a running product packs its operands, as a workspace.
 type halfSpace struct {
 	busy atomic.Bool
-	a    [halfRows * halfDepth / 2]uint32
-	b    [halfGroup * halfPanel]uint32
+	a    [halfRows*halfDepth/2 + line]uint32
+	b    [halfGroup*halfPanel + line]uint32
 	turn [tileWords]uint32
 	c    [stripRows * stripCols]float32
 	// Of B, in plain Go.
@@ -135,6 +135,7 @@ func matMulHalf(c []float32, ldc int, a []float32, lda int, ta bool, b []float32
 		return
 	}
 	w := claimHalf()
+	left, right := aligned(w.a[:]), aligned(w.b[:])
 	p := halfProduct{ldc: 4 * ldc, space: w}
 	if acc {
 		p.add = 1
@@ -146,7 +147,7 @@ func matMulHalf(c []float32, ldc int, a []float32, lda int, ta bool, b []float32
 		for i := i0; i < i1; i += halfRows {
 			rows := min(halfRows, i1-i)
 			for r := 0; r < rows; r += stripRows {
-				packHalf(w, w.a[r/stripRows*strip:][:strip], a, lda, !ta, i+r, min(stripRows, rows-r), from, depth, false)
+				packHalf(w, left[r/stripRows*strip:][:strip], a, lda, !ta, i+r, min(stripRows, rows-r), from, depth, false)
 			}
 			for j := j0; j < j1; j += stripCols {
 				cols := min(stripCols, j1-j)
@@ -154,20 +155,20 @@ func matMulHalf(c []float32, ldc int, a []float32, lda int, ta bool, b []float32
 					p.b = &laid[halfPanels(n)*2*tileWords*(from/(2*pairBlock))+j/stripCols*strip]
 				} else {
 					if panel == 0 {
-						packGroup(w, strip, b, ldb, tb, j, j1, from, depth)
+						packGroup(w, right, strip, b, ldb, tb, j, j1, from, depth)
 					}
-					p.b = &w.b[panel*strip]
+					p.b = &right[panel*strip]
 				}
 				whole := rows / stripRows
 				if cols < stripCols {
 					whole = 0
 				}
 				if whole > 0 {
-					p.c, p.a, p.strips = &c[i*ldc+j], &w.a[0], whole
+					p.c, p.a, p.strips = &c[i*ldc+j], &left[0], whole
 					p.run()
 				}
 				for s := whole; s*stripRows < rows; s++ {
-					p.edge(w, c[(i+s*stripRows)*ldc+j:], ldc, &w.a[s*strip], min(stripRows, rows-s*stripRows), cols)
+					p.edge(w, c[(i+s*stripRows)*ldc+j:], ldc, &left[s*strip], min(stripRows, rows-s*stripRows), cols)
 				}
 			}
 		}
@@ -194,10 +195,10 @@ func (p *halfProduct) edge(w *halfSpace, c []float32, ldc int, a *uint32, rows, 
 
 // packGroup packs the panels of B from column j on, as many as there is room for, all of
 // a block of k before the next.
-func packGroup(w *halfSpace, strip int, b []float32, ldb int, tb bool, j, j1, from, depth int) {
+func packGroup(w *halfSpace, right []uint32, strip int, b []float32, ldb int, tb bool, j, j1, from, depth int) {
 	for q := 0; q < depth; q += 2 * pairBlock {
 		for g := 0; g < halfGroup && j+g*stripCols < j1; g++ {
-			dst := w.b[g*strip+q/(2*pairBlock)*2*tileWords:][:2*tileWords]
+			dst := right[g*strip+q/(2*pairBlock)*2*tileWords:][:2*tileWords]
 			at := j + g*stripCols
 			packHalf(w, dst, b, ldb, tb, at, min(stripCols, j1-at), from+q, min(2*pairBlock, depth-q), true)
 		}

@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"sync"
+	"unsafe"
 
 	"golang.org/x/sys/cpu"
 )
@@ -13,9 +14,6 @@ func halfAcross16(dst *uint32, src *float32, stride int)
 
 //go:noescape
 func halfAlong16(dst *uint32, src *float32, stride int)
-
-//go:noescape
-func halfTurn16(dst, src *uint32)
 
 //go:noescape
 func dotTiles(p *halfProduct)
@@ -37,6 +35,12 @@ var amxShapes = func() (s [64]byte) {
 var hasTiles = sync.OnceValue(func() bool {
 	return cpu.X86.HasAMXTile && cpu.X86.HasAMXBF16 && askForTiles()
 })
+
+// halfTurn16 transposes a tile.
+func halfTurn16(dst, src *uint32) {
+	const row = 4 * pairBlock
+	transpose16((*float32)(unsafe.Pointer(dst)), (*float32)(unsafe.Pointer(src)), row, row, 1, 0)
+}
 
 // packsHalf reports whether the active family packs bfloat16 in assembly.
 func packsHalf() bool { return active == avx512 }

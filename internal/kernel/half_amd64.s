@@ -80,42 +80,6 @@ next:
 	VZEROUPPER
 	RET
 
-DATA halfIndex<>+0(SB)/4, $0
-DATA halfIndex<>+4(SB)/4, $64
-DATA halfIndex<>+8(SB)/4, $128
-DATA halfIndex<>+12(SB)/4, $192
-DATA halfIndex<>+16(SB)/4, $256
-DATA halfIndex<>+20(SB)/4, $320
-DATA halfIndex<>+24(SB)/4, $384
-DATA halfIndex<>+28(SB)/4, $448
-DATA halfIndex<>+32(SB)/4, $512
-DATA halfIndex<>+36(SB)/4, $576
-DATA halfIndex<>+40(SB)/4, $640
-DATA halfIndex<>+44(SB)/4, $704
-DATA halfIndex<>+48(SB)/4, $768
-DATA halfIndex<>+52(SB)/4, $832
-DATA halfIndex<>+56(SB)/4, $896
-DATA halfIndex<>+60(SB)/4, $960
-GLOBL halfIndex<>(SB), RODATA|NOPTR, $64
-
-// func halfTurn16(dst, src *uint32)
-TEXT ·halfTurn16(SB), NOSPLIT, $0-16
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	VMOVDQU32 halfIndex<>(SB), Z1
-	MOVQ $16, CX
-
-next:
-	KXNORW K1, K1, K1
-	VPGATHERDD (SI)(Z1*1), K1, Z0
-	VMOVDQU32 Z0, (DI)
-	ADDQ $4, SI
-	ADDQ $64, DI
-	DECQ CX
-	JNZ  next
-	VZEROUPPER
-	RET
-
 // func dotTiles(p *halfProduct)
 TEXT ·dotTiles(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), R8

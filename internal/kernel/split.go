@@ -31,7 +31,7 @@ func splits(m, n, k int, ta, tb bool) bool {
 		tile   = 22.0 // a product of two tiles
 		pack   = 0.45 // an element
 		turn   = 0.3  // one that lies across
-		put    = 0.15 // an element of C
+		put    = 0.4  // an element of C
 		call   = 700  // a panel of B
 		vector = 1.14 // a vector's multiply-add
 	)

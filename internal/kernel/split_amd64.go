@@ -69,7 +69,7 @@ func splitTiles(p *splitProduct, shapes *[64]byte)
 // A splitSpace is where a running product packs its operands, as a workspace.
 type splitSpace struct {
 	busy atomic.Bool
-	all  [16 + splitWords + 2*splitPanel + 2*stripRows*stripCols + stripCols*splitDepth]uint32
+	all  [line + splitWords + 2*splitPanel + 2*stripRows*stripCols + stripCols*splitDepth]uint32
 }
 
 var splitSpaces [32]splitSpace
@@ -89,7 +89,7 @@ func claimSplit() *splitSpace {
 // cut is w in parts that begin where lines of memory do: for what is packed of A and of
 // two panels of B, for sums of a strip, in parts and in float32, and for what is turned.
 func (w *splitSpace) cut() (a []uint32, b [2][]uint32, sums, whole, turned []float32) {
-	rest := w.all[-uintptr(unsafe.Pointer(&w.all[0]))/4%16:]
+	rest := aligned(w.all[:])
 	next := func(n int) []uint32 {
 		s := rest[:n:n]
 		rest = rest[n:]

@@ -5,10 +5,7 @@ package kernel
 import (
 	"runtime"
 	"sync/atomic"
-	"unsafe"
 )
-
-const line = 16 // numbers of a line of a cache
 
 // A workspace is where one running product packs its operands. The workspaces
 // are static: a product takes no memory, and one that was never claimed costs
@@ -48,10 +45,3 @@ func claim() *workspace {
 }
 
 func (w *workspace) release() { w.busy.Store(false) }
-
-// aligned is s from the first boundary of lines on: a vector that lies across one takes twice
-// as long.
-func aligned(s []float32) []float32 {
-	past := int(uintptr(unsafe.Pointer(unsafe.SliceData(s))) / 4 % line)
-	return s[(line-past)%line:]
-}
