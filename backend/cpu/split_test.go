@@ -16,8 +16,8 @@ import (
 // parts where that can be, have the same bytes on any number of threads, alone and in
 // lanes, and take no memory.
 func TestSplitProducts(t *testing.T) {
-	const m, n, k = 130, 300, 330
-	if !kernel.Splits[float32](m, n, k, false, false) {
+	const m, n, k = 200, 300, 330
+	if !kernel.Splits[float32](m, n, k, false, false) || !kernel.Splits[float32](m, k, n, false, true) || !kernel.Splits[float32](k, n, m, true, false) {
 		t.Skipf("family %s has no products in parts", kernel.Family())
 	}
 	g := graph.New()
