@@ -13,17 +13,28 @@ import (
 )
 
 // TestSplitProducts tells that a large product and both its gradients are multiplied in
-// parts where that can be, have the same bytes on any number of threads, alone and in
-// lanes, and take no memory.
+// parts where that is asked for, have the same bytes on any number of threads, alone and
+// in lanes, laid out or not, and take no memory.
 func TestSplitProducts(t *testing.T) {
+	was := kernel.Family()
+	if err := kernel.Use("amx"); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() {
+		if err := kernel.Use(was); err != nil {
+			t.Error(err)
+		}
+	})
 	const m, n, k = 200, 300, 330
 	if !kernel.Splits[float32](m, n, k, false, false) || !kernel.Splits[float32](m, k, n, false, true) || !kernel.Splits[float32](k, n, m, true, false) {
-		t.Skipf("family %s has no products in parts", kernel.Family())
+		t.Fatal("these are not multiplied in parts")
 	}
+	frozen, x := newFrozenNet(tensor.Float32, m, k)
+	frozen.same(t, x.MatMul(frozen.param(k, n)).Relu().MatMul(frozen.param(k, n).Transpose(1, 0)), tensor.Invalid)
 	g := graph.New()
-	x, w, d := g.Input("x", graph.Float, m, k), g.Param("w", k, n), g.Input("d", graph.Float, m, n)
-	y := x.MatMul(w)
-	grads := graph.Grad(y.Mul(d).Sum(), []graph.Node{x, w})
+	input, w, d := g.Input("x", graph.Float, m, k), g.Param("w", k, n), g.Input("d", graph.Float, m, n)
+	y := input.MatMul(w)
+	grads := graph.Grad(y.Mul(d).Sum(), []graph.Node{input, w})
 	g.Output("y", y)
 	g.Output("dx", grads[0])
 	g.Output("dw", grads[1])

@@ -12,7 +12,7 @@
 //
 // float32 has a second set of kernels for each level of a processor's
 // instructions, a family; [Family] names the one in use. It is chosen when the
-// program starts: the best one there is, or that which the environment variable
+// program starts: the best one there is but for amx, or that which the environment variable
 // NADIR_CPU names. float64 always runs in plain Go. The build tag noasm leaves
 // plain Go, the family generic, alone.
 //

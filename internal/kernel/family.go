@@ -41,10 +41,14 @@ func (f family) kernels() (of family, split bool) {
 }
 
 // choose is the named family, or the best one this CPU has for "". With an error
-// it is the best one too.
+// it is the best one too. What amx gains on a core of its own it loses where another
+// process uses the core's second thread: it must be asked for.
 func choose(name string) (family, error) {
 	has := available()
 	best := has[len(has)-1]
+	if best == amx {
+		best = avx512
+	}
 	if name == "" {
 		return best, nil
 	}
@@ -58,7 +62,8 @@ func choose(name string) (family, error) {
 // Family names the family of kernels in use.
 func Family() string { return familyNames[chosen] }
 
-// Families names the families that this CPU and this build have, the best last.
+// Families names the families that this CPU and this build have, each with more than the
+// one before.
 func Families() []string {
 	var names []string
 	for _, f := range available() {
