@@ -46,17 +46,25 @@ func (f family) kernels() (of family, split bool) {
 func choose(name string) (family, error) {
 	has := available()
 	best := has[len(has)-1]
-	if best == amx {
-		best = avx512
-	}
 	if name == "" {
 		return best, nil
 	}
+	has = forced()
 	f := family(slices.Index(familyNames[:], name))
 	if slices.Contains(has, f) {
 		return f, nil
 	}
 	return best, fmt.Errorf("this CPU or build has no family %q; it has %s", name, strings.Join(Families(), ", "))
+}
+
+// forced lists the families that may be asked for. The system is asked for amx by nobody
+// else.
+func forced() []family {
+	f := available()
+	if f[len(f)-1] == avx512 && hasTiles() {
+		f = append(f, amx)
+	}
+	return f
 }
 
 // Family names the family of kernels in use.
@@ -66,7 +74,7 @@ func Family() string { return familyNames[chosen] }
 // one before.
 func Families() []string {
 	var names []string
-	for _, f := range available() {
+	for _, f := range forced() {
 		names = append(names, familyNames[f])
 	}
 	return names

@@ -17,9 +17,6 @@ func available() []family {
 	f = append(f, avx2)
 	if x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512BW && x.HasAVX512VL {
 		f = append(f, avx512)
-		if hasTiles() {
-			f = append(f, amx)
-		}
 	}
 	return f
 }
