@@ -24,6 +24,15 @@ func (c *compiler[T]) keep(v *value[T], how any, n int, fill func(dst []T)) []T 
 	}).([]T)
 }
 
+// keepWords is n words that fill makes of a frozen value, as [compiler.keep] has it.
+func (c *compiler[T]) keepWords(v *value[T], how any, n int, fill func(dst []uint32)) []uint32 {
+	return c.kept.Once(keptKey{v.t, how}, 4*n, func() any {
+		dst := make([]uint32, n)
+		fill(dst)
+		return dst
+	}).([]uint32)
+}
+
 // A right is the B of products, as it is stored or, of a parameter that does not change,
 // laid out.
 type right[T float] struct {

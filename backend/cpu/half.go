@@ -47,12 +47,9 @@ func halfProduct[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
 	chunks = (long + per - 1) / max(per, 1)
 	var laid []uint32
 	if c.frozen(b) && n > 0 && k > 0 {
-		words := kernel.HalfLen(n, k)
-		laid = c.kept.Once(keptKey{b.t, fmt.Sprint("bfloat16 ", attr.TransB, n)}, 4*words, func() any {
-			words := make([]uint32, words)
-			kernel.LayHalf(words, b.f, ldb, attr.TransB, n, k)
-			return words
-		}).([]uint32)
+		laid = c.keepWords(b, fmt.Sprint("bfloat16 ", attr.TransB, n), kernel.HalfLen(n, k), func(dst []uint32) {
+			kernel.LayHalf(dst, b.f, ldb, attr.TransB, n, k)
+		})
 	}
 	return chunks, func(_, chunk int) {
 		i0, i1, j0, j1 := 0, m, chunk*per, min(n, (chunk+1)*per)

@@ -13,11 +13,8 @@ import (
 	"github.com/nadir-ml/nadir/tensor"
 )
 
-// TestHalfProducts tells that products and both their gradients have operands of
-// bfloat16, have the same bytes on any number of threads, and take no memory.
-func TestHalfProducts(t *testing.T) {
-	t.Parallel()
-	const m, n, k = 128, 520, 130
+// gradedProduct is y = x·w and both gradients of the sum of y∘d, with what x, d and w are.
+func gradedProduct(m, n, k int) (*graph.Builder, backend.Inputs, *tensor.Tensor) {
 	g := graph.New()
 	x, w, d := g.Input("x", graph.Float, m, k), g.Param("w", k, n), g.Input("d", graph.Float, m, n)
 	y := x.MatMul(w)
@@ -33,8 +30,15 @@ func TestHalfProducts(t *testing.T) {
 		}
 		return v
 	}
-	in := backend.Inputs{Values: map[string]*tensor.Tensor{"x": random("x", m, k), "d": random("d", m, n)}}
-	weights := random("w", k, n)
+	return g, backend.Inputs{Values: map[string]*tensor.Tensor{"x": random("x", m, k), "d": random("d", m, n)}}, random("w", k, n)
+}
+
+// TestHalfProducts tells that products and both their gradients have operands of
+// bfloat16, have the same bytes on any number of threads, and take no memory.
+func TestHalfProducts(t *testing.T) {
+	t.Parallel()
+	const m, n, k = 128, 520, 130
+	g, in, weights := gradedProduct(m, n, k)
 	xs, ds, ws := in.Values["x"].Float32s(), in.Values["d"].Float32s(), weights.Float32s()
 	want := map[string][]float32{"y": make([]float32, m*n), "dx": make([]float32, m*k), "dw": make([]float32, k*n)}
 	kernel.MatMulBF16(want["y"], n, xs, k, false, ws, n, false, m, n, k, 0, m, 0, n, false)

@@ -173,7 +173,7 @@ func (c *compiler[T]) product(x graph.Node, attr graph.MatMulAttr, m, n, k int) 
 		return 1, func(int, int) {}
 	}
 	if kernel.Splits[T](m, n, k, attr.TransA, attr.TransB) {
-		return c.splitProduct(x, attr, m, n, k)
+		return c.splitProduct(x, attr, y, a, b, lda, ldb, m, n, k)
 	}
 	rows, cols := cutProduct(m, n, k, attr.TransB)
 	across := (n + cols - 1) / cols

@@ -10,27 +10,16 @@ import (
 // splitPerChunk is how many multiply-adds in parts are worth handing to another core.
 const splitPerChunk = 1 << 20
 
-// splitProduct compiles x, the product m×n over k, in parts: see [kernel.MatMulSplit]. A
+// splitProduct compiles x, the product y (m×n) = a·b over k, in parts: see [kernel.MatMulSplit]. A
 // chunk packs its rows of A and its columns of B: there is one for each worker, and it is
 // the longer side that is cut.
-func (c *compiler[T]) splitProduct(x graph.Node, attr graph.MatMulAttr, m, n, k int) (int, func(int, int)) {
+func (c *compiler[T]) splitProduct(x graph.Node, attr graph.MatMulAttr, y, a, b *value[T], lda, ldb, m, n, k int) (int, func(int, int)) {
 	const granule = 32
-	a, b, y := c.of(x.In(0)), c.of(x.In(1)), c.of(x)
-	lda, ldb := k, n
-	if attr.TransA {
-		lda = m
-	}
-	if attr.TransB {
-		ldb = k
-	}
 	var laid []uint32
 	if c.frozen(b) {
-		words := kernel.SplitLen(n, k)
-		laid = c.kept.Once(keptKey{b.t, fmt.Sprint("parts ", attr.TransB, n)}, 4*words, func() any {
-			words := make([]uint32, words)
-			kernel.LaySplit(words, b.f, ldb, attr.TransB, n, k)
-			return words
-		}).([]uint32)
+		laid = c.keepWords(b, fmt.Sprint("parts ", attr.TransB, n), kernel.SplitLen(n, k), func(dst []uint32) {
+			kernel.LaySplit(dst, b.f, ldb, attr.TransB, n, k)
+		})
 	}
 	part := func(i0, i1, j0, j1 int) {
 		kernel.MatMulSplitLaid(y.f, n, a.f, lda, attr.TransA, b.f, ldb, attr.TransB, laid, m, n, k, i0, i1, j0, j1)
@@ -53,13 +42,7 @@ func (c *compiler[T]) splitProduct(x graph.Node, attr graph.MatMulAttr, m, n, k 
 func (c *compiler[T]) splitWays(x graph.Node, attr graph.MatMulAttr, m, n, k int, laid bool, part func(i0, i1, j0, j1 int)) {
 	const granule = 32
 	a, b := x.In(0), x.In(1)
-	left, right := byRows, byCols
-	if attr.TransA {
-		left = byCols
-	}
-	if attr.TransB {
-		right = byRows
-	}
+	left, right := operandLies(attr)
 	if m*n*k > inSquares || m <= granule || n <= granule || !c.fuse {
 		return
 	}

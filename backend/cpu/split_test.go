@@ -6,9 +6,7 @@ import (
 	"testing"
 
 	"github.com/nadir-ml/nadir/backend"
-	"github.com/nadir-ml/nadir/graph"
 	"github.com/nadir-ml/nadir/internal/kernel"
-	"github.com/nadir-ml/nadir/internal/rng"
 	"github.com/nadir-ml/nadir/tensor"
 )
 
@@ -31,23 +29,7 @@ func TestSplitProducts(t *testing.T) {
 	}
 	frozen, x := newFrozenNet(tensor.Float32, m, k)
 	frozen.same(t, x.MatMul(frozen.param(k, n)).Relu().MatMul(frozen.param(k, n).Transpose(1, 0)), tensor.Invalid)
-	g := graph.New()
-	input, w, d := g.Input("x", graph.Float, m, k), g.Param("w", k, n), g.Input("d", graph.Float, m, n)
-	y := input.MatMul(w)
-	grads := graph.Grad(y.Mul(d).Sum(), []graph.Node{input, w})
-	g.Output("y", y)
-	g.Output("dx", grads[0])
-	g.Output("dw", grads[1])
-	random := func(name string, shape ...int) *tensor.Tensor {
-		v := tensor.New(tensor.Float32, shape...)
-		r := rng.New(rng.Key(1, name), 0)
-		for i := range v.Len() {
-			v.SetFlat(i, r.Norm())
-		}
-		return v
-	}
-	in := backend.Inputs{Values: map[string]*tensor.Tensor{"x": random("x", m, k), "d": random("d", m, n)}}
-	weights := random("w", k, n)
+	g, in, weights := gradedProduct(m, n, k)
 	xs, ds, ws := in.Values["x"].Float32s(), in.Values["d"].Float32s(), weights.Float32s()
 	want := map[string][]float32{"y": make([]float32, m*n), "dx": make([]float32, m*k), "dw": make([]float32, k*n)}
 	kernel.MatMulSplit(want["y"], n, xs, k, false, ws, n, false, m, n, k, 0, m, 0, n)

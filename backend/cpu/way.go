@@ -122,6 +122,18 @@ const (
 	inSecondCache = 128 << 10
 )
 
+// operandLies is how rows of a product fall on its A, and columns on its B.
+func operandLies(attr graph.MatMulAttr) (left, right lie) {
+	left, right = byRows, byCols
+	if attr.TransA {
+		left = byCols
+	}
+	if attr.TransB {
+		right = byRows
+	}
+	return left, right
+}
+
 // productWays are those of a matrix product, by rows and by columns. part computes so
 // many of each; B is laid out once or for each part.
 func (c *compiler[T]) productWays(x graph.Node, attr graph.MatMulAttr, m, n, k int, laid bool, part func(i0, i1, j0, j1 int)) {
@@ -129,13 +141,7 @@ func (c *compiler[T]) productWays(x graph.Node, attr graph.MatMulAttr, m, n, k i
 	if m*n*k > inSquares && !laid {
 		return
 	}
-	left, right := byRows, byCols
-	if attr.TransA {
-		left = byCols
-	}
-	if attr.TransB {
-		right = byRows
-	}
+	left, right := operandLies(attr)
 	few, wide := 4, 16
 	if attr.TransB && !laid {
 		few = 16 // rows of A are laid out for so many
