@@ -234,5 +234,6 @@ func stop(t *testing.T, c *exec.Cmd, text string, signals ...syscall.Signal) (st
 	if signals != nil {
 		t.Errorf("no line holds %q", text)
 	}
-	return notes.String(), exitCode(t, c.Wait())
+	code := exitCode(t, c.Wait()) // what the command wrote is whole only now
+	return notes.String(), code
 }
