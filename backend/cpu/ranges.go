@@ -11,12 +11,14 @@ const fewRanged = 128
 // cache; of columns it would fetch half from another's, and the update would have to
 // claim them back. Sums of ranges lie apart until the last of them is there.
 func (c *compiler[T]) ranged(y, a, b *value[T], m, n, k int) (int, func(int, int)) {
-	const granule, groups = 32, 2
+	const granule = 32
 	ranges := kernel.Passes[T](k)
 	if c.threads == 1 || ranges < 2 || m > fewRanged || !b.param || m*n*k < 8*productPerChunk || m*n*ranges > inSecondCache*2 {
 		return 0, nil
 	}
+	groups := max(2, (2*c.threads+ranges-1)/ranges) // of columns: two chunks for each worker
 	cols := ((n+groups-1)/groups + granule - 1) / granule * granule
+	groups = (n + cols - 1) / cols
 	c.work.need(0, (ranges-1)*m*n)
 	left := make([]counter, groups)
 	return ranges * groups, func(_, chunk int) {

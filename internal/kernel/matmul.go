@@ -8,8 +8,8 @@ const (
 )
 
 // depth is the most of k that the products of families with assembly add at a time: a
-// panel of B stays in the first-level cache.
-const depth = 320
+// tile's rows of A stay in the first-level cache, a panel of B near it.
+const depth = 400
 
 // passes is into how many ranges those cut k: evenly, and by k alone. From two on they
 // are an even number, so that two workers can have half of them each.
