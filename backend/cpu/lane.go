@@ -32,6 +32,7 @@ const (
 	stepTime     = 15.0     // of a step of a tile program, besides its elements
 	leastChunk   = 2000.0   // that is worth handing to another core
 	mostClaim    = 250e3    // that a worker takes at once
+	leastShared  = 60e3     // of a worker's own, of which it leaves a part for others
 )
 
 // cost estimates what an instruction other than a group takes.
@@ -218,5 +219,5 @@ func deal[T float](lanes []*lane[T], threads int) *job {
 		return &job{chunks: 1, run: func(worker, _ int) { stretch(worker, 0, len(pieces)) }}
 	}
 	claim := max(1, int(mostClaim*float64(len(pieces))/total))
-	return &job{chunks: len(pieces), stretch: stretch, shares: append(shares, len(pieces)), claim: claim}
+	return &job{chunks: len(pieces), stretch: stretch, shares: append(shares, len(pieces)), claim: claim, whole: total < leastShared*float64(threads)}
 }

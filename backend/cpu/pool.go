@@ -15,10 +15,11 @@ type job struct {
 
 	// Of a job whose chunks are not alike: what runs some at a time, the first of each
 	// worker's own and how many a worker takes at once, but for the last quarter, so that
-	// a worker that is done can help.
+	// a worker that is done can help. With whole a worker takes all of its own.
 	stretch func(worker, from, to int)
 	shares  []int
 	claim   int
+	whole   bool
 }
 
 // do runs chunks [from, to).
@@ -74,7 +75,7 @@ type pool struct {
 // job cannot succeed.
 type portion struct {
 	word  atomic.Uint64
-	claim atomic.Int64 // the most chunks that its own worker takes at once
+	claim atomic.Int64 // the most chunks that its own worker takes at once, or 0 for all
 	_     [48]byte     // the rest of a cache line
 }
 
@@ -98,7 +99,9 @@ func (s *portion) take(seq uint32, last bool) (from, to int, part bool) {
 			from = to - 1
 			next = w - 1
 		} else {
-			to = from + max(1, min((to-from)*3/4, int(s.claim.Load())))
+			if claim := int(s.claim.Load()); claim > 0 {
+				to = from + max(1, min((to-from)*3/4, claim))
+			}
 			next = w + uint64(to-from)<<16
 		}
 		if s.word.CompareAndSwap(w, next) {
@@ -215,7 +218,11 @@ func (p *pool) next(worker int, seq uint32) {
 		case alone || from == to:
 			from, to = 1, 0
 		}
-		p.portions[w].claim.Store(int64(max(1, p.jobs[p.at].claim)))
+		claim := max(1, p.jobs[p.at].claim)
+		if p.jobs[p.at].whole {
+			claim = 0
+		}
+		p.portions[w].claim.Store(int64(claim))
 		p.portions[w].word.Store(portionOf(seq, from, to))
 	}
 	p.seq.Store(seq)
