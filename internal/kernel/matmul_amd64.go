@@ -475,6 +475,11 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 	panels := aligned(w.panels[:])
 	p := product{tiling: t, ldc: 4 * ldc, k: kc, add: add}
 	block := t.block(i1-i0, blockRows)
+	width, ld := t.panelCols, t.panelCols
+	if tb && kc <= shallow {
+		width = groupCols
+		ld = (min(width, j1-j0) + t.lanes - 1) / t.lanes * t.lanes
+	}
 	stored := func(j, cols int) region { // of B
 		switch {
 		case cols <= 0:
@@ -498,8 +503,8 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 			default:
 				ahead = region{&a[next*lda+p0], lda, min(block, i1-next), kc}
 			}
-			for q := j; q < end; q += t.panelCols {
-				n := min(t.panelCols, end-q)
+			for q := j; q < end; q += width {
+				n := min(width, end-q)
 				// A panel of B is packed by the first block that reads it, and by its first tile
 				// unless it is stored otherwise.
 				panel := panels
@@ -508,12 +513,12 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 				}
 				switch {
 				case first && (last || q+n < end):
-					p.expect(stored(q+n, min(t.panelCols, j1-q-n)))
+					p.expect(stored(q+n, min(width, j1-q-n)))
 				case first || q == j:
 					p.expect(ahead)
 				}
 				p.a, p.c = at, &c[i*ldc+q]
-				p.b, p.ldb = &panel[0], 4*t.panelCols
+				p.b, p.ldb = &panel[0], 4*ld
 				switch {
 				case first && !tb && n == t.panelCols && m >= panelRows:
 					p.b, p.ldb, p.packed = &b[p0*ldb+q], 4*ldb, &panel[0]
@@ -522,7 +527,7 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 				case first && !tb && last:
 					p.b, p.ldb = &b[p0*ldb+q], 4*ldb
 				case first && tb:
-					turn2D(panel, t.panelCols, b[q*ldb+p0:], ldb, n, kc, 0)
+					turn2D(panel, ld, b[q*ldb+p0:], ldb, n, kc, 0)
 				case first:
 					CopyRows(panel, b[p0*ldb+q:], t.panelCols, ldb, n, kc)
 				}
