@@ -151,6 +151,44 @@ func TestMatMulTail(t *testing.T) {
 	}
 }
 
+// TestMatMulParts computes so many rows of a product whose rows of A lie a power of two
+// apart, or not: they have the bytes that they have in the whole.
+func TestMatMulParts(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(7, 8))
+	const n, k = 200, 101
+	for _, m := range []int{256, 300} {
+		a, b := make([]float32, m*k), make([]float32, k*n)
+		for _, x := range [][]float32{a, b} {
+			for i := range x {
+				x[i] = float32(r.NormFloat64())
+			}
+		}
+		for _, ta := range []bool{false, true} {
+			for _, tb := range []bool{false, true} {
+				lda, ldb := k, n
+				if ta {
+					lda = m
+				}
+				if tb {
+					ldb = k
+				}
+				whole, c := make([]float32, m*n), make([]float32, m*n)
+				MatMul(whole, n, a, lda, ta, b, ldb, tb, m, n, k, 0, m, 0, n, false)
+				for rows := 1; rows <= 60; rows++ {
+					from := r.IntN(m - rows + 1)
+					MatMul(c, n, a, lda, ta, b, ldb, tb, m, n, k, from, from+rows, 0, n, false)
+					for i := from * n; i < (from+rows)*n; i++ {
+						if c[i] != whole[i] {
+							t.Fatalf("%d rows of %d, A transposed %v, B %v: C[%d,%d] = %g, not %g", rows, m, ta, tb, i/n, i%n, c[i], whole[i])
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestMatMulSpecial tells that NaN and infinities reach all they should and
 // nothing else, from masked edges too.
 func TestMatMulSpecial(t *testing.T) {

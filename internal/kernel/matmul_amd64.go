@@ -337,9 +337,13 @@ func (p *product) rows(m, cols, aRow, aTile int) {
 // packRows is rows for one whole panel of B as it is stored, which the first tile
 // copies to packed and the others read there.
 func (p *product) packRows(m, aRow, aTile int) {
-	height, _, taller := p.split(m)
+	height, tiles, taller := p.split(m)
 	if taller > 0 {
 		height++
+	}
+	if aTile == 0 { // A does not lie in tiles of those heights
+		// A higher first tile has more time for what it copies.
+		height = max(height, min(p.mostRows, m-(p.mostRows/2+1)*(tiles-1)))
 	}
 	p.pack(height)
 	if m -= height; m > 0 {
