@@ -480,7 +480,7 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 	p := product{tiling: t, ldc: 4 * ldc, k: kc, add: add}
 	block := t.block(i1-i0, blockRows)
 	width, ld := t.panelCols, t.panelCols
-	if tb && kc <= shallow {
+	if tb && kc <= shallow { // turned as a whole, and a call goes along all of it
 		width = groupCols
 		ld = (min(width, j1-j0) + t.lanes - 1) / t.lanes * t.lanes
 	}
