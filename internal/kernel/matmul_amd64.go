@@ -533,7 +533,7 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 				case first && tb:
 					turn2D(panel, ld, b[q*ldb+p0:], ldb, n, kc, 0)
 				case first:
-					CopyRows(panel, b[p0*ldb+q:], t.panelCols, ldb, n, kc)
+					CopyRows(panel, b[p0*ldb+q:], ld, ldb, n, kc)
 				}
 				p.rows(m, n, aRow, aTile)
 			}
