@@ -11,8 +11,8 @@ import "unsafe"
 // to follow the sizes.
 const (
 	groupCols = 512      // of the panels that are packed at a time
-	blockRows = 32 * 6   // of A at a time: depth·blockRows stay in L2
-	tileRows  = 6        // of a packed tile of A
+	blockRows = 192      // of A at a time: depth·blockRows stay in L2
+	tileRows  = 4        // of a packed tile of A
 	stripPad  = 32       // the most that is put between strips of A
 	askFrom   = 64       // of k: a tile takes longer than memory to answer
 	aheadCols = 32       // of a region that are asked for together: two lines
@@ -31,14 +31,16 @@ type tiling struct {
 	lanes     int     // of a vector
 	mostRows  int     // of a tile
 	panelCols int     // columns of a packed panel, and of a tall tile
+	lastCols  int     // of the last panel, at most
+	unroll    int     // of k that a tile adds a turn
 	width     [15]int // columns of a whole tile of so many rows
 	turn      int     // tenths of a cycle that an element takes to transpose
 	masked    int     // and a number of A that is multiplied by a masked vector
 }
 
 var tilings = [...]tiling{
-	avx2:   {8, 6, 16, [...]int{1: 96, 2: 32, 3: 24, 4: 16, 5: 16, 6: 16, 14: 0}, 4, 5},
-	avx512: {16, 14, 32, [...]int{1: 320, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32}, 2, 6},
+	avx2:   {8, 4, 24, 32, 4, [...]int{1: 96, 2: 32, 3: 24, 4: 24, 14: 0}, 4, 5},
+	avx512: {16, 14, 32, 32, 1, [...]int{1: 320, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32}, 2, 6},
 }
 
 // A product is one call of a tile kernel, which goes along a row of whole tiles,
@@ -57,7 +59,7 @@ type product struct {
 	packed       *float32
 	left         int     // tiles in a row of them, while it is walked
 	asks         int     // how often a tile's sum over k is left to ask for memory
-	part, rest   int     // of k until then, and after the last time
+	part, rest   int     // turns until then, and after the last time
 	ask          int     // how often still, while a tile is summed
 	below        uintptr // the row of C that is asked for next
 	ahead        uintptr // what is read after this call: strips of two lines, two rows at a time
@@ -66,19 +68,22 @@ type product struct {
 	aheadRows    int // and of the next
 	aheadTurn    int // from the end of a strip to the next
 	aheadStrips  int // still
+	odd          int // of k, after all turns
 	*tiling
 }
 
 // plan says when a tile of so many rows asks for memory. What takes less time than
 // memory does not.
-func (p *product) plan(rows int) {
+func (p *product) plan(rows, unroll int) {
+	turns := p.k / unroll
+	p.odd = p.k - turns*unroll
 	if p.k < askFrom {
-		p.asks, p.part, p.rest = 0, p.k, 0
+		p.asks, p.part, p.rest = 0, turns, 0
 		return
 	}
 	// In time for the last row.
-	p.asks, p.part = rows, p.k/(rows+3)
-	p.rest = p.k - p.asks*p.part
+	p.asks, p.part = rows, turns/(rows+3)
+	p.rest = turns - p.asks*p.part
 }
 
 // A region is memory that will be read: rows of so many numbers, ld apart.
@@ -108,19 +113,7 @@ func product3(p *product)
 func product4(p *product)
 
 //go:noescape
-func product5(p *product)
-
-//go:noescape
-func product6(p *product)
-
-//go:noescape
 func pack4(p *product)
-
-//go:noescape
-func pack5(p *product)
-
-//go:noescape
-func pack6(p *product)
 
 //go:noescape
 func product1Wide(p *product)
@@ -201,7 +194,7 @@ func transpose4Wide(dst, src *float32, dstStride, srcStride, rows, cols, add int
 func transpose16(dst, src *float32, dstStride, srcStride, blocks, add int)
 
 //go:noescape
-func tiles6(dst, src *float32, srcStride, rows, tall, tallStep, tiles, step int)
+func tiles4(dst, src *float32, srcStride, rows, tall, tallStep, tiles, step int)
 
 // tailMask has the mask of the first w of 8 lanes at 8−w, tailBits that of the
 // first w of 16 at w.
@@ -211,7 +204,11 @@ var (
 )
 
 func (p *product) call(rows int) {
-	p.plan(rows)
+	if rows == 1 {
+		p.plan(1, 1)
+	} else {
+		p.plan(rows, p.unroll)
+	}
 	if p.lanes == 16 {
 		switch rows {
 		case 1:
@@ -252,17 +249,13 @@ func (p *product) call(rows int) {
 		product2(p)
 	case 3:
 		product3(p)
-	case 4:
-		product4(p)
-	case 5:
-		product5(p)
 	default:
-		product6(p)
+		product4(p)
 	}
 }
 
 func (p *product) pack(rows int) {
-	p.plan(rows)
+	p.plan(rows, 1)
 	if p.lanes == 16 {
 		switch rows {
 		case 7:
@@ -284,35 +277,41 @@ func (p *product) pack(rows int) {
 		}
 		return
 	}
-	switch rows {
-	case 4:
-		pack4(p)
-	case 5:
-		pack5(p)
-	default:
-		pack6(p)
-	}
+	pack4(p)
 }
 
 // run computes down tiles of height rows, one below the other, and cols columns.
 func (p *product) run(height, cols, down int) {
-	p.tail, p.cDown = 0, height*p.ldc
+	p.cDown = height * p.ldc
 	a, b, c := p.a, p.b, p.c
 	width := p.width[height]
-	if p.tiles = cols / width; p.tiles > 0 {
-		p.down = down
+	p.tiles = cols / width
+	last := cols - p.tiles*width
+	if last > 0 && last <= p.lanes && p.tiles > 0 && width > 2*p.lanes && width == p.panelCols {
+		// Too few sums for a processor to be busy with: two of two vectors are made of those
+		// and the tile before.
+		p.tiles--
+		last += width
+	}
+	if p.tiles > 0 {
+		p.tail, p.down = 0, down
 		p.call(height)
 	}
-	if w := cols - p.tiles*width; w > 0 {
-		p.a, p.b, p.c = a, offset(b, 4*(cols-w)), offset(c, 4*(cols-w))
+	for last > 0 {
+		w := last
+		if w > width {
+			w = 2 * p.lanes
+		}
+		p.a, p.b, p.c = a, offset(b, 4*(cols-last)), offset(c, 4*(cols-last))
 		p.tail, p.down = (w+p.lanes-1)/p.lanes, down
-		last := (w-1)%p.lanes + 1
+		lanes := (w-1)%p.lanes + 1
 		if p.lanes == 16 {
-			p.mask = &tailBits[last]
+			p.mask = &tailBits[lanes]
 		} else {
-			p.mask = &tailMask[8-last]
+			p.mask = &tailMask[8-lanes]
 		}
 		p.call(height)
+		last -= w
 	}
 	p.a, p.b, p.c = a, b, c
 }
@@ -362,6 +361,14 @@ func (t *tiling) block(m, most int) int {
 	tiles := (m + t.mostRows - 1) / t.mostRows
 	blocks := (tiles + most - 1) / most
 	return (tiles + blocks - 1) / blocks * t.mostRows
+}
+
+// panel is how many of the columns left the next panel has.
+func (t *tiling) panel(left int) int {
+	if left <= t.lastCols {
+		return left
+	}
+	return t.panelCols
 }
 
 // split cuts m rows into tiles, the first few of them one row taller.
@@ -448,17 +455,19 @@ func (t *tiling) vectors(n int) int { return (n + t.lanes - 1) / t.lanes }
 func matMulDirect(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool, b []float32, ldb, p0, kc, i0, i1, j0, j1, add int) {
 	ai, ap := strides(lda, ta)
 	p := product{tiling: t, ldc: 4 * ldc, ai: 4 * ai, ap: 4 * ap, ldb: 4 * ldb, k: kc, add: add}
-	width := j1 - j0
-	if i1-i0 > t.mostRows && kc > shallow && kc*ldb > inL1 {
-		width = t.panelCols
-	}
+	whole := i1-i0 <= t.mostRows || kc <= shallow || kc*ldb <= inL1
 	// In blocks, because the scheduler cannot interrupt a call.
 	block := t.block(i1-i0, blockRows)
 	for i := i0; i < i1; i += block {
 		p.a = &a[i*ai+p0*ap]
-		for j := j0; j < j1; j += width {
+		for j := j0; j < j1; {
+			width := j1 - j
+			if !whole {
+				width = t.panel(width)
+			}
 			p.b, p.c = &b[p0*ldb+j], &c[i*ldc+j]
-			p.rows(min(block, i1-i), min(width, j1-j), p.ai, 0)
+			p.rows(min(block, i1-i), width, p.ai, 0)
+			j += width
 		}
 	}
 }
@@ -479,11 +488,7 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 	panels := aligned(w.panels[:])
 	p := product{tiling: t, ldc: 4 * ldc, k: kc, add: add}
 	block := t.block(i1-i0, blockRows)
-	width, ld := t.panelCols, t.panelCols
-	if tb && kc <= shallow { // turned as a whole, and a call goes along all of it
-		width = groupCols
-		ld = (min(width, j1-j0) + t.lanes - 1) / t.lanes * t.lanes
-	}
+	whole := tb && kc <= shallow         // turned as a whole, and a call goes along all of it
 	stored := func(j, cols int) region { // of B
 		switch {
 		case cols <= 0:
@@ -507,8 +512,11 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 			default:
 				ahead = region{&a[next*lda+p0], lda, min(block, i1-next), kc}
 			}
-			for q := j; q < end; q += width {
-				n := min(width, end-q)
+			for q, n := j, 0; q < end; q += n {
+				if n = end - q; !whole {
+					n = t.panel(n)
+				}
+				ld := (n + t.lanes - 1) / t.lanes * t.lanes
 				// A panel of B is packed by the first block that reads it, and by its first tile
 				// unless it is stored otherwise.
 				panel := panels
@@ -517,7 +525,7 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 				}
 				switch {
 				case first && (last || q+n < end):
-					p.expect(stored(q+n, min(width, j1-q-n)))
+					p.expect(stored(q+n, t.panel(j1-q-n)))
 				case first || q == j:
 					p.expect(ahead)
 				}
@@ -572,7 +580,7 @@ func matMulSwapped(t *tiling, c []float32, ldc int, a []float32, lda int, ta boo
 	defer w.release()
 	panels, sums := aligned(w.panels[:]), aligned(w.block[:])
 	bp, bj := strides(ldb, tb)
-	cols, lies := t.panelCols, ta && lda%256 != 0
+	cols, lies := t.lastCols, ta && lda%256 != 0
 	if lies {
 		cols = blockRows
 	}
@@ -580,8 +588,10 @@ func matMulSwapped(t *tiling, c []float32, ldc int, a []float32, lda int, ta boo
 	if lies {
 		p.ldb = 4 * lda
 	}
-	for i := i0; i < i1; i += cols {
-		m := min(cols, i1-i)
+	for i, m := i0, 0; i < i1; i += m {
+		if m = min(cols, i1-i); !lies {
+			m = t.panel(i1 - i)
+		}
 		switch p.b = &panels[0]; {
 		case lies:
 			p.b = &a[p0*lda+i]
@@ -619,7 +629,7 @@ func packTiles(t *tiling, dst, a []float32, lda, p, kc, i, m int) {
 	last := (tiles - 1) * kc * tileRows
 	src := a[p*lda+i:]
 	if tiles > 1 {
-		tiles6(&dst[0], &src[0], 4*lda, kc, min(taller, tiles-1), 4*(height+1), tiles-1, 4*height)
+		tiles4(&dst[0], &src[0], 4*lda, kc, min(taller, tiles-1), 4*(height+1), tiles-1, 4*height)
 	}
 	h := height
 	if taller == tiles {

@@ -20,7 +20,7 @@ func TestProductLayout(t *testing.T) {
 		unsafe.Offsetof(p.down), unsafe.Offsetof(p.aDown), unsafe.Offsetof(p.cDown), unsafe.Offsetof(p.packed), unsafe.Offsetof(p.left),
 		unsafe.Offsetof(p.asks), unsafe.Offsetof(p.part), unsafe.Offsetof(p.rest), unsafe.Offsetof(p.ask), unsafe.Offsetof(p.below),
 		unsafe.Offsetof(p.ahead), unsafe.Offsetof(p.aheadStep), unsafe.Offsetof(p.aheadLeft),
-		unsafe.Offsetof(p.aheadRows), unsafe.Offsetof(p.aheadTurn), unsafe.Offsetof(p.aheadStrips),
+		unsafe.Offsetof(p.aheadRows), unsafe.Offsetof(p.aheadTurn), unsafe.Offsetof(p.aheadStrips), unsafe.Offsetof(p.odd),
 	} {
 		if want := uintptr(8 * i); at != want {
 			t.Errorf("field %d lies at %d, want %d", i, at, want)

@@ -8,6 +8,7 @@ type Panels struct {
 	N, K int
 
 	width int // columns of a panel
+	last  int // where the last begins, which may be wider
 	row   int // numbers of a row of all panels, with what fills up the last
 	end   int // numbers behind the last that tiles may read
 }
@@ -19,12 +20,14 @@ func NewPanels[T Float](m, n, k int) (Panels, bool) {
 		return Panels{}, false
 	}
 	p := Panels{N: n, K: k}
-	unit := 0
-	if p.width, unit, p.end = panelsOf(m, n, k); unit == 0 {
+	most, unit := 0, 0
+	if p.width, most, unit, p.end = panelsOf(m, n, k); unit == 0 {
 		return Panels{}, false
 	}
 	p.row = (n + unit - 1) / unit * unit
-	p.width = min(p.width, p.row)
+	if n > most {
+		p.last = (n - most + p.width - 1) / p.width * p.width
+	}
 	return p, true
 }
 
@@ -35,8 +38,12 @@ func (p *Panels) Len() int { return p.row*p.K + p.end }
 // to the next row, and how many columns follow in its panel.
 func (p *Panels) at(j, from, to int) (off, ld, cols int) {
 	first := j / p.width * p.width
-	ld = min(p.width, p.row-first)
-	return from*p.row + (to-from)*first + j - first, ld, min(first+p.width, p.N) - j
+	next := first + p.width
+	ld = p.width
+	if first >= p.last {
+		first, next, ld = p.last, p.N, p.row-p.last
+	}
+	return from*p.row + (to-from)*first + j - first, ld, next - j
 }
 
 // LayPanels lays op(B) out, dst being of p's length: b is stored as for [MatMul].
@@ -46,8 +53,9 @@ func LayPanels[T Float](p *Panels, dst, b []T, ldb int, tb bool) {
 	clear(dst)
 	for s := range passes(p.K) {
 		from, to := pass(p.K, s, passes(p.K))
-		for j := 0; j < p.N; j += p.width {
-			off, ld, cols := p.at(j, from, to)
+		for j, cols := 0, 0; j < p.N; j += cols {
+			var off, ld int
+			off, ld, cols = p.at(j, from, to)
 			for i := from; i < to; i++ {
 				row := dst[off+(i-from)*ld:][:cols]
 				if !tb {

@@ -7,9 +7,9 @@ const longBlock = 512 // rows of A: depth·longBlock stay in L2
 // panelsOf are as wide as a tile of so many rows, so that it is followed by none beside
 // it; where k is small, B is read as a whole. Few rows are multiplied as soon by a B that
 // does not stay in L2 as it lies: for those there are none.
-func panelsOf(m, n, k int) (width, unit, end int) {
+func panelsOf(m, n, k int) (width, most, unit, end int) {
 	if n*k >= inL2 && m < panelRows {
-		return 0, 0, 0
+		return 0, 0, 0, 0
 	}
 	t := &tilings[active]
 	switch unit = t.lanes; {
@@ -20,7 +20,11 @@ func panelsOf(m, n, k int) (width, unit, end int) {
 	default:
 		width = t.panelCols
 	}
-	return width, unit, 0
+	most = width
+	if width == t.panelCols {
+		most = t.lastCols
+	}
+	return width, most, unit, 0
 }
 
 func matMulPanels32(l *Panels, c []float32, ldc int, a []float32, lda int, ta bool, b []float32, rows, i0, i1, j0, j1 int, acc bool) {

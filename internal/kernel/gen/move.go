@@ -12,7 +12,7 @@ import (
 func moves() {
 	transpose8()
 	avx2.transpose4()
-	tiles6()
+	tiles4()
 }
 
 // transpose8 transposes 8 rows, block by block of 8 columns, in three rounds of
@@ -256,23 +256,22 @@ func (w width) transpose4() {
 	avo.RET()
 }
 
-// tiles6 copies six columns a tile, row by row; tiles are tallStep bytes apart in
+// tiles4 copies four columns a tile, row by row; tiles are tallStep bytes apart in
 // the source for the first tall of them and step bytes then.
-func tiles6() {
-	avo.TEXT("tiles6", avo.NOSPLIT, "func(dst, src *float32, srcStride, rows, tall, tallStep, tiles, step int)")
-	avo.Doc("tiles6 copies tiles of 6 columns, srcStride bytes apart, to dst tile by tile.")
+func tiles4() {
+	avo.TEXT("tiles4", avo.NOSPLIT, "func(dst, src *float32, srcStride, rows, tall, tallStep, tiles, step int)")
+	avo.Doc("tiles4 copies tiles of 4 columns, srcStride bytes apart, to dst tile by tile.")
 	load := func(p string) reg.Register { return avo.Load(avo.Param(p), avo.GP64()) }
 	dst, src, ss, rows := load("dst"), load("src"), load("srcStride"), load("rows")
 	tallStep, step := load("tallStep"), load("step")
 	size, d, s, n, left := avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64()
-	avo.IMUL3Q(op.Imm(24), rows, size)
+	avo.MOVQ(rows, size)
+	avo.SHLQ(op.Imm(4), size)
 	avo.MOVQ(rows, left)
-	x, y := avo.XMM(), avo.XMM()
+	x := avo.XMM()
 	move := func(by reg.Register) {
 		avo.VMOVUPS(op.Mem{Base: s}, x)
-		avo.VMOVSD(op.Mem{Base: s, Disp: 16}, y)
 		avo.VMOVUPS(x, op.Mem{Base: d})
-		avo.VMOVSD(y, op.Mem{Base: d, Disp: 16})
 		avo.ADDQ(by, s)
 		avo.ADDQ(size, d)
 	}
@@ -297,7 +296,7 @@ func tiles6() {
 	avo.JNZ(op.LabelRef("next"))
 	avo.Label("end")
 	avo.ADDQ(ss, src)
-	avo.ADDQ(op.Imm(24), dst)
+	avo.ADDQ(op.Imm(16), dst)
 	avo.DECQ(left)
 	avo.JNZ(op.LabelRef("row"))
 	avo.RET()

@@ -23,21 +23,24 @@ const (
 	offAheadLeft               = 192
 	offAheadRows, offAheadTurn = 200, 208
 	offAheadStrips             = 216
+	offOdd                     = 224
 )
 
 // A width is what a family's vectors are. vecs is the most of them that a tile of
 // so many rows has: enough sums to hide the latency of the multiply-add, few
-// enough for the registers. packs is the lowest tile that packs.
+// enough for the registers. packs is the lowest tile that packs. unroll is how many
+// of k are added a turn of the loop, 1 or 4.
 type width struct {
 	suffix string
 	bytes  int
 	vecs   []int
 	packs  int
+	unroll int
 }
 
 var (
-	avx2   = width{"", 32, []int{1: 12, 2: 4, 3: 3, 4: 2, 5: 2, 6: 2}, 4}
-	avx512 = width{"Wide", 64, []int{1: 20, 2: 6, 3: 4, 4: 4, 5: 4, 6: 4, 7: 2, 8: 2, 9: 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2}, 7}
+	avx2   = width{"", 32, []int{1: 12, 2: 4, 3: 3, 4: 3}, 4, 4}
+	avx512 = width{"Wide", 64, []int{1: 20, 2: 6, 3: 4, 4: 4, 5: 4, 6: 4, 7: 2, 8: 2, 9: 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2}, 7, 1}
 )
 
 func (w width) vector() vec {
@@ -158,6 +161,7 @@ type tile struct {
 	c, b         reg.GPVirtual
 	ai, ai3, ai5 reg.GPVirtual // A's row, times one, three and five
 	ap, ldb      reg.GPVirtual
+	ap3, ldb3    reg.GPVirtual // three of them
 	packed, far  reg.GPVirtual // where B's rows are copied to, or nil; 32 rows of B
 	sums         [][]vec
 }
@@ -168,6 +172,11 @@ func (w width) tile(rows int) *tile {
 	t.field(offAp, t.ap)
 	t.field(offLdb, t.ldb)
 	t.strides()
+	if t.unroll > 1 && t.rows > 1 {
+		t.ap3, t.ldb3 = avo.GP64(), avo.GP64()
+		avo.LEAQ(op.Mem{Base: t.ap, Index: t.ap, Scale: 2}, t.ap3)
+		avo.LEAQ(op.Mem{Base: t.ldb, Index: t.ldb, Scale: 2}, t.ldb3)
+	}
 	return t
 }
 
@@ -281,7 +290,84 @@ func (t *tile) sum(name string, n int, masked bool) {
 		return
 	}
 	t.begin(k)
-	avo.Label(name + "k")
+	loop := name + "k"
+	one := func() {
+		t.step(op.Mem{Base: t.b}, at, n, masked, last, func() { t.soon(a, n, masked) })
+		avo.ADDQ(t.ap, a)
+		if t.rows > 7 {
+			avo.ADDQ(t.ap, a7)
+		}
+		avo.ADDQ(t.ldb, t.b)
+		avo.DECQ(k)
+	}
+	if t.unroll == 1 || t.packed != nil {
+		avo.Label(loop)
+		one()
+		avo.JNZ(op.LabelRef(loop))
+		t.ask(name, n, k)
+		return
+	}
+	// Four a turn: what is added to pointers, counted and asked for takes as many places
+	// in a processor's queues as products do, and a core's second thread has half of them.
+	avo.Label(loop)
+	avo.TESTQ(k, k)
+	avo.JZ(op.LabelRef(name + "part"))
+	avo.CMPQ(t.ap, op.Imm(4))
+	avo.JNE(op.LabelRef(name + "apart"))
+	for _, apart := range []bool{false, true} {
+		turn := name + "along"
+		if apart {
+			turn = name + "apart"
+		}
+		avo.Label(turn)
+		for u := range t.unroll {
+			t.step(times(t.b, t.ldb, t.ldb3, u), func(r int) op.Mem {
+				m := at(r)
+				if apart {
+					m = times(a, t.ap, t.ap3, u)
+					m.Disp = 4 * r
+				} else {
+					m.Disp = 4 * u
+				}
+				return m
+			}, n, masked, last, func() {})
+		}
+		if apart {
+			avo.LEAQ(op.Mem{Base: a, Index: t.ap, Scale: 4}, a)
+		} else {
+			avo.ADDQ(op.Imm(uint64(4*t.unroll)), a)
+		}
+		avo.LEAQ(op.Mem{Base: t.b, Index: t.ldb, Scale: 4}, t.b)
+		avo.DECQ(k)
+		avo.JNZ(op.LabelRef(turn))
+		if !apart {
+			avo.JMP(op.LabelRef(name + "part"))
+		}
+	}
+	avo.Label(name + "part")
+	t.ask(name, n, k)
+	t.field(offOdd, k)
+	avo.TESTQ(k, k)
+	avo.JZ(op.LabelRef(name + "even"))
+	avo.Label(name + "odd")
+	one()
+	avo.JNZ(op.LabelRef(name + "odd"))
+	avo.Label(name + "even")
+}
+
+// times is where u strides behind base lie.
+func times(base, stride, stride3 reg.Register, u int) op.Mem {
+	switch u {
+	case 0:
+		return op.Mem{Base: base}
+	case 3:
+		return op.Mem{Base: base, Index: stride3, Scale: 1}
+	}
+	return op.Mem{Base: base, Index: stride, Scale: uint8(u)}
+}
+
+// step adds the products of a column of A and n vectors of a row of B.
+func (t *tile) step(b op.Mem, at func(r int) op.Mem, n int, masked bool, last reg.Register, soon func()) {
 	row := make([]vec, n)
 	for v := range row {
 		row[v] = t.vector()
@@ -292,7 +378,9 @@ func (t *tile) sum(name string, n int, masked bool) {
 				mask = t.mask(t.p)
 			}
 		}
-		t.load(op.Mem{Base: t.b, Disp: t.bytes * v}, mask, row[v])
+		m := b
+		m.Disp = t.bytes * v
+		t.load(m, mask, row[v])
 		if t.packed != nil {
 			avo.VMOVUPS(row[v], op.Mem{Base: t.packed, Disp: t.bytes * v})
 		}
@@ -300,7 +388,7 @@ func (t *tile) sum(name string, n int, masked bool) {
 	if t.packed != nil {
 		avo.ADDQ(op.I32(int32(t.bytes*n)), t.packed)
 	}
-	t.soon(a, n, masked)
+	soon()
 	for r := range t.sums {
 		x := t.vector()
 		avo.VBROADCASTSS(at(r), x)
@@ -308,14 +396,6 @@ func (t *tile) sum(name string, n int, masked bool) {
 			avo.VFMADD231PS(x, row[v], t.sums[r][v])
 		}
 	}
-	avo.ADDQ(t.ap, a)
-	if t.rows > 7 {
-		avo.ADDQ(t.ap, a7)
-	}
-	avo.ADDQ(t.ldb, t.b)
-	avo.DECQ(k)
-	avo.JNZ(op.LabelRef(name + "k"))
-	t.ask(name, n, k)
 }
 
 // soon asks for what is read a few steps of k later. Long strides are more than a
