@@ -310,6 +310,8 @@ func (t *tile) sum(name string, n int, masked bool) {
 	// Four a turn: what is added to pointers, counted and asked for takes as many places
 	// in a processor's queues as products do, and a core's second thread has half of them.
 	avo.Label(loop)
+	a8 := avo.GP64()
+	avo.LEAQ(op.Mem{Base: a, Index: t.ap, Scale: 8}, a8)
 	avo.TESTQ(k, k)
 	avo.JZ(op.LabelRef(name + "part"))
 	avo.CMPQ(t.ap, op.Imm(4))
@@ -330,10 +332,17 @@ func (t *tile) sum(name string, n int, masked bool) {
 					m.Disp = 4 * u
 				}
 				return m
-			}, n, masked, last, func() {})
+			}, n, masked, last, func() {
+				if apart {
+					m := times(a8, t.ap, t.ap3, u)
+					m.Disp = 4 * (t.rows - 1)
+					avo.PREFETCHT0(m)
+				}
+			})
 		}
 		if apart {
 			avo.LEAQ(op.Mem{Base: a, Index: t.ap, Scale: 4}, a)
+			avo.LEAQ(op.Mem{Base: a8, Index: t.ap, Scale: 4}, a8)
 		} else {
 			avo.ADDQ(op.Imm(uint64(4*t.unroll)), a)
 		}
