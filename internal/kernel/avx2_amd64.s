@@ -5963,33 +5963,32 @@ down:
 	VZEROUPPER
 	RET
 
-// func tiles4(dst *float32, src *float32, srcStride int, rows int, tall int, tallStep int, tiles int, step int)
+// func tiles4(dst *float32, src *float32, size int, srcStride int, rows int, tall int, tallStep int, tiles int, step int)
 // Requires: AVX
-TEXT ·tiles4(SB), NOSPLIT, $0-64
+TEXT ·tiles4(SB), NOSPLIT, $0-72
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX
-	MOVQ srcStride+16(FP), DX
-	MOVQ rows+24(FP), BX
-	MOVQ tallStep+40(FP), SI
-	MOVQ step+56(FP), DI
-	MOVQ BX, R8
-	SHLQ $0x04, R8
-	MOVQ BX, R11
+	MOVQ size+16(FP), DX
+	MOVQ srcStride+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ tallStep+48(FP), DI
+	MOVQ step+64(FP), R8
+	MOVQ SI, R11
 
 row:
-	MOVQ  AX, BX
+	MOVQ  AX, SI
 	MOVQ  CX, R9
-	MOVQ  tall+32(FP), R12
-	MOVQ  tiles+48(FP), R10
+	MOVQ  tall+40(FP), R12
+	MOVQ  tiles+56(FP), R10
 	SUBQ  R12, R10
 	TESTQ R12, R12
 	JZ    low
 
 high:
 	VMOVUPS (R9), X0
-	VMOVUPS X0, (BX)
-	ADDQ    SI, R9
-	ADDQ    R8, BX
+	VMOVUPS X0, (SI)
+	ADDQ    DI, R9
+	ADDQ    DX, SI
 	DECQ    R12
 	JNZ     high
 
@@ -5999,14 +5998,14 @@ low:
 
 next:
 	VMOVUPS (R9), X0
-	VMOVUPS X0, (BX)
-	ADDQ    DI, R9
-	ADDQ    R8, BX
+	VMOVUPS X0, (SI)
+	ADDQ    R8, R9
+	ADDQ    DX, SI
 	DECQ    R10
 	JNZ     next
 
 end:
-	ADDQ DX, CX
+	ADDQ BX, CX
 	ADDQ $0x10, AX
 	DECQ R11
 	JNZ  row

@@ -194,7 +194,7 @@ func transpose4Wide(dst, src *float32, dstStride, srcStride, rows, cols, add int
 func transpose16(dst, src *float32, dstStride, srcStride, blocks, add int)
 
 //go:noescape
-func tiles4(dst, src *float32, srcStride, rows, tall, tallStep, tiles, step int)
+func tiles4(dst, src *float32, size, srcStride, rows, tall, tallStep, tiles, step int)
 
 // tailMask has the mask of the first w of 8 lanes at 8−w, tailBits that of the
 // first w of 16 at w.
@@ -561,7 +561,7 @@ func (p *product) readA(w *workspace, a []float32, lda int, ta bool, p0, i, m in
 	case apart && ta:
 		packTiles(p.tiling, w.block[:], a, lda, p0, kc, i, m)
 		p.a, p.ai, p.ap = &w.block[0], 4, 4*tileRows
-		return 0, 4 * kc * tileRows
+		return 0, 4 * tileSize(kc)
 	case apart:
 		CopyRows(w.block[:], a[i*lda+p0:], kc, lda, kc, m)
 		p.a, p.ai, p.ap = &w.block[0], 4*kc, 4
@@ -626,10 +626,10 @@ func packStrips(dst, a []float32, lda, p, kc, i, m int) (strip int) {
 // is never read.
 func packTiles(t *tiling, dst, a []float32, lda, p, kc, i, m int) {
 	height, tiles, taller := t.split(m)
-	last := (tiles - 1) * kc * tileRows
+	last := (tiles - 1) * tileSize(kc)
 	src := a[p*lda+i:]
 	if tiles > 1 {
-		tiles4(&dst[0], &src[0], 4*lda, kc, min(taller, tiles-1), 4*(height+1), tiles-1, 4*height)
+		tiles4(&dst[0], &src[0], 4*tileSize(kc), 4*lda, kc, min(taller, tiles-1), 4*(height+1), tiles-1, 4*height)
 	}
 	h := height
 	if taller == tiles {
@@ -639,6 +639,9 @@ func packTiles(t *tiling, dst, a []float32, lda, p, kc, i, m int) {
 		copy(dst[last+r*tileRows:], src[r*lda+m-h:][:h])
 	}
 }
+
+// tileSize is how far packed tiles of A over k lie apart: not a power of two.
+func tileSize(k int) int { return k*tileRows + line }
 
 // turn2D sets or adds dst[j,i] from src[i,j] of rows×cols. It goes by few columns,
 // so that the lines of dst that rows share stay in L1.

@@ -259,14 +259,12 @@ func (w width) transpose4() {
 // tiles4 copies four columns a tile, row by row; tiles are tallStep bytes apart in
 // the source for the first tall of them and step bytes then.
 func tiles4() {
-	avo.TEXT("tiles4", avo.NOSPLIT, "func(dst, src *float32, srcStride, rows, tall, tallStep, tiles, step int)")
-	avo.Doc("tiles4 copies tiles of 4 columns, srcStride bytes apart, to dst tile by tile.")
+	avo.TEXT("tiles4", avo.NOSPLIT, "func(dst, src *float32, size, srcStride, rows, tall, tallStep, tiles, step int)")
+	avo.Doc("tiles4 copies tiles of 4 columns, srcStride bytes apart, to dst tile by tile, size bytes apart.")
 	load := func(p string) reg.Register { return avo.Load(avo.Param(p), avo.GP64()) }
-	dst, src, ss, rows := load("dst"), load("src"), load("srcStride"), load("rows")
+	dst, src, size, ss, rows := load("dst"), load("src"), load("size"), load("srcStride"), load("rows")
 	tallStep, step := load("tallStep"), load("step")
-	size, d, s, n, left := avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64()
-	avo.MOVQ(rows, size)
-	avo.SHLQ(op.Imm(4), size)
+	d, s, n, left := avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64()
 	avo.MOVQ(rows, left)
 	x := avo.XMM()
 	move := func(by reg.Register) {
