@@ -30,6 +30,7 @@ const (
 type tiling struct {
 	lanes     int     // of a vector
 	mostRows  int     // of a tile
+	highRows  int     // of one of at most two vectors
 	panelCols int     // columns of a packed panel, and of a tall tile
 	lastCols  int     // of the last panel, at most
 	unroll    int     // of k that a tile adds a turn
@@ -39,8 +40,8 @@ type tiling struct {
 }
 
 var tilings = [...]tiling{
-	avx2:   {8, 4, 24, 32, 4, [...]int{1: 96, 2: 32, 3: 24, 4: 24, 14: 0}, 4, 5},
-	avx512: {16, 14, 32, 32, 1, [...]int{1: 320, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32}, 2, 6},
+	avx2:   {8, 4, 6, 24, 32, 4, [...]int{1: 96, 2: 32, 3: 24, 4: 24, 5: 16, 6: 16, 14: 0}, 4, 5},
+	avx512: {16, 14, 14, 32, 32, 1, [...]int{1: 320, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32}, 2, 6},
 }
 
 // A product is one call of a tile kernel, which goes along a row of whole tiles,
@@ -111,6 +112,12 @@ func product3(p *product)
 
 //go:noescape
 func product4(p *product)
+
+//go:noescape
+func product5(p *product)
+
+//go:noescape
+func product6(p *product)
 
 //go:noescape
 func pack4(p *product)
@@ -249,8 +256,12 @@ func (p *product) call(rows int) {
 		product2(p)
 	case 3:
 		product3(p)
-	default:
+	case 4:
 		product4(p)
+	case 5:
+		product5(p)
+	default:
+		product6(p)
 	}
 }
 
@@ -282,36 +293,23 @@ func (p *product) pack(rows int) {
 
 // run computes down tiles of height rows, one below the other, and cols columns.
 func (p *product) run(height, cols, down int) {
-	p.cDown = height * p.ldc
+	p.tail, p.cDown = 0, height*p.ldc
 	a, b, c := p.a, p.b, p.c
 	width := p.width[height]
-	p.tiles = cols / width
-	last := cols - p.tiles*width
-	if last > 0 && last <= p.lanes && p.tiles > 0 && width > 2*p.lanes && width == p.panelCols {
-		// Too few sums for a processor to be busy with: two of two vectors are made of those
-		// and the tile before.
-		p.tiles--
-		last += width
-	}
-	if p.tiles > 0 {
-		p.tail, p.down = 0, down
+	if p.tiles = cols / width; p.tiles > 0 {
+		p.down = down
 		p.call(height)
 	}
-	for last > 0 {
-		w := last
-		if w > width {
-			w = 2 * p.lanes
-		}
-		p.a, p.b, p.c = a, offset(b, 4*(cols-last)), offset(c, 4*(cols-last))
+	if w := cols - p.tiles*width; w > 0 {
+		p.a, p.b, p.c = a, offset(b, 4*(cols-w)), offset(c, 4*(cols-w))
 		p.tail, p.down = (w+p.lanes-1)/p.lanes, down
-		lanes := (w-1)%p.lanes + 1
+		last := (w-1)%p.lanes + 1
 		if p.lanes == 16 {
-			p.mask = &tailBits[lanes]
+			p.mask = &tailBits[last]
 		} else {
-			p.mask = &tailMask[8-lanes]
+			p.mask = &tailMask[8-last]
 		}
 		p.call(height)
-		last -= w
 	}
 	p.a, p.b, p.c = a, b, c
 }
@@ -319,7 +317,42 @@ func (p *product) run(height, cols, down int) {
 // rows computes m×cols elements by tiles of nearly equal heights. A tile's A
 // begins aTile bytes, and aRow bytes a row, behind the last one's.
 func (p *product) rows(m, cols, aRow, aTile int) {
-	height, down, taller := p.split(m)
+	b, c := p.b, p.c
+	for done := 0; done < cols; {
+		w, most := p.alike(m, cols-done), p.mostRows
+		if w <= 2*p.lanes && aTile == 0 {
+			most = p.highRows
+		}
+		p.b, p.c = offset(b, 4*done), offset(c, 4*done)
+		p.cut(m, most, w, aRow, aTile)
+		done += w
+	}
+	p.b, p.c = b, c
+}
+
+// alike is how many columns, from the first, tiles of one shape are for. A single vector
+// beside whole tiles has too few sums for the multiply-add: two of two are made of it and
+// the tile before.
+func (t *tiling) alike(m, cols int) int {
+	whole := cols / t.panelCols * t.panelCols
+	switch rest := cols - whole; {
+	case t.lastCols == t.panelCols || m < 3:
+		return cols
+	case whole > 0 && 0 < rest && rest <= t.lanes:
+		whole -= t.panelCols
+	}
+	switch {
+	case whole > 0:
+		return whole
+	case cols > t.panelCols:
+		return 2 * t.lanes
+	}
+	return cols
+}
+
+// cut is rows for tiles of one shape and at most so many rows.
+func (p *product) cut(m, most, cols, aRow, aTile int) {
+	height, down, taller := heights(m, most)
 	a, c := p.a, p.c
 	if taller > 0 {
 		p.aDown = (height+1)*aRow + aTile
@@ -336,7 +369,7 @@ func (p *product) rows(m, cols, aRow, aTile int) {
 // packRows is rows for one whole panel of B as it is stored, which the first tile
 // copies to packed and the others read there.
 func (p *product) packRows(m, aRow, aTile int) {
-	height, tiles, taller := p.split(m)
+	height, tiles, taller := heights(m, p.mostRows)
 	if taller > 0 {
 		height++
 	}
@@ -371,9 +404,9 @@ func (t *tiling) panel(left int) int {
 	return t.panelCols
 }
 
-// split cuts m rows into tiles, the first few of them one row taller.
-func (t *tiling) split(m int) (height, tiles, taller int) {
-	tiles = (m + t.mostRows - 1) / t.mostRows
+// heights cuts m rows into tiles of at most so many, the first few of them one row taller.
+func heights(m, most int) (height, tiles, taller int) {
+	tiles = (m + most - 1) / most
 	return m / tiles, tiles, m % tiles
 }
 
@@ -625,7 +658,7 @@ func packStrips(dst, a []float32, lda, p, kc, i, m int) (strip int) {
 // tileRows of them, a tile as kc rows of tileRows. What lies above a tile's height
 // is never read.
 func packTiles(t *tiling, dst, a []float32, lda, p, kc, i, m int) {
-	height, tiles, taller := t.split(m)
+	height, tiles, taller := heights(m, t.mostRows)
 	last := (tiles - 1) * tileSize(kc)
 	src := a[p*lda+i:]
 	if tiles > 1 {

@@ -39,7 +39,7 @@ type width struct {
 }
 
 var (
-	avx2   = width{"", 32, []int{1: 12, 2: 4, 3: 3, 4: 3}, 4, 4}
+	avx2   = width{"", 32, []int{1: 12, 2: 4, 3: 3, 4: 3, 5: 2, 6: 2}, 4, 4}
 	avx512 = width{"Wide", 64, []int{1: 20, 2: 6, 3: 4, 4: 4, 5: 4, 6: 4, 7: 2, 8: 2, 9: 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2}, 7, 1}
 )
 
@@ -135,7 +135,7 @@ func (w width) products() {
 // packings writes what begins a product: a first tile of whole vectors, which
 // copies its columns of B to a panel by the way.
 func (w width) packings() {
-	for rows := w.packs; rows < len(w.vecs); rows++ {
+	for rows := w.packs; rows < len(w.vecs) && w.vecs[rows] == w.vecs[w.packs]; rows++ {
 		name := fmt.Sprintf("pack%d%s", rows, w.suffix)
 		avo.TEXT(name, avo.NOSPLIT, "func(p *byte)")
 		avo.Doc(fmt.Sprintf("%s computes a tile of %d rows and packs its columns of B.", name, rows))
@@ -433,9 +433,8 @@ func (t *tile) soon(a reg.Register, n int, masked bool) {
 			avo.PREFETCHT0(op.Mem{Base: t.b, Disp: at})
 		}
 	}
-	if t.bytes == 64 && t.rows >= t.packs || t.rows == 6 {
+	if t.bytes == 64 && t.rows > 5 {
 		// Where A is stored transposed, each of its columns is a line of its own.
-		// Lower tiles of AVX2 have no time for it.
 		avo.PREFETCHT0(op.Mem{Base: a, Index: t.ap, Scale: 8, Disp: 4 * (t.rows - 1)})
 	}
 }
