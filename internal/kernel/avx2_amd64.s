@@ -1393,7 +1393,6 @@ next:
 	MOVQ   R8, 168(AX)
 
 fullk:
-	LEAQ  (R11)(DX*8), R13
 	TESTQ R12, R12
 	JZ    fullpart
 	CMPQ  DX, $0x04
@@ -1463,6 +1462,9 @@ fullalong:
 	JMP          fullpart
 
 fullapart:
+	LEAQ (R11)(DX*8), R13
+
+fullapartk:
 	VMOVUPS      (R10), Y8
 	VMOVUPS      32(R10), Y9
 	VMOVUPS      64(R10), Y10
@@ -1527,7 +1529,7 @@ fullapart:
 	LEAQ         (R13)(DX*4), R13
 	LEAQ         (R10)(BX*4), R10
 	DECQ         R12
-	JNZ          fullapart
+	JNZ          fullapartk
 
 fullpart:
 	DECQ       160(AX)
@@ -1661,7 +1663,6 @@ tail1:
 	MOVQ    R8, 168(AX)
 
 masked1k:
-	LEAQ  (R10)(DX*8), R12
 	TESTQ R11, R11
 	JZ    masked1part
 	CMPQ  DX, $0x04
@@ -1695,6 +1696,9 @@ masked1along:
 	JMP          masked1part
 
 masked1apart:
+	LEAQ (R10)(DX*8), R12
+
+masked1apartk:
 	VMASKMOVPS   (R9), Y2, Y3
 	PREFETCHT0   4(R12)
 	VBROADCASTSS (R10), Y4
@@ -1723,7 +1727,7 @@ masked1apart:
 	LEAQ         (R12)(DX*4), R12
 	LEAQ         (R9)(BX*4), R9
 	DECQ         R11
-	JNZ          masked1apart
+	JNZ          masked1apartk
 
 masked1part:
 	DECQ       160(AX)
@@ -1829,7 +1833,6 @@ tail2:
 	MOVQ    R8, 168(AX)
 
 masked2k:
-	LEAQ  (R10)(DX*8), R12
 	TESTQ R11, R11
 	JZ    masked2part
 	CMPQ  DX, $0x04
@@ -1875,6 +1878,9 @@ masked2along:
 	JMP          masked2part
 
 masked2apart:
+	LEAQ (R10)(DX*8), R12
+
+masked2apartk:
 	VMOVUPS      (R9), Y5
 	VMASKMOVPS   32(R9), Y4, Y6
 	PREFETCHT0   4(R12)
@@ -1915,7 +1921,7 @@ masked2apart:
 	LEAQ         (R12)(DX*4), R12
 	LEAQ         (R9)(BX*4), R9
 	DECQ         R11
-	JNZ          masked2apart
+	JNZ          masked2apartk
 
 masked2part:
 	DECQ       160(AX)
@@ -2033,7 +2039,6 @@ tail3:
 	MOVQ    R8, 168(AX)
 
 masked3k:
-	LEAQ  (R10)(DX*8), R12
 	TESTQ R11, R11
 	JZ    masked3part
 	CMPQ  DX, $0x04
@@ -2091,6 +2096,9 @@ masked3along:
 	JMP          masked3part
 
 masked3apart:
+	LEAQ (R10)(DX*8), R12
+
+masked3apartk:
 	VMOVUPS      (R9), Y7
 	VMOVUPS      32(R9), Y8
 	VMASKMOVPS   64(R9), Y6, Y9
@@ -2143,7 +2151,7 @@ masked3apart:
 	LEAQ         (R12)(DX*4), R12
 	LEAQ         (R9)(BX*4), R9
 	DECQ         R11
-	JNZ          masked3apart
+	JNZ          masked3apartk
 
 masked3part:
 	DECQ       160(AX)
@@ -2272,7 +2280,6 @@ tail4:
 	MOVQ    R8, 168(AX)
 
 masked4k:
-	LEAQ  (R10)(DX*8), R12
 	TESTQ R11, R11
 	JZ    masked4part
 	CMPQ  DX, $0x04
@@ -2342,6 +2349,9 @@ masked4along:
 	JMP          masked4part
 
 masked4apart:
+	LEAQ (R10)(DX*8), R12
+
+masked4apartk:
 	VMOVUPS      (R9), Y9
 	VMOVUPS      32(R9), Y10
 	VMOVUPS      64(R9), Y11
@@ -2406,7 +2416,7 @@ masked4apart:
 	LEAQ         (R12)(DX*4), R12
 	LEAQ         (R9)(BX*4), R9
 	DECQ         R11
-	JNZ          masked4apart
+	JNZ          masked4apartk
 
 masked4part:
 	DECQ       160(AX)
@@ -2565,7 +2575,6 @@ next:
 	MOVQ   R8, 168(AX)
 
 fullk:
-	LEAQ  (R11)(DX*8), R13
 	TESTQ R12, R12
 	JZ    fullpart
 	CMPQ  DX, $0x04
@@ -2639,6 +2648,9 @@ fullalong:
 	JMP          fullpart
 
 fullapart:
+	LEAQ (R11)(DX*8), R13
+
+fullapartk:
 	VMOVUPS      (R10), Y9
 	VMOVUPS      32(R10), Y10
 	VMOVUPS      64(R10), Y11
@@ -2707,7 +2719,7 @@ fullapart:
 	LEAQ         (R13)(DX*4), R13
 	LEAQ         (R10)(BX*4), R10
 	DECQ         R12
-	JNZ          fullapart
+	JNZ          fullapartk
 
 fullpart:
 	DECQ       160(AX)
@@ -2847,7 +2859,6 @@ tail1:
 	MOVQ    R8, 168(AX)
 
 masked1k:
-	LEAQ  (R10)(DX*8), R12
 	TESTQ R11, R11
 	JZ    masked1part
 	CMPQ  DX, $0x04
@@ -2889,6 +2900,9 @@ masked1along:
 	JMP          masked1part
 
 masked1apart:
+	LEAQ (R10)(DX*8), R12
+
+masked1apartk:
 	VMASKMOVPS   (R9), Y3, Y4
 	PREFETCHT0   8(R12)
 	VBROADCASTSS (R10), Y5
@@ -2925,7 +2939,7 @@ masked1apart:
 	LEAQ         (R12)(DX*4), R12
 	LEAQ         (R9)(BX*4), R9
 	DECQ         R11
-	JNZ          masked1apart
+	JNZ          masked1apartk
 
 masked1part:
 	DECQ       160(AX)
@@ -3041,7 +3055,6 @@ tail2:
 	MOVQ    R8, 168(AX)
 
 masked2k:
-	LEAQ  (R10)(DX*8), R12
 	TESTQ R11, R11
 	JZ    masked2part
 	CMPQ  DX, $0x04
@@ -3099,6 +3112,9 @@ masked2along:
 	JMP          masked2part
 
 masked2apart:
+	LEAQ (R10)(DX*8), R12
+
+masked2apartk:
 	VMOVUPS      (R9), Y7
 	VMASKMOVPS   32(R9), Y6, Y8
 	PREFETCHT0   8(R12)
@@ -3151,7 +3167,7 @@ masked2apart:
 	LEAQ         (R12)(DX*4), R12
 	LEAQ         (R9)(BX*4), R9
 	DECQ         R11
-	JNZ          masked2apart
+	JNZ          masked2apartk
 
 masked2part:
 	DECQ       160(AX)
@@ -3284,7 +3300,6 @@ tail3:
 	MOVQ    R8, 168(AX)
 
 masked3k:
-	LEAQ  (R10)(DX*8), R12
 	TESTQ R11, R11
 	JZ    masked3part
 	CMPQ  DX, $0x04
@@ -3358,6 +3373,9 @@ masked3along:
 	JMP          masked3part
 
 masked3apart:
+	LEAQ (R10)(DX*8), R12
+
+masked3apartk:
 	VMOVUPS      (R9), Y10
 	VMOVUPS      32(R9), Y11
 	VMASKMOVPS   64(R9), Y9, Y12
@@ -3426,7 +3444,7 @@ masked3apart:
 	LEAQ         (R12)(DX*4), R12
 	LEAQ         (R9)(BX*4), R9
 	DECQ         R11
-	JNZ          masked3apart
+	JNZ          masked3apartk
 
 masked3part:
 	DECQ       160(AX)
@@ -3595,7 +3613,6 @@ next:
 	MOVQ   R9, 168(AX)
 
 fullk:
-	LEAQ  (R12)(DX*8), R14
 	TESTQ R13, R13
 	JZ    fullpart
 	CMPQ  DX, $0x04
@@ -3685,6 +3702,9 @@ fullalong:
 	JMP          fullpart
 
 fullapart:
+	LEAQ (R12)(DX*8), R14
+
+fullapartk:
 	VMOVUPS      (R11), Y12
 	VMOVUPS      32(R11), Y13
 	VMOVUPS      64(R11), Y14
@@ -3769,7 +3789,7 @@ fullapart:
 	LEAQ         (R14)(DX*4), R14
 	LEAQ         (R11)(BX*4), R11
 	DECQ         R13
-	JNZ          fullapart
+	JNZ          fullapartk
 
 fullpart:
 	DECQ       160(AX)
@@ -3925,7 +3945,6 @@ tail1:
 	MOVQ    R9, 168(AX)
 
 masked1k:
-	LEAQ  (R11)(DX*8), R13
 	TESTQ R12, R12
 	JZ    masked1part
 	CMPQ  DX, $0x04
@@ -3975,6 +3994,9 @@ masked1along:
 	JMP          masked1part
 
 masked1apart:
+	LEAQ (R11)(DX*8), R13
+
+masked1apartk:
 	VMASKMOVPS   (R10), Y4, Y5
 	PREFETCHT0   12(R13)
 	VBROADCASTSS (R11), Y6
@@ -4019,7 +4041,7 @@ masked1apart:
 	LEAQ         (R13)(DX*4), R13
 	LEAQ         (R10)(BX*4), R10
 	DECQ         R12
-	JNZ          masked1apart
+	JNZ          masked1apartk
 
 masked1part:
 	DECQ       160(AX)
@@ -4145,7 +4167,6 @@ tail2:
 	MOVQ    R9, 168(AX)
 
 masked2k:
-	LEAQ  (R11)(DX*8), R13
 	TESTQ R12, R12
 	JZ    masked2part
 	CMPQ  DX, $0x04
@@ -4215,6 +4236,9 @@ masked2along:
 	JMP          masked2part
 
 masked2apart:
+	LEAQ (R11)(DX*8), R13
+
+masked2apartk:
 	VMOVUPS      (R10), Y9
 	VMASKMOVPS   32(R10), Y8, Y10
 	PREFETCHT0   12(R13)
@@ -4279,7 +4303,7 @@ masked2apart:
 	LEAQ         (R13)(DX*4), R13
 	LEAQ         (R10)(BX*4), R10
 	DECQ         R12
-	JNZ          masked2apart
+	JNZ          masked2apartk
 
 masked2part:
 	DECQ       160(AX)
@@ -4425,7 +4449,6 @@ tail3:
 	MOVQ   R9, 168(AX)
 
 masked3k:
-	LEAQ  (R11)(DX*8), R13
 	TESTQ R12, R12
 	JZ    masked3part
 	CMPQ  DX, $0x04
@@ -4523,6 +4546,9 @@ masked3along:
 	JMP          masked3part
 
 masked3apart:
+	LEAQ (R11)(DX*8), R13
+
+masked3apartk:
 	VMOVUPS      (R10), Y12
 	VMOVUPS      32(R10), Y13
 	MOVQ         24(AX), R14
@@ -4615,7 +4641,7 @@ masked3apart:
 	LEAQ         (R13)(DX*4), R13
 	LEAQ         (R10)(BX*4), R10
 	DECQ         R12
-	JNZ          masked3apart
+	JNZ          masked3apartk
 
 masked3part:
 	DECQ       160(AX)
@@ -4798,7 +4824,6 @@ next:
 	MOVQ   R9, 168(AX)
 
 fullk:
-	LEAQ  (R12)(DX*8), R14
 	TESTQ R13, R13
 	JZ    fullpart
 	CMPQ  DX, $0x04
@@ -4880,6 +4905,9 @@ fullalong:
 	JMP          fullpart
 
 fullapart:
+	LEAQ (R12)(DX*8), R14
+
+fullapartk:
 	VMOVUPS      (R11), Y10
 	VMOVUPS      32(R11), Y11
 	PREFETCHT0   16(R14)
@@ -4956,7 +4984,7 @@ fullapart:
 	LEAQ         (R14)(DX*4), R14
 	LEAQ         (R11)(BX*4), R11
 	DECQ         R13
-	JNZ          fullapart
+	JNZ          fullapartk
 
 fullpart:
 	DECQ       160(AX)
@@ -5106,7 +5134,6 @@ tail1:
 	MOVQ    R9, 168(AX)
 
 masked1k:
-	LEAQ  (R11)(DX*8), R13
 	TESTQ R12, R12
 	JZ    masked1part
 	CMPQ  DX, $0x04
@@ -5164,6 +5191,9 @@ masked1along:
 	JMP          masked1part
 
 masked1apart:
+	LEAQ (R11)(DX*8), R13
+
+masked1apartk:
 	VMASKMOVPS   (R10), Y5, Y6
 	PREFETCHT0   16(R13)
 	VBROADCASTSS (R11), Y7
@@ -5216,7 +5246,7 @@ masked1apart:
 	LEAQ         (R13)(DX*4), R13
 	LEAQ         (R10)(BX*4), R10
 	DECQ         R12
-	JNZ          masked1apart
+	JNZ          masked1apartk
 
 masked1part:
 	DECQ       160(AX)
@@ -5352,7 +5382,6 @@ tail2:
 	MOVQ    R9, 168(AX)
 
 masked2k:
-	LEAQ  (R11)(DX*8), R13
 	TESTQ R12, R12
 	JZ    masked2part
 	CMPQ  DX, $0x04
@@ -5434,6 +5463,9 @@ masked2along:
 	JMP          masked2part
 
 masked2apart:
+	LEAQ (R11)(DX*8), R13
+
+masked2apartk:
 	VMOVUPS      (R10), Y11
 	VMASKMOVPS   32(R10), Y10, Y12
 	PREFETCHT0   16(R13)
@@ -5510,7 +5542,7 @@ masked2apart:
 	LEAQ         (R13)(DX*4), R13
 	LEAQ         (R10)(BX*4), R10
 	DECQ         R12
-	JNZ          masked2apart
+	JNZ          masked2apartk
 
 masked2part:
 	DECQ       160(AX)
@@ -5689,7 +5721,6 @@ next:
 	MOVQ   R10, 168(AX)
 
 fullk:
-	LEAQ  (R13)(DX*8), R15
 	TESTQ R14, R14
 	JZ    fullpart
 	CMPQ  DX, $0x04
@@ -5783,6 +5814,9 @@ fullalong:
 	JMP          fullpart
 
 fullapart:
+	LEAQ (R13)(DX*8), R15
+
+fullapartk:
 	VMOVUPS      (R12), Y12
 	VMOVUPS      32(R12), Y13
 	PREFETCHT0   20(R15)
@@ -5871,7 +5905,7 @@ fullapart:
 	LEAQ         (R15)(DX*4), R15
 	LEAQ         (R12)(BX*4), R12
 	DECQ         R14
-	JNZ          fullapart
+	JNZ          fullapartk
 
 fullpart:
 	DECQ       160(AX)
@@ -6033,7 +6067,6 @@ tail1:
 	MOVQ    R10, 168(AX)
 
 masked1k:
-	LEAQ  (R12)(DX*8), R14
 	TESTQ R13, R13
 	JZ    masked1part
 	CMPQ  DX, $0x04
@@ -6099,6 +6132,9 @@ masked1along:
 	JMP          masked1part
 
 masked1apart:
+	LEAQ (R12)(DX*8), R14
+
+masked1apartk:
 	VMASKMOVPS   (R11), Y6, Y7
 	PREFETCHT0   20(R14)
 	VBROADCASTSS (R12), Y8
@@ -6159,7 +6195,7 @@ masked1apart:
 	LEAQ         (R14)(DX*4), R14
 	LEAQ         (R11)(BX*4), R11
 	DECQ         R13
-	JNZ          masked1apart
+	JNZ          masked1apartk
 
 masked1part:
 	DECQ       160(AX)
@@ -6305,7 +6341,6 @@ tail2:
 	MOVQ    R10, 168(AX)
 
 masked2k:
-	LEAQ  (R12)(DX*8), R14
 	TESTQ R13, R13
 	JZ    masked2part
 	CMPQ  DX, $0x04
@@ -6399,6 +6434,9 @@ masked2along:
 	JMP          masked2part
 
 masked2apart:
+	LEAQ (R12)(DX*8), R14
+
+masked2apartk:
 	VMOVUPS      (R11), Y13
 	VMASKMOVPS   32(R11), Y12, Y14
 	PREFETCHT0   20(R14)
@@ -6487,7 +6525,7 @@ masked2apart:
 	LEAQ         (R14)(DX*4), R14
 	LEAQ         (R11)(BX*4), R11
 	DECQ         R13
-	JNZ          masked2apart
+	JNZ          masked2apartk
 
 masked2part:
 	DECQ       160(AX)

@@ -243,12 +243,14 @@ func (t *tile) sum(name string, n int, masked bool) {
 	a, k := avo.GP64(), avo.GP64()
 	t.field(offA, a)
 	t.field(offK, k)
-	var a7 reg.GPVirtual
-	if t.rows > 7 {
-		a7 = avo.GP64()
-		avo.LEAQ(op.Mem{Base: a, Index: t.ai3, Scale: 2}, a7)
-		avo.ADDQ(t.ai, a7)
+	a7 := avo.GP64() // its seventh row, or what is asked for
+	seventh := func() {
+		if t.rows > 7 {
+			avo.LEAQ(op.Mem{Base: a, Index: t.ai3, Scale: 2}, a7)
+			avo.ADDQ(t.ai, a7)
+		}
 	}
+	seventh()
 	if t.packed != nil {
 		t.far = avo.GP64()
 		avo.MOVQ(t.ldb, t.far)
@@ -310,8 +312,6 @@ func (t *tile) sum(name string, n int, masked bool) {
 	// Four a turn: what is added to pointers, counted and asked for takes as many places
 	// in a processor's queues as products do, and a core's second thread has half of them.
 	avo.Label(loop)
-	a8 := avo.GP64()
-	avo.LEAQ(op.Mem{Base: a, Index: t.ap, Scale: 8}, a8)
 	avo.TESTQ(k, k)
 	avo.JZ(op.LabelRef(name + "part"))
 	avo.CMPQ(t.ap, op.Imm(4))
@@ -320,6 +320,11 @@ func (t *tile) sum(name string, n int, masked bool) {
 		turn := name + "along"
 		if apart {
 			turn = name + "apart"
+		}
+		if apart {
+			avo.Label(name + "apart")
+			turn += "k"
+			avo.LEAQ(op.Mem{Base: a, Index: t.ap, Scale: 8}, a7)
 		}
 		avo.Label(turn)
 		for u := range t.unroll {
@@ -334,7 +339,7 @@ func (t *tile) sum(name string, n int, masked bool) {
 				return m
 			}, n, masked, last, func() {
 				if apart {
-					m := times(a8, t.ap, t.ap3, u)
+					m := times(a7, t.ap, t.ap3, u)
 					m.Disp = 4 * (t.rows - 1)
 					avo.PREFETCHT0(m)
 				}
@@ -342,9 +347,12 @@ func (t *tile) sum(name string, n int, masked bool) {
 		}
 		if apart {
 			avo.LEAQ(op.Mem{Base: a, Index: t.ap, Scale: 4}, a)
-			avo.LEAQ(op.Mem{Base: a8, Index: t.ap, Scale: 4}, a8)
+			avo.LEAQ(op.Mem{Base: a7, Index: t.ap, Scale: 4}, a7)
 		} else {
 			avo.ADDQ(op.Imm(uint64(4*t.unroll)), a)
+			if t.rows > 7 {
+				avo.ADDQ(op.Imm(uint64(4*t.unroll)), a7)
+			}
 		}
 		avo.LEAQ(op.Mem{Base: t.b, Index: t.ldb, Scale: 4}, t.b)
 		avo.DECQ(k)
@@ -358,6 +366,7 @@ func (t *tile) sum(name string, n int, masked bool) {
 	t.field(offOdd, k)
 	avo.TESTQ(k, k)
 	avo.JZ(op.LabelRef(name + "even"))
+	seventh()
 	avo.Label(name + "odd")
 	one()
 	avo.JNZ(op.LabelRef(name + "odd"))
