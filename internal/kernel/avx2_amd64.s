@@ -211,14 +211,72 @@ masked1sum:
 	JE         masked1store
 	VMASKMOVPS (SI), Y1, Y2
 	VADDPS     Y2, Y0, Y0
-	VMASKMOVPS Y0, Y1, (SI)
-	ADDQ       DI, SI
-	JMP        masked1done
+	VMOVMSKPS  Y1, BX
+	CMPL       BX, $0x000000ff
+	JNE        part1
+	VMOVUPS    Y0, (SI)
+	JMP        stored1
+
+part1:
+	LEAQ         (SI), R8
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, BX
+	JZ           two1
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two1:
+	TESTL    $0x00000002, BX
+	JZ       one1
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one1:
+	TESTL  $0x00000001, BX
+	JZ     stored1
+	VMOVSS X1, (R8)
+
+stored1:
+	ADDQ DI, SI
+	JMP  masked1done
 
 masked1store:
-	MOVQ       BX, SI
-	VMASKMOVPS Y0, Y1, (SI)
-	ADDQ       DI, SI
+	MOVQ      BX, SI
+	VMOVMSKPS Y1, BX
+	CMPL      BX, $0x000000ff
+	JNE       part2
+	VMOVUPS   Y0, (SI)
+	JMP       stored2
+
+part2:
+	LEAQ         (SI), R8
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, BX
+	JZ           two2
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two2:
+	TESTL    $0x00000002, BX
+	JZ       one2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one2:
+	TESTL  $0x00000001, BX
+	JZ     stored2
+	VMOVSS X1, (R8)
+
+stored2:
+	ADDQ DI, SI
 
 masked1done:
 	DECQ 96(AX)
@@ -278,15 +336,73 @@ masked2sum:
 	VMOVUPS    Y0, (SI)
 	VMASKMOVPS 32(SI), Y2, Y0
 	VADDPS     Y0, Y1, Y1
-	VMASKMOVPS Y1, Y2, 32(SI)
-	ADDQ       DI, SI
-	JMP        masked2done
+	VMOVMSKPS  Y2, BX
+	CMPL       BX, $0x000000ff
+	JNE        part3
+	VMOVUPS    Y1, 32(SI)
+	JMP        stored3
+
+part3:
+	LEAQ         32(SI), R8
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, BX
+	JZ           two3
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two3:
+	TESTL    $0x00000002, BX
+	JZ       one3
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one3:
+	TESTL  $0x00000001, BX
+	JZ     stored3
+	VMOVSS X0, (R8)
+
+stored3:
+	ADDQ DI, SI
+	JMP  masked2done
 
 masked2store:
-	MOVQ       BX, SI
-	VMOVUPS    Y0, (SI)
-	VMASKMOVPS Y1, Y2, 32(SI)
-	ADDQ       DI, SI
+	MOVQ      BX, SI
+	VMOVUPS   Y0, (SI)
+	VMOVMSKPS Y2, BX
+	CMPL      BX, $0x000000ff
+	JNE       part4
+	VMOVUPS   Y1, 32(SI)
+	JMP       stored4
+
+part4:
+	LEAQ         32(SI), R8
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, BX
+	JZ           two4
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two4:
+	TESTL    $0x00000002, BX
+	JZ       one4
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one4:
+	TESTL  $0x00000001, BX
+	JZ     stored4
+	VMOVSS X0, (R8)
+
+stored4:
+	ADDQ DI, SI
 
 masked2done:
 	DECQ 96(AX)
@@ -352,16 +468,74 @@ masked3sum:
 	VMOVUPS    Y1, 32(SI)
 	VMASKMOVPS 64(SI), Y3, Y0
 	VADDPS     Y0, Y2, Y2
-	VMASKMOVPS Y2, Y3, 64(SI)
-	ADDQ       DI, SI
-	JMP        masked3done
+	VMOVMSKPS  Y3, BX
+	CMPL       BX, $0x000000ff
+	JNE        part5
+	VMOVUPS    Y2, 64(SI)
+	JMP        stored5
+
+part5:
+	LEAQ         64(SI), R8
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, BX
+	JZ           two5
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two5:
+	TESTL    $0x00000002, BX
+	JZ       one5
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one5:
+	TESTL  $0x00000001, BX
+	JZ     stored5
+	VMOVSS X0, (R8)
+
+stored5:
+	ADDQ DI, SI
+	JMP  masked3done
 
 masked3store:
-	MOVQ       BX, SI
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y1, 32(SI)
-	VMASKMOVPS Y2, Y3, 64(SI)
-	ADDQ       DI, SI
+	MOVQ      BX, SI
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVMSKPS Y3, BX
+	CMPL      BX, $0x000000ff
+	JNE       part6
+	VMOVUPS   Y2, 64(SI)
+	JMP       stored6
+
+part6:
+	LEAQ         64(SI), R8
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, BX
+	JZ           two6
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two6:
+	TESTL    $0x00000002, BX
+	JZ       one6
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one6:
+	TESTL  $0x00000001, BX
+	JZ     stored6
+	VMOVSS X0, (R8)
+
+stored6:
+	ADDQ DI, SI
 
 masked3done:
 	DECQ 96(AX)
@@ -432,17 +606,75 @@ masked4sum:
 	VMOVUPS    Y2, 64(SI)
 	VMASKMOVPS 96(SI), Y4, Y0
 	VADDPS     Y0, Y3, Y3
-	VMASKMOVPS Y3, Y4, 96(SI)
-	ADDQ       DI, SI
-	JMP        masked4done
+	VMOVMSKPS  Y4, BX
+	CMPL       BX, $0x000000ff
+	JNE        part7
+	VMOVUPS    Y3, 96(SI)
+	JMP        stored7
+
+part7:
+	LEAQ         96(SI), R8
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, BX
+	JZ           two7
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two7:
+	TESTL    $0x00000002, BX
+	JZ       one7
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one7:
+	TESTL  $0x00000001, BX
+	JZ     stored7
+	VMOVSS X0, (R8)
+
+stored7:
+	ADDQ DI, SI
+	JMP  masked4done
 
 masked4store:
-	MOVQ       BX, SI
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y1, 32(SI)
-	VMOVUPS    Y2, 64(SI)
-	VMASKMOVPS Y3, Y4, 96(SI)
-	ADDQ       DI, SI
+	MOVQ      BX, SI
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 64(SI)
+	VMOVMSKPS Y4, BX
+	CMPL      BX, $0x000000ff
+	JNE       part8
+	VMOVUPS   Y3, 96(SI)
+	JMP       stored8
+
+part8:
+	LEAQ         96(SI), R8
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, BX
+	JZ           two8
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two8:
+	TESTL    $0x00000002, BX
+	JZ       one8
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one8:
+	TESTL  $0x00000001, BX
+	JZ     stored8
+	VMOVSS X0, (R8)
+
+stored8:
+	ADDQ DI, SI
 
 masked4done:
 	DECQ 96(AX)
@@ -519,18 +751,76 @@ masked5sum:
 	VMOVUPS    Y3, 96(SI)
 	VMASKMOVPS 128(SI), Y5, Y0
 	VADDPS     Y0, Y4, Y4
-	VMASKMOVPS Y4, Y5, 128(SI)
-	ADDQ       DI, SI
-	JMP        masked5done
+	VMOVMSKPS  Y5, BX
+	CMPL       BX, $0x000000ff
+	JNE        part9
+	VMOVUPS    Y4, 128(SI)
+	JMP        stored9
+
+part9:
+	LEAQ         128(SI), R8
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, BX
+	JZ           two9
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two9:
+	TESTL    $0x00000002, BX
+	JZ       one9
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one9:
+	TESTL  $0x00000001, BX
+	JZ     stored9
+	VMOVSS X0, (R8)
+
+stored9:
+	ADDQ DI, SI
+	JMP  masked5done
 
 masked5store:
-	MOVQ       BX, SI
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y1, 32(SI)
-	VMOVUPS    Y2, 64(SI)
-	VMOVUPS    Y3, 96(SI)
-	VMASKMOVPS Y4, Y5, 128(SI)
-	ADDQ       DI, SI
+	MOVQ      BX, SI
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   Y3, 96(SI)
+	VMOVMSKPS Y5, BX
+	CMPL      BX, $0x000000ff
+	JNE       part10
+	VMOVUPS   Y4, 128(SI)
+	JMP       stored10
+
+part10:
+	LEAQ         128(SI), R8
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, BX
+	JZ           two10
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two10:
+	TESTL    $0x00000002, BX
+	JZ       one10
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one10:
+	TESTL  $0x00000001, BX
+	JZ     stored10
+	VMOVSS X0, (R8)
+
+stored10:
+	ADDQ DI, SI
 
 masked5done:
 	DECQ 96(AX)
@@ -612,19 +902,77 @@ masked6sum:
 	VMOVUPS    Y4, 128(SI)
 	VMASKMOVPS 160(SI), Y6, Y0
 	VADDPS     Y0, Y5, Y5
-	VMASKMOVPS Y5, Y6, 160(SI)
-	ADDQ       DI, SI
-	JMP        masked6done
+	VMOVMSKPS  Y6, BX
+	CMPL       BX, $0x000000ff
+	JNE        part11
+	VMOVUPS    Y5, 160(SI)
+	JMP        stored11
+
+part11:
+	LEAQ         160(SI), R8
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, BX
+	JZ           two11
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two11:
+	TESTL    $0x00000002, BX
+	JZ       one11
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one11:
+	TESTL  $0x00000001, BX
+	JZ     stored11
+	VMOVSS X0, (R8)
+
+stored11:
+	ADDQ DI, SI
+	JMP  masked6done
 
 masked6store:
-	MOVQ       BX, SI
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y1, 32(SI)
-	VMOVUPS    Y2, 64(SI)
-	VMOVUPS    Y3, 96(SI)
-	VMOVUPS    Y4, 128(SI)
-	VMASKMOVPS Y5, Y6, 160(SI)
-	ADDQ       DI, SI
+	MOVQ      BX, SI
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   Y3, 96(SI)
+	VMOVUPS   Y4, 128(SI)
+	VMOVMSKPS Y6, BX
+	CMPL      BX, $0x000000ff
+	JNE       part12
+	VMOVUPS   Y5, 160(SI)
+	JMP       stored12
+
+part12:
+	LEAQ         160(SI), R8
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, BX
+	JZ           two12
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two12:
+	TESTL    $0x00000002, BX
+	JZ       one12
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one12:
+	TESTL  $0x00000001, BX
+	JZ     stored12
+	VMOVSS X0, (R8)
+
+stored12:
+	ADDQ DI, SI
 
 masked6done:
 	DECQ 96(AX)
@@ -712,20 +1060,78 @@ masked7sum:
 	VMOVUPS    Y5, 160(SI)
 	VMASKMOVPS 192(SI), Y7, Y0
 	VADDPS     Y0, Y6, Y6
-	VMASKMOVPS Y6, Y7, 192(SI)
-	ADDQ       DI, SI
-	JMP        masked7done
+	VMOVMSKPS  Y7, BX
+	CMPL       BX, $0x000000ff
+	JNE        part13
+	VMOVUPS    Y6, 192(SI)
+	JMP        stored13
+
+part13:
+	LEAQ         192(SI), R8
+	VMOVAPS      X6, X0
+	TESTL        $0x00000008, BX
+	JZ           two13
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y6, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two13:
+	TESTL    $0x00000002, BX
+	JZ       one13
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one13:
+	TESTL  $0x00000001, BX
+	JZ     stored13
+	VMOVSS X0, (R8)
+
+stored13:
+	ADDQ DI, SI
+	JMP  masked7done
 
 masked7store:
-	MOVQ       BX, SI
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y1, 32(SI)
-	VMOVUPS    Y2, 64(SI)
-	VMOVUPS    Y3, 96(SI)
-	VMOVUPS    Y4, 128(SI)
-	VMOVUPS    Y5, 160(SI)
-	VMASKMOVPS Y6, Y7, 192(SI)
-	ADDQ       DI, SI
+	MOVQ      BX, SI
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   Y3, 96(SI)
+	VMOVUPS   Y4, 128(SI)
+	VMOVUPS   Y5, 160(SI)
+	VMOVMSKPS Y7, BX
+	CMPL      BX, $0x000000ff
+	JNE       part14
+	VMOVUPS   Y6, 192(SI)
+	JMP       stored14
+
+part14:
+	LEAQ         192(SI), R8
+	VMOVAPS      X6, X0
+	TESTL        $0x00000008, BX
+	JZ           two14
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y6, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two14:
+	TESTL    $0x00000002, BX
+	JZ       one14
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one14:
+	TESTL  $0x00000001, BX
+	JZ     stored14
+	VMOVSS X0, (R8)
+
+stored14:
+	ADDQ DI, SI
 
 masked7done:
 	DECQ 96(AX)
@@ -820,21 +1226,79 @@ masked8sum:
 	VMOVUPS    Y6, 192(SI)
 	VMASKMOVPS 224(SI), Y8, Y0
 	VADDPS     Y0, Y7, Y7
-	VMASKMOVPS Y7, Y8, 224(SI)
-	ADDQ       DI, SI
-	JMP        masked8done
+	VMOVMSKPS  Y8, BX
+	CMPL       BX, $0x000000ff
+	JNE        part15
+	VMOVUPS    Y7, 224(SI)
+	JMP        stored15
+
+part15:
+	LEAQ         224(SI), R8
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, BX
+	JZ           two15
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two15:
+	TESTL    $0x00000002, BX
+	JZ       one15
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one15:
+	TESTL  $0x00000001, BX
+	JZ     stored15
+	VMOVSS X0, (R8)
+
+stored15:
+	ADDQ DI, SI
+	JMP  masked8done
 
 masked8store:
-	MOVQ       BX, SI
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y1, 32(SI)
-	VMOVUPS    Y2, 64(SI)
-	VMOVUPS    Y3, 96(SI)
-	VMOVUPS    Y4, 128(SI)
-	VMOVUPS    Y5, 160(SI)
-	VMOVUPS    Y6, 192(SI)
-	VMASKMOVPS Y7, Y8, 224(SI)
-	ADDQ       DI, SI
+	MOVQ      BX, SI
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   Y3, 96(SI)
+	VMOVUPS   Y4, 128(SI)
+	VMOVUPS   Y5, 160(SI)
+	VMOVUPS   Y6, 192(SI)
+	VMOVMSKPS Y8, BX
+	CMPL      BX, $0x000000ff
+	JNE       part16
+	VMOVUPS   Y7, 224(SI)
+	JMP       stored16
+
+part16:
+	LEAQ         224(SI), R8
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, BX
+	JZ           two16
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two16:
+	TESTL    $0x00000002, BX
+	JZ       one16
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one16:
+	TESTL  $0x00000001, BX
+	JZ     stored16
+	VMOVSS X0, (R8)
+
+stored16:
+	ADDQ DI, SI
 
 masked8done:
 	DECQ 96(AX)
@@ -935,22 +1399,80 @@ masked9sum:
 	VMOVUPS    Y7, 224(SI)
 	VMASKMOVPS 256(SI), Y9, Y0
 	VADDPS     Y0, Y8, Y8
-	VMASKMOVPS Y8, Y9, 256(SI)
-	ADDQ       DI, SI
-	JMP        masked9done
+	VMOVMSKPS  Y9, BX
+	CMPL       BX, $0x000000ff
+	JNE        part17
+	VMOVUPS    Y8, 256(SI)
+	JMP        stored17
+
+part17:
+	LEAQ         256(SI), R8
+	VMOVAPS      X8, X0
+	TESTL        $0x00000008, BX
+	JZ           two17
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y8, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two17:
+	TESTL    $0x00000002, BX
+	JZ       one17
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one17:
+	TESTL  $0x00000001, BX
+	JZ     stored17
+	VMOVSS X0, (R8)
+
+stored17:
+	ADDQ DI, SI
+	JMP  masked9done
 
 masked9store:
-	MOVQ       BX, SI
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y1, 32(SI)
-	VMOVUPS    Y2, 64(SI)
-	VMOVUPS    Y3, 96(SI)
-	VMOVUPS    Y4, 128(SI)
-	VMOVUPS    Y5, 160(SI)
-	VMOVUPS    Y6, 192(SI)
-	VMOVUPS    Y7, 224(SI)
-	VMASKMOVPS Y8, Y9, 256(SI)
-	ADDQ       DI, SI
+	MOVQ      BX, SI
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   Y3, 96(SI)
+	VMOVUPS   Y4, 128(SI)
+	VMOVUPS   Y5, 160(SI)
+	VMOVUPS   Y6, 192(SI)
+	VMOVUPS   Y7, 224(SI)
+	VMOVMSKPS Y9, BX
+	CMPL      BX, $0x000000ff
+	JNE       part18
+	VMOVUPS   Y8, 256(SI)
+	JMP       stored18
+
+part18:
+	LEAQ         256(SI), R8
+	VMOVAPS      X8, X0
+	TESTL        $0x00000008, BX
+	JZ           two18
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y8, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two18:
+	TESTL    $0x00000002, BX
+	JZ       one18
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one18:
+	TESTL  $0x00000001, BX
+	JZ     stored18
+	VMOVSS X0, (R8)
+
+stored18:
+	ADDQ DI, SI
 
 masked9done:
 	DECQ 96(AX)
@@ -1056,23 +1578,81 @@ masked10sum:
 	VMOVUPS    Y8, 256(SI)
 	VMASKMOVPS 288(SI), Y10, Y0
 	VADDPS     Y0, Y9, Y9
-	VMASKMOVPS Y9, Y10, 288(SI)
-	ADDQ       DI, SI
-	JMP        masked10done
+	VMOVMSKPS  Y10, BX
+	CMPL       BX, $0x000000ff
+	JNE        part19
+	VMOVUPS    Y9, 288(SI)
+	JMP        stored19
+
+part19:
+	LEAQ         288(SI), R8
+	VMOVAPS      X9, X0
+	TESTL        $0x00000008, BX
+	JZ           two19
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y9, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two19:
+	TESTL    $0x00000002, BX
+	JZ       one19
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one19:
+	TESTL  $0x00000001, BX
+	JZ     stored19
+	VMOVSS X0, (R8)
+
+stored19:
+	ADDQ DI, SI
+	JMP  masked10done
 
 masked10store:
-	MOVQ       BX, SI
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y1, 32(SI)
-	VMOVUPS    Y2, 64(SI)
-	VMOVUPS    Y3, 96(SI)
-	VMOVUPS    Y4, 128(SI)
-	VMOVUPS    Y5, 160(SI)
-	VMOVUPS    Y6, 192(SI)
-	VMOVUPS    Y7, 224(SI)
-	VMOVUPS    Y8, 256(SI)
-	VMASKMOVPS Y9, Y10, 288(SI)
-	ADDQ       DI, SI
+	MOVQ      BX, SI
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   Y3, 96(SI)
+	VMOVUPS   Y4, 128(SI)
+	VMOVUPS   Y5, 160(SI)
+	VMOVUPS   Y6, 192(SI)
+	VMOVUPS   Y7, 224(SI)
+	VMOVUPS   Y8, 256(SI)
+	VMOVMSKPS Y10, BX
+	CMPL      BX, $0x000000ff
+	JNE       part20
+	VMOVUPS   Y9, 288(SI)
+	JMP       stored20
+
+part20:
+	LEAQ         288(SI), R8
+	VMOVAPS      X9, X0
+	TESTL        $0x00000008, BX
+	JZ           two20
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y9, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two20:
+	TESTL    $0x00000002, BX
+	JZ       one20
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one20:
+	TESTL  $0x00000001, BX
+	JZ     stored20
+	VMOVSS X0, (R8)
+
+stored20:
+	ADDQ DI, SI
 
 masked10done:
 	DECQ 96(AX)
@@ -1184,24 +1764,82 @@ masked11sum:
 	VMOVUPS    Y9, 288(SI)
 	VMASKMOVPS 320(SI), Y11, Y0
 	VADDPS     Y0, Y10, Y10
-	VMASKMOVPS Y10, Y11, 320(SI)
-	ADDQ       DI, SI
-	JMP        masked11done
+	VMOVMSKPS  Y11, BX
+	CMPL       BX, $0x000000ff
+	JNE        part21
+	VMOVUPS    Y10, 320(SI)
+	JMP        stored21
+
+part21:
+	LEAQ         320(SI), R8
+	VMOVAPS      X10, X0
+	TESTL        $0x00000008, BX
+	JZ           two21
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y10, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two21:
+	TESTL    $0x00000002, BX
+	JZ       one21
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one21:
+	TESTL  $0x00000001, BX
+	JZ     stored21
+	VMOVSS X0, (R8)
+
+stored21:
+	ADDQ DI, SI
+	JMP  masked11done
 
 masked11store:
-	MOVQ       BX, SI
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y1, 32(SI)
-	VMOVUPS    Y2, 64(SI)
-	VMOVUPS    Y3, 96(SI)
-	VMOVUPS    Y4, 128(SI)
-	VMOVUPS    Y5, 160(SI)
-	VMOVUPS    Y6, 192(SI)
-	VMOVUPS    Y7, 224(SI)
-	VMOVUPS    Y8, 256(SI)
-	VMOVUPS    Y9, 288(SI)
-	VMASKMOVPS Y10, Y11, 320(SI)
-	ADDQ       DI, SI
+	MOVQ      BX, SI
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   Y3, 96(SI)
+	VMOVUPS   Y4, 128(SI)
+	VMOVUPS   Y5, 160(SI)
+	VMOVUPS   Y6, 192(SI)
+	VMOVUPS   Y7, 224(SI)
+	VMOVUPS   Y8, 256(SI)
+	VMOVUPS   Y9, 288(SI)
+	VMOVMSKPS Y11, BX
+	CMPL      BX, $0x000000ff
+	JNE       part22
+	VMOVUPS   Y10, 320(SI)
+	JMP       stored22
+
+part22:
+	LEAQ         320(SI), R8
+	VMOVAPS      X10, X0
+	TESTL        $0x00000008, BX
+	JZ           two22
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y10, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two22:
+	TESTL    $0x00000002, BX
+	JZ       one22
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one22:
+	TESTL  $0x00000001, BX
+	JZ     stored22
+	VMOVSS X0, (R8)
+
+stored22:
+	ADDQ DI, SI
 
 masked11done:
 	DECQ 96(AX)
@@ -1318,25 +1956,83 @@ masked12sum:
 	VMOVUPS    Y10, 320(SI)
 	VMASKMOVPS 352(SI), Y12, Y0
 	VADDPS     Y0, Y11, Y11
-	VMASKMOVPS Y11, Y12, 352(SI)
-	ADDQ       DI, SI
-	JMP        masked12done
+	VMOVMSKPS  Y12, BX
+	CMPL       BX, $0x000000ff
+	JNE        part23
+	VMOVUPS    Y11, 352(SI)
+	JMP        stored23
+
+part23:
+	LEAQ         352(SI), R8
+	VMOVAPS      X11, X0
+	TESTL        $0x00000008, BX
+	JZ           two23
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y11, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two23:
+	TESTL    $0x00000002, BX
+	JZ       one23
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one23:
+	TESTL  $0x00000001, BX
+	JZ     stored23
+	VMOVSS X0, (R8)
+
+stored23:
+	ADDQ DI, SI
+	JMP  masked12done
 
 masked12store:
-	MOVQ       BX, SI
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y1, 32(SI)
-	VMOVUPS    Y2, 64(SI)
-	VMOVUPS    Y3, 96(SI)
-	VMOVUPS    Y4, 128(SI)
-	VMOVUPS    Y5, 160(SI)
-	VMOVUPS    Y6, 192(SI)
-	VMOVUPS    Y7, 224(SI)
-	VMOVUPS    Y8, 256(SI)
-	VMOVUPS    Y9, 288(SI)
-	VMOVUPS    Y10, 320(SI)
-	VMASKMOVPS Y11, Y12, 352(SI)
-	ADDQ       DI, SI
+	MOVQ      BX, SI
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   Y3, 96(SI)
+	VMOVUPS   Y4, 128(SI)
+	VMOVUPS   Y5, 160(SI)
+	VMOVUPS   Y6, 192(SI)
+	VMOVUPS   Y7, 224(SI)
+	VMOVUPS   Y8, 256(SI)
+	VMOVUPS   Y9, 288(SI)
+	VMOVUPS   Y10, 320(SI)
+	VMOVMSKPS Y12, BX
+	CMPL      BX, $0x000000ff
+	JNE       part24
+	VMOVUPS   Y11, 352(SI)
+	JMP       stored24
+
+part24:
+	LEAQ         352(SI), R8
+	VMOVAPS      X11, X0
+	TESTL        $0x00000008, BX
+	JZ           two24
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y11, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, BX
+
+two24:
+	TESTL    $0x00000002, BX
+	JZ       one24
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, BX
+
+one24:
+	TESTL  $0x00000001, BX
+	JZ     stored24
+	VMOVSS X0, (R8)
+
+stored24:
+	ADDQ DI, SI
 
 masked12done:
 	DECQ 96(AX)
@@ -1788,20 +2484,136 @@ masked1even:
 	JE         masked1store
 	VMASKMOVPS (R9), Y2, Y3
 	VADDPS     Y3, Y0, Y0
-	VMASKMOVPS Y0, Y2, (R9)
+	VMOVMSKPS  Y2, R8
+	CMPL       R8, $0x000000ff
+	JNE        part25
+	VMOVUPS    Y0, (R9)
+	JMP        stored25
+
+part25:
+	LEAQ         (R9), R11
+	VMOVAPS      X0, X3
+	TESTL        $0x00000008, R8
+	JZ           two25
+	VMOVUPS      X3, (R11)
+	VEXTRACTF128 $0x01, Y0, X3
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two25:
+	TESTL    $0x00000002, R8
+	JZ       one25
+	VMOVLPS  X3, (R11)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one25:
+	TESTL  $0x00000001, R8
+	JZ     stored25
+	VMOVSS X3, (R11)
+
+stored25:
 	ADDQ       R10, R9
 	VMASKMOVPS (R9), Y2, Y0
 	VADDPS     Y0, Y1, Y1
-	VMASKMOVPS Y1, Y2, (R9)
-	ADDQ       R10, R9
-	JMP        masked1done
+	VMOVMSKPS  Y2, R8
+	CMPL       R8, $0x000000ff
+	JNE        part26
+	VMOVUPS    Y1, (R9)
+	JMP        stored26
+
+part26:
+	LEAQ         (R9), R11
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R8
+	JZ           two26
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two26:
+	TESTL    $0x00000002, R8
+	JZ       one26
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one26:
+	TESTL  $0x00000001, R8
+	JZ     stored26
+	VMOVSS X0, (R11)
+
+stored26:
+	ADDQ R10, R9
+	JMP  masked1done
 
 masked1store:
-	MOVQ       R8, R9
-	VMASKMOVPS Y0, Y2, (R9)
-	ADDQ       R10, R9
-	VMASKMOVPS Y1, Y2, (R9)
-	ADDQ       R10, R9
+	MOVQ      R8, R9
+	VMOVMSKPS Y2, R8
+	CMPL      R8, $0x000000ff
+	JNE       part27
+	VMOVUPS   Y0, (R9)
+	JMP       stored27
+
+part27:
+	LEAQ         (R9), R11
+	VMOVAPS      X0, X3
+	TESTL        $0x00000008, R8
+	JZ           two27
+	VMOVUPS      X3, (R11)
+	VEXTRACTF128 $0x01, Y0, X3
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two27:
+	TESTL    $0x00000002, R8
+	JZ       one27
+	VMOVLPS  X3, (R11)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one27:
+	TESTL  $0x00000001, R8
+	JZ     stored27
+	VMOVSS X3, (R11)
+
+stored27:
+	ADDQ      R10, R9
+	VMOVMSKPS Y2, R8
+	CMPL      R8, $0x000000ff
+	JNE       part28
+	VMOVUPS   Y1, (R9)
+	JMP       stored28
+
+part28:
+	LEAQ         (R9), R11
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R8
+	JZ           two28
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two28:
+	TESTL    $0x00000002, R8
+	JZ       one28
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one28:
+	TESTL  $0x00000001, R8
+	JZ     stored28
+	VMOVSS X0, (R11)
+
+stored28:
+	ADDQ R10, R9
 
 masked1done:
 	DECQ 96(AX)
@@ -1988,24 +2800,140 @@ masked2even:
 	VMOVUPS    Y0, (R9)
 	VMASKMOVPS 32(R9), Y4, Y0
 	VADDPS     Y0, Y1, Y1
-	VMASKMOVPS Y1, Y4, 32(R9)
+	VMOVMSKPS  Y4, R8
+	CMPL       R8, $0x000000ff
+	JNE        part29
+	VMOVUPS    Y1, 32(R9)
+	JMP        stored29
+
+part29:
+	LEAQ         32(R9), R11
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R8
+	JZ           two29
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two29:
+	TESTL    $0x00000002, R8
+	JZ       one29
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one29:
+	TESTL  $0x00000001, R8
+	JZ     stored29
+	VMOVSS X0, (R11)
+
+stored29:
 	ADDQ       R10, R9
 	VADDPS     (R9), Y2, Y2
 	VMOVUPS    Y2, (R9)
 	VMASKMOVPS 32(R9), Y4, Y0
 	VADDPS     Y0, Y3, Y3
-	VMASKMOVPS Y3, Y4, 32(R9)
-	ADDQ       R10, R9
-	JMP        masked2done
+	VMOVMSKPS  Y4, R8
+	CMPL       R8, $0x000000ff
+	JNE        part30
+	VMOVUPS    Y3, 32(R9)
+	JMP        stored30
+
+part30:
+	LEAQ         32(R9), R11
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R8
+	JZ           two30
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two30:
+	TESTL    $0x00000002, R8
+	JZ       one30
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one30:
+	TESTL  $0x00000001, R8
+	JZ     stored30
+	VMOVSS X0, (R11)
+
+stored30:
+	ADDQ R10, R9
+	JMP  masked2done
 
 masked2store:
-	MOVQ       R8, R9
-	VMOVUPS    Y0, (R9)
-	VMASKMOVPS Y1, Y4, 32(R9)
-	ADDQ       R10, R9
-	VMOVUPS    Y2, (R9)
-	VMASKMOVPS Y3, Y4, 32(R9)
-	ADDQ       R10, R9
+	MOVQ      R8, R9
+	VMOVUPS   Y0, (R9)
+	VMOVMSKPS Y4, R8
+	CMPL      R8, $0x000000ff
+	JNE       part31
+	VMOVUPS   Y1, 32(R9)
+	JMP       stored31
+
+part31:
+	LEAQ         32(R9), R11
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R8
+	JZ           two31
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two31:
+	TESTL    $0x00000002, R8
+	JZ       one31
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one31:
+	TESTL  $0x00000001, R8
+	JZ     stored31
+	VMOVSS X0, (R11)
+
+stored31:
+	ADDQ      R10, R9
+	VMOVUPS   Y2, (R9)
+	VMOVMSKPS Y4, R8
+	CMPL      R8, $0x000000ff
+	JNE       part32
+	VMOVUPS   Y3, 32(R9)
+	JMP       stored32
+
+part32:
+	LEAQ         32(R9), R11
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R8
+	JZ           two32
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two32:
+	TESTL    $0x00000002, R8
+	JZ       one32
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one32:
+	TESTL  $0x00000001, R8
+	JZ     stored32
+	VMOVSS X0, (R11)
+
+stored32:
+	ADDQ R10, R9
 
 masked2done:
 	DECQ 96(AX)
@@ -2223,7 +3151,36 @@ masked3even:
 	VMOVUPS    Y1, 32(R9)
 	VMASKMOVPS 64(R9), Y6, Y0
 	VADDPS     Y0, Y2, Y2
-	VMASKMOVPS Y2, Y6, 64(R9)
+	VMOVMSKPS  Y6, R8
+	CMPL       R8, $0x000000ff
+	JNE        part33
+	VMOVUPS    Y2, 64(R9)
+	JMP        stored33
+
+part33:
+	LEAQ         64(R9), R11
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R8
+	JZ           two33
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two33:
+	TESTL    $0x00000002, R8
+	JZ       one33
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one33:
+	TESTL  $0x00000001, R8
+	JZ     stored33
+	VMOVSS X0, (R11)
+
+stored33:
 	ADDQ       R10, R9
 	VADDPS     (R9), Y3, Y3
 	VMOVUPS    Y3, (R9)
@@ -2231,20 +3188,107 @@ masked3even:
 	VMOVUPS    Y4, 32(R9)
 	VMASKMOVPS 64(R9), Y6, Y0
 	VADDPS     Y0, Y5, Y5
-	VMASKMOVPS Y5, Y6, 64(R9)
-	ADDQ       R10, R9
-	JMP        masked3done
+	VMOVMSKPS  Y6, R8
+	CMPL       R8, $0x000000ff
+	JNE        part34
+	VMOVUPS    Y5, 64(R9)
+	JMP        stored34
+
+part34:
+	LEAQ         64(R9), R11
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R8
+	JZ           two34
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two34:
+	TESTL    $0x00000002, R8
+	JZ       one34
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one34:
+	TESTL  $0x00000001, R8
+	JZ     stored34
+	VMOVSS X0, (R11)
+
+stored34:
+	ADDQ R10, R9
+	JMP  masked3done
 
 masked3store:
-	MOVQ       R8, R9
-	VMOVUPS    Y0, (R9)
-	VMOVUPS    Y1, 32(R9)
-	VMASKMOVPS Y2, Y6, 64(R9)
-	ADDQ       R10, R9
-	VMOVUPS    Y3, (R9)
-	VMOVUPS    Y4, 32(R9)
-	VMASKMOVPS Y5, Y6, 64(R9)
-	ADDQ       R10, R9
+	MOVQ      R8, R9
+	VMOVUPS   Y0, (R9)
+	VMOVUPS   Y1, 32(R9)
+	VMOVMSKPS Y6, R8
+	CMPL      R8, $0x000000ff
+	JNE       part35
+	VMOVUPS   Y2, 64(R9)
+	JMP       stored35
+
+part35:
+	LEAQ         64(R9), R11
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R8
+	JZ           two35
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two35:
+	TESTL    $0x00000002, R8
+	JZ       one35
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one35:
+	TESTL  $0x00000001, R8
+	JZ     stored35
+	VMOVSS X0, (R11)
+
+stored35:
+	ADDQ      R10, R9
+	VMOVUPS   Y3, (R9)
+	VMOVUPS   Y4, 32(R9)
+	VMOVMSKPS Y6, R8
+	CMPL      R8, $0x000000ff
+	JNE       part36
+	VMOVUPS   Y5, 64(R9)
+	JMP       stored36
+
+part36:
+	LEAQ         64(R9), R11
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R8
+	JZ           two36
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two36:
+	TESTL    $0x00000002, R8
+	JZ       one36
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one36:
+	TESTL  $0x00000001, R8
+	JZ     stored36
+	VMOVSS X0, (R11)
+
+stored36:
+	ADDQ R10, R9
 
 masked3done:
 	DECQ 96(AX)
@@ -2494,7 +3538,36 @@ masked4even:
 	VMOVUPS    Y2, 64(R9)
 	VMASKMOVPS 96(R9), Y8, Y0
 	VADDPS     Y0, Y3, Y3
-	VMASKMOVPS Y3, Y8, 96(R9)
+	VMOVMSKPS  Y8, R8
+	CMPL       R8, $0x000000ff
+	JNE        part37
+	VMOVUPS    Y3, 96(R9)
+	JMP        stored37
+
+part37:
+	LEAQ         96(R9), R11
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R8
+	JZ           two37
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two37:
+	TESTL    $0x00000002, R8
+	JZ       one37
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one37:
+	TESTL  $0x00000001, R8
+	JZ     stored37
+	VMOVSS X0, (R11)
+
+stored37:
 	ADDQ       R10, R9
 	VADDPS     (R9), Y4, Y4
 	VMOVUPS    Y4, (R9)
@@ -2504,22 +3577,109 @@ masked4even:
 	VMOVUPS    Y6, 64(R9)
 	VMASKMOVPS 96(R9), Y8, Y0
 	VADDPS     Y0, Y7, Y7
-	VMASKMOVPS Y7, Y8, 96(R9)
-	ADDQ       R10, R9
-	JMP        masked4done
+	VMOVMSKPS  Y8, R8
+	CMPL       R8, $0x000000ff
+	JNE        part38
+	VMOVUPS    Y7, 96(R9)
+	JMP        stored38
+
+part38:
+	LEAQ         96(R9), R11
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R8
+	JZ           two38
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two38:
+	TESTL    $0x00000002, R8
+	JZ       one38
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one38:
+	TESTL  $0x00000001, R8
+	JZ     stored38
+	VMOVSS X0, (R11)
+
+stored38:
+	ADDQ R10, R9
+	JMP  masked4done
 
 masked4store:
-	MOVQ       R8, R9
-	VMOVUPS    Y0, (R9)
-	VMOVUPS    Y1, 32(R9)
-	VMOVUPS    Y2, 64(R9)
-	VMASKMOVPS Y3, Y8, 96(R9)
-	ADDQ       R10, R9
-	VMOVUPS    Y4, (R9)
-	VMOVUPS    Y5, 32(R9)
-	VMOVUPS    Y6, 64(R9)
-	VMASKMOVPS Y7, Y8, 96(R9)
-	ADDQ       R10, R9
+	MOVQ      R8, R9
+	VMOVUPS   Y0, (R9)
+	VMOVUPS   Y1, 32(R9)
+	VMOVUPS   Y2, 64(R9)
+	VMOVMSKPS Y8, R8
+	CMPL      R8, $0x000000ff
+	JNE       part39
+	VMOVUPS   Y3, 96(R9)
+	JMP       stored39
+
+part39:
+	LEAQ         96(R9), R11
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R8
+	JZ           two39
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two39:
+	TESTL    $0x00000002, R8
+	JZ       one39
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one39:
+	TESTL  $0x00000001, R8
+	JZ     stored39
+	VMOVSS X0, (R11)
+
+stored39:
+	ADDQ      R10, R9
+	VMOVUPS   Y4, (R9)
+	VMOVUPS   Y5, 32(R9)
+	VMOVUPS   Y6, 64(R9)
+	VMOVMSKPS Y8, R8
+	CMPL      R8, $0x000000ff
+	JNE       part40
+	VMOVUPS   Y7, 96(R9)
+	JMP       stored40
+
+part40:
+	LEAQ         96(R9), R11
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R8
+	JZ           two40
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two40:
+	TESTL    $0x00000002, R8
+	JZ       one40
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one40:
+	TESTL  $0x00000001, R8
+	JZ     stored40
+	VMOVSS X0, (R11)
+
+stored40:
+	ADDQ R10, R9
 
 masked4done:
 	DECQ 96(AX)
@@ -3002,26 +4162,200 @@ masked1even:
 	JE         masked1store
 	VMASKMOVPS (R9), Y3, Y4
 	VADDPS     Y4, Y0, Y0
-	VMASKMOVPS Y0, Y3, (R9)
+	VMOVMSKPS  Y3, R8
+	CMPL       R8, $0x000000ff
+	JNE        part41
+	VMOVUPS    Y0, (R9)
+	JMP        stored41
+
+part41:
+	LEAQ         (R9), R11
+	VMOVAPS      X0, X4
+	TESTL        $0x00000008, R8
+	JZ           two41
+	VMOVUPS      X4, (R11)
+	VEXTRACTF128 $0x01, Y0, X4
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two41:
+	TESTL    $0x00000002, R8
+	JZ       one41
+	VMOVLPS  X4, (R11)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one41:
+	TESTL  $0x00000001, R8
+	JZ     stored41
+	VMOVSS X4, (R11)
+
+stored41:
 	ADDQ       R10, R9
 	VMASKMOVPS (R9), Y3, Y0
 	VADDPS     Y0, Y1, Y1
-	VMASKMOVPS Y1, Y3, (R9)
+	VMOVMSKPS  Y3, R8
+	CMPL       R8, $0x000000ff
+	JNE        part42
+	VMOVUPS    Y1, (R9)
+	JMP        stored42
+
+part42:
+	LEAQ         (R9), R11
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R8
+	JZ           two42
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two42:
+	TESTL    $0x00000002, R8
+	JZ       one42
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one42:
+	TESTL  $0x00000001, R8
+	JZ     stored42
+	VMOVSS X0, (R11)
+
+stored42:
 	ADDQ       R10, R9
 	VMASKMOVPS (R9), Y3, Y0
 	VADDPS     Y0, Y2, Y2
-	VMASKMOVPS Y2, Y3, (R9)
-	ADDQ       R10, R9
-	JMP        masked1done
+	VMOVMSKPS  Y3, R8
+	CMPL       R8, $0x000000ff
+	JNE        part43
+	VMOVUPS    Y2, (R9)
+	JMP        stored43
+
+part43:
+	LEAQ         (R9), R11
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R8
+	JZ           two43
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two43:
+	TESTL    $0x00000002, R8
+	JZ       one43
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one43:
+	TESTL  $0x00000001, R8
+	JZ     stored43
+	VMOVSS X0, (R11)
+
+stored43:
+	ADDQ R10, R9
+	JMP  masked1done
 
 masked1store:
-	MOVQ       R8, R9
-	VMASKMOVPS Y0, Y3, (R9)
-	ADDQ       R10, R9
-	VMASKMOVPS Y1, Y3, (R9)
-	ADDQ       R10, R9
-	VMASKMOVPS Y2, Y3, (R9)
-	ADDQ       R10, R9
+	MOVQ      R8, R9
+	VMOVMSKPS Y3, R8
+	CMPL      R8, $0x000000ff
+	JNE       part44
+	VMOVUPS   Y0, (R9)
+	JMP       stored44
+
+part44:
+	LEAQ         (R9), R11
+	VMOVAPS      X0, X4
+	TESTL        $0x00000008, R8
+	JZ           two44
+	VMOVUPS      X4, (R11)
+	VEXTRACTF128 $0x01, Y0, X4
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two44:
+	TESTL    $0x00000002, R8
+	JZ       one44
+	VMOVLPS  X4, (R11)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one44:
+	TESTL  $0x00000001, R8
+	JZ     stored44
+	VMOVSS X4, (R11)
+
+stored44:
+	ADDQ      R10, R9
+	VMOVMSKPS Y3, R8
+	CMPL      R8, $0x000000ff
+	JNE       part45
+	VMOVUPS   Y1, (R9)
+	JMP       stored45
+
+part45:
+	LEAQ         (R9), R11
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R8
+	JZ           two45
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two45:
+	TESTL    $0x00000002, R8
+	JZ       one45
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one45:
+	TESTL  $0x00000001, R8
+	JZ     stored45
+	VMOVSS X0, (R11)
+
+stored45:
+	ADDQ      R10, R9
+	VMOVMSKPS Y3, R8
+	CMPL      R8, $0x000000ff
+	JNE       part46
+	VMOVUPS   Y2, (R9)
+	JMP       stored46
+
+part46:
+	LEAQ         (R9), R11
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R8
+	JZ           two46
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two46:
+	TESTL    $0x00000002, R8
+	JZ       one46
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one46:
+	TESTL  $0x00000001, R8
+	JZ     stored46
+	VMOVSS X0, (R11)
+
+stored46:
+	ADDQ R10, R9
 
 masked1done:
 	DECQ 96(AX)
@@ -3237,33 +4571,207 @@ masked2even:
 	VMOVUPS    Y0, (R9)
 	VMASKMOVPS 32(R9), Y6, Y0
 	VADDPS     Y0, Y1, Y1
-	VMASKMOVPS Y1, Y6, 32(R9)
+	VMOVMSKPS  Y6, R8
+	CMPL       R8, $0x000000ff
+	JNE        part47
+	VMOVUPS    Y1, 32(R9)
+	JMP        stored47
+
+part47:
+	LEAQ         32(R9), R11
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R8
+	JZ           two47
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two47:
+	TESTL    $0x00000002, R8
+	JZ       one47
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one47:
+	TESTL  $0x00000001, R8
+	JZ     stored47
+	VMOVSS X0, (R11)
+
+stored47:
 	ADDQ       R10, R9
 	VADDPS     (R9), Y2, Y2
 	VMOVUPS    Y2, (R9)
 	VMASKMOVPS 32(R9), Y6, Y0
 	VADDPS     Y0, Y3, Y3
-	VMASKMOVPS Y3, Y6, 32(R9)
+	VMOVMSKPS  Y6, R8
+	CMPL       R8, $0x000000ff
+	JNE        part48
+	VMOVUPS    Y3, 32(R9)
+	JMP        stored48
+
+part48:
+	LEAQ         32(R9), R11
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R8
+	JZ           two48
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two48:
+	TESTL    $0x00000002, R8
+	JZ       one48
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one48:
+	TESTL  $0x00000001, R8
+	JZ     stored48
+	VMOVSS X0, (R11)
+
+stored48:
 	ADDQ       R10, R9
 	VADDPS     (R9), Y4, Y4
 	VMOVUPS    Y4, (R9)
 	VMASKMOVPS 32(R9), Y6, Y0
 	VADDPS     Y0, Y5, Y5
-	VMASKMOVPS Y5, Y6, 32(R9)
-	ADDQ       R10, R9
-	JMP        masked2done
+	VMOVMSKPS  Y6, R8
+	CMPL       R8, $0x000000ff
+	JNE        part49
+	VMOVUPS    Y5, 32(R9)
+	JMP        stored49
+
+part49:
+	LEAQ         32(R9), R11
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R8
+	JZ           two49
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two49:
+	TESTL    $0x00000002, R8
+	JZ       one49
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one49:
+	TESTL  $0x00000001, R8
+	JZ     stored49
+	VMOVSS X0, (R11)
+
+stored49:
+	ADDQ R10, R9
+	JMP  masked2done
 
 masked2store:
-	MOVQ       R8, R9
-	VMOVUPS    Y0, (R9)
-	VMASKMOVPS Y1, Y6, 32(R9)
-	ADDQ       R10, R9
-	VMOVUPS    Y2, (R9)
-	VMASKMOVPS Y3, Y6, 32(R9)
-	ADDQ       R10, R9
-	VMOVUPS    Y4, (R9)
-	VMASKMOVPS Y5, Y6, 32(R9)
-	ADDQ       R10, R9
+	MOVQ      R8, R9
+	VMOVUPS   Y0, (R9)
+	VMOVMSKPS Y6, R8
+	CMPL      R8, $0x000000ff
+	JNE       part50
+	VMOVUPS   Y1, 32(R9)
+	JMP       stored50
+
+part50:
+	LEAQ         32(R9), R11
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R8
+	JZ           two50
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two50:
+	TESTL    $0x00000002, R8
+	JZ       one50
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one50:
+	TESTL  $0x00000001, R8
+	JZ     stored50
+	VMOVSS X0, (R11)
+
+stored50:
+	ADDQ      R10, R9
+	VMOVUPS   Y2, (R9)
+	VMOVMSKPS Y6, R8
+	CMPL      R8, $0x000000ff
+	JNE       part51
+	VMOVUPS   Y3, 32(R9)
+	JMP       stored51
+
+part51:
+	LEAQ         32(R9), R11
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R8
+	JZ           two51
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two51:
+	TESTL    $0x00000002, R8
+	JZ       one51
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one51:
+	TESTL  $0x00000001, R8
+	JZ     stored51
+	VMOVSS X0, (R11)
+
+stored51:
+	ADDQ      R10, R9
+	VMOVUPS   Y4, (R9)
+	VMOVMSKPS Y6, R8
+	CMPL      R8, $0x000000ff
+	JNE       part52
+	VMOVUPS   Y5, 32(R9)
+	JMP       stored52
+
+part52:
+	LEAQ         32(R9), R11
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R8
+	JZ           two52
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two52:
+	TESTL    $0x00000002, R8
+	JZ       one52
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one52:
+	TESTL  $0x00000001, R8
+	JZ     stored52
+	VMOVSS X0, (R11)
+
+stored52:
+	ADDQ R10, R9
 
 masked2done:
 	DECQ 96(AX)
@@ -3520,7 +5028,36 @@ masked3even:
 	VMOVUPS    Y1, 32(R9)
 	VMASKMOVPS 64(R9), Y9, Y0
 	VADDPS     Y0, Y2, Y2
-	VMASKMOVPS Y2, Y9, 64(R9)
+	VMOVMSKPS  Y9, R8
+	CMPL       R8, $0x000000ff
+	JNE        part53
+	VMOVUPS    Y2, 64(R9)
+	JMP        stored53
+
+part53:
+	LEAQ         64(R9), R11
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R8
+	JZ           two53
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two53:
+	TESTL    $0x00000002, R8
+	JZ       one53
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one53:
+	TESTL  $0x00000001, R8
+	JZ     stored53
+	VMOVSS X0, (R11)
+
+stored53:
 	ADDQ       R10, R9
 	VADDPS     (R9), Y3, Y3
 	VMOVUPS    Y3, (R9)
@@ -3528,7 +5065,36 @@ masked3even:
 	VMOVUPS    Y4, 32(R9)
 	VMASKMOVPS 64(R9), Y9, Y0
 	VADDPS     Y0, Y5, Y5
-	VMASKMOVPS Y5, Y9, 64(R9)
+	VMOVMSKPS  Y9, R8
+	CMPL       R8, $0x000000ff
+	JNE        part54
+	VMOVUPS    Y5, 64(R9)
+	JMP        stored54
+
+part54:
+	LEAQ         64(R9), R11
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R8
+	JZ           two54
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two54:
+	TESTL    $0x00000002, R8
+	JZ       one54
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one54:
+	TESTL  $0x00000001, R8
+	JZ     stored54
+	VMOVSS X0, (R11)
+
+stored54:
 	ADDQ       R10, R9
 	VADDPS     (R9), Y6, Y6
 	VMOVUPS    Y6, (R9)
@@ -3536,24 +5102,140 @@ masked3even:
 	VMOVUPS    Y7, 32(R9)
 	VMASKMOVPS 64(R9), Y9, Y0
 	VADDPS     Y0, Y8, Y8
-	VMASKMOVPS Y8, Y9, 64(R9)
-	ADDQ       R10, R9
-	JMP        masked3done
+	VMOVMSKPS  Y9, R8
+	CMPL       R8, $0x000000ff
+	JNE        part55
+	VMOVUPS    Y8, 64(R9)
+	JMP        stored55
+
+part55:
+	LEAQ         64(R9), R11
+	VMOVAPS      X8, X0
+	TESTL        $0x00000008, R8
+	JZ           two55
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y8, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two55:
+	TESTL    $0x00000002, R8
+	JZ       one55
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one55:
+	TESTL  $0x00000001, R8
+	JZ     stored55
+	VMOVSS X0, (R11)
+
+stored55:
+	ADDQ R10, R9
+	JMP  masked3done
 
 masked3store:
-	MOVQ       R8, R9
-	VMOVUPS    Y0, (R9)
-	VMOVUPS    Y1, 32(R9)
-	VMASKMOVPS Y2, Y9, 64(R9)
-	ADDQ       R10, R9
-	VMOVUPS    Y3, (R9)
-	VMOVUPS    Y4, 32(R9)
-	VMASKMOVPS Y5, Y9, 64(R9)
-	ADDQ       R10, R9
-	VMOVUPS    Y6, (R9)
-	VMOVUPS    Y7, 32(R9)
-	VMASKMOVPS Y8, Y9, 64(R9)
-	ADDQ       R10, R9
+	MOVQ      R8, R9
+	VMOVUPS   Y0, (R9)
+	VMOVUPS   Y1, 32(R9)
+	VMOVMSKPS Y9, R8
+	CMPL      R8, $0x000000ff
+	JNE       part56
+	VMOVUPS   Y2, 64(R9)
+	JMP       stored56
+
+part56:
+	LEAQ         64(R9), R11
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R8
+	JZ           two56
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two56:
+	TESTL    $0x00000002, R8
+	JZ       one56
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one56:
+	TESTL  $0x00000001, R8
+	JZ     stored56
+	VMOVSS X0, (R11)
+
+stored56:
+	ADDQ      R10, R9
+	VMOVUPS   Y3, (R9)
+	VMOVUPS   Y4, 32(R9)
+	VMOVMSKPS Y9, R8
+	CMPL      R8, $0x000000ff
+	JNE       part57
+	VMOVUPS   Y5, 64(R9)
+	JMP       stored57
+
+part57:
+	LEAQ         64(R9), R11
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R8
+	JZ           two57
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two57:
+	TESTL    $0x00000002, R8
+	JZ       one57
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one57:
+	TESTL  $0x00000001, R8
+	JZ     stored57
+	VMOVSS X0, (R11)
+
+stored57:
+	ADDQ      R10, R9
+	VMOVUPS   Y6, (R9)
+	VMOVUPS   Y7, 32(R9)
+	VMOVMSKPS Y9, R8
+	CMPL      R8, $0x000000ff
+	JNE       part58
+	VMOVUPS   Y8, 64(R9)
+	JMP       stored58
+
+part58:
+	LEAQ         64(R9), R11
+	VMOVAPS      X8, X0
+	TESTL        $0x00000008, R8
+	JZ           two58
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y8, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two58:
+	TESTL    $0x00000002, R8
+	JZ       one58
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one58:
+	TESTL  $0x00000001, R8
+	JZ     stored58
+	VMOVSS X0, (R11)
+
+stored58:
+	ADDQ R10, R9
 
 masked3done:
 	DECQ 96(AX)
@@ -4106,32 +5788,264 @@ masked1even:
 	JE         masked1store
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
-	VMASKMOVPS Y0, Y4, (R10)
+	VMOVMSKPS  Y4, R9
+	CMPL       R9, $0x000000ff
+	JNE        part59
+	VMOVUPS    Y0, (R10)
+	JMP        stored59
+
+part59:
+	LEAQ         (R10), R12
+	VMOVAPS      X0, X5
+	TESTL        $0x00000008, R9
+	JZ           two59
+	VMOVUPS      X5, (R12)
+	VEXTRACTF128 $0x01, Y0, X5
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two59:
+	TESTL    $0x00000002, R9
+	JZ       one59
+	VMOVLPS  X5, (R12)
+	VMOVHLPS X5, X5, X5
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one59:
+	TESTL  $0x00000001, R9
+	JZ     stored59
+	VMOVSS X5, (R12)
+
+stored59:
 	ADDQ       R11, R10
 	VMASKMOVPS (R10), Y4, Y0
 	VADDPS     Y0, Y1, Y1
-	VMASKMOVPS Y1, Y4, (R10)
+	VMOVMSKPS  Y4, R9
+	CMPL       R9, $0x000000ff
+	JNE        part60
+	VMOVUPS    Y1, (R10)
+	JMP        stored60
+
+part60:
+	LEAQ         (R10), R12
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two60
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two60:
+	TESTL    $0x00000002, R9
+	JZ       one60
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one60:
+	TESTL  $0x00000001, R9
+	JZ     stored60
+	VMOVSS X0, (R12)
+
+stored60:
 	ADDQ       R11, R10
 	VMASKMOVPS (R10), Y4, Y0
 	VADDPS     Y0, Y2, Y2
-	VMASKMOVPS Y2, Y4, (R10)
+	VMOVMSKPS  Y4, R9
+	CMPL       R9, $0x000000ff
+	JNE        part61
+	VMOVUPS    Y2, (R10)
+	JMP        stored61
+
+part61:
+	LEAQ         (R10), R12
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R9
+	JZ           two61
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two61:
+	TESTL    $0x00000002, R9
+	JZ       one61
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one61:
+	TESTL  $0x00000001, R9
+	JZ     stored61
+	VMOVSS X0, (R12)
+
+stored61:
 	ADDQ       R11, R10
 	VMASKMOVPS (R10), Y4, Y0
 	VADDPS     Y0, Y3, Y3
-	VMASKMOVPS Y3, Y4, (R10)
-	ADDQ       R11, R10
-	JMP        masked1done
+	VMOVMSKPS  Y4, R9
+	CMPL       R9, $0x000000ff
+	JNE        part62
+	VMOVUPS    Y3, (R10)
+	JMP        stored62
+
+part62:
+	LEAQ         (R10), R12
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two62
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two62:
+	TESTL    $0x00000002, R9
+	JZ       one62
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one62:
+	TESTL  $0x00000001, R9
+	JZ     stored62
+	VMOVSS X0, (R12)
+
+stored62:
+	ADDQ R11, R10
+	JMP  masked1done
 
 masked1store:
-	MOVQ       R9, R10
-	VMASKMOVPS Y0, Y4, (R10)
-	ADDQ       R11, R10
-	VMASKMOVPS Y1, Y4, (R10)
-	ADDQ       R11, R10
-	VMASKMOVPS Y2, Y4, (R10)
-	ADDQ       R11, R10
-	VMASKMOVPS Y3, Y4, (R10)
-	ADDQ       R11, R10
+	MOVQ      R9, R10
+	VMOVMSKPS Y4, R9
+	CMPL      R9, $0x000000ff
+	JNE       part63
+	VMOVUPS   Y0, (R10)
+	JMP       stored63
+
+part63:
+	LEAQ         (R10), R12
+	VMOVAPS      X0, X5
+	TESTL        $0x00000008, R9
+	JZ           two63
+	VMOVUPS      X5, (R12)
+	VEXTRACTF128 $0x01, Y0, X5
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two63:
+	TESTL    $0x00000002, R9
+	JZ       one63
+	VMOVLPS  X5, (R12)
+	VMOVHLPS X5, X5, X5
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one63:
+	TESTL  $0x00000001, R9
+	JZ     stored63
+	VMOVSS X5, (R12)
+
+stored63:
+	ADDQ      R11, R10
+	VMOVMSKPS Y4, R9
+	CMPL      R9, $0x000000ff
+	JNE       part64
+	VMOVUPS   Y1, (R10)
+	JMP       stored64
+
+part64:
+	LEAQ         (R10), R12
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two64
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two64:
+	TESTL    $0x00000002, R9
+	JZ       one64
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one64:
+	TESTL  $0x00000001, R9
+	JZ     stored64
+	VMOVSS X0, (R12)
+
+stored64:
+	ADDQ      R11, R10
+	VMOVMSKPS Y4, R9
+	CMPL      R9, $0x000000ff
+	JNE       part65
+	VMOVUPS   Y2, (R10)
+	JMP       stored65
+
+part65:
+	LEAQ         (R10), R12
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R9
+	JZ           two65
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two65:
+	TESTL    $0x00000002, R9
+	JZ       one65
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one65:
+	TESTL  $0x00000001, R9
+	JZ     stored65
+	VMOVSS X0, (R12)
+
+stored65:
+	ADDQ      R11, R10
+	VMOVMSKPS Y4, R9
+	CMPL      R9, $0x000000ff
+	JNE       part66
+	VMOVUPS   Y3, (R10)
+	JMP       stored66
+
+part66:
+	LEAQ         (R10), R12
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two66
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two66:
+	TESTL    $0x00000002, R9
+	JZ       one66
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one66:
+	TESTL  $0x00000001, R9
+	JZ     stored66
+	VMOVSS X0, (R12)
+
+stored66:
+	ADDQ R11, R10
 
 masked1done:
 	DECQ 96(AX)
@@ -4376,42 +6290,274 @@ masked2even:
 	VMOVUPS    Y0, (R10)
 	VMASKMOVPS 32(R10), Y8, Y0
 	VADDPS     Y0, Y1, Y1
-	VMASKMOVPS Y1, Y8, 32(R10)
+	VMOVMSKPS  Y8, R9
+	CMPL       R9, $0x000000ff
+	JNE        part67
+	VMOVUPS    Y1, 32(R10)
+	JMP        stored67
+
+part67:
+	LEAQ         32(R10), R12
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two67
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two67:
+	TESTL    $0x00000002, R9
+	JZ       one67
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one67:
+	TESTL  $0x00000001, R9
+	JZ     stored67
+	VMOVSS X0, (R12)
+
+stored67:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y2, Y2
 	VMOVUPS    Y2, (R10)
 	VMASKMOVPS 32(R10), Y8, Y0
 	VADDPS     Y0, Y3, Y3
-	VMASKMOVPS Y3, Y8, 32(R10)
+	VMOVMSKPS  Y8, R9
+	CMPL       R9, $0x000000ff
+	JNE        part68
+	VMOVUPS    Y3, 32(R10)
+	JMP        stored68
+
+part68:
+	LEAQ         32(R10), R12
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two68
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two68:
+	TESTL    $0x00000002, R9
+	JZ       one68
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one68:
+	TESTL  $0x00000001, R9
+	JZ     stored68
+	VMOVSS X0, (R12)
+
+stored68:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y4, Y4
 	VMOVUPS    Y4, (R10)
 	VMASKMOVPS 32(R10), Y8, Y0
 	VADDPS     Y0, Y5, Y5
-	VMASKMOVPS Y5, Y8, 32(R10)
+	VMOVMSKPS  Y8, R9
+	CMPL       R9, $0x000000ff
+	JNE        part69
+	VMOVUPS    Y5, 32(R10)
+	JMP        stored69
+
+part69:
+	LEAQ         32(R10), R12
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R9
+	JZ           two69
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two69:
+	TESTL    $0x00000002, R9
+	JZ       one69
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one69:
+	TESTL  $0x00000001, R9
+	JZ     stored69
+	VMOVSS X0, (R12)
+
+stored69:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y6, Y6
 	VMOVUPS    Y6, (R10)
 	VMASKMOVPS 32(R10), Y8, Y0
 	VADDPS     Y0, Y7, Y7
-	VMASKMOVPS Y7, Y8, 32(R10)
-	ADDQ       R11, R10
-	JMP        masked2done
+	VMOVMSKPS  Y8, R9
+	CMPL       R9, $0x000000ff
+	JNE        part70
+	VMOVUPS    Y7, 32(R10)
+	JMP        stored70
+
+part70:
+	LEAQ         32(R10), R12
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R9
+	JZ           two70
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two70:
+	TESTL    $0x00000002, R9
+	JZ       one70
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one70:
+	TESTL  $0x00000001, R9
+	JZ     stored70
+	VMOVSS X0, (R12)
+
+stored70:
+	ADDQ R11, R10
+	JMP  masked2done
 
 masked2store:
-	MOVQ       R9, R10
-	VMOVUPS    Y0, (R10)
-	VMASKMOVPS Y1, Y8, 32(R10)
-	ADDQ       R11, R10
-	VMOVUPS    Y2, (R10)
-	VMASKMOVPS Y3, Y8, 32(R10)
-	ADDQ       R11, R10
-	VMOVUPS    Y4, (R10)
-	VMASKMOVPS Y5, Y8, 32(R10)
-	ADDQ       R11, R10
-	VMOVUPS    Y6, (R10)
-	VMASKMOVPS Y7, Y8, 32(R10)
-	ADDQ       R11, R10
+	MOVQ      R9, R10
+	VMOVUPS   Y0, (R10)
+	VMOVMSKPS Y8, R9
+	CMPL      R9, $0x000000ff
+	JNE       part71
+	VMOVUPS   Y1, 32(R10)
+	JMP       stored71
+
+part71:
+	LEAQ         32(R10), R12
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two71
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two71:
+	TESTL    $0x00000002, R9
+	JZ       one71
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one71:
+	TESTL  $0x00000001, R9
+	JZ     stored71
+	VMOVSS X0, (R12)
+
+stored71:
+	ADDQ      R11, R10
+	VMOVUPS   Y2, (R10)
+	VMOVMSKPS Y8, R9
+	CMPL      R9, $0x000000ff
+	JNE       part72
+	VMOVUPS   Y3, 32(R10)
+	JMP       stored72
+
+part72:
+	LEAQ         32(R10), R12
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two72
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two72:
+	TESTL    $0x00000002, R9
+	JZ       one72
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one72:
+	TESTL  $0x00000001, R9
+	JZ     stored72
+	VMOVSS X0, (R12)
+
+stored72:
+	ADDQ      R11, R10
+	VMOVUPS   Y4, (R10)
+	VMOVMSKPS Y8, R9
+	CMPL      R9, $0x000000ff
+	JNE       part73
+	VMOVUPS   Y5, 32(R10)
+	JMP       stored73
+
+part73:
+	LEAQ         32(R10), R12
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R9
+	JZ           two73
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two73:
+	TESTL    $0x00000002, R9
+	JZ       one73
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one73:
+	TESTL  $0x00000001, R9
+	JZ     stored73
+	VMOVSS X0, (R12)
+
+stored73:
+	ADDQ      R11, R10
+	VMOVUPS   Y6, (R10)
+	VMOVMSKPS Y8, R9
+	CMPL      R9, $0x000000ff
+	JNE       part74
+	VMOVUPS   Y7, 32(R10)
+	JMP       stored74
+
+part74:
+	LEAQ         32(R10), R12
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R9
+	JZ           two74
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two74:
+	TESTL    $0x00000002, R9
+	JZ       one74
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one74:
+	TESTL  $0x00000001, R9
+	JZ     stored74
+	VMOVSS X0, (R12)
+
+stored74:
+	ADDQ R11, R10
 
 masked2done:
 	DECQ 96(AX)
@@ -4723,7 +6869,36 @@ masked3even:
 	VMOVUPS    Y1, 32(R10)
 	VMASKMOVPS 64(R10), Y12, Y0
 	VADDPS     Y0, Y2, Y2
-	VMASKMOVPS Y2, Y12, 64(R10)
+	VMOVMSKPS  Y12, R9
+	CMPL       R9, $0x000000ff
+	JNE        part75
+	VMOVUPS    Y2, 64(R10)
+	JMP        stored75
+
+part75:
+	LEAQ         64(R10), R12
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R9
+	JZ           two75
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two75:
+	TESTL    $0x00000002, R9
+	JZ       one75
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one75:
+	TESTL  $0x00000001, R9
+	JZ     stored75
+	VMOVSS X0, (R12)
+
+stored75:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y3, Y3
 	VMOVUPS    Y3, (R10)
@@ -4731,7 +6906,36 @@ masked3even:
 	VMOVUPS    Y4, 32(R10)
 	VMASKMOVPS 64(R10), Y12, Y0
 	VADDPS     Y0, Y5, Y5
-	VMASKMOVPS Y5, Y12, 64(R10)
+	VMOVMSKPS  Y12, R9
+	CMPL       R9, $0x000000ff
+	JNE        part76
+	VMOVUPS    Y5, 64(R10)
+	JMP        stored76
+
+part76:
+	LEAQ         64(R10), R12
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R9
+	JZ           two76
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two76:
+	TESTL    $0x00000002, R9
+	JZ       one76
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one76:
+	TESTL  $0x00000001, R9
+	JZ     stored76
+	VMOVSS X0, (R12)
+
+stored76:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y6, Y6
 	VMOVUPS    Y6, (R10)
@@ -4739,7 +6943,36 @@ masked3even:
 	VMOVUPS    Y7, 32(R10)
 	VMASKMOVPS 64(R10), Y12, Y0
 	VADDPS     Y0, Y8, Y8
-	VMASKMOVPS Y8, Y12, 64(R10)
+	VMOVMSKPS  Y12, R9
+	CMPL       R9, $0x000000ff
+	JNE        part77
+	VMOVUPS    Y8, 64(R10)
+	JMP        stored77
+
+part77:
+	LEAQ         64(R10), R12
+	VMOVAPS      X8, X0
+	TESTL        $0x00000008, R9
+	JZ           two77
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y8, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two77:
+	TESTL    $0x00000002, R9
+	JZ       one77
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one77:
+	TESTL  $0x00000001, R9
+	JZ     stored77
+	VMOVSS X0, (R12)
+
+stored77:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y9, Y9
 	VMOVUPS    Y9, (R10)
@@ -4747,28 +6980,173 @@ masked3even:
 	VMOVUPS    Y10, 32(R10)
 	VMASKMOVPS 64(R10), Y12, Y0
 	VADDPS     Y0, Y11, Y11
-	VMASKMOVPS Y11, Y12, 64(R10)
-	ADDQ       R11, R10
-	JMP        masked3done
+	VMOVMSKPS  Y12, R9
+	CMPL       R9, $0x000000ff
+	JNE        part78
+	VMOVUPS    Y11, 64(R10)
+	JMP        stored78
+
+part78:
+	LEAQ         64(R10), R12
+	VMOVAPS      X11, X0
+	TESTL        $0x00000008, R9
+	JZ           two78
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y11, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two78:
+	TESTL    $0x00000002, R9
+	JZ       one78
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one78:
+	TESTL  $0x00000001, R9
+	JZ     stored78
+	VMOVSS X0, (R12)
+
+stored78:
+	ADDQ R11, R10
+	JMP  masked3done
 
 masked3store:
-	MOVQ       R9, R10
-	VMOVUPS    Y0, (R10)
-	VMOVUPS    Y1, 32(R10)
-	VMASKMOVPS Y2, Y12, 64(R10)
-	ADDQ       R11, R10
-	VMOVUPS    Y3, (R10)
-	VMOVUPS    Y4, 32(R10)
-	VMASKMOVPS Y5, Y12, 64(R10)
-	ADDQ       R11, R10
-	VMOVUPS    Y6, (R10)
-	VMOVUPS    Y7, 32(R10)
-	VMASKMOVPS Y8, Y12, 64(R10)
-	ADDQ       R11, R10
-	VMOVUPS    Y9, (R10)
-	VMOVUPS    Y10, 32(R10)
-	VMASKMOVPS Y11, Y12, 64(R10)
-	ADDQ       R11, R10
+	MOVQ      R9, R10
+	VMOVUPS   Y0, (R10)
+	VMOVUPS   Y1, 32(R10)
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part79
+	VMOVUPS   Y2, 64(R10)
+	JMP       stored79
+
+part79:
+	LEAQ         64(R10), R12
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R9
+	JZ           two79
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two79:
+	TESTL    $0x00000002, R9
+	JZ       one79
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one79:
+	TESTL  $0x00000001, R9
+	JZ     stored79
+	VMOVSS X0, (R12)
+
+stored79:
+	ADDQ      R11, R10
+	VMOVUPS   Y3, (R10)
+	VMOVUPS   Y4, 32(R10)
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part80
+	VMOVUPS   Y5, 64(R10)
+	JMP       stored80
+
+part80:
+	LEAQ         64(R10), R12
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R9
+	JZ           two80
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two80:
+	TESTL    $0x00000002, R9
+	JZ       one80
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one80:
+	TESTL  $0x00000001, R9
+	JZ     stored80
+	VMOVSS X0, (R12)
+
+stored80:
+	ADDQ      R11, R10
+	VMOVUPS   Y6, (R10)
+	VMOVUPS   Y7, 32(R10)
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part81
+	VMOVUPS   Y8, 64(R10)
+	JMP       stored81
+
+part81:
+	LEAQ         64(R10), R12
+	VMOVAPS      X8, X0
+	TESTL        $0x00000008, R9
+	JZ           two81
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y8, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two81:
+	TESTL    $0x00000002, R9
+	JZ       one81
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one81:
+	TESTL  $0x00000001, R9
+	JZ     stored81
+	VMOVSS X0, (R12)
+
+stored81:
+	ADDQ      R11, R10
+	VMOVUPS   Y9, (R10)
+	VMOVUPS   Y10, 32(R10)
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part82
+	VMOVUPS   Y11, 64(R10)
+	JMP       stored82
+
+part82:
+	LEAQ         64(R10), R12
+	VMOVAPS      X11, X0
+	TESTL        $0x00000008, R9
+	JZ           two82
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y11, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two82:
+	TESTL    $0x00000002, R9
+	JZ       one82
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one82:
+	TESTL  $0x00000001, R9
+	JZ     stored82
+	VMOVSS X0, (R12)
+
+stored82:
+	ADDQ R11, R10
 
 masked3done:
 	DECQ 96(AX)
@@ -5313,38 +7691,328 @@ masked1even:
 	JE         masked1store
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
-	VMASKMOVPS Y0, Y5, (R10)
+	VMOVMSKPS  Y5, R9
+	CMPL       R9, $0x000000ff
+	JNE        part83
+	VMOVUPS    Y0, (R10)
+	JMP        stored83
+
+part83:
+	LEAQ         (R10), R12
+	VMOVAPS      X0, X6
+	TESTL        $0x00000008, R9
+	JZ           two83
+	VMOVUPS      X6, (R12)
+	VEXTRACTF128 $0x01, Y0, X6
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two83:
+	TESTL    $0x00000002, R9
+	JZ       one83
+	VMOVLPS  X6, (R12)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one83:
+	TESTL  $0x00000001, R9
+	JZ     stored83
+	VMOVSS X6, (R12)
+
+stored83:
 	ADDQ       R11, R10
 	VMASKMOVPS (R10), Y5, Y0
 	VADDPS     Y0, Y1, Y1
-	VMASKMOVPS Y1, Y5, (R10)
+	VMOVMSKPS  Y5, R9
+	CMPL       R9, $0x000000ff
+	JNE        part84
+	VMOVUPS    Y1, (R10)
+	JMP        stored84
+
+part84:
+	LEAQ         (R10), R12
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two84
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two84:
+	TESTL    $0x00000002, R9
+	JZ       one84
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one84:
+	TESTL  $0x00000001, R9
+	JZ     stored84
+	VMOVSS X0, (R12)
+
+stored84:
 	ADDQ       R11, R10
 	VMASKMOVPS (R10), Y5, Y0
 	VADDPS     Y0, Y2, Y2
-	VMASKMOVPS Y2, Y5, (R10)
+	VMOVMSKPS  Y5, R9
+	CMPL       R9, $0x000000ff
+	JNE        part85
+	VMOVUPS    Y2, (R10)
+	JMP        stored85
+
+part85:
+	LEAQ         (R10), R12
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R9
+	JZ           two85
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two85:
+	TESTL    $0x00000002, R9
+	JZ       one85
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one85:
+	TESTL  $0x00000001, R9
+	JZ     stored85
+	VMOVSS X0, (R12)
+
+stored85:
 	ADDQ       R11, R10
 	VMASKMOVPS (R10), Y5, Y0
 	VADDPS     Y0, Y3, Y3
-	VMASKMOVPS Y3, Y5, (R10)
+	VMOVMSKPS  Y5, R9
+	CMPL       R9, $0x000000ff
+	JNE        part86
+	VMOVUPS    Y3, (R10)
+	JMP        stored86
+
+part86:
+	LEAQ         (R10), R12
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two86
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two86:
+	TESTL    $0x00000002, R9
+	JZ       one86
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one86:
+	TESTL  $0x00000001, R9
+	JZ     stored86
+	VMOVSS X0, (R12)
+
+stored86:
 	ADDQ       R11, R10
 	VMASKMOVPS (R10), Y5, Y0
 	VADDPS     Y0, Y4, Y4
-	VMASKMOVPS Y4, Y5, (R10)
-	ADDQ       R11, R10
-	JMP        masked1done
+	VMOVMSKPS  Y5, R9
+	CMPL       R9, $0x000000ff
+	JNE        part87
+	VMOVUPS    Y4, (R10)
+	JMP        stored87
+
+part87:
+	LEAQ         (R10), R12
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, R9
+	JZ           two87
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two87:
+	TESTL    $0x00000002, R9
+	JZ       one87
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one87:
+	TESTL  $0x00000001, R9
+	JZ     stored87
+	VMOVSS X0, (R12)
+
+stored87:
+	ADDQ R11, R10
+	JMP  masked1done
 
 masked1store:
-	MOVQ       R9, R10
-	VMASKMOVPS Y0, Y5, (R10)
-	ADDQ       R11, R10
-	VMASKMOVPS Y1, Y5, (R10)
-	ADDQ       R11, R10
-	VMASKMOVPS Y2, Y5, (R10)
-	ADDQ       R11, R10
-	VMASKMOVPS Y3, Y5, (R10)
-	ADDQ       R11, R10
-	VMASKMOVPS Y4, Y5, (R10)
-	ADDQ       R11, R10
+	MOVQ      R9, R10
+	VMOVMSKPS Y5, R9
+	CMPL      R9, $0x000000ff
+	JNE       part88
+	VMOVUPS   Y0, (R10)
+	JMP       stored88
+
+part88:
+	LEAQ         (R10), R12
+	VMOVAPS      X0, X6
+	TESTL        $0x00000008, R9
+	JZ           two88
+	VMOVUPS      X6, (R12)
+	VEXTRACTF128 $0x01, Y0, X6
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two88:
+	TESTL    $0x00000002, R9
+	JZ       one88
+	VMOVLPS  X6, (R12)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one88:
+	TESTL  $0x00000001, R9
+	JZ     stored88
+	VMOVSS X6, (R12)
+
+stored88:
+	ADDQ      R11, R10
+	VMOVMSKPS Y5, R9
+	CMPL      R9, $0x000000ff
+	JNE       part89
+	VMOVUPS   Y1, (R10)
+	JMP       stored89
+
+part89:
+	LEAQ         (R10), R12
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two89
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two89:
+	TESTL    $0x00000002, R9
+	JZ       one89
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one89:
+	TESTL  $0x00000001, R9
+	JZ     stored89
+	VMOVSS X0, (R12)
+
+stored89:
+	ADDQ      R11, R10
+	VMOVMSKPS Y5, R9
+	CMPL      R9, $0x000000ff
+	JNE       part90
+	VMOVUPS   Y2, (R10)
+	JMP       stored90
+
+part90:
+	LEAQ         (R10), R12
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R9
+	JZ           two90
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two90:
+	TESTL    $0x00000002, R9
+	JZ       one90
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one90:
+	TESTL  $0x00000001, R9
+	JZ     stored90
+	VMOVSS X0, (R12)
+
+stored90:
+	ADDQ      R11, R10
+	VMOVMSKPS Y5, R9
+	CMPL      R9, $0x000000ff
+	JNE       part91
+	VMOVUPS   Y3, (R10)
+	JMP       stored91
+
+part91:
+	LEAQ         (R10), R12
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two91
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two91:
+	TESTL    $0x00000002, R9
+	JZ       one91
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one91:
+	TESTL  $0x00000001, R9
+	JZ     stored91
+	VMOVSS X0, (R12)
+
+stored91:
+	ADDQ      R11, R10
+	VMOVMSKPS Y5, R9
+	CMPL      R9, $0x000000ff
+	JNE       part92
+	VMOVUPS   Y4, (R10)
+	JMP       stored92
+
+part92:
+	LEAQ         (R10), R12
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, R9
+	JZ           two92
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two92:
+	TESTL    $0x00000002, R9
+	JZ       one92
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one92:
+	TESTL  $0x00000001, R9
+	JZ     stored92
+	VMOVSS X0, (R12)
+
+stored92:
+	ADDQ R11, R10
 
 masked1done:
 	DECQ 96(AX)
@@ -5618,51 +8286,341 @@ masked2even:
 	VMOVUPS    Y0, (R10)
 	VMASKMOVPS 32(R10), Y10, Y0
 	VADDPS     Y0, Y1, Y1
-	VMASKMOVPS Y1, Y10, 32(R10)
+	VMOVMSKPS  Y10, R9
+	CMPL       R9, $0x000000ff
+	JNE        part93
+	VMOVUPS    Y1, 32(R10)
+	JMP        stored93
+
+part93:
+	LEAQ         32(R10), R12
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two93
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two93:
+	TESTL    $0x00000002, R9
+	JZ       one93
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one93:
+	TESTL  $0x00000001, R9
+	JZ     stored93
+	VMOVSS X0, (R12)
+
+stored93:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y2, Y2
 	VMOVUPS    Y2, (R10)
 	VMASKMOVPS 32(R10), Y10, Y0
 	VADDPS     Y0, Y3, Y3
-	VMASKMOVPS Y3, Y10, 32(R10)
+	VMOVMSKPS  Y10, R9
+	CMPL       R9, $0x000000ff
+	JNE        part94
+	VMOVUPS    Y3, 32(R10)
+	JMP        stored94
+
+part94:
+	LEAQ         32(R10), R12
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two94
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two94:
+	TESTL    $0x00000002, R9
+	JZ       one94
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one94:
+	TESTL  $0x00000001, R9
+	JZ     stored94
+	VMOVSS X0, (R12)
+
+stored94:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y4, Y4
 	VMOVUPS    Y4, (R10)
 	VMASKMOVPS 32(R10), Y10, Y0
 	VADDPS     Y0, Y5, Y5
-	VMASKMOVPS Y5, Y10, 32(R10)
+	VMOVMSKPS  Y10, R9
+	CMPL       R9, $0x000000ff
+	JNE        part95
+	VMOVUPS    Y5, 32(R10)
+	JMP        stored95
+
+part95:
+	LEAQ         32(R10), R12
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R9
+	JZ           two95
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two95:
+	TESTL    $0x00000002, R9
+	JZ       one95
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one95:
+	TESTL  $0x00000001, R9
+	JZ     stored95
+	VMOVSS X0, (R12)
+
+stored95:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y6, Y6
 	VMOVUPS    Y6, (R10)
 	VMASKMOVPS 32(R10), Y10, Y0
 	VADDPS     Y0, Y7, Y7
-	VMASKMOVPS Y7, Y10, 32(R10)
+	VMOVMSKPS  Y10, R9
+	CMPL       R9, $0x000000ff
+	JNE        part96
+	VMOVUPS    Y7, 32(R10)
+	JMP        stored96
+
+part96:
+	LEAQ         32(R10), R12
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R9
+	JZ           two96
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two96:
+	TESTL    $0x00000002, R9
+	JZ       one96
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one96:
+	TESTL  $0x00000001, R9
+	JZ     stored96
+	VMOVSS X0, (R12)
+
+stored96:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y8, Y8
 	VMOVUPS    Y8, (R10)
 	VMASKMOVPS 32(R10), Y10, Y0
 	VADDPS     Y0, Y9, Y9
-	VMASKMOVPS Y9, Y10, 32(R10)
-	ADDQ       R11, R10
-	JMP        masked2done
+	VMOVMSKPS  Y10, R9
+	CMPL       R9, $0x000000ff
+	JNE        part97
+	VMOVUPS    Y9, 32(R10)
+	JMP        stored97
+
+part97:
+	LEAQ         32(R10), R12
+	VMOVAPS      X9, X0
+	TESTL        $0x00000008, R9
+	JZ           two97
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y9, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two97:
+	TESTL    $0x00000002, R9
+	JZ       one97
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one97:
+	TESTL  $0x00000001, R9
+	JZ     stored97
+	VMOVSS X0, (R12)
+
+stored97:
+	ADDQ R11, R10
+	JMP  masked2done
 
 masked2store:
-	MOVQ       R9, R10
-	VMOVUPS    Y0, (R10)
-	VMASKMOVPS Y1, Y10, 32(R10)
-	ADDQ       R11, R10
-	VMOVUPS    Y2, (R10)
-	VMASKMOVPS Y3, Y10, 32(R10)
-	ADDQ       R11, R10
-	VMOVUPS    Y4, (R10)
-	VMASKMOVPS Y5, Y10, 32(R10)
-	ADDQ       R11, R10
-	VMOVUPS    Y6, (R10)
-	VMASKMOVPS Y7, Y10, 32(R10)
-	ADDQ       R11, R10
-	VMOVUPS    Y8, (R10)
-	VMASKMOVPS Y9, Y10, 32(R10)
-	ADDQ       R11, R10
+	MOVQ      R9, R10
+	VMOVUPS   Y0, (R10)
+	VMOVMSKPS Y10, R9
+	CMPL      R9, $0x000000ff
+	JNE       part98
+	VMOVUPS   Y1, 32(R10)
+	JMP       stored98
+
+part98:
+	LEAQ         32(R10), R12
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two98
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two98:
+	TESTL    $0x00000002, R9
+	JZ       one98
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one98:
+	TESTL  $0x00000001, R9
+	JZ     stored98
+	VMOVSS X0, (R12)
+
+stored98:
+	ADDQ      R11, R10
+	VMOVUPS   Y2, (R10)
+	VMOVMSKPS Y10, R9
+	CMPL      R9, $0x000000ff
+	JNE       part99
+	VMOVUPS   Y3, 32(R10)
+	JMP       stored99
+
+part99:
+	LEAQ         32(R10), R12
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two99
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two99:
+	TESTL    $0x00000002, R9
+	JZ       one99
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one99:
+	TESTL  $0x00000001, R9
+	JZ     stored99
+	VMOVSS X0, (R12)
+
+stored99:
+	ADDQ      R11, R10
+	VMOVUPS   Y4, (R10)
+	VMOVMSKPS Y10, R9
+	CMPL      R9, $0x000000ff
+	JNE       part100
+	VMOVUPS   Y5, 32(R10)
+	JMP       stored100
+
+part100:
+	LEAQ         32(R10), R12
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R9
+	JZ           two100
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two100:
+	TESTL    $0x00000002, R9
+	JZ       one100
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one100:
+	TESTL  $0x00000001, R9
+	JZ     stored100
+	VMOVSS X0, (R12)
+
+stored100:
+	ADDQ      R11, R10
+	VMOVUPS   Y6, (R10)
+	VMOVMSKPS Y10, R9
+	CMPL      R9, $0x000000ff
+	JNE       part101
+	VMOVUPS   Y7, 32(R10)
+	JMP       stored101
+
+part101:
+	LEAQ         32(R10), R12
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R9
+	JZ           two101
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two101:
+	TESTL    $0x00000002, R9
+	JZ       one101
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one101:
+	TESTL  $0x00000001, R9
+	JZ     stored101
+	VMOVSS X0, (R12)
+
+stored101:
+	ADDQ      R11, R10
+	VMOVUPS   Y8, (R10)
+	VMOVMSKPS Y10, R9
+	CMPL      R9, $0x000000ff
+	JNE       part102
+	VMOVUPS   Y9, 32(R10)
+	JMP       stored102
+
+part102:
+	LEAQ         32(R10), R12
+	VMOVAPS      X9, X0
+	TESTL        $0x00000008, R9
+	JZ           two102
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y9, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two102:
+	TESTL    $0x00000002, R9
+	JZ       one102
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one102:
+	TESTL  $0x00000001, R9
+	JZ     stored102
+	VMOVSS X0, (R12)
+
+stored102:
+	ADDQ R11, R10
 
 masked2done:
 	DECQ 96(AX)
@@ -6264,44 +9222,392 @@ masked1even:
 	JE         masked1store
 	VMASKMOVPS (R11), Y6, Y7
 	VADDPS     Y7, Y0, Y0
-	VMASKMOVPS Y0, Y6, (R11)
+	VMOVMSKPS  Y6, R10
+	CMPL       R10, $0x000000ff
+	JNE        part103
+	VMOVUPS    Y0, (R11)
+	JMP        stored103
+
+part103:
+	LEAQ         (R11), R13
+	VMOVAPS      X0, X7
+	TESTL        $0x00000008, R10
+	JZ           two103
+	VMOVUPS      X7, (R13)
+	VEXTRACTF128 $0x01, Y0, X7
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two103:
+	TESTL    $0x00000002, R10
+	JZ       one103
+	VMOVLPS  X7, (R13)
+	VMOVHLPS X7, X7, X7
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one103:
+	TESTL  $0x00000001, R10
+	JZ     stored103
+	VMOVSS X7, (R13)
+
+stored103:
 	ADDQ       R12, R11
 	VMASKMOVPS (R11), Y6, Y0
 	VADDPS     Y0, Y1, Y1
-	VMASKMOVPS Y1, Y6, (R11)
+	VMOVMSKPS  Y6, R10
+	CMPL       R10, $0x000000ff
+	JNE        part104
+	VMOVUPS    Y1, (R11)
+	JMP        stored104
+
+part104:
+	LEAQ         (R11), R13
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R10
+	JZ           two104
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two104:
+	TESTL    $0x00000002, R10
+	JZ       one104
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one104:
+	TESTL  $0x00000001, R10
+	JZ     stored104
+	VMOVSS X0, (R13)
+
+stored104:
 	ADDQ       R12, R11
 	VMASKMOVPS (R11), Y6, Y0
 	VADDPS     Y0, Y2, Y2
-	VMASKMOVPS Y2, Y6, (R11)
+	VMOVMSKPS  Y6, R10
+	CMPL       R10, $0x000000ff
+	JNE        part105
+	VMOVUPS    Y2, (R11)
+	JMP        stored105
+
+part105:
+	LEAQ         (R11), R13
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R10
+	JZ           two105
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two105:
+	TESTL    $0x00000002, R10
+	JZ       one105
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one105:
+	TESTL  $0x00000001, R10
+	JZ     stored105
+	VMOVSS X0, (R13)
+
+stored105:
 	ADDQ       R12, R11
 	VMASKMOVPS (R11), Y6, Y0
 	VADDPS     Y0, Y3, Y3
-	VMASKMOVPS Y3, Y6, (R11)
+	VMOVMSKPS  Y6, R10
+	CMPL       R10, $0x000000ff
+	JNE        part106
+	VMOVUPS    Y3, (R11)
+	JMP        stored106
+
+part106:
+	LEAQ         (R11), R13
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R10
+	JZ           two106
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two106:
+	TESTL    $0x00000002, R10
+	JZ       one106
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one106:
+	TESTL  $0x00000001, R10
+	JZ     stored106
+	VMOVSS X0, (R13)
+
+stored106:
 	ADDQ       R12, R11
 	VMASKMOVPS (R11), Y6, Y0
 	VADDPS     Y0, Y4, Y4
-	VMASKMOVPS Y4, Y6, (R11)
+	VMOVMSKPS  Y6, R10
+	CMPL       R10, $0x000000ff
+	JNE        part107
+	VMOVUPS    Y4, (R11)
+	JMP        stored107
+
+part107:
+	LEAQ         (R11), R13
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, R10
+	JZ           two107
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two107:
+	TESTL    $0x00000002, R10
+	JZ       one107
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one107:
+	TESTL  $0x00000001, R10
+	JZ     stored107
+	VMOVSS X0, (R13)
+
+stored107:
 	ADDQ       R12, R11
 	VMASKMOVPS (R11), Y6, Y0
 	VADDPS     Y0, Y5, Y5
-	VMASKMOVPS Y5, Y6, (R11)
-	ADDQ       R12, R11
-	JMP        masked1done
+	VMOVMSKPS  Y6, R10
+	CMPL       R10, $0x000000ff
+	JNE        part108
+	VMOVUPS    Y5, (R11)
+	JMP        stored108
+
+part108:
+	LEAQ         (R11), R13
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R10
+	JZ           two108
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two108:
+	TESTL    $0x00000002, R10
+	JZ       one108
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one108:
+	TESTL  $0x00000001, R10
+	JZ     stored108
+	VMOVSS X0, (R13)
+
+stored108:
+	ADDQ R12, R11
+	JMP  masked1done
 
 masked1store:
-	MOVQ       R10, R11
-	VMASKMOVPS Y0, Y6, (R11)
-	ADDQ       R12, R11
-	VMASKMOVPS Y1, Y6, (R11)
-	ADDQ       R12, R11
-	VMASKMOVPS Y2, Y6, (R11)
-	ADDQ       R12, R11
-	VMASKMOVPS Y3, Y6, (R11)
-	ADDQ       R12, R11
-	VMASKMOVPS Y4, Y6, (R11)
-	ADDQ       R12, R11
-	VMASKMOVPS Y5, Y6, (R11)
-	ADDQ       R12, R11
+	MOVQ      R10, R11
+	VMOVMSKPS Y6, R10
+	CMPL      R10, $0x000000ff
+	JNE       part109
+	VMOVUPS   Y0, (R11)
+	JMP       stored109
+
+part109:
+	LEAQ         (R11), R13
+	VMOVAPS      X0, X7
+	TESTL        $0x00000008, R10
+	JZ           two109
+	VMOVUPS      X7, (R13)
+	VEXTRACTF128 $0x01, Y0, X7
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two109:
+	TESTL    $0x00000002, R10
+	JZ       one109
+	VMOVLPS  X7, (R13)
+	VMOVHLPS X7, X7, X7
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one109:
+	TESTL  $0x00000001, R10
+	JZ     stored109
+	VMOVSS X7, (R13)
+
+stored109:
+	ADDQ      R12, R11
+	VMOVMSKPS Y6, R10
+	CMPL      R10, $0x000000ff
+	JNE       part110
+	VMOVUPS   Y1, (R11)
+	JMP       stored110
+
+part110:
+	LEAQ         (R11), R13
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R10
+	JZ           two110
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two110:
+	TESTL    $0x00000002, R10
+	JZ       one110
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one110:
+	TESTL  $0x00000001, R10
+	JZ     stored110
+	VMOVSS X0, (R13)
+
+stored110:
+	ADDQ      R12, R11
+	VMOVMSKPS Y6, R10
+	CMPL      R10, $0x000000ff
+	JNE       part111
+	VMOVUPS   Y2, (R11)
+	JMP       stored111
+
+part111:
+	LEAQ         (R11), R13
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R10
+	JZ           two111
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two111:
+	TESTL    $0x00000002, R10
+	JZ       one111
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one111:
+	TESTL  $0x00000001, R10
+	JZ     stored111
+	VMOVSS X0, (R13)
+
+stored111:
+	ADDQ      R12, R11
+	VMOVMSKPS Y6, R10
+	CMPL      R10, $0x000000ff
+	JNE       part112
+	VMOVUPS   Y3, (R11)
+	JMP       stored112
+
+part112:
+	LEAQ         (R11), R13
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R10
+	JZ           two112
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two112:
+	TESTL    $0x00000002, R10
+	JZ       one112
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one112:
+	TESTL  $0x00000001, R10
+	JZ     stored112
+	VMOVSS X0, (R13)
+
+stored112:
+	ADDQ      R12, R11
+	VMOVMSKPS Y6, R10
+	CMPL      R10, $0x000000ff
+	JNE       part113
+	VMOVUPS   Y4, (R11)
+	JMP       stored113
+
+part113:
+	LEAQ         (R11), R13
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, R10
+	JZ           two113
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two113:
+	TESTL    $0x00000002, R10
+	JZ       one113
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one113:
+	TESTL  $0x00000001, R10
+	JZ     stored113
+	VMOVSS X0, (R13)
+
+stored113:
+	ADDQ      R12, R11
+	VMOVMSKPS Y6, R10
+	CMPL      R10, $0x000000ff
+	JNE       part114
+	VMOVUPS   Y5, (R11)
+	JMP       stored114
+
+part114:
+	LEAQ         (R11), R13
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R10
+	JZ           two114
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two114:
+	TESTL    $0x00000002, R10
+	JZ       one114
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one114:
+	TESTL  $0x00000001, R10
+	JZ     stored114
+	VMOVSS X0, (R13)
+
+stored114:
+	ADDQ R12, R11
 
 masked1done:
 	DECQ 96(AX)
@@ -6604,60 +9910,408 @@ masked2even:
 	VMOVUPS    Y0, (R11)
 	VMASKMOVPS 32(R11), Y12, Y0
 	VADDPS     Y0, Y1, Y1
-	VMASKMOVPS Y1, Y12, 32(R11)
+	VMOVMSKPS  Y12, R10
+	CMPL       R10, $0x000000ff
+	JNE        part115
+	VMOVUPS    Y1, 32(R11)
+	JMP        stored115
+
+part115:
+	LEAQ         32(R11), R13
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R10
+	JZ           two115
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two115:
+	TESTL    $0x00000002, R10
+	JZ       one115
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one115:
+	TESTL  $0x00000001, R10
+	JZ     stored115
+	VMOVSS X0, (R13)
+
+stored115:
 	ADDQ       R12, R11
 	VADDPS     (R11), Y2, Y2
 	VMOVUPS    Y2, (R11)
 	VMASKMOVPS 32(R11), Y12, Y0
 	VADDPS     Y0, Y3, Y3
-	VMASKMOVPS Y3, Y12, 32(R11)
+	VMOVMSKPS  Y12, R10
+	CMPL       R10, $0x000000ff
+	JNE        part116
+	VMOVUPS    Y3, 32(R11)
+	JMP        stored116
+
+part116:
+	LEAQ         32(R11), R13
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R10
+	JZ           two116
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two116:
+	TESTL    $0x00000002, R10
+	JZ       one116
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one116:
+	TESTL  $0x00000001, R10
+	JZ     stored116
+	VMOVSS X0, (R13)
+
+stored116:
 	ADDQ       R12, R11
 	VADDPS     (R11), Y4, Y4
 	VMOVUPS    Y4, (R11)
 	VMASKMOVPS 32(R11), Y12, Y0
 	VADDPS     Y0, Y5, Y5
-	VMASKMOVPS Y5, Y12, 32(R11)
+	VMOVMSKPS  Y12, R10
+	CMPL       R10, $0x000000ff
+	JNE        part117
+	VMOVUPS    Y5, 32(R11)
+	JMP        stored117
+
+part117:
+	LEAQ         32(R11), R13
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R10
+	JZ           two117
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two117:
+	TESTL    $0x00000002, R10
+	JZ       one117
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one117:
+	TESTL  $0x00000001, R10
+	JZ     stored117
+	VMOVSS X0, (R13)
+
+stored117:
 	ADDQ       R12, R11
 	VADDPS     (R11), Y6, Y6
 	VMOVUPS    Y6, (R11)
 	VMASKMOVPS 32(R11), Y12, Y0
 	VADDPS     Y0, Y7, Y7
-	VMASKMOVPS Y7, Y12, 32(R11)
+	VMOVMSKPS  Y12, R10
+	CMPL       R10, $0x000000ff
+	JNE        part118
+	VMOVUPS    Y7, 32(R11)
+	JMP        stored118
+
+part118:
+	LEAQ         32(R11), R13
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R10
+	JZ           two118
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two118:
+	TESTL    $0x00000002, R10
+	JZ       one118
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one118:
+	TESTL  $0x00000001, R10
+	JZ     stored118
+	VMOVSS X0, (R13)
+
+stored118:
 	ADDQ       R12, R11
 	VADDPS     (R11), Y8, Y8
 	VMOVUPS    Y8, (R11)
 	VMASKMOVPS 32(R11), Y12, Y0
 	VADDPS     Y0, Y9, Y9
-	VMASKMOVPS Y9, Y12, 32(R11)
+	VMOVMSKPS  Y12, R10
+	CMPL       R10, $0x000000ff
+	JNE        part119
+	VMOVUPS    Y9, 32(R11)
+	JMP        stored119
+
+part119:
+	LEAQ         32(R11), R13
+	VMOVAPS      X9, X0
+	TESTL        $0x00000008, R10
+	JZ           two119
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y9, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two119:
+	TESTL    $0x00000002, R10
+	JZ       one119
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one119:
+	TESTL  $0x00000001, R10
+	JZ     stored119
+	VMOVSS X0, (R13)
+
+stored119:
 	ADDQ       R12, R11
 	VADDPS     (R11), Y10, Y10
 	VMOVUPS    Y10, (R11)
 	VMASKMOVPS 32(R11), Y12, Y0
 	VADDPS     Y0, Y11, Y11
-	VMASKMOVPS Y11, Y12, 32(R11)
-	ADDQ       R12, R11
-	JMP        masked2done
+	VMOVMSKPS  Y12, R10
+	CMPL       R10, $0x000000ff
+	JNE        part120
+	VMOVUPS    Y11, 32(R11)
+	JMP        stored120
+
+part120:
+	LEAQ         32(R11), R13
+	VMOVAPS      X11, X0
+	TESTL        $0x00000008, R10
+	JZ           two120
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y11, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two120:
+	TESTL    $0x00000002, R10
+	JZ       one120
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one120:
+	TESTL  $0x00000001, R10
+	JZ     stored120
+	VMOVSS X0, (R13)
+
+stored120:
+	ADDQ R12, R11
+	JMP  masked2done
 
 masked2store:
-	MOVQ       R10, R11
-	VMOVUPS    Y0, (R11)
-	VMASKMOVPS Y1, Y12, 32(R11)
-	ADDQ       R12, R11
-	VMOVUPS    Y2, (R11)
-	VMASKMOVPS Y3, Y12, 32(R11)
-	ADDQ       R12, R11
-	VMOVUPS    Y4, (R11)
-	VMASKMOVPS Y5, Y12, 32(R11)
-	ADDQ       R12, R11
-	VMOVUPS    Y6, (R11)
-	VMASKMOVPS Y7, Y12, 32(R11)
-	ADDQ       R12, R11
-	VMOVUPS    Y8, (R11)
-	VMASKMOVPS Y9, Y12, 32(R11)
-	ADDQ       R12, R11
-	VMOVUPS    Y10, (R11)
-	VMASKMOVPS Y11, Y12, 32(R11)
-	ADDQ       R12, R11
+	MOVQ      R10, R11
+	VMOVUPS   Y0, (R11)
+	VMOVMSKPS Y12, R10
+	CMPL      R10, $0x000000ff
+	JNE       part121
+	VMOVUPS   Y1, 32(R11)
+	JMP       stored121
+
+part121:
+	LEAQ         32(R11), R13
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R10
+	JZ           two121
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two121:
+	TESTL    $0x00000002, R10
+	JZ       one121
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one121:
+	TESTL  $0x00000001, R10
+	JZ     stored121
+	VMOVSS X0, (R13)
+
+stored121:
+	ADDQ      R12, R11
+	VMOVUPS   Y2, (R11)
+	VMOVMSKPS Y12, R10
+	CMPL      R10, $0x000000ff
+	JNE       part122
+	VMOVUPS   Y3, 32(R11)
+	JMP       stored122
+
+part122:
+	LEAQ         32(R11), R13
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R10
+	JZ           two122
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two122:
+	TESTL    $0x00000002, R10
+	JZ       one122
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one122:
+	TESTL  $0x00000001, R10
+	JZ     stored122
+	VMOVSS X0, (R13)
+
+stored122:
+	ADDQ      R12, R11
+	VMOVUPS   Y4, (R11)
+	VMOVMSKPS Y12, R10
+	CMPL      R10, $0x000000ff
+	JNE       part123
+	VMOVUPS   Y5, 32(R11)
+	JMP       stored123
+
+part123:
+	LEAQ         32(R11), R13
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R10
+	JZ           two123
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two123:
+	TESTL    $0x00000002, R10
+	JZ       one123
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one123:
+	TESTL  $0x00000001, R10
+	JZ     stored123
+	VMOVSS X0, (R13)
+
+stored123:
+	ADDQ      R12, R11
+	VMOVUPS   Y6, (R11)
+	VMOVMSKPS Y12, R10
+	CMPL      R10, $0x000000ff
+	JNE       part124
+	VMOVUPS   Y7, 32(R11)
+	JMP       stored124
+
+part124:
+	LEAQ         32(R11), R13
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R10
+	JZ           two124
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two124:
+	TESTL    $0x00000002, R10
+	JZ       one124
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one124:
+	TESTL  $0x00000001, R10
+	JZ     stored124
+	VMOVSS X0, (R13)
+
+stored124:
+	ADDQ      R12, R11
+	VMOVUPS   Y8, (R11)
+	VMOVMSKPS Y12, R10
+	CMPL      R10, $0x000000ff
+	JNE       part125
+	VMOVUPS   Y9, 32(R11)
+	JMP       stored125
+
+part125:
+	LEAQ         32(R11), R13
+	VMOVAPS      X9, X0
+	TESTL        $0x00000008, R10
+	JZ           two125
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y9, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two125:
+	TESTL    $0x00000002, R10
+	JZ       one125
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one125:
+	TESTL  $0x00000001, R10
+	JZ     stored125
+	VMOVSS X0, (R13)
+
+stored125:
+	ADDQ      R12, R11
+	VMOVUPS   Y10, (R11)
+	VMOVMSKPS Y12, R10
+	CMPL      R10, $0x000000ff
+	JNE       part126
+	VMOVUPS   Y11, 32(R11)
+	JMP       stored126
+
+part126:
+	LEAQ         32(R11), R13
+	VMOVAPS      X11, X0
+	TESTL        $0x00000008, R10
+	JZ           two126
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y11, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two126:
+	TESTL    $0x00000002, R10
+	JZ       one126
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one126:
+	TESTL  $0x00000001, R10
+	JZ     stored126
+	VMOVSS X0, (R13)
+
+stored126:
+	ADDQ R12, R11
 
 masked2done:
 	DECQ 96(AX)
@@ -6903,7 +10557,36 @@ tworest:
 	VFMADD231PS Y11, Y13, Y3
 	VMULPS      Y0, Y12, Y12
 	VFMADD231PS Y1, Y11, Y12
-	VMASKMOVPS  Y12, Y10, (AX)(R14*4)
+	VMOVMSKPS   Y10, R15
+	CMPL        R15, $0x000000ff
+	JNE         part127
+	VMOVUPS     Y12, (AX)(R14*4)
+	JMP         stored127
+
+part127:
+	LEAQ         (AX)(R14*4), BP
+	VMOVAPS      X12, X0
+	TESTL        $0x00000008, R15
+	JZ           two127
+	VMOVUPS      X0, (BP)
+	VEXTRACTF128 $0x01, Y12, X0
+	ADDQ         $0x10, BP
+	SHRL         $0x04, R15
+
+two127:
+	TESTL    $0x00000002, R15
+	JZ       one127
+	VMOVLPS  X0, (BP)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, BP
+	SHRL     $0x02, R15
+
+one127:
+	TESTL  $0x00000001, R15
+	JZ     stored127
+	VMOVSS X0, (BP)
+
+stored127:
 	VFMADD231PS Y12, Y12, Y4
 	VMASKMOVPS  (R12)(R14*4), Y10, Y0
 	VMASKMOVPS  (R13)(R14*4), Y10, Y1
@@ -6911,7 +10594,36 @@ tworest:
 	VFMADD231PS Y11, Y1, Y8
 	VMULPS      Y5, Y0, Y0
 	VFMADD231PS Y6, Y11, Y0
-	VMASKMOVPS  Y0, Y10, (R12)(R14*4)
+	VMOVMSKPS   Y10, R13
+	CMPL        R13, $0x000000ff
+	JNE         part128
+	VMOVUPS     Y0, (R12)(R14*4)
+	JMP         stored128
+
+part128:
+	LEAQ         (R12)(R14*4), R12
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, R13
+	JZ           two128
+	VMOVUPS      X1, (R12)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R13
+
+two128:
+	TESTL    $0x00000002, R13
+	JZ       one128
+	VMOVLPS  X1, (R12)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R13
+
+one128:
+	TESTL  $0x00000001, R13
+	JZ     stored128
+	VMOVSS X1, (R12)
+
+stored128:
 	VFMADD231PS Y0, Y0, Y9
 
 twosum:
@@ -7015,7 +10727,36 @@ onerest:
 	VFMADD231PS Y6, Y8, Y3
 	VMULPS      Y0, Y7, Y7
 	VFMADD231PS Y1, Y6, Y7
-	VMASKMOVPS  Y7, Y5, (AX)(R12*4)
+	VMOVMSKPS   Y5, R13
+	CMPL        R13, $0x000000ff
+	JNE         part129
+	VMOVUPS     Y7, (AX)(R12*4)
+	JMP         stored129
+
+part129:
+	LEAQ         (AX)(R12*4), R12
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R13
+	JZ           two129
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R13
+
+two129:
+	TESTL    $0x00000002, R13
+	JZ       one129
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R13
+
+one129:
+	TESTL  $0x00000001, R13
+	JZ     stored129
+	VMOVSS X0, (R12)
+
+stored129:
 	VFMADD231PS Y7, Y7, Y4
 
 onesum:
@@ -7196,8 +10937,36 @@ maskedrow:
 	VADDPS     Y2, Y1, Y1
 
 maskedstore:
-	VMASKMOVPS Y1, Y0, (AX)
+	VMOVMSKPS Y0, CX
+	CMPL      CX, $0x000000ff
+	JNE       part130
+	VMOVUPS   Y1, (AX)
+	JMP       stored130
 
+part130:
+	LEAQ         (AX), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two130
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two130:
+	TESTL    $0x00000002, CX
+	JZ       one130
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one130:
+	TESTL  $0x00000001, CX
+	JZ     stored130
+	VMOVSS X0, (AX)
+
+stored130:
 done:
 	VZEROUPPER
 	RET
@@ -7325,8 +11094,36 @@ maskedrow:
 	VADDPS     Y2, Y1, Y1
 
 maskedstore:
-	VMASKMOVPS Y1, Y0, (AX)
+	VMOVMSKPS Y0, CX
+	CMPL      CX, $0x000000ff
+	JNE       part131
+	VMOVUPS   Y1, (AX)
+	JMP       stored131
 
+part131:
+	LEAQ         (AX), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two131
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two131:
+	TESTL    $0x00000002, CX
+	JZ       one131
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one131:
+	TESTL  $0x00000001, CX
+	JZ     stored131
+	VMOVSS X0, (AX)
+
+stored131:
 done:
 	VZEROUPPER
 	RET
@@ -7365,11 +11162,40 @@ next:
 
 rest:
 	VMASKMOVPS (DX)(CX*4), Y0, Y1
-	VMASKMOVPS Y1, Y0, (AX)(CX*4)
-	ADDQ       BX, AX
-	ADDQ       SI, DX
-	DECQ       R8
-	JNZ        row
+	VMOVMSKPS  Y0, R9
+	CMPL       R9, $0x000000ff
+	JNE        part132
+	VMOVUPS    Y1, (AX)(CX*4)
+	JMP        stored132
+
+part132:
+	LEAQ         (AX)(CX*4), CX
+	VMOVAPS      X1, X2
+	TESTL        $0x00000008, R9
+	JZ           two132
+	VMOVUPS      X2, (CX)
+	VEXTRACTF128 $0x01, Y1, X2
+	ADDQ         $0x10, CX
+	SHRL         $0x04, R9
+
+two132:
+	TESTL    $0x00000002, R9
+	JZ       one132
+	VMOVLPS  X2, (CX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, CX
+	SHRL     $0x02, R9
+
+one132:
+	TESTL  $0x00000001, R9
+	JZ     stored132
+	VMOVSS X2, (CX)
+
+stored132:
+	ADDQ BX, AX
+	ADDQ SI, DX
+	DECQ R8
+	JNZ  row
 	VZEROUPPER
 	RET
 
@@ -7432,11 +11258,40 @@ rest:
 	VMASKMOVPS (DX)(CX*4), Y0, Y1
 	VMASKMOVPS (AX)(CX*4), Y0, Y2
 	VADDPS     Y1, Y2, Y2
-	VMASKMOVPS Y2, Y0, (AX)(CX*4)
-	ADDQ       BX, AX
-	ADDQ       SI, DX
-	DECQ       R8
-	JNZ        row
+	VMOVMSKPS  Y0, R9
+	CMPL       R9, $0x000000ff
+	JNE        part133
+	VMOVUPS    Y2, (AX)(CX*4)
+	JMP        stored133
+
+part133:
+	LEAQ         (AX)(CX*4), CX
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R9
+	JZ           two133
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, CX
+	SHRL         $0x04, R9
+
+two133:
+	TESTL    $0x00000002, R9
+	JZ       one133
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, CX
+	SHRL     $0x02, R9
+
+one133:
+	TESTL  $0x00000001, R9
+	JZ     stored133
+	VMOVSS X1, (CX)
+
+stored133:
+	ADDQ BX, AX
+	ADDQ SI, DX
+	DECQ R8
+	JNZ  row
 	VZEROUPPER
 	RET
 
@@ -7509,11 +11364,40 @@ rest:
 	VANDPS     Y4, Y3, Y3
 	VCMPPS     $0x03, Y1, Y2, Y1
 	VORPS      Y1, Y3, Y3
-	VMASKMOVPS Y3, Y0, (AX)(CX*4)
-	ADDQ       BX, AX
-	ADDQ       SI, DX
-	DECQ       R8
-	JNZ        row
+	VMOVMSKPS  Y0, R9
+	CMPL       R9, $0x000000ff
+	JNE        part134
+	VMOVUPS    Y3, (AX)(CX*4)
+	JMP        stored134
+
+part134:
+	LEAQ         (AX)(CX*4), CX
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R9
+	JZ           two134
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, CX
+	SHRL         $0x04, R9
+
+two134:
+	TESTL    $0x00000002, R9
+	JZ       one134
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, CX
+	SHRL     $0x02, R9
+
+one134:
+	TESTL  $0x00000001, R9
+	JZ     stored134
+	VMOVSS X1, (CX)
+
+stored134:
+	ADDQ BX, AX
+	ADDQ SI, DX
+	DECQ R8
+	JNZ  row
 	VZEROUPPER
 	RET
 
@@ -7601,13 +11485,71 @@ rest:
 	VBLENDVPS  Y7, Y0, Y4, Y4
 	VANDPS     Y5, Y6, Y0
 	VBLENDVPS  Y0, Y2, Y3, Y3
-	VMASKMOVPS Y3, Y1, (AX)(CX*4)
-	VMASKMOVPS Y4, Y1, (DX)(CX*4)
-	ADDQ       SI, AX
-	ADDQ       SI, DX
-	ADDQ       DI, BX
-	DECQ       R9
-	JNZ        row
+	VMOVMSKPS  Y1, R12
+	CMPL       R12, $0x000000ff
+	JNE        part135
+	VMOVUPS    Y3, (AX)(CX*4)
+	JMP        stored135
+
+part135:
+	LEAQ         (AX)(CX*4), R13
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R12
+	JZ           two135
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R12
+
+two135:
+	TESTL    $0x00000002, R12
+	JZ       one135
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R12
+
+one135:
+	TESTL  $0x00000001, R12
+	JZ     stored135
+	VMOVSS X0, (R13)
+
+stored135:
+	VMOVMSKPS Y1, R12
+	CMPL      R12, $0x000000ff
+	JNE       part136
+	VMOVUPS   Y4, (DX)(CX*4)
+	JMP       stored136
+
+part136:
+	LEAQ         (DX)(CX*4), CX
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, R12
+	JZ           two136
+	VMOVUPS      X0, (CX)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, CX
+	SHRL         $0x04, R12
+
+two136:
+	TESTL    $0x00000002, R12
+	JZ       one136
+	VMOVLPS  X0, (CX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, CX
+	SHRL     $0x02, R12
+
+one136:
+	TESTL  $0x00000001, R12
+	JZ     stored136
+	VMOVSS X0, (CX)
+
+stored136:
+	ADDQ SI, AX
+	ADDQ SI, DX
+	ADDQ DI, BX
+	DECQ R9
+	JNZ  row
 	VZEROUPPER
 	RET
 
@@ -7751,124 +11693,460 @@ four:
 	MOVQ    AX, R12
 
 block:
-	MOVQ         $0x00000008, R11
-	CMPQ         R13, R11
-	CMOVQLT      R13, R11
-	MOVQ         R11, R14
-	NEGQ         R14
-	LEAQ         lanes<>+0(SB), R11
-	VMOVUPS      32(R11)(R14*4), Y1
-	VMASKMOVPS   (DI), Y1, Y2
-	ADDQ         $0x20, DI
-	VMASKMOVPS   (R8), Y1, Y3
-	ADDQ         $0x20, R8
-	VMASKMOVPS   (R9), Y1, Y4
-	ADDQ         $0x20, R9
-	VMASKMOVPS   (R10), Y1, Y1
-	ADDQ         $0x20, R10
-	VUNPCKLPS    Y3, Y2, Y5
-	VUNPCKHPS    Y3, Y2, Y2
-	VUNPCKLPS    Y1, Y4, Y3
-	VUNPCKHPS    Y1, Y4, Y1
-	VUNPCKLPD    Y3, Y5, Y4
-	VUNPCKHPD    Y3, Y5, Y3
-	VUNPCKLPD    Y1, Y2, Y5
-	VUNPCKHPD    Y1, Y2, Y1
-	MOVQ         add+48(FP), R11
-	TESTQ        R11, R11
-	JZ           set
-	VMASKMOVPS   (R12), X0, X2
-	VADDPS       X4, X2, X2
-	VMASKMOVPS   X2, X0, (R12)
-	ADDQ         DX, R12
-	DECQ         R13
-	JZ           down
-	VMASKMOVPS   (R12), X0, X2
-	VADDPS       X3, X2, X2
-	VMASKMOVPS   X2, X0, (R12)
-	ADDQ         DX, R12
-	DECQ         R13
-	JZ           down
-	VMASKMOVPS   (R12), X0, X2
-	VADDPS       X5, X2, X2
-	VMASKMOVPS   X2, X0, (R12)
-	ADDQ         DX, R12
-	DECQ         R13
-	JZ           down
-	VMASKMOVPS   (R12), X0, X2
-	VADDPS       X1, X2, X2
-	VMASKMOVPS   X2, X0, (R12)
+	MOVQ       $0x00000008, R11
+	CMPQ       R13, R11
+	CMOVQLT    R13, R11
+	MOVQ       R11, R14
+	NEGQ       R14
+	LEAQ       lanes<>+0(SB), R11
+	VMOVUPS    32(R11)(R14*4), Y1
+	VMASKMOVPS (DI), Y1, Y2
+	ADDQ       $0x20, DI
+	VMASKMOVPS (R8), Y1, Y3
+	ADDQ       $0x20, R8
+	VMASKMOVPS (R9), Y1, Y4
+	ADDQ       $0x20, R9
+	VMASKMOVPS (R10), Y1, Y1
+	ADDQ       $0x20, R10
+	VUNPCKLPS  Y3, Y2, Y5
+	VUNPCKHPS  Y3, Y2, Y2
+	VUNPCKLPS  Y1, Y4, Y3
+	VUNPCKHPS  Y1, Y4, Y1
+	VUNPCKLPD  Y3, Y5, Y4
+	VUNPCKHPD  Y3, Y5, Y3
+	VUNPCKLPD  Y1, Y2, Y5
+	VUNPCKHPD  Y1, Y2, Y1
+	MOVQ       add+48(FP), R11
+	TESTQ      R11, R11
+	JZ         set
+	VMASKMOVPS (R12), X0, X2
+	VADDPS     X4, X2, X2
+	VMOVMSKPS  X0, R11
+	CMPL       R11, $0x0000000f
+	JNE        part137
+	VMOVUPS    X2, (R12)
+	JMP        stored137
+
+part137:
+	LEAQ     (R12), R14
+	VMOVAPS  X2, X2
+	TESTL    $0x00000002, R11
+	JZ       one137
+	VMOVLPS  X2, (R14)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one137:
+	TESTL  $0x00000001, R11
+	JZ     stored137
+	VMOVSS X2, (R14)
+
+stored137:
+	ADDQ       DX, R12
+	DECQ       R13
+	JZ         down
+	VMASKMOVPS (R12), X0, X2
+	VADDPS     X3, X2, X2
+	VMOVMSKPS  X0, R11
+	CMPL       R11, $0x0000000f
+	JNE        part138
+	VMOVUPS    X2, (R12)
+	JMP        stored138
+
+part138:
+	LEAQ     (R12), R14
+	VMOVAPS  X2, X2
+	TESTL    $0x00000002, R11
+	JZ       one138
+	VMOVLPS  X2, (R14)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one138:
+	TESTL  $0x00000001, R11
+	JZ     stored138
+	VMOVSS X2, (R14)
+
+stored138:
+	ADDQ       DX, R12
+	DECQ       R13
+	JZ         down
+	VMASKMOVPS (R12), X0, X2
+	VADDPS     X5, X2, X2
+	VMOVMSKPS  X0, R11
+	CMPL       R11, $0x0000000f
+	JNE        part139
+	VMOVUPS    X2, (R12)
+	JMP        stored139
+
+part139:
+	LEAQ     (R12), R14
+	VMOVAPS  X2, X2
+	TESTL    $0x00000002, R11
+	JZ       one139
+	VMOVLPS  X2, (R14)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one139:
+	TESTL  $0x00000001, R11
+	JZ     stored139
+	VMOVSS X2, (R14)
+
+stored139:
+	ADDQ       DX, R12
+	DECQ       R13
+	JZ         down
+	VMASKMOVPS (R12), X0, X2
+	VADDPS     X1, X2, X2
+	VMOVMSKPS  X0, R11
+	CMPL       R11, $0x0000000f
+	JNE        part140
+	VMOVUPS    X2, (R12)
+	JMP        stored140
+
+part140:
+	LEAQ     (R12), R14
+	VMOVAPS  X2, X2
+	TESTL    $0x00000002, R11
+	JZ       one140
+	VMOVLPS  X2, (R14)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one140:
+	TESTL  $0x00000001, R11
+	JZ     stored140
+	VMOVSS X2, (R14)
+
+stored140:
 	ADDQ         DX, R12
 	DECQ         R13
 	JZ           down
 	VEXTRACTF128 $0x01, Y4, X2
 	VMASKMOVPS   (R12), X0, X4
 	VADDPS       X2, X4, X4
-	VMASKMOVPS   X4, X0, (R12)
+	VMOVMSKPS    X0, R11
+	CMPL         R11, $0x0000000f
+	JNE          part141
+	VMOVUPS      X4, (R12)
+	JMP          stored141
+
+part141:
+	LEAQ     (R12), R14
+	VMOVAPS  X4, X2
+	TESTL    $0x00000002, R11
+	JZ       one141
+	VMOVLPS  X2, (R14)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one141:
+	TESTL  $0x00000001, R11
+	JZ     stored141
+	VMOVSS X2, (R14)
+
+stored141:
 	ADDQ         DX, R12
 	DECQ         R13
 	JZ           down
 	VEXTRACTF128 $0x01, Y3, X2
 	VMASKMOVPS   (R12), X0, X3
 	VADDPS       X2, X3, X3
-	VMASKMOVPS   X3, X0, (R12)
+	VMOVMSKPS    X0, R11
+	CMPL         R11, $0x0000000f
+	JNE          part142
+	VMOVUPS      X3, (R12)
+	JMP          stored142
+
+part142:
+	LEAQ     (R12), R14
+	VMOVAPS  X3, X2
+	TESTL    $0x00000002, R11
+	JZ       one142
+	VMOVLPS  X2, (R14)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one142:
+	TESTL  $0x00000001, R11
+	JZ     stored142
+	VMOVSS X2, (R14)
+
+stored142:
 	ADDQ         DX, R12
 	DECQ         R13
 	JZ           down
 	VEXTRACTF128 $0x01, Y5, X2
 	VMASKMOVPS   (R12), X0, X3
 	VADDPS       X2, X3, X3
-	VMASKMOVPS   X3, X0, (R12)
+	VMOVMSKPS    X0, R11
+	CMPL         R11, $0x0000000f
+	JNE          part143
+	VMOVUPS      X3, (R12)
+	JMP          stored143
+
+part143:
+	LEAQ     (R12), R14
+	VMOVAPS  X3, X2
+	TESTL    $0x00000002, R11
+	JZ       one143
+	VMOVLPS  X2, (R14)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one143:
+	TESTL  $0x00000001, R11
+	JZ     stored143
+	VMOVSS X2, (R14)
+
+stored143:
 	ADDQ         DX, R12
 	DECQ         R13
 	JZ           down
 	VEXTRACTF128 $0x01, Y1, X1
 	VMASKMOVPS   (R12), X0, X2
 	VADDPS       X1, X2, X2
-	VMASKMOVPS   X2, X0, (R12)
-	ADDQ         DX, R12
-	DECQ         R13
-	JZ           down
-	JMP          block
+	VMOVMSKPS    X0, R11
+	CMPL         R11, $0x0000000f
+	JNE          part144
+	VMOVUPS      X2, (R12)
+	JMP          stored144
+
+part144:
+	LEAQ     (R12), R14
+	VMOVAPS  X2, X1
+	TESTL    $0x00000002, R11
+	JZ       one144
+	VMOVLPS  X1, (R14)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one144:
+	TESTL  $0x00000001, R11
+	JZ     stored144
+	VMOVSS X1, (R14)
+
+stored144:
+	ADDQ DX, R12
+	DECQ R13
+	JZ   down
+	JMP  block
 
 set:
-	VMASKMOVPS   X4, X0, (R12)
-	ADDQ         DX, R12
-	DECQ         R13
-	JZ           down
-	VMASKMOVPS   X3, X0, (R12)
-	ADDQ         DX, R12
-	DECQ         R13
-	JZ           down
-	VMASKMOVPS   X5, X0, (R12)
-	ADDQ         DX, R12
-	DECQ         R13
-	JZ           down
-	VMASKMOVPS   X1, X0, (R12)
+	VMOVMSKPS X0, R11
+	CMPL      R11, $0x0000000f
+	JNE       part145
+	VMOVUPS   X4, (R12)
+	JMP       stored145
+
+part145:
+	LEAQ     (R12), R14
+	VMOVAPS  X4, X2
+	TESTL    $0x00000002, R11
+	JZ       one145
+	VMOVLPS  X2, (R14)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one145:
+	TESTL  $0x00000001, R11
+	JZ     stored145
+	VMOVSS X2, (R14)
+
+stored145:
+	ADDQ      DX, R12
+	DECQ      R13
+	JZ        down
+	VMOVMSKPS X0, R11
+	CMPL      R11, $0x0000000f
+	JNE       part146
+	VMOVUPS   X3, (R12)
+	JMP       stored146
+
+part146:
+	LEAQ     (R12), R14
+	VMOVAPS  X3, X2
+	TESTL    $0x00000002, R11
+	JZ       one146
+	VMOVLPS  X2, (R14)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one146:
+	TESTL  $0x00000001, R11
+	JZ     stored146
+	VMOVSS X2, (R14)
+
+stored146:
+	ADDQ      DX, R12
+	DECQ      R13
+	JZ        down
+	VMOVMSKPS X0, R11
+	CMPL      R11, $0x0000000f
+	JNE       part147
+	VMOVUPS   X5, (R12)
+	JMP       stored147
+
+part147:
+	LEAQ     (R12), R14
+	VMOVAPS  X5, X2
+	TESTL    $0x00000002, R11
+	JZ       one147
+	VMOVLPS  X2, (R14)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one147:
+	TESTL  $0x00000001, R11
+	JZ     stored147
+	VMOVSS X2, (R14)
+
+stored147:
+	ADDQ      DX, R12
+	DECQ      R13
+	JZ        down
+	VMOVMSKPS X0, R11
+	CMPL      R11, $0x0000000f
+	JNE       part148
+	VMOVUPS   X1, (R12)
+	JMP       stored148
+
+part148:
+	LEAQ     (R12), R14
+	VMOVAPS  X1, X2
+	TESTL    $0x00000002, R11
+	JZ       one148
+	VMOVLPS  X2, (R14)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one148:
+	TESTL  $0x00000001, R11
+	JZ     stored148
+	VMOVSS X2, (R14)
+
+stored148:
 	ADDQ         DX, R12
 	DECQ         R13
 	JZ           down
 	VEXTRACTF128 $0x01, Y4, X2
-	VMASKMOVPS   X2, X0, (R12)
+	VMOVMSKPS    X0, R11
+	CMPL         R11, $0x0000000f
+	JNE          part149
+	VMOVUPS      X2, (R12)
+	JMP          stored149
+
+part149:
+	LEAQ     (R12), R14
+	VMOVAPS  X2, X2
+	TESTL    $0x00000002, R11
+	JZ       one149
+	VMOVLPS  X2, (R14)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one149:
+	TESTL  $0x00000001, R11
+	JZ     stored149
+	VMOVSS X2, (R14)
+
+stored149:
 	ADDQ         DX, R12
 	DECQ         R13
 	JZ           down
 	VEXTRACTF128 $0x01, Y3, X2
-	VMASKMOVPS   X2, X0, (R12)
+	VMOVMSKPS    X0, R11
+	CMPL         R11, $0x0000000f
+	JNE          part150
+	VMOVUPS      X2, (R12)
+	JMP          stored150
+
+part150:
+	LEAQ     (R12), R14
+	VMOVAPS  X2, X2
+	TESTL    $0x00000002, R11
+	JZ       one150
+	VMOVLPS  X2, (R14)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one150:
+	TESTL  $0x00000001, R11
+	JZ     stored150
+	VMOVSS X2, (R14)
+
+stored150:
 	ADDQ         DX, R12
 	DECQ         R13
 	JZ           down
 	VEXTRACTF128 $0x01, Y5, X2
-	VMASKMOVPS   X2, X0, (R12)
+	VMOVMSKPS    X0, R11
+	CMPL         R11, $0x0000000f
+	JNE          part151
+	VMOVUPS      X2, (R12)
+	JMP          stored151
+
+part151:
+	LEAQ     (R12), R14
+	VMOVAPS  X2, X2
+	TESTL    $0x00000002, R11
+	JZ       one151
+	VMOVLPS  X2, (R14)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one151:
+	TESTL  $0x00000001, R11
+	JZ     stored151
+	VMOVSS X2, (R14)
+
+stored151:
 	ADDQ         DX, R12
 	DECQ         R13
 	JZ           down
 	VEXTRACTF128 $0x01, Y1, X1
-	VMASKMOVPS   X1, X0, (R12)
-	ADDQ         DX, R12
-	DECQ         R13
-	JZ           down
-	JMP          block
+	VMOVMSKPS    X0, R11
+	CMPL         R11, $0x0000000f
+	JNE          part152
+	VMOVUPS      X1, (R12)
+	JMP          stored152
+
+part152:
+	LEAQ     (R12), R14
+	VMOVAPS  X1, X1
+	TESTL    $0x00000002, R11
+	JZ       one152
+	VMOVLPS  X1, (R14)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one152:
+	TESTL  $0x00000001, R11
+	JZ     stored152
+	VMOVSS X1, (R14)
+
+stored152:
+	ADDQ DX, R12
+	DECQ R13
+	JZ   down
+	JMP  block
 
 down:
 	LEAQ (CX)(BX*4), CX
@@ -7957,8 +12235,36 @@ rest:
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VADDPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part153
+	VMOVUPS    Y1, (AX)(SI*4)
+	JMP        stored153
 
+part153:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two153
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two153:
+	TESTL    $0x00000002, CX
+	JZ       one153
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one153:
+	TESTL  $0x00000001, CX
+	JZ     stored153
+	VMOVSS X0, (AX)
+
+stored153:
 done:
 	VZEROUPPER
 	RET
@@ -7992,8 +12298,36 @@ rest:
 	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VADDPS     Y0, Y2, Y0
-	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+	VMOVMSKPS  Y1, CX
+	CMPL       CX, $0x000000ff
+	JNE        part154
+	VMOVUPS    Y0, (AX)(BX*4)
+	JMP        stored154
 
+part154:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two154
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two154:
+	TESTL    $0x00000002, CX
+	JZ       one154
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one154:
+	TESTL  $0x00000001, CX
+	JZ     stored154
+	VMOVSS X1, (AX)
+
+stored154:
 done:
 	VZEROUPPER
 	RET
@@ -8029,8 +12363,36 @@ rest:
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VSUBPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part155
+	VMOVUPS    Y1, (AX)(SI*4)
+	JMP        stored155
 
+part155:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two155
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two155:
+	TESTL    $0x00000002, CX
+	JZ       one155
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one155:
+	TESTL  $0x00000001, CX
+	JZ     stored155
+	VMOVSS X0, (AX)
+
+stored155:
 done:
 	VZEROUPPER
 	RET
@@ -8064,8 +12426,36 @@ rest:
 	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VSUBPS     Y0, Y2, Y0
-	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+	VMOVMSKPS  Y1, CX
+	CMPL       CX, $0x000000ff
+	JNE        part156
+	VMOVUPS    Y0, (AX)(BX*4)
+	JMP        stored156
 
+part156:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two156
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two156:
+	TESTL    $0x00000002, CX
+	JZ       one156
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one156:
+	TESTL  $0x00000001, CX
+	JZ     stored156
+	VMOVSS X1, (AX)
+
+stored156:
 done:
 	VZEROUPPER
 	RET
@@ -8099,8 +12489,36 @@ rest:
 	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VSUBPS     Y2, Y0, Y0
-	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+	VMOVMSKPS  Y1, CX
+	CMPL       CX, $0x000000ff
+	JNE        part157
+	VMOVUPS    Y0, (AX)(BX*4)
+	JMP        stored157
 
+part157:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two157
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two157:
+	TESTL    $0x00000002, CX
+	JZ       one157
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one157:
+	TESTL  $0x00000001, CX
+	JZ     stored157
+	VMOVSS X1, (AX)
+
+stored157:
 done:
 	VZEROUPPER
 	RET
@@ -8136,8 +12554,36 @@ rest:
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VMULPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part158
+	VMOVUPS    Y1, (AX)(SI*4)
+	JMP        stored158
 
+part158:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two158
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two158:
+	TESTL    $0x00000002, CX
+	JZ       one158
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one158:
+	TESTL  $0x00000001, CX
+	JZ     stored158
+	VMOVSS X0, (AX)
+
+stored158:
 done:
 	VZEROUPPER
 	RET
@@ -8171,8 +12617,36 @@ rest:
 	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VMULPS     Y0, Y2, Y0
-	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+	VMOVMSKPS  Y1, CX
+	CMPL       CX, $0x000000ff
+	JNE        part159
+	VMOVUPS    Y0, (AX)(BX*4)
+	JMP        stored159
 
+part159:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two159
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two159:
+	TESTL    $0x00000002, CX
+	JZ       one159
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one159:
+	TESTL  $0x00000001, CX
+	JZ     stored159
+	VMOVSS X1, (AX)
+
+stored159:
 done:
 	VZEROUPPER
 	RET
@@ -8208,8 +12682,36 @@ rest:
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VDIVPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part160
+	VMOVUPS    Y1, (AX)(SI*4)
+	JMP        stored160
 
+part160:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two160
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two160:
+	TESTL    $0x00000002, CX
+	JZ       one160
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one160:
+	TESTL  $0x00000001, CX
+	JZ     stored160
+	VMOVSS X0, (AX)
+
+stored160:
 done:
 	VZEROUPPER
 	RET
@@ -8243,8 +12745,36 @@ rest:
 	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VDIVPS     Y0, Y2, Y0
-	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+	VMOVMSKPS  Y1, CX
+	CMPL       CX, $0x000000ff
+	JNE        part161
+	VMOVUPS    Y0, (AX)(BX*4)
+	JMP        stored161
 
+part161:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two161
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two161:
+	TESTL    $0x00000002, CX
+	JZ       one161
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one161:
+	TESTL  $0x00000001, CX
+	JZ     stored161
+	VMOVSS X1, (AX)
+
+stored161:
 done:
 	VZEROUPPER
 	RET
@@ -8278,8 +12808,36 @@ rest:
 	VMOVUPS    32(DX)(SI*4), Y1
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VDIVPS     Y2, Y0, Y0
-	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+	VMOVMSKPS  Y1, CX
+	CMPL       CX, $0x000000ff
+	JNE        part162
+	VMOVUPS    Y0, (AX)(BX*4)
+	JMP        stored162
 
+part162:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two162
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two162:
+	TESTL    $0x00000002, CX
+	JZ       one162
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one162:
+	TESTL  $0x00000001, CX
+	JZ     stored162
+	VMOVSS X1, (AX)
+
+stored162:
 done:
 	VZEROUPPER
 	RET
@@ -8323,8 +12881,36 @@ rest:
 	VANDPS     Y4, Y3, Y3
 	VCMPPS     $0x03, Y2, Y1, Y1
 	VORPS      Y1, Y3, Y3
-	VMASKMOVPS Y3, Y0, (AX)(SI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part163
+	VMOVUPS    Y3, (AX)(SI*4)
+	JMP        stored163
 
+part163:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, CX
+	JZ           two163
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two163:
+	TESTL    $0x00000002, CX
+	JZ       one163
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one163:
+	TESTL  $0x00000001, CX
+	JZ     stored163
+	VMOVSS X0, (AX)
+
+stored163:
 done:
 	VZEROUPPER
 	RET
@@ -8366,8 +12952,36 @@ rest:
 	VANDPS     Y4, Y3, Y3
 	VCMPPS     $0x03, Y0, Y2, Y0
 	VORPS      Y0, Y3, Y3
-	VMASKMOVPS Y3, Y1, (AX)(BX*4)
+	VMOVMSKPS  Y1, CX
+	CMPL       CX, $0x000000ff
+	JNE        part164
+	VMOVUPS    Y3, (AX)(BX*4)
+	JMP        stored164
 
+part164:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, CX
+	JZ           two164
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two164:
+	TESTL    $0x00000002, CX
+	JZ       one164
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one164:
+	TESTL  $0x00000001, CX
+	JZ     stored164
+	VMOVSS X0, (AX)
+
+stored164:
 done:
 	VZEROUPPER
 	RET
@@ -8411,8 +13025,36 @@ rest:
 	VORPS      Y4, Y3, Y3
 	VCMPPS     $0x03, Y2, Y1, Y1
 	VORPS      Y1, Y3, Y3
-	VMASKMOVPS Y3, Y0, (AX)(SI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part165
+	VMOVUPS    Y3, (AX)(SI*4)
+	JMP        stored165
 
+part165:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, CX
+	JZ           two165
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two165:
+	TESTL    $0x00000002, CX
+	JZ       one165
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one165:
+	TESTL  $0x00000001, CX
+	JZ     stored165
+	VMOVSS X0, (AX)
+
+stored165:
 done:
 	VZEROUPPER
 	RET
@@ -8454,8 +13096,36 @@ rest:
 	VORPS      Y4, Y3, Y3
 	VCMPPS     $0x03, Y0, Y2, Y0
 	VORPS      Y0, Y3, Y3
-	VMASKMOVPS Y3, Y1, (AX)(BX*4)
+	VMOVMSKPS  Y1, CX
+	CMPL       CX, $0x000000ff
+	JNE        part166
+	VMOVUPS    Y3, (AX)(BX*4)
+	JMP        stored166
 
+part166:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, CX
+	JZ           two166
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two166:
+	TESTL    $0x00000002, CX
+	JZ       one166
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one166:
+	TESTL  $0x00000001, CX
+	JZ     stored166
+	VMOVSS X0, (AX)
+
+stored166:
 done:
 	VZEROUPPER
 	RET
@@ -8493,8 +13163,36 @@ rest:
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VCMPPS     $0x1e, Y2, Y1, Y1
 	VANDPS     all3f800000<>+0(SB), Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part167
+	VMOVUPS    Y1, (AX)(SI*4)
+	JMP        stored167
 
+part167:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two167
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two167:
+	TESTL    $0x00000002, CX
+	JZ       one167
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one167:
+	TESTL  $0x00000001, CX
+	JZ     stored167
+	VMOVSS X0, (AX)
+
+stored167:
 done:
 	VZEROUPPER
 	RET
@@ -8540,8 +13238,36 @@ rest:
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VCMPPS     $0x1e, Y0, Y2, Y0
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
-	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+	VMOVMSKPS  Y1, CX
+	CMPL       CX, $0x000000ff
+	JNE        part168
+	VMOVUPS    Y0, (AX)(BX*4)
+	JMP        stored168
 
+part168:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two168
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two168:
+	TESTL    $0x00000002, CX
+	JZ       one168
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one168:
+	TESTL  $0x00000001, CX
+	JZ     stored168
+	VMOVSS X1, (AX)
+
+stored168:
 done:
 	VZEROUPPER
 	RET
@@ -8579,8 +13305,36 @@ rest:
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VCMPPS     $0x1d, Y2, Y1, Y1
 	VANDPS     all3f800000<>+0(SB), Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part169
+	VMOVUPS    Y1, (AX)(SI*4)
+	JMP        stored169
 
+part169:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two169
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two169:
+	TESTL    $0x00000002, CX
+	JZ       one169
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one169:
+	TESTL  $0x00000001, CX
+	JZ     stored169
+	VMOVSS X0, (AX)
+
+stored169:
 done:
 	VZEROUPPER
 	RET
@@ -8616,8 +13370,36 @@ rest:
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VCMPPS     $0x1d, Y0, Y2, Y0
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
-	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+	VMOVMSKPS  Y1, CX
+	CMPL       CX, $0x000000ff
+	JNE        part170
+	VMOVUPS    Y0, (AX)(BX*4)
+	JMP        stored170
 
+part170:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two170
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two170:
+	TESTL    $0x00000002, CX
+	JZ       one170
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one170:
+	TESTL  $0x00000001, CX
+	JZ     stored170
+	VMOVSS X1, (AX)
+
+stored170:
 done:
 	VZEROUPPER
 	RET
@@ -8655,8 +13437,36 @@ rest:
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VCMPPS     $0x11, Y2, Y1, Y1
 	VANDPS     all3f800000<>+0(SB), Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part171
+	VMOVUPS    Y1, (AX)(SI*4)
+	JMP        stored171
 
+part171:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two171
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two171:
+	TESTL    $0x00000002, CX
+	JZ       one171
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one171:
+	TESTL  $0x00000001, CX
+	JZ     stored171
+	VMOVSS X0, (AX)
+
+stored171:
 done:
 	VZEROUPPER
 	RET
@@ -8692,8 +13502,36 @@ rest:
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VCMPPS     $0x11, Y0, Y2, Y0
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
-	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+	VMOVMSKPS  Y1, CX
+	CMPL       CX, $0x000000ff
+	JNE        part172
+	VMOVUPS    Y0, (AX)(BX*4)
+	JMP        stored172
 
+part172:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two172
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two172:
+	TESTL    $0x00000002, CX
+	JZ       one172
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one172:
+	TESTL  $0x00000001, CX
+	JZ     stored172
+	VMOVSS X1, (AX)
+
+stored172:
 done:
 	VZEROUPPER
 	RET
@@ -8731,8 +13569,36 @@ rest:
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VCMPPS     $0x12, Y2, Y1, Y1
 	VANDPS     all3f800000<>+0(SB), Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part173
+	VMOVUPS    Y1, (AX)(SI*4)
+	JMP        stored173
 
+part173:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two173
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two173:
+	TESTL    $0x00000002, CX
+	JZ       one173
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one173:
+	TESTL  $0x00000001, CX
+	JZ     stored173
+	VMOVSS X0, (AX)
+
+stored173:
 done:
 	VZEROUPPER
 	RET
@@ -8768,8 +13634,36 @@ rest:
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VCMPPS     $0x12, Y0, Y2, Y0
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
-	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+	VMOVMSKPS  Y1, CX
+	CMPL       CX, $0x000000ff
+	JNE        part174
+	VMOVUPS    Y0, (AX)(BX*4)
+	JMP        stored174
 
+part174:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two174
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two174:
+	TESTL    $0x00000002, CX
+	JZ       one174
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one174:
+	TESTL  $0x00000001, CX
+	JZ     stored174
+	VMOVSS X1, (AX)
+
+stored174:
 done:
 	VZEROUPPER
 	RET
@@ -8807,8 +13701,36 @@ rest:
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VCMPPS     $0x00, Y2, Y1, Y1
 	VANDPS     all3f800000<>+0(SB), Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part175
+	VMOVUPS    Y1, (AX)(SI*4)
+	JMP        stored175
 
+part175:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two175
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two175:
+	TESTL    $0x00000002, CX
+	JZ       one175
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one175:
+	TESTL  $0x00000001, CX
+	JZ     stored175
+	VMOVSS X0, (AX)
+
+stored175:
 done:
 	VZEROUPPER
 	RET
@@ -8844,8 +13766,36 @@ rest:
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VCMPPS     $0x00, Y0, Y2, Y0
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
-	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+	VMOVMSKPS  Y1, CX
+	CMPL       CX, $0x000000ff
+	JNE        part176
+	VMOVUPS    Y0, (AX)(BX*4)
+	JMP        stored176
 
+part176:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two176
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two176:
+	TESTL    $0x00000002, CX
+	JZ       one176
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one176:
+	TESTL  $0x00000001, CX
+	JZ     stored176
+	VMOVSS X1, (AX)
+
+stored176:
 done:
 	VZEROUPPER
 	RET
@@ -8883,8 +13833,36 @@ rest:
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
 	VCMPPS     $0x04, Y2, Y1, Y1
 	VANDPS     all3f800000<>+0(SB), Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part177
+	VMOVUPS    Y1, (AX)(SI*4)
+	JMP        stored177
 
+part177:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two177
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two177:
+	TESTL    $0x00000002, CX
+	JZ       one177
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one177:
+	TESTL  $0x00000001, CX
+	JZ     stored177
+	VMOVSS X0, (AX)
+
+stored177:
 done:
 	VZEROUPPER
 	RET
@@ -8920,8 +13898,36 @@ rest:
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VCMPPS     $0x04, Y0, Y2, Y0
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
-	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+	VMOVMSKPS  Y1, CX
+	CMPL       CX, $0x000000ff
+	JNE        part178
+	VMOVUPS    Y0, (AX)(BX*4)
+	JMP        stored178
 
+part178:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two178
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two178:
+	TESTL    $0x00000002, CX
+	JZ       one178
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one178:
+	TESTL  $0x00000001, CX
+	JZ     stored178
+	VMOVSS X1, (AX)
+
+stored178:
 done:
 	VZEROUPPER
 	RET
@@ -8962,8 +13968,36 @@ rest:
 	VMASKMOVPS (DX)(SI*4), Y1, Y3
 	VMULPS     Y0, Y3, Y0
 	VADDPS     Y0, Y2, Y0
-	VMASKMOVPS Y0, Y1, (AX)(SI*4)
+	VMOVMSKPS  Y1, CX
+	CMPL       CX, $0x000000ff
+	JNE        part179
+	VMOVUPS    Y0, (AX)(SI*4)
+	JMP        stored179
 
+part179:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two179
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two179:
+	TESTL    $0x00000002, CX
+	JZ       one179
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one179:
+	TESTL  $0x00000001, CX
+	JZ     stored179
+	VMOVSS X1, (AX)
+
+stored179:
 done:
 	VZEROUPPER
 	RET
@@ -9006,8 +14040,36 @@ rest:
 	VXORPS     Y4, Y4, Y4
 	VCMPPS     $0x00, Y4, Y1, Y1
 	VBLENDVPS  Y1, Y3, Y2, Y1
-	VMASKMOVPS Y1, Y0, (AX)(DI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part180
+	VMOVUPS    Y1, (AX)(DI*4)
+	JMP        stored180
 
+part180:
+	LEAQ         (AX)(DI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two180
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two180:
+	TESTL    $0x00000002, CX
+	JZ       one180
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one180:
+	TESTL  $0x00000001, CX
+	JZ     stored180
+	VMOVSS X0, (AX)
+
+stored180:
 done:
 	VZEROUPPER
 	RET
@@ -9040,8 +14102,36 @@ rest:
 	VMOVUPS    32(DX)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*4), Y0, Y1
 	VXORPS     all80000000<>+0(SB), Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part181
+	VMOVUPS    Y1, (AX)(BX*4)
+	JMP        stored181
 
+part181:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two181
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two181:
+	TESTL    $0x00000002, CX
+	JZ       one181
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one181:
+	TESTL  $0x00000001, CX
+	JZ     stored181
+	VMOVSS X0, (AX)
+
+stored181:
 done:
 	VZEROUPPER
 	RET
@@ -9084,8 +14174,36 @@ rest:
 	VMOVUPS    32(DX)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*4), Y0, Y1
 	VANDPS     all7fffffff<>+0(SB), Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part182
+	VMOVUPS    Y1, (AX)(BX*4)
+	JMP        stored182
 
+part182:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two182
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two182:
+	TESTL    $0x00000002, CX
+	JZ       one182
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one182:
+	TESTL  $0x00000001, CX
+	JZ     stored182
+	VMOVSS X0, (AX)
+
+stored182:
 done:
 	VZEROUPPER
 	RET
@@ -9128,8 +14246,36 @@ rest:
 	VMOVUPS    32(DX)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*4), Y0, Y1
 	VMULPS     Y1, Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part183
+	VMOVUPS    Y1, (AX)(BX*4)
+	JMP        stored183
 
+part183:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two183
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two183:
+	TESTL    $0x00000002, CX
+	JZ       one183
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one183:
+	TESTL  $0x00000001, CX
+	JZ     stored183
+	VMOVSS X0, (AX)
+
+stored183:
 done:
 	VZEROUPPER
 	RET
@@ -9162,8 +14308,36 @@ rest:
 	VMOVUPS    32(DX)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*4), Y0, Y1
 	VSQRTPS    Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part184
+	VMOVUPS    Y1, (AX)(BX*4)
+	JMP        stored184
 
+part184:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two184
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two184:
+	TESTL    $0x00000002, CX
+	JZ       one184
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one184:
+	TESTL  $0x00000001, CX
+	JZ     stored184
+	VMOVSS X0, (AX)
+
+stored184:
 done:
 	VZEROUPPER
 	RET
@@ -9200,8 +14374,36 @@ rest:
 	VSQRTPS    Y1, Y1
 	VMOVUPS    all3f800000<>+0(SB), Y2
 	VDIVPS     Y1, Y2, Y1
-	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part185
+	VMOVUPS    Y1, (AX)(BX*4)
+	JMP        stored185
 
+part185:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two185
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two185:
+	TESTL    $0x00000002, CX
+	JZ       one185
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one185:
+	TESTL  $0x00000001, CX
+	JZ     stored185
+	VMOVSS X0, (AX)
+
+stored185:
 done:
 	VZEROUPPER
 	RET
@@ -9236,8 +14438,36 @@ rest:
 	VMASKMOVPS (CX)(BX*4), Y0, Y1
 	VMOVUPS    all3f800000<>+0(SB), Y2
 	VDIVPS     Y1, Y2, Y1
-	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part186
+	VMOVUPS    Y1, (AX)(BX*4)
+	JMP        stored186
 
+part186:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two186
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two186:
+	TESTL    $0x00000002, CX
+	JZ       one186
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one186:
+	TESTL  $0x00000001, CX
+	JZ     stored186
+	VMOVSS X0, (AX)
+
+stored186:
 done:
 	VZEROUPPER
 	RET
@@ -9270,8 +14500,36 @@ rest:
 	VMOVUPS    32(DX)(SI*4), Y0
 	VMASKMOVPS (CX)(BX*4), Y0, Y1
 	VROUNDPS   $0x09, Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part187
+	VMOVUPS    Y1, (AX)(BX*4)
+	JMP        stored187
 
+part187:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two187
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two187:
+	TESTL    $0x00000002, CX
+	JZ       one187
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one187:
+	TESTL  $0x00000001, CX
+	JZ     stored187
+	VMOVSS X0, (AX)
+
+stored187:
 done:
 	VZEROUPPER
 	RET
@@ -9308,8 +14566,36 @@ rest:
 	VXORPS     Y2, Y2, Y2
 	VMAXPS     Y1, Y2, Y1
 	VADDPS     all00000000<>+0(SB), Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part188
+	VMOVUPS    Y1, (AX)(BX*4)
+	JMP        stored188
 
+part188:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two188
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two188:
+	TESTL    $0x00000002, CX
+	JZ       one188
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one188:
+	TESTL  $0x00000001, CX
+	JZ     stored188
+	VMOVSS X0, (AX)
+
+stored188:
 done:
 	VZEROUPPER
 	RET
@@ -9404,8 +14690,36 @@ rest:
 	VPADDD       all0000007f<>+0(SB), Y3, Y3
 	VPSLLD       $0x17, Y3, Y3
 	VMULPS       Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(BX*4)
+	VMOVMSKPS    Y0, CX
+	CMPL         CX, $0x000000ff
+	JNE          part189
+	VMOVUPS      Y1, (AX)(BX*4)
+	JMP          stored189
 
+part189:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two189
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two189:
+	TESTL    $0x00000002, CX
+	JZ       one189
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one189:
+	TESTL  $0x00000001, CX
+	JZ     stored189
+	VMOVSS X0, (AX)
+
+stored189:
 done:
 	VZEROUPPER
 	RET
@@ -9613,8 +14927,36 @@ rest:
 	VPADDD       all0000007f<>+0(SB), Y3, Y3
 	VPSLLD       $0x17, Y3, Y3
 	VMULPS       Y3, Y0, Y0
-	VMASKMOVPS   Y0, Y1, (AX)(BX*4)
+	VMOVMSKPS    Y1, CX
+	CMPL         CX, $0x000000ff
+	JNE          part190
+	VMOVUPS      Y0, (AX)(BX*4)
+	JMP          stored190
 
+part190:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two190
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two190:
+	TESTL    $0x00000002, CX
+	JZ       one190
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one190:
+	TESTL  $0x00000001, CX
+	JZ     stored190
+	VMOVSS X1, (AX)
+
+stored190:
 done:
 	VZEROUPPER
 	RET
@@ -9695,8 +15037,36 @@ rest:
 	VANDPS       all7fffffff<>+0(SB), Y1, Y3
 	VCMPPS       $0x11, all33000000<>+0(SB), Y3, Y3
 	VBLENDVPS    Y3, Y1, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
+	VMOVMSKPS    Y0, CX
+	CMPL         CX, $0x000000ff
+	JNE          part191
+	VMOVUPS      Y2, (AX)(BX*4)
+	JMP          stored191
 
+part191:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, CX
+	JZ           two191
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two191:
+	TESTL    $0x00000002, CX
+	JZ       one191
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one191:
+	TESTL  $0x00000001, CX
+	JZ     stored191
+	VMOVSS X0, (AX)
+
+stored191:
 done:
 	VZEROUPPER
 	RET
@@ -9835,8 +15205,36 @@ rest:
 	VORPS       Y3, Y2, Y2
 	VCMPPS      $0x00, all7f800000<>+0(SB), Y1, Y3
 	VBLENDVPS   Y3, Y1, Y2, Y2
-	VMASKMOVPS  Y2, Y0, (AX)(BX*4)
+	VMOVMSKPS   Y0, CX
+	CMPL        CX, $0x000000ff
+	JNE         part192
+	VMOVUPS     Y2, (AX)(BX*4)
+	JMP         stored192
 
+part192:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, CX
+	JZ           two192
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two192:
+	TESTL    $0x00000002, CX
+	JZ       one192
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one192:
+	TESTL  $0x00000001, CX
+	JZ     stored192
+	VMOVSS X0, (AX)
+
+stored192:
 done:
 	VZEROUPPER
 	RET
@@ -10093,8 +15491,36 @@ rest:
 	VBLENDVPS    Y2, Y4, Y6, Y6
 	VANDPS       all80000000<>+0(SB), Y1, Y1
 	VORPS        Y1, Y6, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(BX*4)
+	VMOVMSKPS    Y0, CX
+	CMPL         CX, $0x000000ff
+	JNE          part193
+	VMOVUPS      Y1, (AX)(BX*4)
+	JMP          stored193
 
+part193:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two193
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two193:
+	TESTL    $0x00000002, CX
+	JZ       one193
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one193:
+	TESTL  $0x00000001, CX
+	JZ     stored193
+	VMOVSS X0, (AX)
+
+stored193:
 done:
 	VZEROUPPER
 	RET
@@ -10293,8 +15719,36 @@ rest:
 	VBLENDVPS   Y3, Y1, Y2, Y2
 	VANDPS      all80000000<>+0(SB), Y1, Y3
 	VORPS       Y3, Y2, Y2
-	VMASKMOVPS  Y2, Y0, (AX)(BX*4)
+	VMOVMSKPS   Y0, CX
+	CMPL        CX, $0x000000ff
+	JNE         part194
+	VMOVUPS     Y2, (AX)(BX*4)
+	JMP         stored194
 
+part194:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, CX
+	JZ           two194
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two194:
+	TESTL    $0x00000002, CX
+	JZ       one194
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one194:
+	TESTL  $0x00000001, CX
+	JZ     stored194
+	VMOVSS X0, (AX)
+
+stored194:
 done:
 	VZEROUPPER
 	RET
@@ -10441,8 +15895,36 @@ rest:
 	VFMADD213PS  Y5, Y3, Y4
 	VCMPPS       $0x11, all3f100000<>+0(SB), Y3, Y1
 	VBLENDVPS    Y1, Y4, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
+	VMOVMSKPS    Y0, CX
+	CMPL         CX, $0x000000ff
+	JNE          part195
+	VMOVUPS      Y2, (AX)(BX*4)
+	JMP          stored195
 
+part195:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, CX
+	JZ           two195
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two195:
+	TESTL    $0x00000002, CX
+	JZ       one195
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one195:
+	TESTL  $0x00000001, CX
+	JZ     stored195
+	VMOVSS X0, (AX)
+
+stored195:
 done:
 	VZEROUPPER
 	RET
@@ -10691,8 +16173,36 @@ rest:
 	VORPS       Y3, Y4, Y4
 	VCMPPS      $0x11, all3f800000<>+0(SB), Y2, Y1
 	VBLENDVPS   Y1, Y5, Y4, Y1
-	VMASKMOVPS  Y1, Y0, (AX)(BX*4)
+	VMOVMSKPS   Y0, CX
+	CMPL        CX, $0x000000ff
+	JNE         part196
+	VMOVUPS     Y1, (AX)(BX*4)
+	JMP         stored196
 
+part196:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two196
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two196:
+	TESTL    $0x00000002, CX
+	JZ       one196
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one196:
+	TESTL  $0x00000001, CX
+	JZ     stored196
+	VMOVSS X0, (AX)
+
+stored196:
 done:
 	VZEROUPPER
 	RET
@@ -10993,8 +16503,36 @@ rest:
 	VANDPS     all80000000<>+0(SB), Y1, Y2
 	VORPS      all3f800000<>+0(SB), Y2, Y2
 	VBLENDVPS  Y3, Y1, Y2, Y2
-	VMASKMOVPS Y2, Y0, (AX)(BX*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part197
+	VMOVUPS    Y2, (AX)(BX*4)
+	JMP        stored197
 
+part197:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, CX
+	JZ           two197
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two197:
+	TESTL    $0x00000002, CX
+	JZ       one197
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one197:
+	TESTL  $0x00000001, CX
+	JZ     stored197
+	VMOVSS X0, (AX)
+
+stored197:
 done:
 	VZEROUPPER
 	RET
@@ -11095,8 +16633,36 @@ rest:
 	VSUBPS       Y2, Y3, Y3
 	VFNMADD231PS Y4, Y2, Y3
 	VFMADD231PS  all3f400000<>+0(SB), Y3, Y2
-	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
+	VMOVMSKPS    Y0, CX
+	CMPL         CX, $0x000000ff
+	JNE          part198
+	VMOVUPS      Y2, (AX)(BX*4)
+	JMP          stored198
 
+part198:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, CX
+	JZ           two198
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two198:
+	TESTL    $0x00000002, CX
+	JZ       one198
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one198:
+	TESTL  $0x00000001, CX
+	JZ     stored198
+	VMOVSS X0, (AX)
+
+stored198:
 done:
 	VZEROUPPER
 	RET
@@ -11147,8 +16713,36 @@ rest:
 	VMASKMOVPS (BX)(DI*4), Y0, Y3
 	VMULPS     Y2, Y1, Y1
 	VADDPS     Y3, Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(DI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part199
+	VMOVUPS    Y1, (AX)(DI*4)
+	JMP        stored199
 
+part199:
+	LEAQ         (AX)(DI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two199
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two199:
+	TESTL    $0x00000002, CX
+	JZ       one199
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one199:
+	TESTL  $0x00000001, CX
+	JZ     stored199
+	VMOVSS X0, (AX)
+
+stored199:
 done:
 	VZEROUPPER
 	RET
@@ -11189,8 +16783,36 @@ rest:
 	VMASKMOVPS (BX)(DI*4), Y0, Y3
 	VMULPS     Y2, Y1, Y1
 	VSUBPS     Y3, Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(DI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part200
+	VMOVUPS    Y1, (AX)(DI*4)
+	JMP        stored200
 
+part200:
+	LEAQ         (AX)(DI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two200
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two200:
+	TESTL    $0x00000002, CX
+	JZ       one200
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one200:
+	TESTL  $0x00000001, CX
+	JZ     stored200
+	VMOVSS X0, (AX)
+
+stored200:
 done:
 	VZEROUPPER
 	RET
@@ -11231,8 +16853,36 @@ rest:
 	VMASKMOVPS (BX)(DI*4), Y0, Y3
 	VSUBPS     Y2, Y1, Y1
 	VMULPS     Y3, Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(DI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part201
+	VMOVUPS    Y1, (AX)(DI*4)
+	JMP        stored201
 
+part201:
+	LEAQ         (AX)(DI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two201
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two201:
+	TESTL    $0x00000002, CX
+	JZ       one201
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one201:
+	TESTL  $0x00000001, CX
+	JZ     stored201
+	VMOVSS X0, (AX)
+
+stored201:
 done:
 	VZEROUPPER
 	RET
@@ -11273,8 +16923,36 @@ rest:
 	VMASKMOVPS (BX)(DI*4), Y0, Y3
 	VMULPS     Y3, Y2, Y2
 	VSUBPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(DI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part202
+	VMOVUPS    Y1, (AX)(DI*4)
+	JMP        stored202
 
+part202:
+	LEAQ         (AX)(DI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two202
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two202:
+	TESTL    $0x00000002, CX
+	JZ       one202
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one202:
+	TESTL  $0x00000001, CX
+	JZ     stored202
+	VMOVSS X0, (AX)
+
+stored202:
 done:
 	VZEROUPPER
 	RET
@@ -11349,8 +17027,36 @@ rest:
 	VXORPS       Y3, Y3, Y3
 	VCMPPS       $0x11, Y3, Y1, Y3
 	VBLENDVPS    Y3, Y2, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(BX*4)
+	VMOVMSKPS    Y0, CX
+	CMPL         CX, $0x000000ff
+	JNE          part203
+	VMOVUPS      Y1, (AX)(BX*4)
+	JMP          stored203
 
+part203:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two203
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two203:
+	TESTL    $0x00000002, CX
+	JZ       one203
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one203:
+	TESTL  $0x00000001, CX
+	JZ     stored203
+	VMOVSS X0, (AX)
+
+stored203:
 done:
 	VZEROUPPER
 	RET
@@ -11430,8 +17136,36 @@ rest:
 	VXORPS       Y3, Y3, Y3
 	VCMPPS       $0x11, Y3, Y1, Y3
 	VBLENDVPS    Y3, Y2, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(SI*4)
+	VMOVMSKPS    Y0, CX
+	CMPL         CX, $0x000000ff
+	JNE          part204
+	VMOVUPS      Y1, (AX)(SI*4)
+	JMP          stored204
 
+part204:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two204
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two204:
+	TESTL    $0x00000002, CX
+	JZ       one204
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one204:
+	TESTL  $0x00000001, CX
+	JZ     stored204
+	VMOVSS X0, (AX)
+
+stored204:
 done:
 	VZEROUPPER
 	RET
@@ -11475,8 +17209,36 @@ rest:
 	VXORPS     Y4, Y4, Y4
 	VCMPPS     $0x1e, Y4, Y1, Y1
 	VBLENDVPS  Y1, Y2, Y3, Y3
-	VMASKMOVPS Y3, Y0, (AX)(SI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part205
+	VMOVUPS    Y3, (AX)(SI*4)
+	JMP        stored205
 
+part205:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, CX
+	JZ           two205
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two205:
+	TESTL    $0x00000002, CX
+	JZ       one205
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one205:
+	TESTL  $0x00000001, CX
+	JZ     stored205
+	VMOVSS X0, (AX)
+
+stored205:
 done:
 	VZEROUPPER
 	RET
@@ -11516,8 +17278,36 @@ rest:
 	VXORPS     Y3, Y3, Y3
 	VCMPPS     $0x1e, Y3, Y1, Y1
 	VANDPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+	VMOVMSKPS  Y0, CX
+	CMPL       CX, $0x000000ff
+	JNE        part206
+	VMOVUPS    Y1, (AX)(SI*4)
+	JMP        stored206
 
+part206:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two206
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two206:
+	TESTL    $0x00000002, CX
+	JZ       one206
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one206:
+	TESTL  $0x00000001, CX
+	JZ     stored206
+	VMOVSS X0, (AX)
+
+stored206:
 done:
 	VZEROUPPER
 	RET
@@ -11560,8 +17350,36 @@ rest:
 	VMULPS     Y0, Y3, Y0
 	VMULPS     Y1, Y4, Y1
 	VADDPS     Y1, Y0, Y0
-	VMASKMOVPS Y0, Y2, (AX)(SI*4)
+	VMOVMSKPS  Y2, CX
+	CMPL       CX, $0x000000ff
+	JNE        part207
+	VMOVUPS    Y0, (AX)(SI*4)
+	JMP        stored207
 
+part207:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two207
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two207:
+	TESTL    $0x00000002, CX
+	JZ       one207
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one207:
+	TESTL  $0x00000001, CX
+	JZ     stored207
+	VMOVSS X1, (AX)
+
+stored207:
 done:
 	VZEROUPPER
 	RET
@@ -11606,8 +17424,36 @@ rest:
 	VMULPS     Y0, Y3, Y0
 	VMULPS     Y1, Y4, Y1
 	VADDPS     Y1, Y0, Y0
-	VMASKMOVPS Y0, Y2, (AX)(SI*4)
+	VMOVMSKPS  Y2, CX
+	CMPL       CX, $0x000000ff
+	JNE        part208
+	VMOVUPS    Y0, (AX)(SI*4)
+	JMP        stored208
 
+part208:
+	LEAQ         (AX)(SI*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two208
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two208:
+	TESTL    $0x00000002, CX
+	JZ       one208
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one208:
+	TESTL  $0x00000001, CX
+	JZ     stored208
+	VMOVSS X1, (AX)
+
+stored208:
 done:
 	VZEROUPPER
 	RET
@@ -11654,8 +17500,36 @@ rest:
 	VADDPS     Y0, Y4, Y4
 	VDIVPS     Y4, Y3, Y4
 	VSUBPS     Y4, Y2, Y4
-	VMASKMOVPS Y4, Y1, (AX)(DI*4)
+	VMOVMSKPS  Y1, CX
+	CMPL       CX, $0x000000ff
+	JNE        part209
+	VMOVUPS    Y4, (AX)(DI*4)
+	JMP        stored209
 
+part209:
+	LEAQ         (AX)(DI*4), AX
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, CX
+	JZ           two209
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two209:
+	TESTL    $0x00000002, CX
+	JZ       one209
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one209:
+	TESTL  $0x00000001, CX
+	JZ     stored209
+	VMOVSS X0, (AX)
+
+stored209:
 done:
 	VZEROUPPER
 	RET
@@ -11732,10 +17606,96 @@ rest:
 	VADDPS     Y5, Y3, Y3
 	VDIVPS     Y3, Y1, Y3
 	VSUBPS     Y3, Y7, Y3
-	VMASKMOVPS Y3, Y6, (AX)(R8*4)
-	VMASKMOVPS Y0, Y6, (BX)(R8*4)
-	VMASKMOVPS Y2, Y6, (SI)(R8*4)
+	VMOVMSKPS  Y6, CX
+	CMPL       CX, $0x000000ff
+	JNE        part210
+	VMOVUPS    Y3, (AX)(R8*4)
+	JMP        stored210
 
+part210:
+	LEAQ         (AX)(R8*4), AX
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, CX
+	JZ           two210
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two210:
+	TESTL    $0x00000002, CX
+	JZ       one210
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one210:
+	TESTL  $0x00000001, CX
+	JZ     stored210
+	VMOVSS X1, (AX)
+
+stored210:
+	VMOVMSKPS Y6, AX
+	CMPL      AX, $0x000000ff
+	JNE       part211
+	VMOVUPS   Y0, (BX)(R8*4)
+	JMP       stored211
+
+part211:
+	LEAQ         (BX)(R8*4), CX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, AX
+	JZ           two211
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, CX
+	SHRL         $0x04, AX
+
+two211:
+	TESTL    $0x00000002, AX
+	JZ       one211
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, CX
+	SHRL     $0x02, AX
+
+one211:
+	TESTL  $0x00000001, AX
+	JZ     stored211
+	VMOVSS X1, (CX)
+
+stored211:
+	VMOVMSKPS Y6, AX
+	CMPL      AX, $0x000000ff
+	JNE       part212
+	VMOVUPS   Y2, (SI)(R8*4)
+	JMP       stored212
+
+part212:
+	LEAQ         (SI)(R8*4), CX
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, AX
+	JZ           two212
+	VMOVUPS      X0, (CX)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, CX
+	SHRL         $0x04, AX
+
+two212:
+	TESTL    $0x00000002, AX
+	JZ       one212
+	VMOVLPS  X0, (CX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, CX
+	SHRL     $0x02, AX
+
+one212:
+	TESTL  $0x00000001, AX
+	JZ     stored212
+	VMOVSS X0, (CX)
+
+stored212:
 done:
 	VZEROUPPER
 	RET
@@ -11854,14 +17814,100 @@ rest:
 	VFMADD231PS  Y4, Y8, Y3
 
 at4:
-	VSQRTPS    Y3, Y3
-	VADDPS     Y7, Y3, Y3
-	VDIVPS     Y3, Y1, Y3
-	VSUBPS     Y3, Y10, Y3
-	VMASKMOVPS Y3, Y9, (AX)(R8*4)
-	VMASKMOVPS Y0, Y9, (BX)(R8*4)
-	VMASKMOVPS Y2, Y9, (SI)(R8*4)
+	VSQRTPS   Y3, Y3
+	VADDPS    Y7, Y3, Y3
+	VDIVPS    Y3, Y1, Y3
+	VSUBPS    Y3, Y10, Y3
+	VMOVMSKPS Y9, CX
+	CMPL      CX, $0x000000ff
+	JNE       part213
+	VMOVUPS   Y3, (AX)(R8*4)
+	JMP       stored213
 
+part213:
+	LEAQ         (AX)(R8*4), AX
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, CX
+	JZ           two213
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two213:
+	TESTL    $0x00000002, CX
+	JZ       one213
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one213:
+	TESTL  $0x00000001, CX
+	JZ     stored213
+	VMOVSS X1, (AX)
+
+stored213:
+	VMOVMSKPS Y9, AX
+	CMPL      AX, $0x000000ff
+	JNE       part214
+	VMOVUPS   Y0, (BX)(R8*4)
+	JMP       stored214
+
+part214:
+	LEAQ         (BX)(R8*4), CX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, AX
+	JZ           two214
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, CX
+	SHRL         $0x04, AX
+
+two214:
+	TESTL    $0x00000002, AX
+	JZ       one214
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, CX
+	SHRL     $0x02, AX
+
+one214:
+	TESTL  $0x00000001, AX
+	JZ     stored214
+	VMOVSS X1, (CX)
+
+stored214:
+	VMOVMSKPS Y9, AX
+	CMPL      AX, $0x000000ff
+	JNE       part215
+	VMOVUPS   Y2, (SI)(R8*4)
+	JMP       stored215
+
+part215:
+	LEAQ         (SI)(R8*4), CX
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, AX
+	JZ           two215
+	VMOVUPS      X0, (CX)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, CX
+	SHRL         $0x04, AX
+
+two215:
+	TESTL    $0x00000002, AX
+	JZ       one215
+	VMOVLPS  X0, (CX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, CX
+	SHRL     $0x02, AX
+
+one215:
+	TESTL  $0x00000001, AX
+	JZ     stored215
+	VMOVSS X0, (CX)
+
+stored215:
 done:
 	VZEROUPPER
 	RET
@@ -11944,9 +17990,66 @@ rest:
 	VADDPS     Y1, Y0, Y0
 	VMULPS     Y2, Y0, Y1
 	VADDPS     Y1, Y4, Y1
-	VMASKMOVPS Y1, Y3, (AX)(DI*4)
-	VMASKMOVPS Y0, Y3, (BX)(DI*4)
+	VMOVMSKPS  Y3, CX
+	CMPL       CX, $0x000000ff
+	JNE        part216
+	VMOVUPS    Y1, (AX)(DI*4)
+	JMP        stored216
 
+part216:
+	LEAQ         (AX)(DI*4), AX
+	VMOVAPS      X1, X2
+	TESTL        $0x00000008, CX
+	JZ           two216
+	VMOVUPS      X2, (AX)
+	VEXTRACTF128 $0x01, Y1, X2
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two216:
+	TESTL    $0x00000002, CX
+	JZ       one216
+	VMOVLPS  X2, (AX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one216:
+	TESTL  $0x00000001, CX
+	JZ     stored216
+	VMOVSS X2, (AX)
+
+stored216:
+	VMOVMSKPS Y3, AX
+	CMPL      AX, $0x000000ff
+	JNE       part217
+	VMOVUPS   Y0, (BX)(DI*4)
+	JMP       stored217
+
+part217:
+	LEAQ         (BX)(DI*4), CX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, AX
+	JZ           two217
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, CX
+	SHRL         $0x04, AX
+
+two217:
+	TESTL    $0x00000002, AX
+	JZ       one217
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, CX
+	SHRL     $0x02, AX
+
+one217:
+	TESTL  $0x00000001, AX
+	JZ     stored217
+	VMOVSS X1, (CX)
+
+stored217:
 done:
 	VZEROUPPER
 	RET
@@ -12007,9 +18110,66 @@ rest:
 	VADDPS     Y1, Y0, Y0
 	VMULPS     Y2, Y0, Y0
 	VADDPS     Y0, Y4, Y0
-	VMASKMOVPS Y0, Y3, (AX)(DI*4)
-	VMASKMOVPS Y6, Y3, (BX)(DI*4)
+	VMOVMSKPS  Y3, CX
+	CMPL       CX, $0x000000ff
+	JNE        part218
+	VMOVUPS    Y0, (AX)(DI*4)
+	JMP        stored218
 
+part218:
+	LEAQ         (AX)(DI*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two218
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two218:
+	TESTL    $0x00000002, CX
+	JZ       one218
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one218:
+	TESTL  $0x00000001, CX
+	JZ     stored218
+	VMOVSS X1, (AX)
+
+stored218:
+	VMOVMSKPS Y3, AX
+	CMPL      AX, $0x000000ff
+	JNE       part219
+	VMOVUPS   Y6, (BX)(DI*4)
+	JMP       stored219
+
+part219:
+	LEAQ         (BX)(DI*4), CX
+	VMOVAPS      X6, X0
+	TESTL        $0x00000008, AX
+	JZ           two219
+	VMOVUPS      X0, (CX)
+	VEXTRACTF128 $0x01, Y6, X0
+	ADDQ         $0x10, CX
+	SHRL         $0x04, AX
+
+two219:
+	TESTL    $0x00000002, AX
+	JZ       one219
+	VMOVLPS  X0, (CX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, CX
+	SHRL     $0x02, AX
+
+one219:
+	TESTL  $0x00000001, AX
+	JZ     stored219
+	VMOVSS X0, (CX)
+
+stored219:
 done:
 	VZEROUPPER
 	RET
@@ -12073,9 +18233,66 @@ rest:
 	VDIVPS     Y1, Y6, Y1
 	VMULPS     Y2, Y1, Y1
 	VSUBPS     Y1, Y5, Y1
-	VMASKMOVPS Y1, Y4, (AX)(DI*4)
-	VMASKMOVPS Y0, Y4, (BX)(DI*4)
+	VMOVMSKPS  Y4, CX
+	CMPL       CX, $0x000000ff
+	JNE        part220
+	VMOVUPS    Y1, (AX)(DI*4)
+	JMP        stored220
 
+part220:
+	LEAQ         (AX)(DI*4), AX
+	VMOVAPS      X1, X2
+	TESTL        $0x00000008, CX
+	JZ           two220
+	VMOVUPS      X2, (AX)
+	VEXTRACTF128 $0x01, Y1, X2
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two220:
+	TESTL    $0x00000002, CX
+	JZ       one220
+	VMOVLPS  X2, (AX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one220:
+	TESTL  $0x00000001, CX
+	JZ     stored220
+	VMOVSS X2, (AX)
+
+stored220:
+	VMOVMSKPS Y4, AX
+	CMPL      AX, $0x000000ff
+	JNE       part221
+	VMOVUPS   Y0, (BX)(DI*4)
+	JMP       stored221
+
+part221:
+	LEAQ         (BX)(DI*4), CX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, AX
+	JZ           two221
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, CX
+	SHRL         $0x04, AX
+
+two221:
+	TESTL    $0x00000002, AX
+	JZ       one221
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, CX
+	SHRL     $0x02, AX
+
+one221:
+	TESTL  $0x00000001, AX
+	JZ     stored221
+	VMOVSS X1, (CX)
+
+stored221:
 done:
 	VZEROUPPER
 	RET
@@ -12139,9 +18356,66 @@ rest:
 	VDIVPS     Y1, Y6, Y1
 	VMULPS     Y2, Y1, Y1
 	VSUBPS     Y1, Y5, Y1
-	VMASKMOVPS Y1, Y4, (AX)(DI*4)
-	VMASKMOVPS Y0, Y4, (BX)(DI*4)
+	VMOVMSKPS  Y4, CX
+	CMPL       CX, $0x000000ff
+	JNE        part222
+	VMOVUPS    Y1, (AX)(DI*4)
+	JMP        stored222
 
+part222:
+	LEAQ         (AX)(DI*4), AX
+	VMOVAPS      X1, X2
+	TESTL        $0x00000008, CX
+	JZ           two222
+	VMOVUPS      X2, (AX)
+	VEXTRACTF128 $0x01, Y1, X2
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two222:
+	TESTL    $0x00000002, CX
+	JZ       one222
+	VMOVLPS  X2, (AX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one222:
+	TESTL  $0x00000001, CX
+	JZ     stored222
+	VMOVSS X2, (AX)
+
+stored222:
+	VMOVMSKPS Y4, AX
+	CMPL      AX, $0x000000ff
+	JNE       part223
+	VMOVUPS   Y0, (BX)(DI*4)
+	JMP       stored223
+
+part223:
+	LEAQ         (BX)(DI*4), CX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, AX
+	JZ           two223
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, CX
+	SHRL         $0x04, AX
+
+two223:
+	TESTL    $0x00000002, AX
+	JZ       one223
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, CX
+	SHRL     $0x02, AX
+
+one223:
+	TESTL  $0x00000001, AX
+	JZ     stored223
+	VMOVSS X1, (CX)
+
+stored223:
 done:
 	VZEROUPPER
 	RET
@@ -12179,8 +18453,36 @@ rest:
 	VMASKMOVPS (CX)(BX*4), Y2, Y3
 	VMAXPS     Y3, Y0, Y0
 	VMINPS     Y0, Y1, Y0
-	VMASKMOVPS Y0, Y2, (AX)(BX*4)
+	VMOVMSKPS  Y2, CX
+	CMPL       CX, $0x000000ff
+	JNE        part224
+	VMOVUPS    Y0, (AX)(BX*4)
+	JMP        stored224
 
+part224:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, CX
+	JZ           two224
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two224:
+	TESTL    $0x00000002, CX
+	JZ       one224
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one224:
+	TESTL  $0x00000001, CX
+	JZ     stored224
+	VMOVSS X1, (AX)
+
+stored224:
 done:
 	VZEROUPPER
 	RET
@@ -12253,8 +18555,36 @@ rest:
 	VFMADD231PS  Y5, Y1, Y4
 
 at8:
-	VMASKMOVPS Y4, Y2, (AX)(BX*4)
+	VMOVMSKPS Y2, CX
+	CMPL      CX, $0x000000ff
+	JNE       part225
+	VMOVUPS   Y4, (AX)(BX*4)
+	JMP       stored225
 
+part225:
+	LEAQ         (AX)(BX*4), AX
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, CX
+	JZ           two225
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two225:
+	TESTL    $0x00000002, CX
+	JZ       one225
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one225:
+	TESTL  $0x00000001, CX
+	JZ     stored225
+	VMOVSS X0, (AX)
+
+stored225:
 done:
 	VZEROUPPER
 	RET
@@ -12667,8 +18997,36 @@ maskedrow:
 	VADDPS     Y2, Y1, Y1
 
 maskedstore:
-	VMASKMOVPS Y1, Y0, (AX)
+	VMOVMSKPS Y0, CX
+	CMPL      CX, $0x000000ff
+	JNE       part226
+	VMOVUPS   Y1, (AX)
+	JMP       stored226
 
+part226:
+	LEAQ         (AX), AX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, CX
+	JZ           two226
+	VMOVUPS      X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, AX
+	SHRL         $0x04, CX
+
+two226:
+	TESTL    $0x00000002, CX
+	JZ       one226
+	VMOVLPS  X0, (AX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, AX
+	SHRL     $0x02, CX
+
+one226:
+	TESTL  $0x00000001, CX
+	JZ     stored226
+	VMOVSS X0, (AX)
+
+stored226:
 done:
 	VZEROUPPER
 	RET

@@ -46,18 +46,47 @@ plain:
 	VADDPS Y1, Y0, Y0
 
 store:
-	MOVQ       (AX), DX
-	MOVQ       96(AX), BX
-	MOVQ       40(AX), BX
-	VMOVUPS    (BX), Y1
-	VMASKMOVPS Y0, Y1, (DX)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), DX
-	ADDQ       DX, 8(AX)
-	MOVQ       120(AX), DX
-	ADDQ       DX, (AX)
-	JMP        down
+	MOVQ      (AX), DX
+	MOVQ      96(AX), BX
+	MOVQ      40(AX), BX
+	VMOVUPS   (BX), Y1
+	VMOVMSKPS Y1, BX
+	CMPL      BX, $0x000000ff
+	JNE       part1
+	VMOVUPS   Y0, (DX)
+	JMP       stored1
+
+part1:
+	LEAQ         (DX), DX
+	VMOVAPS      X0, X1
+	TESTL        $0x00000008, BX
+	JZ           two1
+	VMOVUPS      X1, (DX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x10, DX
+	SHRL         $0x04, BX
+
+two1:
+	TESTL    $0x00000002, BX
+	JZ       one1
+	VMOVLPS  X1, (DX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DX
+	SHRL     $0x02, BX
+
+one1:
+	TESTL  $0x00000001, BX
+	JZ     stored1
+	VMOVSS X1, (DX)
+
+stored1:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), DX
+	ADDQ DX, 8(AX)
+	MOVQ 120(AX), DX
+	ADDQ DX, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -111,20 +140,78 @@ plain:
 	VADDPS Y2, Y1, Y1
 
 store:
-	MOVQ       (AX), BX
-	MOVQ       96(AX), SI
-	MOVQ       40(AX), DI
-	VMOVUPS    (DI), Y2
-	VMASKMOVPS Y0, Y2, (BX)
-	ADDQ       SI, BX
-	VMASKMOVPS Y1, Y2, (BX)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), BX
-	ADDQ       BX, 8(AX)
-	MOVQ       120(AX), BX
-	ADDQ       BX, (AX)
-	JMP        down
+	MOVQ      (AX), BX
+	MOVQ      96(AX), SI
+	MOVQ      40(AX), DI
+	VMOVUPS   (DI), Y2
+	VMOVMSKPS Y2, DI
+	CMPL      DI, $0x000000ff
+	JNE       part2
+	VMOVUPS   Y0, (BX)
+	JMP       stored2
+
+part2:
+	LEAQ         (BX), R8
+	VMOVAPS      X0, X3
+	TESTL        $0x00000008, DI
+	JZ           two2
+	VMOVUPS      X3, (R8)
+	VEXTRACTF128 $0x01, Y0, X3
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two2:
+	TESTL    $0x00000002, DI
+	JZ       one2
+	VMOVLPS  X3, (R8)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one2:
+	TESTL  $0x00000001, DI
+	JZ     stored2
+	VMOVSS X3, (R8)
+
+stored2:
+	ADDQ      SI, BX
+	VMOVMSKPS Y2, SI
+	CMPL      SI, $0x000000ff
+	JNE       part3
+	VMOVUPS   Y1, (BX)
+	JMP       stored3
+
+part3:
+	LEAQ         (BX), BX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, SI
+	JZ           two3
+	VMOVUPS      X0, (BX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, BX
+	SHRL         $0x04, SI
+
+two3:
+	TESTL    $0x00000002, SI
+	JZ       one3
+	VMOVLPS  X0, (BX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, BX
+	SHRL     $0x02, SI
+
+one3:
+	TESTL  $0x00000001, SI
+	JZ     stored3
+	VMOVSS X0, (BX)
+
+stored3:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 120(AX), BX
+	ADDQ BX, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -184,22 +271,109 @@ plain:
 	VADDPS Y3, Y2, Y2
 
 store:
-	MOVQ       (AX), BX
-	MOVQ       96(AX), SI
-	MOVQ       40(AX), DI
-	VMOVUPS    (DI), Y3
-	VMASKMOVPS Y0, Y3, (BX)
-	ADDQ       SI, BX
-	VMASKMOVPS Y1, Y3, (BX)
-	ADDQ       SI, BX
-	VMASKMOVPS Y2, Y3, (BX)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), BX
-	ADDQ       BX, 8(AX)
-	MOVQ       120(AX), BX
-	ADDQ       BX, (AX)
-	JMP        down
+	MOVQ      (AX), BX
+	MOVQ      96(AX), SI
+	MOVQ      40(AX), DI
+	VMOVUPS   (DI), Y3
+	VMOVMSKPS Y3, DI
+	CMPL      DI, $0x000000ff
+	JNE       part4
+	VMOVUPS   Y0, (BX)
+	JMP       stored4
+
+part4:
+	LEAQ         (BX), R8
+	VMOVAPS      X0, X4
+	TESTL        $0x00000008, DI
+	JZ           two4
+	VMOVUPS      X4, (R8)
+	VEXTRACTF128 $0x01, Y0, X4
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two4:
+	TESTL    $0x00000002, DI
+	JZ       one4
+	VMOVLPS  X4, (R8)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one4:
+	TESTL  $0x00000001, DI
+	JZ     stored4
+	VMOVSS X4, (R8)
+
+stored4:
+	ADDQ      SI, BX
+	VMOVMSKPS Y3, DI
+	CMPL      DI, $0x000000ff
+	JNE       part5
+	VMOVUPS   Y1, (BX)
+	JMP       stored5
+
+part5:
+	LEAQ         (BX), R8
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, DI
+	JZ           two5
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two5:
+	TESTL    $0x00000002, DI
+	JZ       one5
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one5:
+	TESTL  $0x00000001, DI
+	JZ     stored5
+	VMOVSS X0, (R8)
+
+stored5:
+	ADDQ      SI, BX
+	VMOVMSKPS Y3, SI
+	CMPL      SI, $0x000000ff
+	JNE       part6
+	VMOVUPS   Y2, (BX)
+	JMP       stored6
+
+part6:
+	LEAQ         (BX), BX
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, SI
+	JZ           two6
+	VMOVUPS      X0, (BX)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, BX
+	SHRL         $0x04, SI
+
+two6:
+	TESTL    $0x00000002, SI
+	JZ       one6
+	VMOVLPS  X0, (BX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, BX
+	SHRL     $0x02, SI
+
+one6:
+	TESTL  $0x00000001, SI
+	JZ     stored6
+	VMOVSS X0, (BX)
+
+stored6:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 120(AX), BX
+	ADDQ BX, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -266,24 +440,140 @@ plain:
 	VADDPS Y4, Y3, Y3
 
 store:
-	MOVQ       (AX), SI
-	MOVQ       96(AX), DI
-	MOVQ       40(AX), R8
-	VMOVUPS    (R8), Y4
-	VMASKMOVPS Y0, Y4, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y1, Y4, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y2, Y4, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y3, Y4, (SI)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), SI
-	ADDQ       SI, 8(AX)
-	MOVQ       120(AX), SI
-	ADDQ       SI, (AX)
-	JMP        down
+	MOVQ      (AX), SI
+	MOVQ      96(AX), DI
+	MOVQ      40(AX), R8
+	VMOVUPS   (R8), Y4
+	VMOVMSKPS Y4, R8
+	CMPL      R8, $0x000000ff
+	JNE       part7
+	VMOVUPS   Y0, (SI)
+	JMP       stored7
+
+part7:
+	LEAQ         (SI), R9
+	VMOVAPS      X0, X5
+	TESTL        $0x00000008, R8
+	JZ           two7
+	VMOVUPS      X5, (R9)
+	VEXTRACTF128 $0x01, Y0, X5
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two7:
+	TESTL    $0x00000002, R8
+	JZ       one7
+	VMOVLPS  X5, (R9)
+	VMOVHLPS X5, X5, X5
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one7:
+	TESTL  $0x00000001, R8
+	JZ     stored7
+	VMOVSS X5, (R9)
+
+stored7:
+	ADDQ      DI, SI
+	VMOVMSKPS Y4, R8
+	CMPL      R8, $0x000000ff
+	JNE       part8
+	VMOVUPS   Y1, (SI)
+	JMP       stored8
+
+part8:
+	LEAQ         (SI), R9
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R8
+	JZ           two8
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two8:
+	TESTL    $0x00000002, R8
+	JZ       one8
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one8:
+	TESTL  $0x00000001, R8
+	JZ     stored8
+	VMOVSS X0, (R9)
+
+stored8:
+	ADDQ      DI, SI
+	VMOVMSKPS Y4, R8
+	CMPL      R8, $0x000000ff
+	JNE       part9
+	VMOVUPS   Y2, (SI)
+	JMP       stored9
+
+part9:
+	LEAQ         (SI), R9
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R8
+	JZ           two9
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two9:
+	TESTL    $0x00000002, R8
+	JZ       one9
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one9:
+	TESTL  $0x00000001, R8
+	JZ     stored9
+	VMOVSS X0, (R9)
+
+stored9:
+	ADDQ      DI, SI
+	VMOVMSKPS Y4, DI
+	CMPL      DI, $0x000000ff
+	JNE       part10
+	VMOVUPS   Y3, (SI)
+	JMP       stored10
+
+part10:
+	LEAQ         (SI), SI
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, DI
+	JZ           two10
+	VMOVUPS      X0, (SI)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two10:
+	TESTL    $0x00000002, DI
+	JZ       one10
+	VMOVLPS  X0, (SI)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one10:
+	TESTL  $0x00000001, DI
+	JZ     stored10
+	VMOVSS X0, (SI)
+
+stored10:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 120(AX), SI
+	ADDQ SI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -356,26 +646,171 @@ plain:
 	VADDPS Y5, Y4, Y4
 
 store:
-	MOVQ       (AX), SI
-	MOVQ       96(AX), DI
-	MOVQ       40(AX), R8
-	VMOVUPS    (R8), Y5
-	VMASKMOVPS Y0, Y5, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y1, Y5, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y2, Y5, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y3, Y5, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y4, Y5, (SI)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), SI
-	ADDQ       SI, 8(AX)
-	MOVQ       120(AX), SI
-	ADDQ       SI, (AX)
-	JMP        down
+	MOVQ      (AX), SI
+	MOVQ      96(AX), DI
+	MOVQ      40(AX), R8
+	VMOVUPS   (R8), Y5
+	VMOVMSKPS Y5, R8
+	CMPL      R8, $0x000000ff
+	JNE       part11
+	VMOVUPS   Y0, (SI)
+	JMP       stored11
+
+part11:
+	LEAQ         (SI), R9
+	VMOVAPS      X0, X6
+	TESTL        $0x00000008, R8
+	JZ           two11
+	VMOVUPS      X6, (R9)
+	VEXTRACTF128 $0x01, Y0, X6
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two11:
+	TESTL    $0x00000002, R8
+	JZ       one11
+	VMOVLPS  X6, (R9)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one11:
+	TESTL  $0x00000001, R8
+	JZ     stored11
+	VMOVSS X6, (R9)
+
+stored11:
+	ADDQ      DI, SI
+	VMOVMSKPS Y5, R8
+	CMPL      R8, $0x000000ff
+	JNE       part12
+	VMOVUPS   Y1, (SI)
+	JMP       stored12
+
+part12:
+	LEAQ         (SI), R9
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R8
+	JZ           two12
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two12:
+	TESTL    $0x00000002, R8
+	JZ       one12
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one12:
+	TESTL  $0x00000001, R8
+	JZ     stored12
+	VMOVSS X0, (R9)
+
+stored12:
+	ADDQ      DI, SI
+	VMOVMSKPS Y5, R8
+	CMPL      R8, $0x000000ff
+	JNE       part13
+	VMOVUPS   Y2, (SI)
+	JMP       stored13
+
+part13:
+	LEAQ         (SI), R9
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R8
+	JZ           two13
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two13:
+	TESTL    $0x00000002, R8
+	JZ       one13
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one13:
+	TESTL  $0x00000001, R8
+	JZ     stored13
+	VMOVSS X0, (R9)
+
+stored13:
+	ADDQ      DI, SI
+	VMOVMSKPS Y5, R8
+	CMPL      R8, $0x000000ff
+	JNE       part14
+	VMOVUPS   Y3, (SI)
+	JMP       stored14
+
+part14:
+	LEAQ         (SI), R9
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R8
+	JZ           two14
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two14:
+	TESTL    $0x00000002, R8
+	JZ       one14
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one14:
+	TESTL  $0x00000001, R8
+	JZ     stored14
+	VMOVSS X0, (R9)
+
+stored14:
+	ADDQ      DI, SI
+	VMOVMSKPS Y5, DI
+	CMPL      DI, $0x000000ff
+	JNE       part15
+	VMOVUPS   Y4, (SI)
+	JMP       stored15
+
+part15:
+	LEAQ         (SI), SI
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, DI
+	JZ           two15
+	VMOVUPS      X0, (SI)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two15:
+	TESTL    $0x00000002, DI
+	JZ       one15
+	VMOVLPS  X0, (SI)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one15:
+	TESTL  $0x00000001, DI
+	JZ     stored15
+	VMOVSS X0, (SI)
+
+stored15:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 120(AX), SI
+	ADDQ SI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -455,28 +890,202 @@ plain:
 	VADDPS Y6, Y5, Y5
 
 store:
-	MOVQ       (AX), DI
-	MOVQ       96(AX), R8
-	MOVQ       40(AX), R9
-	VMOVUPS    (R9), Y6
-	VMASKMOVPS Y0, Y6, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y1, Y6, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y2, Y6, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y3, Y6, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y4, Y6, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y5, Y6, (DI)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), DI
-	ADDQ       DI, 8(AX)
-	MOVQ       120(AX), DI
-	ADDQ       DI, (AX)
-	JMP        down
+	MOVQ      (AX), DI
+	MOVQ      96(AX), R8
+	MOVQ      40(AX), R9
+	VMOVUPS   (R9), Y6
+	VMOVMSKPS Y6, R9
+	CMPL      R9, $0x000000ff
+	JNE       part16
+	VMOVUPS   Y0, (DI)
+	JMP       stored16
+
+part16:
+	LEAQ         (DI), R10
+	VMOVAPS      X0, X7
+	TESTL        $0x00000008, R9
+	JZ           two16
+	VMOVUPS      X7, (R10)
+	VEXTRACTF128 $0x01, Y0, X7
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two16:
+	TESTL    $0x00000002, R9
+	JZ       one16
+	VMOVLPS  X7, (R10)
+	VMOVHLPS X7, X7, X7
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one16:
+	TESTL  $0x00000001, R9
+	JZ     stored16
+	VMOVSS X7, (R10)
+
+stored16:
+	ADDQ      R8, DI
+	VMOVMSKPS Y6, R9
+	CMPL      R9, $0x000000ff
+	JNE       part17
+	VMOVUPS   Y1, (DI)
+	JMP       stored17
+
+part17:
+	LEAQ         (DI), R10
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two17
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two17:
+	TESTL    $0x00000002, R9
+	JZ       one17
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one17:
+	TESTL  $0x00000001, R9
+	JZ     stored17
+	VMOVSS X0, (R10)
+
+stored17:
+	ADDQ      R8, DI
+	VMOVMSKPS Y6, R9
+	CMPL      R9, $0x000000ff
+	JNE       part18
+	VMOVUPS   Y2, (DI)
+	JMP       stored18
+
+part18:
+	LEAQ         (DI), R10
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R9
+	JZ           two18
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two18:
+	TESTL    $0x00000002, R9
+	JZ       one18
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one18:
+	TESTL  $0x00000001, R9
+	JZ     stored18
+	VMOVSS X0, (R10)
+
+stored18:
+	ADDQ      R8, DI
+	VMOVMSKPS Y6, R9
+	CMPL      R9, $0x000000ff
+	JNE       part19
+	VMOVUPS   Y3, (DI)
+	JMP       stored19
+
+part19:
+	LEAQ         (DI), R10
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two19
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two19:
+	TESTL    $0x00000002, R9
+	JZ       one19
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one19:
+	TESTL  $0x00000001, R9
+	JZ     stored19
+	VMOVSS X0, (R10)
+
+stored19:
+	ADDQ      R8, DI
+	VMOVMSKPS Y6, R9
+	CMPL      R9, $0x000000ff
+	JNE       part20
+	VMOVUPS   Y4, (DI)
+	JMP       stored20
+
+part20:
+	LEAQ         (DI), R10
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, R9
+	JZ           two20
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two20:
+	TESTL    $0x00000002, R9
+	JZ       one20
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one20:
+	TESTL  $0x00000001, R9
+	JZ     stored20
+	VMOVSS X0, (R10)
+
+stored20:
+	ADDQ      R8, DI
+	VMOVMSKPS Y6, R8
+	CMPL      R8, $0x000000ff
+	JNE       part21
+	VMOVUPS   Y5, (DI)
+	JMP       stored21
+
+part21:
+	LEAQ         (DI), DI
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R8
+	JZ           two21
+	VMOVUPS      X0, (DI)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two21:
+	TESTL    $0x00000002, R8
+	JZ       one21
+	VMOVLPS  X0, (DI)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one21:
+	TESTL  $0x00000001, R8
+	JZ     stored21
+	VMOVSS X0, (DI)
+
+stored21:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 120(AX), DI
+	ADDQ DI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -562,30 +1171,233 @@ plain:
 	VADDPS Y7, Y6, Y6
 
 store:
-	MOVQ       (AX), DI
-	MOVQ       96(AX), R8
-	MOVQ       40(AX), R9
-	VMOVUPS    (R9), Y7
-	VMASKMOVPS Y0, Y7, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y1, Y7, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y2, Y7, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y3, Y7, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y4, Y7, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y5, Y7, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y6, Y7, (DI)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), DI
-	ADDQ       DI, 8(AX)
-	MOVQ       120(AX), DI
-	ADDQ       DI, (AX)
-	JMP        down
+	MOVQ      (AX), DI
+	MOVQ      96(AX), R8
+	MOVQ      40(AX), R9
+	VMOVUPS   (R9), Y7
+	VMOVMSKPS Y7, R9
+	CMPL      R9, $0x000000ff
+	JNE       part22
+	VMOVUPS   Y0, (DI)
+	JMP       stored22
+
+part22:
+	LEAQ         (DI), R10
+	VMOVAPS      X0, X8
+	TESTL        $0x00000008, R9
+	JZ           two22
+	VMOVUPS      X8, (R10)
+	VEXTRACTF128 $0x01, Y0, X8
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two22:
+	TESTL    $0x00000002, R9
+	JZ       one22
+	VMOVLPS  X8, (R10)
+	VMOVHLPS X8, X8, X8
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one22:
+	TESTL  $0x00000001, R9
+	JZ     stored22
+	VMOVSS X8, (R10)
+
+stored22:
+	ADDQ      R8, DI
+	VMOVMSKPS Y7, R9
+	CMPL      R9, $0x000000ff
+	JNE       part23
+	VMOVUPS   Y1, (DI)
+	JMP       stored23
+
+part23:
+	LEAQ         (DI), R10
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two23
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two23:
+	TESTL    $0x00000002, R9
+	JZ       one23
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one23:
+	TESTL  $0x00000001, R9
+	JZ     stored23
+	VMOVSS X0, (R10)
+
+stored23:
+	ADDQ      R8, DI
+	VMOVMSKPS Y7, R9
+	CMPL      R9, $0x000000ff
+	JNE       part24
+	VMOVUPS   Y2, (DI)
+	JMP       stored24
+
+part24:
+	LEAQ         (DI), R10
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R9
+	JZ           two24
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two24:
+	TESTL    $0x00000002, R9
+	JZ       one24
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one24:
+	TESTL  $0x00000001, R9
+	JZ     stored24
+	VMOVSS X0, (R10)
+
+stored24:
+	ADDQ      R8, DI
+	VMOVMSKPS Y7, R9
+	CMPL      R9, $0x000000ff
+	JNE       part25
+	VMOVUPS   Y3, (DI)
+	JMP       stored25
+
+part25:
+	LEAQ         (DI), R10
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two25
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two25:
+	TESTL    $0x00000002, R9
+	JZ       one25
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one25:
+	TESTL  $0x00000001, R9
+	JZ     stored25
+	VMOVSS X0, (R10)
+
+stored25:
+	ADDQ      R8, DI
+	VMOVMSKPS Y7, R9
+	CMPL      R9, $0x000000ff
+	JNE       part26
+	VMOVUPS   Y4, (DI)
+	JMP       stored26
+
+part26:
+	LEAQ         (DI), R10
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, R9
+	JZ           two26
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two26:
+	TESTL    $0x00000002, R9
+	JZ       one26
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one26:
+	TESTL  $0x00000001, R9
+	JZ     stored26
+	VMOVSS X0, (R10)
+
+stored26:
+	ADDQ      R8, DI
+	VMOVMSKPS Y7, R9
+	CMPL      R9, $0x000000ff
+	JNE       part27
+	VMOVUPS   Y5, (DI)
+	JMP       stored27
+
+part27:
+	LEAQ         (DI), R10
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R9
+	JZ           two27
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two27:
+	TESTL    $0x00000002, R9
+	JZ       one27
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one27:
+	TESTL  $0x00000001, R9
+	JZ     stored27
+	VMOVSS X0, (R10)
+
+stored27:
+	ADDQ      R8, DI
+	VMOVMSKPS Y7, R8
+	CMPL      R8, $0x000000ff
+	JNE       part28
+	VMOVUPS   Y6, (DI)
+	JMP       stored28
+
+part28:
+	LEAQ         (DI), DI
+	VMOVAPS      X6, X0
+	TESTL        $0x00000008, R8
+	JZ           two28
+	VMOVUPS      X0, (DI)
+	VEXTRACTF128 $0x01, Y6, X0
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two28:
+	TESTL    $0x00000002, R8
+	JZ       one28
+	VMOVLPS  X0, (DI)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one28:
+	TESTL  $0x00000001, R8
+	JZ     stored28
+	VMOVSS X0, (DI)
+
+stored28:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 120(AX), DI
+	ADDQ DI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -680,32 +1492,264 @@ plain:
 	VADDPS Y8, Y7, Y7
 
 store:
-	MOVQ       (AX), DI
-	MOVQ       96(AX), R8
-	MOVQ       40(AX), R9
-	VMOVUPS    (R9), Y8
-	VMASKMOVPS Y0, Y8, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y1, Y8, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y2, Y8, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y3, Y8, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y4, Y8, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y5, Y8, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y6, Y8, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y7, Y8, (DI)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), DI
-	ADDQ       DI, 8(AX)
-	MOVQ       120(AX), DI
-	ADDQ       DI, (AX)
-	JMP        down
+	MOVQ      (AX), DI
+	MOVQ      96(AX), R8
+	MOVQ      40(AX), R9
+	VMOVUPS   (R9), Y8
+	VMOVMSKPS Y8, R9
+	CMPL      R9, $0x000000ff
+	JNE       part29
+	VMOVUPS   Y0, (DI)
+	JMP       stored29
+
+part29:
+	LEAQ         (DI), R10
+	VMOVAPS      X0, X9
+	TESTL        $0x00000008, R9
+	JZ           two29
+	VMOVUPS      X9, (R10)
+	VEXTRACTF128 $0x01, Y0, X9
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two29:
+	TESTL    $0x00000002, R9
+	JZ       one29
+	VMOVLPS  X9, (R10)
+	VMOVHLPS X9, X9, X9
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one29:
+	TESTL  $0x00000001, R9
+	JZ     stored29
+	VMOVSS X9, (R10)
+
+stored29:
+	ADDQ      R8, DI
+	VMOVMSKPS Y8, R9
+	CMPL      R9, $0x000000ff
+	JNE       part30
+	VMOVUPS   Y1, (DI)
+	JMP       stored30
+
+part30:
+	LEAQ         (DI), R10
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two30
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two30:
+	TESTL    $0x00000002, R9
+	JZ       one30
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one30:
+	TESTL  $0x00000001, R9
+	JZ     stored30
+	VMOVSS X0, (R10)
+
+stored30:
+	ADDQ      R8, DI
+	VMOVMSKPS Y8, R9
+	CMPL      R9, $0x000000ff
+	JNE       part31
+	VMOVUPS   Y2, (DI)
+	JMP       stored31
+
+part31:
+	LEAQ         (DI), R10
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R9
+	JZ           two31
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two31:
+	TESTL    $0x00000002, R9
+	JZ       one31
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one31:
+	TESTL  $0x00000001, R9
+	JZ     stored31
+	VMOVSS X0, (R10)
+
+stored31:
+	ADDQ      R8, DI
+	VMOVMSKPS Y8, R9
+	CMPL      R9, $0x000000ff
+	JNE       part32
+	VMOVUPS   Y3, (DI)
+	JMP       stored32
+
+part32:
+	LEAQ         (DI), R10
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two32
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two32:
+	TESTL    $0x00000002, R9
+	JZ       one32
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one32:
+	TESTL  $0x00000001, R9
+	JZ     stored32
+	VMOVSS X0, (R10)
+
+stored32:
+	ADDQ      R8, DI
+	VMOVMSKPS Y8, R9
+	CMPL      R9, $0x000000ff
+	JNE       part33
+	VMOVUPS   Y4, (DI)
+	JMP       stored33
+
+part33:
+	LEAQ         (DI), R10
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, R9
+	JZ           two33
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two33:
+	TESTL    $0x00000002, R9
+	JZ       one33
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one33:
+	TESTL  $0x00000001, R9
+	JZ     stored33
+	VMOVSS X0, (R10)
+
+stored33:
+	ADDQ      R8, DI
+	VMOVMSKPS Y8, R9
+	CMPL      R9, $0x000000ff
+	JNE       part34
+	VMOVUPS   Y5, (DI)
+	JMP       stored34
+
+part34:
+	LEAQ         (DI), R10
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R9
+	JZ           two34
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two34:
+	TESTL    $0x00000002, R9
+	JZ       one34
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one34:
+	TESTL  $0x00000001, R9
+	JZ     stored34
+	VMOVSS X0, (R10)
+
+stored34:
+	ADDQ      R8, DI
+	VMOVMSKPS Y8, R9
+	CMPL      R9, $0x000000ff
+	JNE       part35
+	VMOVUPS   Y6, (DI)
+	JMP       stored35
+
+part35:
+	LEAQ         (DI), R10
+	VMOVAPS      X6, X0
+	TESTL        $0x00000008, R9
+	JZ           two35
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y6, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two35:
+	TESTL    $0x00000002, R9
+	JZ       one35
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one35:
+	TESTL  $0x00000001, R9
+	JZ     stored35
+	VMOVSS X0, (R10)
+
+stored35:
+	ADDQ      R8, DI
+	VMOVMSKPS Y8, R8
+	CMPL      R8, $0x000000ff
+	JNE       part36
+	VMOVUPS   Y7, (DI)
+	JMP       stored36
+
+part36:
+	LEAQ         (DI), DI
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R8
+	JZ           two36
+	VMOVUPS      X0, (DI)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two36:
+	TESTL    $0x00000002, R8
+	JZ       one36
+	VMOVLPS  X0, (DI)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one36:
+	TESTL  $0x00000001, R8
+	JZ     stored36
+	VMOVSS X0, (DI)
+
+stored36:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 120(AX), DI
+	ADDQ DI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -806,34 +1850,295 @@ plain:
 	VADDPS Y9, Y8, Y8
 
 store:
-	MOVQ       (AX), DI
-	MOVQ       96(AX), R8
-	MOVQ       40(AX), R9
-	VMOVUPS    (R9), Y9
-	VMASKMOVPS Y0, Y9, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y1, Y9, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y2, Y9, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y3, Y9, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y4, Y9, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y5, Y9, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y6, Y9, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y7, Y9, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y8, Y9, (DI)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), DI
-	ADDQ       DI, 8(AX)
-	MOVQ       120(AX), DI
-	ADDQ       DI, (AX)
-	JMP        down
+	MOVQ      (AX), DI
+	MOVQ      96(AX), R8
+	MOVQ      40(AX), R9
+	VMOVUPS   (R9), Y9
+	VMOVMSKPS Y9, R9
+	CMPL      R9, $0x000000ff
+	JNE       part37
+	VMOVUPS   Y0, (DI)
+	JMP       stored37
+
+part37:
+	LEAQ         (DI), R10
+	VMOVAPS      X0, X10
+	TESTL        $0x00000008, R9
+	JZ           two37
+	VMOVUPS      X10, (R10)
+	VEXTRACTF128 $0x01, Y0, X10
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two37:
+	TESTL    $0x00000002, R9
+	JZ       one37
+	VMOVLPS  X10, (R10)
+	VMOVHLPS X10, X10, X10
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one37:
+	TESTL  $0x00000001, R9
+	JZ     stored37
+	VMOVSS X10, (R10)
+
+stored37:
+	ADDQ      R8, DI
+	VMOVMSKPS Y9, R9
+	CMPL      R9, $0x000000ff
+	JNE       part38
+	VMOVUPS   Y1, (DI)
+	JMP       stored38
+
+part38:
+	LEAQ         (DI), R10
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two38
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two38:
+	TESTL    $0x00000002, R9
+	JZ       one38
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one38:
+	TESTL  $0x00000001, R9
+	JZ     stored38
+	VMOVSS X0, (R10)
+
+stored38:
+	ADDQ      R8, DI
+	VMOVMSKPS Y9, R9
+	CMPL      R9, $0x000000ff
+	JNE       part39
+	VMOVUPS   Y2, (DI)
+	JMP       stored39
+
+part39:
+	LEAQ         (DI), R10
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R9
+	JZ           two39
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two39:
+	TESTL    $0x00000002, R9
+	JZ       one39
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one39:
+	TESTL  $0x00000001, R9
+	JZ     stored39
+	VMOVSS X0, (R10)
+
+stored39:
+	ADDQ      R8, DI
+	VMOVMSKPS Y9, R9
+	CMPL      R9, $0x000000ff
+	JNE       part40
+	VMOVUPS   Y3, (DI)
+	JMP       stored40
+
+part40:
+	LEAQ         (DI), R10
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two40
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two40:
+	TESTL    $0x00000002, R9
+	JZ       one40
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one40:
+	TESTL  $0x00000001, R9
+	JZ     stored40
+	VMOVSS X0, (R10)
+
+stored40:
+	ADDQ      R8, DI
+	VMOVMSKPS Y9, R9
+	CMPL      R9, $0x000000ff
+	JNE       part41
+	VMOVUPS   Y4, (DI)
+	JMP       stored41
+
+part41:
+	LEAQ         (DI), R10
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, R9
+	JZ           two41
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two41:
+	TESTL    $0x00000002, R9
+	JZ       one41
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one41:
+	TESTL  $0x00000001, R9
+	JZ     stored41
+	VMOVSS X0, (R10)
+
+stored41:
+	ADDQ      R8, DI
+	VMOVMSKPS Y9, R9
+	CMPL      R9, $0x000000ff
+	JNE       part42
+	VMOVUPS   Y5, (DI)
+	JMP       stored42
+
+part42:
+	LEAQ         (DI), R10
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R9
+	JZ           two42
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two42:
+	TESTL    $0x00000002, R9
+	JZ       one42
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one42:
+	TESTL  $0x00000001, R9
+	JZ     stored42
+	VMOVSS X0, (R10)
+
+stored42:
+	ADDQ      R8, DI
+	VMOVMSKPS Y9, R9
+	CMPL      R9, $0x000000ff
+	JNE       part43
+	VMOVUPS   Y6, (DI)
+	JMP       stored43
+
+part43:
+	LEAQ         (DI), R10
+	VMOVAPS      X6, X0
+	TESTL        $0x00000008, R9
+	JZ           two43
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y6, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two43:
+	TESTL    $0x00000002, R9
+	JZ       one43
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one43:
+	TESTL  $0x00000001, R9
+	JZ     stored43
+	VMOVSS X0, (R10)
+
+stored43:
+	ADDQ      R8, DI
+	VMOVMSKPS Y9, R9
+	CMPL      R9, $0x000000ff
+	JNE       part44
+	VMOVUPS   Y7, (DI)
+	JMP       stored44
+
+part44:
+	LEAQ         (DI), R10
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R9
+	JZ           two44
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two44:
+	TESTL    $0x00000002, R9
+	JZ       one44
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one44:
+	TESTL  $0x00000001, R9
+	JZ     stored44
+	VMOVSS X0, (R10)
+
+stored44:
+	ADDQ      R8, DI
+	VMOVMSKPS Y9, R8
+	CMPL      R8, $0x000000ff
+	JNE       part45
+	VMOVUPS   Y8, (DI)
+	JMP       stored45
+
+part45:
+	LEAQ         (DI), DI
+	VMOVAPS      X8, X0
+	TESTL        $0x00000008, R8
+	JZ           two45
+	VMOVUPS      X0, (DI)
+	VEXTRACTF128 $0x01, Y8, X0
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two45:
+	TESTL    $0x00000002, R8
+	JZ       one45
+	VMOVLPS  X0, (DI)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one45:
+	TESTL  $0x00000001, R8
+	JZ     stored45
+	VMOVSS X0, (DI)
+
+stored45:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 120(AX), DI
+	ADDQ DI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -940,36 +2245,326 @@ plain:
 	VADDPS Y10, Y9, Y9
 
 store:
-	MOVQ       (AX), DI
-	MOVQ       96(AX), R8
-	MOVQ       40(AX), R9
-	VMOVUPS    (R9), Y10
-	VMASKMOVPS Y0, Y10, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y1, Y10, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y2, Y10, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y3, Y10, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y4, Y10, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y5, Y10, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y6, Y10, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y7, Y10, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y8, Y10, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y9, Y10, (DI)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), DI
-	ADDQ       DI, 8(AX)
-	MOVQ       120(AX), DI
-	ADDQ       DI, (AX)
-	JMP        down
+	MOVQ      (AX), DI
+	MOVQ      96(AX), R8
+	MOVQ      40(AX), R9
+	VMOVUPS   (R9), Y10
+	VMOVMSKPS Y10, R9
+	CMPL      R9, $0x000000ff
+	JNE       part46
+	VMOVUPS   Y0, (DI)
+	JMP       stored46
+
+part46:
+	LEAQ         (DI), R10
+	VMOVAPS      X0, X11
+	TESTL        $0x00000008, R9
+	JZ           two46
+	VMOVUPS      X11, (R10)
+	VEXTRACTF128 $0x01, Y0, X11
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two46:
+	TESTL    $0x00000002, R9
+	JZ       one46
+	VMOVLPS  X11, (R10)
+	VMOVHLPS X11, X11, X11
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one46:
+	TESTL  $0x00000001, R9
+	JZ     stored46
+	VMOVSS X11, (R10)
+
+stored46:
+	ADDQ      R8, DI
+	VMOVMSKPS Y10, R9
+	CMPL      R9, $0x000000ff
+	JNE       part47
+	VMOVUPS   Y1, (DI)
+	JMP       stored47
+
+part47:
+	LEAQ         (DI), R10
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two47
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two47:
+	TESTL    $0x00000002, R9
+	JZ       one47
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one47:
+	TESTL  $0x00000001, R9
+	JZ     stored47
+	VMOVSS X0, (R10)
+
+stored47:
+	ADDQ      R8, DI
+	VMOVMSKPS Y10, R9
+	CMPL      R9, $0x000000ff
+	JNE       part48
+	VMOVUPS   Y2, (DI)
+	JMP       stored48
+
+part48:
+	LEAQ         (DI), R10
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R9
+	JZ           two48
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two48:
+	TESTL    $0x00000002, R9
+	JZ       one48
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one48:
+	TESTL  $0x00000001, R9
+	JZ     stored48
+	VMOVSS X0, (R10)
+
+stored48:
+	ADDQ      R8, DI
+	VMOVMSKPS Y10, R9
+	CMPL      R9, $0x000000ff
+	JNE       part49
+	VMOVUPS   Y3, (DI)
+	JMP       stored49
+
+part49:
+	LEAQ         (DI), R10
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two49
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two49:
+	TESTL    $0x00000002, R9
+	JZ       one49
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one49:
+	TESTL  $0x00000001, R9
+	JZ     stored49
+	VMOVSS X0, (R10)
+
+stored49:
+	ADDQ      R8, DI
+	VMOVMSKPS Y10, R9
+	CMPL      R9, $0x000000ff
+	JNE       part50
+	VMOVUPS   Y4, (DI)
+	JMP       stored50
+
+part50:
+	LEAQ         (DI), R10
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, R9
+	JZ           two50
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two50:
+	TESTL    $0x00000002, R9
+	JZ       one50
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one50:
+	TESTL  $0x00000001, R9
+	JZ     stored50
+	VMOVSS X0, (R10)
+
+stored50:
+	ADDQ      R8, DI
+	VMOVMSKPS Y10, R9
+	CMPL      R9, $0x000000ff
+	JNE       part51
+	VMOVUPS   Y5, (DI)
+	JMP       stored51
+
+part51:
+	LEAQ         (DI), R10
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R9
+	JZ           two51
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two51:
+	TESTL    $0x00000002, R9
+	JZ       one51
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one51:
+	TESTL  $0x00000001, R9
+	JZ     stored51
+	VMOVSS X0, (R10)
+
+stored51:
+	ADDQ      R8, DI
+	VMOVMSKPS Y10, R9
+	CMPL      R9, $0x000000ff
+	JNE       part52
+	VMOVUPS   Y6, (DI)
+	JMP       stored52
+
+part52:
+	LEAQ         (DI), R10
+	VMOVAPS      X6, X0
+	TESTL        $0x00000008, R9
+	JZ           two52
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y6, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two52:
+	TESTL    $0x00000002, R9
+	JZ       one52
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one52:
+	TESTL  $0x00000001, R9
+	JZ     stored52
+	VMOVSS X0, (R10)
+
+stored52:
+	ADDQ      R8, DI
+	VMOVMSKPS Y10, R9
+	CMPL      R9, $0x000000ff
+	JNE       part53
+	VMOVUPS   Y7, (DI)
+	JMP       stored53
+
+part53:
+	LEAQ         (DI), R10
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R9
+	JZ           two53
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two53:
+	TESTL    $0x00000002, R9
+	JZ       one53
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one53:
+	TESTL  $0x00000001, R9
+	JZ     stored53
+	VMOVSS X0, (R10)
+
+stored53:
+	ADDQ      R8, DI
+	VMOVMSKPS Y10, R9
+	CMPL      R9, $0x000000ff
+	JNE       part54
+	VMOVUPS   Y8, (DI)
+	JMP       stored54
+
+part54:
+	LEAQ         (DI), R10
+	VMOVAPS      X8, X0
+	TESTL        $0x00000008, R9
+	JZ           two54
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y8, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two54:
+	TESTL    $0x00000002, R9
+	JZ       one54
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one54:
+	TESTL  $0x00000001, R9
+	JZ     stored54
+	VMOVSS X0, (R10)
+
+stored54:
+	ADDQ      R8, DI
+	VMOVMSKPS Y10, R8
+	CMPL      R8, $0x000000ff
+	JNE       part55
+	VMOVUPS   Y9, (DI)
+	JMP       stored55
+
+part55:
+	LEAQ         (DI), DI
+	VMOVAPS      X9, X0
+	TESTL        $0x00000008, R8
+	JZ           two55
+	VMOVUPS      X0, (DI)
+	VEXTRACTF128 $0x01, Y9, X0
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two55:
+	TESTL    $0x00000002, R8
+	JZ       one55
+	VMOVLPS  X0, (DI)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one55:
+	TESTL  $0x00000001, R8
+	JZ     stored55
+	VMOVSS X0, (DI)
+
+stored55:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 120(AX), DI
+	ADDQ DI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -1082,38 +2677,357 @@ plain:
 	VADDPS Y11, Y10, Y10
 
 store:
-	MOVQ       (AX), DI
-	MOVQ       96(AX), R8
-	MOVQ       40(AX), R9
-	VMOVUPS    (R9), Y11
-	VMASKMOVPS Y0, Y11, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y1, Y11, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y2, Y11, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y3, Y11, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y4, Y11, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y5, Y11, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y6, Y11, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y7, Y11, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y8, Y11, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y9, Y11, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y10, Y11, (DI)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), DI
-	ADDQ       DI, 8(AX)
-	MOVQ       120(AX), DI
-	ADDQ       DI, (AX)
-	JMP        down
+	MOVQ      (AX), DI
+	MOVQ      96(AX), R8
+	MOVQ      40(AX), R9
+	VMOVUPS   (R9), Y11
+	VMOVMSKPS Y11, R9
+	CMPL      R9, $0x000000ff
+	JNE       part56
+	VMOVUPS   Y0, (DI)
+	JMP       stored56
+
+part56:
+	LEAQ         (DI), R10
+	VMOVAPS      X0, X12
+	TESTL        $0x00000008, R9
+	JZ           two56
+	VMOVUPS      X12, (R10)
+	VEXTRACTF128 $0x01, Y0, X12
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two56:
+	TESTL    $0x00000002, R9
+	JZ       one56
+	VMOVLPS  X12, (R10)
+	VMOVHLPS X12, X12, X12
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one56:
+	TESTL  $0x00000001, R9
+	JZ     stored56
+	VMOVSS X12, (R10)
+
+stored56:
+	ADDQ      R8, DI
+	VMOVMSKPS Y11, R9
+	CMPL      R9, $0x000000ff
+	JNE       part57
+	VMOVUPS   Y1, (DI)
+	JMP       stored57
+
+part57:
+	LEAQ         (DI), R10
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two57
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two57:
+	TESTL    $0x00000002, R9
+	JZ       one57
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one57:
+	TESTL  $0x00000001, R9
+	JZ     stored57
+	VMOVSS X0, (R10)
+
+stored57:
+	ADDQ      R8, DI
+	VMOVMSKPS Y11, R9
+	CMPL      R9, $0x000000ff
+	JNE       part58
+	VMOVUPS   Y2, (DI)
+	JMP       stored58
+
+part58:
+	LEAQ         (DI), R10
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R9
+	JZ           two58
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two58:
+	TESTL    $0x00000002, R9
+	JZ       one58
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one58:
+	TESTL  $0x00000001, R9
+	JZ     stored58
+	VMOVSS X0, (R10)
+
+stored58:
+	ADDQ      R8, DI
+	VMOVMSKPS Y11, R9
+	CMPL      R9, $0x000000ff
+	JNE       part59
+	VMOVUPS   Y3, (DI)
+	JMP       stored59
+
+part59:
+	LEAQ         (DI), R10
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two59
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two59:
+	TESTL    $0x00000002, R9
+	JZ       one59
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one59:
+	TESTL  $0x00000001, R9
+	JZ     stored59
+	VMOVSS X0, (R10)
+
+stored59:
+	ADDQ      R8, DI
+	VMOVMSKPS Y11, R9
+	CMPL      R9, $0x000000ff
+	JNE       part60
+	VMOVUPS   Y4, (DI)
+	JMP       stored60
+
+part60:
+	LEAQ         (DI), R10
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, R9
+	JZ           two60
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two60:
+	TESTL    $0x00000002, R9
+	JZ       one60
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one60:
+	TESTL  $0x00000001, R9
+	JZ     stored60
+	VMOVSS X0, (R10)
+
+stored60:
+	ADDQ      R8, DI
+	VMOVMSKPS Y11, R9
+	CMPL      R9, $0x000000ff
+	JNE       part61
+	VMOVUPS   Y5, (DI)
+	JMP       stored61
+
+part61:
+	LEAQ         (DI), R10
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R9
+	JZ           two61
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two61:
+	TESTL    $0x00000002, R9
+	JZ       one61
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one61:
+	TESTL  $0x00000001, R9
+	JZ     stored61
+	VMOVSS X0, (R10)
+
+stored61:
+	ADDQ      R8, DI
+	VMOVMSKPS Y11, R9
+	CMPL      R9, $0x000000ff
+	JNE       part62
+	VMOVUPS   Y6, (DI)
+	JMP       stored62
+
+part62:
+	LEAQ         (DI), R10
+	VMOVAPS      X6, X0
+	TESTL        $0x00000008, R9
+	JZ           two62
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y6, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two62:
+	TESTL    $0x00000002, R9
+	JZ       one62
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one62:
+	TESTL  $0x00000001, R9
+	JZ     stored62
+	VMOVSS X0, (R10)
+
+stored62:
+	ADDQ      R8, DI
+	VMOVMSKPS Y11, R9
+	CMPL      R9, $0x000000ff
+	JNE       part63
+	VMOVUPS   Y7, (DI)
+	JMP       stored63
+
+part63:
+	LEAQ         (DI), R10
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R9
+	JZ           two63
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two63:
+	TESTL    $0x00000002, R9
+	JZ       one63
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one63:
+	TESTL  $0x00000001, R9
+	JZ     stored63
+	VMOVSS X0, (R10)
+
+stored63:
+	ADDQ      R8, DI
+	VMOVMSKPS Y11, R9
+	CMPL      R9, $0x000000ff
+	JNE       part64
+	VMOVUPS   Y8, (DI)
+	JMP       stored64
+
+part64:
+	LEAQ         (DI), R10
+	VMOVAPS      X8, X0
+	TESTL        $0x00000008, R9
+	JZ           two64
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y8, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two64:
+	TESTL    $0x00000002, R9
+	JZ       one64
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one64:
+	TESTL  $0x00000001, R9
+	JZ     stored64
+	VMOVSS X0, (R10)
+
+stored64:
+	ADDQ      R8, DI
+	VMOVMSKPS Y11, R9
+	CMPL      R9, $0x000000ff
+	JNE       part65
+	VMOVUPS   Y9, (DI)
+	JMP       stored65
+
+part65:
+	LEAQ         (DI), R10
+	VMOVAPS      X9, X0
+	TESTL        $0x00000008, R9
+	JZ           two65
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y9, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two65:
+	TESTL    $0x00000002, R9
+	JZ       one65
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one65:
+	TESTL  $0x00000001, R9
+	JZ     stored65
+	VMOVSS X0, (R10)
+
+stored65:
+	ADDQ      R8, DI
+	VMOVMSKPS Y11, R8
+	CMPL      R8, $0x000000ff
+	JNE       part66
+	VMOVUPS   Y10, (DI)
+	JMP       stored66
+
+part66:
+	LEAQ         (DI), DI
+	VMOVAPS      X10, X0
+	TESTL        $0x00000008, R8
+	JZ           two66
+	VMOVUPS      X0, (DI)
+	VEXTRACTF128 $0x01, Y10, X0
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two66:
+	TESTL    $0x00000002, R8
+	JZ       one66
+	VMOVLPS  X0, (DI)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one66:
+	TESTL  $0x00000001, R8
+	JZ     stored66
+	VMOVSS X0, (DI)
+
+stored66:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 120(AX), DI
+	ADDQ DI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -1232,40 +3146,388 @@ plain:
 	VADDPS Y12, Y11, Y11
 
 store:
-	MOVQ       (AX), DI
-	MOVQ       96(AX), R8
-	MOVQ       40(AX), R9
-	VMOVUPS    (R9), Y12
-	VMASKMOVPS Y0, Y12, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y1, Y12, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y2, Y12, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y3, Y12, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y4, Y12, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y5, Y12, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y6, Y12, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y7, Y12, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y8, Y12, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y9, Y12, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y10, Y12, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y11, Y12, (DI)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), DI
-	ADDQ       DI, 8(AX)
-	MOVQ       120(AX), DI
-	ADDQ       DI, (AX)
-	JMP        down
+	MOVQ      (AX), DI
+	MOVQ      96(AX), R8
+	MOVQ      40(AX), R9
+	VMOVUPS   (R9), Y12
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part67
+	VMOVUPS   Y0, (DI)
+	JMP       stored67
+
+part67:
+	LEAQ         (DI), R10
+	VMOVAPS      X0, X13
+	TESTL        $0x00000008, R9
+	JZ           two67
+	VMOVUPS      X13, (R10)
+	VEXTRACTF128 $0x01, Y0, X13
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two67:
+	TESTL    $0x00000002, R9
+	JZ       one67
+	VMOVLPS  X13, (R10)
+	VMOVHLPS X13, X13, X13
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one67:
+	TESTL  $0x00000001, R9
+	JZ     stored67
+	VMOVSS X13, (R10)
+
+stored67:
+	ADDQ      R8, DI
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part68
+	VMOVUPS   Y1, (DI)
+	JMP       stored68
+
+part68:
+	LEAQ         (DI), R10
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two68
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two68:
+	TESTL    $0x00000002, R9
+	JZ       one68
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one68:
+	TESTL  $0x00000001, R9
+	JZ     stored68
+	VMOVSS X0, (R10)
+
+stored68:
+	ADDQ      R8, DI
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part69
+	VMOVUPS   Y2, (DI)
+	JMP       stored69
+
+part69:
+	LEAQ         (DI), R10
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R9
+	JZ           two69
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two69:
+	TESTL    $0x00000002, R9
+	JZ       one69
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one69:
+	TESTL  $0x00000001, R9
+	JZ     stored69
+	VMOVSS X0, (R10)
+
+stored69:
+	ADDQ      R8, DI
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part70
+	VMOVUPS   Y3, (DI)
+	JMP       stored70
+
+part70:
+	LEAQ         (DI), R10
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two70
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two70:
+	TESTL    $0x00000002, R9
+	JZ       one70
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one70:
+	TESTL  $0x00000001, R9
+	JZ     stored70
+	VMOVSS X0, (R10)
+
+stored70:
+	ADDQ      R8, DI
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part71
+	VMOVUPS   Y4, (DI)
+	JMP       stored71
+
+part71:
+	LEAQ         (DI), R10
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, R9
+	JZ           two71
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two71:
+	TESTL    $0x00000002, R9
+	JZ       one71
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one71:
+	TESTL  $0x00000001, R9
+	JZ     stored71
+	VMOVSS X0, (R10)
+
+stored71:
+	ADDQ      R8, DI
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part72
+	VMOVUPS   Y5, (DI)
+	JMP       stored72
+
+part72:
+	LEAQ         (DI), R10
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R9
+	JZ           two72
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two72:
+	TESTL    $0x00000002, R9
+	JZ       one72
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one72:
+	TESTL  $0x00000001, R9
+	JZ     stored72
+	VMOVSS X0, (R10)
+
+stored72:
+	ADDQ      R8, DI
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part73
+	VMOVUPS   Y6, (DI)
+	JMP       stored73
+
+part73:
+	LEAQ         (DI), R10
+	VMOVAPS      X6, X0
+	TESTL        $0x00000008, R9
+	JZ           two73
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y6, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two73:
+	TESTL    $0x00000002, R9
+	JZ       one73
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one73:
+	TESTL  $0x00000001, R9
+	JZ     stored73
+	VMOVSS X0, (R10)
+
+stored73:
+	ADDQ      R8, DI
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part74
+	VMOVUPS   Y7, (DI)
+	JMP       stored74
+
+part74:
+	LEAQ         (DI), R10
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R9
+	JZ           two74
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two74:
+	TESTL    $0x00000002, R9
+	JZ       one74
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one74:
+	TESTL  $0x00000001, R9
+	JZ     stored74
+	VMOVSS X0, (R10)
+
+stored74:
+	ADDQ      R8, DI
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part75
+	VMOVUPS   Y8, (DI)
+	JMP       stored75
+
+part75:
+	LEAQ         (DI), R10
+	VMOVAPS      X8, X0
+	TESTL        $0x00000008, R9
+	JZ           two75
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y8, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two75:
+	TESTL    $0x00000002, R9
+	JZ       one75
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one75:
+	TESTL  $0x00000001, R9
+	JZ     stored75
+	VMOVSS X0, (R10)
+
+stored75:
+	ADDQ      R8, DI
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part76
+	VMOVUPS   Y9, (DI)
+	JMP       stored76
+
+part76:
+	LEAQ         (DI), R10
+	VMOVAPS      X9, X0
+	TESTL        $0x00000008, R9
+	JZ           two76
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y9, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two76:
+	TESTL    $0x00000002, R9
+	JZ       one76
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one76:
+	TESTL  $0x00000001, R9
+	JZ     stored76
+	VMOVSS X0, (R10)
+
+stored76:
+	ADDQ      R8, DI
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part77
+	VMOVUPS   Y10, (DI)
+	JMP       stored77
+
+part77:
+	LEAQ         (DI), R10
+	VMOVAPS      X10, X0
+	TESTL        $0x00000008, R9
+	JZ           two77
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y10, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two77:
+	TESTL    $0x00000002, R9
+	JZ       one77
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one77:
+	TESTL  $0x00000001, R9
+	JZ     stored77
+	VMOVSS X0, (R10)
+
+stored77:
+	ADDQ      R8, DI
+	VMOVMSKPS Y12, R8
+	CMPL      R8, $0x000000ff
+	JNE       part78
+	VMOVUPS   Y11, (DI)
+	JMP       stored78
+
+part78:
+	LEAQ         (DI), DI
+	VMOVAPS      X11, X0
+	TESTL        $0x00000008, R8
+	JZ           two78
+	VMOVUPS      X0, (DI)
+	VEXTRACTF128 $0x01, Y11, X0
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two78:
+	TESTL    $0x00000002, R8
+	JZ       one78
+	VMOVLPS  X0, (DI)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one78:
+	TESTL  $0x00000001, R8
+	JZ     stored78
+	VMOVSS X0, (DI)
+
+stored78:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 120(AX), DI
+	ADDQ DI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -3446,19 +5708,48 @@ plain:
 	VADDPS Y2, Y1, Y1
 
 store:
-	MOVQ       (AX), DX
-	MOVQ       96(AX), BX
-	MOVQ       40(AX), BX
-	VMOVUPS    (BX), Y2
-	VMOVUPS    Y0, (DX)
-	VMASKMOVPS Y1, Y2, 32(DX)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), DX
-	ADDQ       DX, 8(AX)
-	MOVQ       120(AX), DX
-	ADDQ       DX, (AX)
-	JMP        down
+	MOVQ      (AX), DX
+	MOVQ      96(AX), BX
+	MOVQ      40(AX), BX
+	VMOVUPS   (BX), Y2
+	VMOVUPS   Y0, (DX)
+	VMOVMSKPS Y2, BX
+	CMPL      BX, $0x000000ff
+	JNE       part79
+	VMOVUPS   Y1, 32(DX)
+	JMP       stored79
+
+part79:
+	LEAQ         32(DX), DX
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, BX
+	JZ           two79
+	VMOVUPS      X0, (DX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, DX
+	SHRL         $0x04, BX
+
+two79:
+	TESTL    $0x00000002, BX
+	JZ       one79
+	VMOVLPS  X0, (DX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, DX
+	SHRL     $0x02, BX
+
+one79:
+	TESTL  $0x00000001, BX
+	JZ     stored79
+	VMOVSS X0, (DX)
+
+stored79:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), DX
+	ADDQ DX, 8(AX)
+	MOVQ 120(AX), DX
+	ADDQ DX, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -3524,22 +5815,80 @@ plain:
 	VADDPS Y4, Y3, Y3
 
 store:
-	MOVQ       (AX), BX
-	MOVQ       96(AX), SI
-	MOVQ       40(AX), DI
-	VMOVUPS    (DI), Y4
-	VMOVUPS    Y0, (BX)
-	VMASKMOVPS Y1, Y4, 32(BX)
-	ADDQ       SI, BX
-	VMOVUPS    Y2, (BX)
-	VMASKMOVPS Y3, Y4, 32(BX)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), BX
-	ADDQ       BX, 8(AX)
-	MOVQ       120(AX), BX
-	ADDQ       BX, (AX)
-	JMP        down
+	MOVQ      (AX), BX
+	MOVQ      96(AX), SI
+	MOVQ      40(AX), DI
+	VMOVUPS   (DI), Y4
+	VMOVUPS   Y0, (BX)
+	VMOVMSKPS Y4, DI
+	CMPL      DI, $0x000000ff
+	JNE       part80
+	VMOVUPS   Y1, 32(BX)
+	JMP       stored80
+
+part80:
+	LEAQ         32(BX), R8
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, DI
+	JZ           two80
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two80:
+	TESTL    $0x00000002, DI
+	JZ       one80
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one80:
+	TESTL  $0x00000001, DI
+	JZ     stored80
+	VMOVSS X0, (R8)
+
+stored80:
+	ADDQ      SI, BX
+	VMOVUPS   Y2, (BX)
+	VMOVMSKPS Y4, SI
+	CMPL      SI, $0x000000ff
+	JNE       part81
+	VMOVUPS   Y3, 32(BX)
+	JMP       stored81
+
+part81:
+	LEAQ         32(BX), BX
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, SI
+	JZ           two81
+	VMOVUPS      X0, (BX)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, BX
+	SHRL         $0x04, SI
+
+two81:
+	TESTL    $0x00000002, SI
+	JZ       one81
+	VMOVLPS  X0, (BX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, BX
+	SHRL     $0x02, SI
+
+one81:
+	TESTL  $0x00000001, SI
+	JZ     stored81
+	VMOVSS X0, (BX)
+
+stored81:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 120(AX), BX
+	ADDQ BX, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -3616,25 +5965,112 @@ plain:
 	VADDPS Y6, Y5, Y5
 
 store:
-	MOVQ       (AX), BX
-	MOVQ       96(AX), SI
-	MOVQ       40(AX), DI
-	VMOVUPS    (DI), Y6
-	VMOVUPS    Y0, (BX)
-	VMASKMOVPS Y1, Y6, 32(BX)
-	ADDQ       SI, BX
-	VMOVUPS    Y2, (BX)
-	VMASKMOVPS Y3, Y6, 32(BX)
-	ADDQ       SI, BX
-	VMOVUPS    Y4, (BX)
-	VMASKMOVPS Y5, Y6, 32(BX)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), BX
-	ADDQ       BX, 8(AX)
-	MOVQ       120(AX), BX
-	ADDQ       BX, (AX)
-	JMP        down
+	MOVQ      (AX), BX
+	MOVQ      96(AX), SI
+	MOVQ      40(AX), DI
+	VMOVUPS   (DI), Y6
+	VMOVUPS   Y0, (BX)
+	VMOVMSKPS Y6, DI
+	CMPL      DI, $0x000000ff
+	JNE       part82
+	VMOVUPS   Y1, 32(BX)
+	JMP       stored82
+
+part82:
+	LEAQ         32(BX), R8
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, DI
+	JZ           two82
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two82:
+	TESTL    $0x00000002, DI
+	JZ       one82
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one82:
+	TESTL  $0x00000001, DI
+	JZ     stored82
+	VMOVSS X0, (R8)
+
+stored82:
+	ADDQ      SI, BX
+	VMOVUPS   Y2, (BX)
+	VMOVMSKPS Y6, DI
+	CMPL      DI, $0x000000ff
+	JNE       part83
+	VMOVUPS   Y3, 32(BX)
+	JMP       stored83
+
+part83:
+	LEAQ         32(BX), R8
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, DI
+	JZ           two83
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two83:
+	TESTL    $0x00000002, DI
+	JZ       one83
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one83:
+	TESTL  $0x00000001, DI
+	JZ     stored83
+	VMOVSS X0, (R8)
+
+stored83:
+	ADDQ      SI, BX
+	VMOVUPS   Y4, (BX)
+	VMOVMSKPS Y6, SI
+	CMPL      SI, $0x000000ff
+	JNE       part84
+	VMOVUPS   Y5, 32(BX)
+	JMP       stored84
+
+part84:
+	LEAQ         32(BX), BX
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, SI
+	JZ           two84
+	VMOVUPS      X0, (BX)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, BX
+	SHRL         $0x04, SI
+
+two84:
+	TESTL    $0x00000002, SI
+	JZ       one84
+	VMOVLPS  X0, (BX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, BX
+	SHRL     $0x02, SI
+
+one84:
+	TESTL  $0x00000001, SI
+	JZ     stored84
+	VMOVSS X0, (BX)
+
+stored84:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 120(AX), BX
+	ADDQ BX, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -3723,28 +6159,144 @@ plain:
 	VADDPS Y8, Y7, Y7
 
 store:
-	MOVQ       (AX), SI
-	MOVQ       96(AX), DI
-	MOVQ       40(AX), R8
-	VMOVUPS    (R8), Y8
-	VMOVUPS    Y0, (SI)
-	VMASKMOVPS Y1, Y8, 32(SI)
-	ADDQ       DI, SI
-	VMOVUPS    Y2, (SI)
-	VMASKMOVPS Y3, Y8, 32(SI)
-	ADDQ       DI, SI
-	VMOVUPS    Y4, (SI)
-	VMASKMOVPS Y5, Y8, 32(SI)
-	ADDQ       DI, SI
-	VMOVUPS    Y6, (SI)
-	VMASKMOVPS Y7, Y8, 32(SI)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), SI
-	ADDQ       SI, 8(AX)
-	MOVQ       120(AX), SI
-	ADDQ       SI, (AX)
-	JMP        down
+	MOVQ      (AX), SI
+	MOVQ      96(AX), DI
+	MOVQ      40(AX), R8
+	VMOVUPS   (R8), Y8
+	VMOVUPS   Y0, (SI)
+	VMOVMSKPS Y8, R8
+	CMPL      R8, $0x000000ff
+	JNE       part85
+	VMOVUPS   Y1, 32(SI)
+	JMP       stored85
+
+part85:
+	LEAQ         32(SI), R9
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R8
+	JZ           two85
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two85:
+	TESTL    $0x00000002, R8
+	JZ       one85
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one85:
+	TESTL  $0x00000001, R8
+	JZ     stored85
+	VMOVSS X0, (R9)
+
+stored85:
+	ADDQ      DI, SI
+	VMOVUPS   Y2, (SI)
+	VMOVMSKPS Y8, R8
+	CMPL      R8, $0x000000ff
+	JNE       part86
+	VMOVUPS   Y3, 32(SI)
+	JMP       stored86
+
+part86:
+	LEAQ         32(SI), R9
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R8
+	JZ           two86
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two86:
+	TESTL    $0x00000002, R8
+	JZ       one86
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one86:
+	TESTL  $0x00000001, R8
+	JZ     stored86
+	VMOVSS X0, (R9)
+
+stored86:
+	ADDQ      DI, SI
+	VMOVUPS   Y4, (SI)
+	VMOVMSKPS Y8, R8
+	CMPL      R8, $0x000000ff
+	JNE       part87
+	VMOVUPS   Y5, 32(SI)
+	JMP       stored87
+
+part87:
+	LEAQ         32(SI), R9
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R8
+	JZ           two87
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two87:
+	TESTL    $0x00000002, R8
+	JZ       one87
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one87:
+	TESTL  $0x00000001, R8
+	JZ     stored87
+	VMOVSS X0, (R9)
+
+stored87:
+	ADDQ      DI, SI
+	VMOVUPS   Y6, (SI)
+	VMOVMSKPS Y8, DI
+	CMPL      DI, $0x000000ff
+	JNE       part88
+	VMOVUPS   Y7, 32(SI)
+	JMP       stored88
+
+part88:
+	LEAQ         32(SI), SI
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, DI
+	JZ           two88
+	VMOVUPS      X0, (SI)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two88:
+	TESTL    $0x00000002, DI
+	JZ       one88
+	VMOVLPS  X0, (SI)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one88:
+	TESTL  $0x00000001, DI
+	JZ     stored88
+	VMOVSS X0, (SI)
+
+stored88:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 120(AX), SI
+	ADDQ SI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -3844,31 +6396,176 @@ plain:
 	VADDPS Y10, Y9, Y9
 
 store:
-	MOVQ       (AX), SI
-	MOVQ       96(AX), DI
-	MOVQ       40(AX), R8
-	VMOVUPS    (R8), Y10
-	VMOVUPS    Y0, (SI)
-	VMASKMOVPS Y1, Y10, 32(SI)
-	ADDQ       DI, SI
-	VMOVUPS    Y2, (SI)
-	VMASKMOVPS Y3, Y10, 32(SI)
-	ADDQ       DI, SI
-	VMOVUPS    Y4, (SI)
-	VMASKMOVPS Y5, Y10, 32(SI)
-	ADDQ       DI, SI
-	VMOVUPS    Y6, (SI)
-	VMASKMOVPS Y7, Y10, 32(SI)
-	ADDQ       DI, SI
-	VMOVUPS    Y8, (SI)
-	VMASKMOVPS Y9, Y10, 32(SI)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), SI
-	ADDQ       SI, 8(AX)
-	MOVQ       120(AX), SI
-	ADDQ       SI, (AX)
-	JMP        down
+	MOVQ      (AX), SI
+	MOVQ      96(AX), DI
+	MOVQ      40(AX), R8
+	VMOVUPS   (R8), Y10
+	VMOVUPS   Y0, (SI)
+	VMOVMSKPS Y10, R8
+	CMPL      R8, $0x000000ff
+	JNE       part89
+	VMOVUPS   Y1, 32(SI)
+	JMP       stored89
+
+part89:
+	LEAQ         32(SI), R9
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R8
+	JZ           two89
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two89:
+	TESTL    $0x00000002, R8
+	JZ       one89
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one89:
+	TESTL  $0x00000001, R8
+	JZ     stored89
+	VMOVSS X0, (R9)
+
+stored89:
+	ADDQ      DI, SI
+	VMOVUPS   Y2, (SI)
+	VMOVMSKPS Y10, R8
+	CMPL      R8, $0x000000ff
+	JNE       part90
+	VMOVUPS   Y3, 32(SI)
+	JMP       stored90
+
+part90:
+	LEAQ         32(SI), R9
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R8
+	JZ           two90
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two90:
+	TESTL    $0x00000002, R8
+	JZ       one90
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one90:
+	TESTL  $0x00000001, R8
+	JZ     stored90
+	VMOVSS X0, (R9)
+
+stored90:
+	ADDQ      DI, SI
+	VMOVUPS   Y4, (SI)
+	VMOVMSKPS Y10, R8
+	CMPL      R8, $0x000000ff
+	JNE       part91
+	VMOVUPS   Y5, 32(SI)
+	JMP       stored91
+
+part91:
+	LEAQ         32(SI), R9
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R8
+	JZ           two91
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two91:
+	TESTL    $0x00000002, R8
+	JZ       one91
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one91:
+	TESTL  $0x00000001, R8
+	JZ     stored91
+	VMOVSS X0, (R9)
+
+stored91:
+	ADDQ      DI, SI
+	VMOVUPS   Y6, (SI)
+	VMOVMSKPS Y10, R8
+	CMPL      R8, $0x000000ff
+	JNE       part92
+	VMOVUPS   Y7, 32(SI)
+	JMP       stored92
+
+part92:
+	LEAQ         32(SI), R9
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R8
+	JZ           two92
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two92:
+	TESTL    $0x00000002, R8
+	JZ       one92
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one92:
+	TESTL  $0x00000001, R8
+	JZ     stored92
+	VMOVSS X0, (R9)
+
+stored92:
+	ADDQ      DI, SI
+	VMOVUPS   Y8, (SI)
+	VMOVMSKPS Y10, DI
+	CMPL      DI, $0x000000ff
+	JNE       part93
+	VMOVUPS   Y9, 32(SI)
+	JMP       stored93
+
+part93:
+	LEAQ         32(SI), SI
+	VMOVAPS      X9, X0
+	TESTL        $0x00000008, DI
+	JZ           two93
+	VMOVUPS      X0, (SI)
+	VEXTRACTF128 $0x01, Y9, X0
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two93:
+	TESTL    $0x00000002, DI
+	JZ       one93
+	VMOVLPS  X0, (SI)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one93:
+	TESTL  $0x00000001, DI
+	JZ     stored93
+	VMOVSS X0, (SI)
+
+stored93:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 120(AX), SI
+	ADDQ SI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -3980,34 +6677,208 @@ plain:
 	VADDPS Y12, Y11, Y11
 
 store:
-	MOVQ       (AX), DI
-	MOVQ       96(AX), R8
-	MOVQ       40(AX), R9
-	VMOVUPS    (R9), Y12
-	VMOVUPS    Y0, (DI)
-	VMASKMOVPS Y1, Y12, 32(DI)
-	ADDQ       R8, DI
-	VMOVUPS    Y2, (DI)
-	VMASKMOVPS Y3, Y12, 32(DI)
-	ADDQ       R8, DI
-	VMOVUPS    Y4, (DI)
-	VMASKMOVPS Y5, Y12, 32(DI)
-	ADDQ       R8, DI
-	VMOVUPS    Y6, (DI)
-	VMASKMOVPS Y7, Y12, 32(DI)
-	ADDQ       R8, DI
-	VMOVUPS    Y8, (DI)
-	VMASKMOVPS Y9, Y12, 32(DI)
-	ADDQ       R8, DI
-	VMOVUPS    Y10, (DI)
-	VMASKMOVPS Y11, Y12, 32(DI)
-	DECQ       104(AX)
-	JZ         end
-	MOVQ       112(AX), DI
-	ADDQ       DI, 8(AX)
-	MOVQ       120(AX), DI
-	ADDQ       DI, (AX)
-	JMP        down
+	MOVQ      (AX), DI
+	MOVQ      96(AX), R8
+	MOVQ      40(AX), R9
+	VMOVUPS   (R9), Y12
+	VMOVUPS   Y0, (DI)
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part94
+	VMOVUPS   Y1, 32(DI)
+	JMP       stored94
+
+part94:
+	LEAQ         32(DI), R10
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two94
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two94:
+	TESTL    $0x00000002, R9
+	JZ       one94
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one94:
+	TESTL  $0x00000001, R9
+	JZ     stored94
+	VMOVSS X0, (R10)
+
+stored94:
+	ADDQ      R8, DI
+	VMOVUPS   Y2, (DI)
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part95
+	VMOVUPS   Y3, 32(DI)
+	JMP       stored95
+
+part95:
+	LEAQ         32(DI), R10
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two95
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two95:
+	TESTL    $0x00000002, R9
+	JZ       one95
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one95:
+	TESTL  $0x00000001, R9
+	JZ     stored95
+	VMOVSS X0, (R10)
+
+stored95:
+	ADDQ      R8, DI
+	VMOVUPS   Y4, (DI)
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part96
+	VMOVUPS   Y5, 32(DI)
+	JMP       stored96
+
+part96:
+	LEAQ         32(DI), R10
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R9
+	JZ           two96
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two96:
+	TESTL    $0x00000002, R9
+	JZ       one96
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one96:
+	TESTL  $0x00000001, R9
+	JZ     stored96
+	VMOVSS X0, (R10)
+
+stored96:
+	ADDQ      R8, DI
+	VMOVUPS   Y6, (DI)
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part97
+	VMOVUPS   Y7, 32(DI)
+	JMP       stored97
+
+part97:
+	LEAQ         32(DI), R10
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R9
+	JZ           two97
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two97:
+	TESTL    $0x00000002, R9
+	JZ       one97
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one97:
+	TESTL  $0x00000001, R9
+	JZ     stored97
+	VMOVSS X0, (R10)
+
+stored97:
+	ADDQ      R8, DI
+	VMOVUPS   Y8, (DI)
+	VMOVMSKPS Y12, R9
+	CMPL      R9, $0x000000ff
+	JNE       part98
+	VMOVUPS   Y9, 32(DI)
+	JMP       stored98
+
+part98:
+	LEAQ         32(DI), R10
+	VMOVAPS      X9, X0
+	TESTL        $0x00000008, R9
+	JZ           two98
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y9, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two98:
+	TESTL    $0x00000002, R9
+	JZ       one98
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one98:
+	TESTL  $0x00000001, R9
+	JZ     stored98
+	VMOVSS X0, (R10)
+
+stored98:
+	ADDQ      R8, DI
+	VMOVUPS   Y10, (DI)
+	VMOVMSKPS Y12, R8
+	CMPL      R8, $0x000000ff
+	JNE       part99
+	VMOVUPS   Y11, 32(DI)
+	JMP       stored99
+
+part99:
+	LEAQ         32(DI), DI
+	VMOVAPS      X11, X0
+	TESTL        $0x00000008, R8
+	JZ           two99
+	VMOVUPS      X0, (DI)
+	VEXTRACTF128 $0x01, Y11, X0
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two99:
+	TESTL    $0x00000002, R8
+	JZ       one99
+	VMOVLPS  X0, (DI)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one99:
+	TESTL  $0x00000001, R8
+	JZ     stored99
+	VMOVSS X0, (DI)
+
+stored99:
+	DECQ 104(AX)
+	JZ   end
+	MOVQ 112(AX), DI
+	ADDQ DI, 8(AX)
+	MOVQ 120(AX), DI
+	ADDQ DI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -4486,23 +7357,52 @@ pairs:
 	JNZ        pairs
 
 end:
-	VMASKMOVPS Y1, Y0, (DX)
-	MOVQ       96(AX), R8
-	ADDQ       R8, DX
-	ADDQ       R8, BX
-	MOVQ       64(AX), R8
-	ADDQ       R8, CX
-	DECQ       SI
-	JNZ        place
-	DECQ       104(AX)
-	JZ         finish
-	MOVQ       112(AX), R8
-	ADDQ       R8, 8(AX)
-	ADDQ       R8, 16(AX)
-	MOVQ       120(AX), R8
-	ADDQ       R8, (AX)
-	ADDQ       R8, 24(AX)
-	JMP        down
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part100
+	VMOVUPS   Y1, (DX)
+	JMP       stored100
+
+part100:
+	LEAQ         (DX), R9
+	VMOVAPS      X1, X2
+	TESTL        $0x00000008, R8
+	JZ           two100
+	VMOVUPS      X2, (R9)
+	VEXTRACTF128 $0x01, Y1, X2
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two100:
+	TESTL    $0x00000002, R8
+	JZ       one100
+	VMOVLPS  X2, (R9)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one100:
+	TESTL  $0x00000001, R8
+	JZ     stored100
+	VMOVSS X2, (R9)
+
+stored100:
+	MOVQ 96(AX), R8
+	ADDQ R8, DX
+	ADDQ R8, BX
+	MOVQ 64(AX), R8
+	ADDQ R8, CX
+	DECQ SI
+	JNZ  place
+	DECQ 104(AX)
+	JZ   finish
+	MOVQ 112(AX), R8
+	ADDQ R8, 8(AX)
+	ADDQ R8, 16(AX)
+	MOVQ 120(AX), R8
+	ADDQ R8, (AX)
+	ADDQ R8, 24(AX)
+	JMP  down
 
 finish:
 	VZEROUPPER
@@ -4543,14 +7443,43 @@ tap:
 	VORPS      Y4, Y3, Y3
 	VANDPS     Y2, Y3, Y4
 	VANDNPS    Y2, Y3, Y2
-	VMASKMOVPS Y4, Y0, (R8)(R11*1)
-	ADDQ       R9, R11
-	DECQ       R12
-	JNZ        tap
-	ADDQ       72(AX), DI
-	DECQ       R10
-	JNZ        line
-	JMP        end
+	VMOVMSKPS  Y0, R13
+	CMPL       R13, $0x000000ff
+	JNE        part101
+	VMOVUPS    Y4, (R8)(R11*1)
+	JMP        stored101
+
+part101:
+	LEAQ         (R8)(R11*1), R14
+	VMOVAPS      X4, X3
+	TESTL        $0x00000008, R13
+	JZ           two101
+	VMOVUPS      X3, (R14)
+	VEXTRACTF128 $0x01, Y4, X3
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two101:
+	TESTL    $0x00000002, R13
+	JZ       one101
+	VMOVLPS  X3, (R14)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one101:
+	TESTL  $0x00000001, R13
+	JZ     stored101
+	VMOVSS X3, (R14)
+
+stored101:
+	ADDQ R9, R11
+	DECQ R12
+	JNZ  tap
+	ADDQ 72(AX), DI
+	DECQ R10
+	JNZ  line
+	JMP  end
 
 pairs:
 	VMASKMOVPS (CX)(DI*1), Y0, Y3
@@ -4559,7 +7488,36 @@ pairs:
 	VORPS      Y4, Y3, Y3
 	VANDPS     Y2, Y3, Y4
 	VANDNPS    Y2, Y3, Y2
-	VMASKMOVPS Y4, Y0, (R8)(DI*1)
+	VMOVMSKPS  Y0, R11
+	CMPL       R11, $0x000000ff
+	JNE        part102
+	VMOVUPS    Y4, (R8)(DI*1)
+	JMP        stored102
+
+part102:
+	LEAQ         (R8)(DI*1), R12
+	VMOVAPS      X4, X3
+	TESTL        $0x00000008, R11
+	JZ           two102
+	VMOVUPS      X3, (R12)
+	VEXTRACTF128 $0x01, Y4, X3
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R11
+
+two102:
+	TESTL    $0x00000002, R11
+	JZ       one102
+	VMOVLPS  X3, (R12)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R11
+
+one102:
+	TESTL  $0x00000001, R11
+	JZ     stored102
+	VMOVSS X3, (R12)
+
+stored102:
 	LEAQ       (DI)(R9*1), R11
 	VMASKMOVPS (CX)(R11*1), Y0, Y3
 	VCMPPS     $0x03, Y3, Y3, Y4
@@ -4567,10 +7525,39 @@ pairs:
 	VORPS      Y4, Y3, Y3
 	VANDPS     Y2, Y3, Y4
 	VANDNPS    Y2, Y3, Y2
-	VMASKMOVPS Y4, Y0, (R8)(R11*1)
-	ADDQ       72(AX), DI
-	DECQ       R10
-	JNZ        pairs
+	VMOVMSKPS  Y0, R12
+	CMPL       R12, $0x000000ff
+	JNE        part103
+	VMOVUPS    Y4, (R8)(R11*1)
+	JMP        stored103
+
+part103:
+	LEAQ         (R8)(R11*1), R11
+	VMOVAPS      X4, X3
+	TESTL        $0x00000008, R12
+	JZ           two103
+	VMOVUPS      X3, (R11)
+	VEXTRACTF128 $0x01, Y4, X3
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R12
+
+two103:
+	TESTL    $0x00000002, R12
+	JZ       one103
+	VMOVLPS  X3, (R11)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R12
+
+one103:
+	TESTL  $0x00000001, R12
+	JZ     stored103
+	VMOVSS X3, (R11)
+
+stored103:
+	ADDQ 72(AX), DI
+	DECQ R10
+	JNZ  pairs
 
 end:
 	MOVQ 96(AX), DI
@@ -4632,14 +7619,43 @@ tap:
 	VANDNPS    Y2, Y3, Y2
 	VMASKMOVPS (R8)(R11*1), Y0, Y3
 	VADDPS     Y3, Y4, Y4
-	VMASKMOVPS Y4, Y0, (R8)(R11*1)
-	ADDQ       R9, R11
-	DECQ       R12
-	JNZ        tap
-	ADDQ       72(AX), DI
-	DECQ       R10
-	JNZ        line
-	JMP        end
+	VMOVMSKPS  Y0, R13
+	CMPL       R13, $0x000000ff
+	JNE        part104
+	VMOVUPS    Y4, (R8)(R11*1)
+	JMP        stored104
+
+part104:
+	LEAQ         (R8)(R11*1), R14
+	VMOVAPS      X4, X3
+	TESTL        $0x00000008, R13
+	JZ           two104
+	VMOVUPS      X3, (R14)
+	VEXTRACTF128 $0x01, Y4, X3
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two104:
+	TESTL    $0x00000002, R13
+	JZ       one104
+	VMOVLPS  X3, (R14)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one104:
+	TESTL  $0x00000001, R13
+	JZ     stored104
+	VMOVSS X3, (R14)
+
+stored104:
+	ADDQ R9, R11
+	DECQ R12
+	JNZ  tap
+	ADDQ 72(AX), DI
+	DECQ R10
+	JNZ  line
+	JMP  end
 
 pairs:
 	VMASKMOVPS (CX)(DI*1), Y0, Y3
@@ -4650,7 +7666,36 @@ pairs:
 	VANDNPS    Y2, Y3, Y2
 	VMASKMOVPS (R8)(DI*1), Y0, Y3
 	VADDPS     Y3, Y4, Y4
-	VMASKMOVPS Y4, Y0, (R8)(DI*1)
+	VMOVMSKPS  Y0, R11
+	CMPL       R11, $0x000000ff
+	JNE        part105
+	VMOVUPS    Y4, (R8)(DI*1)
+	JMP        stored105
+
+part105:
+	LEAQ         (R8)(DI*1), R12
+	VMOVAPS      X4, X3
+	TESTL        $0x00000008, R11
+	JZ           two105
+	VMOVUPS      X3, (R12)
+	VEXTRACTF128 $0x01, Y4, X3
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R11
+
+two105:
+	TESTL    $0x00000002, R11
+	JZ       one105
+	VMOVLPS  X3, (R12)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R11
+
+one105:
+	TESTL  $0x00000001, R11
+	JZ     stored105
+	VMOVSS X3, (R12)
+
+stored105:
 	LEAQ       (DI)(R9*1), R11
 	VMASKMOVPS (CX)(R11*1), Y0, Y3
 	VCMPPS     $0x03, Y3, Y3, Y4
@@ -4660,10 +7705,39 @@ pairs:
 	VANDNPS    Y2, Y3, Y2
 	VMASKMOVPS (R8)(R11*1), Y0, Y3
 	VADDPS     Y3, Y4, Y4
-	VMASKMOVPS Y4, Y0, (R8)(R11*1)
-	ADDQ       72(AX), DI
-	DECQ       R10
-	JNZ        pairs
+	VMOVMSKPS  Y0, R12
+	CMPL       R12, $0x000000ff
+	JNE        part106
+	VMOVUPS    Y4, (R8)(R11*1)
+	JMP        stored106
+
+part106:
+	LEAQ         (R8)(R11*1), R11
+	VMOVAPS      X4, X3
+	TESTL        $0x00000008, R12
+	JZ           two106
+	VMOVUPS      X3, (R11)
+	VEXTRACTF128 $0x01, Y4, X3
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R12
+
+two106:
+	TESTL    $0x00000002, R12
+	JZ       one106
+	VMOVLPS  X3, (R11)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R12
+
+one106:
+	TESTL  $0x00000001, R12
+	JZ     stored106
+	VMOVSS X3, (R11)
+
+stored106:
+	ADDQ 72(AX), DI
+	DECQ R10
+	JNZ  pairs
 
 end:
 	MOVQ 96(AX), DI
@@ -8233,20 +11307,49 @@ plain:
 	VADDPS Y2, Y1, Y1
 
 store:
-	MOVQ       (AX), DX
-	ADDQ       CX, DX
-	MOVQ       96(AX), BX
-	VMASKMOVPS Y1, Y0, (DX)
-	ADDQ       $+32, CX
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), CX
-	ADDQ       CX, 8(AX)
-	MOVQ       104(AX), CX
-	ADDQ       CX, (AX)
-	JMP        down
+	MOVQ      (AX), DX
+	ADDQ      CX, DX
+	MOVQ      96(AX), BX
+	VMOVMSKPS Y0, BX
+	CMPL      BX, $0x000000ff
+	JNE       part107
+	VMOVUPS   Y1, (DX)
+	JMP       stored107
+
+part107:
+	LEAQ         (DX), DX
+	VMOVAPS      X1, X2
+	TESTL        $0x00000008, BX
+	JZ           two107
+	VMOVUPS      X2, (DX)
+	VEXTRACTF128 $0x01, Y1, X2
+	ADDQ         $0x10, DX
+	SHRL         $0x04, BX
+
+two107:
+	TESTL    $0x00000002, BX
+	JZ       one107
+	VMOVLPS  X2, (DX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, DX
+	SHRL     $0x02, BX
+
+one107:
+	TESTL  $0x00000001, BX
+	JZ     stored107
+	VMOVSS X2, (DX)
+
+stored107:
+	ADDQ $+32, CX
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), CX
+	ADDQ CX, 8(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -8316,22 +11419,80 @@ plain:
 	VADDPS Y3, Y2, Y2
 
 store:
-	MOVQ       (AX), BX
-	ADDQ       DX, BX
-	MOVQ       96(AX), SI
-	VMASKMOVPS Y1, Y0, (BX)
-	ADDQ       SI, BX
-	VMASKMOVPS Y2, Y0, (BX)
-	ADDQ       $+32, DX
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), DX
-	ADDQ       DX, 8(AX)
-	MOVQ       104(AX), DX
-	ADDQ       DX, (AX)
-	JMP        down
+	MOVQ      (AX), BX
+	ADDQ      DX, BX
+	MOVQ      96(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part108
+	VMOVUPS   Y1, (BX)
+	JMP       stored108
+
+part108:
+	LEAQ         (BX), R8
+	VMOVAPS      X1, X3
+	TESTL        $0x00000008, DI
+	JZ           two108
+	VMOVUPS      X3, (R8)
+	VEXTRACTF128 $0x01, Y1, X3
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two108:
+	TESTL    $0x00000002, DI
+	JZ       one108
+	VMOVLPS  X3, (R8)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one108:
+	TESTL  $0x00000001, DI
+	JZ     stored108
+	VMOVSS X3, (R8)
+
+stored108:
+	ADDQ      SI, BX
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0x000000ff
+	JNE       part109
+	VMOVUPS   Y2, (BX)
+	JMP       stored109
+
+part109:
+	LEAQ         (BX), BX
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, SI
+	JZ           two109
+	VMOVUPS      X1, (BX)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, BX
+	SHRL         $0x04, SI
+
+two109:
+	TESTL    $0x00000002, SI
+	JZ       one109
+	VMOVLPS  X1, (BX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, BX
+	SHRL     $0x02, SI
+
+one109:
+	TESTL  $0x00000001, SI
+	JZ     stored109
+	VMOVSS X1, (BX)
+
+stored109:
+	ADDQ $+32, DX
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), DX
+	ADDQ DX, 8(AX)
+	MOVQ 104(AX), DX
+	ADDQ DX, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -8407,24 +11568,111 @@ plain:
 	VADDPS Y4, Y3, Y3
 
 store:
-	MOVQ       (AX), BX
-	ADDQ       DX, BX
-	MOVQ       96(AX), SI
-	VMASKMOVPS Y1, Y0, (BX)
-	ADDQ       SI, BX
-	VMASKMOVPS Y2, Y0, (BX)
-	ADDQ       SI, BX
-	VMASKMOVPS Y3, Y0, (BX)
-	ADDQ       $+32, DX
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), DX
-	ADDQ       DX, 8(AX)
-	MOVQ       104(AX), DX
-	ADDQ       DX, (AX)
-	JMP        down
+	MOVQ      (AX), BX
+	ADDQ      DX, BX
+	MOVQ      96(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part110
+	VMOVUPS   Y1, (BX)
+	JMP       stored110
+
+part110:
+	LEAQ         (BX), R8
+	VMOVAPS      X1, X4
+	TESTL        $0x00000008, DI
+	JZ           two110
+	VMOVUPS      X4, (R8)
+	VEXTRACTF128 $0x01, Y1, X4
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two110:
+	TESTL    $0x00000002, DI
+	JZ       one110
+	VMOVLPS  X4, (R8)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one110:
+	TESTL  $0x00000001, DI
+	JZ     stored110
+	VMOVSS X4, (R8)
+
+stored110:
+	ADDQ      SI, BX
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part111
+	VMOVUPS   Y2, (BX)
+	JMP       stored111
+
+part111:
+	LEAQ         (BX), R8
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, DI
+	JZ           two111
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two111:
+	TESTL    $0x00000002, DI
+	JZ       one111
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one111:
+	TESTL  $0x00000001, DI
+	JZ     stored111
+	VMOVSS X1, (R8)
+
+stored111:
+	ADDQ      SI, BX
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0x000000ff
+	JNE       part112
+	VMOVUPS   Y3, (BX)
+	JMP       stored112
+
+part112:
+	LEAQ         (BX), BX
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, SI
+	JZ           two112
+	VMOVUPS      X1, (BX)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, BX
+	SHRL         $0x04, SI
+
+two112:
+	TESTL    $0x00000002, SI
+	JZ       one112
+	VMOVLPS  X1, (BX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, BX
+	SHRL     $0x02, SI
+
+one112:
+	TESTL  $0x00000001, SI
+	JZ     stored112
+	VMOVSS X1, (BX)
+
+stored112:
+	ADDQ $+32, DX
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), DX
+	ADDQ DX, 8(AX)
+	MOVQ 104(AX), DX
+	ADDQ DX, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -8507,26 +11755,142 @@ plain:
 	VADDPS Y5, Y4, Y4
 
 store:
-	MOVQ       (AX), SI
-	ADDQ       BX, SI
-	MOVQ       96(AX), DI
-	VMASKMOVPS Y1, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y2, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y3, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y4, Y0, (SI)
-	ADDQ       $+32, BX
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), BX
-	ADDQ       BX, 8(AX)
-	MOVQ       104(AX), BX
-	ADDQ       BX, (AX)
-	JMP        down
+	MOVQ      (AX), SI
+	ADDQ      BX, SI
+	MOVQ      96(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part113
+	VMOVUPS   Y1, (SI)
+	JMP       stored113
+
+part113:
+	LEAQ         (SI), R9
+	VMOVAPS      X1, X5
+	TESTL        $0x00000008, R8
+	JZ           two113
+	VMOVUPS      X5, (R9)
+	VEXTRACTF128 $0x01, Y1, X5
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two113:
+	TESTL    $0x00000002, R8
+	JZ       one113
+	VMOVLPS  X5, (R9)
+	VMOVHLPS X5, X5, X5
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one113:
+	TESTL  $0x00000001, R8
+	JZ     stored113
+	VMOVSS X5, (R9)
+
+stored113:
+	ADDQ      DI, SI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part114
+	VMOVUPS   Y2, (SI)
+	JMP       stored114
+
+part114:
+	LEAQ         (SI), R9
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R8
+	JZ           two114
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two114:
+	TESTL    $0x00000002, R8
+	JZ       one114
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one114:
+	TESTL  $0x00000001, R8
+	JZ     stored114
+	VMOVSS X1, (R9)
+
+stored114:
+	ADDQ      DI, SI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part115
+	VMOVUPS   Y3, (SI)
+	JMP       stored115
+
+part115:
+	LEAQ         (SI), R9
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R8
+	JZ           two115
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two115:
+	TESTL    $0x00000002, R8
+	JZ       one115
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one115:
+	TESTL  $0x00000001, R8
+	JZ     stored115
+	VMOVSS X1, (R9)
+
+stored115:
+	ADDQ      DI, SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part116
+	VMOVUPS   Y4, (SI)
+	JMP       stored116
+
+part116:
+	LEAQ         (SI), SI
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, DI
+	JZ           two116
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two116:
+	TESTL    $0x00000002, DI
+	JZ       one116
+	VMOVLPS  X1, (SI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one116:
+	TESTL  $0x00000001, DI
+	JZ     stored116
+	VMOVSS X1, (SI)
+
+stored116:
+	ADDQ $+32, BX
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 104(AX), BX
+	ADDQ BX, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -8615,28 +11979,173 @@ plain:
 	VADDPS Y6, Y5, Y5
 
 store:
-	MOVQ       (AX), SI
-	ADDQ       BX, SI
-	MOVQ       96(AX), DI
-	VMASKMOVPS Y1, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y2, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y3, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y4, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y5, Y0, (SI)
-	ADDQ       $+32, BX
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), BX
-	ADDQ       BX, 8(AX)
-	MOVQ       104(AX), BX
-	ADDQ       BX, (AX)
-	JMP        down
+	MOVQ      (AX), SI
+	ADDQ      BX, SI
+	MOVQ      96(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part117
+	VMOVUPS   Y1, (SI)
+	JMP       stored117
+
+part117:
+	LEAQ         (SI), R9
+	VMOVAPS      X1, X6
+	TESTL        $0x00000008, R8
+	JZ           two117
+	VMOVUPS      X6, (R9)
+	VEXTRACTF128 $0x01, Y1, X6
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two117:
+	TESTL    $0x00000002, R8
+	JZ       one117
+	VMOVLPS  X6, (R9)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one117:
+	TESTL  $0x00000001, R8
+	JZ     stored117
+	VMOVSS X6, (R9)
+
+stored117:
+	ADDQ      DI, SI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part118
+	VMOVUPS   Y2, (SI)
+	JMP       stored118
+
+part118:
+	LEAQ         (SI), R9
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R8
+	JZ           two118
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two118:
+	TESTL    $0x00000002, R8
+	JZ       one118
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one118:
+	TESTL  $0x00000001, R8
+	JZ     stored118
+	VMOVSS X1, (R9)
+
+stored118:
+	ADDQ      DI, SI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part119
+	VMOVUPS   Y3, (SI)
+	JMP       stored119
+
+part119:
+	LEAQ         (SI), R9
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R8
+	JZ           two119
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two119:
+	TESTL    $0x00000002, R8
+	JZ       one119
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one119:
+	TESTL  $0x00000001, R8
+	JZ     stored119
+	VMOVSS X1, (R9)
+
+stored119:
+	ADDQ      DI, SI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part120
+	VMOVUPS   Y4, (SI)
+	JMP       stored120
+
+part120:
+	LEAQ         (SI), R9
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R8
+	JZ           two120
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two120:
+	TESTL    $0x00000002, R8
+	JZ       one120
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one120:
+	TESTL  $0x00000001, R8
+	JZ     stored120
+	VMOVSS X1, (R9)
+
+stored120:
+	ADDQ      DI, SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part121
+	VMOVUPS   Y5, (SI)
+	JMP       stored121
+
+part121:
+	LEAQ         (SI), SI
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, DI
+	JZ           two121
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two121:
+	TESTL    $0x00000002, DI
+	JZ       one121
+	VMOVLPS  X1, (SI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one121:
+	TESTL  $0x00000001, DI
+	JZ     stored121
+	VMOVSS X1, (SI)
+
+stored121:
+	ADDQ $+32, BX
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 104(AX), BX
+	ADDQ BX, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -8732,30 +12241,204 @@ plain:
 	VADDPS Y7, Y6, Y6
 
 store:
-	MOVQ       (AX), DI
-	ADDQ       SI, DI
-	MOVQ       96(AX), R8
-	VMASKMOVPS Y1, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y2, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y3, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y4, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y5, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y6, Y0, (DI)
-	ADDQ       $+32, SI
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), SI
-	ADDQ       SI, 8(AX)
-	MOVQ       104(AX), SI
-	ADDQ       SI, (AX)
-	JMP        down
+	MOVQ      (AX), DI
+	ADDQ      SI, DI
+	MOVQ      96(AX), R8
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part122
+	VMOVUPS   Y1, (DI)
+	JMP       stored122
+
+part122:
+	LEAQ         (DI), R10
+	VMOVAPS      X1, X7
+	TESTL        $0x00000008, R9
+	JZ           two122
+	VMOVUPS      X7, (R10)
+	VEXTRACTF128 $0x01, Y1, X7
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two122:
+	TESTL    $0x00000002, R9
+	JZ       one122
+	VMOVLPS  X7, (R10)
+	VMOVHLPS X7, X7, X7
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one122:
+	TESTL  $0x00000001, R9
+	JZ     stored122
+	VMOVSS X7, (R10)
+
+stored122:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part123
+	VMOVUPS   Y2, (DI)
+	JMP       stored123
+
+part123:
+	LEAQ         (DI), R10
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R9
+	JZ           two123
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two123:
+	TESTL    $0x00000002, R9
+	JZ       one123
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one123:
+	TESTL  $0x00000001, R9
+	JZ     stored123
+	VMOVSS X1, (R10)
+
+stored123:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part124
+	VMOVUPS   Y3, (DI)
+	JMP       stored124
+
+part124:
+	LEAQ         (DI), R10
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R9
+	JZ           two124
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two124:
+	TESTL    $0x00000002, R9
+	JZ       one124
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one124:
+	TESTL  $0x00000001, R9
+	JZ     stored124
+	VMOVSS X1, (R10)
+
+stored124:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part125
+	VMOVUPS   Y4, (DI)
+	JMP       stored125
+
+part125:
+	LEAQ         (DI), R10
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R9
+	JZ           two125
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two125:
+	TESTL    $0x00000002, R9
+	JZ       one125
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one125:
+	TESTL  $0x00000001, R9
+	JZ     stored125
+	VMOVSS X1, (R10)
+
+stored125:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part126
+	VMOVUPS   Y5, (DI)
+	JMP       stored126
+
+part126:
+	LEAQ         (DI), R10
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, R9
+	JZ           two126
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two126:
+	TESTL    $0x00000002, R9
+	JZ       one126
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one126:
+	TESTL  $0x00000001, R9
+	JZ     stored126
+	VMOVSS X1, (R10)
+
+stored126:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part127
+	VMOVUPS   Y6, (DI)
+	JMP       stored127
+
+part127:
+	LEAQ         (DI), DI
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, R8
+	JZ           two127
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two127:
+	TESTL    $0x00000002, R8
+	JZ       one127
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one127:
+	TESTL  $0x00000001, R8
+	JZ     stored127
+	VMOVSS X1, (DI)
+
+stored127:
+	ADDQ $+32, SI
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -8857,32 +12540,235 @@ plain:
 	VADDPS Y8, Y7, Y7
 
 store:
-	MOVQ       (AX), DI
-	ADDQ       SI, DI
-	MOVQ       96(AX), R8
-	VMASKMOVPS Y1, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y2, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y3, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y4, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y5, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y6, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y7, Y0, (DI)
-	ADDQ       $+32, SI
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), SI
-	ADDQ       SI, 8(AX)
-	MOVQ       104(AX), SI
-	ADDQ       SI, (AX)
-	JMP        down
+	MOVQ      (AX), DI
+	ADDQ      SI, DI
+	MOVQ      96(AX), R8
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part128
+	VMOVUPS   Y1, (DI)
+	JMP       stored128
+
+part128:
+	LEAQ         (DI), R10
+	VMOVAPS      X1, X8
+	TESTL        $0x00000008, R9
+	JZ           two128
+	VMOVUPS      X8, (R10)
+	VEXTRACTF128 $0x01, Y1, X8
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two128:
+	TESTL    $0x00000002, R9
+	JZ       one128
+	VMOVLPS  X8, (R10)
+	VMOVHLPS X8, X8, X8
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one128:
+	TESTL  $0x00000001, R9
+	JZ     stored128
+	VMOVSS X8, (R10)
+
+stored128:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part129
+	VMOVUPS   Y2, (DI)
+	JMP       stored129
+
+part129:
+	LEAQ         (DI), R10
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R9
+	JZ           two129
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two129:
+	TESTL    $0x00000002, R9
+	JZ       one129
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one129:
+	TESTL  $0x00000001, R9
+	JZ     stored129
+	VMOVSS X1, (R10)
+
+stored129:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part130
+	VMOVUPS   Y3, (DI)
+	JMP       stored130
+
+part130:
+	LEAQ         (DI), R10
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R9
+	JZ           two130
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two130:
+	TESTL    $0x00000002, R9
+	JZ       one130
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one130:
+	TESTL  $0x00000001, R9
+	JZ     stored130
+	VMOVSS X1, (R10)
+
+stored130:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part131
+	VMOVUPS   Y4, (DI)
+	JMP       stored131
+
+part131:
+	LEAQ         (DI), R10
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R9
+	JZ           two131
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two131:
+	TESTL    $0x00000002, R9
+	JZ       one131
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one131:
+	TESTL  $0x00000001, R9
+	JZ     stored131
+	VMOVSS X1, (R10)
+
+stored131:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part132
+	VMOVUPS   Y5, (DI)
+	JMP       stored132
+
+part132:
+	LEAQ         (DI), R10
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, R9
+	JZ           two132
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two132:
+	TESTL    $0x00000002, R9
+	JZ       one132
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one132:
+	TESTL  $0x00000001, R9
+	JZ     stored132
+	VMOVSS X1, (R10)
+
+stored132:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part133
+	VMOVUPS   Y6, (DI)
+	JMP       stored133
+
+part133:
+	LEAQ         (DI), R10
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, R9
+	JZ           two133
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two133:
+	TESTL    $0x00000002, R9
+	JZ       one133
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one133:
+	TESTL  $0x00000001, R9
+	JZ     stored133
+	VMOVSS X1, (R10)
+
+stored133:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part134
+	VMOVUPS   Y7, (DI)
+	JMP       stored134
+
+part134:
+	LEAQ         (DI), DI
+	VMOVAPS      X7, X1
+	TESTL        $0x00000008, R8
+	JZ           two134
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y7, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two134:
+	TESTL    $0x00000002, R8
+	JZ       one134
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one134:
+	TESTL  $0x00000001, R8
+	JZ     stored134
+	VMOVSS X1, (DI)
+
+stored134:
+	ADDQ $+32, SI
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -8992,34 +12878,266 @@ plain:
 	VADDPS Y9, Y8, Y8
 
 store:
-	MOVQ       (AX), DI
-	ADDQ       SI, DI
-	MOVQ       96(AX), R8
-	VMASKMOVPS Y1, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y2, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y3, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y4, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y5, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y6, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y7, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y8, Y0, (DI)
-	ADDQ       $+32, SI
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), SI
-	ADDQ       SI, 8(AX)
-	MOVQ       104(AX), SI
-	ADDQ       SI, (AX)
-	JMP        down
+	MOVQ      (AX), DI
+	ADDQ      SI, DI
+	MOVQ      96(AX), R8
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part135
+	VMOVUPS   Y1, (DI)
+	JMP       stored135
+
+part135:
+	LEAQ         (DI), R10
+	VMOVAPS      X1, X9
+	TESTL        $0x00000008, R9
+	JZ           two135
+	VMOVUPS      X9, (R10)
+	VEXTRACTF128 $0x01, Y1, X9
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two135:
+	TESTL    $0x00000002, R9
+	JZ       one135
+	VMOVLPS  X9, (R10)
+	VMOVHLPS X9, X9, X9
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one135:
+	TESTL  $0x00000001, R9
+	JZ     stored135
+	VMOVSS X9, (R10)
+
+stored135:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part136
+	VMOVUPS   Y2, (DI)
+	JMP       stored136
+
+part136:
+	LEAQ         (DI), R10
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R9
+	JZ           two136
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two136:
+	TESTL    $0x00000002, R9
+	JZ       one136
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one136:
+	TESTL  $0x00000001, R9
+	JZ     stored136
+	VMOVSS X1, (R10)
+
+stored136:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part137
+	VMOVUPS   Y3, (DI)
+	JMP       stored137
+
+part137:
+	LEAQ         (DI), R10
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R9
+	JZ           two137
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two137:
+	TESTL    $0x00000002, R9
+	JZ       one137
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one137:
+	TESTL  $0x00000001, R9
+	JZ     stored137
+	VMOVSS X1, (R10)
+
+stored137:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part138
+	VMOVUPS   Y4, (DI)
+	JMP       stored138
+
+part138:
+	LEAQ         (DI), R10
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R9
+	JZ           two138
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two138:
+	TESTL    $0x00000002, R9
+	JZ       one138
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one138:
+	TESTL  $0x00000001, R9
+	JZ     stored138
+	VMOVSS X1, (R10)
+
+stored138:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part139
+	VMOVUPS   Y5, (DI)
+	JMP       stored139
+
+part139:
+	LEAQ         (DI), R10
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, R9
+	JZ           two139
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two139:
+	TESTL    $0x00000002, R9
+	JZ       one139
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one139:
+	TESTL  $0x00000001, R9
+	JZ     stored139
+	VMOVSS X1, (R10)
+
+stored139:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part140
+	VMOVUPS   Y6, (DI)
+	JMP       stored140
+
+part140:
+	LEAQ         (DI), R10
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, R9
+	JZ           two140
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two140:
+	TESTL    $0x00000002, R9
+	JZ       one140
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one140:
+	TESTL  $0x00000001, R9
+	JZ     stored140
+	VMOVSS X1, (R10)
+
+stored140:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part141
+	VMOVUPS   Y7, (DI)
+	JMP       stored141
+
+part141:
+	LEAQ         (DI), R10
+	VMOVAPS      X7, X1
+	TESTL        $0x00000008, R9
+	JZ           two141
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y7, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two141:
+	TESTL    $0x00000002, R9
+	JZ       one141
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one141:
+	TESTL  $0x00000001, R9
+	JZ     stored141
+	VMOVSS X1, (R10)
+
+stored141:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part142
+	VMOVUPS   Y8, (DI)
+	JMP       stored142
+
+part142:
+	LEAQ         (DI), DI
+	VMOVAPS      X8, X1
+	TESTL        $0x00000008, R8
+	JZ           two142
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y8, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two142:
+	TESTL    $0x00000002, R8
+	JZ       one142
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one142:
+	TESTL  $0x00000001, R8
+	JZ     stored142
+	VMOVSS X1, (DI)
+
+stored142:
+	ADDQ $+32, SI
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -9135,36 +13253,297 @@ plain:
 	VADDPS Y10, Y9, Y9
 
 store:
-	MOVQ       (AX), DI
-	ADDQ       SI, DI
-	MOVQ       96(AX), R8
-	VMASKMOVPS Y1, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y2, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y3, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y4, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y5, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y6, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y7, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y8, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y9, Y0, (DI)
-	ADDQ       $+32, SI
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), SI
-	ADDQ       SI, 8(AX)
-	MOVQ       104(AX), SI
-	ADDQ       SI, (AX)
-	JMP        down
+	MOVQ      (AX), DI
+	ADDQ      SI, DI
+	MOVQ      96(AX), R8
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part143
+	VMOVUPS   Y1, (DI)
+	JMP       stored143
+
+part143:
+	LEAQ         (DI), R10
+	VMOVAPS      X1, X10
+	TESTL        $0x00000008, R9
+	JZ           two143
+	VMOVUPS      X10, (R10)
+	VEXTRACTF128 $0x01, Y1, X10
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two143:
+	TESTL    $0x00000002, R9
+	JZ       one143
+	VMOVLPS  X10, (R10)
+	VMOVHLPS X10, X10, X10
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one143:
+	TESTL  $0x00000001, R9
+	JZ     stored143
+	VMOVSS X10, (R10)
+
+stored143:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part144
+	VMOVUPS   Y2, (DI)
+	JMP       stored144
+
+part144:
+	LEAQ         (DI), R10
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R9
+	JZ           two144
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two144:
+	TESTL    $0x00000002, R9
+	JZ       one144
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one144:
+	TESTL  $0x00000001, R9
+	JZ     stored144
+	VMOVSS X1, (R10)
+
+stored144:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part145
+	VMOVUPS   Y3, (DI)
+	JMP       stored145
+
+part145:
+	LEAQ         (DI), R10
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R9
+	JZ           two145
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two145:
+	TESTL    $0x00000002, R9
+	JZ       one145
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one145:
+	TESTL  $0x00000001, R9
+	JZ     stored145
+	VMOVSS X1, (R10)
+
+stored145:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part146
+	VMOVUPS   Y4, (DI)
+	JMP       stored146
+
+part146:
+	LEAQ         (DI), R10
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R9
+	JZ           two146
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two146:
+	TESTL    $0x00000002, R9
+	JZ       one146
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one146:
+	TESTL  $0x00000001, R9
+	JZ     stored146
+	VMOVSS X1, (R10)
+
+stored146:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part147
+	VMOVUPS   Y5, (DI)
+	JMP       stored147
+
+part147:
+	LEAQ         (DI), R10
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, R9
+	JZ           two147
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two147:
+	TESTL    $0x00000002, R9
+	JZ       one147
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one147:
+	TESTL  $0x00000001, R9
+	JZ     stored147
+	VMOVSS X1, (R10)
+
+stored147:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part148
+	VMOVUPS   Y6, (DI)
+	JMP       stored148
+
+part148:
+	LEAQ         (DI), R10
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, R9
+	JZ           two148
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two148:
+	TESTL    $0x00000002, R9
+	JZ       one148
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one148:
+	TESTL  $0x00000001, R9
+	JZ     stored148
+	VMOVSS X1, (R10)
+
+stored148:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part149
+	VMOVUPS   Y7, (DI)
+	JMP       stored149
+
+part149:
+	LEAQ         (DI), R10
+	VMOVAPS      X7, X1
+	TESTL        $0x00000008, R9
+	JZ           two149
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y7, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two149:
+	TESTL    $0x00000002, R9
+	JZ       one149
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one149:
+	TESTL  $0x00000001, R9
+	JZ     stored149
+	VMOVSS X1, (R10)
+
+stored149:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part150
+	VMOVUPS   Y8, (DI)
+	JMP       stored150
+
+part150:
+	LEAQ         (DI), R10
+	VMOVAPS      X8, X1
+	TESTL        $0x00000008, R9
+	JZ           two150
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y8, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two150:
+	TESTL    $0x00000002, R9
+	JZ       one150
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one150:
+	TESTL  $0x00000001, R9
+	JZ     stored150
+	VMOVSS X1, (R10)
+
+stored150:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part151
+	VMOVUPS   Y9, (DI)
+	JMP       stored151
+
+part151:
+	LEAQ         (DI), DI
+	VMOVAPS      X9, X1
+	TESTL        $0x00000008, R8
+	JZ           two151
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y9, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two151:
+	TESTL    $0x00000002, R8
+	JZ       one151
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one151:
+	TESTL  $0x00000001, R8
+	JZ     stored151
+	VMOVSS X1, (DI)
+
+stored151:
+	ADDQ $+32, SI
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -9286,38 +13665,328 @@ plain:
 	VADDPS Y11, Y10, Y10
 
 store:
-	MOVQ       (AX), DI
-	ADDQ       SI, DI
-	MOVQ       96(AX), R8
-	VMASKMOVPS Y1, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y2, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y3, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y4, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y5, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y6, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y7, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y8, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y9, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y10, Y0, (DI)
-	ADDQ       $+32, SI
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), SI
-	ADDQ       SI, 8(AX)
-	MOVQ       104(AX), SI
-	ADDQ       SI, (AX)
-	JMP        down
+	MOVQ      (AX), DI
+	ADDQ      SI, DI
+	MOVQ      96(AX), R8
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part152
+	VMOVUPS   Y1, (DI)
+	JMP       stored152
+
+part152:
+	LEAQ         (DI), R10
+	VMOVAPS      X1, X11
+	TESTL        $0x00000008, R9
+	JZ           two152
+	VMOVUPS      X11, (R10)
+	VEXTRACTF128 $0x01, Y1, X11
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two152:
+	TESTL    $0x00000002, R9
+	JZ       one152
+	VMOVLPS  X11, (R10)
+	VMOVHLPS X11, X11, X11
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one152:
+	TESTL  $0x00000001, R9
+	JZ     stored152
+	VMOVSS X11, (R10)
+
+stored152:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part153
+	VMOVUPS   Y2, (DI)
+	JMP       stored153
+
+part153:
+	LEAQ         (DI), R10
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R9
+	JZ           two153
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two153:
+	TESTL    $0x00000002, R9
+	JZ       one153
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one153:
+	TESTL  $0x00000001, R9
+	JZ     stored153
+	VMOVSS X1, (R10)
+
+stored153:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part154
+	VMOVUPS   Y3, (DI)
+	JMP       stored154
+
+part154:
+	LEAQ         (DI), R10
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R9
+	JZ           two154
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two154:
+	TESTL    $0x00000002, R9
+	JZ       one154
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one154:
+	TESTL  $0x00000001, R9
+	JZ     stored154
+	VMOVSS X1, (R10)
+
+stored154:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part155
+	VMOVUPS   Y4, (DI)
+	JMP       stored155
+
+part155:
+	LEAQ         (DI), R10
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R9
+	JZ           two155
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two155:
+	TESTL    $0x00000002, R9
+	JZ       one155
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one155:
+	TESTL  $0x00000001, R9
+	JZ     stored155
+	VMOVSS X1, (R10)
+
+stored155:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part156
+	VMOVUPS   Y5, (DI)
+	JMP       stored156
+
+part156:
+	LEAQ         (DI), R10
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, R9
+	JZ           two156
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two156:
+	TESTL    $0x00000002, R9
+	JZ       one156
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one156:
+	TESTL  $0x00000001, R9
+	JZ     stored156
+	VMOVSS X1, (R10)
+
+stored156:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part157
+	VMOVUPS   Y6, (DI)
+	JMP       stored157
+
+part157:
+	LEAQ         (DI), R10
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, R9
+	JZ           two157
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two157:
+	TESTL    $0x00000002, R9
+	JZ       one157
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one157:
+	TESTL  $0x00000001, R9
+	JZ     stored157
+	VMOVSS X1, (R10)
+
+stored157:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part158
+	VMOVUPS   Y7, (DI)
+	JMP       stored158
+
+part158:
+	LEAQ         (DI), R10
+	VMOVAPS      X7, X1
+	TESTL        $0x00000008, R9
+	JZ           two158
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y7, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two158:
+	TESTL    $0x00000002, R9
+	JZ       one158
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one158:
+	TESTL  $0x00000001, R9
+	JZ     stored158
+	VMOVSS X1, (R10)
+
+stored158:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part159
+	VMOVUPS   Y8, (DI)
+	JMP       stored159
+
+part159:
+	LEAQ         (DI), R10
+	VMOVAPS      X8, X1
+	TESTL        $0x00000008, R9
+	JZ           two159
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y8, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two159:
+	TESTL    $0x00000002, R9
+	JZ       one159
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one159:
+	TESTL  $0x00000001, R9
+	JZ     stored159
+	VMOVSS X1, (R10)
+
+stored159:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part160
+	VMOVUPS   Y9, (DI)
+	JMP       stored160
+
+part160:
+	LEAQ         (DI), R10
+	VMOVAPS      X9, X1
+	TESTL        $0x00000008, R9
+	JZ           two160
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y9, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two160:
+	TESTL    $0x00000002, R9
+	JZ       one160
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one160:
+	TESTL  $0x00000001, R9
+	JZ     stored160
+	VMOVSS X1, (R10)
+
+stored160:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part161
+	VMOVUPS   Y10, (DI)
+	JMP       stored161
+
+part161:
+	LEAQ         (DI), DI
+	VMOVAPS      X10, X1
+	TESTL        $0x00000008, R8
+	JZ           two161
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y10, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two161:
+	TESTL    $0x00000002, R8
+	JZ       one161
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one161:
+	TESTL  $0x00000001, R8
+	JZ     stored161
+	VMOVSS X1, (DI)
+
+stored161:
+	ADDQ $+32, SI
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -9445,40 +14114,359 @@ plain:
 	VADDPS Y12, Y11, Y11
 
 store:
-	MOVQ       (AX), DI
-	ADDQ       SI, DI
-	MOVQ       96(AX), R8
-	VMASKMOVPS Y1, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y2, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y3, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y4, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y5, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y6, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y7, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y8, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y9, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y10, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y11, Y0, (DI)
-	ADDQ       $+32, SI
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), SI
-	ADDQ       SI, 8(AX)
-	MOVQ       104(AX), SI
-	ADDQ       SI, (AX)
-	JMP        down
+	MOVQ      (AX), DI
+	ADDQ      SI, DI
+	MOVQ      96(AX), R8
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part162
+	VMOVUPS   Y1, (DI)
+	JMP       stored162
+
+part162:
+	LEAQ         (DI), R10
+	VMOVAPS      X1, X12
+	TESTL        $0x00000008, R9
+	JZ           two162
+	VMOVUPS      X12, (R10)
+	VEXTRACTF128 $0x01, Y1, X12
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two162:
+	TESTL    $0x00000002, R9
+	JZ       one162
+	VMOVLPS  X12, (R10)
+	VMOVHLPS X12, X12, X12
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one162:
+	TESTL  $0x00000001, R9
+	JZ     stored162
+	VMOVSS X12, (R10)
+
+stored162:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part163
+	VMOVUPS   Y2, (DI)
+	JMP       stored163
+
+part163:
+	LEAQ         (DI), R10
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R9
+	JZ           two163
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two163:
+	TESTL    $0x00000002, R9
+	JZ       one163
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one163:
+	TESTL  $0x00000001, R9
+	JZ     stored163
+	VMOVSS X1, (R10)
+
+stored163:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part164
+	VMOVUPS   Y3, (DI)
+	JMP       stored164
+
+part164:
+	LEAQ         (DI), R10
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R9
+	JZ           two164
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two164:
+	TESTL    $0x00000002, R9
+	JZ       one164
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one164:
+	TESTL  $0x00000001, R9
+	JZ     stored164
+	VMOVSS X1, (R10)
+
+stored164:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part165
+	VMOVUPS   Y4, (DI)
+	JMP       stored165
+
+part165:
+	LEAQ         (DI), R10
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R9
+	JZ           two165
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two165:
+	TESTL    $0x00000002, R9
+	JZ       one165
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one165:
+	TESTL  $0x00000001, R9
+	JZ     stored165
+	VMOVSS X1, (R10)
+
+stored165:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part166
+	VMOVUPS   Y5, (DI)
+	JMP       stored166
+
+part166:
+	LEAQ         (DI), R10
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, R9
+	JZ           two166
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two166:
+	TESTL    $0x00000002, R9
+	JZ       one166
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one166:
+	TESTL  $0x00000001, R9
+	JZ     stored166
+	VMOVSS X1, (R10)
+
+stored166:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part167
+	VMOVUPS   Y6, (DI)
+	JMP       stored167
+
+part167:
+	LEAQ         (DI), R10
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, R9
+	JZ           two167
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two167:
+	TESTL    $0x00000002, R9
+	JZ       one167
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one167:
+	TESTL  $0x00000001, R9
+	JZ     stored167
+	VMOVSS X1, (R10)
+
+stored167:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part168
+	VMOVUPS   Y7, (DI)
+	JMP       stored168
+
+part168:
+	LEAQ         (DI), R10
+	VMOVAPS      X7, X1
+	TESTL        $0x00000008, R9
+	JZ           two168
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y7, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two168:
+	TESTL    $0x00000002, R9
+	JZ       one168
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one168:
+	TESTL  $0x00000001, R9
+	JZ     stored168
+	VMOVSS X1, (R10)
+
+stored168:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part169
+	VMOVUPS   Y8, (DI)
+	JMP       stored169
+
+part169:
+	LEAQ         (DI), R10
+	VMOVAPS      X8, X1
+	TESTL        $0x00000008, R9
+	JZ           two169
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y8, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two169:
+	TESTL    $0x00000002, R9
+	JZ       one169
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one169:
+	TESTL  $0x00000001, R9
+	JZ     stored169
+	VMOVSS X1, (R10)
+
+stored169:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part170
+	VMOVUPS   Y9, (DI)
+	JMP       stored170
+
+part170:
+	LEAQ         (DI), R10
+	VMOVAPS      X9, X1
+	TESTL        $0x00000008, R9
+	JZ           two170
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y9, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two170:
+	TESTL    $0x00000002, R9
+	JZ       one170
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one170:
+	TESTL  $0x00000001, R9
+	JZ     stored170
+	VMOVSS X1, (R10)
+
+stored170:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part171
+	VMOVUPS   Y10, (DI)
+	JMP       stored171
+
+part171:
+	LEAQ         (DI), R10
+	VMOVAPS      X10, X1
+	TESTL        $0x00000008, R9
+	JZ           two171
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y10, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two171:
+	TESTL    $0x00000002, R9
+	JZ       one171
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one171:
+	TESTL  $0x00000001, R9
+	JZ     stored171
+	VMOVSS X1, (R10)
+
+stored171:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part172
+	VMOVUPS   Y11, (DI)
+	JMP       stored172
+
+part172:
+	LEAQ         (DI), DI
+	VMOVAPS      X11, X1
+	TESTL        $0x00000008, R8
+	JZ           two172
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y11, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two172:
+	TESTL    $0x00000002, R8
+	JZ       one172
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one172:
+	TESTL  $0x00000001, R8
+	JZ     stored172
+	VMOVSS X1, (DI)
+
+stored172:
+	ADDQ $+32, SI
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -9612,42 +14600,390 @@ plain:
 	VADDPS Y13, Y12, Y12
 
 store:
-	MOVQ       (AX), DI
-	ADDQ       SI, DI
-	MOVQ       96(AX), R8
-	VMASKMOVPS Y1, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y2, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y3, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y4, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y5, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y6, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y7, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y8, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y9, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y10, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y11, Y0, (DI)
-	ADDQ       R8, DI
-	VMASKMOVPS Y12, Y0, (DI)
-	ADDQ       $+32, SI
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), SI
-	ADDQ       SI, 8(AX)
-	MOVQ       104(AX), SI
-	ADDQ       SI, (AX)
-	JMP        down
+	MOVQ      (AX), DI
+	ADDQ      SI, DI
+	MOVQ      96(AX), R8
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part173
+	VMOVUPS   Y1, (DI)
+	JMP       stored173
+
+part173:
+	LEAQ         (DI), R10
+	VMOVAPS      X1, X13
+	TESTL        $0x00000008, R9
+	JZ           two173
+	VMOVUPS      X13, (R10)
+	VEXTRACTF128 $0x01, Y1, X13
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two173:
+	TESTL    $0x00000002, R9
+	JZ       one173
+	VMOVLPS  X13, (R10)
+	VMOVHLPS X13, X13, X13
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one173:
+	TESTL  $0x00000001, R9
+	JZ     stored173
+	VMOVSS X13, (R10)
+
+stored173:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part174
+	VMOVUPS   Y2, (DI)
+	JMP       stored174
+
+part174:
+	LEAQ         (DI), R10
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R9
+	JZ           two174
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two174:
+	TESTL    $0x00000002, R9
+	JZ       one174
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one174:
+	TESTL  $0x00000001, R9
+	JZ     stored174
+	VMOVSS X1, (R10)
+
+stored174:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part175
+	VMOVUPS   Y3, (DI)
+	JMP       stored175
+
+part175:
+	LEAQ         (DI), R10
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R9
+	JZ           two175
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two175:
+	TESTL    $0x00000002, R9
+	JZ       one175
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one175:
+	TESTL  $0x00000001, R9
+	JZ     stored175
+	VMOVSS X1, (R10)
+
+stored175:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part176
+	VMOVUPS   Y4, (DI)
+	JMP       stored176
+
+part176:
+	LEAQ         (DI), R10
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R9
+	JZ           two176
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two176:
+	TESTL    $0x00000002, R9
+	JZ       one176
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one176:
+	TESTL  $0x00000001, R9
+	JZ     stored176
+	VMOVSS X1, (R10)
+
+stored176:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part177
+	VMOVUPS   Y5, (DI)
+	JMP       stored177
+
+part177:
+	LEAQ         (DI), R10
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, R9
+	JZ           two177
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two177:
+	TESTL    $0x00000002, R9
+	JZ       one177
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one177:
+	TESTL  $0x00000001, R9
+	JZ     stored177
+	VMOVSS X1, (R10)
+
+stored177:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part178
+	VMOVUPS   Y6, (DI)
+	JMP       stored178
+
+part178:
+	LEAQ         (DI), R10
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, R9
+	JZ           two178
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two178:
+	TESTL    $0x00000002, R9
+	JZ       one178
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one178:
+	TESTL  $0x00000001, R9
+	JZ     stored178
+	VMOVSS X1, (R10)
+
+stored178:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part179
+	VMOVUPS   Y7, (DI)
+	JMP       stored179
+
+part179:
+	LEAQ         (DI), R10
+	VMOVAPS      X7, X1
+	TESTL        $0x00000008, R9
+	JZ           two179
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y7, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two179:
+	TESTL    $0x00000002, R9
+	JZ       one179
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one179:
+	TESTL  $0x00000001, R9
+	JZ     stored179
+	VMOVSS X1, (R10)
+
+stored179:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part180
+	VMOVUPS   Y8, (DI)
+	JMP       stored180
+
+part180:
+	LEAQ         (DI), R10
+	VMOVAPS      X8, X1
+	TESTL        $0x00000008, R9
+	JZ           two180
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y8, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two180:
+	TESTL    $0x00000002, R9
+	JZ       one180
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one180:
+	TESTL  $0x00000001, R9
+	JZ     stored180
+	VMOVSS X1, (R10)
+
+stored180:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part181
+	VMOVUPS   Y9, (DI)
+	JMP       stored181
+
+part181:
+	LEAQ         (DI), R10
+	VMOVAPS      X9, X1
+	TESTL        $0x00000008, R9
+	JZ           two181
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y9, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two181:
+	TESTL    $0x00000002, R9
+	JZ       one181
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one181:
+	TESTL  $0x00000001, R9
+	JZ     stored181
+	VMOVSS X1, (R10)
+
+stored181:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part182
+	VMOVUPS   Y10, (DI)
+	JMP       stored182
+
+part182:
+	LEAQ         (DI), R10
+	VMOVAPS      X10, X1
+	TESTL        $0x00000008, R9
+	JZ           two182
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y10, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two182:
+	TESTL    $0x00000002, R9
+	JZ       one182
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one182:
+	TESTL  $0x00000001, R9
+	JZ     stored182
+	VMOVSS X1, (R10)
+
+stored182:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part183
+	VMOVUPS   Y11, (DI)
+	JMP       stored183
+
+part183:
+	LEAQ         (DI), R10
+	VMOVAPS      X11, X1
+	TESTL        $0x00000008, R9
+	JZ           two183
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y11, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two183:
+	TESTL    $0x00000002, R9
+	JZ       one183
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one183:
+	TESTL  $0x00000001, R9
+	JZ     stored183
+	VMOVSS X1, (R10)
+
+stored183:
+	ADDQ      R8, DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part184
+	VMOVUPS   Y12, (DI)
+	JMP       stored184
+
+part184:
+	LEAQ         (DI), DI
+	VMOVAPS      X12, X1
+	TESTL        $0x00000008, R8
+	JZ           two184
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y12, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two184:
+	TESTL    $0x00000002, R8
+	JZ       one184
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one184:
+	TESTL  $0x00000001, R8
+	JZ     stored184
+	VMOVSS X1, (DI)
+
+stored184:
+	ADDQ $+32, SI
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -9718,21 +15054,50 @@ plain:
 	VADDPS Y3, Y2, Y2
 
 store:
-	MOVQ       (AX), DX
-	ADDQ       CX, DX
-	MOVQ       96(AX), BX
-	VMOVUPS    Y1, (DX)
-	VMASKMOVPS Y2, Y0, 32(DX)
-	ADDQ       $+64, CX
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), CX
-	ADDQ       CX, 8(AX)
-	MOVQ       104(AX), CX
-	ADDQ       CX, (AX)
-	JMP        down
+	MOVQ      (AX), DX
+	ADDQ      CX, DX
+	MOVQ      96(AX), BX
+	VMOVUPS   Y1, (DX)
+	VMOVMSKPS Y0, BX
+	CMPL      BX, $0x000000ff
+	JNE       part185
+	VMOVUPS   Y2, 32(DX)
+	JMP       stored185
+
+part185:
+	LEAQ         32(DX), DX
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, BX
+	JZ           two185
+	VMOVUPS      X1, (DX)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, DX
+	SHRL         $0x04, BX
+
+two185:
+	TESTL    $0x00000002, BX
+	JZ       one185
+	VMOVLPS  X1, (DX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DX
+	SHRL     $0x02, BX
+
+one185:
+	TESTL  $0x00000001, BX
+	JZ     stored185
+	VMOVSS X1, (DX)
+
+stored185:
+	ADDQ $+64, CX
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), CX
+	ADDQ CX, 8(AX)
+	MOVQ 104(AX), CX
+	ADDQ CX, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -9814,24 +15179,82 @@ plain:
 	VADDPS Y5, Y4, Y4
 
 store:
-	MOVQ       (AX), BX
-	ADDQ       DX, BX
-	MOVQ       96(AX), SI
-	VMOVUPS    Y1, (BX)
-	VMASKMOVPS Y2, Y0, 32(BX)
-	ADDQ       SI, BX
-	VMOVUPS    Y3, (BX)
-	VMASKMOVPS Y4, Y0, 32(BX)
-	ADDQ       $+64, DX
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), DX
-	ADDQ       DX, 8(AX)
-	MOVQ       104(AX), DX
-	ADDQ       DX, (AX)
-	JMP        down
+	MOVQ      (AX), BX
+	ADDQ      DX, BX
+	MOVQ      96(AX), SI
+	VMOVUPS   Y1, (BX)
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part186
+	VMOVUPS   Y2, 32(BX)
+	JMP       stored186
+
+part186:
+	LEAQ         32(BX), R8
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, DI
+	JZ           two186
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two186:
+	TESTL    $0x00000002, DI
+	JZ       one186
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one186:
+	TESTL  $0x00000001, DI
+	JZ     stored186
+	VMOVSS X1, (R8)
+
+stored186:
+	ADDQ      SI, BX
+	VMOVUPS   Y3, (BX)
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0x000000ff
+	JNE       part187
+	VMOVUPS   Y4, 32(BX)
+	JMP       stored187
+
+part187:
+	LEAQ         32(BX), BX
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, SI
+	JZ           two187
+	VMOVUPS      X1, (BX)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, BX
+	SHRL         $0x04, SI
+
+two187:
+	TESTL    $0x00000002, SI
+	JZ       one187
+	VMOVLPS  X1, (BX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, BX
+	SHRL     $0x02, SI
+
+one187:
+	TESTL  $0x00000001, SI
+	JZ     stored187
+	VMOVSS X1, (BX)
+
+stored187:
+	ADDQ $+64, DX
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), DX
+	ADDQ DX, 8(AX)
+	MOVQ 104(AX), DX
+	ADDQ DX, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -9924,27 +15347,114 @@ plain:
 	VADDPS Y7, Y6, Y6
 
 store:
-	MOVQ       (AX), BX
-	ADDQ       DX, BX
-	MOVQ       96(AX), SI
-	VMOVUPS    Y1, (BX)
-	VMASKMOVPS Y2, Y0, 32(BX)
-	ADDQ       SI, BX
-	VMOVUPS    Y3, (BX)
-	VMASKMOVPS Y4, Y0, 32(BX)
-	ADDQ       SI, BX
-	VMOVUPS    Y5, (BX)
-	VMASKMOVPS Y6, Y0, 32(BX)
-	ADDQ       $+64, DX
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), DX
-	ADDQ       DX, 8(AX)
-	MOVQ       104(AX), DX
-	ADDQ       DX, (AX)
-	JMP        down
+	MOVQ      (AX), BX
+	ADDQ      DX, BX
+	MOVQ      96(AX), SI
+	VMOVUPS   Y1, (BX)
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part188
+	VMOVUPS   Y2, 32(BX)
+	JMP       stored188
+
+part188:
+	LEAQ         32(BX), R8
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, DI
+	JZ           two188
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two188:
+	TESTL    $0x00000002, DI
+	JZ       one188
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one188:
+	TESTL  $0x00000001, DI
+	JZ     stored188
+	VMOVSS X1, (R8)
+
+stored188:
+	ADDQ      SI, BX
+	VMOVUPS   Y3, (BX)
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part189
+	VMOVUPS   Y4, 32(BX)
+	JMP       stored189
+
+part189:
+	LEAQ         32(BX), R8
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, DI
+	JZ           two189
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two189:
+	TESTL    $0x00000002, DI
+	JZ       one189
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one189:
+	TESTL  $0x00000001, DI
+	JZ     stored189
+	VMOVSS X1, (R8)
+
+stored189:
+	ADDQ      SI, BX
+	VMOVUPS   Y5, (BX)
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0x000000ff
+	JNE       part190
+	VMOVUPS   Y6, 32(BX)
+	JMP       stored190
+
+part190:
+	LEAQ         32(BX), BX
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, SI
+	JZ           two190
+	VMOVUPS      X1, (BX)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, BX
+	SHRL         $0x04, SI
+
+two190:
+	TESTL    $0x00000002, SI
+	JZ       one190
+	VMOVLPS  X1, (BX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, BX
+	SHRL     $0x02, SI
+
+one190:
+	TESTL  $0x00000001, SI
+	JZ     stored190
+	VMOVSS X1, (BX)
+
+stored190:
+	ADDQ $+64, DX
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), DX
+	ADDQ DX, 8(AX)
+	MOVQ 104(AX), DX
+	ADDQ DX, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -10049,30 +15559,146 @@ plain:
 	VADDPS Y9, Y8, Y8
 
 store:
-	MOVQ       (AX), SI
-	ADDQ       BX, SI
-	MOVQ       96(AX), DI
-	VMOVUPS    Y1, (SI)
-	VMASKMOVPS Y2, Y0, 32(SI)
-	ADDQ       DI, SI
-	VMOVUPS    Y3, (SI)
-	VMASKMOVPS Y4, Y0, 32(SI)
-	ADDQ       DI, SI
-	VMOVUPS    Y5, (SI)
-	VMASKMOVPS Y6, Y0, 32(SI)
-	ADDQ       DI, SI
-	VMOVUPS    Y7, (SI)
-	VMASKMOVPS Y8, Y0, 32(SI)
-	ADDQ       $+64, BX
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), BX
-	ADDQ       BX, 8(AX)
-	MOVQ       104(AX), BX
-	ADDQ       BX, (AX)
-	JMP        down
+	MOVQ      (AX), SI
+	ADDQ      BX, SI
+	MOVQ      96(AX), DI
+	VMOVUPS   Y1, (SI)
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part191
+	VMOVUPS   Y2, 32(SI)
+	JMP       stored191
+
+part191:
+	LEAQ         32(SI), R9
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R8
+	JZ           two191
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two191:
+	TESTL    $0x00000002, R8
+	JZ       one191
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one191:
+	TESTL  $0x00000001, R8
+	JZ     stored191
+	VMOVSS X1, (R9)
+
+stored191:
+	ADDQ      DI, SI
+	VMOVUPS   Y3, (SI)
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part192
+	VMOVUPS   Y4, 32(SI)
+	JMP       stored192
+
+part192:
+	LEAQ         32(SI), R9
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R8
+	JZ           two192
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two192:
+	TESTL    $0x00000002, R8
+	JZ       one192
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one192:
+	TESTL  $0x00000001, R8
+	JZ     stored192
+	VMOVSS X1, (R9)
+
+stored192:
+	ADDQ      DI, SI
+	VMOVUPS   Y5, (SI)
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part193
+	VMOVUPS   Y6, 32(SI)
+	JMP       stored193
+
+part193:
+	LEAQ         32(SI), R9
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, R8
+	JZ           two193
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two193:
+	TESTL    $0x00000002, R8
+	JZ       one193
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one193:
+	TESTL  $0x00000001, R8
+	JZ     stored193
+	VMOVSS X1, (R9)
+
+stored193:
+	ADDQ      DI, SI
+	VMOVUPS   Y7, (SI)
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part194
+	VMOVUPS   Y8, 32(SI)
+	JMP       stored194
+
+part194:
+	LEAQ         32(SI), SI
+	VMOVAPS      X8, X1
+	TESTL        $0x00000008, DI
+	JZ           two194
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y8, X1
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two194:
+	TESTL    $0x00000002, DI
+	JZ       one194
+	VMOVLPS  X1, (SI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one194:
+	TESTL  $0x00000001, DI
+	JZ     stored194
+	VMOVSS X1, (SI)
+
+stored194:
+	ADDQ $+64, BX
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 104(AX), BX
+	ADDQ BX, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -10188,33 +15814,178 @@ plain:
 	VADDPS Y11, Y10, Y10
 
 store:
-	MOVQ       (AX), SI
-	ADDQ       BX, SI
-	MOVQ       96(AX), DI
-	VMOVUPS    Y1, (SI)
-	VMASKMOVPS Y2, Y0, 32(SI)
-	ADDQ       DI, SI
-	VMOVUPS    Y3, (SI)
-	VMASKMOVPS Y4, Y0, 32(SI)
-	ADDQ       DI, SI
-	VMOVUPS    Y5, (SI)
-	VMASKMOVPS Y6, Y0, 32(SI)
-	ADDQ       DI, SI
-	VMOVUPS    Y7, (SI)
-	VMASKMOVPS Y8, Y0, 32(SI)
-	ADDQ       DI, SI
-	VMOVUPS    Y9, (SI)
-	VMASKMOVPS Y10, Y0, 32(SI)
-	ADDQ       $+64, BX
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), BX
-	ADDQ       BX, 8(AX)
-	MOVQ       104(AX), BX
-	ADDQ       BX, (AX)
-	JMP        down
+	MOVQ      (AX), SI
+	ADDQ      BX, SI
+	MOVQ      96(AX), DI
+	VMOVUPS   Y1, (SI)
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part195
+	VMOVUPS   Y2, 32(SI)
+	JMP       stored195
+
+part195:
+	LEAQ         32(SI), R9
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R8
+	JZ           two195
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two195:
+	TESTL    $0x00000002, R8
+	JZ       one195
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one195:
+	TESTL  $0x00000001, R8
+	JZ     stored195
+	VMOVSS X1, (R9)
+
+stored195:
+	ADDQ      DI, SI
+	VMOVUPS   Y3, (SI)
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part196
+	VMOVUPS   Y4, 32(SI)
+	JMP       stored196
+
+part196:
+	LEAQ         32(SI), R9
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R8
+	JZ           two196
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two196:
+	TESTL    $0x00000002, R8
+	JZ       one196
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one196:
+	TESTL  $0x00000001, R8
+	JZ     stored196
+	VMOVSS X1, (R9)
+
+stored196:
+	ADDQ      DI, SI
+	VMOVUPS   Y5, (SI)
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part197
+	VMOVUPS   Y6, 32(SI)
+	JMP       stored197
+
+part197:
+	LEAQ         32(SI), R9
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, R8
+	JZ           two197
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two197:
+	TESTL    $0x00000002, R8
+	JZ       one197
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one197:
+	TESTL  $0x00000001, R8
+	JZ     stored197
+	VMOVSS X1, (R9)
+
+stored197:
+	ADDQ      DI, SI
+	VMOVUPS   Y7, (SI)
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part198
+	VMOVUPS   Y8, 32(SI)
+	JMP       stored198
+
+part198:
+	LEAQ         32(SI), R9
+	VMOVAPS      X8, X1
+	TESTL        $0x00000008, R8
+	JZ           two198
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y8, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two198:
+	TESTL    $0x00000002, R8
+	JZ       one198
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one198:
+	TESTL  $0x00000001, R8
+	JZ     stored198
+	VMOVSS X1, (R9)
+
+stored198:
+	ADDQ      DI, SI
+	VMOVUPS   Y9, (SI)
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part199
+	VMOVUPS   Y10, 32(SI)
+	JMP       stored199
+
+part199:
+	LEAQ         32(SI), SI
+	VMOVAPS      X10, X1
+	TESTL        $0x00000008, DI
+	JZ           two199
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y10, X1
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two199:
+	TESTL    $0x00000002, DI
+	JZ       one199
+	VMOVLPS  X1, (SI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one199:
+	TESTL  $0x00000001, DI
+	JZ     stored199
+	VMOVSS X1, (SI)
+
+stored199:
+	ADDQ $+64, BX
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), BX
+	ADDQ BX, 8(AX)
+	MOVQ 104(AX), BX
+	ADDQ BX, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -10342,36 +16113,210 @@ plain:
 	VADDPS Y13, Y12, Y12
 
 store:
-	MOVQ       (AX), DI
-	ADDQ       SI, DI
-	MOVQ       96(AX), R8
-	VMOVUPS    Y1, (DI)
-	VMASKMOVPS Y2, Y0, 32(DI)
-	ADDQ       R8, DI
-	VMOVUPS    Y3, (DI)
-	VMASKMOVPS Y4, Y0, 32(DI)
-	ADDQ       R8, DI
-	VMOVUPS    Y5, (DI)
-	VMASKMOVPS Y6, Y0, 32(DI)
-	ADDQ       R8, DI
-	VMOVUPS    Y7, (DI)
-	VMASKMOVPS Y8, Y0, 32(DI)
-	ADDQ       R8, DI
-	VMOVUPS    Y9, (DI)
-	VMASKMOVPS Y10, Y0, 32(DI)
-	ADDQ       R8, DI
-	VMOVUPS    Y11, (DI)
-	VMASKMOVPS Y12, Y0, 32(DI)
-	ADDQ       $+64, SI
-	DECQ       176(AX)
-	JNZ        block
-	DECQ       40(AX)
-	JZ         end
-	MOVQ       88(AX), SI
-	ADDQ       SI, 8(AX)
-	MOVQ       104(AX), SI
-	ADDQ       SI, (AX)
-	JMP        down
+	MOVQ      (AX), DI
+	ADDQ      SI, DI
+	MOVQ      96(AX), R8
+	VMOVUPS   Y1, (DI)
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part200
+	VMOVUPS   Y2, 32(DI)
+	JMP       stored200
+
+part200:
+	LEAQ         32(DI), R10
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R9
+	JZ           two200
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two200:
+	TESTL    $0x00000002, R9
+	JZ       one200
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one200:
+	TESTL  $0x00000001, R9
+	JZ     stored200
+	VMOVSS X1, (R10)
+
+stored200:
+	ADDQ      R8, DI
+	VMOVUPS   Y3, (DI)
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part201
+	VMOVUPS   Y4, 32(DI)
+	JMP       stored201
+
+part201:
+	LEAQ         32(DI), R10
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R9
+	JZ           two201
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two201:
+	TESTL    $0x00000002, R9
+	JZ       one201
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one201:
+	TESTL  $0x00000001, R9
+	JZ     stored201
+	VMOVSS X1, (R10)
+
+stored201:
+	ADDQ      R8, DI
+	VMOVUPS   Y5, (DI)
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part202
+	VMOVUPS   Y6, 32(DI)
+	JMP       stored202
+
+part202:
+	LEAQ         32(DI), R10
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, R9
+	JZ           two202
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two202:
+	TESTL    $0x00000002, R9
+	JZ       one202
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one202:
+	TESTL  $0x00000001, R9
+	JZ     stored202
+	VMOVSS X1, (R10)
+
+stored202:
+	ADDQ      R8, DI
+	VMOVUPS   Y7, (DI)
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part203
+	VMOVUPS   Y8, 32(DI)
+	JMP       stored203
+
+part203:
+	LEAQ         32(DI), R10
+	VMOVAPS      X8, X1
+	TESTL        $0x00000008, R9
+	JZ           two203
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y8, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two203:
+	TESTL    $0x00000002, R9
+	JZ       one203
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one203:
+	TESTL  $0x00000001, R9
+	JZ     stored203
+	VMOVSS X1, (R10)
+
+stored203:
+	ADDQ      R8, DI
+	VMOVUPS   Y9, (DI)
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part204
+	VMOVUPS   Y10, 32(DI)
+	JMP       stored204
+
+part204:
+	LEAQ         32(DI), R10
+	VMOVAPS      X10, X1
+	TESTL        $0x00000008, R9
+	JZ           two204
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y10, X1
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two204:
+	TESTL    $0x00000002, R9
+	JZ       one204
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one204:
+	TESTL  $0x00000001, R9
+	JZ     stored204
+	VMOVSS X1, (R10)
+
+stored204:
+	ADDQ      R8, DI
+	VMOVUPS   Y11, (DI)
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part205
+	VMOVUPS   Y12, 32(DI)
+	JMP       stored205
+
+part205:
+	LEAQ         32(DI), DI
+	VMOVAPS      X12, X1
+	TESTL        $0x00000008, R8
+	JZ           two205
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y12, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two205:
+	TESTL    $0x00000002, R8
+	JZ       one205
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one205:
+	TESTL  $0x00000001, R8
+	JZ     stored205
+	VMOVSS X1, (DI)
+
+stored205:
+	ADDQ $+64, SI
+	DECQ 176(AX)
+	JNZ  block
+	DECQ 40(AX)
+	JZ   end
+	MOVQ 88(AX), SI
+	ADDQ SI, 8(AX)
+	MOVQ 104(AX), SI
+	ADDQ SI, (AX)
+	JMP  down
 
 end:
 	VZEROUPPER
@@ -10412,13 +16357,42 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), BX
-	VMASKMOVPS  Y1, Y0, (BX)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, SI
+	CMPL        SI, $0x000000ff
+	JNE         part206
+	VMOVUPS     Y1, (BX)
+	JMP         stored206
+
+part206:
+	LEAQ         (BX), BX
+	VMOVAPS      X1, X2
+	TESTL        $0x00000008, SI
+	JZ           two206
+	VMOVUPS      X2, (BX)
+	VEXTRACTF128 $0x01, Y1, X2
+	ADDQ         $0x10, BX
+	SHRL         $0x04, SI
+
+two206:
+	TESTL    $0x00000002, SI
+	JZ       one206
+	VMOVLPS  X2, (BX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, BX
+	SHRL     $0x02, SI
+
+one206:
+	TESTL  $0x00000001, SI
+	JZ     stored206
+	VMOVSS X2, (BX)
+
+stored206:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -10464,15 +16438,73 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), SI
-	VMASKMOVPS  Y1, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y2, Y0, (SI)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, DI
+	CMPL        DI, $0x000000ff
+	JNE         part207
+	VMOVUPS     Y1, (SI)
+	JMP         stored207
+
+part207:
+	LEAQ         (SI), R8
+	VMOVAPS      X1, X3
+	TESTL        $0x00000008, DI
+	JZ           two207
+	VMOVUPS      X3, (R8)
+	VEXTRACTF128 $0x01, Y1, X3
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two207:
+	TESTL    $0x00000002, DI
+	JZ       one207
+	VMOVLPS  X3, (R8)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one207:
+	TESTL  $0x00000001, DI
+	JZ     stored207
+	VMOVSS X3, (R8)
+
+stored207:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part208
+	VMOVUPS   Y2, (SI)
+	JMP       stored208
+
+part208:
+	LEAQ         (SI), SI
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, DI
+	JZ           two208
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two208:
+	TESTL    $0x00000002, DI
+	JZ       one208
+	VMOVLPS  X1, (SI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one208:
+	TESTL  $0x00000001, DI
+	JZ     stored208
+	VMOVSS X1, (SI)
+
+stored208:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -10522,17 +16554,104 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), SI
-	VMASKMOVPS  Y1, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y2, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y3, Y0, (SI)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, DI
+	CMPL        DI, $0x000000ff
+	JNE         part209
+	VMOVUPS     Y1, (SI)
+	JMP         stored209
+
+part209:
+	LEAQ         (SI), R8
+	VMOVAPS      X1, X4
+	TESTL        $0x00000008, DI
+	JZ           two209
+	VMOVUPS      X4, (R8)
+	VEXTRACTF128 $0x01, Y1, X4
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two209:
+	TESTL    $0x00000002, DI
+	JZ       one209
+	VMOVLPS  X4, (R8)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one209:
+	TESTL  $0x00000001, DI
+	JZ     stored209
+	VMOVSS X4, (R8)
+
+stored209:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part210
+	VMOVUPS   Y2, (SI)
+	JMP       stored210
+
+part210:
+	LEAQ         (SI), R8
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, DI
+	JZ           two210
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two210:
+	TESTL    $0x00000002, DI
+	JZ       one210
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one210:
+	TESTL  $0x00000001, DI
+	JZ     stored210
+	VMOVSS X1, (R8)
+
+stored210:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part211
+	VMOVUPS   Y3, (SI)
+	JMP       stored211
+
+part211:
+	LEAQ         (SI), SI
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, DI
+	JZ           two211
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two211:
+	TESTL    $0x00000002, DI
+	JZ       one211
+	VMOVLPS  X1, (SI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one211:
+	TESTL  $0x00000001, DI
+	JZ     stored211
+	VMOVSS X1, (SI)
+
+stored211:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -10587,19 +16706,135 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), DI
-	VMASKMOVPS  Y1, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y2, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y3, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y4, Y0, (DI)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, R8
+	CMPL        R8, $0x000000ff
+	JNE         part212
+	VMOVUPS     Y1, (DI)
+	JMP         stored212
+
+part212:
+	LEAQ         (DI), R9
+	VMOVAPS      X1, X5
+	TESTL        $0x00000008, R8
+	JZ           two212
+	VMOVUPS      X5, (R9)
+	VEXTRACTF128 $0x01, Y1, X5
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two212:
+	TESTL    $0x00000002, R8
+	JZ       one212
+	VMOVLPS  X5, (R9)
+	VMOVHLPS X5, X5, X5
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one212:
+	TESTL  $0x00000001, R8
+	JZ     stored212
+	VMOVSS X5, (R9)
+
+stored212:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part213
+	VMOVUPS   Y2, (DI)
+	JMP       stored213
+
+part213:
+	LEAQ         (DI), R9
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R8
+	JZ           two213
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two213:
+	TESTL    $0x00000002, R8
+	JZ       one213
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one213:
+	TESTL  $0x00000001, R8
+	JZ     stored213
+	VMOVSS X1, (R9)
+
+stored213:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part214
+	VMOVUPS   Y3, (DI)
+	JMP       stored214
+
+part214:
+	LEAQ         (DI), R9
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R8
+	JZ           two214
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two214:
+	TESTL    $0x00000002, R8
+	JZ       one214
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one214:
+	TESTL  $0x00000001, R8
+	JZ     stored214
+	VMOVSS X1, (R9)
+
+stored214:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part215
+	VMOVUPS   Y4, (DI)
+	JMP       stored215
+
+part215:
+	LEAQ         (DI), DI
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R8
+	JZ           two215
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two215:
+	TESTL    $0x00000002, R8
+	JZ       one215
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one215:
+	TESTL  $0x00000001, R8
+	JZ     stored215
+	VMOVSS X1, (DI)
+
+stored215:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -10658,21 +16893,166 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), DI
-	VMASKMOVPS  Y1, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y2, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y3, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y4, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y5, Y0, (DI)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, R8
+	CMPL        R8, $0x000000ff
+	JNE         part216
+	VMOVUPS     Y1, (DI)
+	JMP         stored216
+
+part216:
+	LEAQ         (DI), R9
+	VMOVAPS      X1, X6
+	TESTL        $0x00000008, R8
+	JZ           two216
+	VMOVUPS      X6, (R9)
+	VEXTRACTF128 $0x01, Y1, X6
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two216:
+	TESTL    $0x00000002, R8
+	JZ       one216
+	VMOVLPS  X6, (R9)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one216:
+	TESTL  $0x00000001, R8
+	JZ     stored216
+	VMOVSS X6, (R9)
+
+stored216:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part217
+	VMOVUPS   Y2, (DI)
+	JMP       stored217
+
+part217:
+	LEAQ         (DI), R9
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R8
+	JZ           two217
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two217:
+	TESTL    $0x00000002, R8
+	JZ       one217
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one217:
+	TESTL  $0x00000001, R8
+	JZ     stored217
+	VMOVSS X1, (R9)
+
+stored217:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part218
+	VMOVUPS   Y3, (DI)
+	JMP       stored218
+
+part218:
+	LEAQ         (DI), R9
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R8
+	JZ           two218
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two218:
+	TESTL    $0x00000002, R8
+	JZ       one218
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one218:
+	TESTL  $0x00000001, R8
+	JZ     stored218
+	VMOVSS X1, (R9)
+
+stored218:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part219
+	VMOVUPS   Y4, (DI)
+	JMP       stored219
+
+part219:
+	LEAQ         (DI), R9
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R8
+	JZ           two219
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two219:
+	TESTL    $0x00000002, R8
+	JZ       one219
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one219:
+	TESTL  $0x00000001, R8
+	JZ     stored219
+	VMOVSS X1, (R9)
+
+stored219:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part220
+	VMOVUPS   Y5, (DI)
+	JMP       stored220
+
+part220:
+	LEAQ         (DI), DI
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, R8
+	JZ           two220
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two220:
+	TESTL    $0x00000002, R8
+	JZ       one220
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one220:
+	TESTL  $0x00000001, R8
+	JZ     stored220
+	VMOVSS X1, (DI)
+
+stored220:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -10720,15 +17100,73 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), BX
-	VMASKMOVPS  Y1, Y0, (BX)
-	ADDQ        144(AX), BX
-	VMASKMOVPS  Y2, Y0, (BX)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, SI
+	CMPL        SI, $0x000000ff
+	JNE         part221
+	VMOVUPS     Y1, (BX)
+	JMP         stored221
+
+part221:
+	LEAQ         (BX), DI
+	VMOVAPS      X1, X3
+	TESTL        $0x00000008, SI
+	JZ           two221
+	VMOVUPS      X3, (DI)
+	VEXTRACTF128 $0x01, Y1, X3
+	ADDQ         $0x10, DI
+	SHRL         $0x04, SI
+
+two221:
+	TESTL    $0x00000002, SI
+	JZ       one221
+	VMOVLPS  X3, (DI)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, DI
+	SHRL     $0x02, SI
+
+one221:
+	TESTL  $0x00000001, SI
+	JZ     stored221
+	VMOVSS X3, (DI)
+
+stored221:
+	ADDQ      144(AX), BX
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0x000000ff
+	JNE       part222
+	VMOVUPS   Y2, (BX)
+	JMP       stored222
+
+part222:
+	LEAQ         (BX), BX
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, SI
+	JZ           two222
+	VMOVUPS      X1, (BX)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, BX
+	SHRL         $0x04, SI
+
+two222:
+	TESTL    $0x00000002, SI
+	JZ       one222
+	VMOVLPS  X1, (BX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, BX
+	SHRL     $0x02, SI
+
+one222:
+	TESTL  $0x00000001, SI
+	JZ     stored222
+	VMOVSS X1, (BX)
+
+stored222:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -10785,19 +17223,135 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), SI
-	VMASKMOVPS  Y1, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y2, Y0, (SI)
-	ADDQ        144(AX), SI
-	VMASKMOVPS  Y3, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y4, Y0, (SI)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, DI
+	CMPL        DI, $0x000000ff
+	JNE         part223
+	VMOVUPS     Y1, (SI)
+	JMP         stored223
+
+part223:
+	LEAQ         (SI), R8
+	VMOVAPS      X1, X5
+	TESTL        $0x00000008, DI
+	JZ           two223
+	VMOVUPS      X5, (R8)
+	VEXTRACTF128 $0x01, Y1, X5
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two223:
+	TESTL    $0x00000002, DI
+	JZ       one223
+	VMOVLPS  X5, (R8)
+	VMOVHLPS X5, X5, X5
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one223:
+	TESTL  $0x00000001, DI
+	JZ     stored223
+	VMOVSS X5, (R8)
+
+stored223:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part224
+	VMOVUPS   Y2, (SI)
+	JMP       stored224
+
+part224:
+	LEAQ         (SI), R8
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, DI
+	JZ           two224
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two224:
+	TESTL    $0x00000002, DI
+	JZ       one224
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one224:
+	TESTL  $0x00000001, DI
+	JZ     stored224
+	VMOVSS X1, (R8)
+
+stored224:
+	ADDQ      144(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part225
+	VMOVUPS   Y3, (SI)
+	JMP       stored225
+
+part225:
+	LEAQ         (SI), R8
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, DI
+	JZ           two225
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two225:
+	TESTL    $0x00000002, DI
+	JZ       one225
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one225:
+	TESTL  $0x00000001, DI
+	JZ     stored225
+	VMOVSS X1, (R8)
+
+stored225:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part226
+	VMOVUPS   Y4, (SI)
+	JMP       stored226
+
+part226:
+	LEAQ         (SI), SI
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, DI
+	JZ           two226
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two226:
+	TESTL    $0x00000002, DI
+	JZ       one226
+	VMOVLPS  X1, (SI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one226:
+	TESTL  $0x00000001, DI
+	JZ     stored226
+	VMOVSS X1, (SI)
+
+stored226:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -10862,23 +17416,197 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), SI
-	VMASKMOVPS  Y1, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y2, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y3, Y0, (SI)
-	ADDQ        144(AX), SI
-	VMASKMOVPS  Y4, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y5, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y6, Y0, (SI)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, DI
+	CMPL        DI, $0x000000ff
+	JNE         part227
+	VMOVUPS     Y1, (SI)
+	JMP         stored227
+
+part227:
+	LEAQ         (SI), R8
+	VMOVAPS      X1, X7
+	TESTL        $0x00000008, DI
+	JZ           two227
+	VMOVUPS      X7, (R8)
+	VEXTRACTF128 $0x01, Y1, X7
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two227:
+	TESTL    $0x00000002, DI
+	JZ       one227
+	VMOVLPS  X7, (R8)
+	VMOVHLPS X7, X7, X7
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one227:
+	TESTL  $0x00000001, DI
+	JZ     stored227
+	VMOVSS X7, (R8)
+
+stored227:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part228
+	VMOVUPS   Y2, (SI)
+	JMP       stored228
+
+part228:
+	LEAQ         (SI), R8
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, DI
+	JZ           two228
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two228:
+	TESTL    $0x00000002, DI
+	JZ       one228
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one228:
+	TESTL  $0x00000001, DI
+	JZ     stored228
+	VMOVSS X1, (R8)
+
+stored228:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part229
+	VMOVUPS   Y3, (SI)
+	JMP       stored229
+
+part229:
+	LEAQ         (SI), R8
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, DI
+	JZ           two229
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two229:
+	TESTL    $0x00000002, DI
+	JZ       one229
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one229:
+	TESTL  $0x00000001, DI
+	JZ     stored229
+	VMOVSS X1, (R8)
+
+stored229:
+	ADDQ      144(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part230
+	VMOVUPS   Y4, (SI)
+	JMP       stored230
+
+part230:
+	LEAQ         (SI), R8
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, DI
+	JZ           two230
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two230:
+	TESTL    $0x00000002, DI
+	JZ       one230
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one230:
+	TESTL  $0x00000001, DI
+	JZ     stored230
+	VMOVSS X1, (R8)
+
+stored230:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part231
+	VMOVUPS   Y5, (SI)
+	JMP       stored231
+
+part231:
+	LEAQ         (SI), R8
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, DI
+	JZ           two231
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two231:
+	TESTL    $0x00000002, DI
+	JZ       one231
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one231:
+	TESTL  $0x00000001, DI
+	JZ     stored231
+	VMOVSS X1, (R8)
+
+stored231:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part232
+	VMOVUPS   Y6, (SI)
+	JMP       stored232
+
+part232:
+	LEAQ         (SI), SI
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, DI
+	JZ           two232
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two232:
+	TESTL    $0x00000002, DI
+	JZ       one232
+	VMOVLPS  X1, (SI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one232:
+	TESTL  $0x00000001, DI
+	JZ     stored232
+	VMOVSS X1, (SI)
+
+stored232:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -10952,27 +17680,259 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), DI
-	VMASKMOVPS  Y1, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y2, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y3, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y4, Y0, (DI)
-	ADDQ        144(AX), DI
-	VMASKMOVPS  Y5, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y6, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y7, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y8, Y0, (DI)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, R8
+	CMPL        R8, $0x000000ff
+	JNE         part233
+	VMOVUPS     Y1, (DI)
+	JMP         stored233
+
+part233:
+	LEAQ         (DI), R9
+	VMOVAPS      X1, X9
+	TESTL        $0x00000008, R8
+	JZ           two233
+	VMOVUPS      X9, (R9)
+	VEXTRACTF128 $0x01, Y1, X9
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two233:
+	TESTL    $0x00000002, R8
+	JZ       one233
+	VMOVLPS  X9, (R9)
+	VMOVHLPS X9, X9, X9
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one233:
+	TESTL  $0x00000001, R8
+	JZ     stored233
+	VMOVSS X9, (R9)
+
+stored233:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part234
+	VMOVUPS   Y2, (DI)
+	JMP       stored234
+
+part234:
+	LEAQ         (DI), R9
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R8
+	JZ           two234
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two234:
+	TESTL    $0x00000002, R8
+	JZ       one234
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one234:
+	TESTL  $0x00000001, R8
+	JZ     stored234
+	VMOVSS X1, (R9)
+
+stored234:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part235
+	VMOVUPS   Y3, (DI)
+	JMP       stored235
+
+part235:
+	LEAQ         (DI), R9
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R8
+	JZ           two235
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two235:
+	TESTL    $0x00000002, R8
+	JZ       one235
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one235:
+	TESTL  $0x00000001, R8
+	JZ     stored235
+	VMOVSS X1, (R9)
+
+stored235:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part236
+	VMOVUPS   Y4, (DI)
+	JMP       stored236
+
+part236:
+	LEAQ         (DI), R9
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R8
+	JZ           two236
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two236:
+	TESTL    $0x00000002, R8
+	JZ       one236
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one236:
+	TESTL  $0x00000001, R8
+	JZ     stored236
+	VMOVSS X1, (R9)
+
+stored236:
+	ADDQ      144(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part237
+	VMOVUPS   Y5, (DI)
+	JMP       stored237
+
+part237:
+	LEAQ         (DI), R9
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, R8
+	JZ           two237
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two237:
+	TESTL    $0x00000002, R8
+	JZ       one237
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one237:
+	TESTL  $0x00000001, R8
+	JZ     stored237
+	VMOVSS X1, (R9)
+
+stored237:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part238
+	VMOVUPS   Y6, (DI)
+	JMP       stored238
+
+part238:
+	LEAQ         (DI), R9
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, R8
+	JZ           two238
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two238:
+	TESTL    $0x00000002, R8
+	JZ       one238
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one238:
+	TESTL  $0x00000001, R8
+	JZ     stored238
+	VMOVSS X1, (R9)
+
+stored238:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part239
+	VMOVUPS   Y7, (DI)
+	JMP       stored239
+
+part239:
+	LEAQ         (DI), R9
+	VMOVAPS      X7, X1
+	TESTL        $0x00000008, R8
+	JZ           two239
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y7, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two239:
+	TESTL    $0x00000002, R8
+	JZ       one239
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one239:
+	TESTL  $0x00000001, R8
+	JZ     stored239
+	VMOVSS X1, (R9)
+
+stored239:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part240
+	VMOVUPS   Y8, (DI)
+	JMP       stored240
+
+part240:
+	LEAQ         (DI), DI
+	VMOVAPS      X8, X1
+	TESTL        $0x00000008, R8
+	JZ           two240
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y8, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two240:
+	TESTL    $0x00000002, R8
+	JZ       one240
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one240:
+	TESTL  $0x00000001, R8
+	JZ     stored240
+	VMOVSS X1, (DI)
+
+stored240:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -11054,31 +18014,321 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), DI
-	VMASKMOVPS  Y1, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y2, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y3, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y4, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y5, Y0, (DI)
-	ADDQ        144(AX), DI
-	VMASKMOVPS  Y6, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y7, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y8, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y9, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y10, Y0, (DI)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, R8
+	CMPL        R8, $0x000000ff
+	JNE         part241
+	VMOVUPS     Y1, (DI)
+	JMP         stored241
+
+part241:
+	LEAQ         (DI), R9
+	VMOVAPS      X1, X11
+	TESTL        $0x00000008, R8
+	JZ           two241
+	VMOVUPS      X11, (R9)
+	VEXTRACTF128 $0x01, Y1, X11
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two241:
+	TESTL    $0x00000002, R8
+	JZ       one241
+	VMOVLPS  X11, (R9)
+	VMOVHLPS X11, X11, X11
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one241:
+	TESTL  $0x00000001, R8
+	JZ     stored241
+	VMOVSS X11, (R9)
+
+stored241:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part242
+	VMOVUPS   Y2, (DI)
+	JMP       stored242
+
+part242:
+	LEAQ         (DI), R9
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R8
+	JZ           two242
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two242:
+	TESTL    $0x00000002, R8
+	JZ       one242
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one242:
+	TESTL  $0x00000001, R8
+	JZ     stored242
+	VMOVSS X1, (R9)
+
+stored242:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part243
+	VMOVUPS   Y3, (DI)
+	JMP       stored243
+
+part243:
+	LEAQ         (DI), R9
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R8
+	JZ           two243
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two243:
+	TESTL    $0x00000002, R8
+	JZ       one243
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one243:
+	TESTL  $0x00000001, R8
+	JZ     stored243
+	VMOVSS X1, (R9)
+
+stored243:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part244
+	VMOVUPS   Y4, (DI)
+	JMP       stored244
+
+part244:
+	LEAQ         (DI), R9
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R8
+	JZ           two244
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two244:
+	TESTL    $0x00000002, R8
+	JZ       one244
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one244:
+	TESTL  $0x00000001, R8
+	JZ     stored244
+	VMOVSS X1, (R9)
+
+stored244:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part245
+	VMOVUPS   Y5, (DI)
+	JMP       stored245
+
+part245:
+	LEAQ         (DI), R9
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, R8
+	JZ           two245
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two245:
+	TESTL    $0x00000002, R8
+	JZ       one245
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one245:
+	TESTL  $0x00000001, R8
+	JZ     stored245
+	VMOVSS X1, (R9)
+
+stored245:
+	ADDQ      144(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part246
+	VMOVUPS   Y6, (DI)
+	JMP       stored246
+
+part246:
+	LEAQ         (DI), R9
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, R8
+	JZ           two246
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two246:
+	TESTL    $0x00000002, R8
+	JZ       one246
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one246:
+	TESTL  $0x00000001, R8
+	JZ     stored246
+	VMOVSS X1, (R9)
+
+stored246:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part247
+	VMOVUPS   Y7, (DI)
+	JMP       stored247
+
+part247:
+	LEAQ         (DI), R9
+	VMOVAPS      X7, X1
+	TESTL        $0x00000008, R8
+	JZ           two247
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y7, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two247:
+	TESTL    $0x00000002, R8
+	JZ       one247
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one247:
+	TESTL  $0x00000001, R8
+	JZ     stored247
+	VMOVSS X1, (R9)
+
+stored247:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part248
+	VMOVUPS   Y8, (DI)
+	JMP       stored248
+
+part248:
+	LEAQ         (DI), R9
+	VMOVAPS      X8, X1
+	TESTL        $0x00000008, R8
+	JZ           two248
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y8, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two248:
+	TESTL    $0x00000002, R8
+	JZ       one248
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one248:
+	TESTL  $0x00000001, R8
+	JZ     stored248
+	VMOVSS X1, (R9)
+
+stored248:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part249
+	VMOVUPS   Y9, (DI)
+	JMP       stored249
+
+part249:
+	LEAQ         (DI), R9
+	VMOVAPS      X9, X1
+	TESTL        $0x00000008, R8
+	JZ           two249
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y9, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two249:
+	TESTL    $0x00000002, R8
+	JZ       one249
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one249:
+	TESTL  $0x00000001, R8
+	JZ     stored249
+	VMOVSS X1, (R9)
+
+stored249:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part250
+	VMOVUPS   Y10, (DI)
+	JMP       stored250
+
+part250:
+	LEAQ         (DI), DI
+	VMOVAPS      X10, X1
+	TESTL        $0x00000008, R8
+	JZ           two250
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y10, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two250:
+	TESTL    $0x00000002, R8
+	JZ       one250
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one250:
+	TESTL  $0x00000001, R8
+	JZ     stored250
+	VMOVSS X1, (DI)
+
+stored250:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -11133,17 +18383,104 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), BX
-	VMASKMOVPS  Y1, Y0, (BX)
-	ADDQ        144(AX), BX
-	VMASKMOVPS  Y2, Y0, (BX)
-	ADDQ        144(AX), BX
-	VMASKMOVPS  Y3, Y0, (BX)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, SI
+	CMPL        SI, $0x000000ff
+	JNE         part251
+	VMOVUPS     Y1, (BX)
+	JMP         stored251
+
+part251:
+	LEAQ         (BX), DI
+	VMOVAPS      X1, X4
+	TESTL        $0x00000008, SI
+	JZ           two251
+	VMOVUPS      X4, (DI)
+	VEXTRACTF128 $0x01, Y1, X4
+	ADDQ         $0x10, DI
+	SHRL         $0x04, SI
+
+two251:
+	TESTL    $0x00000002, SI
+	JZ       one251
+	VMOVLPS  X4, (DI)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, DI
+	SHRL     $0x02, SI
+
+one251:
+	TESTL  $0x00000001, SI
+	JZ     stored251
+	VMOVSS X4, (DI)
+
+stored251:
+	ADDQ      144(AX), BX
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0x000000ff
+	JNE       part252
+	VMOVUPS   Y2, (BX)
+	JMP       stored252
+
+part252:
+	LEAQ         (BX), DI
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, SI
+	JZ           two252
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, SI
+
+two252:
+	TESTL    $0x00000002, SI
+	JZ       one252
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, SI
+
+one252:
+	TESTL  $0x00000001, SI
+	JZ     stored252
+	VMOVSS X1, (DI)
+
+stored252:
+	ADDQ      144(AX), BX
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0x000000ff
+	JNE       part253
+	VMOVUPS   Y3, (BX)
+	JMP       stored253
+
+part253:
+	LEAQ         (BX), BX
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, SI
+	JZ           two253
+	VMOVUPS      X1, (BX)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, BX
+	SHRL         $0x04, SI
+
+two253:
+	TESTL    $0x00000002, SI
+	JZ       one253
+	VMOVLPS  X1, (BX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, BX
+	SHRL     $0x02, SI
+
+one253:
+	TESTL  $0x00000001, SI
+	JZ     stored253
+	VMOVSS X1, (BX)
+
+stored253:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -11211,23 +18548,197 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), SI
-	VMASKMOVPS  Y1, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y2, Y0, (SI)
-	ADDQ        144(AX), SI
-	VMASKMOVPS  Y3, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y4, Y0, (SI)
-	ADDQ        144(AX), SI
-	VMASKMOVPS  Y5, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y6, Y0, (SI)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, DI
+	CMPL        DI, $0x000000ff
+	JNE         part254
+	VMOVUPS     Y1, (SI)
+	JMP         stored254
+
+part254:
+	LEAQ         (SI), R8
+	VMOVAPS      X1, X7
+	TESTL        $0x00000008, DI
+	JZ           two254
+	VMOVUPS      X7, (R8)
+	VEXTRACTF128 $0x01, Y1, X7
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two254:
+	TESTL    $0x00000002, DI
+	JZ       one254
+	VMOVLPS  X7, (R8)
+	VMOVHLPS X7, X7, X7
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one254:
+	TESTL  $0x00000001, DI
+	JZ     stored254
+	VMOVSS X7, (R8)
+
+stored254:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part255
+	VMOVUPS   Y2, (SI)
+	JMP       stored255
+
+part255:
+	LEAQ         (SI), R8
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, DI
+	JZ           two255
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two255:
+	TESTL    $0x00000002, DI
+	JZ       one255
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one255:
+	TESTL  $0x00000001, DI
+	JZ     stored255
+	VMOVSS X1, (R8)
+
+stored255:
+	ADDQ      144(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part256
+	VMOVUPS   Y3, (SI)
+	JMP       stored256
+
+part256:
+	LEAQ         (SI), R8
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, DI
+	JZ           two256
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two256:
+	TESTL    $0x00000002, DI
+	JZ       one256
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one256:
+	TESTL  $0x00000001, DI
+	JZ     stored256
+	VMOVSS X1, (R8)
+
+stored256:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part257
+	VMOVUPS   Y4, (SI)
+	JMP       stored257
+
+part257:
+	LEAQ         (SI), R8
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, DI
+	JZ           two257
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two257:
+	TESTL    $0x00000002, DI
+	JZ       one257
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one257:
+	TESTL  $0x00000001, DI
+	JZ     stored257
+	VMOVSS X1, (R8)
+
+stored257:
+	ADDQ      144(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part258
+	VMOVUPS   Y5, (SI)
+	JMP       stored258
+
+part258:
+	LEAQ         (SI), R8
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, DI
+	JZ           two258
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two258:
+	TESTL    $0x00000002, DI
+	JZ       one258
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one258:
+	TESTL  $0x00000001, DI
+	JZ     stored258
+	VMOVSS X1, (R8)
+
+stored258:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part259
+	VMOVUPS   Y6, (SI)
+	JMP       stored259
+
+part259:
+	LEAQ         (SI), SI
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, DI
+	JZ           two259
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two259:
+	TESTL    $0x00000002, DI
+	JZ       one259
+	VMOVLPS  X1, (SI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one259:
+	TESTL  $0x00000001, DI
+	JZ     stored259
+	VMOVSS X1, (SI)
+
+stored259:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -11307,29 +18818,290 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), SI
-	VMASKMOVPS  Y1, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y2, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y3, Y0, (SI)
-	ADDQ        144(AX), SI
-	VMASKMOVPS  Y4, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y5, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y6, Y0, (SI)
-	ADDQ        144(AX), SI
-	VMASKMOVPS  Y7, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y8, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y9, Y0, (SI)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, DI
+	CMPL        DI, $0x000000ff
+	JNE         part260
+	VMOVUPS     Y1, (SI)
+	JMP         stored260
+
+part260:
+	LEAQ         (SI), R8
+	VMOVAPS      X1, X10
+	TESTL        $0x00000008, DI
+	JZ           two260
+	VMOVUPS      X10, (R8)
+	VEXTRACTF128 $0x01, Y1, X10
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two260:
+	TESTL    $0x00000002, DI
+	JZ       one260
+	VMOVLPS  X10, (R8)
+	VMOVHLPS X10, X10, X10
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one260:
+	TESTL  $0x00000001, DI
+	JZ     stored260
+	VMOVSS X10, (R8)
+
+stored260:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part261
+	VMOVUPS   Y2, (SI)
+	JMP       stored261
+
+part261:
+	LEAQ         (SI), R8
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, DI
+	JZ           two261
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two261:
+	TESTL    $0x00000002, DI
+	JZ       one261
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one261:
+	TESTL  $0x00000001, DI
+	JZ     stored261
+	VMOVSS X1, (R8)
+
+stored261:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part262
+	VMOVUPS   Y3, (SI)
+	JMP       stored262
+
+part262:
+	LEAQ         (SI), R8
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, DI
+	JZ           two262
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two262:
+	TESTL    $0x00000002, DI
+	JZ       one262
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one262:
+	TESTL  $0x00000001, DI
+	JZ     stored262
+	VMOVSS X1, (R8)
+
+stored262:
+	ADDQ      144(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part263
+	VMOVUPS   Y4, (SI)
+	JMP       stored263
+
+part263:
+	LEAQ         (SI), R8
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, DI
+	JZ           two263
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two263:
+	TESTL    $0x00000002, DI
+	JZ       one263
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one263:
+	TESTL  $0x00000001, DI
+	JZ     stored263
+	VMOVSS X1, (R8)
+
+stored263:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part264
+	VMOVUPS   Y5, (SI)
+	JMP       stored264
+
+part264:
+	LEAQ         (SI), R8
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, DI
+	JZ           two264
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two264:
+	TESTL    $0x00000002, DI
+	JZ       one264
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one264:
+	TESTL  $0x00000001, DI
+	JZ     stored264
+	VMOVSS X1, (R8)
+
+stored264:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part265
+	VMOVUPS   Y6, (SI)
+	JMP       stored265
+
+part265:
+	LEAQ         (SI), R8
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, DI
+	JZ           two265
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two265:
+	TESTL    $0x00000002, DI
+	JZ       one265
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one265:
+	TESTL  $0x00000001, DI
+	JZ     stored265
+	VMOVSS X1, (R8)
+
+stored265:
+	ADDQ      144(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part266
+	VMOVUPS   Y7, (SI)
+	JMP       stored266
+
+part266:
+	LEAQ         (SI), R8
+	VMOVAPS      X7, X1
+	TESTL        $0x00000008, DI
+	JZ           two266
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y7, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two266:
+	TESTL    $0x00000002, DI
+	JZ       one266
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one266:
+	TESTL  $0x00000001, DI
+	JZ     stored266
+	VMOVSS X1, (R8)
+
+stored266:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part267
+	VMOVUPS   Y8, (SI)
+	JMP       stored267
+
+part267:
+	LEAQ         (SI), R8
+	VMOVAPS      X8, X1
+	TESTL        $0x00000008, DI
+	JZ           two267
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y8, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two267:
+	TESTL    $0x00000002, DI
+	JZ       one267
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one267:
+	TESTL  $0x00000001, DI
+	JZ     stored267
+	VMOVSS X1, (R8)
+
+stored267:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part268
+	VMOVUPS   Y9, (SI)
+	JMP       stored268
+
+part268:
+	LEAQ         (SI), SI
+	VMOVAPS      X9, X1
+	TESTL        $0x00000008, DI
+	JZ           two268
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y9, X1
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two268:
+	TESTL    $0x00000002, DI
+	JZ       one268
+	VMOVLPS  X1, (SI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one268:
+	TESTL  $0x00000001, DI
+	JZ     stored268
+	VMOVSS X1, (SI)
+
+stored268:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -11422,35 +19194,383 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), DI
-	VMASKMOVPS  Y1, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y2, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y3, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y4, Y0, (DI)
-	ADDQ        144(AX), DI
-	VMASKMOVPS  Y5, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y6, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y7, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y8, Y0, (DI)
-	ADDQ        144(AX), DI
-	VMASKMOVPS  Y9, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y10, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y11, Y0, (DI)
-	ADDQ        136(AX), DI
-	VMASKMOVPS  Y12, Y0, (DI)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, R8
+	CMPL        R8, $0x000000ff
+	JNE         part269
+	VMOVUPS     Y1, (DI)
+	JMP         stored269
+
+part269:
+	LEAQ         (DI), R9
+	VMOVAPS      X1, X13
+	TESTL        $0x00000008, R8
+	JZ           two269
+	VMOVUPS      X13, (R9)
+	VEXTRACTF128 $0x01, Y1, X13
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two269:
+	TESTL    $0x00000002, R8
+	JZ       one269
+	VMOVLPS  X13, (R9)
+	VMOVHLPS X13, X13, X13
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one269:
+	TESTL  $0x00000001, R8
+	JZ     stored269
+	VMOVSS X13, (R9)
+
+stored269:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part270
+	VMOVUPS   Y2, (DI)
+	JMP       stored270
+
+part270:
+	LEAQ         (DI), R9
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R8
+	JZ           two270
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two270:
+	TESTL    $0x00000002, R8
+	JZ       one270
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one270:
+	TESTL  $0x00000001, R8
+	JZ     stored270
+	VMOVSS X1, (R9)
+
+stored270:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part271
+	VMOVUPS   Y3, (DI)
+	JMP       stored271
+
+part271:
+	LEAQ         (DI), R9
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R8
+	JZ           two271
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two271:
+	TESTL    $0x00000002, R8
+	JZ       one271
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one271:
+	TESTL  $0x00000001, R8
+	JZ     stored271
+	VMOVSS X1, (R9)
+
+stored271:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part272
+	VMOVUPS   Y4, (DI)
+	JMP       stored272
+
+part272:
+	LEAQ         (DI), R9
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R8
+	JZ           two272
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two272:
+	TESTL    $0x00000002, R8
+	JZ       one272
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one272:
+	TESTL  $0x00000001, R8
+	JZ     stored272
+	VMOVSS X1, (R9)
+
+stored272:
+	ADDQ      144(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part273
+	VMOVUPS   Y5, (DI)
+	JMP       stored273
+
+part273:
+	LEAQ         (DI), R9
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, R8
+	JZ           two273
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two273:
+	TESTL    $0x00000002, R8
+	JZ       one273
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one273:
+	TESTL  $0x00000001, R8
+	JZ     stored273
+	VMOVSS X1, (R9)
+
+stored273:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part274
+	VMOVUPS   Y6, (DI)
+	JMP       stored274
+
+part274:
+	LEAQ         (DI), R9
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, R8
+	JZ           two274
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two274:
+	TESTL    $0x00000002, R8
+	JZ       one274
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one274:
+	TESTL  $0x00000001, R8
+	JZ     stored274
+	VMOVSS X1, (R9)
+
+stored274:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part275
+	VMOVUPS   Y7, (DI)
+	JMP       stored275
+
+part275:
+	LEAQ         (DI), R9
+	VMOVAPS      X7, X1
+	TESTL        $0x00000008, R8
+	JZ           two275
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y7, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two275:
+	TESTL    $0x00000002, R8
+	JZ       one275
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one275:
+	TESTL  $0x00000001, R8
+	JZ     stored275
+	VMOVSS X1, (R9)
+
+stored275:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part276
+	VMOVUPS   Y8, (DI)
+	JMP       stored276
+
+part276:
+	LEAQ         (DI), R9
+	VMOVAPS      X8, X1
+	TESTL        $0x00000008, R8
+	JZ           two276
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y8, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two276:
+	TESTL    $0x00000002, R8
+	JZ       one276
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one276:
+	TESTL  $0x00000001, R8
+	JZ     stored276
+	VMOVSS X1, (R9)
+
+stored276:
+	ADDQ      144(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part277
+	VMOVUPS   Y9, (DI)
+	JMP       stored277
+
+part277:
+	LEAQ         (DI), R9
+	VMOVAPS      X9, X1
+	TESTL        $0x00000008, R8
+	JZ           two277
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y9, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two277:
+	TESTL    $0x00000002, R8
+	JZ       one277
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one277:
+	TESTL  $0x00000001, R8
+	JZ     stored277
+	VMOVSS X1, (R9)
+
+stored277:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part278
+	VMOVUPS   Y10, (DI)
+	JMP       stored278
+
+part278:
+	LEAQ         (DI), R9
+	VMOVAPS      X10, X1
+	TESTL        $0x00000008, R8
+	JZ           two278
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y10, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two278:
+	TESTL    $0x00000002, R8
+	JZ       one278
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one278:
+	TESTL  $0x00000001, R8
+	JZ     stored278
+	VMOVSS X1, (R9)
+
+stored278:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part279
+	VMOVUPS   Y11, (DI)
+	JMP       stored279
+
+part279:
+	LEAQ         (DI), R9
+	VMOVAPS      X11, X1
+	TESTL        $0x00000008, R8
+	JZ           two279
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y11, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R8
+
+two279:
+	TESTL    $0x00000002, R8
+	JZ       one279
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R8
+
+one279:
+	TESTL  $0x00000001, R8
+	JZ     stored279
+	VMOVSS X1, (R9)
+
+stored279:
+	ADDQ      136(AX), DI
+	VMOVMSKPS Y0, R8
+	CMPL      R8, $0x000000ff
+	JNE       part280
+	VMOVUPS   Y12, (DI)
+	JMP       stored280
+
+part280:
+	LEAQ         (DI), DI
+	VMOVAPS      X12, X1
+	TESTL        $0x00000008, R8
+	JZ           two280
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y12, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, R8
+
+two280:
+	TESTL    $0x00000002, R8
+	JZ       one280
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, R8
+
+one280:
+	TESTL  $0x00000001, R8
+	JZ     stored280
+	VMOVSS X1, (DI)
+
+stored280:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -11512,19 +19632,135 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), BX
-	VMASKMOVPS  Y1, Y0, (BX)
-	ADDQ        144(AX), BX
-	VMASKMOVPS  Y2, Y0, (BX)
-	ADDQ        144(AX), BX
-	VMASKMOVPS  Y3, Y0, (BX)
-	ADDQ        144(AX), BX
-	VMASKMOVPS  Y4, Y0, (BX)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, SI
+	CMPL        SI, $0x000000ff
+	JNE         part281
+	VMOVUPS     Y1, (BX)
+	JMP         stored281
+
+part281:
+	LEAQ         (BX), DI
+	VMOVAPS      X1, X5
+	TESTL        $0x00000008, SI
+	JZ           two281
+	VMOVUPS      X5, (DI)
+	VEXTRACTF128 $0x01, Y1, X5
+	ADDQ         $0x10, DI
+	SHRL         $0x04, SI
+
+two281:
+	TESTL    $0x00000002, SI
+	JZ       one281
+	VMOVLPS  X5, (DI)
+	VMOVHLPS X5, X5, X5
+	ADDQ     $0x08, DI
+	SHRL     $0x02, SI
+
+one281:
+	TESTL  $0x00000001, SI
+	JZ     stored281
+	VMOVSS X5, (DI)
+
+stored281:
+	ADDQ      144(AX), BX
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0x000000ff
+	JNE       part282
+	VMOVUPS   Y2, (BX)
+	JMP       stored282
+
+part282:
+	LEAQ         (BX), DI
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, SI
+	JZ           two282
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, SI
+
+two282:
+	TESTL    $0x00000002, SI
+	JZ       one282
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, SI
+
+one282:
+	TESTL  $0x00000001, SI
+	JZ     stored282
+	VMOVSS X1, (DI)
+
+stored282:
+	ADDQ      144(AX), BX
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0x000000ff
+	JNE       part283
+	VMOVUPS   Y3, (BX)
+	JMP       stored283
+
+part283:
+	LEAQ         (BX), DI
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, SI
+	JZ           two283
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, SI
+
+two283:
+	TESTL    $0x00000002, SI
+	JZ       one283
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, SI
+
+one283:
+	TESTL  $0x00000001, SI
+	JZ     stored283
+	VMOVSS X1, (DI)
+
+stored283:
+	ADDQ      144(AX), BX
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0x000000ff
+	JNE       part284
+	VMOVUPS   Y4, (BX)
+	JMP       stored284
+
+part284:
+	LEAQ         (BX), BX
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, SI
+	JZ           two284
+	VMOVUPS      X1, (BX)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, BX
+	SHRL         $0x04, SI
+
+two284:
+	TESTL    $0x00000002, SI
+	JZ       one284
+	VMOVLPS  X1, (BX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, BX
+	SHRL     $0x02, SI
+
+one284:
+	TESTL  $0x00000001, SI
+	JZ     stored284
+	VMOVSS X1, (BX)
+
+stored284:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -11603,27 +19839,259 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), SI
-	VMASKMOVPS  Y1, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y2, Y0, (SI)
-	ADDQ        144(AX), SI
-	VMASKMOVPS  Y3, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y4, Y0, (SI)
-	ADDQ        144(AX), SI
-	VMASKMOVPS  Y5, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y6, Y0, (SI)
-	ADDQ        144(AX), SI
-	VMASKMOVPS  Y7, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y8, Y0, (SI)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, DI
+	CMPL        DI, $0x000000ff
+	JNE         part285
+	VMOVUPS     Y1, (SI)
+	JMP         stored285
+
+part285:
+	LEAQ         (SI), R8
+	VMOVAPS      X1, X9
+	TESTL        $0x00000008, DI
+	JZ           two285
+	VMOVUPS      X9, (R8)
+	VEXTRACTF128 $0x01, Y1, X9
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two285:
+	TESTL    $0x00000002, DI
+	JZ       one285
+	VMOVLPS  X9, (R8)
+	VMOVHLPS X9, X9, X9
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one285:
+	TESTL  $0x00000001, DI
+	JZ     stored285
+	VMOVSS X9, (R8)
+
+stored285:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part286
+	VMOVUPS   Y2, (SI)
+	JMP       stored286
+
+part286:
+	LEAQ         (SI), R8
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, DI
+	JZ           two286
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two286:
+	TESTL    $0x00000002, DI
+	JZ       one286
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one286:
+	TESTL  $0x00000001, DI
+	JZ     stored286
+	VMOVSS X1, (R8)
+
+stored286:
+	ADDQ      144(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part287
+	VMOVUPS   Y3, (SI)
+	JMP       stored287
+
+part287:
+	LEAQ         (SI), R8
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, DI
+	JZ           two287
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two287:
+	TESTL    $0x00000002, DI
+	JZ       one287
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one287:
+	TESTL  $0x00000001, DI
+	JZ     stored287
+	VMOVSS X1, (R8)
+
+stored287:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part288
+	VMOVUPS   Y4, (SI)
+	JMP       stored288
+
+part288:
+	LEAQ         (SI), R8
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, DI
+	JZ           two288
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two288:
+	TESTL    $0x00000002, DI
+	JZ       one288
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one288:
+	TESTL  $0x00000001, DI
+	JZ     stored288
+	VMOVSS X1, (R8)
+
+stored288:
+	ADDQ      144(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part289
+	VMOVUPS   Y5, (SI)
+	JMP       stored289
+
+part289:
+	LEAQ         (SI), R8
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, DI
+	JZ           two289
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two289:
+	TESTL    $0x00000002, DI
+	JZ       one289
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one289:
+	TESTL  $0x00000001, DI
+	JZ     stored289
+	VMOVSS X1, (R8)
+
+stored289:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part290
+	VMOVUPS   Y6, (SI)
+	JMP       stored290
+
+part290:
+	LEAQ         (SI), R8
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, DI
+	JZ           two290
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two290:
+	TESTL    $0x00000002, DI
+	JZ       one290
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one290:
+	TESTL  $0x00000001, DI
+	JZ     stored290
+	VMOVSS X1, (R8)
+
+stored290:
+	ADDQ      144(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part291
+	VMOVUPS   Y7, (SI)
+	JMP       stored291
+
+part291:
+	LEAQ         (SI), R8
+	VMOVAPS      X7, X1
+	TESTL        $0x00000008, DI
+	JZ           two291
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y7, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two291:
+	TESTL    $0x00000002, DI
+	JZ       one291
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one291:
+	TESTL  $0x00000001, DI
+	JZ     stored291
+	VMOVSS X1, (R8)
+
+stored291:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part292
+	VMOVUPS   Y8, (SI)
+	JMP       stored292
+
+part292:
+	LEAQ         (SI), SI
+	VMOVAPS      X8, X1
+	TESTL        $0x00000008, DI
+	JZ           two292
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y8, X1
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two292:
+	TESTL    $0x00000002, DI
+	JZ       one292
+	VMOVLPS  X1, (SI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one292:
+	TESTL  $0x00000001, DI
+	JZ     stored292
+	VMOVSS X1, (SI)
+
+stored292:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -11718,35 +20186,383 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), SI
-	VMASKMOVPS  Y1, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y2, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y3, Y0, (SI)
-	ADDQ        144(AX), SI
-	VMASKMOVPS  Y4, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y5, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y6, Y0, (SI)
-	ADDQ        144(AX), SI
-	VMASKMOVPS  Y7, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y8, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y9, Y0, (SI)
-	ADDQ        144(AX), SI
-	VMASKMOVPS  Y10, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y11, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y12, Y0, (SI)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, DI
+	CMPL        DI, $0x000000ff
+	JNE         part293
+	VMOVUPS     Y1, (SI)
+	JMP         stored293
+
+part293:
+	LEAQ         (SI), R8
+	VMOVAPS      X1, X13
+	TESTL        $0x00000008, DI
+	JZ           two293
+	VMOVUPS      X13, (R8)
+	VEXTRACTF128 $0x01, Y1, X13
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two293:
+	TESTL    $0x00000002, DI
+	JZ       one293
+	VMOVLPS  X13, (R8)
+	VMOVHLPS X13, X13, X13
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one293:
+	TESTL  $0x00000001, DI
+	JZ     stored293
+	VMOVSS X13, (R8)
+
+stored293:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part294
+	VMOVUPS   Y2, (SI)
+	JMP       stored294
+
+part294:
+	LEAQ         (SI), R8
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, DI
+	JZ           two294
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two294:
+	TESTL    $0x00000002, DI
+	JZ       one294
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one294:
+	TESTL  $0x00000001, DI
+	JZ     stored294
+	VMOVSS X1, (R8)
+
+stored294:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part295
+	VMOVUPS   Y3, (SI)
+	JMP       stored295
+
+part295:
+	LEAQ         (SI), R8
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, DI
+	JZ           two295
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two295:
+	TESTL    $0x00000002, DI
+	JZ       one295
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one295:
+	TESTL  $0x00000001, DI
+	JZ     stored295
+	VMOVSS X1, (R8)
+
+stored295:
+	ADDQ      144(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part296
+	VMOVUPS   Y4, (SI)
+	JMP       stored296
+
+part296:
+	LEAQ         (SI), R8
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, DI
+	JZ           two296
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two296:
+	TESTL    $0x00000002, DI
+	JZ       one296
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one296:
+	TESTL  $0x00000001, DI
+	JZ     stored296
+	VMOVSS X1, (R8)
+
+stored296:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part297
+	VMOVUPS   Y5, (SI)
+	JMP       stored297
+
+part297:
+	LEAQ         (SI), R8
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, DI
+	JZ           two297
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two297:
+	TESTL    $0x00000002, DI
+	JZ       one297
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one297:
+	TESTL  $0x00000001, DI
+	JZ     stored297
+	VMOVSS X1, (R8)
+
+stored297:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part298
+	VMOVUPS   Y6, (SI)
+	JMP       stored298
+
+part298:
+	LEAQ         (SI), R8
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, DI
+	JZ           two298
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two298:
+	TESTL    $0x00000002, DI
+	JZ       one298
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one298:
+	TESTL  $0x00000001, DI
+	JZ     stored298
+	VMOVSS X1, (R8)
+
+stored298:
+	ADDQ      144(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part299
+	VMOVUPS   Y7, (SI)
+	JMP       stored299
+
+part299:
+	LEAQ         (SI), R8
+	VMOVAPS      X7, X1
+	TESTL        $0x00000008, DI
+	JZ           two299
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y7, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two299:
+	TESTL    $0x00000002, DI
+	JZ       one299
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one299:
+	TESTL  $0x00000001, DI
+	JZ     stored299
+	VMOVSS X1, (R8)
+
+stored299:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part300
+	VMOVUPS   Y8, (SI)
+	JMP       stored300
+
+part300:
+	LEAQ         (SI), R8
+	VMOVAPS      X8, X1
+	TESTL        $0x00000008, DI
+	JZ           two300
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y8, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two300:
+	TESTL    $0x00000002, DI
+	JZ       one300
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one300:
+	TESTL  $0x00000001, DI
+	JZ     stored300
+	VMOVSS X1, (R8)
+
+stored300:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part301
+	VMOVUPS   Y9, (SI)
+	JMP       stored301
+
+part301:
+	LEAQ         (SI), R8
+	VMOVAPS      X9, X1
+	TESTL        $0x00000008, DI
+	JZ           two301
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y9, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two301:
+	TESTL    $0x00000002, DI
+	JZ       one301
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one301:
+	TESTL  $0x00000001, DI
+	JZ     stored301
+	VMOVSS X1, (R8)
+
+stored301:
+	ADDQ      144(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part302
+	VMOVUPS   Y10, (SI)
+	JMP       stored302
+
+part302:
+	LEAQ         (SI), R8
+	VMOVAPS      X10, X1
+	TESTL        $0x00000008, DI
+	JZ           two302
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y10, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two302:
+	TESTL    $0x00000002, DI
+	JZ       one302
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one302:
+	TESTL  $0x00000001, DI
+	JZ     stored302
+	VMOVSS X1, (R8)
+
+stored302:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part303
+	VMOVUPS   Y11, (SI)
+	JMP       stored303
+
+part303:
+	LEAQ         (SI), R8
+	VMOVAPS      X11, X1
+	TESTL        $0x00000008, DI
+	JZ           two303
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y11, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two303:
+	TESTL    $0x00000002, DI
+	JZ       one303
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one303:
+	TESTL  $0x00000001, DI
+	JZ     stored303
+	VMOVSS X1, (R8)
+
+stored303:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part304
+	VMOVUPS   Y12, (SI)
+	JMP       stored304
+
+part304:
+	LEAQ         (SI), SI
+	VMOVAPS      X12, X1
+	TESTL        $0x00000008, DI
+	JZ           two304
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y12, X1
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two304:
+	TESTL    $0x00000002, DI
+	JZ       one304
+	VMOVLPS  X1, (SI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one304:
+	TESTL  $0x00000001, DI
+	JZ     stored304
+	VMOVSS X1, (SI)
+
+stored304:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -11815,21 +20631,166 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), BX
-	VMASKMOVPS  Y1, Y0, (BX)
-	ADDQ        144(AX), BX
-	VMASKMOVPS  Y2, Y0, (BX)
-	ADDQ        144(AX), BX
-	VMASKMOVPS  Y3, Y0, (BX)
-	ADDQ        144(AX), BX
-	VMASKMOVPS  Y4, Y0, (BX)
-	ADDQ        144(AX), BX
-	VMASKMOVPS  Y5, Y0, (BX)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, SI
+	CMPL        SI, $0x000000ff
+	JNE         part305
+	VMOVUPS     Y1, (BX)
+	JMP         stored305
+
+part305:
+	LEAQ         (BX), DI
+	VMOVAPS      X1, X6
+	TESTL        $0x00000008, SI
+	JZ           two305
+	VMOVUPS      X6, (DI)
+	VEXTRACTF128 $0x01, Y1, X6
+	ADDQ         $0x10, DI
+	SHRL         $0x04, SI
+
+two305:
+	TESTL    $0x00000002, SI
+	JZ       one305
+	VMOVLPS  X6, (DI)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, DI
+	SHRL     $0x02, SI
+
+one305:
+	TESTL  $0x00000001, SI
+	JZ     stored305
+	VMOVSS X6, (DI)
+
+stored305:
+	ADDQ      144(AX), BX
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0x000000ff
+	JNE       part306
+	VMOVUPS   Y2, (BX)
+	JMP       stored306
+
+part306:
+	LEAQ         (BX), DI
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, SI
+	JZ           two306
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, SI
+
+two306:
+	TESTL    $0x00000002, SI
+	JZ       one306
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, SI
+
+one306:
+	TESTL  $0x00000001, SI
+	JZ     stored306
+	VMOVSS X1, (DI)
+
+stored306:
+	ADDQ      144(AX), BX
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0x000000ff
+	JNE       part307
+	VMOVUPS   Y3, (BX)
+	JMP       stored307
+
+part307:
+	LEAQ         (BX), DI
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, SI
+	JZ           two307
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, SI
+
+two307:
+	TESTL    $0x00000002, SI
+	JZ       one307
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, SI
+
+one307:
+	TESTL  $0x00000001, SI
+	JZ     stored307
+	VMOVSS X1, (DI)
+
+stored307:
+	ADDQ      144(AX), BX
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0x000000ff
+	JNE       part308
+	VMOVUPS   Y4, (BX)
+	JMP       stored308
+
+part308:
+	LEAQ         (BX), DI
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, SI
+	JZ           two308
+	VMOVUPS      X1, (DI)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, DI
+	SHRL         $0x04, SI
+
+two308:
+	TESTL    $0x00000002, SI
+	JZ       one308
+	VMOVLPS  X1, (DI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DI
+	SHRL     $0x02, SI
+
+one308:
+	TESTL  $0x00000001, SI
+	JZ     stored308
+	VMOVSS X1, (DI)
+
+stored308:
+	ADDQ      144(AX), BX
+	VMOVMSKPS Y0, SI
+	CMPL      SI, $0x000000ff
+	JNE       part309
+	VMOVUPS   Y5, (BX)
+	JMP       stored309
+
+part309:
+	LEAQ         (BX), BX
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, SI
+	JZ           two309
+	VMOVUPS      X1, (BX)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, BX
+	SHRL         $0x04, SI
+
+two309:
+	TESTL    $0x00000002, SI
+	JZ       one309
+	VMOVLPS  X1, (BX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, BX
+	SHRL     $0x02, SI
+
+one309:
+	TESTL  $0x00000001, SI
+	JZ     stored309
+	VMOVSS X1, (BX)
+
+stored309:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -11919,31 +20880,321 @@ place:
 	DECQ        184(AX)
 	JNZ         down
 	MOVQ        16(AX), SI
-	VMASKMOVPS  Y1, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y2, Y0, (SI)
-	ADDQ        144(AX), SI
-	VMASKMOVPS  Y3, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y4, Y0, (SI)
-	ADDQ        144(AX), SI
-	VMASKMOVPS  Y5, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y6, Y0, (SI)
-	ADDQ        144(AX), SI
-	VMASKMOVPS  Y7, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y8, Y0, (SI)
-	ADDQ        144(AX), SI
-	VMASKMOVPS  Y9, Y0, (SI)
-	ADDQ        136(AX), SI
-	VMASKMOVPS  Y10, Y0, (SI)
-	DECQ        48(AX)
-	JZ          end
-	ADDQ        $+32, 8(AX)
-	ADDQ        $+32, (AX)
-	ADDQ        $+32, 16(AX)
-	JMP         block
+	VMOVMSKPS   Y0, DI
+	CMPL        DI, $0x000000ff
+	JNE         part310
+	VMOVUPS     Y1, (SI)
+	JMP         stored310
+
+part310:
+	LEAQ         (SI), R8
+	VMOVAPS      X1, X11
+	TESTL        $0x00000008, DI
+	JZ           two310
+	VMOVUPS      X11, (R8)
+	VEXTRACTF128 $0x01, Y1, X11
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two310:
+	TESTL    $0x00000002, DI
+	JZ       one310
+	VMOVLPS  X11, (R8)
+	VMOVHLPS X11, X11, X11
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one310:
+	TESTL  $0x00000001, DI
+	JZ     stored310
+	VMOVSS X11, (R8)
+
+stored310:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part311
+	VMOVUPS   Y2, (SI)
+	JMP       stored311
+
+part311:
+	LEAQ         (SI), R8
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, DI
+	JZ           two311
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two311:
+	TESTL    $0x00000002, DI
+	JZ       one311
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one311:
+	TESTL  $0x00000001, DI
+	JZ     stored311
+	VMOVSS X1, (R8)
+
+stored311:
+	ADDQ      144(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part312
+	VMOVUPS   Y3, (SI)
+	JMP       stored312
+
+part312:
+	LEAQ         (SI), R8
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, DI
+	JZ           two312
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two312:
+	TESTL    $0x00000002, DI
+	JZ       one312
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one312:
+	TESTL  $0x00000001, DI
+	JZ     stored312
+	VMOVSS X1, (R8)
+
+stored312:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part313
+	VMOVUPS   Y4, (SI)
+	JMP       stored313
+
+part313:
+	LEAQ         (SI), R8
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, DI
+	JZ           two313
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two313:
+	TESTL    $0x00000002, DI
+	JZ       one313
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one313:
+	TESTL  $0x00000001, DI
+	JZ     stored313
+	VMOVSS X1, (R8)
+
+stored313:
+	ADDQ      144(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part314
+	VMOVUPS   Y5, (SI)
+	JMP       stored314
+
+part314:
+	LEAQ         (SI), R8
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, DI
+	JZ           two314
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two314:
+	TESTL    $0x00000002, DI
+	JZ       one314
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one314:
+	TESTL  $0x00000001, DI
+	JZ     stored314
+	VMOVSS X1, (R8)
+
+stored314:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part315
+	VMOVUPS   Y6, (SI)
+	JMP       stored315
+
+part315:
+	LEAQ         (SI), R8
+	VMOVAPS      X6, X1
+	TESTL        $0x00000008, DI
+	JZ           two315
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y6, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two315:
+	TESTL    $0x00000002, DI
+	JZ       one315
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one315:
+	TESTL  $0x00000001, DI
+	JZ     stored315
+	VMOVSS X1, (R8)
+
+stored315:
+	ADDQ      144(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part316
+	VMOVUPS   Y7, (SI)
+	JMP       stored316
+
+part316:
+	LEAQ         (SI), R8
+	VMOVAPS      X7, X1
+	TESTL        $0x00000008, DI
+	JZ           two316
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y7, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two316:
+	TESTL    $0x00000002, DI
+	JZ       one316
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one316:
+	TESTL  $0x00000001, DI
+	JZ     stored316
+	VMOVSS X1, (R8)
+
+stored316:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part317
+	VMOVUPS   Y8, (SI)
+	JMP       stored317
+
+part317:
+	LEAQ         (SI), R8
+	VMOVAPS      X8, X1
+	TESTL        $0x00000008, DI
+	JZ           two317
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y8, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two317:
+	TESTL    $0x00000002, DI
+	JZ       one317
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one317:
+	TESTL  $0x00000001, DI
+	JZ     stored317
+	VMOVSS X1, (R8)
+
+stored317:
+	ADDQ      144(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part318
+	VMOVUPS   Y9, (SI)
+	JMP       stored318
+
+part318:
+	LEAQ         (SI), R8
+	VMOVAPS      X9, X1
+	TESTL        $0x00000008, DI
+	JZ           two318
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y9, X1
+	ADDQ         $0x10, R8
+	SHRL         $0x04, DI
+
+two318:
+	TESTL    $0x00000002, DI
+	JZ       one318
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R8
+	SHRL     $0x02, DI
+
+one318:
+	TESTL  $0x00000001, DI
+	JZ     stored318
+	VMOVSS X1, (R8)
+
+stored318:
+	ADDQ      136(AX), SI
+	VMOVMSKPS Y0, DI
+	CMPL      DI, $0x000000ff
+	JNE       part319
+	VMOVUPS   Y10, (SI)
+	JMP       stored319
+
+part319:
+	LEAQ         (SI), SI
+	VMOVAPS      X10, X1
+	TESTL        $0x00000008, DI
+	JZ           two319
+	VMOVUPS      X1, (SI)
+	VEXTRACTF128 $0x01, Y10, X1
+	ADDQ         $0x10, SI
+	SHRL         $0x04, DI
+
+two319:
+	TESTL    $0x00000002, DI
+	JZ       one319
+	VMOVLPS  X1, (SI)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, SI
+	SHRL     $0x02, DI
+
+one319:
+	TESTL  $0x00000001, DI
+	JZ     stored319
+	VMOVSS X1, (SI)
+
+stored319:
+	DECQ 48(AX)
+	JZ   end
+	ADDQ $+32, 8(AX)
+	ADDQ $+32, (AX)
+	ADDQ $+32, 16(AX)
+	JMP  block
 
 end:
 	VZEROUPPER
@@ -12371,10 +21622,126 @@ block:
 	VSUBPS     Y4, Y2, Y2
 	MOVQ       R9, R11
 	LEAQ       (CX)(CX*2), R12
-	VMASKMOVPS Y1, Y0, (R11)
-	VMASKMOVPS Y5, Y0, (R11)(CX*1)
-	VMASKMOVPS Y3, Y0, (R11)(CX*2)
-	VMASKMOVPS Y2, Y0, (R11)(R12*1)
+	VMOVMSKPS  Y0, R13
+	CMPL       R13, $0x000000ff
+	JNE        part320
+	VMOVUPS    Y1, (R11)
+	JMP        stored320
+
+part320:
+	LEAQ         (R11), R14
+	VMOVAPS      X1, X4
+	TESTL        $0x00000008, R13
+	JZ           two320
+	VMOVUPS      X4, (R14)
+	VEXTRACTF128 $0x01, Y1, X4
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two320:
+	TESTL    $0x00000002, R13
+	JZ       one320
+	VMOVLPS  X4, (R14)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one320:
+	TESTL  $0x00000001, R13
+	JZ     stored320
+	VMOVSS X4, (R14)
+
+stored320:
+	VMOVMSKPS Y0, R13
+	CMPL      R13, $0x000000ff
+	JNE       part321
+	VMOVUPS   Y5, (R11)(CX*1)
+	JMP       stored321
+
+part321:
+	LEAQ         (R11)(CX*1), R14
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, R13
+	JZ           two321
+	VMOVUPS      X1, (R14)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two321:
+	TESTL    $0x00000002, R13
+	JZ       one321
+	VMOVLPS  X1, (R14)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one321:
+	TESTL  $0x00000001, R13
+	JZ     stored321
+	VMOVSS X1, (R14)
+
+stored321:
+	VMOVMSKPS Y0, R13
+	CMPL      R13, $0x000000ff
+	JNE       part322
+	VMOVUPS   Y3, (R11)(CX*2)
+	JMP       stored322
+
+part322:
+	LEAQ         (R11)(CX*2), R14
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R13
+	JZ           two322
+	VMOVUPS      X1, (R14)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two322:
+	TESTL    $0x00000002, R13
+	JZ       one322
+	VMOVLPS  X1, (R14)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one322:
+	TESTL  $0x00000001, R13
+	JZ     stored322
+	VMOVSS X1, (R14)
+
+stored322:
+	VMOVMSKPS Y0, R13
+	CMPL      R13, $0x000000ff
+	JNE       part323
+	VMOVUPS   Y2, (R11)(R12*1)
+	JMP       stored323
+
+part323:
+	LEAQ         (R11)(R12*1), R11
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R13
+	JZ           two323
+	VMOVUPS      X1, (R11)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R13
+
+two323:
+	TESTL    $0x00000002, R13
+	JZ       one323
+	VMOVLPS  X1, (R11)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R13
+
+one323:
+	TESTL  $0x00000001, R13
+	JZ     stored323
+	VMOVSS X1, (R11)
+
+stored323:
 	LEAQ       (R10)(SI*1), R11
 	LEAQ       (R10)(SI*2), R12
 	LEAQ       (BX)(BX*2), R13
@@ -12397,10 +21764,126 @@ block:
 	VSUBPS     Y4, Y2, Y2
 	LEAQ       (R9)(DX*1), R11
 	LEAQ       (CX)(CX*2), R12
-	VMASKMOVPS Y1, Y0, (R11)
-	VMASKMOVPS Y5, Y0, (R11)(CX*1)
-	VMASKMOVPS Y3, Y0, (R11)(CX*2)
-	VMASKMOVPS Y2, Y0, (R11)(R12*1)
+	VMOVMSKPS  Y0, R13
+	CMPL       R13, $0x000000ff
+	JNE        part324
+	VMOVUPS    Y1, (R11)
+	JMP        stored324
+
+part324:
+	LEAQ         (R11), R14
+	VMOVAPS      X1, X4
+	TESTL        $0x00000008, R13
+	JZ           two324
+	VMOVUPS      X4, (R14)
+	VEXTRACTF128 $0x01, Y1, X4
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two324:
+	TESTL    $0x00000002, R13
+	JZ       one324
+	VMOVLPS  X4, (R14)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one324:
+	TESTL  $0x00000001, R13
+	JZ     stored324
+	VMOVSS X4, (R14)
+
+stored324:
+	VMOVMSKPS Y0, R13
+	CMPL      R13, $0x000000ff
+	JNE       part325
+	VMOVUPS   Y5, (R11)(CX*1)
+	JMP       stored325
+
+part325:
+	LEAQ         (R11)(CX*1), R14
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, R13
+	JZ           two325
+	VMOVUPS      X1, (R14)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two325:
+	TESTL    $0x00000002, R13
+	JZ       one325
+	VMOVLPS  X1, (R14)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one325:
+	TESTL  $0x00000001, R13
+	JZ     stored325
+	VMOVSS X1, (R14)
+
+stored325:
+	VMOVMSKPS Y0, R13
+	CMPL      R13, $0x000000ff
+	JNE       part326
+	VMOVUPS   Y3, (R11)(CX*2)
+	JMP       stored326
+
+part326:
+	LEAQ         (R11)(CX*2), R14
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R13
+	JZ           two326
+	VMOVUPS      X1, (R14)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two326:
+	TESTL    $0x00000002, R13
+	JZ       one326
+	VMOVLPS  X1, (R14)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one326:
+	TESTL  $0x00000001, R13
+	JZ     stored326
+	VMOVSS X1, (R14)
+
+stored326:
+	VMOVMSKPS Y0, R13
+	CMPL      R13, $0x000000ff
+	JNE       part327
+	VMOVUPS   Y2, (R11)(R12*1)
+	JMP       stored327
+
+part327:
+	LEAQ         (R11)(R12*1), R11
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R13
+	JZ           two327
+	VMOVUPS      X1, (R11)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R13
+
+two327:
+	TESTL    $0x00000002, R13
+	JZ       one327
+	VMOVLPS  X1, (R11)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R13
+
+one327:
+	TESTL  $0x00000001, R13
+	JZ     stored327
+	VMOVSS X1, (R11)
+
+stored327:
 	LEAQ       (R10)(SI*2), R11
 	LEAQ       (R10)(SI*1), R12
 	LEAQ       (BX)(BX*2), R13
@@ -12423,10 +21906,126 @@ block:
 	VSUBPS     Y4, Y2, Y2
 	LEAQ       (R9)(DX*2), R11
 	LEAQ       (CX)(CX*2), R12
-	VMASKMOVPS Y1, Y0, (R11)
-	VMASKMOVPS Y5, Y0, (R11)(CX*1)
-	VMASKMOVPS Y3, Y0, (R11)(CX*2)
-	VMASKMOVPS Y2, Y0, (R11)(R12*1)
+	VMOVMSKPS  Y0, R13
+	CMPL       R13, $0x000000ff
+	JNE        part328
+	VMOVUPS    Y1, (R11)
+	JMP        stored328
+
+part328:
+	LEAQ         (R11), R14
+	VMOVAPS      X1, X4
+	TESTL        $0x00000008, R13
+	JZ           two328
+	VMOVUPS      X4, (R14)
+	VEXTRACTF128 $0x01, Y1, X4
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two328:
+	TESTL    $0x00000002, R13
+	JZ       one328
+	VMOVLPS  X4, (R14)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one328:
+	TESTL  $0x00000001, R13
+	JZ     stored328
+	VMOVSS X4, (R14)
+
+stored328:
+	VMOVMSKPS Y0, R13
+	CMPL      R13, $0x000000ff
+	JNE       part329
+	VMOVUPS   Y5, (R11)(CX*1)
+	JMP       stored329
+
+part329:
+	LEAQ         (R11)(CX*1), R14
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, R13
+	JZ           two329
+	VMOVUPS      X1, (R14)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two329:
+	TESTL    $0x00000002, R13
+	JZ       one329
+	VMOVLPS  X1, (R14)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one329:
+	TESTL  $0x00000001, R13
+	JZ     stored329
+	VMOVSS X1, (R14)
+
+stored329:
+	VMOVMSKPS Y0, R13
+	CMPL      R13, $0x000000ff
+	JNE       part330
+	VMOVUPS   Y3, (R11)(CX*2)
+	JMP       stored330
+
+part330:
+	LEAQ         (R11)(CX*2), R14
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R13
+	JZ           two330
+	VMOVUPS      X1, (R14)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two330:
+	TESTL    $0x00000002, R13
+	JZ       one330
+	VMOVLPS  X1, (R14)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one330:
+	TESTL  $0x00000001, R13
+	JZ     stored330
+	VMOVSS X1, (R14)
+
+stored330:
+	VMOVMSKPS Y0, R13
+	CMPL      R13, $0x000000ff
+	JNE       part331
+	VMOVUPS   Y2, (R11)(R12*1)
+	JMP       stored331
+
+part331:
+	LEAQ         (R11)(R12*1), R11
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R13
+	JZ           two331
+	VMOVUPS      X1, (R11)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R13
+
+two331:
+	TESTL    $0x00000002, R13
+	JZ       one331
+	VMOVLPS  X1, (R11)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R13
+
+one331:
+	TESTL  $0x00000001, R13
+	JZ     stored331
+	VMOVSS X1, (R11)
+
+stored331:
 	LEAQ       (R10)(SI*1), R11
 	LEAQ       (R10)(SI*2), R10
 	ADDQ       SI, R10
@@ -12451,20 +22050,136 @@ block:
 	LEAQ       (R9)(DX*2), R9
 	ADDQ       DX, R9
 	LEAQ       (CX)(CX*2), R10
-	VMASKMOVPS Y1, Y0, (R9)
-	VMASKMOVPS Y5, Y0, (R9)(CX*1)
-	VMASKMOVPS Y3, Y0, (R9)(CX*2)
-	VMASKMOVPS Y2, Y0, (R9)(R10*1)
-	ADDQ       $0x20, DI
-	DECQ       R8
-	JNZ        block
-	DECQ       32(AX)
-	JZ         end
-	MOVQ       48(AX), DI
-	ADDQ       DI, (AX)
-	MOVQ       56(AX), DI
-	ADDQ       DI, 8(AX)
-	JMP        tile
+	VMOVMSKPS  Y0, R11
+	CMPL       R11, $0x000000ff
+	JNE        part332
+	VMOVUPS    Y1, (R9)
+	JMP        stored332
+
+part332:
+	LEAQ         (R9), R12
+	VMOVAPS      X1, X4
+	TESTL        $0x00000008, R11
+	JZ           two332
+	VMOVUPS      X4, (R12)
+	VEXTRACTF128 $0x01, Y1, X4
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R11
+
+two332:
+	TESTL    $0x00000002, R11
+	JZ       one332
+	VMOVLPS  X4, (R12)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R11
+
+one332:
+	TESTL  $0x00000001, R11
+	JZ     stored332
+	VMOVSS X4, (R12)
+
+stored332:
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0x000000ff
+	JNE       part333
+	VMOVUPS   Y5, (R9)(CX*1)
+	JMP       stored333
+
+part333:
+	LEAQ         (R9)(CX*1), R12
+	VMOVAPS      X5, X1
+	TESTL        $0x00000008, R11
+	JZ           two333
+	VMOVUPS      X1, (R12)
+	VEXTRACTF128 $0x01, Y5, X1
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R11
+
+two333:
+	TESTL    $0x00000002, R11
+	JZ       one333
+	VMOVLPS  X1, (R12)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R11
+
+one333:
+	TESTL  $0x00000001, R11
+	JZ     stored333
+	VMOVSS X1, (R12)
+
+stored333:
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0x000000ff
+	JNE       part334
+	VMOVUPS   Y3, (R9)(CX*2)
+	JMP       stored334
+
+part334:
+	LEAQ         (R9)(CX*2), R12
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R11
+	JZ           two334
+	VMOVUPS      X1, (R12)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R11
+
+two334:
+	TESTL    $0x00000002, R11
+	JZ       one334
+	VMOVLPS  X1, (R12)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R11
+
+one334:
+	TESTL  $0x00000001, R11
+	JZ     stored334
+	VMOVSS X1, (R12)
+
+stored334:
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0x000000ff
+	JNE       part335
+	VMOVUPS   Y2, (R9)(R10*1)
+	JMP       stored335
+
+part335:
+	LEAQ         (R9)(R10*1), R9
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R11
+	JZ           two335
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R11
+
+two335:
+	TESTL    $0x00000002, R11
+	JZ       one335
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R11
+
+one335:
+	TESTL  $0x00000001, R11
+	JZ     stored335
+	VMOVSS X1, (R9)
+
+stored335:
+	ADDQ $0x20, DI
+	DECQ R8
+	JNZ  block
+	DECQ 32(AX)
+	JZ   end
+	MOVQ 48(AX), DI
+	ADDQ DI, (AX)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(AX)
+	JMP  tile
 
 end:
 	VZEROUPPER
@@ -12576,21 +22291,137 @@ plain:
 	VADDPS Y5, Y4, Y4
 
 store:
-	LEAQ       (R9)(DX*1), R10
-	VMASKMOVPS Y4, Y0, (R10)(CX*1)
-	VMASKMOVPS Y3, Y0, (R10)
-	VMASKMOVPS Y2, Y0, (R9)(CX*1)
-	VMASKMOVPS Y1, Y0, (R9)
-	ADDQ       $0x20, DI
-	DECQ       R8
-	JNZ        block
-	DECQ       32(AX)
-	JZ         end
-	MOVQ       48(AX), DI
-	ADDQ       DI, (AX)
-	MOVQ       56(AX), DI
-	ADDQ       DI, 8(AX)
-	JMP        tile
+	LEAQ      (R9)(DX*1), R10
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0x000000ff
+	JNE       part336
+	VMOVUPS   Y4, (R10)(CX*1)
+	JMP       stored336
+
+part336:
+	LEAQ         (R10)(CX*1), R12
+	VMOVAPS      X4, X5
+	TESTL        $0x00000008, R11
+	JZ           two336
+	VMOVUPS      X5, (R12)
+	VEXTRACTF128 $0x01, Y4, X5
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R11
+
+two336:
+	TESTL    $0x00000002, R11
+	JZ       one336
+	VMOVLPS  X5, (R12)
+	VMOVHLPS X5, X5, X5
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R11
+
+one336:
+	TESTL  $0x00000001, R11
+	JZ     stored336
+	VMOVSS X5, (R12)
+
+stored336:
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0x000000ff
+	JNE       part337
+	VMOVUPS   Y3, (R10)
+	JMP       stored337
+
+part337:
+	LEAQ         (R10), R10
+	VMOVAPS      X3, X4
+	TESTL        $0x00000008, R11
+	JZ           two337
+	VMOVUPS      X4, (R10)
+	VEXTRACTF128 $0x01, Y3, X4
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R11
+
+two337:
+	TESTL    $0x00000002, R11
+	JZ       one337
+	VMOVLPS  X4, (R10)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R11
+
+one337:
+	TESTL  $0x00000001, R11
+	JZ     stored337
+	VMOVSS X4, (R10)
+
+stored337:
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0x000000ff
+	JNE       part338
+	VMOVUPS   Y2, (R9)(CX*1)
+	JMP       stored338
+
+part338:
+	LEAQ         (R9)(CX*1), R11
+	VMOVAPS      X2, X3
+	TESTL        $0x00000008, R10
+	JZ           two338
+	VMOVUPS      X3, (R11)
+	VEXTRACTF128 $0x01, Y2, X3
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R10
+
+two338:
+	TESTL    $0x00000002, R10
+	JZ       one338
+	VMOVLPS  X3, (R11)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R10
+
+one338:
+	TESTL  $0x00000001, R10
+	JZ     stored338
+	VMOVSS X3, (R11)
+
+stored338:
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0x000000ff
+	JNE       part339
+	VMOVUPS   Y1, (R9)
+	JMP       stored339
+
+part339:
+	LEAQ         (R9), R9
+	VMOVAPS      X1, X2
+	TESTL        $0x00000008, R10
+	JZ           two339
+	VMOVUPS      X2, (R9)
+	VEXTRACTF128 $0x01, Y1, X2
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R10
+
+two339:
+	TESTL    $0x00000002, R10
+	JZ       one339
+	VMOVLPS  X2, (R9)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R10
+
+one339:
+	TESTL  $0x00000001, R10
+	JZ     stored339
+	VMOVSS X2, (R9)
+
+stored339:
+	ADDQ $0x20, DI
+	DECQ R8
+	JNZ  block
+	DECQ 32(AX)
+	JZ   end
+	MOVQ 48(AX), DI
+	ADDQ DI, (AX)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(AX)
+	JMP  tile
 
 end:
 	VZEROUPPER
@@ -12660,54 +22491,518 @@ block:
 	VMULPS       Y1, Y5, Y5
 	MOVQ         R9, R10
 	LEAQ         (CX)(CX*2), R11
-	VMASKMOVPS   Y2, Y0, (R10)
-	VMASKMOVPS   Y15, Y0, (R10)(CX*1)
-	VMASKMOVPS   Y5, Y0, (R10)(CX*2)
-	VMASKMOVPS   Y9, Y0, (R10)(R11*1)
-	VADDPS       Y14, Y6, Y2
-	VADDPS       Y10, Y2, Y5
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y1, Y5, Y5
-	VMULPS       Y1, Y2, Y2
-	LEAQ         (R9)(DX*1), R10
-	LEAQ         (CX)(CX*2), R11
-	VMASKMOVPS   Y6, Y0, (R10)
-	VMASKMOVPS   Y5, Y0, (R10)(CX*1)
-	VMASKMOVPS   Y2, Y0, (R10)(CX*2)
-	VMASKMOVPS   Y14, Y0, (R10)(R11*1)
-	VADDPS       Y11, Y3, Y2
-	VADDPS       Y7, Y2, Y5
-	VSUBPS       Y7, Y2, Y2
-	VMULPS       Y1, Y5, Y5
-	VMULPS       Y1, Y2, Y2
-	LEAQ         (R9)(DX*2), R10
-	LEAQ         (CX)(CX*2), R11
-	VMASKMOVPS   Y3, Y0, (R10)
-	VMASKMOVPS   Y5, Y0, (R10)(CX*1)
-	VMASKMOVPS   Y2, Y0, (R10)(CX*2)
-	VMASKMOVPS   Y11, Y0, (R10)(R11*1)
-	VADDPS       Y12, Y4, Y2
-	VADDPS       Y8, Y2, Y3
-	VSUBPS       Y8, Y2, Y2
-	VMULPS       Y1, Y3, Y3
-	VMULPS       Y1, Y2, Y2
-	LEAQ         (R9)(DX*2), R9
-	ADDQ         DX, R9
-	LEAQ         (CX)(CX*2), R10
-	VMASKMOVPS   Y4, Y0, (R9)
-	VMASKMOVPS   Y3, Y0, (R9)(CX*1)
-	VMASKMOVPS   Y2, Y0, (R9)(CX*2)
-	VMASKMOVPS   Y12, Y0, (R9)(R10*1)
-	ADDQ         $0x20, DI
-	DECQ         R8
-	JNZ          block
-	DECQ         32(AX)
-	JZ           end
-	MOVQ         48(AX), DI
-	ADDQ         DI, (AX)
-	MOVQ         56(AX), DI
-	ADDQ         DI, 8(AX)
-	JMP          tile
+	VMOVMSKPS    Y0, R12
+	CMPL         R12, $0x000000ff
+	JNE          part340
+	VMOVUPS      Y2, (R10)
+	JMP          stored340
+
+part340:
+	LEAQ         (R10), R13
+	VMOVAPS      X2, X13
+	TESTL        $0x00000008, R12
+	JZ           two340
+	VMOVUPS      X13, (R13)
+	VEXTRACTF128 $0x01, Y2, X13
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R12
+
+two340:
+	TESTL    $0x00000002, R12
+	JZ       one340
+	VMOVLPS  X13, (R13)
+	VMOVHLPS X13, X13, X13
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R12
+
+one340:
+	TESTL  $0x00000001, R12
+	JZ     stored340
+	VMOVSS X13, (R13)
+
+stored340:
+	VMOVMSKPS Y0, R12
+	CMPL      R12, $0x000000ff
+	JNE       part341
+	VMOVUPS   Y15, (R10)(CX*1)
+	JMP       stored341
+
+part341:
+	LEAQ         (R10)(CX*1), R13
+	VMOVAPS      X15, X2
+	TESTL        $0x00000008, R12
+	JZ           two341
+	VMOVUPS      X2, (R13)
+	VEXTRACTF128 $0x01, Y15, X2
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R12
+
+two341:
+	TESTL    $0x00000002, R12
+	JZ       one341
+	VMOVLPS  X2, (R13)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R12
+
+one341:
+	TESTL  $0x00000001, R12
+	JZ     stored341
+	VMOVSS X2, (R13)
+
+stored341:
+	VMOVMSKPS Y0, R12
+	CMPL      R12, $0x000000ff
+	JNE       part342
+	VMOVUPS   Y5, (R10)(CX*2)
+	JMP       stored342
+
+part342:
+	LEAQ         (R10)(CX*2), R13
+	VMOVAPS      X5, X2
+	TESTL        $0x00000008, R12
+	JZ           two342
+	VMOVUPS      X2, (R13)
+	VEXTRACTF128 $0x01, Y5, X2
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R12
+
+two342:
+	TESTL    $0x00000002, R12
+	JZ       one342
+	VMOVLPS  X2, (R13)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R12
+
+one342:
+	TESTL  $0x00000001, R12
+	JZ     stored342
+	VMOVSS X2, (R13)
+
+stored342:
+	VMOVMSKPS Y0, R12
+	CMPL      R12, $0x000000ff
+	JNE       part343
+	VMOVUPS   Y9, (R10)(R11*1)
+	JMP       stored343
+
+part343:
+	LEAQ         (R10)(R11*1), R10
+	VMOVAPS      X9, X2
+	TESTL        $0x00000008, R12
+	JZ           two343
+	VMOVUPS      X2, (R10)
+	VEXTRACTF128 $0x01, Y9, X2
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R12
+
+two343:
+	TESTL    $0x00000002, R12
+	JZ       one343
+	VMOVLPS  X2, (R10)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R12
+
+one343:
+	TESTL  $0x00000001, R12
+	JZ     stored343
+	VMOVSS X2, (R10)
+
+stored343:
+	VADDPS    Y14, Y6, Y2
+	VADDPS    Y10, Y2, Y5
+	VSUBPS    Y10, Y2, Y2
+	VMULPS    Y1, Y5, Y5
+	VMULPS    Y1, Y2, Y2
+	LEAQ      (R9)(DX*1), R10
+	LEAQ      (CX)(CX*2), R11
+	VMOVMSKPS Y0, R12
+	CMPL      R12, $0x000000ff
+	JNE       part344
+	VMOVUPS   Y6, (R10)
+	JMP       stored344
+
+part344:
+	LEAQ         (R10), R13
+	VMOVAPS      X6, X9
+	TESTL        $0x00000008, R12
+	JZ           two344
+	VMOVUPS      X9, (R13)
+	VEXTRACTF128 $0x01, Y6, X9
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R12
+
+two344:
+	TESTL    $0x00000002, R12
+	JZ       one344
+	VMOVLPS  X9, (R13)
+	VMOVHLPS X9, X9, X9
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R12
+
+one344:
+	TESTL  $0x00000001, R12
+	JZ     stored344
+	VMOVSS X9, (R13)
+
+stored344:
+	VMOVMSKPS Y0, R12
+	CMPL      R12, $0x000000ff
+	JNE       part345
+	VMOVUPS   Y5, (R10)(CX*1)
+	JMP       stored345
+
+part345:
+	LEAQ         (R10)(CX*1), R13
+	VMOVAPS      X5, X6
+	TESTL        $0x00000008, R12
+	JZ           two345
+	VMOVUPS      X6, (R13)
+	VEXTRACTF128 $0x01, Y5, X6
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R12
+
+two345:
+	TESTL    $0x00000002, R12
+	JZ       one345
+	VMOVLPS  X6, (R13)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R12
+
+one345:
+	TESTL  $0x00000001, R12
+	JZ     stored345
+	VMOVSS X6, (R13)
+
+stored345:
+	VMOVMSKPS Y0, R12
+	CMPL      R12, $0x000000ff
+	JNE       part346
+	VMOVUPS   Y2, (R10)(CX*2)
+	JMP       stored346
+
+part346:
+	LEAQ         (R10)(CX*2), R13
+	VMOVAPS      X2, X5
+	TESTL        $0x00000008, R12
+	JZ           two346
+	VMOVUPS      X5, (R13)
+	VEXTRACTF128 $0x01, Y2, X5
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R12
+
+two346:
+	TESTL    $0x00000002, R12
+	JZ       one346
+	VMOVLPS  X5, (R13)
+	VMOVHLPS X5, X5, X5
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R12
+
+one346:
+	TESTL  $0x00000001, R12
+	JZ     stored346
+	VMOVSS X5, (R13)
+
+stored346:
+	VMOVMSKPS Y0, R12
+	CMPL      R12, $0x000000ff
+	JNE       part347
+	VMOVUPS   Y14, (R10)(R11*1)
+	JMP       stored347
+
+part347:
+	LEAQ         (R10)(R11*1), R10
+	VMOVAPS      X14, X2
+	TESTL        $0x00000008, R12
+	JZ           two347
+	VMOVUPS      X2, (R10)
+	VEXTRACTF128 $0x01, Y14, X2
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R12
+
+two347:
+	TESTL    $0x00000002, R12
+	JZ       one347
+	VMOVLPS  X2, (R10)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R12
+
+one347:
+	TESTL  $0x00000001, R12
+	JZ     stored347
+	VMOVSS X2, (R10)
+
+stored347:
+	VADDPS    Y11, Y3, Y2
+	VADDPS    Y7, Y2, Y5
+	VSUBPS    Y7, Y2, Y2
+	VMULPS    Y1, Y5, Y5
+	VMULPS    Y1, Y2, Y2
+	LEAQ      (R9)(DX*2), R10
+	LEAQ      (CX)(CX*2), R11
+	VMOVMSKPS Y0, R12
+	CMPL      R12, $0x000000ff
+	JNE       part348
+	VMOVUPS   Y3, (R10)
+	JMP       stored348
+
+part348:
+	LEAQ         (R10), R13
+	VMOVAPS      X3, X6
+	TESTL        $0x00000008, R12
+	JZ           two348
+	VMOVUPS      X6, (R13)
+	VEXTRACTF128 $0x01, Y3, X6
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R12
+
+two348:
+	TESTL    $0x00000002, R12
+	JZ       one348
+	VMOVLPS  X6, (R13)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R12
+
+one348:
+	TESTL  $0x00000001, R12
+	JZ     stored348
+	VMOVSS X6, (R13)
+
+stored348:
+	VMOVMSKPS Y0, R12
+	CMPL      R12, $0x000000ff
+	JNE       part349
+	VMOVUPS   Y5, (R10)(CX*1)
+	JMP       stored349
+
+part349:
+	LEAQ         (R10)(CX*1), R13
+	VMOVAPS      X5, X3
+	TESTL        $0x00000008, R12
+	JZ           two349
+	VMOVUPS      X3, (R13)
+	VEXTRACTF128 $0x01, Y5, X3
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R12
+
+two349:
+	TESTL    $0x00000002, R12
+	JZ       one349
+	VMOVLPS  X3, (R13)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R12
+
+one349:
+	TESTL  $0x00000001, R12
+	JZ     stored349
+	VMOVSS X3, (R13)
+
+stored349:
+	VMOVMSKPS Y0, R12
+	CMPL      R12, $0x000000ff
+	JNE       part350
+	VMOVUPS   Y2, (R10)(CX*2)
+	JMP       stored350
+
+part350:
+	LEAQ         (R10)(CX*2), R13
+	VMOVAPS      X2, X3
+	TESTL        $0x00000008, R12
+	JZ           two350
+	VMOVUPS      X3, (R13)
+	VEXTRACTF128 $0x01, Y2, X3
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R12
+
+two350:
+	TESTL    $0x00000002, R12
+	JZ       one350
+	VMOVLPS  X3, (R13)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R12
+
+one350:
+	TESTL  $0x00000001, R12
+	JZ     stored350
+	VMOVSS X3, (R13)
+
+stored350:
+	VMOVMSKPS Y0, R12
+	CMPL      R12, $0x000000ff
+	JNE       part351
+	VMOVUPS   Y11, (R10)(R11*1)
+	JMP       stored351
+
+part351:
+	LEAQ         (R10)(R11*1), R10
+	VMOVAPS      X11, X2
+	TESTL        $0x00000008, R12
+	JZ           two351
+	VMOVUPS      X2, (R10)
+	VEXTRACTF128 $0x01, Y11, X2
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R12
+
+two351:
+	TESTL    $0x00000002, R12
+	JZ       one351
+	VMOVLPS  X2, (R10)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R12
+
+one351:
+	TESTL  $0x00000001, R12
+	JZ     stored351
+	VMOVSS X2, (R10)
+
+stored351:
+	VADDPS    Y12, Y4, Y2
+	VADDPS    Y8, Y2, Y3
+	VSUBPS    Y8, Y2, Y2
+	VMULPS    Y1, Y3, Y3
+	VMULPS    Y1, Y2, Y2
+	LEAQ      (R9)(DX*2), R9
+	ADDQ      DX, R9
+	LEAQ      (CX)(CX*2), R10
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0x000000ff
+	JNE       part352
+	VMOVUPS   Y4, (R9)
+	JMP       stored352
+
+part352:
+	LEAQ         (R9), R12
+	VMOVAPS      X4, X1
+	TESTL        $0x00000008, R11
+	JZ           two352
+	VMOVUPS      X1, (R12)
+	VEXTRACTF128 $0x01, Y4, X1
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R11
+
+two352:
+	TESTL    $0x00000002, R11
+	JZ       one352
+	VMOVLPS  X1, (R12)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R11
+
+one352:
+	TESTL  $0x00000001, R11
+	JZ     stored352
+	VMOVSS X1, (R12)
+
+stored352:
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0x000000ff
+	JNE       part353
+	VMOVUPS   Y3, (R9)(CX*1)
+	JMP       stored353
+
+part353:
+	LEAQ         (R9)(CX*1), R12
+	VMOVAPS      X3, X1
+	TESTL        $0x00000008, R11
+	JZ           two353
+	VMOVUPS      X1, (R12)
+	VEXTRACTF128 $0x01, Y3, X1
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R11
+
+two353:
+	TESTL    $0x00000002, R11
+	JZ       one353
+	VMOVLPS  X1, (R12)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R11
+
+one353:
+	TESTL  $0x00000001, R11
+	JZ     stored353
+	VMOVSS X1, (R12)
+
+stored353:
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0x000000ff
+	JNE       part354
+	VMOVUPS   Y2, (R9)(CX*2)
+	JMP       stored354
+
+part354:
+	LEAQ         (R9)(CX*2), R12
+	VMOVAPS      X2, X1
+	TESTL        $0x00000008, R11
+	JZ           two354
+	VMOVUPS      X1, (R12)
+	VEXTRACTF128 $0x01, Y2, X1
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R11
+
+two354:
+	TESTL    $0x00000002, R11
+	JZ       one354
+	VMOVLPS  X1, (R12)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R11
+
+one354:
+	TESTL  $0x00000001, R11
+	JZ     stored354
+	VMOVSS X1, (R12)
+
+stored354:
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0x000000ff
+	JNE       part355
+	VMOVUPS   Y12, (R9)(R10*1)
+	JMP       stored355
+
+part355:
+	LEAQ         (R9)(R10*1), R9
+	VMOVAPS      X12, X1
+	TESTL        $0x00000008, R11
+	JZ           two355
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y12, X1
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R11
+
+two355:
+	TESTL    $0x00000002, R11
+	JZ       one355
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R11
+
+one355:
+	TESTL  $0x00000001, R11
+	JZ     stored355
+	VMOVSS X1, (R9)
+
+stored355:
+	ADDQ $0x20, DI
+	DECQ R8
+	JNZ  block
+	DECQ 32(AX)
+	JZ   end
+	MOVQ 48(AX), DI
+	ADDQ DI, (AX)
+	MOVQ 56(AX), DI
+	ADDQ DI, 8(AX)
+	JMP  tile
 
 end:
 	VZEROUPPER

@@ -216,7 +216,7 @@ func (w width) transpose4() {
 			avo.Label("set")
 		}
 		for c := range lanes {
-			v := x[c%4].AsX()
+			v := x[c%4].AsX().(vec)
 			if c >= 4 {
 				v = avo.XMM()
 				if w.bytes == 64 {
@@ -239,7 +239,7 @@ func (w width) transpose4() {
 			if w.bytes == 64 {
 				avo.VMOVUPS(v, high, m)
 			} else {
-				avo.VMASKMOVPS(v, high, m)
+				w.storePart(v, high, m)
 			}
 			avo.ADDQ(ds, to)
 			avo.DECQ(cols)

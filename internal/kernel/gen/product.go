@@ -92,8 +92,47 @@ func (w width) store(v vec, mask reg.Register, m op.Mem) {
 	case w.bytes == 64:
 		avo.VMOVUPS(v, mask, m)
 	default:
-		avo.VMASKMOVPS(v, mask, m)
+		w.storePart(v, mask, m)
 	}
+}
+
+var parts int // so far, for labels
+
+// storePart stores the first lanes of v, of four or eight, by halves. A masked store is an
+// instruction of AVX2, but one that processors of some makers take 12 to 30 cycles for.
+func (w width) storePart(v vec, mask reg.Register, m op.Mem) {
+	parts++
+	label := func(s string) string { return fmt.Sprintf("%s%d", s, parts) }
+	wide := v.Size() == 32
+	bits, to, x := avo.GP32(), avo.GP64(), avo.XMM()
+	avo.VMOVMSKPS(mask, bits)
+	avo.CMPL(bits, op.U32(uint32(1)<<(v.Size()/4)-1))
+	avo.JNE(op.LabelRef(label("part")))
+	avo.VMOVUPS(v, m)
+	avo.JMP(op.LabelRef(label("stored")))
+	avo.Label(label("part"))
+	avo.LEAQ(m, to)
+	avo.VMOVAPS(v.AsX(), x)
+	if wide {
+		avo.TESTL(op.U32(8), bits)
+		avo.JZ(op.LabelRef(label("two")))
+		avo.VMOVUPS(x, op.Mem{Base: to})
+		avo.VEXTRACTF128(op.Imm(1), v, x)
+		avo.ADDQ(op.Imm(16), to)
+		avo.SHRL(op.Imm(4), bits)
+		avo.Label(label("two"))
+	}
+	avo.TESTL(op.U32(2), bits)
+	avo.JZ(op.LabelRef(label("one")))
+	avo.VMOVLPS(x, op.Mem{Base: to})
+	avo.VMOVHLPS(x, x, x)
+	avo.ADDQ(op.Imm(8), to)
+	avo.SHRL(op.Imm(2), bits)
+	avo.Label(label("one"))
+	avo.TESTL(op.U32(1), bits)
+	avo.JZ(op.LabelRef(label("stored")))
+	avo.VMOVSS(x, op.Mem{Base: to})
+	avo.Label(label("stored"))
 }
 
 // products writes product1 and so on: tiles of so many rows of C, one below the

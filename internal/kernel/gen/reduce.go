@@ -183,7 +183,7 @@ func colSum() {
 			if mask == nil {
 				avo.VMOVUPS(s[v], m)
 			} else {
-				avo.VMASKMOVPS(s[v], mask, m)
+				avx2.storePart(s[v], mask, m)
 			}
 		}
 	}
