@@ -18908,7 +18908,7 @@ fold:
 	RET
 
 // func colSum8(dst *float32, x *float32, stride int, rows int, cols int, add int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·colSum8(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
 	MOVQ x+8(FP), CX
@@ -18986,6 +18986,7 @@ rest:
 	VXORPS  Y1, Y1, Y1
 
 maskedrow:
+	PREFETCHT0 512(CX)
 	VMASKMOVPS (CX), Y0, Y2
 	VADDPS     Y2, Y1, Y1
 	ADDQ       DX, CX

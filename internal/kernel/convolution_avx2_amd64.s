@@ -7296,7 +7296,7 @@ end:
 	RET
 
 // func maxPool(p *byte)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·maxPool(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    40(AX), CX
@@ -7337,6 +7337,7 @@ tap:
 	JMP        end
 
 pairs:
+	PREFETCHT0 512(CX)(R8*1)
 	VMASKMOVPS (CX)(R8*1), Y0, Y2
 	VMAXPS     Y2, Y1, Y3
 	VMAXPS     Y1, Y2, Y4
@@ -7409,7 +7410,7 @@ finish:
 	RET
 
 // func maxPoolGradient(p *byte)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·maxPoolGradient(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    40(AX), CX
@@ -7482,6 +7483,8 @@ stored101:
 	JMP  end
 
 pairs:
+	PREFETCHT0 512(CX)(DI*1)
+	PREFETCHT0 512(R8)(DI*1)
 	VMASKMOVPS (CX)(DI*1), Y0, Y3
 	VCMPPS     $0x03, Y3, Y3, Y4
 	VCMPPS     $0x00, Y3, Y1, Y3
@@ -7583,7 +7586,7 @@ finish:
 	RET
 
 // func maxPoolGradientSum(p *byte)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·maxPoolGradientSum(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    40(AX), CX
@@ -7658,6 +7661,8 @@ stored104:
 	JMP  end
 
 pairs:
+	PREFETCHT0 512(CX)(DI*1)
+	PREFETCHT0 512(R8)(DI*1)
 	VMASKMOVPS (CX)(DI*1), Y0, Y3
 	VCMPPS     $0x03, Y3, Y3, Y4
 	VCMPPS     $0x00, Y3, Y1, Y3

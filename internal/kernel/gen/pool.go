@@ -75,6 +75,8 @@ func (w width) pools() {
 	at = keep
 }
 
+const partAhead = 512 // bytes that are asked ahead where parts of vectors are loaded
+
 // A taps is the registers of a loop over the taps of windows.
 type taps struct {
 	p, x, y, dx   reg.Register
@@ -124,6 +126,13 @@ func (w width) overTaps(name, what string, f func(q *taps)) {
 	avo.JNZ(op.LabelRef("line"))
 	avo.JMP(op.LabelRef("end"))
 	avo.Label("pairs") // windows of two taps a line are the most there are
+	if w.bytes == 32 {
+		// AVX2's loads of a part of a vector are not foreseen by all processors.
+		avo.PREFETCHT0(op.Mem{Base: x, Index: line, Scale: 1, Disp: partAhead})
+		if q.dx != nil {
+			avo.PREFETCHT0(op.Mem{Base: q.dx, Index: line, Scale: 1, Disp: partAhead})
+		}
+	}
 	q.each(line)
 	avo.LEAQ(op.Mem{Base: line, Index: tap, Scale: 1}, off)
 	q.each(off)

@@ -152,6 +152,9 @@ func colSum() {
 			avo.VXORPS(s[v], s[v], s[v])
 		}
 		avo.Label(name + "row")
+		if mask != nil {
+			avo.PREFETCHT0(op.Mem{Base: p, Disp: partAhead})
+		}
 		for v := range s {
 			m := op.Mem{Base: p, Disp: 32 * v}
 			if mask == nil {
