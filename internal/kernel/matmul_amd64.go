@@ -430,7 +430,7 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 		kc := p1 - p0
 		switch {
 		case side == j0:
-		case tb && !swaps || !tb && kc > shallow && kc*ldb > inL1 && i1-i0 >= panelRows && j1-j0 >= t.panelCols:
+		case tb && !swaps || !tb && i1-i0 >= panelRows && j1-j0 >= t.panelCols && collides(kc, lda, ta, ldb):
 			matMulPacked(t, c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, side, add)
 		case tb:
 			matMulSwapped(t, c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, j1, add)
@@ -442,6 +442,15 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 		}
 		add = 1
 	}
+}
+
+// collides reports whether B, of enough columns for enough rows, is better packed: where not
+// all of it stays in L1, or rows a power of two apart share its sets.
+func collides(k, lda int, ta bool, ldb int) bool {
+	if k > shallow {
+		return k*ldb > inL1
+	}
+	return ldb%256 == 0 || ta && lda%256 == 0
 }
 
 // swaps reports whether m×n elements over k, B stored transposed, take less time with A
@@ -550,6 +559,9 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 					n = t.panel(n)
 				}
 				ld := (n + t.lanes - 1) / t.lanes * t.lanes
+				if whole && ld%64 == 0 {
+					ld += line
+				}
 				// A panel of B is packed by the first block that reads it, and by its first tile
 				// unless it is stored otherwise.
 				panel := panels
@@ -565,11 +577,11 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 				p.a, p.c = at, &c[i*ldc+q]
 				p.b, p.ldb = &panel[0], 4*ld
 				switch {
-				case first && !tb && n == t.panelCols && m >= panelRows:
+				case first && !tb && !whole && n == t.panelCols && m >= panelRows:
 					p.b, p.ldb, p.packed = &b[p0*ldb+q], 4*ldb, &panel[0]
 					p.packRows(m, aRow, aTile)
 					continue
-				case first && !tb && last:
+				case first && !tb && !whole && last:
 					p.b, p.ldb = &b[p0*ldb+q], 4*ldb
 				case first && tb:
 					turn2D(panel, ld, b[q*ldb+p0:], ldb, n, kc, 0)

@@ -330,7 +330,7 @@ func (t *tile) sum(name string, n int, masked bool) {
 		avo.Label(name + "sum")
 		return
 	}
-	t.begin(k)
+	t.begin(name, n, k, t.unroll > 1 && t.c != nil && !masked)
 	loop := name + "k"
 	one := func() {
 		t.step(op.Mem{Base: t.b}, at, n, masked, last, func() { t.soon(a, n, masked) })
@@ -491,7 +491,7 @@ func (t *tile) soon(a reg.Register, n int, masked bool) {
 // a row of C that the tile will be put to, and for some of what the tiles after this
 // one read, if that comes from afar. A few lines at a time: all at once they would
 // occupy what the loop's own reads pass through.
-func (t *tile) begin(k reg.Register) {
+func (t *tile) begin(name string, n int, k reg.Register, soon bool) {
 	x := avo.GP64()
 	t.field(offPart, k)
 	t.field(offAsks, x)
@@ -502,7 +502,24 @@ func (t *tile) begin(k reg.Register) {
 		t.field(offC, x)
 	}
 	avo.MOVQ(x, op.Mem{Base: t.p, Disp: offBelow})
+	if !soon {
+		return
+	}
+	// A short sum asks at its beginning, and for what is further along the rows of C.
+	avo.CMPQ(op.Mem{Base: t.p, Disp: offAsk}, op.Imm(0))
+	avo.JNE(op.LabelRef(name + "k"))
+	y, ldc := avo.GP64(), avo.GP64()
+	t.field(offLdc, ldc)
+	avo.MOVQ(x, y)
+	for range t.rows {
+		for at := 0; at < n*t.bytes; at += 64 {
+			avo.PREFETCHT0(op.Mem{Base: y, Disp: tilesAhead*n*t.bytes + at})
+		}
+		avo.ADDQ(ldc, y)
+	}
 }
+
+const tilesAhead = 4
 
 func (t *tile) ask(name string, n int, k reg.Register) {
 	avo.DECQ(op.Mem{Base: t.p, Disp: offAsk})
