@@ -70,6 +70,7 @@ type product struct {
 	aheadTurn    int // from the end of a strip to the next
 	aheadStrips  int // still
 	odd          int // of k, after all turns
+	eager        int // asks a tile, for all that is asked for ahead
 	*tiling
 }
 
@@ -83,7 +84,8 @@ func (p *product) plan(rows, unroll int) {
 		return
 	}
 	// In time for the last row.
-	p.asks, p.part = rows, turns/(rows+3)
+	p.asks = max(rows, min(p.eager, turns/2-3))
+	p.part = turns / (p.asks + 3)
 	p.rest = turns - p.asks*p.part
 }
 
@@ -93,12 +95,17 @@ type region struct {
 	ld, rows, cols int
 }
 
-// expect makes the next calls ask for r, as far as they come.
-func (p *product) expect(r region) {
+// expect makes the next calls, of m rows by cols columns, ask for r.
+func (p *product) expect(r region, m, cols int) {
 	p.ahead, p.aheadStep = uintptr(unsafe.Pointer(r.at)), 4*r.ld
 	p.aheadRows = (r.rows + 1) / 2
 	p.aheadLeft, p.aheadStrips = p.aheadRows, (r.cols+aheadCols-1)/aheadCols
 	p.aheadTurn = 4*aheadCols - 2*p.aheadRows*p.aheadStep
+	if p.eager = 0; r.ld*r.rows < inL2 {
+		return // it may be near, and asking takes time
+	}
+	tiles := ((m + p.mostRows - 1) / p.mostRows) * ((cols + p.panelCols - 1) / p.panelCols)
+	p.eager = (p.aheadRows*p.aheadStrips + tiles - 1) / tiles
 }
 
 //go:noescape
@@ -570,9 +577,9 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 				}
 				switch {
 				case first && (last || q+n < end):
-					p.expect(stored(q+n, t.panel(j1-q-n)))
+					p.expect(stored(q+n, t.panel(j1-q-n)), m, n)
 				case first || q == j:
-					p.expect(ahead)
+					p.expect(ahead, m, end-q)
 				}
 				p.a, p.c = at, &c[i*ldc+q]
 				p.b, p.ldb = &panel[0], 4*ld

@@ -50,7 +50,7 @@ func matMulPanels32(l *Panels, c []float32, ldc int, a []float32, lda int, ta bo
 	}
 	block := t.block(i1-i0, most)
 	if next := i1 + i1 - i0; !far && !ta && next <= rows {
-		p.expect(region{&a[i1*lda], lda, i1 - i0, l.K}) // what comes next, most likely
+		p.expect(region{&a[i1*lda], lda, i1 - i0, l.K}, i1-i0, j1-j0) // what comes next, most likely
 	}
 	for s := range passes(l.K) {
 		from, to := pass(l.K, s, passes(l.K))
@@ -73,7 +73,7 @@ func matMulPanels32(l *Panels, c []float32, ldc int, a []float32, lda int, ta bo
 				if j += n; far {
 					if j < j1 {
 						next, ld, n := l.at(j, from, to)
-						p.expect(region{&b[next], ld, p.k, n})
+						p.expect(region{&b[next], ld, p.k, n}, m, n)
 					}
 					if n == t.panelCols && ld == n && m >= panelRows {
 						p.packed = &w.panels[0]
