@@ -10,7 +10,7 @@ import "unsafe"
 // So packing, the tiles' shapes and which operand lies in the vectors are free
 // to follow the sizes.
 const (
-	groupCols = 512      // of the panels that are packed at a time
+	groupCols = 1024     // of the panels that are packed at a time, at most
 	blockRows = 192      // of A at a time: depth·blockRows stay in L2
 	tileRows  = 4        // of a packed tile of A
 	stripPad  = 32       // the most that is put between strips of A
@@ -33,6 +33,7 @@ type tiling struct {
 	highRows  int     // of one of at most two vectors
 	panelCols int     // columns of a packed panel, and of a tall tile
 	lastCols  int     // of the last panel, at most
+	groupCols int     // of the panels that are packed at a time: where they stay in L2, or else many
 	unroll    int     // of k that a tile adds a turn
 	width     [15]int // columns of a whole tile of so many rows
 	turn      int     // tenths of a cycle that an element takes to transpose
@@ -40,8 +41,8 @@ type tiling struct {
 }
 
 var tilings = [...]tiling{
-	avx2:   {8, 4, 6, 24, 32, 4, [...]int{1: 96, 2: 32, 3: 24, 4: 24, 5: 16, 6: 16, 14: 0}, 4, 5},
-	avx512: {16, 14, 14, 32, 32, 1, [...]int{1: 320, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32}, 2, 6},
+	avx2:   {8, 4, 6, 24, 32, groupCols, 4, [...]int{1: 96, 2: 32, 3: 24, 4: 24, 5: 16, 6: 16, 14: 0}, 4, 5},
+	avx512: {16, 14, 14, 32, 32, 512, 1, [...]int{1: 320, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32}, 2, 6},
 }
 
 // A product is one call of a tile kernel, which goes along a row of whole tiles,
@@ -547,15 +548,15 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 		}
 		return region{&b[p0*ldb+j], ldb, kc, cols}
 	}
-	for j := j0; j < j1; j += groupCols {
-		end := min(j+groupCols, j1)
+	for j := j0; j < j1; j += t.groupCols {
+		end := min(j+t.groupCols, j1)
 		for i := i0; i < i1; i += block {
 			m, first, last := min(block, i1-i), i == i0, i+block >= i1
 			aRow, aTile := p.readA(w, a, lda, ta, p0, i, m)
 			at, ahead := p.a, region{}
 			switch next := i + m; {
 			case last:
-				ahead = stored(end, min(groupCols, j1-end))
+				ahead = stored(end, min(t.groupCols, j1-end))
 			case ta:
 				ahead = region{&a[p0*lda+next], lda, kc, min(block, i1-next)}
 			default:
