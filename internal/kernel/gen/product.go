@@ -572,6 +572,9 @@ func (t *tile) dot(a op.Mem, n int, masked bool, last reg.Register, ask bool) {
 		if ask && t.bytes*v%64 == 0 {
 			avo.PREFETCHT0(op.Mem{Base: t.b, Index: t.ldb, Scale: 4, Disp: t.bytes * v})
 		}
+		if !ask && t.bytes == 32 && t.bytes*v%64 == 0 {
+			avo.PREFETCHT0(op.Mem{Base: t.b, Disp: 1024 + t.bytes*v})
+		}
 		if masked && v == n-1 {
 			y := t.vector()
 			if last == nil {
