@@ -19208,6 +19208,204 @@ fold:
 	VZEROUPPER
 	RET
 
+// func softmaxRows8(dst *float32, x *float32, sums *float32, tops *float32, rows int, cols int) int
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxRows8(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    sums+16(FP), DX
+	MOVQ    tops+24(FP), BX
+	MOVQ    rows+32(FP), SI
+	MOVQ    cols+40(FP), DI
+	MOVQ    DI, R8
+	SUBQ    $0x00, R8
+	XORQ    R9, R9
+	TESTQ   R8, R8
+	CMOVQLT R9, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVQ    R8, R9
+	NEGQ    R9
+	LEAQ    lanes<>+0(SB), R8
+	VMOVUPS 32(R8)(R9*4), Y0
+	MOVQ    DI, R8
+	SUBQ    $0x08, R8
+	XORQ    R9, R9
+	TESTQ   R8, R8
+	CMOVQLT R9, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVQ    R8, R9
+	NEGQ    R9
+	LEAQ    lanes<>+0(SB), R8
+	VMOVUPS 32(R8)(R9*4), Y1
+	VMOVUPS allff800000<>+0(SB), Y2
+	SHLQ    $0x02, DI
+	XORQ    R8, R8
+
+row:
+	CMPQ         R8, SI
+	JGE          end
+	VMASKMOVPS   (CX), Y0, Y3
+	VBLENDVPS    Y0, Y3, Y2, Y3
+	VMASKMOVPS   32(CX), Y1, Y4
+	VBLENDVPS    Y1, Y4, Y2, Y4
+	VCMPPS       $0x03, Y3, Y4, Y5
+	VMOVMSKPS    Y5, R9
+	TESTL        R9, R9
+	JNZ          end
+	VMAXPS       Y3, Y4, Y5
+	VEXTRACTF128 $0x01, Y5, X6
+	VMAXPS       X5, X6, X5
+	VPERMILPS    $0x4e, X5, X6
+	VMAXPS       X5, X6, X5
+	VMOVSHDUP    X5, X6
+	VMAXSS       X5, X6, X5
+	VMOVSS       X5, (BX)(R8*4)
+	VBROADCASTSS X5, Y5
+	VSUBPS       Y5, Y3, Y3
+	VANDPS       Y3, Y0, Y3
+	VMOVUPS      all42b20000<>+0(SB), Y6
+	VMINPS       Y3, Y6, Y3
+	VMOVUPS      allc2d20000<>+0(SB), Y6
+	VMAXPS       Y3, Y6, Y3
+	VMOVUPS      all4b400000<>+0(SB), Y6
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y3, Y6
+	VSUBPS       all4b400000<>+0(SB), Y6, Y7
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS all3f318000<>+0(SB), Y7, Y3
+	VFNMADD231PS allb95e8083<>+0(SB), Y7, Y3
+	VMOVUPS      all3ab688ff<>+0(SB), Y8
+	VFMADD213PS  all3c090631<>+0(SB), Y3, Y8
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y3, Y8
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y3, Y8
+	VFMADD213PS  all3f000000<>+0(SB), Y3, Y8
+	VMULPS       Y3, Y3, Y7
+	VFMADD213PS  Y3, Y7, Y8
+	VADDPS       all3f800000<>+0(SB), Y8, Y3
+	VPSUBD       all4b400000<>+0(SB), Y6, Y6
+	VPSRAD       $0x01, Y6, Y7
+	VPSUBD       Y7, Y6, Y6
+	VPADDD       all0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y3, Y3
+	VPADDD       all0000007f<>+0(SB), Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VMULPS       Y7, Y3, Y3
+	VANDPS       Y3, Y0, Y3
+	VSUBPS       Y5, Y4, Y4
+	VANDPS       Y4, Y1, Y4
+	VMOVUPS      all42b20000<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y4
+	VMOVUPS      allc2d20000<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMOVUPS      all4b400000<>+0(SB), Y5
+	VFMADD231PS  all3fb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS       all4b400000<>+0(SB), Y5, Y6
+	VMOVAPS      Y4, Y4
+	VFNMADD231PS all3f318000<>+0(SB), Y6, Y4
+	VFNMADD231PS allb95e8083<>+0(SB), Y6, Y4
+	VMOVUPS      all3ab688ff<>+0(SB), Y7
+	VFMADD213PS  all3c090631<>+0(SB), Y4, Y7
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y4, Y7
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y4, Y7
+	VFMADD213PS  all3f000000<>+0(SB), Y4, Y7
+	VMULPS       Y4, Y4, Y6
+	VFMADD213PS  Y4, Y6, Y7
+	VADDPS       all3f800000<>+0(SB), Y7, Y4
+	VPSUBD       all4b400000<>+0(SB), Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPADDD       all0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VPADDD       all0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y4, Y4
+	VANDPS       Y4, Y1, Y4
+	VADDPS       Y4, Y3, Y5
+	VEXTRACTF128 $0x01, Y5, X6
+	VADDPS       X6, X5, X5
+	VPERMILPS    $0x4e, X5, X6
+	VADDPS       X6, X5, X5
+	VMOVSHDUP    X5, X6
+	VADDSS       X6, X5, X5
+	VMOVSS       X5, (DX)(R8*4)
+	VBROADCASTSS X5, Y5
+	VDIVPS       Y5, Y3, Y3
+	VMOVMSKPS    Y0, R9
+	CMPL         R9, $0x000000ff
+	JNE          part227
+	VMOVUPS      Y3, (AX)
+	JMP          stored227
+
+part227:
+	LEAQ         (AX), R10
+	VMOVAPS      X3, X6
+	TESTL        $0x00000008, R9
+	JZ           two227
+	VMOVUPS      X6, (R10)
+	VEXTRACTF128 $0x01, Y3, X6
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two227:
+	TESTL    $0x00000002, R9
+	JZ       one227
+	VMOVLPS  X6, (R10)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one227:
+	TESTL  $0x00000001, R9
+	JZ     stored227
+	VMOVSS X6, (R10)
+
+stored227:
+	VDIVPS    Y5, Y4, Y4
+	VMOVMSKPS Y1, R9
+	CMPL      R9, $0x000000ff
+	JNE       part228
+	VMOVUPS   Y4, 32(AX)
+	JMP       stored228
+
+part228:
+	LEAQ         32(AX), R10
+	VMOVAPS      X4, X3
+	TESTL        $0x00000008, R9
+	JZ           two228
+	VMOVUPS      X3, (R10)
+	VEXTRACTF128 $0x01, Y4, X3
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R9
+
+two228:
+	TESTL    $0x00000002, R9
+	JZ       one228
+	VMOVLPS  X3, (R10)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R9
+
+one228:
+	TESTL  $0x00000001, R9
+	JZ     stored228
+	VMOVSS X3, (R10)
+
+stored228:
+	ADDQ DI, CX
+	ADDQ DI, AX
+	INCQ R8
+	JMP  row
+
+end:
+	MOVQ R8, ret+48(FP)
+	VZEROUPPER
+	RET
+
 // func uniform16(dst *float32, k0 uint32, k1 uint32, block uint64, fours int)
 // Requires: AVX, AVX2
 TEXT ·uniform16(SB), NOSPLIT, $0-32

@@ -247,13 +247,3 @@ func unary16(op int, dst, a *float32, n int) {
 		sign16(dst, a, n)
 	}
 }
-
-//go:noescape
-func softmaxRows16(dst, x, sums, tops *float32, rows, cols int) int
-
-func softmaxRows32(dst, x, sums, tops *float32, rows, cols int) int {
-	if active != avx512 {
-		return 0
-	}
-	return softmaxRows16(dst, x, sums, tops, rows, cols)
-}

@@ -42,6 +42,7 @@ func main() {
 		moments()
 		widenings()
 		reductions()
+		softmaxRows()
 		uniform()
 	case *family == "avx512":
 		avx512.products()
