@@ -33,16 +33,25 @@ type tiling struct {
 	highRows  int     // of one of at most two vectors
 	panelCols int     // columns of a packed panel, and of a tall tile
 	lastCols  int     // of the last panel, at most
-	groupCols int     // of the panels that are packed at a time: where they stay in L2, or else many
+	groupCols int     // of the panels that are packed at a time: those that stay in L2, or else many
 	unroll    int     // of k that a tile adds a turn
+	asksAll   bool    // tiles ask for all of the next panel of a B that comes from afar
 	width     [15]int // columns of a whole tile of so many rows
 	turn      int     // tenths of a cycle that an element takes to transpose
 	masked    int     // and a number of A that is multiplied by a masked vector
 }
 
 var tilings = [...]tiling{
-	avx2:   {8, 4, 6, 24, 32, groupCols, 4, [...]int{1: 96, 2: 32, 3: 24, 4: 24, 5: 16, 6: 16, 14: 0}, 4, 5},
-	avx512: {16, 14, 14, 32, 32, 512, 1, [...]int{1: 320, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32}, 2, 6},
+	avx2: {
+		lanes: 8, mostRows: 4, highRows: 6, panelCols: 24, lastCols: 32, groupCols: groupCols, unroll: 4, asksAll: true,
+		width: [...]int{1: 96, 2: 32, 3: 24, 4: 24, 5: 16, 6: 16, 14: 0},
+		turn:  4, masked: 5,
+	},
+	avx512: {
+		lanes: 16, mostRows: 14, highRows: 14, panelCols: 32, lastCols: 32, groupCols: 512, unroll: 1,
+		width: [...]int{1: 320, 2: 96, 3: 64, 4: 64, 5: 64, 6: 64, 7: 32, 8: 32, 9: 32, 10: 32, 11: 32, 12: 32, 13: 32, 14: 32},
+		turn:  2, masked: 6,
+	},
 }
 
 // A product is one call of a tile kernel, which goes along a row of whole tiles,
@@ -102,7 +111,7 @@ func (p *product) expect(r region, m, cols int) {
 	p.aheadRows = (r.rows + 1) / 2
 	p.aheadLeft, p.aheadStrips = p.aheadRows, (r.cols+aheadCols-1)/aheadCols
 	p.aheadTurn = 4*aheadCols - 2*p.aheadRows*p.aheadStep
-	if p.eager = 0; r.ld*r.rows < inL2 {
+	if p.eager = 0; !p.asksAll || r.ld*r.rows < inL2 {
 		return // it may be near, and asking takes time
 	}
 	tiles := ((m + p.mostRows - 1) / p.mostRows) * ((cols + p.panelCols - 1) / p.panelCols)
@@ -538,7 +547,8 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 	panels := aligned(w.panels[:])
 	p := product{tiling: t, ldc: 4 * ldc, k: kc, add: add}
 	block := t.block(i1-i0, blockRows)
-	whole := tb && kc <= shallow         // turned as a whole, and a call goes along all of it
+	whole := tb && kc <= shallow // turned as a whole, and a call goes along all of it
+
 	stored := func(j, cols int) region { // of B
 		switch {
 		case cols <= 0:
@@ -585,11 +595,11 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 				p.a, p.c = at, &c[i*ldc+q]
 				p.b, p.ldb = &panel[0], 4*ld
 				switch {
-				case first && !tb && !whole && n == t.panelCols && m >= panelRows:
+				case first && !tb && n == t.panelCols && m >= panelRows:
 					p.b, p.ldb, p.packed = &b[p0*ldb+q], 4*ldb, &panel[0]
 					p.packRows(m, aRow, aTile)
 					continue
-				case first && !tb && !whole && last:
+				case first && !tb && last:
 					p.b, p.ldb = &b[p0*ldb+q], 4*ldb
 				case first && tb:
 					turn2D(panel, ld, b[q*ldb+p0:], ldb, n, kc, 0)
