@@ -547,7 +547,7 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 	panels := aligned(w.panels[:])
 	p := product{tiling: t, ldc: 4 * ldc, k: kc, add: add}
 	block := t.block(i1-i0, blockRows)
-	whole := tb && kc <= shallow // turned as a whole, and a call goes along all of it
+	whole := kc <= shallow // laid out as a whole, and a call goes along all of it
 
 	stored := func(j, cols int) region { // of B
 		switch {
@@ -595,11 +595,11 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 				p.a, p.c = at, &c[i*ldc+q]
 				p.b, p.ldb = &panel[0], 4*ld
 				switch {
-				case first && !tb && n == t.panelCols && m >= panelRows:
+				case first && !tb && !whole && n == t.panelCols && m >= panelRows:
 					p.b, p.ldb, p.packed = &b[p0*ldb+q], 4*ldb, &panel[0]
 					p.packRows(m, aRow, aTile)
 					continue
-				case first && !tb && last:
+				case first && !tb && !whole && last:
 					p.b, p.ldb = &b[p0*ldb+q], 4*ldb
 				case first && tb:
 					turn2D(panel, ld, b[q*ldb+p0:], ldb, n, kc, 0)
