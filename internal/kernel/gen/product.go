@@ -358,11 +358,8 @@ func (t *tile) sum(name string, n int, masked bool) {
 	for _, apart := range []bool{false, true} {
 		turn := name + "along"
 		if apart {
-			turn = name + "apart"
-		}
-		if apart {
+			turn = name + "apartk"
 			avo.Label(name + "apart")
-			turn += "k"
 			avo.LEAQ(op.Mem{Base: a, Index: t.ap, Scale: 8}, a7)
 		}
 		avo.Label(turn)
@@ -490,7 +487,8 @@ func (t *tile) soon(a reg.Register, n int, masked bool) {
 // begin cuts the sum over k into parts, and ask comes between two of them. It asks for
 // a row of C that the tile will be put to, and for some of what the tiles after this
 // one read, if that comes from afar. A few lines at a time: all at once they would
-// occupy what the loop's own reads pass through.
+// occupy what the loop's own reads pass through. With soon a sum too short for that asks
+// for C as it begins.
 func (t *tile) begin(name string, n int, k reg.Register, soon bool) {
 	x := avo.GP64()
 	t.field(offPart, k)
@@ -505,7 +503,6 @@ func (t *tile) begin(name string, n int, k reg.Register, soon bool) {
 	if !soon {
 		return
 	}
-	// A short sum asks at its beginning, and for what is further along the rows of C.
 	avo.CMPQ(op.Mem{Base: t.p, Disp: offAsk}, op.Imm(0))
 	avo.JNE(op.LabelRef(name + "k"))
 	y, ldc := avo.GP64(), avo.GP64()
@@ -519,7 +516,10 @@ func (t *tile) begin(name string, n int, k reg.Register, soon bool) {
 	}
 }
 
-const tilesAhead = 4
+const (
+	tilesAhead = 4    // along C's rows, of a short sum
+	bytesAhead = 1024 // along rows of B that lie one behind the other
+)
 
 func (t *tile) ask(name string, n int, k reg.Register) {
 	avo.DECQ(op.Mem{Base: t.p, Disp: offAsk})
@@ -563,7 +563,7 @@ func (t *tile) ask(name string, n int, k reg.Register) {
 
 // dot adds a number of A times a row of B: a single row of C has registers for many
 // columns, so that B's rows are read as they lie. With ask it asks for the fourth row
-// from there.
+// from there, without for what lies further on.
 func (t *tile) dot(a op.Mem, n int, masked bool, last reg.Register, ask bool) {
 	x := t.vector()
 	avo.VBROADCASTSS(a, x)
@@ -573,7 +573,7 @@ func (t *tile) dot(a op.Mem, n int, masked bool, last reg.Register, ask bool) {
 			avo.PREFETCHT0(op.Mem{Base: t.b, Index: t.ldb, Scale: 4, Disp: t.bytes * v})
 		}
 		if !ask && t.bytes == 32 && t.bytes*v%64 == 0 {
-			avo.PREFETCHT0(op.Mem{Base: t.b, Disp: 1024 + t.bytes*v})
+			avo.PREFETCHT0(op.Mem{Base: t.b, Disp: bytesAhead + t.bytes*v})
 		}
 		if masked && v == n-1 {
 			y := t.vector()
