@@ -447,7 +447,7 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 		kc := p1 - p0
 		switch {
 		case side == j0:
-		case tb && !swaps || !tb && i1-i0 >= panelRows && j1-j0 >= t.panelCols && collides(kc, lda, ta, ldb):
+		case tb && !swaps || !tb && i1-i0 >= panelRows && j1-j0 >= t.panelCols && worthPacking(kc, lda, ta, ldb):
 			matMulPacked(t, c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, side, add)
 		case tb:
 			matMulSwapped(t, c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, j1, add)
@@ -461,9 +461,9 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 	}
 }
 
-// collides reports whether B, of enough columns for enough rows, is better packed: where not
+// worthPacking reports whether B, of enough columns for enough rows, is better packed: where not
 // all of it stays in L1, or rows a power of two apart share its sets.
-func collides(k, lda int, ta bool, ldb int) bool {
+func worthPacking(k, lda int, ta bool, ldb int) bool {
 	if k > shallow {
 		return k*ldb > inL1
 	}
@@ -547,8 +547,7 @@ func matMulPacked(t *tiling, c []float32, ldc int, a []float32, lda int, ta bool
 	panels := aligned(w.panels[:])
 	p := product{tiling: t, ldc: 4 * ldc, k: kc, add: add}
 	block := t.block(i1-i0, blockRows)
-	whole := kc <= shallow // laid out as a whole, and a call goes along all of it
-
+	whole := kc <= shallow               // a panel has all columns, and a call goes along them
 	stored := func(j, cols int) region { // of B
 		switch {
 		case cols <= 0:

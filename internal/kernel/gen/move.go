@@ -226,21 +226,12 @@ func (w width) transpose4() {
 				}
 			}
 			m, old := op.Mem{Base: to}, avo.XMM()
-			switch {
-			case add && w.bytes == 64:
-				avo.VMOVUPS_Z(m, high, old)
-			case add:
-				avo.VMASKMOVPS(m, high, old)
-			}
 			if add {
+				w.load(m, high, old)
 				avo.VADDPS(v, old, old) // in v it would end what lies above
 				v = old
 			}
-			if w.bytes == 64 {
-				avo.VMOVUPS(v, high, m)
-			} else {
-				w.storePart(v, high, m)
-			}
+			w.store(v, high, m)
 			avo.ADDQ(ds, to)
 			avo.DECQ(cols)
 			avo.JZ(op.LabelRef("down"))

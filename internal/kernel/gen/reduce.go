@@ -182,12 +182,7 @@ func colSum() {
 		}
 		avo.Label(name + "store")
 		for v := range s {
-			m := op.Mem{Base: dst, Disp: 32 * v}
-			if mask == nil {
-				avo.VMOVUPS(s[v], m)
-			} else {
-				avx2.storePart(s[v], mask, m)
-			}
+			avx2.store(s[v], mask, op.Mem{Base: dst, Disp: 32 * v})
 		}
 	}
 	for _, w := range []struct {

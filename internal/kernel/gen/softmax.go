@@ -80,22 +80,18 @@ func softmaxRows() {
 	avo.VBROADCASTSS(low, all)
 	y := make([]vec, len(masks))
 	for q, mask := range masks {
-		only := cond{lanes: nil, mask: mask}
-		if at.bytes == 32 {
-			only = cond{lanes: mask.(vec)}
-		}
 		y[q] = at.vector()
 		if at.bytes == 64 {
 			avo.VSUBPS_Z(all, v[q], mask, v[q]) // no power beside the row, since a tiny one is slow
 		} else {
 			avo.VSUBPS(all, v[q], v[q])
-			only.only(v[q], v[q])
+			avo.VANDPS(v[q], mask, v[q])
 		}
 		expBody(v[q], y[q])
 		if at.bytes == 64 {
 			avo.VMOVAPS_Z(y[q], mask, y[q])
 		} else {
-			only.only(y[q], y[q])
+			avo.VANDPS(y[q], mask, y[q])
 		}
 	}
 	sum := y[0]
