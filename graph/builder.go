@@ -26,6 +26,7 @@ type Builder struct {
 	outputs []Named
 	updates []Assign
 	guards  []Node
+	bounds  []Node
 	streams map[string]int
 }
 
@@ -287,6 +288,20 @@ func (b *Builder) Guard(x Node) {
 		b.guards = append(b.guards, x)
 	}
 }
+
+// Bound says of x, floats, that the guards of a run are finite where this and every other
+// bound is. Backends then need not have the guards before the updates begin: where a bound
+// is not finite, the guards may be all the same, and are asked. It is for who can prove it.
+func (b *Builder) Bound(x Node) {
+	if x.Valid() && x.Type().Kind != Float {
+		b.Fail("bound: wants floats, got %v", x.Type())
+	} else if x.Valid() {
+		b.bounds = append(b.bounds, x)
+	}
+}
+
+// Bounds lists the bounds in the order of their declaration.
+func (b *Builder) Bounds() []Node { return b.bounds }
 
 // Guards lists the guards in the order of their declaration.
 func (b *Builder) Guards() []Node { return b.guards }

@@ -2,7 +2,7 @@ package graph
 
 import "maps"
 
-// Rewrite copies what the outputs, updates and guards of src need into a new
+// Rewrite copies what the outputs, updates, guards and bounds of src need into a new
 // graph. f is called for every op with its inputs in the new graph and returns
 // what stands in its place; returning the zero Node keeps the op as it is.
 // Names, paths and random streams are kept.
@@ -53,10 +53,13 @@ func Rewrite(src *Builder, f func(dst *Builder, x Node, in []Node) Node) *Builde
 	for _, x := range src.guards {
 		dst.guards = append(dst.guards, to[x.id])
 	}
+	for _, x := range src.bounds {
+		dst.bounds = append(dst.bounds, to[x.id])
+	}
 	return dst
 }
 
-// Live reports for every node whether an output, an update or a guard depends
+// Live reports for every node whether an output, an update, a guard or a bound depends
 // on it.
 func (b *Builder) Live() []bool {
 	live := make([]bool, len(b.nodes))
@@ -67,6 +70,9 @@ func (b *Builder) Live() []bool {
 		live[u.Param.id], live[u.Next.id] = true, true
 	}
 	for _, x := range b.guards {
+		live[x.id] = true
+	}
+	for _, x := range b.bounds {
 		live[x.id] = true
 	}
 	for i := len(b.nodes) - 1; i >= 0; i-- {

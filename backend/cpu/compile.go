@@ -25,9 +25,10 @@ type instr[T float] struct {
 	flops  float64    // of a matrix product
 	ways   []*way[T]
 	stage  int
-	shares bool    // its chunks have memory together
-	own    bool    // alone it has its own chunks, not those of a way
-	cost   float64 // ns on one core, roughly
+	bundle *bundle[T] // that it is part of, or nil
+	shares bool       // its chunks have memory together
+	own    bool       // alone it has its own chunks, not those of a way
+	cost   float64    // ns on one core, roughly
 
 	reads, writes []touch[T]
 }
@@ -39,6 +40,7 @@ type compiler[T float] struct {
 	float   tensor.DType
 	threads int
 	fuse    bool
+	half    bool            // products round their operands
 	kept    *backend.Frozen // what is made of parameters that do not change, or nil
 	table   map[string]*elementwise[T]
 	singles map[string]single[T]
@@ -64,9 +66,13 @@ type compiler[T float] struct {
 	target  map[int]int  // and that parameter's node
 	early   map[int]bool // roots whose memory an operand has before them
 
+	bounds  []graph.Node // what has to be finite for updates to begin
+	start   int          // of the instructions that are scheduled, the first that runs in no other phase
 	instrs  []*instr[T]
 	staged  []stage[T]
-	updates int // the first instruction that runs only when the guards hold
+	late    int  // the first instruction that needs all bounds, or to be held
+	updates int  // the first that runs only when the guards hold
+	held    bool // bundles leave parameters as they are
 	params  map[string]*value[T]
 	inputs  map[string]*value[T]
 	copies  []finalCopy[T]
@@ -148,11 +154,14 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 			shape := convGeometry(conv)
 			return takesBias[T](&shape)
 		})
+		if o.Products != tensor.BFloat16 {
+			g = rewrite.Foreseen(g, worthBundling[T])
+		}
 		g.CopyLeaves()
 	}
 	n := g.Len()
 	c := &compiler[T]{
-		g: g, threads: threads, fuse: fuse, kept: o.Frozen, table: table, singles: singles, key: &runKey{}, float: tensor.TypeOf[T](),
+		g: g, threads: threads, fuse: fuse, half: o.Products == tensor.BFloat16, kept: o.Frozen, table: table, singles: singles, key: &runKey{}, float: tensor.TypeOf[T](),
 		root: make([]int, n), off: make([]int, n), at: make([]int, n), uses: make([]int, n), apart: make([]bool, n), folded: make([]bool, n), value: make([]*value[T], n),
 		inplace: map[int]bool{}, target: map[int]int{}, early: map[int]bool{}, params: map[string]*value[T]{}, inputs: map[string]*value[T]{},
 	}
@@ -162,7 +171,11 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 	c.schedule()
 	c.place()
 	for i, in := range c.instrs {
-		if in.group != nil {
+		if in.bundle != nil {
+			if in.head() {
+				in.bundle.compile(c, i+len(in.bundle.instrs)-1)
+			}
+		} else if in.group != nil {
 			p := c.program(i, in.group, 0)
 			in.chunks, in.run = p.chunks(), p.chunk
 			in.ways = c.groupWays(i, in.group, p)
@@ -189,7 +202,9 @@ func compile[T float](g *graph.Builder, o backend.Options, threads int, fuse boo
 		if in.before != nil {
 			in.jobs = append(in.jobs, in.before)
 		}
-		in.jobs = append(in.jobs, &in.job)
+		if in.head() {
+			in.jobs = append(in.jobs, &in.job)
+		}
 	}
 	if fuse {
 		c.stages()
@@ -250,8 +265,9 @@ func (c *compiler[T]) leaves(o backend.Options) error {
 	return errors.Join(errs...)
 }
 
-// schedule orders the live nodes into instructions: first what outputs and
-// guards need, then what only updates need.
+// schedule orders the live nodes into instructions: first what says whether parameters may
+// change, then what else outputs and guards need, with the bundles, at last what only
+// updates need.
 func (c *compiler[T]) schedule() {
 	live := c.g.Live()
 	c.readers = make([][]graph.Node, c.g.Len())
@@ -262,25 +278,66 @@ func (c *compiler[T]) schedule() {
 			}
 		}
 	}
-	first := make([]bool, c.g.Len())
-	for _, o := range c.g.Outputs() {
-		first[o.Node.ID()] = true
-	}
-	for _, x := range c.g.Guards() {
-		first[x.ID()] = true
-	}
-	for i := c.g.Len() - 1; i >= 0; i-- {
-		if first[i] {
-			for _, in := range c.g.Node(i).Ins() {
-				first[in.ID()] = true
+	// needed marks what of the nodes depends on.
+	needed := func(mark []bool, of ...graph.Node) {
+		for _, x := range of {
+			mark[x.ID()] = true
+		}
+		for i := c.g.Len() - 1; i >= 0; i-- {
+			if mark[i] {
+				for _, in := range c.g.Node(i).Ins() {
+					mark[in.ID()] = true
+				}
 			}
 		}
 	}
-	for _, phase := range []bool{true, false} {
-		c.updates = len(c.instrs)
+	var outputs []graph.Node
+	for _, o := range c.g.Outputs() {
+		outputs = append(outputs, o.Node)
+	}
+	first, second := make([]bool, c.g.Len()), make([]bool, c.g.Len())
+	if c.bounds = c.g.Bounds(); len(c.bounds) == 0 || !c.fuse {
+		c.bounds = c.g.Guards()
+		needed(first, outputs...)
+	}
+	needed(first, c.bounds...)
+	bundles := c.findBundles(live, first)
+	late := make([]bool, c.g.Len())
+	for _, b := range bundles {
+		late[b.product.ID()] = true
+		needed(second, b.parts()...)
+	}
+	for x := range c.g.Nodes() {
+		for _, in := range x.Ins() {
+			late[x.ID()] = late[x.ID()] || late[in.ID()]
+		}
+	}
+	for _, x := range append(outputs, c.g.Guards()...) {
+		if !late[x.ID()] {
+			needed(first, x)
+		}
+	}
+	needed(second, append(outputs, c.g.Guards()...)...)
+	phase := func(x graph.Node) int {
+		switch {
+		case first[x.ID()]:
+			return 0
+		case second[x.ID()]:
+			return 1
+		}
+		return 2
+	}
+	for now := range 3 {
+		c.start = len(c.instrs)
+		switch now {
+		case 1:
+			c.late = c.start
+		case 2:
+			c.updates = c.start
+		}
 		groups := map[string][]int{} // by shape: instructions that are groups, ascending
 		todo := func(x graph.Node) bool {
-			return live[x.ID()] && first[x.ID()] == phase && !leaf(x.Op().Name) && !c.alias(x) && c.at[x.ID()] < 0
+			return live[x.ID()] && phase(x) == now && !leaf(x.Op().Name) && !c.alias(x) && c.at[x.ID()] < 0
 		}
 		// Elementwise nodes come when they are needed, not when they could be, so
 		// that a chain is one group and what is between needs no memory.
@@ -309,6 +366,19 @@ func (c *compiler[T]) schedule() {
 				c.at[x.ID()] = len(c.instrs)
 				c.instrs = append(c.instrs, &instr[T]{op: x.Op().Name, path: x.Path(), node: x})
 			}
+		}
+		for _, b := range bundles {
+			if now != 1 {
+				break
+			}
+			for _, x := range b.parts() {
+				for _, in := range x.Ins() {
+					if root := c.g.Node(c.root[in.ID()]); todo(root) && !slices.Contains(b.parts(), root) {
+						need(root)
+					}
+				}
+			}
+			b.add(c)
 		}
 		for x := range c.g.Nodes() {
 			if todo(x) && !(c.fuse && c.isElementwise(x)) {
@@ -359,7 +429,7 @@ func (c *compiler[T]) ends() (ends []graph.Node) {
 	for _, o := range c.g.Outputs() {
 		ends = append(ends, o.Node)
 	}
-	ends = append(ends, c.g.Guards()...)
+	ends = append(append(ends, c.g.Guards()...), c.bounds...)
 	for _, u := range c.g.Updates() {
 		ends = append(ends, u.Next)
 	}
@@ -401,7 +471,7 @@ func (c *compiler[T]) fold(x graph.Node) {
 // own.
 func (c *compiler[T]) join(chain []graph.Node, groups map[string][]int) {
 	x := chain[len(chain)-1]
-	last := c.updates - 1
+	last := c.start - 1
 	roots := map[int]bool{}
 	for _, y := range chain {
 		for _, in := range y.Ins() {
@@ -417,7 +487,7 @@ func (c *compiler[T]) join(chain []graph.Node, groups map[string][]int) {
 	key := x.Shape().String()
 	list := groups[key]
 	into := -1
-	for k := len(list) - 1; k >= 0 && into < 0 && c.fuse && !c.summed(x) && list[k] >= max(last, c.updates); k-- {
+	for k := len(list) - 1; k >= 0 && into < 0 && c.fuse && !c.summed(x) && list[k] >= max(last, c.start); k-- {
 		for _, y := range c.instrs[list[k]].group.nodes {
 			for _, in := range append(y.Ins(), y) {
 				if roots[c.root[in.ID()]] {
@@ -461,7 +531,7 @@ func (c *compiler[T]) folds(x graph.Node) bool {
 	}
 	in := x.In(0)
 	id := in.ID()
-	if c.root[id] != id || c.at[id] < c.updates || c.folded[id] || c.instrs[c.at[id]].group == nil || in.Shape().Len() < 2 {
+	if c.root[id] != id || c.at[id] < c.start || c.folded[id] || c.instrs[c.at[id]].group == nil || in.Shape().Len() < 2 {
 		return false
 	}
 	_, ok := rowsOf(x)
@@ -525,13 +595,13 @@ func (c *compiler[T]) place() {
 	for _, o := range c.g.Outputs() {
 		read(c.root[o.Node.ID()], end)
 	}
-	for _, x := range c.g.Guards() {
+	for _, x := range append(slices.Clip(c.g.Guards()), c.bounds...) {
 		read(c.root[x.ID()], end)
 	}
 	for _, u := range c.g.Updates() {
 		p, x := u.Param.ID(), c.root[u.Next.ID()]
 		w := c.at[x]
-		ok := c.fuse && w >= c.updates && c.instrs[w].group != nil && c.value[x] == nil && !c.folded[x] && c.off[u.Next.ID()] == 0 &&
+		ok := c.fuse && (w >= c.updates || w >= 0 && c.instrs[w].bundle != nil) && c.instrs[w].group != nil && c.value[x] == nil && !c.folded[x] && c.off[u.Next.ID()] == 0 &&
 			c.g.Node(x).Shape().Equal(u.Param.Shape())
 		for by := range readers[p] {
 			ok = ok && by <= w
@@ -599,7 +669,7 @@ func (c *compiler[T]) spent(x graph.Node, readers map[int]map[int]bool) int {
 		}
 	}
 	for _, y := range order {
-		if full[y] && !taken[y] && c.value[y] != nil && c.at[y] >= 0 && c.at[y] != c.at[id] && len(readers[y]) == 1 && !c.inplace[y] && c.g.Node(y).Type().Kind == graph.Float && c.g.Node(y).Shape().Equal(x.Shape()) {
+		if full[y] && !taken[y] && c.value[y] != nil && !c.value[y].local && c.at[y] >= 0 && c.at[y] != c.at[id] && len(readers[y]) == 1 && !c.inplace[y] && c.g.Node(y).Type().Kind == graph.Float && c.g.Node(y).Shape().Equal(x.Shape()) {
 			return y
 		}
 	}

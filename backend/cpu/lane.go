@@ -63,6 +63,11 @@ func (l *lane[T]) settle(instrs []*instr[T]) {
 	for _, i := range l.instrs {
 		l.cost += instrs[i].cost
 	}
+	if b := instrs[l.instrs[0]].bundle; b != nil {
+		l.cuts = []cutting[T]{{granule: b.block}}
+		l.n, l.run = b.m, append(l.run, b.run)
+		return
+	}
 	if in := instrs[l.instrs[0]]; len(l.cuts) == 0 || len(l.instrs) == 1 && in.own && in.chunks > 1 {
 		l.cuts = nil
 		own := laneOf[T](&in.job)

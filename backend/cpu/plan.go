@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/nadir-ml/nadir/backend"
@@ -22,9 +23,10 @@ type plan[T float] struct {
 	options backend.Options
 	outputs []output
 	guards  []*value[T]
+	bounds  []*value[T]
 	arena   int
 	jobs    []*job            // of all instructions
-	split   int               // the first of those that run only when the guards hold
+	split   [2]int            // the first of those that are late, and that are updates
 	costs   []backend.Cost    // of each instruction, while they are timed
 	bests   [][]time.Duration // of each instruction's chunks
 	order   []namedValue[T]
@@ -75,7 +77,7 @@ func finish[T float](c *compiler[T], b *Backend, pool *pool, g *graph.Builder, o
 	for _, out := range c.g.Outputs() {
 		c.of(out.Node) // views of outputs and guards come to be here
 	}
-	for _, x := range c.g.Guards() {
+	for _, x := range append(slices.Clip(c.g.Guards()), c.bounds...) {
 		c.of(x)
 	}
 	for _, v := range c.views {
@@ -96,6 +98,9 @@ func finish[T float](c *compiler[T], b *Backend, pool *pool, g *graph.Builder, o
 	}
 	for _, x := range c.g.Guards() {
 		p.guards = append(p.guards, c.of(x))
+	}
+	for _, x := range c.bounds {
+		p.bounds = append(p.bounds, c.of(x))
 	}
 	p.jobs, p.split = c.jobs()
 	for _, in := range c.g.Inputs() {
@@ -143,19 +148,24 @@ func (p *plan[T]) Run(ctx context.Context, in backend.Inputs) error {
 	if err := p.bindInputs(in); err != nil {
 		return err
 	}
-	p.each(0, p.updates, p.jobs[:p.split])
-	if !p.finite() {
-		return nil
+	p.each(0, p.late, p.jobs[:p.split[0]])
+	if !finite(p.bounds) {
+		p.held = true // then the guards are there before anything changes
+		p.each(p.late, p.updates, p.jobs[p.split[0]:p.split[1]])
+		p.held = false
+		if !finite(p.guards) {
+			return nil
+		}
 	}
-	p.each(p.updates, len(p.instrs), p.jobs[p.split:])
+	p.each(p.late, len(p.instrs), p.jobs[p.split[0]:])
 	for _, c := range p.copies {
 		copy(c.to.t.Bytes(), c.from.t.Bytes())
 	}
 	return nil
 }
 
-func (p *plan[T]) finite() bool {
-	for _, v := range p.guards {
+func finite[T float](values []*value[T]) bool {
+	for _, v := range values {
 		for _, x := range v.f {
 			if f := float64(x); math.IsNaN(f) || math.IsInf(f, 0) {
 				return false
@@ -193,7 +203,7 @@ func (p *plan[T]) Steps(ctx context.Context, in backend.Inputs) iter.Seq2[backen
 				yield(backend.Event{}, err)
 				return
 			}
-			if k == q.updates && !q.finite() {
+			if k == q.updates && !finite(q.guards) {
 				p.take(q)
 				return
 			}
@@ -223,7 +233,7 @@ func (p *plan[T]) take(q *plan[T]) {
 // Dump writes the instructions by stages, with the lanes of each: chunks, ops, results
 // and where they lie. The chunks of an instruction are those it has where it runs alone.
 func (p *plan[T]) Dump(w io.Writer) error {
-	if _, err := fmt.Fprintf(w, "plan %v, arena %d bytes, %d instructions, updates from %d\n", p.float, p.arena, len(p.instrs), p.updates); err != nil {
+	if _, err := fmt.Fprintf(w, "plan %v, arena %d bytes, %d instructions, bounded ones from %d, updates from %d\n", p.float, p.arena, len(p.instrs), p.late, p.updates); err != nil {
 		return err
 	}
 	place := func(x graph.Node) string {
@@ -236,6 +246,8 @@ func (p *plan[T]) Dump(w io.Writer) error {
 			return "register"
 		case v.arena:
 			return fmt.Sprintf("@%d", v.offset)
+		case v.local:
+			return "part by part"
 		case p.inplace[x.ID()]:
 			return "in place"
 		}

@@ -77,9 +77,9 @@ func (c *compiler[T]) program(at int, g *group[T], cols int) *program[T] {
 			r.part = make([]T, p.tiles())
 		}
 	}
-	p.scratch = make([][]T, c.threads)
-	for w := range p.scratch {
-		p.scratch[w] = alignedSlice[T](p.regs * p.tile)
+	p.each = make([]registers[T], c.threads)
+	for w := range p.each {
+		p.each[w].regs = alignedSlice[T](p.regs * p.tile)
 	}
 	return p
 }

@@ -57,7 +57,7 @@ const (
 	ruleEpsilon
 )
 
-func (r *rule[T]) exec(p *program[T], dst, s []T, lo, n int) {
+func (r *rule[T]) exec(p *program[T], dst []T, s *registers[T], lo, n int) {
 	var c [8]T
 	for i := range r.numbers {
 		c[i], _ = r.numbers[i].number(lo)

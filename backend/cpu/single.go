@@ -52,6 +52,9 @@ func singleOps[T float]() map[string]single[T] {
 		"column_dot":             columnDot[T],
 		"column_spread":          columnSpread[T],
 		"affine_gradients":       affineGradients[T],
+		"affine_kernel":          affineKernel[T],
+		"affine_sums":            affineSums[T],
+		"square_sum":             squareSum[T],
 		"transpose":              transpose[T],
 		"slice":                  slice[T],
 		"pad":                    pad[T],
@@ -246,7 +249,7 @@ func reduction[T float](all func([]T) T, row, col func(dst, x []T, rows, cols, l
 		case len(dims) == 0 || len(dims) == 1 && !red[0]:
 			return 1, func(int, int) { copy(y.f, in.f) }
 		case len(dims) == 1 && all != nil && total > sumPerPart:
-			return sumAll(c, x, all)
+			return sumAll(c, x, all, all)
 		case len(dims) == 1 && all != nil:
 			return 1, func(int, int) { y.f[0] = all(in.f) }
 		case len(dims) == 1:
@@ -321,17 +324,21 @@ func offset(axes []axis, i int) int {
 // sumPerPart is how many numbers are summed at a time: the sum depends on it.
 const sumPerPart = 48 * 1024
 
-// sumAll sums a long array: blocks of fixed length in chunks, then the blocks'
-// sums. The last chunk to finish adds them up, in order.
-func sumAll[T float](c *compiler[T], x graph.Node, all func([]T) T) (int, func(int, int)) {
+func squareSum[T float](c *compiler[T], x graph.Node) (int, func(int, int)) {
+	return sumAll(c, x, kernel.SumSquares[T], kernel.Sum[T])
+}
+
+// sumAll sums a long array: blocks of fixed length in chunks, each as part has it, then
+// the blocks' sums. The last chunk to finish adds them up, in order.
+func sumAll[T float](c *compiler[T], x graph.Node, block, all func([]T) T) (int, func(int, int)) {
 	in, y := c.of(x.In(0)), c.of(x)
 	n := x.In(0).Shape().Len()
 	per := max(sumPerPart, (n+maxChunks-1)/maxChunks)
-	chunks := (n + per - 1) / per
+	chunks := max(1, (n+per-1)/per)
 	part := make([]T, chunks)
 	left := new(counter)
 	return chunks, func(_, k int) {
-		part[k] = all(in.f[k*per : min(n, (k+1)*per)])
+		part[k] = block(in.f[k*per : min(n, (k+1)*per)])
 		if left.last(1, chunks) {
 			y.f[0] = all(part)
 		}

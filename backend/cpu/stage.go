@@ -46,26 +46,35 @@ func (c *compiler[T]) stages() {
 	last, floor := 0, 0
 	for k, i := range c.urgent(deps) {
 		in := c.instrs[i]
-		if k == c.updates {
+		if k == c.late || k == c.updates {
 			floor = last
 		}
+		if !in.head() {
+			continue
+		}
 		first := floor
-		for _, d := range deps[i] {
-			first = max(first, at[d]+1)
+		for m := i; m < i+c.members(i); m++ {
+			for _, d := range deps[m] {
+				if d < i {
+					first = max(first, at[d]+1)
+				}
+			}
 		}
 		for _, w := range in.ways {
 			w.estimate(in.cost)
 		}
 		var l *lane[T]
-		if first > floor {
+		if first > floor && in.bundle == nil {
 			l = c.joinLane(i, deps[i], lanes, first-1)
 		}
 		if l == nil {
 			l = &lane[T]{at: first, cuts: alone(in)}
 			list = append(list, l)
 		}
-		l.instrs = append(l.instrs, i)
-		lanes[i], at[i] = l, l.at
+		for m := i; m < i+c.members(i); m++ {
+			l.instrs = append(l.instrs, m)
+			lanes[m], at[m] = l, l.at
+		}
 		last = max(last, l.at+1)
 	}
 	list = slices.DeleteFunc(list, func(l *lane[T]) bool { return len(l.instrs) == 0 })
@@ -118,22 +127,49 @@ func touching[T float](list []touch[T], t touch[T]) bool {
 	return slices.ContainsFunc(list, t.meets)
 }
 
-// urgent orders the instructions of each phase by how many wait for them in a row.
+// urgent orders the instructions of each phase by how many wait for them in a row. Those of
+// a bundle are as urgent as the first that something waits for.
 func (c *compiler[T]) urgent(deps [][]int) []int {
 	n := len(c.instrs)
 	height, order := make([]int, n), make([]int, n)
+	phases := [][]int{order[:c.late], order[c.late:c.updates], order[c.updates:]}
+	phase := func(i int) int {
+		switch {
+		case i < c.late:
+			return 0
+		case i < c.updates:
+			return 1
+		}
+		return 2
+	}
 	for i := n - 1; i >= 0; i-- {
 		order[i] = i
-		for _, d := range deps[i] {
-			if d >= c.updates || i < c.updates {
-				height[d] = max(height[d], height[i]+1)
+		if !c.instrs[i].head() {
+			continue
+		}
+		members := c.members(i)
+		top := slices.Max(height[i : i+members])
+		for m := i; m < i+members; m++ {
+			height[m] = top
+			for _, d := range deps[m] {
+				if d < i && phase(d) == phase(i) {
+					height[d] = max(height[d], top+1)
+				}
 			}
 		}
 	}
-	for _, part := range [][]int{order[:c.updates], order[c.updates:]} {
+	for _, part := range phases {
 		slices.SortStableFunc(part, func(a, b int) int { return cmp.Compare(height[b], height[a]) })
 	}
 	return order
+}
+
+// members is how many instructions, from i on, are put into stages together.
+func (c *compiler[T]) members(i int) int {
+	if b := c.instrs[i].bundle; b != nil {
+		return len(b.instrs)
+	}
+	return 1
 }
 
 // joinLane is the lane of that stage that instruction i is to be part of, or nil. It must
@@ -278,20 +314,26 @@ func (c *compiler[T]) order(at []int, list []*lane[T], stages int) {
 		total := costOf(s.lanes)
 		for _, l := range s.lanes {
 			l.cut(total)
-			l.back = l.instrs[0] >= c.updates
+			l.back = l.instrs[0] >= c.late
 		}
 	}
 }
 
-// jobs lists what the pool runs, one behind the other, and which is the first that runs
-// only when the guards hold.
-func (c *compiler[T]) jobs() (jobs []*job, split int) {
+// jobs lists what the pool runs, one behind the other, and the first that are late, and
+// updates.
+func (c *compiler[T]) jobs() (jobs []*job, split [2]int) {
+	count := func(i int) {
+		if i < c.late {
+			split[0] = len(jobs)
+		}
+		if i < c.updates {
+			split[1] = len(jobs)
+		}
+	}
 	if !c.fuse {
 		for i, in := range c.instrs {
 			jobs = append(jobs, in.jobs...)
-			if i < c.updates {
-				split = len(jobs)
-			}
+			count(i)
 		}
 		return jobs, split
 	}
@@ -306,9 +348,7 @@ func (c *compiler[T]) jobs() (jobs []*job, split int) {
 		}
 		jobs = append(jobs, before.jobs(c.threads)...)
 		jobs = append(jobs, s.jobs(c.threads)...)
-		if s.lanes[0].instrs[0] < c.updates {
-			split = len(jobs)
-		}
+		count(s.lanes[0].instrs[0])
 	}
 	return jobs, split
 }

@@ -196,8 +196,14 @@ type program[T float] struct {
 	steps   []step[T]
 	stores  []step[T]
 	regs    int
-	// scratch is regs·tile elements for every worker.
-	scratch [][]T
+	each    []registers[T] // for every worker
+}
+
+// The registers of a worker, and what else it has to itself while it runs a program.
+type registers[T float] struct {
+	regs  []T // regs·tile elements
+	local []T // of the value that is local, from element base on
+	base  int
 }
 
 func (p *program[T]) chunks() int { return max(1, (p.n+p.per-1)/p.per) }
@@ -225,10 +231,10 @@ func (p *program[T]) chunk(worker, chunk int) {
 
 // run does elements [lo, hi).
 func (p *program[T]) run(worker, lo, hi int) {
-	s := p.scratch[worker]
+	s := &p.each[worker]
 	first := lo
 	for _, o := range p.fills {
-		o.load(s[o.reg*p.tile:][:min(p.tile, p.n)], 0)
+		o.load(s.regs[o.reg*p.tile:][:min(p.tile, p.n)], 0)
 	}
 	for lo < hi {
 		n := min(p.tile, hi-lo)
@@ -236,7 +242,7 @@ func (p *program[T]) run(worker, lo, hi int) {
 			n = min(n, p.unit-lo%p.unit)
 		}
 		for _, o := range p.loads {
-			o.load(s[o.reg*p.tile:][:n], lo)
+			o.load(s.regs[o.reg*p.tile:][:n], lo)
 		}
 		for i := range p.steps {
 			st := &p.steps[i]
@@ -250,7 +256,7 @@ func (p *program[T]) run(worker, lo, hi int) {
 			}
 			var dst []T
 			if st.dst >= 0 {
-				dst = s[st.dst*p.tile:][:n]
+				dst = s.regs[st.dst*p.tile:][:n]
 			} else {
 				dst = st.out.f[lo : lo+n]
 			}
@@ -262,7 +268,7 @@ func (p *program[T]) run(worker, lo, hi int) {
 		}
 		for i := range p.stores {
 			st := &p.stores[i]
-			copy(st.store.f[lo:lo+n], s[st.dst*p.tile:][:n])
+			copy(st.store.f[lo:lo+n], s.regs[st.dst*p.tile:][:n])
 		}
 		lo += n
 	}
@@ -308,14 +314,16 @@ func (p *program[T]) count(lo, hi int) int {
 	return p.index(hi-1) + 1 - p.index(lo)
 }
 
-func (st *step[T]) slice(p *program[T], i int, s []T, lo, n int) []T {
+func (st *step[T]) slice(p *program[T], i int, s *registers[T], lo, n int) []T {
 	return st.args[i].slice(p, s, lo, n)
 }
 
-func (a *arg[T]) slice(p *program[T], s []T, lo, n int) []T {
+func (a *arg[T]) slice(p *program[T], s *registers[T], lo, n int) []T {
 	switch {
 	case a.reg >= 0:
-		return s[a.reg*p.tile:][:n]
+		return s.regs[a.reg*p.tile:][:n]
+	case a.mem.v.local:
+		return s.local[lo-s.base:][:n]
 	case a.mem.pat == period:
 		lo %= a.mem.n
 	}
@@ -337,7 +345,7 @@ func (a *arg[T]) number(lo int) (T, bool) {
 	return 0, false
 }
 
-func (st *step[T]) exec(p *program[T], dst, s []T, lo, n int) {
+func (st *step[T]) exec(p *program[T], dst []T, s *registers[T], lo, n int) {
 	op := st.op
 	switch {
 	case op.unary != nil:

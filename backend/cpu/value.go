@@ -22,6 +22,7 @@ type value[T float] struct {
 	offset      int // bytes from the arena's start
 	arena       bool
 	param       bool
+	local       bool // of each worker the part that it has just made: see [bundle]
 }
 
 type float interface{ float32 | float64 }

@@ -42,6 +42,9 @@ func read(g *graph.Builder) *reading {
 	for _, x := range g.Guards() {
 		r.kept[x.ID()] = true
 	}
+	for _, x := range g.Bounds() {
+		r.kept[x.ID()] = true
+	}
 	return r
 }
 

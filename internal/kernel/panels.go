@@ -31,6 +31,12 @@ func NewPanels[T Float](m, n, k int) (Panels, bool) {
 	return p, true
 }
 
+// WorthPanels reports whether a B (k×n) that many products of few rows each read is better
+// laid out first, as it is stored otherwise.
+func WorthPanels[T Float](n, k int) bool {
+	return vectorized[T]() && n > 0 && k > 0 && worthPanels(n, k)
+}
+
 // Len is how many numbers B has as it is laid out.
 func (p *Panels) Len() int { return p.row*p.K + p.end }
 
@@ -51,6 +57,10 @@ func LayPanels[T Float](p *Panels, dst, b []T, ldb int, tb bool) {
 	checkMatMul(0, 0, 0, 0, false, len(b), ldb, tb, 0, p.N, p.K, 0, 0, 0, 0)
 	dst = dst[:p.Len()]
 	clear(dst)
+	if !tb {
+		LayPanelRows(p, dst, b, ldb, 0, p.K)
+		return
+	}
 	for s := range passes(p.K) {
 		from, to := pass(p.K, s, passes(p.K))
 		for j, cols := 0, 0; j < p.N; j += cols {
@@ -58,14 +68,26 @@ func LayPanels[T Float](p *Panels, dst, b []T, ldb int, tb bool) {
 			off, ld, cols = p.at(j, from, to)
 			for i := from; i < to; i++ {
 				row := dst[off+(i-from)*ld:][:cols]
-				if !tb {
-					copy(row, b[i*ldb+j:])
-					continue
-				}
 				for q := range row {
 					row[q] = b[(j+q)*ldb+i]
 				}
 			}
+		}
+	}
+}
+
+// LayPanelRows lays rows [k0, k1) of B out, which is stored k×n. What fills up the panels
+// stays as it is.
+func LayPanelRows[T Float](p *Panels, dst, b []T, ldb, k0, k1 int) {
+	checkMatMul(0, 0, 0, 0, false, len(b), ldb, false, 0, p.N, p.K, 0, 0, 0, 0)
+	dst = dst[:p.Len()]
+	for s := range passes(p.K) {
+		from, to := pass(p.K, s, passes(p.K))
+		first, end := max(from, k0), min(to, k1)
+		for j, cols := 0, 0; j < p.N && first < end; j += cols {
+			var off, ld int
+			off, ld, cols = p.at(j, from, to)
+			CopyRows(dst[off+(first-from)*ld:], b[first*ldb+j:], ld, ldb, cols, end-first)
 		}
 	}
 }
