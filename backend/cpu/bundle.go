@@ -13,9 +13,7 @@ import (
 // parts are instructions of one lane.
 type bundle[T float] struct {
 	product graph.Node
-	kernel  graph.Node   // affine_kernel of the product, or invalid
-	sums    graph.Node   // affine_sums of it
-	square  graph.Node   // square_sum of the gradient, or invalid
+	square  graph.Node   // square_sum of it, or invalid
 	update  []graph.Node // elementwise, of the gradient's shape
 
 	instrs  []*instr[T] // one behind the other
@@ -25,18 +23,24 @@ type bundle[T float] struct {
 	run     func(worker, lo, hi int)
 }
 
+// A gradient that stays in the third-level cache is as soon written and read again; over a
+// large k the product takes so much longer that it makes no difference. Blocks of few of k
+// are so narrow that they stay in the second-level cache, with their columns of B; of others
+// rows are rather whole, so that the update reads parameters as they lie.
 const (
-	leastBundle = 4 << 10  // numbers of a gradient
-	bundleRows  = 56       // of a block: whole tiles of every family
-	bundleCols  = 576      // of a block: whole panels of every family
-	affineCols  = 4 * tile // of a gradient whose rows have to be whole
+	leastBundle = 1 << 20 // numbers of a gradient
+	mostBundled = 256     // of k
+	fewBundled  = 64      // of k, so many that blocks are narrow
+	bundleRows  = 64      // of a block, about
+	narrowCols  = 576     // of a narrow one at most
+	wideCols    = 4096    // of another
+	bundleUnit  = 96      // whose columns are whole panels of all families
 )
 
-// worthBundling reports whether it is worth while to make a product late. It saves
-// writing it and reading it again, and costs reading both its operands once more.
+// worthBundling reports whether it is worth while to make a product late.
 func worthBundling[T float](x graph.Node) bool {
 	m, n, k := x.Dim(0), x.Dim(1), x.In(0).Dim(0)
-	return m*n >= leastBundle && k > 0 && k*(m+n) <= 2*m*n && !kernel.Splits[T](m, n, k, true, false)
+	return m*n >= leastBundle && 0 < k && k <= mostBundled && m >= bundleRows && !kernel.Splits[T](m, n, k, true, false)
 }
 
 // findBundles lists those of products that nothing early needs.
@@ -60,48 +64,33 @@ func (c *compiler[T]) findBundles(live, early []bool) (list []*bundle[T]) {
 		if !ok || x.Op().Name != "matmul" || a != (graph.MatMulAttr{TransA: true}) || !live[x.ID()] || early[x.ID()] || ends[x.ID()] || next[x.ID()] || !worthBundling[T](x) {
 			continue
 		}
-		b := &bundle[T]{product: x, m: x.Dim(0), n: x.Dim(1), k: x.In(0).Dim(0)}
-		if b.find(c, early, ends, next) {
+		if b := newBundle[T](x); b.find(c, early, ends, next) {
 			list = append(list, b)
 		}
 	}
 	return list
 }
 
+// newBundle chooses the blocks of a product, by its shape alone.
+func newBundle[T float](x graph.Node) *bundle[T] {
+	b := &bundle[T]{product: x, m: x.Dim(0), n: x.Dim(1), k: x.In(0).Dim(0)}
+	blocks := even(b.m/bundleRows, b.m)
+	most := wideCols
+	if b.k <= fewBundled {
+		most = narrowCols
+	}
+	parts := (b.n + most - 1) / most
+	b.block = (b.m + blocks - 1) / blocks
+	b.cols = min(b.n, ((b.n+parts-1)/parts+bundleUnit-1)/bundleUnit*bundleUnit)
+	return b
+}
+
 // find looks for what reads the product, and reports whether nothing else does.
 func (b *bundle[T]) find(c *compiler[T], early, ends, next []bool) bool {
-	dw := b.product
-	for _, y := range c.readers[dw.ID()] {
-		switch y.Op().Name {
-		case "affine_kernel":
-			b.kernel = y
-		case "affine_sums":
-			b.sums = y
-		}
-	}
-	b.block, b.cols = bundleRows, b.n
-	switch {
-	case b.kernel.Valid() != b.sums.Valid():
-		return false
-	case b.kernel.Valid():
-		if len(c.readers[dw.ID()]) != 2 || ends[b.kernel.ID()] || next[b.kernel.ID()] || b.n > affineCols {
-			return false
-		}
-		dw = b.kernel
-	case b.n > bundleCols:
-		const unit = 96
-		parts := (b.n + bundleCols - 1) / bundleCols
-		b.cols = min(b.n, ((b.n+parts-1)/parts+unit-1)/unit*unit)
-	}
-	within := map[int]bool{b.product.ID(): true, dw.ID(): true}
-	if b.sums.Valid() {
-		within[b.sums.ID()] = true
-	}
+	whole, within := b.product.Shape(), map[int]bool{b.product.ID(): true}
 	// What is elementwise behind it, to the parameters.
-	whole, views, queue := b.product.Shape(), map[int]bool{dw.ID(): true}, []graph.Node{dw}
-	for len(queue) > 0 {
+	for queue := []graph.Node{b.product}; len(queue) > 0; queue = queue[1:] {
 		x := queue[0]
-		queue = queue[1:]
 		if len(c.readers[x.ID()]) == 0 && !next[x.ID()] {
 			return false
 		}
@@ -109,21 +98,15 @@ func (b *bundle[T]) find(c *compiler[T], early, ends, next []bool) bool {
 			switch {
 			case within[y.ID()]:
 				continue
-			case ends[y.ID()]:
-				return false
-			case y.Op().Name == "reshape" && views[x.ID()]:
-				views[y.ID()] = true
-			case y.Op().Name == "square_sum" && views[x.ID()] && !b.square.Valid():
+			case x == b.product && y.Op().Name == "square_sum":
 				b.square = y
-				within[y.ID()] = true
-				continue
-			case c.isElementwise(y) && y.Shape().Equal(whole) && x.Shape().Equal(whole):
+			case !ends[y.ID()] && c.isElementwise(y) && y.Shape().Equal(whole):
 				b.update = append(b.update, y)
+				queue = append(queue, y)
 			default:
 				return false
 			}
 			within[y.ID()] = true
-			queue = append(queue, y)
 		}
 	}
 	// And what is made for these alone.
@@ -137,11 +120,8 @@ func (b *bundle[T]) find(c *compiler[T], early, ends, next []bool) bool {
 			}
 		}
 	}
-	if len(b.update) == 0 {
-		return false
-	}
 	slices.SortFunc(b.update, func(x, y graph.Node) int { return x.ID() - y.ID() })
-	return b.apart(c, within)
+	return len(b.update) > 0 && b.apart(c, within)
 }
 
 // apart reports whether nothing that the bundle waits for is behind its product.
@@ -163,13 +143,11 @@ func (b *bundle[T]) apart(c *compiler[T], within map[int]bool) bool {
 	return true
 }
 
-// parts are the nodes of the bundle's instructions, but for what they are views of.
+// parts are the nodes of the bundle's instructions.
 func (b *bundle[T]) parts() []graph.Node {
 	list := []graph.Node{b.product}
-	for _, x := range []graph.Node{b.kernel, b.sums, b.square} {
-		if x.Valid() {
-			list = append(list, x)
-		}
+	if b.square.Valid() {
+		list = append(list, b.square)
 	}
 	return append(list, b.update...)
 }
@@ -183,14 +161,8 @@ func (b *bundle[T]) add(c *compiler[T]) {
 		}
 		b.instrs, c.instrs = append(b.instrs, in), append(c.instrs, in)
 	}
-	local := &value[T]{typ: b.product.Type(), local: true}
-	c.value[b.product.ID()] = local
+	c.value[b.product.ID()] = &value[T]{typ: b.product.Type(), local: true}
 	put(&instr[T]{op: b.product.Op().Name, node: b.product}, b.product)
-	if b.kernel.Valid() {
-		c.value[b.kernel.ID()] = local // in place
-		put(&instr[T]{op: b.sums.Op().Name, node: b.sums}, b.sums)
-		put(&instr[T]{op: b.kernel.Op().Name, node: b.kernel}, b.kernel)
-	}
 	if b.square.Valid() {
 		put(&instr[T]{op: b.square.Op().Name, node: b.square}, b.square)
 	}
@@ -204,9 +176,8 @@ func (in *instr[T]) head() bool { return in.bundle == nil || in.bundle.instrs[0]
 func (b *bundle[T]) compile(c *compiler[T], at int) {
 	update := c.bundled(at, b)
 	multiply := b.multiplier(c)
-	affine := b.affine(c)
 	square := b.squares(c)
-	c.work.need(b.block*b.cols+3*b.block, 0)
+	c.work.need(b.block*b.cols, 0)
 	b.run = func(worker, lo, hi int) {
 		for i := lo; i < hi; i += b.block {
 			rows := min(b.block, hi-i)
@@ -214,9 +185,6 @@ func (b *bundle[T]) compile(c *compiler[T], at int) {
 				cols := min(b.cols, b.n-j)
 				part := c.work.worker[worker][:rows*cols]
 				multiply(part, i, rows, j, cols)
-				if affine != nil {
-					affine(part, c.work.worker[worker][b.block*b.cols:], i, rows)
-				}
 				if square != nil {
 					square(part, i/b.block, j/b.cols)
 				}
@@ -242,9 +210,6 @@ func (b *bundle[T]) compile(c *compiler[T], at int) {
 	in.flops = 2 * float64(b.m) * float64(b.n) * float64(b.k)
 	elements := float64(b.m * b.n)
 	in.cost = in.flops/2*multiplyTime + elements*float64(update.cost)*additionTime
-	if affine != nil {
-		in.cost += 4 * elements * additionTime
-	}
 	in.chunks = (b.m + b.block - 1) / b.block
 	in.job.run = func(worker, chunk int) { b.run(worker, chunk*b.block, min(b.m, (chunk+1)*b.block)) }
 	in.before, c.before = c.before, nil
@@ -261,7 +226,7 @@ func (c *compiler[T]) bundled(at int, b *bundle[T]) *program[T] {
 // multiplier is the loop that makes a part of the product, from row i and column j on.
 func (b *bundle[T]) multiplier(c *compiler[T]) func(part []T, i, rows, j, cols int) {
 	left, right := c.of(b.product.In(0)), c.of(b.product.In(1))
-	if !kernel.WorthPanels[T](b.n, b.k) {
+	if _, ok := kernel.NewPanels[T](b.block, b.cols, b.k); !ok {
 		return func(part []T, i, rows, j, cols int) {
 			kernel.MatMul(part, cols, left.f[i:], b.m, true, right.f[j:], b.n, false, rows, cols, b.k, 0, rows, 0, cols, false)
 		}
@@ -285,21 +250,6 @@ func (b *bundle[T]) multiplier(c *compiler[T]) func(part []T, i, rows, j, cols i
 	return func(part []T, i, rows, j, cols int) {
 		p := &parts[j/b.cols]
 		kernel.MatMulPanels(&p.Panels, part, cols, left.f[i:], b.m, true, p.of, rows, 0, rows, 0, cols, false)
-	}
-}
-
-// affine is what makes W's gradient of the product's rows from i on, and the sums of them.
-func (b *bundle[T]) affine(c *compiler[T]) func(part, space []T, i, rows int) {
-	if !b.kernel.Valid() {
-		return nil
-	}
-	in := func(k int) *value[T] { return c.of(b.sums.In(k)) }
-	w, db, gamma, beta, y := in(1), in(2), in(3), in(4), c.of(b.sums)
-	return func(part, space []T, i, rows int) {
-		kernel.AffineGradients(space, part, w.f[i*b.n:(i+rows)*b.n], db.f, gamma.f[i:i+rows], beta.f[i:i+rows], rows, b.n, 0, rows)
-		for k := range 3 {
-			copy(y.f[k*b.m+i:], space[k*rows:(k+1)*rows])
-		}
 	}
 }
 

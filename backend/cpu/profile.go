@@ -31,8 +31,16 @@ func (p *plan[T]) Costs() []backend.Cost { return slices.Clone(p.costs) }
 // Arena is the size of the arena in bytes. See [backend.Profiled].
 func (p *plan[T]) Arena() int { return p.arena }
 
-// describe names an instruction by its ops and the shape of its result.
+// describe names an instruction by its ops and the shape of its result, the first of a bundle
+// by all of them.
 func (in *instr[T]) describe() string {
+	if b := in.bundle; b != nil && in.head() {
+		var ops []string
+		for _, x := range b.parts() {
+			ops = append(ops, x.Op().Name)
+		}
+		return fmt.Sprintf("%s %v", strings.Join(ops, " "), in.node.Shape())
+	}
 	if in.group == nil {
 		return fmt.Sprintf("%s %v", in.op, in.node.Shape())
 	}

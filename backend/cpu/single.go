@@ -52,8 +52,6 @@ func singleOps[T float]() map[string]single[T] {
 		"column_dot":             columnDot[T],
 		"column_spread":          columnSpread[T],
 		"affine_gradients":       affineGradients[T],
-		"affine_kernel":          affineKernel[T],
-		"affine_sums":            affineSums[T],
 		"square_sum":             squareSum[T],
 		"transpose":              transpose[T],
 		"slice":                  slice[T],

@@ -43,27 +43,6 @@ func init() {
 			return graph.Concat(0, dw.Reshape(-1), w.Mul(g).Sum(1), w.Mul(db).Sum(1), dw.Square().Sum(1))
 		}})
 
-	graph.Register(graph.Op{Name: "affine_kernel", Arity: 4, // G (C, K), db (K), γ (C), β (C) → (C, K): the first part of affine_gradients
-		Type: func(in []graph.Type, _ any) (graph.Type, error) {
-			if !matrix(in[0]) || !in[1].Shape.Equal(in[0].Shape[1:]) || !in[2].Shape.Equal(in[0].Shape[:1]) || !in[3].Shape.Equal(in[0].Shape[:1]) {
-				return graph.Type{}, errors.New("wants a matrix (C, K), a row (K) and two columns (C)")
-			}
-			return in[0], nil
-		},
-		Lower: func(in []graph.Node, _ any) graph.Node {
-			return in[0].Mul(in[2].Reshape(-1, 1)).Add(in[1].Mul(in[3].Reshape(-1, 1)))
-		}})
-	graph.Register(graph.Op{Name: "affine_sums", Arity: 5, // as affine_gradients → (3·C): the other three
-		Type: func(in []graph.Type, attr any) (graph.Type, error) {
-			if _, err := graph.Lookup("affine_gradients").Type(in, attr); err != nil {
-				return graph.Type{}, err
-			}
-			return graph.Type{Kind: graph.Float, Shape: tensor.Shape{3 * in[0].Shape[0]}}, nil
-		},
-		Lower: func(in []graph.Node, _ any) graph.Node {
-			n := in[0].Shape().Len()
-			return in[0].Builder().Apply("affine_gradients", nil, in...).Slice(0, n, n+3*in[0].Dim(0))
-		}})
 	graph.Register(graph.Op{Name: "square_sum", Arity: 1, // any floats → the sum of their squares
 		Type: func(in []graph.Type, _ any) (graph.Type, error) {
 			if in[0].Kind != graph.Float {

@@ -12,7 +12,6 @@ func available() []family { return []family{generic} }
 const missing = "kernel: no assembly in this build"
 
 func panelsOf(_, _, _ int) (width, most, unit, end int) { panic(missing) }
-func worthPanels(_, _ int) bool                         { panic(missing) }
 func matMulPanels32(*Panels, []float32, int, []float32, int, bool, []float32, int, int, int, int, int, bool) {
 	panic(missing)
 }

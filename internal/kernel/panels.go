@@ -31,12 +31,6 @@ func NewPanels[T Float](m, n, k int) (Panels, bool) {
 	return p, true
 }
 
-// WorthPanels reports whether a B (k×n) that many products of few rows each read is better
-// laid out first, as it is stored otherwise.
-func WorthPanels[T Float](n, k int) bool {
-	return vectorized[T]() && n > 0 && k > 0 && worthPanels(n, k)
-}
-
 // Len is how many numbers B has as it is laid out.
 func (p *Panels) Len() int { return p.row*p.K + p.end }
 

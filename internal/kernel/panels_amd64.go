@@ -87,5 +87,3 @@ func matMulPanels32(l *Panels, c []float32, ldc int, a []float32, lda int, ta bo
 		p.add = 1
 	}
 }
-
-func worthPanels(n, k int) bool { return worthPacking(k/passes(k), 1, false, n) }

@@ -14,5 +14,3 @@ func panelsOf(m, n, k int) (width, most, unit, end int) {
 func matMulPanels32(l *Panels, c []float32, ldc int, a []float32, lda int, ta bool, b []float32, _, i0, i1, j0, j1 int, acc bool) {
 	multiply(multiplier{c: c, a: a, b: b, ldc: ldc, lda: lda, ta: ta, panels: l}, l.K, i0, i1, j0, j1, acc)
 }
-
-func worthPanels(_, _ int) bool { return true }
