@@ -29,14 +29,15 @@ func TestComparison(t *testing.T) {
 	}
 	dir := t.TempDir()
 	fake(t, dir, "peak", `{"cpu":"a processor","peak_gflops_1":100,"peak_gflops_2":200}`)
-	fake(t, dir, "nadir", `{"kernel":"avx2","us_per_step_min":200,"us_min":100,"us_p50":10,"us_p99":25}`)
+	fake(t, dir, "nadir", `{"kernel":"avx2","us_per_step_min":200,"us_min":100,"us_p50":10,"us_p99":25,`+
+		`"ops":[{"op":"matmul [8 8]","layer":"dense","us":60,"gflops":10},{"op":"mul sub [8 8]","layer":"optimizer","us":30,"gflops":null},{"op":"relu [8 8]","layer":"dense","us":10,"gflops":null}]}`)
 	fake(t, dir, "gemm_peer", `{"us_min":150}`)
 	net, err := bench.Find("plain")
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &comparison{peers: dir, ours: filepath.Join(dir, "nadir"), out: filepath.Join(dir, "out.md"), rounds: 1,
-		nets: []string{"plain"}, batches: []string{"10"}, rules: []string{"sgd"}, threads: []string{"1"}, parts: []string{"train", "gemm", "infer"}}
+		nets: []string{"plain"}, batches: []string{"10"}, rules: []string{"sgd"}, threads: []string{"1"}, parts: []string{"train", "gemm", "infer", "losses"}}
 	if err := c.run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +49,8 @@ func TestComparison(t *testing.T) {
 	for _, want := range []string{
 		"Machine: a processor", "avx2 kernels", "100.0 GFLOP/s on one thread, 200.0 on two",
 		"| plain | 10 | sgd | 1 | 200 | – | – | " + micros(floor) + " | " + percent(floor, 200) + " |",
-		"| 1024×1024×1024 nn | 1 | 100 | 150 | 1.50 |", "| chapter | 1 | 10.0 | – |", "| 2.50 | – |", "## Left out", "torch_train.py",
+		"| 1024×1024×1024 nn | 1 | 100 | 150 | 1.50 |", "| chapter | 1 | 10.0 | – |", "| 2.50 | – |", "## Left out",
+		"| plain | 10 | 100 | " + percent(floor, 100) + " | " + percent(60-floor, 100) + " | 30 % | – | 10 % | 200 | 50 % |", "torch_train.py",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the report lacks %q:\n%s", want, text)

@@ -37,7 +37,7 @@ func main() {
 	flag.StringVar(&batches, "batches", "32,128,512", "sizes of a batch")
 	flag.StringVar(&rules, "optim", "sgd,momentum,adam", "rules")
 	flag.StringVar(&threads, "threads", "1,2", "numbers of threads")
-	flag.StringVar(&parts, "parts", "train,gemm,infer", "what is compared")
+	flag.StringVar(&parts, "parts", "train,gemm,infer,losses", "what is compared, and with losses where a step's time goes")
 	flag.StringVar(&c.note, "note", "", "what a reader of the report should know of this run")
 	flag.Float64Var(&c.seconds, "seconds", 1, "seconds a process measures")
 	flag.IntVar(&c.rounds, "rounds", 2, "rounds of each case")
@@ -80,8 +80,10 @@ func (c *comparison) run(ctx context.Context) error {
 			c.gemm(ctx)
 		case "infer":
 			c.infer(ctx)
+		case "losses":
+			c.lose(ctx)
 		default:
-			return fmt.Errorf("no part is named %q; there are train, gemm and infer", p)
+			return fmt.Errorf("no part is named %q; there are train, gemm, infer and losses", p)
 		}
 	}
 	f, err := os.Create(c.out)

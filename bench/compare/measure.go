@@ -29,6 +29,7 @@ type comparison struct {
 	trained  []*row
 	products []*row
 	answers  []*row
+	losses   []*loss
 	missing  []string
 	best     map[string]float64
 }

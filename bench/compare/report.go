@@ -47,6 +47,9 @@ func (c *comparison) report(out io.Writer) {
 				ratio(r.tails[0], 1), ratio(r.tails[1], 1))
 		}
 	}
+	if len(c.losses) > 0 {
+		c.reportLosses(w)
+	}
 	if len(c.missing) > 0 {
 		fmt.Fprint(w, "\n## Left out\n\n")
 		for _, m := range c.missing {
