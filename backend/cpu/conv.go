@@ -318,10 +318,14 @@ func conv[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	})
 }
 
-// byLines makes of the loop over n lines or samples a [compiler.lineWay], and chunks of so
-// many each.
+// byLines makes of the loop over n lines of all samples a [compiler.lineWay], one by whole
+// samples, for a pool behind it, and chunks of so many lines each.
 func (c *compiler[T]) byLines(x graph.Node, n, per int, run func(worker, lo, hi int)) func(worker, chunk int) {
 	c.lineWay(x, n, per, run)
+	if samples := x.Dim(0); samples > 0 && n > samples {
+		each := n / samples
+		c.lineWay(x, samples, 1, func(worker, lo, hi int) { run(worker, lo*each, hi*each) })
+	}
 	return func(worker, chunk int) { run(worker, chunk*per, min(n, (chunk+1)*per)) }
 }
 

@@ -16,12 +16,16 @@ func maxPool[T float](c *compiler[T], node graph.Node) (int, func(int, int)) {
 	x, y := c.of(node.In(0)), c.of(node)
 	g := pooling(node, node.In(0))
 	w := g.pool()
-	chunks, per := cut(g.n*g.to[0]*g.to[1], 1, g.to[2]*g.taps*(g.c+8)/4)
-	return chunks, func(_, chunk int) {
-		g.pools(chunk*per, (chunk+1)*per, func(row, place, lines int) {
+	lines := func(lo, hi int) {
+		g.pools(lo, hi, func(row, place, lines int) {
 			kernel.MaxPool(w, y.f[row*g.c:], x.f[place*g.c:], lines)
 		}, func(row int) { maxPoolRow(&g, y.f, x.f, row) })
 	}
+	each := g.to[0] * g.to[1] // lines of a sample
+	c.rowWay(node, g.n, func(lo, hi int) { lines(lo*each, hi*each) }, byRows)
+	c.own = true
+	chunks, per := cut(g.n*each, 1, g.to[2]*g.taps*(g.c+8)/4)
+	return chunks, func(_, chunk int) { lines(chunk*per, (chunk+1)*per) }
 }
 
 // pool is the window on the places of a line where it lies on the input.

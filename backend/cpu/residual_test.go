@@ -111,3 +111,43 @@ func TestResidualIsOneLane(t *testing.T) {
 		t.Errorf("lanes of %v instructions, want 1 for the first convolution, 2 for the second and 2 for that of each channel", got)
 	}
 }
+
+// A pool behind a convolution is done sample by sample with it, with the bytes that it has
+// by itself.
+func TestPoolJoinsConvolution(t *testing.T) {
+	t.Parallel()
+	if Family() == "generic" {
+		t.Skip("plain Go unfolds convolutions")
+	}
+	n, x := newFrozenNet(tensor.Float32, 8, 14, 14, 3)
+	span, two := graph.Span{Size: 5, Stride: 1, Before: 2, After: 2}, graph.Span{Size: 2, Stride: 2}
+	y := x.Conv(n.param(5, 5, 3, 6), graph.Slide(span, span), 1).Add(n.param(6)).MaxPool(graph.Slide(two, two))
+	n.b.Output("y", y)
+	var want []byte
+	for _, threads := range []int{1, 2, 3} {
+		p, err := New().Compile(n.b, n.options(threads, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := p.(*plan[float32]).staged; len(s) != 1 || len(s[0].lanes) != 1 {
+			t.Errorf("%d threads: %d stages, want one of one lane", threads, len(s))
+		}
+		p.(backend.Profiled).Profile(want == nil) // one instruction after the other
+		for range 2 {
+			if err := p.Run(t.Context(), backend.Inputs{Values: map[string]*tensor.Tensor{"x": n.x}}); err != nil {
+				t.Fatal(err)
+			}
+			got := bytes.Clone(p.Output("y").Bytes())
+			if want == nil {
+				want = got
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("%d threads: not what it is one by one", threads)
+			}
+			p.(backend.Profiled).Profile(false)
+		}
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

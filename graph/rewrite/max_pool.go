@@ -8,10 +8,12 @@ import "github.com/nadir-ml/nadir/graph"
 //	plane_put(dy, max_pool_index(x))  = max_pool_gradient(x, y, dy)      y being max_pool(x)
 //	max_pool(relu(z))                 = relu(max_pool(z))
 //	gate(relu(z), max_pool_gradient(relu(z), relu(y), dy)) = max_pool_gradient(z, y, gate(relu(y), dy))
+//	Σ max_pool_gradient(x, y, dy)     = Σ dy                             over samples and places
 //
 // relu does not fall, so that the largest stays the largest; where it makes equal
-// numbers of different ones, both are 0 and no gradient passes the gate. The last two
-// are for a relu that nothing else reads. It is for graphs that have been [Joined].
+// numbers of different ones, both are 0 and no gradient passes the gate. These two
+// are for a relu that nothing else reads. The sums are equal since every window has a
+// largest number, whose place has the window's dy. It is for graphs that have been [Joined].
 func MaxPools(g *graph.Builder) *graph.Builder {
 	if !has(g, "max_pool", "max_pool_index") {
 		return g
@@ -35,9 +37,24 @@ func MaxPools(g *graph.Builder) *graph.Builder {
 			z, attr := in[0].In(0), in[1].Attr()
 			y := dst.Apply("max_pool", attr, z)
 			return dst.Apply("max_pool_gradient", attr, z, y, dst.Apply("gate", nil, y.Relu(), in[1].In(2)))
+		case "sum":
+			if in[0].Op().Name == "max_pool_gradient" && byChannel(x) {
+				return dst.Apply("sum", x.Attr(), in[0].In(2))
+			}
 		}
 		return graph.Node{}
 	})
+}
+
+// byChannel reports whether a sum is over all axes but the last.
+func byChannel(x graph.Node) bool {
+	a, last := x.Attr().(graph.ReduceAttr), x.In(0).Rank()-1
+	for i := range last {
+		if !a.Has(i) {
+			return false
+		}
+	}
+	return !a.Has(last)
 }
 
 // pooled reports whether x is a relu that only pools and their gradients read.
