@@ -17,7 +17,7 @@ type slide struct {
 	yStep, down   int
 	xDown, yDown  int
 	rectify       int
-	places        int
+	places, over  int
 }
 
 func lanesInUse() int { return tilings[active].lanes }

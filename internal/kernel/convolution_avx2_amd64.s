@@ -7310,6 +7310,62 @@ down:
 	XORQ BX, BX
 
 place:
+	CMPQ    144(AX), $0x00
+	JE      part
+	CMPQ    SI, $0x01
+	JE      part
+	VMOVUPS (CX), Y1
+	MOVQ    48(AX), R9
+	XORQ    R8, R8
+	CMPQ    56(AX), $0x02
+	JE      overpairs
+
+overline:
+	MOVQ R8, R10
+	MOVQ 56(AX), R11
+
+overtap:
+	VMOVUPS (CX)(R10*1), Y2
+	VMAXPS  Y2, Y1, Y3
+	VMAXPS  Y1, Y2, Y4
+	VANDPS  Y4, Y3, Y3
+	VCMPPS  $0x03, Y2, Y1, Y1
+	VORPS   Y1, Y3, Y3
+	VMOVAPS Y3, Y1
+	ADDQ    DI, R10
+	DECQ    R11
+	JNZ     overtap
+	ADDQ    72(AX), R8
+	DECQ    R9
+	JNZ     overline
+	JMP     overend
+
+overpairs:
+	PREFETCHT0 512(CX)(R8*1)
+	VMOVUPS    (CX)(R8*1), Y2
+	VMAXPS     Y2, Y1, Y3
+	VMAXPS     Y1, Y2, Y4
+	VANDPS     Y4, Y3, Y3
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y1, Y3, Y3
+	VMOVAPS    Y3, Y1
+	LEAQ       (R8)(DI*1), R10
+	VMOVUPS    (CX)(R10*1), Y2
+	VMAXPS     Y2, Y1, Y3
+	VMAXPS     Y1, Y2, Y4
+	VANDPS     Y4, Y3, Y3
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y1, Y3, Y3
+	VMOVAPS    Y3, Y1
+	ADDQ       72(AX), R8
+	DECQ       R9
+	JNZ        overpairs
+
+overend:
+	VMOVUPS Y1, (DX)
+	JMP     step
+
+part:
 	VMASKMOVPS (CX), Y0, Y1
 	MOVQ       48(AX), R9
 	XORQ       R8, R8
@@ -7388,6 +7444,7 @@ one100:
 	VMOVSS X2, (R9)
 
 stored100:
+step:
 	MOVQ 96(AX), R8
 	ADDQ R8, DX
 	ADDQ R8, BX
@@ -7425,6 +7482,64 @@ down:
 	XORQ BX, BX
 
 place:
+	CMPQ    144(AX), $0x00
+	JE      part
+	CMPQ    SI, $0x01
+	JE      part
+	VMOVUPS (DX), Y1
+	MOVQ    24(AX), DI
+	VMOVUPS (DI)(BX*1), Y2
+	MOVQ    48(AX), R10
+	XORQ    DI, DI
+	CMPQ    56(AX), $0x02
+	JE      overpairs
+
+overline:
+	MOVQ DI, R11
+	MOVQ 56(AX), R12
+
+overtap:
+	VMOVUPS (CX)(R11*1), Y3
+	VCMPPS  $0x03, Y3, Y3, Y4
+	VCMPPS  $0x00, Y3, Y1, Y3
+	VORPS   Y4, Y3, Y3
+	VANDPS  Y2, Y3, Y4
+	VANDNPS Y2, Y3, Y2
+	VMOVUPS Y4, (R8)(R11*1)
+	ADDQ    R9, R11
+	DECQ    R12
+	JNZ     overtap
+	ADDQ    72(AX), DI
+	DECQ    R10
+	JNZ     overline
+	JMP     overend
+
+overpairs:
+	PREFETCHT0 512(CX)(DI*1)
+	PREFETCHT0 512(R8)(DI*1)
+	VMOVUPS    (CX)(DI*1), Y3
+	VCMPPS     $0x03, Y3, Y3, Y4
+	VCMPPS     $0x00, Y3, Y1, Y3
+	VORPS      Y4, Y3, Y3
+	VANDPS     Y2, Y3, Y4
+	VANDNPS    Y2, Y3, Y2
+	VMOVUPS    Y4, (R8)(DI*1)
+	LEAQ       (DI)(R9*1), R11
+	VMOVUPS    (CX)(R11*1), Y3
+	VCMPPS     $0x03, Y3, Y3, Y4
+	VCMPPS     $0x00, Y3, Y1, Y3
+	VORPS      Y4, Y3, Y3
+	VANDPS     Y2, Y3, Y4
+	VANDNPS    Y2, Y3, Y2
+	VMOVUPS    Y4, (R8)(R11*1)
+	ADDQ       72(AX), DI
+	DECQ       R10
+	JNZ        overpairs
+
+overend:
+	JMP step
+
+part:
 	VMASKMOVPS (DX), Y0, Y1
 	MOVQ       24(AX), DI
 	VMASKMOVPS (DI)(BX*1), Y0, Y2
@@ -7563,6 +7678,7 @@ stored103:
 	JNZ  pairs
 
 end:
+step:
 	MOVQ 96(AX), DI
 	ADDQ DI, DX
 	ADDQ DI, BX
@@ -7601,6 +7717,70 @@ down:
 	XORQ BX, BX
 
 place:
+	CMPQ    144(AX), $0x00
+	JE      part
+	CMPQ    SI, $0x01
+	JE      part
+	VMOVUPS (DX), Y1
+	MOVQ    24(AX), DI
+	VMOVUPS (DI)(BX*1), Y2
+	MOVQ    48(AX), R10
+	XORQ    DI, DI
+	CMPQ    56(AX), $0x02
+	JE      overpairs
+
+overline:
+	MOVQ DI, R11
+	MOVQ 56(AX), R12
+
+overtap:
+	VMOVUPS (CX)(R11*1), Y3
+	VCMPPS  $0x03, Y3, Y3, Y4
+	VCMPPS  $0x00, Y3, Y1, Y3
+	VORPS   Y4, Y3, Y3
+	VANDPS  Y2, Y3, Y4
+	VANDNPS Y2, Y3, Y2
+	VMOVUPS (R8)(R11*1), Y3
+	VADDPS  Y3, Y4, Y4
+	VMOVUPS Y4, (R8)(R11*1)
+	ADDQ    R9, R11
+	DECQ    R12
+	JNZ     overtap
+	ADDQ    72(AX), DI
+	DECQ    R10
+	JNZ     overline
+	JMP     overend
+
+overpairs:
+	PREFETCHT0 512(CX)(DI*1)
+	PREFETCHT0 512(R8)(DI*1)
+	VMOVUPS    (CX)(DI*1), Y3
+	VCMPPS     $0x03, Y3, Y3, Y4
+	VCMPPS     $0x00, Y3, Y1, Y3
+	VORPS      Y4, Y3, Y3
+	VANDPS     Y2, Y3, Y4
+	VANDNPS    Y2, Y3, Y2
+	VMOVUPS    (R8)(DI*1), Y3
+	VADDPS     Y3, Y4, Y4
+	VMOVUPS    Y4, (R8)(DI*1)
+	LEAQ       (DI)(R9*1), R11
+	VMOVUPS    (CX)(R11*1), Y3
+	VCMPPS     $0x03, Y3, Y3, Y4
+	VCMPPS     $0x00, Y3, Y1, Y3
+	VORPS      Y4, Y3, Y3
+	VANDPS     Y2, Y3, Y4
+	VANDNPS    Y2, Y3, Y2
+	VMOVUPS    (R8)(R11*1), Y3
+	VADDPS     Y3, Y4, Y4
+	VMOVUPS    Y4, (R8)(R11*1)
+	ADDQ       72(AX), DI
+	DECQ       R10
+	JNZ        overpairs
+
+overend:
+	JMP step
+
+part:
 	VMASKMOVPS (DX), Y0, Y1
 	MOVQ       24(AX), DI
 	VMASKMOVPS (DI)(BX*1), Y0, Y2
@@ -7745,6 +7925,7 @@ stored106:
 	JNZ  pairs
 
 end:
+step:
 	MOVQ 96(AX), DI
 	ADDQ DI, DX
 	ADDQ DI, BX

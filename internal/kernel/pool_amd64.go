@@ -21,8 +21,13 @@ func maxPoolGradientSum(p *slide)
 func maxPoolGradientSumWide(p *slide)
 
 func (w *Pool) slide(rows int) slide {
-	return slide{lines: w.Lines, k: w.Taps, xStep: 4 * w.XStep, xLine: 4 * w.XLine, wRow: 4 * w.XTap,
+	s := slide{lines: w.Lines, k: w.Taps, xStep: 4 * w.XStep, xLine: 4 * w.XLine, wRow: 4 * w.XTap,
 		yStep: 4 * w.Channels, down: rows, xDown: 4 * w.XRow, yDown: 4 * w.YRow, places: w.Places}
+	const lanes = 8
+	if w.Channels < lanes && 2*w.Channels >= lanes && w.XTap == w.Channels && w.XStep == w.Taps*w.XTap {
+		s.over = 1 // windows lie side by side
+	}
+	return s
 }
 
 func maxPool32(w *Pool, y, x []float32, rows int) {
@@ -43,6 +48,9 @@ func maxPoolGradient32(w *Pool, dx, x, y, dy []float32, rows int, add bool) {
 	for c := 0; c < w.Channels; c += lanesInUse() {
 		s := w.slide(rows)
 		s.y, s.x, s.w, s.bias, s.tail = &y[c], &x[c], &dx[c], &dy[c], tail(min(lanesInUse(), w.Channels-c))
+		if add {
+			s.over = 0 // what is there counts
+		}
 		switch {
 		case active == avx512 && add:
 			maxPoolGradientSumWide(&s)

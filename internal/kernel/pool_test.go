@@ -19,8 +19,11 @@ func TestPool(t *testing.T) {
 func testPool[T Float](t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := Pool{Lines: rapid.IntRange(1, 4).Draw(t, "lines"), Taps: rapid.IntRange(1, 4).Draw(t, "taps"),
-			Channels: rapid.IntRange(1, 40).Draw(t, "channels"), Places: rapid.IntRange(1, 9).Draw(t, "places")}
+			Channels: rapid.OneOf(rapid.IntRange(1, 40), rapid.IntRange(4, 7)).Draw(t, "channels"), Places: rapid.IntRange(1, 9).Draw(t, "places")}
 		stride, dilation := rapid.IntRange(1, 5).Draw(t, "stride"), rapid.IntRange(1, 2).Draw(t, "dilation")
+		if rapid.Bool().Draw(t, "side by side") {
+			stride, dilation = w.Taps, 1
+		}
 		w.XTap, w.XStep = dilation*w.Channels, stride*w.Channels
 		w.XLine = (w.Places-1)*w.XStep + (w.Taps-1)*w.XTap + w.Channels + rapid.IntRange(0, 2).Draw(t, "beside")
 		w.XRow, w.YRow = w.XLine*rapid.IntRange(1, 5).Draw(t, "stride of lines"), w.Places*w.Channels+rapid.IntRange(0, 2).Draw(t, "beside y")

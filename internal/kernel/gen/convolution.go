@@ -17,7 +17,7 @@ const (
 	slideWRow, slideWLine                = 80, 88
 	slideYStep, slideDown                = 96, 104
 	slideXDown, slideYDown, slideRectify = 112, 120, 128
-	slidePlaces                          = 136
+	slidePlaces, slideOver               = 136, 144
 )
 
 // convolutions writes what slides filters along lines: forwards for tiles of places

@@ -87,7 +87,48 @@ type taps struct {
 	each          func(off reg.Register)
 }
 
-// overTaps writes a loop over lines of results, their places, and the taps of each.
+// window writes the loop over the taps of one window.
+func (q *taps) window(name string, tap reg.Register) {
+	field := func(off int, r reg.Register) { avo.MOVQ(op.Mem{Base: q.p, Disp: off}, r) }
+	q.before()
+	line, lines, off, left := avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64()
+	field(slideLines, lines)
+	avo.XORQ(line, line)
+	avo.CMPQ(op.Mem{Base: q.p, Disp: slideK}, op.Imm(2))
+	avo.JE(op.LabelRef(name + "pairs"))
+	avo.Label(name + "line")
+	avo.MOVQ(line, off)
+	field(slideK, left)
+	avo.Label(name + "tap")
+	q.each(off)
+	avo.ADDQ(tap, off)
+	avo.DECQ(left)
+	avo.JNZ(op.LabelRef(name + "tap"))
+	avo.ADDQ(op.Mem{Base: q.p, Disp: slideXLine}, line)
+	avo.DECQ(lines)
+	avo.JNZ(op.LabelRef(name + "line"))
+	avo.JMP(op.LabelRef(name + "end"))
+	avo.Label(name + "pairs") // windows of two taps a line are the most there are
+	if at.bytes == 32 {
+		// AVX2's loads of a part of a vector are not foreseen by all processors.
+		avo.PREFETCHT0(op.Mem{Base: q.x, Index: line, Scale: 1, Disp: partAhead})
+		if q.dx != nil {
+			avo.PREFETCHT0(op.Mem{Base: q.dx, Index: line, Scale: 1, Disp: partAhead})
+		}
+	}
+	q.each(line)
+	avo.LEAQ(op.Mem{Base: line, Index: tap, Scale: 1}, off)
+	q.each(off)
+	avo.ADDQ(op.Mem{Base: q.p, Disp: slideXLine}, line)
+	avo.DECQ(lines)
+	avo.JNZ(op.LabelRef(name + "pairs"))
+	avo.Label(name + "end")
+	q.after()
+}
+
+// overTaps writes a loop over lines of results, their places, and the taps of each. On AVX2
+// places of fewer channels than a vector, but for the last of a line, can be whole vectors:
+// what goes over their own is written anew by the tap or place behind.
 func (w width) overTaps(name, what string, f func(q *taps)) {
 	name += w.suffix
 	avo.TEXT(name, avo.NOSPLIT, "func(p *byte)")
@@ -107,40 +148,22 @@ func (w width) overTaps(name, what string, f func(q *taps)) {
 	t.field(slidePlaces, n)
 	avo.XORQ(done, done)
 	avo.Label("place")
-	q.before()
-	line, lines, off, left := avo.GP64(), avo.GP64(), avo.GP64(), avo.GP64()
-	t.field(slideLines, lines)
-	avo.XORQ(line, line)
-	avo.CMPQ(op.Mem{Base: t.p, Disp: slideK}, op.Imm(2))
-	avo.JE(op.LabelRef("pairs"))
-	avo.Label("line")
-	avo.MOVQ(line, off)
-	t.field(slideK, left)
-	avo.Label("tap")
-	q.each(off)
-	avo.ADDQ(tap, off)
-	avo.DECQ(left)
-	avo.JNZ(op.LabelRef("tap"))
-	avo.ADDQ(op.Mem{Base: t.p, Disp: slideXLine}, line)
-	avo.DECQ(lines)
-	avo.JNZ(op.LabelRef("line"))
-	avo.JMP(op.LabelRef("end"))
-	avo.Label("pairs") // windows of two taps a line are the most there are
 	if w.bytes == 32 {
-		// AVX2's loads of a part of a vector are not foreseen by all processors.
-		avo.PREFETCHT0(op.Mem{Base: x, Index: line, Scale: 1, Disp: partAhead})
-		if q.dx != nil {
-			avo.PREFETCHT0(op.Mem{Base: q.dx, Index: line, Scale: 1, Disp: partAhead})
-		}
+		avo.CMPQ(op.Mem{Base: t.p, Disp: slideOver}, op.Imm(0))
+		avo.JE(op.LabelRef("part"))
+		avo.CMPQ(n, op.Imm(1))
+		avo.JE(op.LabelRef("part"))
+		mask := q.mask
+		q.mask = nil
+		q.window("over", tap)
+		q.mask = mask
+		avo.JMP(op.LabelRef("step"))
+		avo.Label("part")
 	}
-	q.each(line)
-	avo.LEAQ(op.Mem{Base: line, Index: tap, Scale: 1}, off)
-	q.each(off)
-	avo.ADDQ(op.Mem{Base: t.p, Disp: slideXLine}, line)
-	avo.DECQ(lines)
-	avo.JNZ(op.LabelRef("pairs"))
-	avo.Label("end")
-	q.after()
+	q.window("", tap)
+	if w.bytes == 32 {
+		avo.Label("step")
+	}
 	step := avo.GP64()
 	t.field(slideYStep, step)
 	avo.ADDQ(step, y)
