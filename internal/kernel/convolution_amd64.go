@@ -83,6 +83,9 @@ func convolve32(c *Convolution, y, x, w, bias []float32, l0, l1, rows int, recti
 	if rectify {
 		s.rectify = 1
 	}
+	if beside := c.cols - c.Filters; c.cols <= 2*lanes && beside <= c.Filters {
+		s.over = 1 // all filters are written at once
+	}
 	if c.group > 1 {
 		s.masks = &c.masks[0]
 	}

@@ -140,10 +140,17 @@ plain:
 	VADDPS Y2, Y1, Y1
 
 store:
-	MOVQ      (AX), BX
-	MOVQ      96(AX), SI
-	MOVQ      40(AX), DI
-	VMOVUPS   (DI), Y2
+	MOVQ    (AX), BX
+	MOVQ    96(AX), SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y2
+	CMPQ    144(AX), $0x00
+	JE      parts
+	VMOVUPS Y0, (BX)
+	ADDQ    SI, BX
+	JMP     last
+
+parts:
 	VMOVMSKPS Y2, DI
 	CMPL      DI, $0x000000ff
 	JNE       part2
@@ -174,7 +181,9 @@ one2:
 	VMOVSS X3, (R8)
 
 stored2:
-	ADDQ      SI, BX
+	ADDQ SI, BX
+
+last:
 	VMOVMSKPS Y2, SI
 	CMPL      SI, $0x000000ff
 	JNE       part3
@@ -271,10 +280,19 @@ plain:
 	VADDPS Y3, Y2, Y2
 
 store:
-	MOVQ      (AX), BX
-	MOVQ      96(AX), SI
-	MOVQ      40(AX), DI
-	VMOVUPS   (DI), Y3
+	MOVQ    (AX), BX
+	MOVQ    96(AX), SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y3
+	CMPQ    144(AX), $0x00
+	JE      parts
+	VMOVUPS Y0, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Y1, (BX)
+	ADDQ    SI, BX
+	JMP     last
+
+parts:
 	VMOVMSKPS Y3, DI
 	CMPL      DI, $0x000000ff
 	JNE       part4
@@ -336,7 +354,9 @@ one5:
 	VMOVSS X0, (R8)
 
 stored5:
-	ADDQ      SI, BX
+	ADDQ SI, BX
+
+last:
 	VMOVMSKPS Y3, SI
 	CMPL      SI, $0x000000ff
 	JNE       part6
@@ -440,10 +460,21 @@ plain:
 	VADDPS Y4, Y3, Y3
 
 store:
-	MOVQ      (AX), SI
-	MOVQ      96(AX), DI
-	MOVQ      40(AX), R8
-	VMOVUPS   (R8), Y4
+	MOVQ    (AX), SI
+	MOVQ    96(AX), DI
+	MOVQ    40(AX), R8
+	VMOVUPS (R8), Y4
+	CMPQ    144(AX), $0x00
+	JE      parts
+	VMOVUPS Y0, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    DI, SI
+	JMP     last
+
+parts:
 	VMOVMSKPS Y4, R8
 	CMPL      R8, $0x000000ff
 	JNE       part7
@@ -536,7 +567,9 @@ one9:
 	VMOVSS X0, (R9)
 
 stored9:
-	ADDQ      DI, SI
+	ADDQ DI, SI
+
+last:
 	VMOVMSKPS Y4, DI
 	CMPL      DI, $0x000000ff
 	JNE       part10
@@ -646,10 +679,23 @@ plain:
 	VADDPS Y5, Y4, Y4
 
 store:
-	MOVQ      (AX), SI
-	MOVQ      96(AX), DI
-	MOVQ      40(AX), R8
-	VMOVUPS   (R8), Y5
+	MOVQ    (AX), SI
+	MOVQ    96(AX), DI
+	MOVQ    40(AX), R8
+	VMOVUPS (R8), Y5
+	CMPQ    144(AX), $0x00
+	JE      parts
+	VMOVUPS Y0, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Y3, (SI)
+	ADDQ    DI, SI
+	JMP     last
+
+parts:
 	VMOVMSKPS Y5, R8
 	CMPL      R8, $0x000000ff
 	JNE       part11
@@ -773,7 +819,9 @@ one14:
 	VMOVSS X0, (R9)
 
 stored14:
-	ADDQ      DI, SI
+	ADDQ DI, SI
+
+last:
 	VMOVMSKPS Y5, DI
 	CMPL      DI, $0x000000ff
 	JNE       part15
@@ -890,10 +938,25 @@ plain:
 	VADDPS Y6, Y5, Y5
 
 store:
-	MOVQ      (AX), DI
-	MOVQ      96(AX), R8
-	MOVQ      40(AX), R9
-	VMOVUPS   (R9), Y6
+	MOVQ    (AX), DI
+	MOVQ    96(AX), R8
+	MOVQ    40(AX), R9
+	VMOVUPS (R9), Y6
+	CMPQ    144(AX), $0x00
+	JE      parts
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R8, DI
+	JMP     last
+
+parts:
 	VMOVMSKPS Y6, R9
 	CMPL      R9, $0x000000ff
 	JNE       part16
@@ -1048,7 +1111,9 @@ one20:
 	VMOVSS X0, (R10)
 
 stored20:
-	ADDQ      R8, DI
+	ADDQ R8, DI
+
+last:
 	VMOVMSKPS Y6, R8
 	CMPL      R8, $0x000000ff
 	JNE       part21
@@ -1171,10 +1236,27 @@ plain:
 	VADDPS Y7, Y6, Y6
 
 store:
-	MOVQ      (AX), DI
-	MOVQ      96(AX), R8
-	MOVQ      40(AX), R9
-	VMOVUPS   (R9), Y7
+	MOVQ    (AX), DI
+	MOVQ    96(AX), R8
+	MOVQ    40(AX), R9
+	VMOVUPS (R9), Y7
+	CMPQ    144(AX), $0x00
+	JE      parts
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y5, (DI)
+	ADDQ    R8, DI
+	JMP     last
+
+parts:
 	VMOVMSKPS Y7, R9
 	CMPL      R9, $0x000000ff
 	JNE       part22
@@ -1360,7 +1442,9 @@ one27:
 	VMOVSS X0, (R10)
 
 stored27:
-	ADDQ      R8, DI
+	ADDQ R8, DI
+
+last:
 	VMOVMSKPS Y7, R8
 	CMPL      R8, $0x000000ff
 	JNE       part28
@@ -1492,10 +1576,29 @@ plain:
 	VADDPS Y8, Y7, Y7
 
 store:
-	MOVQ      (AX), DI
-	MOVQ      96(AX), R8
-	MOVQ      40(AX), R9
-	VMOVUPS   (R9), Y8
+	MOVQ    (AX), DI
+	MOVQ    96(AX), R8
+	MOVQ    40(AX), R9
+	VMOVUPS (R9), Y8
+	CMPQ    144(AX), $0x00
+	JE      parts
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	ADDQ    R8, DI
+	JMP     last
+
+parts:
 	VMOVMSKPS Y8, R9
 	CMPL      R9, $0x000000ff
 	JNE       part29
@@ -1712,7 +1815,9 @@ one35:
 	VMOVSS X0, (R10)
 
 stored35:
-	ADDQ      R8, DI
+	ADDQ R8, DI
+
+last:
 	VMOVMSKPS Y8, R8
 	CMPL      R8, $0x000000ff
 	JNE       part36
@@ -1850,10 +1955,31 @@ plain:
 	VADDPS Y9, Y8, Y8
 
 store:
-	MOVQ      (AX), DI
-	MOVQ      96(AX), R8
-	MOVQ      40(AX), R9
-	VMOVUPS   (R9), Y9
+	MOVQ    (AX), DI
+	MOVQ    96(AX), R8
+	MOVQ    40(AX), R9
+	VMOVUPS (R9), Y9
+	CMPQ    144(AX), $0x00
+	JE      parts
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y7, (DI)
+	ADDQ    R8, DI
+	JMP     last
+
+parts:
 	VMOVMSKPS Y9, R9
 	CMPL      R9, $0x000000ff
 	JNE       part37
@@ -2101,7 +2227,9 @@ one44:
 	VMOVSS X0, (R10)
 
 stored44:
-	ADDQ      R8, DI
+	ADDQ R8, DI
+
+last:
 	VMOVMSKPS Y9, R8
 	CMPL      R8, $0x000000ff
 	JNE       part45
@@ -2245,10 +2373,33 @@ plain:
 	VADDPS Y10, Y9, Y9
 
 store:
-	MOVQ      (AX), DI
-	MOVQ      96(AX), R8
-	MOVQ      40(AX), R9
-	VMOVUPS   (R9), Y10
+	MOVQ    (AX), DI
+	MOVQ    96(AX), R8
+	MOVQ    40(AX), R9
+	VMOVUPS (R9), Y10
+	CMPQ    144(AX), $0x00
+	JE      parts
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y7, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y8, (DI)
+	ADDQ    R8, DI
+	JMP     last
+
+parts:
 	VMOVMSKPS Y10, R9
 	CMPL      R9, $0x000000ff
 	JNE       part46
@@ -2527,7 +2678,9 @@ one54:
 	VMOVSS X0, (R10)
 
 stored54:
-	ADDQ      R8, DI
+	ADDQ R8, DI
+
+last:
 	VMOVMSKPS Y10, R8
 	CMPL      R8, $0x000000ff
 	JNE       part55
@@ -2677,10 +2830,35 @@ plain:
 	VADDPS Y11, Y10, Y10
 
 store:
-	MOVQ      (AX), DI
-	MOVQ      96(AX), R8
-	MOVQ      40(AX), R9
-	VMOVUPS   (R9), Y11
+	MOVQ    (AX), DI
+	MOVQ    96(AX), R8
+	MOVQ    40(AX), R9
+	VMOVUPS (R9), Y11
+	CMPQ    144(AX), $0x00
+	JE      parts
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y7, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y8, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y9, (DI)
+	ADDQ    R8, DI
+	JMP     last
+
+parts:
 	VMOVMSKPS Y11, R9
 	CMPL      R9, $0x000000ff
 	JNE       part56
@@ -2990,7 +3168,9 @@ one65:
 	VMOVSS X0, (R10)
 
 stored65:
-	ADDQ      R8, DI
+	ADDQ R8, DI
+
+last:
 	VMOVMSKPS Y11, R8
 	CMPL      R8, $0x000000ff
 	JNE       part66
@@ -3146,10 +3326,37 @@ plain:
 	VADDPS Y12, Y11, Y11
 
 store:
-	MOVQ      (AX), DI
-	MOVQ      96(AX), R8
-	MOVQ      40(AX), R9
-	VMOVUPS   (R9), Y12
+	MOVQ    (AX), DI
+	MOVQ    96(AX), R8
+	MOVQ    40(AX), R9
+	VMOVUPS (R9), Y12
+	CMPQ    144(AX), $0x00
+	JE      parts
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y7, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y8, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y9, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y10, (DI)
+	ADDQ    R8, DI
+	JMP     last
+
+parts:
 	VMOVMSKPS Y12, R9
 	CMPL      R9, $0x000000ff
 	JNE       part67
@@ -3490,7 +3697,9 @@ one77:
 	VMOVSS X0, (R10)
 
 stored77:
-	ADDQ      R8, DI
+	ADDQ R8, DI
+
+last:
 	VMOVMSKPS Y12, R8
 	CMPL      R8, $0x000000ff
 	JNE       part78
@@ -5815,10 +6024,18 @@ plain:
 	VADDPS Y4, Y3, Y3
 
 store:
-	MOVQ      (AX), BX
-	MOVQ      96(AX), SI
-	MOVQ      40(AX), DI
-	VMOVUPS   (DI), Y4
+	MOVQ    (AX), BX
+	MOVQ    96(AX), SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y4
+	CMPQ    144(AX), $0x00
+	JE      parts
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    SI, BX
+	JMP     last
+
+parts:
 	VMOVUPS   Y0, (BX)
 	VMOVMSKPS Y4, DI
 	CMPL      DI, $0x000000ff
@@ -5850,7 +6067,9 @@ one80:
 	VMOVSS X0, (R8)
 
 stored80:
-	ADDQ      SI, BX
+	ADDQ SI, BX
+
+last:
 	VMOVUPS   Y2, (BX)
 	VMOVMSKPS Y4, SI
 	CMPL      SI, $0x000000ff
@@ -5965,10 +6184,21 @@ plain:
 	VADDPS Y6, Y5, Y5
 
 store:
-	MOVQ      (AX), BX
-	MOVQ      96(AX), SI
-	MOVQ      40(AX), DI
-	VMOVUPS   (DI), Y6
+	MOVQ    (AX), BX
+	MOVQ    96(AX), SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y6
+	CMPQ    144(AX), $0x00
+	JE      parts
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y2, (BX)
+	VMOVUPS Y3, 32(BX)
+	ADDQ    SI, BX
+	JMP     last
+
+parts:
 	VMOVUPS   Y0, (BX)
 	VMOVMSKPS Y6, DI
 	CMPL      DI, $0x000000ff
@@ -6032,7 +6262,9 @@ one83:
 	VMOVSS X0, (R8)
 
 stored83:
-	ADDQ      SI, BX
+	ADDQ SI, BX
+
+last:
 	VMOVUPS   Y4, (BX)
 	VMOVMSKPS Y6, SI
 	CMPL      SI, $0x000000ff
@@ -6159,10 +6391,24 @@ plain:
 	VADDPS Y8, Y7, Y7
 
 store:
-	MOVQ      (AX), SI
-	MOVQ      96(AX), DI
-	MOVQ      40(AX), R8
-	VMOVUPS   (R8), Y8
+	MOVQ    (AX), SI
+	MOVQ    96(AX), DI
+	MOVQ    40(AX), R8
+	VMOVUPS (R8), Y8
+	CMPQ    144(AX), $0x00
+	JE      parts
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
+	ADDQ    DI, SI
+	JMP     last
+
+parts:
 	VMOVUPS   Y0, (SI)
 	VMOVMSKPS Y8, R8
 	CMPL      R8, $0x000000ff
@@ -6258,7 +6504,9 @@ one87:
 	VMOVSS X0, (R9)
 
 stored87:
-	ADDQ      DI, SI
+	ADDQ DI, SI
+
+last:
 	VMOVUPS   Y6, (SI)
 	VMOVMSKPS Y8, DI
 	CMPL      DI, $0x000000ff
@@ -6396,10 +6644,27 @@ plain:
 	VADDPS Y10, Y9, Y9
 
 store:
-	MOVQ      (AX), SI
-	MOVQ      96(AX), DI
-	MOVQ      40(AX), R8
-	VMOVUPS   (R8), Y10
+	MOVQ    (AX), SI
+	MOVQ    96(AX), DI
+	MOVQ    40(AX), R8
+	VMOVUPS (R8), Y10
+	CMPQ    144(AX), $0x00
+	JE      parts
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y6, (SI)
+	VMOVUPS Y7, 32(SI)
+	ADDQ    DI, SI
+	JMP     last
+
+parts:
 	VMOVUPS   Y0, (SI)
 	VMOVMSKPS Y10, R8
 	CMPL      R8, $0x000000ff
@@ -6527,7 +6792,9 @@ one92:
 	VMOVSS X0, (R9)
 
 stored92:
-	ADDQ      DI, SI
+	ADDQ DI, SI
+
+last:
 	VMOVUPS   Y8, (SI)
 	VMOVMSKPS Y10, DI
 	CMPL      DI, $0x000000ff
@@ -6677,10 +6944,30 @@ plain:
 	VADDPS Y12, Y11, Y11
 
 store:
-	MOVQ      (AX), DI
-	MOVQ      96(AX), R8
-	MOVQ      40(AX), R9
-	VMOVUPS   (R9), Y12
+	MOVQ    (AX), DI
+	MOVQ    96(AX), R8
+	MOVQ    40(AX), R9
+	VMOVUPS (R9), Y12
+	CMPQ    144(AX), $0x00
+	JE      parts
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y9, 32(DI)
+	ADDQ    R8, DI
+	JMP     last
+
+parts:
 	VMOVUPS   Y0, (DI)
 	VMOVMSKPS Y12, R9
 	CMPL      R9, $0x000000ff
@@ -6840,7 +7127,9 @@ one98:
 	VMOVSS X0, (R10)
 
 stored98:
-	ADDQ      R8, DI
+	ADDQ R8, DI
+
+last:
 	VMOVUPS   Y10, (DI)
 	VMOVMSKPS Y12, R8
 	CMPL      R8, $0x000000ff

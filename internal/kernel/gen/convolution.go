@@ -171,10 +171,10 @@ func (t *tile) finish() {
 	t.field(slideY, y)
 	t.field(slideYStep, step)
 	last := t.tailOf(slideTail)
-	for r := range t.sums {
+	place := func(r int, whole bool) {
 		for v, s := range t.sums[r] {
 			var mask reg.Register
-			if v == len(t.sums[r])-1 {
+			if v == len(t.sums[r])-1 && !whole {
 				mask = last
 			}
 			t.store(s, mask, op.Mem{Base: y, Disp: t.bytes * v})
@@ -182,6 +182,21 @@ func (t *tile) finish() {
 		if r < t.rows-1 {
 			avo.ADDQ(step, y)
 		}
+	}
+	if t.bytes == 32 && t.rows > 1 { // what goes over a place's own is written anew with the next
+		avo.CMPQ(op.Mem{Base: t.p, Disp: slideOver}, op.Imm(0))
+		avo.JE(op.LabelRef("parts"))
+		for r := range t.rows - 1 {
+			place(r, true)
+		}
+		avo.JMP(op.LabelRef("last"))
+		avo.Label("parts")
+	}
+	for r := range t.sums {
+		if t.bytes == 32 && t.rows > 1 && r == t.rows-1 {
+			avo.Label("last")
+		}
+		place(r, false)
 	}
 }
 
