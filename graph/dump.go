@@ -49,5 +49,10 @@ func (b *Builder) Dump(w io.Writer) error {
 			return err
 		}
 	}
+	for _, x := range b.bounds {
+		if _, err := fmt.Fprintf(w, "bound %%%d\n", x.ID()); err != nil {
+			return err
+		}
+	}
 	return nil
 }
