@@ -62,27 +62,30 @@ func Rewrite(src *Builder, f func(dst *Builder, x Node, in []Node) Node) *Builde
 // Live reports for every node whether an output, an update, a guard or a bound depends
 // on it.
 func (b *Builder) Live() []bool {
-	live := make([]bool, len(b.nodes))
+	var ends []Node
 	for _, o := range b.outputs {
-		live[o.Node.id] = true
+		ends = append(ends, o.Node)
 	}
 	for _, u := range b.updates {
-		live[u.Param.id], live[u.Next.id] = true, true
+		ends = append(ends, u.Param, u.Next)
 	}
-	for _, x := range b.guards {
-		live[x.id] = true
-	}
-	for _, x := range b.bounds {
-		live[x.id] = true
+	return b.Needed(append(append(ends, b.guards...), b.bounds...)...)
+}
+
+// Needed reports for every node whether one of those depends on it or is it.
+func (b *Builder) Needed(by ...Node) []bool {
+	needed := make([]bool, len(b.nodes))
+	for _, x := range by {
+		needed[x.id] = true
 	}
 	for i := len(b.nodes) - 1; i >= 0; i-- {
-		if live[i] {
+		if needed[i] {
 			for _, j := range b.nodes[i].in {
-				live[j] = true
+				needed[j] = true
 			}
 		}
 	}
-	return live
+	return needed
 }
 
 // CopyLeaves puts a copy in the place of every input, parameter or constant, and

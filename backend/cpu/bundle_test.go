@@ -192,6 +192,39 @@ func TestBundlesHeld(t *testing.T) {
 	}
 }
 
+// Under a guard on the loss alone a bundle changes nothing where that is not finite.
+func TestBundleBehindLoss(t *testing.T) {
+	t.Parallel()
+	const k, m, n = 3, 1024, 1024
+	g := graph.New()
+	w := g.Param("w", m, n)
+	loss := g.Input("x", graph.Float, k, m).MatMul(w).Sub(g.Input("y", graph.Float, k, n)).Square().Mean()
+	g.Output("loss", loss)
+	g.Guard(loss)
+	g.Update(w, w.Sub(graph.Grad(loss, []graph.Node{w})[0].Scale(0.1)))
+	in := backend.Inputs{Values: map[string]*tensor.Tensor{"x": tensor.New(tensor.Float32, k, m), "y": tensor.New(tensor.Float32, k, n)}}
+	in.Values["x"].SetFlat(7, 1)
+	value := tensor.New(tensor.Float32, m, n)
+	p, err := New().Compile(g, backend.Options{State: func(string) *tensor.Tensor { return value }, Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	var text bytes.Buffer
+	if err := p.Dump(&text); err != nil || !strings.Contains(text.String(), bundled) {
+		t.Fatalf("no gradient is made part by part (%v)", err)
+	}
+	for _, y := range []float64{math.NaN(), 1} {
+		in.Values["y"].SetFlat(5, y)
+		if err := p.Run(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+		if changed := value.Flat(7*n+5) != 0; changed != (y == 1) {
+			t.Errorf("with %g in the target the kernel changes: %v", y, changed)
+		}
+	}
+}
+
 // The memory of a plan has no place for a gradient that is made part by part.
 func TestBundleMemory(t *testing.T) {
 	t.Parallel()

@@ -278,46 +278,34 @@ func (c *compiler[T]) schedule() {
 			}
 		}
 	}
-	// needed marks what of the nodes depends on.
-	needed := func(mark []bool, of ...graph.Node) {
-		for _, x := range of {
-			mark[x.ID()] = true
-		}
-		for i := c.g.Len() - 1; i >= 0; i-- {
-			if mark[i] {
-				for _, in := range c.g.Node(i).Ins() {
-					mark[in.ID()] = true
-				}
-			}
-		}
-	}
-	var outputs []graph.Node
+	ends := slices.Clone(c.g.Guards())
 	for _, o := range c.g.Outputs() {
-		outputs = append(outputs, o.Node)
+		ends = append(ends, o.Node)
 	}
-	first, second := make([]bool, c.g.Len()), make([]bool, c.g.Len())
-	if c.bounds = c.g.Bounds(); len(c.bounds) == 0 || !c.fuse {
-		c.bounds = c.g.Guards()
-		needed(first, outputs...)
+	c.bounds = c.g.Bounds()
+	early := slices.Clone(c.bounds)
+	if len(c.bounds) == 0 || !c.fuse {
+		c.bounds, early = c.g.Guards(), slices.Clone(ends)
 	}
-	needed(first, c.bounds...)
-	bundles := c.findBundles(live, first)
+	bundles := c.findBundles(live, c.g.Needed(early...))
 	late := make([]bool, c.g.Len())
 	for _, b := range bundles {
 		late[b.product.ID()] = true
-		needed(second, b.parts()...)
 	}
 	for x := range c.g.Nodes() {
 		for _, in := range x.Ins() {
 			late[x.ID()] = late[x.ID()] || late[in.ID()]
 		}
 	}
-	for _, x := range append(outputs, c.g.Guards()...) {
+	for _, x := range ends {
 		if !late[x.ID()] {
-			needed(first, x)
+			early = append(early, x)
 		}
 	}
-	needed(second, append(outputs, c.g.Guards()...)...)
+	for _, b := range bundles {
+		ends = append(ends, b.parts()...)
+	}
+	first, second := c.g.Needed(early...), c.g.Needed(ends...)
 	phase := func(x graph.Node) int {
 		switch {
 		case first[x.ID()]:

@@ -49,48 +49,41 @@ func kindOf(op object) int {
 
 // lose times every op of the nets' steps.
 func (c *comparison) lose(ctx context.Context) {
-	for _, name := range c.nets {
-		net, err := bench.Find(name)
-		if err != nil {
-			c.miss(err)
-			continue
+	c.steps(func(name string, net bench.Net, batch string) {
+		l := &loss{name: name}
+		fmt.Sscan(batch, &l.batch)
+		l.floor = net.Flops * float64(l.batch) / c.peak["1"] / 1e3
+		best := map[int]float64{}
+		kind := map[int]int{}
+		measure := func(mode, threads string) (object, bool) {
+			o, err := call(ctx, "", c.ours, "bench", "mode="+mode, "net="+name, "batch="+batch, "threads="+threads, fmt.Sprintf("seconds=%g", c.seconds), "--json")
+			if err != nil {
+				c.miss(err)
+				return nil, false
+			}
+			return o[0], true
 		}
-		for _, batch := range c.batches {
-			l := &loss{name: name}
-			fmt.Sscan(batch, &l.batch)
-			l.floor = net.Flops * float64(l.batch) / c.peak["1"] / 1e3
-			best := map[int]float64{}
-			kind := map[int]int{}
-			measure := func(mode, threads string) (object, bool) {
-				o, err := call(ctx, "", c.ours, "bench", "mode="+mode, "net="+name, "batch="+batch, "threads="+threads, fmt.Sprintf("seconds=%g", c.seconds), "--json")
-				if err != nil {
-					c.miss(err)
-					return nil, false
-				}
-				return o[0], true
-			}
-			for range c.rounds {
-				if o, ok := measure("ops", "1"); ok {
-					ops, _ := o["ops"].([]any)
-					for i, v := range ops {
-						op, _ := v.(map[string]any)
-						best[i], kind[i] = better(best[i], object(op).number("us")), kindOf(op)
-					}
-				}
-				for k, threads := range []string{"1", "2"} {
-					if o, ok := measure("train", threads); ok {
-						l.steps[k] = better(l.steps[k], o.number("us_per_step_min"))
-					}
+		for range c.rounds {
+			if o, ok := measure("ops", "1"); ok {
+				ops, _ := o["ops"].([]any)
+				for i, v := range ops {
+					op, _ := v.(map[string]any)
+					best[i], kind[i] = better(best[i], object(op).number("us")), kindOf(op)
 				}
 			}
-			for i, us := range best {
-				l.by[kind[i]] += us
-				l.ops += us
+			for k, threads := range []string{"1", "2"} {
+				if o, ok := measure("train", threads); ok {
+					l.steps[k] = better(l.steps[k], o.number("us_per_step_min"))
+				}
 			}
-			c.losses = append(c.losses, l)
-			fmt.Fprintf(os.Stderr, "losses of %s %d: %.1f µs of ops, floor %.1f µs\n", name, l.batch, l.ops, l.floor)
 		}
-	}
+		for i, us := range best {
+			l.by[kind[i]] += us
+			l.ops += us
+		}
+		c.losses = append(c.losses, l)
+		fmt.Fprintf(os.Stderr, "losses of %s %d: %.1f µs of ops, floor %.1f µs\n", name, l.batch, l.ops, l.floor)
+	})
 }
 
 // beyond is what each kind takes besides the floor, which is part of the first.

@@ -133,7 +133,8 @@ func better(a, b float64) float64 {
 	return a
 }
 
-func (c *comparison) train(ctx context.Context) {
+// steps calls f for every net and size of a batch.
+func (c *comparison) steps(f func(name string, net bench.Net, batch string)) {
 	for _, name := range c.nets {
 		net, err := bench.Find(name)
 		if err != nil {
@@ -141,35 +142,41 @@ func (c *comparison) train(ctx context.Context) {
 			continue
 		}
 		for _, batch := range c.batches {
-			for _, rule := range c.rules {
-				for _, threads := range c.threads {
-					r := &row{name: name, net: net, rule: rule, threads: threads}
-					fmt.Sscan(batch, &r.batch)
-					r.flops = net.Flops * float64(r.batch)
-					r.floor = r.flops / c.peak[threads] / 1e3
-					if n := passes(rule); n > 0 {
-						r.floor += bench.Traffic(n*4*float64(net.Weights())).Seconds() * 1e6
-					}
-					for range c.rounds {
-						if o, err := call(ctx, "", c.ours, "bench", "net="+name, "batch="+batch, "optim="+rule, "threads="+threads,
-							fmt.Sprintf("seconds=%g", c.seconds), "--json"); err != nil {
-							c.miss(err)
-						} else {
-							r.ours = better(r.ours, o[0].number("us_per_step_min"))
-						}
-						if o, err := call(ctx, c.peers, "/usr/bin/python3", "torch_train.py", "--net", name, "--batch", batch, "--optim", rule,
-							"--threads", threads, "--seconds", fmt.Sprint(c.seconds)); err != nil {
-							c.miss(err)
-						} else {
-							r.theirs = better(r.theirs, o[len(o)-1].number("us_per_step_min"))
-						}
-					}
-					c.trained = append(c.trained, r)
-					fmt.Fprintf(os.Stderr, "%s %s %s %s: %.1f µs, PyTorch %.1f µs, floor %.1f µs\n", name, batch, rule, threads, r.ours, r.theirs, r.floor)
-				}
-			}
+			f(name, net, batch)
 		}
 	}
+}
+
+func (c *comparison) train(ctx context.Context) {
+	c.steps(func(name string, net bench.Net, batch string) {
+		for _, rule := range c.rules {
+			for _, threads := range c.threads {
+				r := &row{name: name, net: net, rule: rule, threads: threads}
+				fmt.Sscan(batch, &r.batch)
+				r.flops = net.Flops * float64(r.batch)
+				r.floor = r.flops / c.peak[threads] / 1e3
+				if n := passes(rule); n > 0 {
+					r.floor += bench.Traffic(n*4*float64(net.Weights())).Seconds() * 1e6
+				}
+				for range c.rounds {
+					if o, err := call(ctx, "", c.ours, "bench", "net="+name, "batch="+batch, "optim="+rule, "threads="+threads,
+						fmt.Sprintf("seconds=%g", c.seconds), "--json"); err != nil {
+						c.miss(err)
+					} else {
+						r.ours = better(r.ours, o[0].number("us_per_step_min"))
+					}
+					if o, err := call(ctx, c.peers, "/usr/bin/python3", "torch_train.py", "--net", name, "--batch", batch, "--optim", rule,
+						"--threads", threads, "--seconds", fmt.Sprint(c.seconds)); err != nil {
+						c.miss(err)
+					} else {
+						r.theirs = better(r.theirs, o[len(o)-1].number("us_per_step_min"))
+					}
+				}
+				c.trained = append(c.trained, r)
+				fmt.Fprintf(os.Stderr, "%s %s %s %s: %.1f µs, PyTorch %.1f µs, floor %.1f µs\n", name, batch, rule, threads, r.ours, r.theirs, r.floor)
+			}
+		}
+	})
 }
 
 // A product is m×n over k, stored as one of [bench.Layouts] says.

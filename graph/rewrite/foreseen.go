@@ -24,15 +24,11 @@ func Foreseen(g *graph.Builder, late func(product graph.Node) bool) *graph.Build
 	if len(g.Guards()) == 0 || len(g.Updates()) == 0 || len(g.Bounds()) > 0 {
 		return g
 	}
-	f := &foresight{reading: read(g), products: map[int]bool{}, behind: make([]bool, g.Len()), waited: make([]bool, g.Len()), to: make([]graph.Node, g.Len())}
+	var next []graph.Node
 	for _, u := range g.Updates() {
-		f.waited[u.Next.ID()] = true
+		next = append(next, u.Next)
 	}
-	for i := g.Len() - 1; i >= 0; i-- {
-		for _, in := range g.Node(i).Ins() {
-			f.waited[in.ID()] = f.waited[in.ID()] || f.waited[i]
-		}
-	}
+	f := &foresight{reading: read(g), products: map[int]bool{}, behind: make([]bool, g.Len()), waited: g.Needed(next...), to: make([]graph.Node, g.Len())}
 	for x := range g.Nodes() {
 		if len(f.by[x.ID()]) > 0 && isMatMul(x, true, false) && !f.kept[x.ID()] && late(x) && f.updates(x) {
 			f.products[x.ID()] = true

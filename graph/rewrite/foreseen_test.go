@@ -68,15 +68,8 @@ func TestForeseen(t *testing.T) {
 		if len(g.Bounds()) != 2 || len(g.Guards()) != 2 {
 			r.Fatalf("%d bounds of %d guards, want two", len(g.Bounds()), len(g.Guards()))
 		}
-		early := make([]bool, g.Len())
-		for _, x := range g.Bounds() {
-			early[x.ID()] = true
-		}
-		for i := g.Len() - 1; i >= 0; i-- {
-			for _, in := range g.Node(i).Ins() {
-				early[in.ID()] = early[in.ID()] || early[i]
-			}
-			if early[i] && isMatMul(g.Node(i), true, false) {
+		for i, early := range g.Needed(g.Bounds()...) {
+			if early && isMatMul(g.Node(i), true, false) {
 				r.Fatalf("a bound waits for the product %%%d", i)
 			}
 		}
