@@ -2120,17 +2120,44 @@ down:
 	MOVQ R10, 128(AX)
 
 next:
-	MOVQ       R9, R10
-	MOVQ       8(AX), R11
-	MOVQ       64(AX), R12
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   224(AX), R12
+	TESTQ  R12, R12
+	JZ     fulleven
+
+fullodd:
+	VMOVUPS      (R10), Y8
+	VMOVUPS      32(R10), Y9
+	VMOVUPS      64(R10), Y10
+	VMOVUPS      96(R10), Y11
+	PREFETCHT0   255(R10)
+	PREFETCHT0   191(R10)
+	VBROADCASTSS (R11), Y12
+	VFMADD231PS  Y12, Y8, Y0
+	VFMADD231PS  Y12, Y9, Y1
+	VFMADD231PS  Y12, Y10, Y2
+	VFMADD231PS  Y12, Y11, Y3
+	VBROADCASTSS (R11)(CX*1), Y12
+	VFMADD231PS  Y12, Y8, Y4
+	VFMADD231PS  Y12, Y9, Y5
+	VFMADD231PS  Y12, Y10, Y6
+	VFMADD231PS  Y12, Y11, Y7
+	ADDQ         DX, R11
+	ADDQ         BX, R10
+	DECQ         R12
+	JNZ          fullodd
+
+fulleven:
 	MOVQ       144(AX), R12
 	MOVQ       136(AX), R13
 	MOVQ       R13, 160(AX)
@@ -2321,17 +2348,14 @@ fullasked:
 	JMP  fullk
 
 fullsummed:
-	MOVQ  224(AX), R12
-	TESTQ R12, R12
-	JZ    fulleven
-
-fullodd:
+	CMPQ         64(AX), $0x04
+	JL           fullfew
+	MOVQ         R8, R12
+	MOVQ         32(AX), R13
 	VMOVUPS      (R10), Y8
 	VMOVUPS      32(R10), Y9
 	VMOVUPS      64(R10), Y10
 	VMOVUPS      96(R10), Y11
-	PREFETCHT0   255(R10)
-	PREFETCHT0   191(R10)
 	VBROADCASTSS (R11), Y12
 	VFMADD231PS  Y12, Y8, Y0
 	VFMADD231PS  Y12, Y9, Y1
@@ -2343,11 +2367,73 @@ fullodd:
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
 	ADDQ         DX, R11
-	ADDQ         BX, R10
-	DECQ         R12
-	JNZ          fullodd
+	VMOVUPS      (R10)(BX*1), Y8
+	VMOVUPS      32(R10)(BX*1), Y9
+	VMOVUPS      64(R10)(BX*1), Y10
+	VMOVUPS      96(R10)(BX*1), Y11
+	VBROADCASTSS (R11), Y12
+	VFMADD231PS  Y12, Y8, Y0
+	VFMADD231PS  Y12, Y9, Y1
+	VFMADD231PS  Y12, Y10, Y2
+	VFMADD231PS  Y12, Y11, Y3
+	VBROADCASTSS (R11)(DX*1), Y12
+	VFMADD231PS  (R10)(BX*2), Y12, Y0
+	VFMADD231PS  32(R10)(BX*2), Y12, Y1
+	VFMADD231PS  64(R10)(BX*2), Y12, Y2
+	VFMADD231PS  96(R10)(BX*2), Y12, Y3
+	VBROADCASTSS (R11)(DX*2), Y12
+	VFMADD231PS  (R10)(DI*1), Y12, Y0
+	VFMADD231PS  32(R10)(DI*1), Y12, Y1
+	VFMADD231PS  64(R10)(DI*1), Y12, Y2
+	VFMADD231PS  96(R10)(DI*1), Y12, Y3
+	CMPQ         88(AX), $0x00
+	JE           fulllast0store
+	VADDPS       (R12), Y0, Y0
+	VADDPS       32(R12), Y1, Y1
+	VADDPS       64(R12), Y2, Y2
+	VADDPS       96(R12), Y3, Y3
 
-fulleven:
+fulllast0store:
+	VMOVUPS      Y0, (R12)
+	VMOVUPS      Y1, 32(R12)
+	VMOVUPS      Y2, 64(R12)
+	VMOVUPS      Y3, 96(R12)
+	ADDQ         CX, R11
+	ADDQ         R13, R12
+	VMOVUPS      (R10)(BX*2), Y0
+	VMOVUPS      32(R10)(BX*2), Y1
+	VMOVUPS      64(R10)(BX*2), Y2
+	VMOVUPS      96(R10)(BX*2), Y3
+	VBROADCASTSS (R11), Y12
+	VFMADD231PS  Y12, Y8, Y4
+	VFMADD231PS  Y12, Y9, Y5
+	VFMADD231PS  Y12, Y10, Y6
+	VFMADD231PS  Y12, Y11, Y7
+	VBROADCASTSS (R11)(DX*1), Y8
+	VFMADD231PS  Y8, Y0, Y4
+	VFMADD231PS  Y8, Y1, Y5
+	VFMADD231PS  Y8, Y2, Y6
+	VFMADD231PS  Y8, Y3, Y7
+	VBROADCASTSS (R11)(DX*2), Y0
+	VFMADD231PS  (R10)(DI*1), Y0, Y4
+	VFMADD231PS  32(R10)(DI*1), Y0, Y5
+	VFMADD231PS  64(R10)(DI*1), Y0, Y6
+	VFMADD231PS  96(R10)(DI*1), Y0, Y7
+	CMPQ         88(AX), $0x00
+	JE           fulllast1store
+	VADDPS       (R12), Y4, Y4
+	VADDPS       32(R12), Y5, Y5
+	VADDPS       64(R12), Y6, Y6
+	VADDPS       96(R12), Y7, Y7
+
+fulllast1store:
+	VMOVUPS Y4, (R12)
+	VMOVUPS Y5, 32(R12)
+	VMOVUPS Y6, 64(R12)
+	VMOVUPS Y7, 96(R12)
+	JMP     fulldone
+
+fullfew:
 	MOVQ    R8, R10
 	MOVQ    32(AX), R11
 	CMPQ    88(AX), $0x00
@@ -2411,10 +2497,27 @@ tail1:
 	VXORPS  Y1, Y1, Y1
 	MOVQ    24(AX), R11
 	VMOVUPS (R11), Y2
-	MOVQ    144(AX), R11
-	MOVQ    136(AX), R12
-	MOVQ    R12, 160(AX)
-	MOVQ    R8, 168(AX)
+	MOVQ    224(AX), R11
+	TESTQ   R11, R11
+	JZ      masked1even
+
+masked1odd:
+	VMASKMOVPS   (R9), Y2, Y3
+	PREFETCHT0   (R9)(BX*8)
+	VBROADCASTSS (R10), Y4
+	VFMADD231PS  Y4, Y3, Y0
+	VBROADCASTSS (R10)(CX*1), Y4
+	VFMADD231PS  Y4, Y3, Y1
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked1odd
+
+masked1even:
+	MOVQ 144(AX), R11
+	MOVQ 136(AX), R12
+	MOVQ R12, 160(AX)
+	MOVQ R8, 168(AX)
 
 masked1k:
 	TESTQ R11, R11
@@ -2517,23 +2620,115 @@ masked1asked:
 	JMP  masked1k
 
 masked1summed:
-	MOVQ  224(AX), R11
-	TESTQ R11, R11
-	JZ    masked1even
-
-masked1odd:
+	CMPQ         64(AX), $0x04
+	JL           masked1few
+	MOVQ         32(AX), R11
 	VMASKMOVPS   (R9), Y2, Y3
-	PREFETCHT0   (R9)(BX*8)
 	VBROADCASTSS (R10), Y4
 	VFMADD231PS  Y4, Y3, Y0
 	VBROADCASTSS (R10)(CX*1), Y4
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         DX, R10
-	ADDQ         BX, R9
-	DECQ         R11
-	JNZ          masked1odd
+	VMASKMOVPS   (R9)(BX*1), Y2, Y3
+	VMASKMOVPS   (R9)(BX*2), Y2, Y4
+	VMASKMOVPS   (R9)(DI*1), Y2, Y2
+	VBROADCASTSS (R10), Y5
+	VFMADD231PS  Y5, Y3, Y0
+	VBROADCASTSS (R10)(DX*1), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VBROADCASTSS (R10)(DX*2), Y5
+	VFMADD231PS  Y5, Y2, Y0
+	CMPQ         88(AX), $0x00
+	JE           masked1last0store
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y5
+	VMASKMOVPS   (R8), Y5, Y5
+	VADDPS       Y5, Y0, Y0
 
-masked1even:
+masked1last0store:
+	MOVQ      24(AX), R9
+	VMOVUPS   (R9), Y5
+	VMOVMSKPS Y5, R9
+	CMPL      R9, $0x000000ff
+	JNE       part25
+	VMOVUPS   Y0, (R8)
+	JMP       stored25
+
+part25:
+	LEAQ         (R8), R12
+	VMOVAPS      X0, X5
+	TESTL        $0x00000008, R9
+	JZ           two25
+	VMOVUPS      X5, (R12)
+	VEXTRACTF128 $0x01, Y0, X5
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two25:
+	TESTL    $0x00000002, R9
+	JZ       one25
+	VMOVLPS  X5, (R12)
+	VMOVHLPS X5, X5, X5
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one25:
+	TESTL  $0x00000001, R9
+	JZ     stored25
+	VMOVSS X5, (R12)
+
+stored25:
+	ADDQ         CX, R10
+	ADDQ         R11, R8
+	VBROADCASTSS (R10), Y0
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS (R10)(DX*1), Y0
+	VFMADD231PS  Y0, Y4, Y1
+	VBROADCASTSS (R10)(DX*2), Y0
+	VFMADD231PS  Y0, Y2, Y1
+	CMPQ         88(AX), $0x00
+	JE           masked1last1store
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y0
+	VMASKMOVPS   (R8), Y0, Y0
+	VADDPS       Y0, Y1, Y1
+
+masked1last1store:
+	MOVQ      24(AX), R9
+	VMOVUPS   (R9), Y0
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part26
+	VMOVUPS   Y1, (R8)
+	JMP       stored26
+
+part26:
+	LEAQ         (R8), R8
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two26
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, R9
+
+two26:
+	TESTL    $0x00000002, R9
+	JZ       one26
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, R9
+
+one26:
+	TESTL  $0x00000001, R9
+	JZ     stored26
+	VMOVSS X0, (R8)
+
+stored26:
+	JMP masked1done
+
+masked1few:
 	MOVQ       24(AX), R9
 	VMOVUPS    (R9), Y2
 	MOVQ       R8, R9
@@ -2544,77 +2739,9 @@ masked1even:
 	VADDPS     Y3, Y0, Y0
 	VMOVMSKPS  Y2, R8
 	CMPL       R8, $0x000000ff
-	JNE        part25
+	JNE        part27
 	VMOVUPS    Y0, (R9)
-	JMP        stored25
-
-part25:
-	LEAQ         (R9), R11
-	VMOVAPS      X0, X3
-	TESTL        $0x00000008, R8
-	JZ           two25
-	VMOVUPS      X3, (R11)
-	VEXTRACTF128 $0x01, Y0, X3
-	ADDQ         $0x10, R11
-	SHRL         $0x04, R8
-
-two25:
-	TESTL    $0x00000002, R8
-	JZ       one25
-	VMOVLPS  X3, (R11)
-	VMOVHLPS X3, X3, X3
-	ADDQ     $0x08, R11
-	SHRL     $0x02, R8
-
-one25:
-	TESTL  $0x00000001, R8
-	JZ     stored25
-	VMOVSS X3, (R11)
-
-stored25:
-	ADDQ       R10, R9
-	VMASKMOVPS (R9), Y2, Y0
-	VADDPS     Y0, Y1, Y1
-	VMOVMSKPS  Y2, R8
-	CMPL       R8, $0x000000ff
-	JNE        part26
-	VMOVUPS    Y1, (R9)
-	JMP        stored26
-
-part26:
-	LEAQ         (R9), R11
-	VMOVAPS      X1, X0
-	TESTL        $0x00000008, R8
-	JZ           two26
-	VMOVUPS      X0, (R11)
-	VEXTRACTF128 $0x01, Y1, X0
-	ADDQ         $0x10, R11
-	SHRL         $0x04, R8
-
-two26:
-	TESTL    $0x00000002, R8
-	JZ       one26
-	VMOVLPS  X0, (R11)
-	VMOVHLPS X0, X0, X0
-	ADDQ     $0x08, R11
-	SHRL     $0x02, R8
-
-one26:
-	TESTL  $0x00000001, R8
-	JZ     stored26
-	VMOVSS X0, (R11)
-
-stored26:
-	ADDQ R10, R9
-	JMP  masked1done
-
-masked1store:
-	MOVQ      R8, R9
-	VMOVMSKPS Y2, R8
-	CMPL      R8, $0x000000ff
-	JNE       part27
-	VMOVUPS   Y0, (R9)
-	JMP       stored27
+	JMP        stored27
 
 part27:
 	LEAQ         (R9), R11
@@ -2640,12 +2767,14 @@ one27:
 	VMOVSS X3, (R11)
 
 stored27:
-	ADDQ      R10, R9
-	VMOVMSKPS Y2, R8
-	CMPL      R8, $0x000000ff
-	JNE       part28
-	VMOVUPS   Y1, (R9)
-	JMP       stored28
+	ADDQ       R10, R9
+	VMASKMOVPS (R9), Y2, Y0
+	VADDPS     Y0, Y1, Y1
+	VMOVMSKPS  Y2, R8
+	CMPL       R8, $0x000000ff
+	JNE        part28
+	VMOVUPS    Y1, (R9)
+	JMP        stored28
 
 part28:
 	LEAQ         (R9), R11
@@ -2672,6 +2801,72 @@ one28:
 
 stored28:
 	ADDQ R10, R9
+	JMP  masked1done
+
+masked1store:
+	MOVQ      R8, R9
+	VMOVMSKPS Y2, R8
+	CMPL      R8, $0x000000ff
+	JNE       part29
+	VMOVUPS   Y0, (R9)
+	JMP       stored29
+
+part29:
+	LEAQ         (R9), R11
+	VMOVAPS      X0, X3
+	TESTL        $0x00000008, R8
+	JZ           two29
+	VMOVUPS      X3, (R11)
+	VEXTRACTF128 $0x01, Y0, X3
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two29:
+	TESTL    $0x00000002, R8
+	JZ       one29
+	VMOVLPS  X3, (R11)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one29:
+	TESTL  $0x00000001, R8
+	JZ     stored29
+	VMOVSS X3, (R11)
+
+stored29:
+	ADDQ      R10, R9
+	VMOVMSKPS Y2, R8
+	CMPL      R8, $0x000000ff
+	JNE       part30
+	VMOVUPS   Y1, (R9)
+	JMP       stored30
+
+part30:
+	LEAQ         (R9), R11
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R8
+	JZ           two30
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R11
+	SHRL         $0x04, R8
+
+two30:
+	TESTL    $0x00000002, R8
+	JZ       one30
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R11
+	SHRL     $0x02, R8
+
+one30:
+	TESTL  $0x00000001, R8
+	JZ     stored30
+	VMOVSS X0, (R11)
+
+stored30:
+	ADDQ R10, R9
 
 masked1done:
 	DECQ 96(AX)
@@ -2697,10 +2892,30 @@ tail2:
 	VXORPS  Y3, Y3, Y3
 	MOVQ    24(AX), R11
 	VMOVUPS (R11), Y4
-	MOVQ    144(AX), R11
-	MOVQ    136(AX), R12
-	MOVQ    R12, 160(AX)
-	MOVQ    R8, 168(AX)
+	MOVQ    224(AX), R11
+	TESTQ   R11, R11
+	JZ      masked2even
+
+masked2odd:
+	VMOVUPS      (R9), Y5
+	VMASKMOVPS   32(R9), Y4, Y6
+	PREFETCHT0   32(R9)(BX*8)
+	VBROADCASTSS (R10), Y7
+	VFMADD231PS  Y7, Y5, Y0
+	VFMADD231PS  Y7, Y6, Y1
+	VBROADCASTSS (R10)(CX*1), Y7
+	VFMADD231PS  Y7, Y5, Y2
+	VFMADD231PS  Y7, Y6, Y3
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked2odd
+
+masked2even:
+	MOVQ 144(AX), R11
+	MOVQ 136(AX), R12
+	MOVQ R12, 160(AX)
+	MOVQ R8, 168(AX)
 
 masked2k:
 	TESTQ R11, R11
@@ -2828,14 +3043,11 @@ masked2asked:
 	JMP  masked2k
 
 masked2summed:
-	MOVQ  224(AX), R11
-	TESTQ R11, R11
-	JZ    masked2even
-
-masked2odd:
+	CMPQ         64(AX), $0x04
+	JL           masked2few
+	MOVQ         32(AX), R11
 	VMOVUPS      (R9), Y5
 	VMASKMOVPS   32(R9), Y4, Y6
-	PREFETCHT0   32(R9)(BX*8)
 	VBROADCASTSS (R10), Y7
 	VFMADD231PS  Y7, Y5, Y0
 	VFMADD231PS  Y7, Y6, Y1
@@ -2843,11 +3055,119 @@ masked2odd:
 	VFMADD231PS  Y7, Y5, Y2
 	VFMADD231PS  Y7, Y6, Y3
 	ADDQ         DX, R10
-	ADDQ         BX, R9
-	DECQ         R11
-	JNZ          masked2odd
+	VMOVUPS      (R9)(BX*1), Y5
+	VMASKMOVPS   32(R9)(BX*1), Y4, Y6
+	VMOVUPS      (R9)(BX*2), Y7
+	VMASKMOVPS   32(R9)(BX*2), Y4, Y8
+	VMOVUPS      (R9)(DI*1), Y9
+	VMASKMOVPS   32(R9)(DI*1), Y4, Y4
+	VBROADCASTSS (R10), Y10
+	VFMADD231PS  Y10, Y5, Y0
+	VFMADD231PS  Y10, Y6, Y1
+	VBROADCASTSS (R10)(DX*1), Y10
+	VFMADD231PS  Y10, Y7, Y0
+	VFMADD231PS  Y10, Y8, Y1
+	VBROADCASTSS (R10)(DX*2), Y10
+	VFMADD231PS  Y10, Y9, Y0
+	VFMADD231PS  Y10, Y4, Y1
+	CMPQ         88(AX), $0x00
+	JE           masked2last0store
+	VADDPS       (R8), Y0, Y0
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y10
+	VMASKMOVPS   32(R8), Y10, Y10
+	VADDPS       Y10, Y1, Y1
 
-masked2even:
+masked2last0store:
+	VMOVUPS   Y0, (R8)
+	MOVQ      24(AX), R9
+	VMOVUPS   (R9), Y0
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part31
+	VMOVUPS   Y1, 32(R8)
+	JMP       stored31
+
+part31:
+	LEAQ         32(R8), R12
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two31
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two31:
+	TESTL    $0x00000002, R9
+	JZ       one31
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one31:
+	TESTL  $0x00000001, R9
+	JZ     stored31
+	VMOVSS X0, (R12)
+
+stored31:
+	ADDQ         CX, R10
+	ADDQ         R11, R8
+	VBROADCASTSS (R10), Y0
+	VFMADD231PS  Y0, Y5, Y2
+	VFMADD231PS  Y0, Y6, Y3
+	VBROADCASTSS (R10)(DX*1), Y0
+	VFMADD231PS  Y0, Y7, Y2
+	VFMADD231PS  Y0, Y8, Y3
+	VBROADCASTSS (R10)(DX*2), Y0
+	VFMADD231PS  Y0, Y9, Y2
+	VFMADD231PS  Y0, Y4, Y3
+	CMPQ         88(AX), $0x00
+	JE           masked2last1store
+	VADDPS       (R8), Y2, Y2
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y0
+	VMASKMOVPS   32(R8), Y0, Y0
+	VADDPS       Y0, Y3, Y3
+
+masked2last1store:
+	VMOVUPS   Y2, (R8)
+	MOVQ      24(AX), R9
+	VMOVUPS   (R9), Y0
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part32
+	VMOVUPS   Y3, 32(R8)
+	JMP       stored32
+
+part32:
+	LEAQ         32(R8), R8
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two32
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, R9
+
+two32:
+	TESTL    $0x00000002, R9
+	JZ       one32
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, R9
+
+one32:
+	TESTL  $0x00000001, R9
+	JZ     stored32
+	VMOVSS X0, (R8)
+
+stored32:
+	JMP masked2done
+
+masked2few:
 	MOVQ       24(AX), R9
 	VMOVUPS    (R9), Y4
 	MOVQ       R8, R9
@@ -2860,34 +3180,34 @@ masked2even:
 	VADDPS     Y0, Y1, Y1
 	VMOVMSKPS  Y4, R8
 	CMPL       R8, $0x000000ff
-	JNE        part29
+	JNE        part33
 	VMOVUPS    Y1, 32(R9)
-	JMP        stored29
+	JMP        stored33
 
-part29:
+part33:
 	LEAQ         32(R9), R11
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R8
-	JZ           two29
+	JZ           two33
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two29:
+two33:
 	TESTL    $0x00000002, R8
-	JZ       one29
+	JZ       one33
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one29:
+one33:
 	TESTL  $0x00000001, R8
-	JZ     stored29
+	JZ     stored33
 	VMOVSS X0, (R11)
 
-stored29:
+stored33:
 	ADDQ       R10, R9
 	VADDPS     (R9), Y2, Y2
 	VMOVUPS    Y2, (R9)
@@ -2895,34 +3215,34 @@ stored29:
 	VADDPS     Y0, Y3, Y3
 	VMOVMSKPS  Y4, R8
 	CMPL       R8, $0x000000ff
-	JNE        part30
+	JNE        part34
 	VMOVUPS    Y3, 32(R9)
-	JMP        stored30
+	JMP        stored34
 
-part30:
+part34:
 	LEAQ         32(R9), R11
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R8
-	JZ           two30
+	JZ           two34
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two30:
+two34:
 	TESTL    $0x00000002, R8
-	JZ       one30
+	JZ       one34
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one30:
+one34:
 	TESTL  $0x00000001, R8
-	JZ     stored30
+	JZ     stored34
 	VMOVSS X0, (R11)
 
-stored30:
+stored34:
 	ADDQ R10, R9
 	JMP  masked2done
 
@@ -2931,66 +3251,66 @@ masked2store:
 	VMOVUPS   Y0, (R9)
 	VMOVMSKPS Y4, R8
 	CMPL      R8, $0x000000ff
-	JNE       part31
+	JNE       part35
 	VMOVUPS   Y1, 32(R9)
-	JMP       stored31
+	JMP       stored35
 
-part31:
+part35:
 	LEAQ         32(R9), R11
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R8
-	JZ           two31
+	JZ           two35
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two31:
+two35:
 	TESTL    $0x00000002, R8
-	JZ       one31
+	JZ       one35
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one31:
+one35:
 	TESTL  $0x00000001, R8
-	JZ     stored31
+	JZ     stored35
 	VMOVSS X0, (R11)
 
-stored31:
+stored35:
 	ADDQ      R10, R9
 	VMOVUPS   Y2, (R9)
 	VMOVMSKPS Y4, R8
 	CMPL      R8, $0x000000ff
-	JNE       part32
+	JNE       part36
 	VMOVUPS   Y3, 32(R9)
-	JMP       stored32
+	JMP       stored36
 
-part32:
+part36:
 	LEAQ         32(R9), R11
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R8
-	JZ           two32
+	JZ           two36
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two32:
+two36:
 	TESTL    $0x00000002, R8
-	JZ       one32
+	JZ       one36
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one32:
+one36:
 	TESTL  $0x00000001, R8
-	JZ     stored32
+	JZ     stored36
 	VMOVSS X0, (R11)
 
-stored32:
+stored36:
 	ADDQ R10, R9
 
 masked2done:
@@ -3019,10 +3339,33 @@ tail3:
 	VXORPS  Y5, Y5, Y5
 	MOVQ    24(AX), R11
 	VMOVUPS (R11), Y6
-	MOVQ    144(AX), R11
-	MOVQ    136(AX), R12
-	MOVQ    R12, 160(AX)
-	MOVQ    R8, 168(AX)
+	MOVQ    224(AX), R11
+	TESTQ   R11, R11
+	JZ      masked3even
+
+masked3odd:
+	VMOVUPS      (R9), Y7
+	VMOVUPS      32(R9), Y8
+	VMASKMOVPS   64(R9), Y6, Y9
+	PREFETCHT0   64(R9)(BX*8)
+	VBROADCASTSS (R10), Y10
+	VFMADD231PS  Y10, Y7, Y0
+	VFMADD231PS  Y10, Y8, Y1
+	VFMADD231PS  Y10, Y9, Y2
+	VBROADCASTSS (R10)(CX*1), Y10
+	VFMADD231PS  Y10, Y7, Y3
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y5
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked3odd
+
+masked3even:
+	MOVQ 144(AX), R11
+	MOVQ 136(AX), R12
+	MOVQ R12, 160(AX)
+	MOVQ R8, 168(AX)
 
 masked3k:
 	TESTQ R11, R11
@@ -3174,15 +3517,12 @@ masked3asked:
 	JMP  masked3k
 
 masked3summed:
-	MOVQ  224(AX), R11
-	TESTQ R11, R11
-	JZ    masked3even
-
-masked3odd:
+	CMPQ         64(AX), $0x04
+	JL           masked3few
+	MOVQ         32(AX), R11
 	VMOVUPS      (R9), Y7
 	VMOVUPS      32(R9), Y8
 	VMASKMOVPS   64(R9), Y6, Y9
-	PREFETCHT0   64(R9)(BX*8)
 	VBROADCASTSS (R10), Y10
 	VFMADD231PS  Y10, Y7, Y0
 	VFMADD231PS  Y10, Y8, Y1
@@ -3192,11 +3532,133 @@ masked3odd:
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
 	ADDQ         DX, R10
-	ADDQ         BX, R9
-	DECQ         R11
-	JNZ          masked3odd
+	VMOVUPS      (R9)(BX*1), Y7
+	VMOVUPS      32(R9)(BX*1), Y8
+	VMASKMOVPS   64(R9)(BX*1), Y6, Y9
+	VMOVUPS      (R9)(BX*2), Y10
+	VMOVUPS      32(R9)(BX*2), Y11
+	VMASKMOVPS   64(R9)(BX*2), Y6, Y12
+	VBROADCASTSS (R10), Y13
+	VFMADD231PS  Y13, Y7, Y0
+	VFMADD231PS  Y13, Y8, Y1
+	VFMADD231PS  Y13, Y9, Y2
+	VBROADCASTSS (R10)(DX*1), Y13
+	VFMADD231PS  Y13, Y10, Y0
+	VFMADD231PS  Y13, Y11, Y1
+	VFMADD231PS  Y13, Y12, Y2
+	VBROADCASTSS (R10)(DX*2), Y13
+	VFMADD231PS  (R9)(DI*1), Y13, Y0
+	VFMADD231PS  32(R9)(DI*1), Y13, Y1
+	VMASKMOVPS   64(R9)(DI*1), Y6, Y14
+	VFMADD231PS  Y13, Y14, Y2
+	CMPQ         88(AX), $0x00
+	JE           masked3last0store
+	VADDPS       (R8), Y0, Y0
+	VADDPS       32(R8), Y1, Y1
+	MOVQ         24(AX), R12
+	VMOVUPS      (R12), Y13
+	VMASKMOVPS   64(R8), Y13, Y13
+	VADDPS       Y13, Y2, Y2
 
-masked3even:
+masked3last0store:
+	VMOVUPS   Y0, (R8)
+	VMOVUPS   Y1, 32(R8)
+	MOVQ      24(AX), R12
+	VMOVUPS   (R12), Y0
+	VMOVMSKPS Y0, R12
+	CMPL      R12, $0x000000ff
+	JNE       part37
+	VMOVUPS   Y2, 64(R8)
+	JMP       stored37
+
+part37:
+	LEAQ         64(R8), R13
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R12
+	JZ           two37
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R12
+
+two37:
+	TESTL    $0x00000002, R12
+	JZ       one37
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R12
+
+one37:
+	TESTL  $0x00000001, R12
+	JZ     stored37
+	VMOVSS X0, (R13)
+
+stored37:
+	ADDQ         CX, R10
+	ADDQ         R11, R8
+	VMOVUPS      (R9)(DI*1), Y0
+	VMOVUPS      32(R9)(DI*1), Y1
+	VMASKMOVPS   64(R9)(DI*1), Y6, Y2
+	VBROADCASTSS (R10), Y6
+	VFMADD231PS  Y6, Y7, Y3
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y6, Y9, Y5
+	VBROADCASTSS (R10)(DX*1), Y6
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y6, Y11, Y4
+	VFMADD231PS  Y6, Y12, Y5
+	VBROADCASTSS (R10)(DX*2), Y6
+	VFMADD231PS  Y6, Y0, Y3
+	VFMADD231PS  Y6, Y1, Y4
+	VFMADD231PS  Y6, Y2, Y5
+	CMPQ         88(AX), $0x00
+	JE           masked3last1store
+	VADDPS       (R8), Y3, Y3
+	VADDPS       32(R8), Y4, Y4
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y0
+	VMASKMOVPS   64(R8), Y0, Y0
+	VADDPS       Y0, Y5, Y5
+
+masked3last1store:
+	VMOVUPS   Y3, (R8)
+	VMOVUPS   Y4, 32(R8)
+	MOVQ      24(AX), R9
+	VMOVUPS   (R9), Y0
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part38
+	VMOVUPS   Y5, 64(R8)
+	JMP       stored38
+
+part38:
+	LEAQ         64(R8), R8
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R9
+	JZ           two38
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, R9
+
+two38:
+	TESTL    $0x00000002, R9
+	JZ       one38
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, R9
+
+one38:
+	TESTL  $0x00000001, R9
+	JZ     stored38
+	VMOVSS X0, (R8)
+
+stored38:
+	JMP masked3done
+
+masked3few:
 	MOVQ       24(AX), R9
 	VMOVUPS    (R9), Y6
 	MOVQ       R8, R9
@@ -3211,34 +3673,34 @@ masked3even:
 	VADDPS     Y0, Y2, Y2
 	VMOVMSKPS  Y6, R8
 	CMPL       R8, $0x000000ff
-	JNE        part33
+	JNE        part39
 	VMOVUPS    Y2, 64(R9)
-	JMP        stored33
+	JMP        stored39
 
-part33:
+part39:
 	LEAQ         64(R9), R11
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, R8
-	JZ           two33
+	JZ           two39
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two33:
+two39:
 	TESTL    $0x00000002, R8
-	JZ       one33
+	JZ       one39
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one33:
+one39:
 	TESTL  $0x00000001, R8
-	JZ     stored33
+	JZ     stored39
 	VMOVSS X0, (R11)
 
-stored33:
+stored39:
 	ADDQ       R10, R9
 	VADDPS     (R9), Y3, Y3
 	VMOVUPS    Y3, (R9)
@@ -3248,34 +3710,34 @@ stored33:
 	VADDPS     Y0, Y5, Y5
 	VMOVMSKPS  Y6, R8
 	CMPL       R8, $0x000000ff
-	JNE        part34
+	JNE        part40
 	VMOVUPS    Y5, 64(R9)
-	JMP        stored34
+	JMP        stored40
 
-part34:
+part40:
 	LEAQ         64(R9), R11
 	VMOVAPS      X5, X0
 	TESTL        $0x00000008, R8
-	JZ           two34
+	JZ           two40
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y5, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two34:
+two40:
 	TESTL    $0x00000002, R8
-	JZ       one34
+	JZ       one40
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one34:
+one40:
 	TESTL  $0x00000001, R8
-	JZ     stored34
+	JZ     stored40
 	VMOVSS X0, (R11)
 
-stored34:
+stored40:
 	ADDQ R10, R9
 	JMP  masked3done
 
@@ -3285,67 +3747,67 @@ masked3store:
 	VMOVUPS   Y1, 32(R9)
 	VMOVMSKPS Y6, R8
 	CMPL      R8, $0x000000ff
-	JNE       part35
+	JNE       part41
 	VMOVUPS   Y2, 64(R9)
-	JMP       stored35
+	JMP       stored41
 
-part35:
+part41:
 	LEAQ         64(R9), R11
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, R8
-	JZ           two35
+	JZ           two41
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two35:
+two41:
 	TESTL    $0x00000002, R8
-	JZ       one35
+	JZ       one41
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one35:
+one41:
 	TESTL  $0x00000001, R8
-	JZ     stored35
+	JZ     stored41
 	VMOVSS X0, (R11)
 
-stored35:
+stored41:
 	ADDQ      R10, R9
 	VMOVUPS   Y3, (R9)
 	VMOVUPS   Y4, 32(R9)
 	VMOVMSKPS Y6, R8
 	CMPL      R8, $0x000000ff
-	JNE       part36
+	JNE       part42
 	VMOVUPS   Y5, 64(R9)
-	JMP       stored36
+	JMP       stored42
 
-part36:
+part42:
 	LEAQ         64(R9), R11
 	VMOVAPS      X5, X0
 	TESTL        $0x00000008, R8
-	JZ           two36
+	JZ           two42
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y5, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two36:
+two42:
 	TESTL    $0x00000002, R8
-	JZ       one36
+	JZ       one42
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one36:
+one42:
 	TESTL  $0x00000001, R8
-	JZ     stored36
+	JZ     stored42
 	VMOVSS X0, (R11)
 
-stored36:
+stored42:
 	ADDQ R10, R9
 
 masked3done:
@@ -3376,10 +3838,36 @@ tail4:
 	VXORPS  Y7, Y7, Y7
 	MOVQ    24(AX), R11
 	VMOVUPS (R11), Y8
-	MOVQ    144(AX), R11
-	MOVQ    136(AX), R12
-	MOVQ    R12, 160(AX)
-	MOVQ    R8, 168(AX)
+	MOVQ    224(AX), R11
+	TESTQ   R11, R11
+	JZ      masked4even
+
+masked4odd:
+	VMOVUPS      (R9), Y9
+	VMOVUPS      32(R9), Y10
+	VMOVUPS      64(R9), Y11
+	VMASKMOVPS   96(R9), Y8, Y12
+	PREFETCHT0   96(R9)(BX*8)
+	VBROADCASTSS (R10), Y13
+	VFMADD231PS  Y13, Y9, Y0
+	VFMADD231PS  Y13, Y10, Y1
+	VFMADD231PS  Y13, Y11, Y2
+	VFMADD231PS  Y13, Y12, Y3
+	VBROADCASTSS (R10)(CX*1), Y13
+	VFMADD231PS  Y13, Y9, Y4
+	VFMADD231PS  Y13, Y10, Y5
+	VFMADD231PS  Y13, Y11, Y6
+	VFMADD231PS  Y13, Y12, Y7
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked4odd
+
+masked4even:
+	MOVQ 144(AX), R11
+	MOVQ 136(AX), R12
+	MOVQ R12, 160(AX)
+	MOVQ R8, 168(AX)
 
 masked4k:
 	TESTQ R11, R11
@@ -3556,16 +4044,13 @@ masked4asked:
 	JMP  masked4k
 
 masked4summed:
-	MOVQ  224(AX), R11
-	TESTQ R11, R11
-	JZ    masked4even
-
-masked4odd:
+	CMPQ         64(AX), $0x04
+	JL           masked4few
+	MOVQ         32(AX), R11
 	VMOVUPS      (R9), Y9
 	VMOVUPS      32(R9), Y10
 	VMOVUPS      64(R9), Y11
 	VMASKMOVPS   96(R9), Y8, Y12
-	PREFETCHT0   96(R9)(BX*8)
 	VBROADCASTSS (R10), Y13
 	VFMADD231PS  Y13, Y9, Y0
 	VFMADD231PS  Y13, Y10, Y1
@@ -3577,11 +4062,144 @@ masked4odd:
 	VFMADD231PS  Y13, Y11, Y6
 	VFMADD231PS  Y13, Y12, Y7
 	ADDQ         DX, R10
-	ADDQ         BX, R9
-	DECQ         R11
-	JNZ          masked4odd
+	VMOVUPS      (R9)(BX*1), Y9
+	VMOVUPS      32(R9)(BX*1), Y10
+	VMOVUPS      64(R9)(BX*1), Y11
+	VMASKMOVPS   96(R9)(BX*1), Y8, Y12
+	VBROADCASTSS (R10), Y13
+	VFMADD231PS  Y13, Y9, Y0
+	VFMADD231PS  Y13, Y10, Y1
+	VFMADD231PS  Y13, Y11, Y2
+	VFMADD231PS  Y13, Y12, Y3
+	VBROADCASTSS (R10)(DX*1), Y13
+	VFMADD231PS  (R9)(BX*2), Y13, Y0
+	VFMADD231PS  32(R9)(BX*2), Y13, Y1
+	VFMADD231PS  64(R9)(BX*2), Y13, Y2
+	VMASKMOVPS   96(R9)(BX*2), Y8, Y14
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (R10)(DX*2), Y13
+	VFMADD231PS  (R9)(DI*1), Y13, Y0
+	VFMADD231PS  32(R9)(DI*1), Y13, Y1
+	VFMADD231PS  64(R9)(DI*1), Y13, Y2
+	VMASKMOVPS   96(R9)(DI*1), Y8, Y14
+	VFMADD231PS  Y13, Y14, Y3
+	CMPQ         88(AX), $0x00
+	JE           masked4last0store
+	VADDPS       (R8), Y0, Y0
+	VADDPS       32(R8), Y1, Y1
+	VADDPS       64(R8), Y2, Y2
+	MOVQ         24(AX), R12
+	VMOVUPS      (R12), Y13
+	VMASKMOVPS   96(R8), Y13, Y13
+	VADDPS       Y13, Y3, Y3
 
-masked4even:
+masked4last0store:
+	VMOVUPS   Y0, (R8)
+	VMOVUPS   Y1, 32(R8)
+	VMOVUPS   Y2, 64(R8)
+	MOVQ      24(AX), R12
+	VMOVUPS   (R12), Y0
+	VMOVMSKPS Y0, R12
+	CMPL      R12, $0x000000ff
+	JNE       part43
+	VMOVUPS   Y3, 96(R8)
+	JMP       stored43
+
+part43:
+	LEAQ         96(R8), R13
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R12
+	JZ           two43
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R12
+
+two43:
+	TESTL    $0x00000002, R12
+	JZ       one43
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R12
+
+one43:
+	TESTL  $0x00000001, R12
+	JZ     stored43
+	VMOVSS X0, (R13)
+
+stored43:
+	ADDQ         CX, R10
+	ADDQ         R11, R8
+	VMOVUPS      (R9)(BX*2), Y0
+	VMOVUPS      32(R9)(BX*2), Y1
+	VMOVUPS      64(R9)(BX*2), Y2
+	VMASKMOVPS   96(R9)(BX*2), Y8, Y3
+	VBROADCASTSS (R10), Y13
+	VFMADD231PS  Y13, Y9, Y4
+	VFMADD231PS  Y13, Y10, Y5
+	VFMADD231PS  Y13, Y11, Y6
+	VFMADD231PS  Y13, Y12, Y7
+	VBROADCASTSS (R10)(DX*1), Y9
+	VFMADD231PS  Y9, Y0, Y4
+	VFMADD231PS  Y9, Y1, Y5
+	VFMADD231PS  Y9, Y2, Y6
+	VFMADD231PS  Y9, Y3, Y7
+	VBROADCASTSS (R10)(DX*2), Y0
+	VFMADD231PS  (R9)(DI*1), Y0, Y4
+	VFMADD231PS  32(R9)(DI*1), Y0, Y5
+	VFMADD231PS  64(R9)(DI*1), Y0, Y6
+	VMASKMOVPS   96(R9)(DI*1), Y8, Y1
+	VFMADD231PS  Y0, Y1, Y7
+	CMPQ         88(AX), $0x00
+	JE           masked4last1store
+	VADDPS       (R8), Y4, Y4
+	VADDPS       32(R8), Y5, Y5
+	VADDPS       64(R8), Y6, Y6
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y0
+	VMASKMOVPS   96(R8), Y0, Y0
+	VADDPS       Y0, Y7, Y7
+
+masked4last1store:
+	VMOVUPS   Y4, (R8)
+	VMOVUPS   Y5, 32(R8)
+	VMOVUPS   Y6, 64(R8)
+	MOVQ      24(AX), R9
+	VMOVUPS   (R9), Y0
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part44
+	VMOVUPS   Y7, 96(R8)
+	JMP       stored44
+
+part44:
+	LEAQ         96(R8), R8
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R9
+	JZ           two44
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, R9
+
+two44:
+	TESTL    $0x00000002, R9
+	JZ       one44
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, R9
+
+one44:
+	TESTL  $0x00000001, R9
+	JZ     stored44
+	VMOVSS X0, (R8)
+
+stored44:
+	JMP masked4done
+
+masked4few:
 	MOVQ       24(AX), R9
 	VMOVUPS    (R9), Y8
 	MOVQ       R8, R9
@@ -3598,34 +4216,34 @@ masked4even:
 	VADDPS     Y0, Y3, Y3
 	VMOVMSKPS  Y8, R8
 	CMPL       R8, $0x000000ff
-	JNE        part37
+	JNE        part45
 	VMOVUPS    Y3, 96(R9)
-	JMP        stored37
+	JMP        stored45
 
-part37:
+part45:
 	LEAQ         96(R9), R11
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R8
-	JZ           two37
+	JZ           two45
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two37:
+two45:
 	TESTL    $0x00000002, R8
-	JZ       one37
+	JZ       one45
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one37:
+one45:
 	TESTL  $0x00000001, R8
-	JZ     stored37
+	JZ     stored45
 	VMOVSS X0, (R11)
 
-stored37:
+stored45:
 	ADDQ       R10, R9
 	VADDPS     (R9), Y4, Y4
 	VMOVUPS    Y4, (R9)
@@ -3637,34 +4255,34 @@ stored37:
 	VADDPS     Y0, Y7, Y7
 	VMOVMSKPS  Y8, R8
 	CMPL       R8, $0x000000ff
-	JNE        part38
+	JNE        part46
 	VMOVUPS    Y7, 96(R9)
-	JMP        stored38
+	JMP        stored46
 
-part38:
+part46:
 	LEAQ         96(R9), R11
 	VMOVAPS      X7, X0
 	TESTL        $0x00000008, R8
-	JZ           two38
+	JZ           two46
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y7, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two38:
+two46:
 	TESTL    $0x00000002, R8
-	JZ       one38
+	JZ       one46
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one38:
+one46:
 	TESTL  $0x00000001, R8
-	JZ     stored38
+	JZ     stored46
 	VMOVSS X0, (R11)
 
-stored38:
+stored46:
 	ADDQ R10, R9
 	JMP  masked4done
 
@@ -3675,68 +4293,68 @@ masked4store:
 	VMOVUPS   Y2, 64(R9)
 	VMOVMSKPS Y8, R8
 	CMPL      R8, $0x000000ff
-	JNE       part39
+	JNE       part47
 	VMOVUPS   Y3, 96(R9)
-	JMP       stored39
+	JMP       stored47
 
-part39:
+part47:
 	LEAQ         96(R9), R11
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R8
-	JZ           two39
+	JZ           two47
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two39:
+two47:
 	TESTL    $0x00000002, R8
-	JZ       one39
+	JZ       one47
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one39:
+one47:
 	TESTL  $0x00000001, R8
-	JZ     stored39
+	JZ     stored47
 	VMOVSS X0, (R11)
 
-stored39:
+stored47:
 	ADDQ      R10, R9
 	VMOVUPS   Y4, (R9)
 	VMOVUPS   Y5, 32(R9)
 	VMOVUPS   Y6, 64(R9)
 	VMOVMSKPS Y8, R8
 	CMPL      R8, $0x000000ff
-	JNE       part40
+	JNE       part48
 	VMOVUPS   Y7, 96(R9)
-	JMP       stored40
+	JMP       stored48
 
-part40:
+part48:
 	LEAQ         96(R9), R11
 	VMOVAPS      X7, X0
 	TESTL        $0x00000008, R8
-	JZ           two40
+	JZ           two48
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y7, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two40:
+two48:
 	TESTL    $0x00000002, R8
-	JZ       one40
+	JZ       one48
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one40:
+one48:
 	TESTL  $0x00000001, R8
-	JZ     stored40
+	JZ     stored48
 	VMOVSS X0, (R11)
 
-stored40:
+stored48:
 	ADDQ R10, R9
 
 masked4done:
@@ -3775,18 +4393,46 @@ down:
 	MOVQ R10, 128(AX)
 
 next:
-	MOVQ       R9, R10
-	MOVQ       8(AX), R11
-	MOVQ       64(AX), R12
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
+	MOVQ   R9, R10
+	MOVQ   8(AX), R11
+	MOVQ   64(AX), R12
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   224(AX), R12
+	TESTQ  R12, R12
+	JZ     fulleven
+
+fullodd:
+	VMOVUPS      (R10), Y9
+	VMOVUPS      32(R10), Y10
+	VMOVUPS      64(R10), Y11
+	PREFETCHT0   191(R10)
+	PREFETCHT0   127(R10)
+	VBROADCASTSS (R11), Y12
+	VFMADD231PS  Y12, Y9, Y0
+	VFMADD231PS  Y12, Y10, Y1
+	VFMADD231PS  Y12, Y11, Y2
+	VBROADCASTSS (R11)(CX*1), Y12
+	VFMADD231PS  Y12, Y9, Y3
+	VFMADD231PS  Y12, Y10, Y4
+	VFMADD231PS  Y12, Y11, Y5
+	VBROADCASTSS (R11)(CX*2), Y12
+	VFMADD231PS  Y12, Y9, Y6
+	VFMADD231PS  Y12, Y10, Y7
+	VFMADD231PS  Y12, Y11, Y8
+	ADDQ         DX, R11
+	ADDQ         BX, R10
+	DECQ         R12
+	JNZ          fullodd
+
+fulleven:
 	MOVQ       144(AX), R12
 	MOVQ       136(AX), R13
 	MOVQ       R13, 160(AX)
@@ -3987,16 +4633,13 @@ fullasked:
 	JMP  fullk
 
 fullsummed:
-	MOVQ  224(AX), R12
-	TESTQ R12, R12
-	JZ    fulleven
-
-fullodd:
+	CMPQ         64(AX), $0x04
+	JL           fullfew
+	MOVQ         R8, R12
+	MOVQ         32(AX), R13
 	VMOVUPS      (R10), Y9
 	VMOVUPS      32(R10), Y10
 	VMOVUPS      64(R10), Y11
-	PREFETCHT0   191(R10)
-	PREFETCHT0   127(R10)
 	VBROADCASTSS (R11), Y12
 	VFMADD231PS  Y12, Y9, Y0
 	VFMADD231PS  Y12, Y10, Y1
@@ -4010,11 +4653,88 @@ fullodd:
 	VFMADD231PS  Y12, Y10, Y7
 	VFMADD231PS  Y12, Y11, Y8
 	ADDQ         DX, R11
-	ADDQ         BX, R10
-	DECQ         R12
-	JNZ          fullodd
+	VMOVUPS      (R10)(BX*1), Y9
+	VMOVUPS      32(R10)(BX*1), Y10
+	VMOVUPS      64(R10)(BX*1), Y11
+	VMOVUPS      (R10)(BX*2), Y12
+	VMOVUPS      32(R10)(BX*2), Y13
+	VMOVUPS      64(R10)(BX*2), Y14
+	VBROADCASTSS (R11), Y15
+	VFMADD231PS  Y15, Y9, Y0
+	VFMADD231PS  Y15, Y10, Y1
+	VFMADD231PS  Y15, Y11, Y2
+	VBROADCASTSS (R11)(DX*1), Y15
+	VFMADD231PS  Y15, Y12, Y0
+	VFMADD231PS  Y15, Y13, Y1
+	VFMADD231PS  Y15, Y14, Y2
+	VBROADCASTSS (R11)(DX*2), Y15
+	VFMADD231PS  (R10)(DI*1), Y15, Y0
+	VFMADD231PS  32(R10)(DI*1), Y15, Y1
+	VFMADD231PS  64(R10)(DI*1), Y15, Y2
+	CMPQ         88(AX), $0x00
+	JE           fulllast0store
+	VADDPS       (R12), Y0, Y0
+	VADDPS       32(R12), Y1, Y1
+	VADDPS       64(R12), Y2, Y2
 
-fulleven:
+fulllast0store:
+	VMOVUPS      Y0, (R12)
+	VMOVUPS      Y1, 32(R12)
+	VMOVUPS      Y2, 64(R12)
+	ADDQ         CX, R11
+	ADDQ         R13, R12
+	VMOVUPS      (R10)(DI*1), Y0
+	VMOVUPS      32(R10)(DI*1), Y1
+	VMOVUPS      64(R10)(DI*1), Y2
+	VBROADCASTSS (R11), Y15
+	VFMADD231PS  Y15, Y9, Y3
+	VFMADD231PS  Y15, Y10, Y4
+	VFMADD231PS  Y15, Y11, Y5
+	VBROADCASTSS (R11)(DX*1), Y15
+	VFMADD231PS  Y15, Y12, Y3
+	VFMADD231PS  Y15, Y13, Y4
+	VFMADD231PS  Y15, Y14, Y5
+	VBROADCASTSS (R11)(DX*2), Y15
+	VFMADD231PS  Y15, Y0, Y3
+	VFMADD231PS  Y15, Y1, Y4
+	VFMADD231PS  Y15, Y2, Y5
+	CMPQ         88(AX), $0x00
+	JE           fulllast1store
+	VADDPS       (R12), Y3, Y3
+	VADDPS       32(R12), Y4, Y4
+	VADDPS       64(R12), Y5, Y5
+
+fulllast1store:
+	VMOVUPS      Y3, (R12)
+	VMOVUPS      Y4, 32(R12)
+	VMOVUPS      Y5, 64(R12)
+	ADDQ         CX, R11
+	ADDQ         R13, R12
+	VBROADCASTSS (R11), Y3
+	VFMADD231PS  Y3, Y9, Y6
+	VFMADD231PS  Y3, Y10, Y7
+	VFMADD231PS  Y3, Y11, Y8
+	VBROADCASTSS (R11)(DX*1), Y3
+	VFMADD231PS  Y3, Y12, Y6
+	VFMADD231PS  Y3, Y13, Y7
+	VFMADD231PS  Y3, Y14, Y8
+	VBROADCASTSS (R11)(DX*2), Y3
+	VFMADD231PS  Y3, Y0, Y6
+	VFMADD231PS  Y3, Y1, Y7
+	VFMADD231PS  Y3, Y2, Y8
+	CMPQ         88(AX), $0x00
+	JE           fulllast2store
+	VADDPS       (R12), Y6, Y6
+	VADDPS       32(R12), Y7, Y7
+	VADDPS       64(R12), Y8, Y8
+
+fulllast2store:
+	VMOVUPS Y6, (R12)
+	VMOVUPS Y7, 32(R12)
+	VMOVUPS Y8, 64(R12)
+	JMP     fulldone
+
+fullfew:
 	MOVQ    R8, R10
 	MOVQ    32(AX), R11
 	CMPQ    88(AX), $0x00
@@ -4084,10 +4804,29 @@ tail1:
 	VXORPS  Y2, Y2, Y2
 	MOVQ    24(AX), R11
 	VMOVUPS (R11), Y3
-	MOVQ    144(AX), R11
-	MOVQ    136(AX), R12
-	MOVQ    R12, 160(AX)
-	MOVQ    R8, 168(AX)
+	MOVQ    224(AX), R11
+	TESTQ   R11, R11
+	JZ      masked1even
+
+masked1odd:
+	VMASKMOVPS   (R9), Y3, Y4
+	PREFETCHT0   (R9)(BX*8)
+	VBROADCASTSS (R10), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VBROADCASTSS (R10)(CX*1), Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VBROADCASTSS (R10)(CX*2), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked1odd
+
+masked1even:
+	MOVQ 144(AX), R11
+	MOVQ 136(AX), R12
+	MOVQ R12, 160(AX)
+	MOVQ R8, 168(AX)
 
 masked1k:
 	TESTQ R11, R11
@@ -4206,13 +4945,10 @@ masked1asked:
 	JMP  masked1k
 
 masked1summed:
-	MOVQ  224(AX), R11
-	TESTQ R11, R11
-	JZ    masked1even
-
-masked1odd:
+	CMPQ         64(AX), $0x04
+	JL           masked1few
+	MOVQ         32(AX), R11
 	VMASKMOVPS   (R9), Y3, Y4
-	PREFETCHT0   (R9)(BX*8)
 	VBROADCASTSS (R10), Y5
 	VFMADD231PS  Y5, Y4, Y0
 	VBROADCASTSS (R10)(CX*1), Y5
@@ -4220,11 +4956,154 @@ masked1odd:
 	VBROADCASTSS (R10)(CX*2), Y5
 	VFMADD231PS  Y5, Y4, Y2
 	ADDQ         DX, R10
-	ADDQ         BX, R9
-	DECQ         R11
-	JNZ          masked1odd
+	VMASKMOVPS   (R9)(BX*1), Y3, Y4
+	VMASKMOVPS   (R9)(BX*2), Y3, Y5
+	VMASKMOVPS   (R9)(DI*1), Y3, Y3
+	VBROADCASTSS (R10), Y6
+	VFMADD231PS  Y6, Y4, Y0
+	VBROADCASTSS (R10)(DX*1), Y6
+	VFMADD231PS  Y6, Y5, Y0
+	VBROADCASTSS (R10)(DX*2), Y6
+	VFMADD231PS  Y6, Y3, Y0
+	CMPQ         88(AX), $0x00
+	JE           masked1last0store
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y6
+	VMASKMOVPS   (R8), Y6, Y6
+	VADDPS       Y6, Y0, Y0
 
-masked1even:
+masked1last0store:
+	MOVQ      24(AX), R9
+	VMOVUPS   (R9), Y6
+	VMOVMSKPS Y6, R9
+	CMPL      R9, $0x000000ff
+	JNE       part49
+	VMOVUPS   Y0, (R8)
+	JMP       stored49
+
+part49:
+	LEAQ         (R8), R12
+	VMOVAPS      X0, X6
+	TESTL        $0x00000008, R9
+	JZ           two49
+	VMOVUPS      X6, (R12)
+	VEXTRACTF128 $0x01, Y0, X6
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two49:
+	TESTL    $0x00000002, R9
+	JZ       one49
+	VMOVLPS  X6, (R12)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one49:
+	TESTL  $0x00000001, R9
+	JZ     stored49
+	VMOVSS X6, (R12)
+
+stored49:
+	ADDQ         CX, R10
+	ADDQ         R11, R8
+	VBROADCASTSS (R10), Y0
+	VFMADD231PS  Y0, Y4, Y1
+	VBROADCASTSS (R10)(DX*1), Y0
+	VFMADD231PS  Y0, Y5, Y1
+	VBROADCASTSS (R10)(DX*2), Y0
+	VFMADD231PS  Y0, Y3, Y1
+	CMPQ         88(AX), $0x00
+	JE           masked1last1store
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y0
+	VMASKMOVPS   (R8), Y0, Y0
+	VADDPS       Y0, Y1, Y1
+
+masked1last1store:
+	MOVQ      24(AX), R9
+	VMOVUPS   (R9), Y0
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part50
+	VMOVUPS   Y1, (R8)
+	JMP       stored50
+
+part50:
+	LEAQ         (R8), R12
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two50
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two50:
+	TESTL    $0x00000002, R9
+	JZ       one50
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one50:
+	TESTL  $0x00000001, R9
+	JZ     stored50
+	VMOVSS X0, (R12)
+
+stored50:
+	ADDQ         CX, R10
+	ADDQ         R11, R8
+	VBROADCASTSS (R10), Y0
+	VFMADD231PS  Y0, Y4, Y2
+	VBROADCASTSS (R10)(DX*1), Y0
+	VFMADD231PS  Y0, Y5, Y2
+	VBROADCASTSS (R10)(DX*2), Y0
+	VFMADD231PS  Y0, Y3, Y2
+	CMPQ         88(AX), $0x00
+	JE           masked1last2store
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y0
+	VMASKMOVPS   (R8), Y0, Y0
+	VADDPS       Y0, Y2, Y2
+
+masked1last2store:
+	MOVQ      24(AX), R9
+	VMOVUPS   (R9), Y0
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part51
+	VMOVUPS   Y2, (R8)
+	JMP       stored51
+
+part51:
+	LEAQ         (R8), R8
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R9
+	JZ           two51
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, R9
+
+two51:
+	TESTL    $0x00000002, R9
+	JZ       one51
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, R9
+
+one51:
+	TESTL  $0x00000001, R9
+	JZ     stored51
+	VMOVSS X0, (R8)
+
+stored51:
+	JMP masked1done
+
+masked1few:
 	MOVQ       24(AX), R9
 	VMOVUPS    (R9), Y3
 	MOVQ       R8, R9
@@ -4235,100 +5114,100 @@ masked1even:
 	VADDPS     Y4, Y0, Y0
 	VMOVMSKPS  Y3, R8
 	CMPL       R8, $0x000000ff
-	JNE        part41
+	JNE        part52
 	VMOVUPS    Y0, (R9)
-	JMP        stored41
+	JMP        stored52
 
-part41:
+part52:
 	LEAQ         (R9), R11
 	VMOVAPS      X0, X4
 	TESTL        $0x00000008, R8
-	JZ           two41
+	JZ           two52
 	VMOVUPS      X4, (R11)
 	VEXTRACTF128 $0x01, Y0, X4
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two41:
+two52:
 	TESTL    $0x00000002, R8
-	JZ       one41
+	JZ       one52
 	VMOVLPS  X4, (R11)
 	VMOVHLPS X4, X4, X4
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one41:
+one52:
 	TESTL  $0x00000001, R8
-	JZ     stored41
+	JZ     stored52
 	VMOVSS X4, (R11)
 
-stored41:
+stored52:
 	ADDQ       R10, R9
 	VMASKMOVPS (R9), Y3, Y0
 	VADDPS     Y0, Y1, Y1
 	VMOVMSKPS  Y3, R8
 	CMPL       R8, $0x000000ff
-	JNE        part42
+	JNE        part53
 	VMOVUPS    Y1, (R9)
-	JMP        stored42
+	JMP        stored53
 
-part42:
+part53:
 	LEAQ         (R9), R11
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R8
-	JZ           two42
+	JZ           two53
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two42:
+two53:
 	TESTL    $0x00000002, R8
-	JZ       one42
+	JZ       one53
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one42:
+one53:
 	TESTL  $0x00000001, R8
-	JZ     stored42
+	JZ     stored53
 	VMOVSS X0, (R11)
 
-stored42:
+stored53:
 	ADDQ       R10, R9
 	VMASKMOVPS (R9), Y3, Y0
 	VADDPS     Y0, Y2, Y2
 	VMOVMSKPS  Y3, R8
 	CMPL       R8, $0x000000ff
-	JNE        part43
+	JNE        part54
 	VMOVUPS    Y2, (R9)
-	JMP        stored43
+	JMP        stored54
 
-part43:
+part54:
 	LEAQ         (R9), R11
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, R8
-	JZ           two43
+	JZ           two54
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two43:
+two54:
 	TESTL    $0x00000002, R8
-	JZ       one43
+	JZ       one54
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one43:
+one54:
 	TESTL  $0x00000001, R8
-	JZ     stored43
+	JZ     stored54
 	VMOVSS X0, (R11)
 
-stored43:
+stored54:
 	ADDQ R10, R9
 	JMP  masked1done
 
@@ -4336,96 +5215,96 @@ masked1store:
 	MOVQ      R8, R9
 	VMOVMSKPS Y3, R8
 	CMPL      R8, $0x000000ff
-	JNE       part44
+	JNE       part55
 	VMOVUPS   Y0, (R9)
-	JMP       stored44
+	JMP       stored55
 
-part44:
+part55:
 	LEAQ         (R9), R11
 	VMOVAPS      X0, X4
 	TESTL        $0x00000008, R8
-	JZ           two44
+	JZ           two55
 	VMOVUPS      X4, (R11)
 	VEXTRACTF128 $0x01, Y0, X4
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two44:
+two55:
 	TESTL    $0x00000002, R8
-	JZ       one44
+	JZ       one55
 	VMOVLPS  X4, (R11)
 	VMOVHLPS X4, X4, X4
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one44:
+one55:
 	TESTL  $0x00000001, R8
-	JZ     stored44
+	JZ     stored55
 	VMOVSS X4, (R11)
 
-stored44:
+stored55:
 	ADDQ      R10, R9
 	VMOVMSKPS Y3, R8
 	CMPL      R8, $0x000000ff
-	JNE       part45
+	JNE       part56
 	VMOVUPS   Y1, (R9)
-	JMP       stored45
+	JMP       stored56
 
-part45:
+part56:
 	LEAQ         (R9), R11
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R8
-	JZ           two45
+	JZ           two56
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two45:
+two56:
 	TESTL    $0x00000002, R8
-	JZ       one45
+	JZ       one56
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one45:
+one56:
 	TESTL  $0x00000001, R8
-	JZ     stored45
+	JZ     stored56
 	VMOVSS X0, (R11)
 
-stored45:
+stored56:
 	ADDQ      R10, R9
 	VMOVMSKPS Y3, R8
 	CMPL      R8, $0x000000ff
-	JNE       part46
+	JNE       part57
 	VMOVUPS   Y2, (R9)
-	JMP       stored46
+	JMP       stored57
 
-part46:
+part57:
 	LEAQ         (R9), R11
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, R8
-	JZ           two46
+	JZ           two57
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two46:
+two57:
 	TESTL    $0x00000002, R8
-	JZ       one46
+	JZ       one57
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one46:
+one57:
 	TESTL  $0x00000001, R8
-	JZ     stored46
+	JZ     stored57
 	VMOVSS X0, (R11)
 
-stored46:
+stored57:
 	ADDQ R10, R9
 
 masked1done:
@@ -4454,10 +5333,33 @@ tail2:
 	VXORPS  Y5, Y5, Y5
 	MOVQ    24(AX), R11
 	VMOVUPS (R11), Y6
-	MOVQ    144(AX), R11
-	MOVQ    136(AX), R12
-	MOVQ    R12, 160(AX)
-	MOVQ    R8, 168(AX)
+	MOVQ    224(AX), R11
+	TESTQ   R11, R11
+	JZ      masked2even
+
+masked2odd:
+	VMOVUPS      (R9), Y7
+	VMASKMOVPS   32(R9), Y6, Y8
+	PREFETCHT0   32(R9)(BX*8)
+	VBROADCASTSS (R10), Y9
+	VFMADD231PS  Y9, Y7, Y0
+	VFMADD231PS  Y9, Y8, Y1
+	VBROADCASTSS (R10)(CX*1), Y9
+	VFMADD231PS  Y9, Y7, Y2
+	VFMADD231PS  Y9, Y8, Y3
+	VBROADCASTSS (R10)(CX*2), Y9
+	VFMADD231PS  Y9, Y7, Y4
+	VFMADD231PS  Y9, Y8, Y5
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked2odd
+
+masked2even:
+	MOVQ 144(AX), R11
+	MOVQ 136(AX), R12
+	MOVQ R12, 160(AX)
+	MOVQ R8, 168(AX)
 
 masked2k:
 	TESTQ R11, R11
@@ -4609,14 +5511,11 @@ masked2asked:
 	JMP  masked2k
 
 masked2summed:
-	MOVQ  224(AX), R11
-	TESTQ R11, R11
-	JZ    masked2even
-
-masked2odd:
+	CMPQ         64(AX), $0x04
+	JL           masked2few
+	MOVQ         32(AX), R11
 	VMOVUPS      (R9), Y7
 	VMASKMOVPS   32(R9), Y6, Y8
-	PREFETCHT0   32(R9)(BX*8)
 	VBROADCASTSS (R10), Y9
 	VFMADD231PS  Y9, Y7, Y0
 	VFMADD231PS  Y9, Y8, Y1
@@ -4627,11 +5526,172 @@ masked2odd:
 	VFMADD231PS  Y9, Y7, Y4
 	VFMADD231PS  Y9, Y8, Y5
 	ADDQ         DX, R10
-	ADDQ         BX, R9
-	DECQ         R11
-	JNZ          masked2odd
+	VMOVUPS      (R9)(BX*1), Y7
+	VMASKMOVPS   32(R9)(BX*1), Y6, Y8
+	VMOVUPS      (R9)(BX*2), Y9
+	VMASKMOVPS   32(R9)(BX*2), Y6, Y10
+	VMOVUPS      (R9)(DI*1), Y11
+	VMASKMOVPS   32(R9)(DI*1), Y6, Y6
+	VBROADCASTSS (R10), Y12
+	VFMADD231PS  Y12, Y7, Y0
+	VFMADD231PS  Y12, Y8, Y1
+	VBROADCASTSS (R10)(DX*1), Y12
+	VFMADD231PS  Y12, Y9, Y0
+	VFMADD231PS  Y12, Y10, Y1
+	VBROADCASTSS (R10)(DX*2), Y12
+	VFMADD231PS  Y12, Y11, Y0
+	VFMADD231PS  Y12, Y6, Y1
+	CMPQ         88(AX), $0x00
+	JE           masked2last0store
+	VADDPS       (R8), Y0, Y0
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y12
+	VMASKMOVPS   32(R8), Y12, Y12
+	VADDPS       Y12, Y1, Y1
 
-masked2even:
+masked2last0store:
+	VMOVUPS   Y0, (R8)
+	MOVQ      24(AX), R9
+	VMOVUPS   (R9), Y0
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part58
+	VMOVUPS   Y1, 32(R8)
+	JMP       stored58
+
+part58:
+	LEAQ         32(R8), R12
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R9
+	JZ           two58
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two58:
+	TESTL    $0x00000002, R9
+	JZ       one58
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one58:
+	TESTL  $0x00000001, R9
+	JZ     stored58
+	VMOVSS X0, (R12)
+
+stored58:
+	ADDQ         CX, R10
+	ADDQ         R11, R8
+	VBROADCASTSS (R10), Y0
+	VFMADD231PS  Y0, Y7, Y2
+	VFMADD231PS  Y0, Y8, Y3
+	VBROADCASTSS (R10)(DX*1), Y0
+	VFMADD231PS  Y0, Y9, Y2
+	VFMADD231PS  Y0, Y10, Y3
+	VBROADCASTSS (R10)(DX*2), Y0
+	VFMADD231PS  Y0, Y11, Y2
+	VFMADD231PS  Y0, Y6, Y3
+	CMPQ         88(AX), $0x00
+	JE           masked2last1store
+	VADDPS       (R8), Y2, Y2
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y0
+	VMASKMOVPS   32(R8), Y0, Y0
+	VADDPS       Y0, Y3, Y3
+
+masked2last1store:
+	VMOVUPS   Y2, (R8)
+	MOVQ      24(AX), R9
+	VMOVUPS   (R9), Y0
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part59
+	VMOVUPS   Y3, 32(R8)
+	JMP       stored59
+
+part59:
+	LEAQ         32(R8), R12
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R9
+	JZ           two59
+	VMOVUPS      X0, (R12)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R12
+	SHRL         $0x04, R9
+
+two59:
+	TESTL    $0x00000002, R9
+	JZ       one59
+	VMOVLPS  X0, (R12)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R12
+	SHRL     $0x02, R9
+
+one59:
+	TESTL  $0x00000001, R9
+	JZ     stored59
+	VMOVSS X0, (R12)
+
+stored59:
+	ADDQ         CX, R10
+	ADDQ         R11, R8
+	VBROADCASTSS (R10), Y0
+	VFMADD231PS  Y0, Y7, Y4
+	VFMADD231PS  Y0, Y8, Y5
+	VBROADCASTSS (R10)(DX*1), Y0
+	VFMADD231PS  Y0, Y9, Y4
+	VFMADD231PS  Y0, Y10, Y5
+	VBROADCASTSS (R10)(DX*2), Y0
+	VFMADD231PS  Y0, Y11, Y4
+	VFMADD231PS  Y0, Y6, Y5
+	CMPQ         88(AX), $0x00
+	JE           masked2last2store
+	VADDPS       (R8), Y4, Y4
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y0
+	VMASKMOVPS   32(R8), Y0, Y0
+	VADDPS       Y0, Y5, Y5
+
+masked2last2store:
+	VMOVUPS   Y4, (R8)
+	MOVQ      24(AX), R9
+	VMOVUPS   (R9), Y0
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part60
+	VMOVUPS   Y5, 32(R8)
+	JMP       stored60
+
+part60:
+	LEAQ         32(R8), R8
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R9
+	JZ           two60
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, R9
+
+two60:
+	TESTL    $0x00000002, R9
+	JZ       one60
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, R9
+
+one60:
+	TESTL  $0x00000001, R9
+	JZ     stored60
+	VMOVSS X0, (R8)
+
+stored60:
+	JMP masked2done
+
+masked2few:
 	MOVQ       24(AX), R9
 	VMOVUPS    (R9), Y6
 	MOVQ       R8, R9
@@ -4644,34 +5704,34 @@ masked2even:
 	VADDPS     Y0, Y1, Y1
 	VMOVMSKPS  Y6, R8
 	CMPL       R8, $0x000000ff
-	JNE        part47
+	JNE        part61
 	VMOVUPS    Y1, 32(R9)
-	JMP        stored47
+	JMP        stored61
 
-part47:
+part61:
 	LEAQ         32(R9), R11
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R8
-	JZ           two47
+	JZ           two61
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two47:
+two61:
 	TESTL    $0x00000002, R8
-	JZ       one47
+	JZ       one61
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one47:
+one61:
 	TESTL  $0x00000001, R8
-	JZ     stored47
+	JZ     stored61
 	VMOVSS X0, (R11)
 
-stored47:
+stored61:
 	ADDQ       R10, R9
 	VADDPS     (R9), Y2, Y2
 	VMOVUPS    Y2, (R9)
@@ -4679,34 +5739,34 @@ stored47:
 	VADDPS     Y0, Y3, Y3
 	VMOVMSKPS  Y6, R8
 	CMPL       R8, $0x000000ff
-	JNE        part48
+	JNE        part62
 	VMOVUPS    Y3, 32(R9)
-	JMP        stored48
+	JMP        stored62
 
-part48:
+part62:
 	LEAQ         32(R9), R11
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R8
-	JZ           two48
+	JZ           two62
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two48:
+two62:
 	TESTL    $0x00000002, R8
-	JZ       one48
+	JZ       one62
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one48:
+one62:
 	TESTL  $0x00000001, R8
-	JZ     stored48
+	JZ     stored62
 	VMOVSS X0, (R11)
 
-stored48:
+stored62:
 	ADDQ       R10, R9
 	VADDPS     (R9), Y4, Y4
 	VMOVUPS    Y4, (R9)
@@ -4714,34 +5774,34 @@ stored48:
 	VADDPS     Y0, Y5, Y5
 	VMOVMSKPS  Y6, R8
 	CMPL       R8, $0x000000ff
-	JNE        part49
+	JNE        part63
 	VMOVUPS    Y5, 32(R9)
-	JMP        stored49
+	JMP        stored63
 
-part49:
+part63:
 	LEAQ         32(R9), R11
 	VMOVAPS      X5, X0
 	TESTL        $0x00000008, R8
-	JZ           two49
+	JZ           two63
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y5, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two49:
+two63:
 	TESTL    $0x00000002, R8
-	JZ       one49
+	JZ       one63
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one49:
+one63:
 	TESTL  $0x00000001, R8
-	JZ     stored49
+	JZ     stored63
 	VMOVSS X0, (R11)
 
-stored49:
+stored63:
 	ADDQ R10, R9
 	JMP  masked2done
 
@@ -4750,98 +5810,98 @@ masked2store:
 	VMOVUPS   Y0, (R9)
 	VMOVMSKPS Y6, R8
 	CMPL      R8, $0x000000ff
-	JNE       part50
+	JNE       part64
 	VMOVUPS   Y1, 32(R9)
-	JMP       stored50
+	JMP       stored64
 
-part50:
+part64:
 	LEAQ         32(R9), R11
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R8
-	JZ           two50
+	JZ           two64
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two50:
+two64:
 	TESTL    $0x00000002, R8
-	JZ       one50
+	JZ       one64
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one50:
+one64:
 	TESTL  $0x00000001, R8
-	JZ     stored50
+	JZ     stored64
 	VMOVSS X0, (R11)
 
-stored50:
+stored64:
 	ADDQ      R10, R9
 	VMOVUPS   Y2, (R9)
 	VMOVMSKPS Y6, R8
 	CMPL      R8, $0x000000ff
-	JNE       part51
+	JNE       part65
 	VMOVUPS   Y3, 32(R9)
-	JMP       stored51
+	JMP       stored65
 
-part51:
+part65:
 	LEAQ         32(R9), R11
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R8
-	JZ           two51
+	JZ           two65
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two51:
+two65:
 	TESTL    $0x00000002, R8
-	JZ       one51
+	JZ       one65
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one51:
+one65:
 	TESTL  $0x00000001, R8
-	JZ     stored51
+	JZ     stored65
 	VMOVSS X0, (R11)
 
-stored51:
+stored65:
 	ADDQ      R10, R9
 	VMOVUPS   Y4, (R9)
 	VMOVMSKPS Y6, R8
 	CMPL      R8, $0x000000ff
-	JNE       part52
+	JNE       part66
 	VMOVUPS   Y5, 32(R9)
-	JMP       stored52
+	JMP       stored66
 
-part52:
+part66:
 	LEAQ         32(R9), R11
 	VMOVAPS      X5, X0
 	TESTL        $0x00000008, R8
-	JZ           two52
+	JZ           two66
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y5, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two52:
+two66:
 	TESTL    $0x00000002, R8
-	JZ       one52
+	JZ       one66
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one52:
+one66:
 	TESTL  $0x00000001, R8
-	JZ     stored52
+	JZ     stored66
 	VMOVSS X0, (R11)
 
-stored52:
+stored66:
 	ADDQ R10, R9
 
 masked2done:
@@ -4873,10 +5933,37 @@ tail3:
 	VXORPS  Y8, Y8, Y8
 	MOVQ    24(AX), R11
 	VMOVUPS (R11), Y9
-	MOVQ    144(AX), R11
-	MOVQ    136(AX), R12
-	MOVQ    R12, 160(AX)
-	MOVQ    R8, 168(AX)
+	MOVQ    224(AX), R11
+	TESTQ   R11, R11
+	JZ      masked3even
+
+masked3odd:
+	VMOVUPS      (R9), Y10
+	VMOVUPS      32(R9), Y11
+	VMASKMOVPS   64(R9), Y9, Y12
+	PREFETCHT0   64(R9)(BX*8)
+	VBROADCASTSS (R10), Y13
+	VFMADD231PS  Y13, Y10, Y0
+	VFMADD231PS  Y13, Y11, Y1
+	VFMADD231PS  Y13, Y12, Y2
+	VBROADCASTSS (R10)(CX*1), Y13
+	VFMADD231PS  Y13, Y10, Y3
+	VFMADD231PS  Y13, Y11, Y4
+	VFMADD231PS  Y13, Y12, Y5
+	VBROADCASTSS (R10)(CX*2), Y13
+	VFMADD231PS  Y13, Y10, Y6
+	VFMADD231PS  Y13, Y11, Y7
+	VFMADD231PS  Y13, Y12, Y8
+	ADDQ         DX, R10
+	ADDQ         BX, R9
+	DECQ         R11
+	JNZ          masked3odd
+
+masked3even:
+	MOVQ 144(AX), R11
+	MOVQ 136(AX), R12
+	MOVQ R12, 160(AX)
+	MOVQ R8, 168(AX)
 
 masked3k:
 	TESTQ R11, R11
@@ -5060,15 +6147,12 @@ masked3asked:
 	JMP  masked3k
 
 masked3summed:
-	MOVQ  224(AX), R11
-	TESTQ R11, R11
-	JZ    masked3even
-
-masked3odd:
+	CMPQ         64(AX), $0x04
+	JL           masked3few
+	MOVQ         32(AX), R11
 	VMOVUPS      (R9), Y10
 	VMOVUPS      32(R9), Y11
 	VMASKMOVPS   64(R9), Y9, Y12
-	PREFETCHT0   64(R9)(BX*8)
 	VBROADCASTSS (R10), Y13
 	VFMADD231PS  Y13, Y10, Y0
 	VFMADD231PS  Y13, Y11, Y1
@@ -5082,11 +6166,193 @@ masked3odd:
 	VFMADD231PS  Y13, Y11, Y7
 	VFMADD231PS  Y13, Y12, Y8
 	ADDQ         DX, R10
-	ADDQ         BX, R9
-	DECQ         R11
-	JNZ          masked3odd
+	VMOVUPS      (R9)(BX*1), Y10
+	VMOVUPS      32(R9)(BX*1), Y11
+	VMASKMOVPS   64(R9)(BX*1), Y9, Y12
+	VBROADCASTSS (R10), Y13
+	VFMADD231PS  Y13, Y10, Y0
+	VFMADD231PS  Y13, Y11, Y1
+	VFMADD231PS  Y13, Y12, Y2
+	VBROADCASTSS (R10)(DX*1), Y13
+	VFMADD231PS  (R9)(BX*2), Y13, Y0
+	VFMADD231PS  32(R9)(BX*2), Y13, Y1
+	VMASKMOVPS   64(R9)(BX*2), Y9, Y14
+	VFMADD231PS  Y13, Y14, Y2
+	VBROADCASTSS (R10)(DX*2), Y13
+	VFMADD231PS  (R9)(DI*1), Y13, Y0
+	VFMADD231PS  32(R9)(DI*1), Y13, Y1
+	VMASKMOVPS   64(R9)(DI*1), Y9, Y14
+	VFMADD231PS  Y13, Y14, Y2
+	CMPQ         88(AX), $0x00
+	JE           masked3last0store
+	VADDPS       (R8), Y0, Y0
+	VADDPS       32(R8), Y1, Y1
+	MOVQ         24(AX), R12
+	VMOVUPS      (R12), Y13
+	VMASKMOVPS   64(R8), Y13, Y13
+	VADDPS       Y13, Y2, Y2
 
-masked3even:
+masked3last0store:
+	VMOVUPS   Y0, (R8)
+	VMOVUPS   Y1, 32(R8)
+	MOVQ      24(AX), R12
+	VMOVUPS   (R12), Y0
+	VMOVMSKPS Y0, R12
+	CMPL      R12, $0x000000ff
+	JNE       part67
+	VMOVUPS   Y2, 64(R8)
+	JMP       stored67
+
+part67:
+	LEAQ         64(R8), R13
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R12
+	JZ           two67
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R12
+
+two67:
+	TESTL    $0x00000002, R12
+	JZ       one67
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R12
+
+one67:
+	TESTL  $0x00000001, R12
+	JZ     stored67
+	VMOVSS X0, (R13)
+
+stored67:
+	ADDQ         CX, R10
+	ADDQ         R11, R8
+	VMOVUPS      (R9)(BX*2), Y0
+	VMOVUPS      32(R9)(BX*2), Y1
+	VMASKMOVPS   64(R9)(BX*2), Y9, Y2
+	VBROADCASTSS (R10), Y13
+	VFMADD231PS  Y13, Y10, Y3
+	VFMADD231PS  Y13, Y11, Y4
+	VFMADD231PS  Y13, Y12, Y5
+	VBROADCASTSS (R10)(DX*1), Y13
+	VFMADD231PS  Y13, Y0, Y3
+	VFMADD231PS  Y13, Y1, Y4
+	VFMADD231PS  Y13, Y2, Y5
+	VBROADCASTSS (R10)(DX*2), Y13
+	VFMADD231PS  (R9)(DI*1), Y13, Y3
+	VFMADD231PS  32(R9)(DI*1), Y13, Y4
+	VMASKMOVPS   64(R9)(DI*1), Y9, Y14
+	VFMADD231PS  Y13, Y14, Y5
+	CMPQ         88(AX), $0x00
+	JE           masked3last1store
+	VADDPS       (R8), Y3, Y3
+	VADDPS       32(R8), Y4, Y4
+	MOVQ         24(AX), R12
+	VMOVUPS      (R12), Y13
+	VMASKMOVPS   64(R8), Y13, Y13
+	VADDPS       Y13, Y5, Y5
+
+masked3last1store:
+	VMOVUPS   Y3, (R8)
+	VMOVUPS   Y4, 32(R8)
+	MOVQ      24(AX), R12
+	VMOVUPS   (R12), Y3
+	VMOVMSKPS Y3, R12
+	CMPL      R12, $0x000000ff
+	JNE       part68
+	VMOVUPS   Y5, 64(R8)
+	JMP       stored68
+
+part68:
+	LEAQ         64(R8), R13
+	VMOVAPS      X5, X3
+	TESTL        $0x00000008, R12
+	JZ           two68
+	VMOVUPS      X3, (R13)
+	VEXTRACTF128 $0x01, Y5, X3
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R12
+
+two68:
+	TESTL    $0x00000002, R12
+	JZ       one68
+	VMOVLPS  X3, (R13)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R12
+
+one68:
+	TESTL  $0x00000001, R12
+	JZ     stored68
+	VMOVSS X3, (R13)
+
+stored68:
+	ADDQ         CX, R10
+	ADDQ         R11, R8
+	VMOVUPS      (R9)(DI*1), Y3
+	VMOVUPS      32(R9)(DI*1), Y4
+	VMASKMOVPS   64(R9)(DI*1), Y9, Y5
+	VBROADCASTSS (R10), Y9
+	VFMADD231PS  Y9, Y10, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VFMADD231PS  Y9, Y12, Y8
+	VBROADCASTSS (R10)(DX*1), Y9
+	VFMADD231PS  Y9, Y0, Y6
+	VFMADD231PS  Y9, Y1, Y7
+	VFMADD231PS  Y9, Y2, Y8
+	VBROADCASTSS (R10)(DX*2), Y0
+	VFMADD231PS  Y0, Y3, Y6
+	VFMADD231PS  Y0, Y4, Y7
+	VFMADD231PS  Y0, Y5, Y8
+	CMPQ         88(AX), $0x00
+	JE           masked3last2store
+	VADDPS       (R8), Y6, Y6
+	VADDPS       32(R8), Y7, Y7
+	MOVQ         24(AX), R9
+	VMOVUPS      (R9), Y0
+	VMASKMOVPS   64(R8), Y0, Y0
+	VADDPS       Y0, Y8, Y8
+
+masked3last2store:
+	VMOVUPS   Y6, (R8)
+	VMOVUPS   Y7, 32(R8)
+	MOVQ      24(AX), R9
+	VMOVUPS   (R9), Y0
+	VMOVMSKPS Y0, R9
+	CMPL      R9, $0x000000ff
+	JNE       part69
+	VMOVUPS   Y8, 64(R8)
+	JMP       stored69
+
+part69:
+	LEAQ         64(R8), R8
+	VMOVAPS      X8, X0
+	TESTL        $0x00000008, R9
+	JZ           two69
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y8, X0
+	ADDQ         $0x10, R8
+	SHRL         $0x04, R9
+
+two69:
+	TESTL    $0x00000002, R9
+	JZ       one69
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R8
+	SHRL     $0x02, R9
+
+one69:
+	TESTL  $0x00000001, R9
+	JZ     stored69
+	VMOVSS X0, (R8)
+
+stored69:
+	JMP masked3done
+
+masked3few:
 	MOVQ       24(AX), R9
 	VMOVUPS    (R9), Y9
 	MOVQ       R8, R9
@@ -5101,34 +6367,34 @@ masked3even:
 	VADDPS     Y0, Y2, Y2
 	VMOVMSKPS  Y9, R8
 	CMPL       R8, $0x000000ff
-	JNE        part53
+	JNE        part70
 	VMOVUPS    Y2, 64(R9)
-	JMP        stored53
+	JMP        stored70
 
-part53:
+part70:
 	LEAQ         64(R9), R11
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, R8
-	JZ           two53
+	JZ           two70
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two53:
+two70:
 	TESTL    $0x00000002, R8
-	JZ       one53
+	JZ       one70
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one53:
+one70:
 	TESTL  $0x00000001, R8
-	JZ     stored53
+	JZ     stored70
 	VMOVSS X0, (R11)
 
-stored53:
+stored70:
 	ADDQ       R10, R9
 	VADDPS     (R9), Y3, Y3
 	VMOVUPS    Y3, (R9)
@@ -5138,34 +6404,34 @@ stored53:
 	VADDPS     Y0, Y5, Y5
 	VMOVMSKPS  Y9, R8
 	CMPL       R8, $0x000000ff
-	JNE        part54
+	JNE        part71
 	VMOVUPS    Y5, 64(R9)
-	JMP        stored54
+	JMP        stored71
 
-part54:
+part71:
 	LEAQ         64(R9), R11
 	VMOVAPS      X5, X0
 	TESTL        $0x00000008, R8
-	JZ           two54
+	JZ           two71
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y5, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two54:
+two71:
 	TESTL    $0x00000002, R8
-	JZ       one54
+	JZ       one71
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one54:
+one71:
 	TESTL  $0x00000001, R8
-	JZ     stored54
+	JZ     stored71
 	VMOVSS X0, (R11)
 
-stored54:
+stored71:
 	ADDQ       R10, R9
 	VADDPS     (R9), Y6, Y6
 	VMOVUPS    Y6, (R9)
@@ -5175,34 +6441,34 @@ stored54:
 	VADDPS     Y0, Y8, Y8
 	VMOVMSKPS  Y9, R8
 	CMPL       R8, $0x000000ff
-	JNE        part55
+	JNE        part72
 	VMOVUPS    Y8, 64(R9)
-	JMP        stored55
+	JMP        stored72
 
-part55:
+part72:
 	LEAQ         64(R9), R11
 	VMOVAPS      X8, X0
 	TESTL        $0x00000008, R8
-	JZ           two55
+	JZ           two72
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y8, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two55:
+two72:
 	TESTL    $0x00000002, R8
-	JZ       one55
+	JZ       one72
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one55:
+one72:
 	TESTL  $0x00000001, R8
-	JZ     stored55
+	JZ     stored72
 	VMOVSS X0, (R11)
 
-stored55:
+stored72:
 	ADDQ R10, R9
 	JMP  masked3done
 
@@ -5212,100 +6478,100 @@ masked3store:
 	VMOVUPS   Y1, 32(R9)
 	VMOVMSKPS Y9, R8
 	CMPL      R8, $0x000000ff
-	JNE       part56
+	JNE       part73
 	VMOVUPS   Y2, 64(R9)
-	JMP       stored56
+	JMP       stored73
 
-part56:
+part73:
 	LEAQ         64(R9), R11
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, R8
-	JZ           two56
+	JZ           two73
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two56:
+two73:
 	TESTL    $0x00000002, R8
-	JZ       one56
+	JZ       one73
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one56:
+one73:
 	TESTL  $0x00000001, R8
-	JZ     stored56
+	JZ     stored73
 	VMOVSS X0, (R11)
 
-stored56:
+stored73:
 	ADDQ      R10, R9
 	VMOVUPS   Y3, (R9)
 	VMOVUPS   Y4, 32(R9)
 	VMOVMSKPS Y9, R8
 	CMPL      R8, $0x000000ff
-	JNE       part57
+	JNE       part74
 	VMOVUPS   Y5, 64(R9)
-	JMP       stored57
+	JMP       stored74
 
-part57:
+part74:
 	LEAQ         64(R9), R11
 	VMOVAPS      X5, X0
 	TESTL        $0x00000008, R8
-	JZ           two57
+	JZ           two74
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y5, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two57:
+two74:
 	TESTL    $0x00000002, R8
-	JZ       one57
+	JZ       one74
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one57:
+one74:
 	TESTL  $0x00000001, R8
-	JZ     stored57
+	JZ     stored74
 	VMOVSS X0, (R11)
 
-stored57:
+stored74:
 	ADDQ      R10, R9
 	VMOVUPS   Y6, (R9)
 	VMOVUPS   Y7, 32(R9)
 	VMOVMSKPS Y9, R8
 	CMPL      R8, $0x000000ff
-	JNE       part58
+	JNE       part75
 	VMOVUPS   Y8, 64(R9)
-	JMP       stored58
+	JMP       stored75
 
-part58:
+part75:
 	LEAQ         64(R9), R11
 	VMOVAPS      X8, X0
 	TESTL        $0x00000008, R8
-	JZ           two58
+	JZ           two75
 	VMOVUPS      X0, (R11)
 	VEXTRACTF128 $0x01, Y8, X0
 	ADDQ         $0x10, R11
 	SHRL         $0x04, R8
 
-two58:
+two75:
 	TESTL    $0x00000002, R8
-	JZ       one58
+	JZ       one75
 	VMOVLPS  X0, (R11)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R11
 	SHRL     $0x02, R8
 
-one58:
+one75:
 	TESTL  $0x00000001, R8
-	JZ     stored58
+	JZ     stored75
 	VMOVSS X0, (R11)
 
-stored58:
+stored75:
 	ADDQ R10, R9
 
 masked3done:
@@ -5345,21 +6611,53 @@ down:
 	MOVQ R11, 128(AX)
 
 next:
-	MOVQ       R10, R11
-	MOVQ       8(AX), R12
-	MOVQ       64(AX), R13
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	VXORPS     Y11, Y11, Y11
+	MOVQ   R10, R11
+	MOVQ   8(AX), R12
+	MOVQ   64(AX), R13
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   224(AX), R13
+	TESTQ  R13, R13
+	JZ     fulleven
+
+fullodd:
+	VMOVUPS      (R11), Y12
+	VMOVUPS      32(R11), Y13
+	VMOVUPS      64(R11), Y14
+	PREFETCHT0   191(R11)
+	PREFETCHT0   127(R11)
+	VBROADCASTSS (R12), Y15
+	VFMADD231PS  Y15, Y12, Y0
+	VFMADD231PS  Y15, Y13, Y1
+	VFMADD231PS  Y15, Y14, Y2
+	VBROADCASTSS (R12)(CX*1), Y15
+	VFMADD231PS  Y15, Y12, Y3
+	VFMADD231PS  Y15, Y13, Y4
+	VFMADD231PS  Y15, Y14, Y5
+	VBROADCASTSS (R12)(CX*2), Y15
+	VFMADD231PS  Y15, Y12, Y6
+	VFMADD231PS  Y15, Y13, Y7
+	VFMADD231PS  Y15, Y14, Y8
+	VBROADCASTSS (R12)(SI*1), Y15
+	VFMADD231PS  Y15, Y12, Y9
+	VFMADD231PS  Y15, Y13, Y10
+	VFMADD231PS  Y15, Y14, Y11
+	ADDQ         DX, R12
+	ADDQ         BX, R11
+	DECQ         R13
+	JNZ          fullodd
+
+fulleven:
 	MOVQ       144(AX), R13
 	MOVQ       136(AX), R14
 	MOVQ       R14, 160(AX)
@@ -5595,16 +6893,13 @@ fullasked:
 	JMP  fullk
 
 fullsummed:
-	MOVQ  224(AX), R13
-	TESTQ R13, R13
-	JZ    fulleven
-
-fullodd:
+	CMPQ         64(AX), $0x04
+	JL           fullfew
+	MOVQ         R9, R13
+	MOVQ         32(AX), R14
 	VMOVUPS      (R11), Y12
 	VMOVUPS      32(R11), Y13
 	VMOVUPS      64(R11), Y14
-	PREFETCHT0   191(R11)
-	PREFETCHT0   127(R11)
 	VBROADCASTSS (R12), Y15
 	VFMADD231PS  Y15, Y12, Y0
 	VFMADD231PS  Y15, Y13, Y1
@@ -5622,11 +6917,112 @@ fullodd:
 	VFMADD231PS  Y15, Y13, Y10
 	VFMADD231PS  Y15, Y14, Y11
 	ADDQ         DX, R12
-	ADDQ         BX, R11
-	DECQ         R13
-	JNZ          fullodd
+	VMOVUPS      (R11)(BX*1), Y12
+	VMOVUPS      32(R11)(BX*1), Y13
+	VMOVUPS      64(R11)(BX*1), Y14
+	VBROADCASTSS (R12), Y15
+	VFMADD231PS  Y15, Y12, Y0
+	VFMADD231PS  Y15, Y13, Y1
+	VFMADD231PS  Y15, Y14, Y2
+	VBROADCASTSS (R12)(DX*1), Y15
+	VFMADD231PS  (R11)(BX*2), Y15, Y0
+	VFMADD231PS  32(R11)(BX*2), Y15, Y1
+	VFMADD231PS  64(R11)(BX*2), Y15, Y2
+	VBROADCASTSS (R12)(DX*2), Y15
+	VFMADD231PS  (R11)(R8*1), Y15, Y0
+	VFMADD231PS  32(R11)(R8*1), Y15, Y1
+	VFMADD231PS  64(R11)(R8*1), Y15, Y2
+	CMPQ         88(AX), $0x00
+	JE           fulllast0store
+	VADDPS       (R13), Y0, Y0
+	VADDPS       32(R13), Y1, Y1
+	VADDPS       64(R13), Y2, Y2
 
-fulleven:
+fulllast0store:
+	VMOVUPS      Y0, (R13)
+	VMOVUPS      Y1, 32(R13)
+	VMOVUPS      Y2, 64(R13)
+	ADDQ         CX, R12
+	ADDQ         R14, R13
+	VMOVUPS      (R11)(BX*2), Y0
+	VMOVUPS      32(R11)(BX*2), Y1
+	VMOVUPS      64(R11)(BX*2), Y2
+	VBROADCASTSS (R12), Y15
+	VFMADD231PS  Y15, Y12, Y3
+	VFMADD231PS  Y15, Y13, Y4
+	VFMADD231PS  Y15, Y14, Y5
+	VBROADCASTSS (R12)(DX*1), Y15
+	VFMADD231PS  Y15, Y0, Y3
+	VFMADD231PS  Y15, Y1, Y4
+	VFMADD231PS  Y15, Y2, Y5
+	VBROADCASTSS (R12)(DX*2), Y15
+	VFMADD231PS  (R11)(R8*1), Y15, Y3
+	VFMADD231PS  32(R11)(R8*1), Y15, Y4
+	VFMADD231PS  64(R11)(R8*1), Y15, Y5
+	CMPQ         88(AX), $0x00
+	JE           fulllast1store
+	VADDPS       (R13), Y3, Y3
+	VADDPS       32(R13), Y4, Y4
+	VADDPS       64(R13), Y5, Y5
+
+fulllast1store:
+	VMOVUPS      Y3, (R13)
+	VMOVUPS      Y4, 32(R13)
+	VMOVUPS      Y5, 64(R13)
+	ADDQ         CX, R12
+	ADDQ         R14, R13
+	VMOVUPS      (R11)(R8*1), Y3
+	VMOVUPS      32(R11)(R8*1), Y4
+	VMOVUPS      64(R11)(R8*1), Y5
+	VBROADCASTSS (R12), Y15
+	VFMADD231PS  Y15, Y12, Y6
+	VFMADD231PS  Y15, Y13, Y7
+	VFMADD231PS  Y15, Y14, Y8
+	VBROADCASTSS (R12)(DX*1), Y15
+	VFMADD231PS  Y15, Y0, Y6
+	VFMADD231PS  Y15, Y1, Y7
+	VFMADD231PS  Y15, Y2, Y8
+	VBROADCASTSS (R12)(DX*2), Y15
+	VFMADD231PS  Y15, Y3, Y6
+	VFMADD231PS  Y15, Y4, Y7
+	VFMADD231PS  Y15, Y5, Y8
+	CMPQ         88(AX), $0x00
+	JE           fulllast2store
+	VADDPS       (R13), Y6, Y6
+	VADDPS       32(R13), Y7, Y7
+	VADDPS       64(R13), Y8, Y8
+
+fulllast2store:
+	VMOVUPS      Y6, (R13)
+	VMOVUPS      Y7, 32(R13)
+	VMOVUPS      Y8, 64(R13)
+	ADDQ         CX, R12
+	ADDQ         R14, R13
+	VBROADCASTSS (R12), Y6
+	VFMADD231PS  Y6, Y12, Y9
+	VFMADD231PS  Y6, Y13, Y10
+	VFMADD231PS  Y6, Y14, Y11
+	VBROADCASTSS (R12)(DX*1), Y6
+	VFMADD231PS  Y6, Y0, Y9
+	VFMADD231PS  Y6, Y1, Y10
+	VFMADD231PS  Y6, Y2, Y11
+	VBROADCASTSS (R12)(DX*2), Y0
+	VFMADD231PS  Y0, Y3, Y9
+	VFMADD231PS  Y0, Y4, Y10
+	VFMADD231PS  Y0, Y5, Y11
+	CMPQ         88(AX), $0x00
+	JE           fulllast3store
+	VADDPS       (R13), Y9, Y9
+	VADDPS       32(R13), Y10, Y10
+	VADDPS       64(R13), Y11, Y11
+
+fulllast3store:
+	VMOVUPS Y9, (R13)
+	VMOVUPS Y10, 32(R13)
+	VMOVUPS Y11, 64(R13)
+	JMP     fulldone
+
+fullfew:
 	MOVQ    R9, R11
 	MOVQ    32(AX), R12
 	CMPQ    88(AX), $0x00
@@ -5708,10 +7104,31 @@ tail1:
 	VXORPS  Y3, Y3, Y3
 	MOVQ    24(AX), R12
 	VMOVUPS (R12), Y4
-	MOVQ    144(AX), R12
-	MOVQ    136(AX), R13
-	MOVQ    R13, 160(AX)
-	MOVQ    R9, 168(AX)
+	MOVQ    224(AX), R12
+	TESTQ   R12, R12
+	JZ      masked1even
+
+masked1odd:
+	VMASKMOVPS   (R10), Y4, Y5
+	PREFETCHT0   (R10)(BX*8)
+	VBROADCASTSS (R11), Y6
+	VFMADD231PS  Y6, Y5, Y0
+	VBROADCASTSS (R11)(CX*1), Y6
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS (R11)(CX*2), Y6
+	VFMADD231PS  Y6, Y5, Y2
+	VBROADCASTSS (R11)(SI*1), Y6
+	VFMADD231PS  Y6, Y5, Y3
+	ADDQ         DX, R11
+	ADDQ         BX, R10
+	DECQ         R12
+	JNZ          masked1odd
+
+masked1even:
+	MOVQ 144(AX), R12
+	MOVQ 136(AX), R13
+	MOVQ R13, 160(AX)
+	MOVQ R9, 168(AX)
 
 masked1k:
 	TESTQ R12, R12
@@ -5846,13 +7263,10 @@ masked1asked:
 	JMP  masked1k
 
 masked1summed:
-	MOVQ  224(AX), R12
-	TESTQ R12, R12
-	JZ    masked1even
-
-masked1odd:
+	CMPQ         64(AX), $0x04
+	JL           masked1few
+	MOVQ         32(AX), R12
 	VMASKMOVPS   (R10), Y4, Y5
-	PREFETCHT0   (R10)(BX*8)
 	VBROADCASTSS (R11), Y6
 	VFMADD231PS  Y6, Y5, Y0
 	VBROADCASTSS (R11)(CX*1), Y6
@@ -5862,11 +7276,202 @@ masked1odd:
 	VBROADCASTSS (R11)(SI*1), Y6
 	VFMADD231PS  Y6, Y5, Y3
 	ADDQ         DX, R11
-	ADDQ         BX, R10
-	DECQ         R12
-	JNZ          masked1odd
+	VMASKMOVPS   (R10)(BX*1), Y4, Y5
+	VMASKMOVPS   (R10)(BX*2), Y4, Y6
+	VMASKMOVPS   (R10)(R8*1), Y4, Y4
+	VBROADCASTSS (R11), Y7
+	VFMADD231PS  Y7, Y5, Y0
+	VBROADCASTSS (R11)(DX*1), Y7
+	VFMADD231PS  Y7, Y6, Y0
+	VBROADCASTSS (R11)(DX*2), Y7
+	VFMADD231PS  Y7, Y4, Y0
+	CMPQ         88(AX), $0x00
+	JE           masked1last0store
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y7
+	VMASKMOVPS   (R9), Y7, Y7
+	VADDPS       Y7, Y0, Y0
 
-masked1even:
+masked1last0store:
+	MOVQ      24(AX), R10
+	VMOVUPS   (R10), Y7
+	VMOVMSKPS Y7, R10
+	CMPL      R10, $0x000000ff
+	JNE       part76
+	VMOVUPS   Y0, (R9)
+	JMP       stored76
+
+part76:
+	LEAQ         (R9), R13
+	VMOVAPS      X0, X7
+	TESTL        $0x00000008, R10
+	JZ           two76
+	VMOVUPS      X7, (R13)
+	VEXTRACTF128 $0x01, Y0, X7
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two76:
+	TESTL    $0x00000002, R10
+	JZ       one76
+	VMOVLPS  X7, (R13)
+	VMOVHLPS X7, X7, X7
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one76:
+	TESTL  $0x00000001, R10
+	JZ     stored76
+	VMOVSS X7, (R13)
+
+stored76:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VBROADCASTSS (R11), Y0
+	VFMADD231PS  Y0, Y5, Y1
+	VBROADCASTSS (R11)(DX*1), Y0
+	VFMADD231PS  Y0, Y6, Y1
+	VBROADCASTSS (R11)(DX*2), Y0
+	VFMADD231PS  Y0, Y4, Y1
+	CMPQ         88(AX), $0x00
+	JE           masked1last1store
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y0
+	VMASKMOVPS   (R9), Y0, Y0
+	VADDPS       Y0, Y1, Y1
+
+masked1last1store:
+	MOVQ      24(AX), R10
+	VMOVUPS   (R10), Y0
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0x000000ff
+	JNE       part77
+	VMOVUPS   Y1, (R9)
+	JMP       stored77
+
+part77:
+	LEAQ         (R9), R13
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R10
+	JZ           two77
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two77:
+	TESTL    $0x00000002, R10
+	JZ       one77
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one77:
+	TESTL  $0x00000001, R10
+	JZ     stored77
+	VMOVSS X0, (R13)
+
+stored77:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VBROADCASTSS (R11), Y0
+	VFMADD231PS  Y0, Y5, Y2
+	VBROADCASTSS (R11)(DX*1), Y0
+	VFMADD231PS  Y0, Y6, Y2
+	VBROADCASTSS (R11)(DX*2), Y0
+	VFMADD231PS  Y0, Y4, Y2
+	CMPQ         88(AX), $0x00
+	JE           masked1last2store
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y0
+	VMASKMOVPS   (R9), Y0, Y0
+	VADDPS       Y0, Y2, Y2
+
+masked1last2store:
+	MOVQ      24(AX), R10
+	VMOVUPS   (R10), Y0
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0x000000ff
+	JNE       part78
+	VMOVUPS   Y2, (R9)
+	JMP       stored78
+
+part78:
+	LEAQ         (R9), R13
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R10
+	JZ           two78
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two78:
+	TESTL    $0x00000002, R10
+	JZ       one78
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one78:
+	TESTL  $0x00000001, R10
+	JZ     stored78
+	VMOVSS X0, (R13)
+
+stored78:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VBROADCASTSS (R11), Y0
+	VFMADD231PS  Y0, Y5, Y3
+	VBROADCASTSS (R11)(DX*1), Y0
+	VFMADD231PS  Y0, Y6, Y3
+	VBROADCASTSS (R11)(DX*2), Y0
+	VFMADD231PS  Y0, Y4, Y3
+	CMPQ         88(AX), $0x00
+	JE           masked1last3store
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y0
+	VMASKMOVPS   (R9), Y0, Y0
+	VADDPS       Y0, Y3, Y3
+
+masked1last3store:
+	MOVQ      24(AX), R10
+	VMOVUPS   (R10), Y0
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0x000000ff
+	JNE       part79
+	VMOVUPS   Y3, (R9)
+	JMP       stored79
+
+part79:
+	LEAQ         (R9), R9
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R10
+	JZ           two79
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R10
+
+two79:
+	TESTL    $0x00000002, R10
+	JZ       one79
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R10
+
+one79:
+	TESTL  $0x00000001, R10
+	JZ     stored79
+	VMOVSS X0, (R9)
+
+stored79:
+	JMP masked1done
+
+masked1few:
 	MOVQ       24(AX), R10
 	VMOVUPS    (R10), Y4
 	MOVQ       R9, R10
@@ -5877,133 +7482,133 @@ masked1even:
 	VADDPS     Y5, Y0, Y0
 	VMOVMSKPS  Y4, R9
 	CMPL       R9, $0x000000ff
-	JNE        part59
+	JNE        part80
 	VMOVUPS    Y0, (R10)
-	JMP        stored59
+	JMP        stored80
 
-part59:
+part80:
 	LEAQ         (R10), R12
 	VMOVAPS      X0, X5
 	TESTL        $0x00000008, R9
-	JZ           two59
+	JZ           two80
 	VMOVUPS      X5, (R12)
 	VEXTRACTF128 $0x01, Y0, X5
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two59:
+two80:
 	TESTL    $0x00000002, R9
-	JZ       one59
+	JZ       one80
 	VMOVLPS  X5, (R12)
 	VMOVHLPS X5, X5, X5
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one59:
+one80:
 	TESTL  $0x00000001, R9
-	JZ     stored59
+	JZ     stored80
 	VMOVSS X5, (R12)
 
-stored59:
+stored80:
 	ADDQ       R11, R10
 	VMASKMOVPS (R10), Y4, Y0
 	VADDPS     Y0, Y1, Y1
 	VMOVMSKPS  Y4, R9
 	CMPL       R9, $0x000000ff
-	JNE        part60
+	JNE        part81
 	VMOVUPS    Y1, (R10)
-	JMP        stored60
+	JMP        stored81
 
-part60:
+part81:
 	LEAQ         (R10), R12
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R9
-	JZ           two60
+	JZ           two81
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two60:
+two81:
 	TESTL    $0x00000002, R9
-	JZ       one60
+	JZ       one81
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one60:
+one81:
 	TESTL  $0x00000001, R9
-	JZ     stored60
+	JZ     stored81
 	VMOVSS X0, (R12)
 
-stored60:
+stored81:
 	ADDQ       R11, R10
 	VMASKMOVPS (R10), Y4, Y0
 	VADDPS     Y0, Y2, Y2
 	VMOVMSKPS  Y4, R9
 	CMPL       R9, $0x000000ff
-	JNE        part61
+	JNE        part82
 	VMOVUPS    Y2, (R10)
-	JMP        stored61
+	JMP        stored82
 
-part61:
+part82:
 	LEAQ         (R10), R12
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, R9
-	JZ           two61
+	JZ           two82
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two61:
+two82:
 	TESTL    $0x00000002, R9
-	JZ       one61
+	JZ       one82
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one61:
+one82:
 	TESTL  $0x00000001, R9
-	JZ     stored61
+	JZ     stored82
 	VMOVSS X0, (R12)
 
-stored61:
+stored82:
 	ADDQ       R11, R10
 	VMASKMOVPS (R10), Y4, Y0
 	VADDPS     Y0, Y3, Y3
 	VMOVMSKPS  Y4, R9
 	CMPL       R9, $0x000000ff
-	JNE        part62
+	JNE        part83
 	VMOVUPS    Y3, (R10)
-	JMP        stored62
+	JMP        stored83
 
-part62:
+part83:
 	LEAQ         (R10), R12
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R9
-	JZ           two62
+	JZ           two83
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two62:
+two83:
 	TESTL    $0x00000002, R9
-	JZ       one62
+	JZ       one83
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one62:
+one83:
 	TESTL  $0x00000001, R9
-	JZ     stored62
+	JZ     stored83
 	VMOVSS X0, (R12)
 
-stored62:
+stored83:
 	ADDQ R11, R10
 	JMP  masked1done
 
@@ -6011,127 +7616,127 @@ masked1store:
 	MOVQ      R9, R10
 	VMOVMSKPS Y4, R9
 	CMPL      R9, $0x000000ff
-	JNE       part63
+	JNE       part84
 	VMOVUPS   Y0, (R10)
-	JMP       stored63
+	JMP       stored84
 
-part63:
+part84:
 	LEAQ         (R10), R12
 	VMOVAPS      X0, X5
 	TESTL        $0x00000008, R9
-	JZ           two63
+	JZ           two84
 	VMOVUPS      X5, (R12)
 	VEXTRACTF128 $0x01, Y0, X5
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two63:
+two84:
 	TESTL    $0x00000002, R9
-	JZ       one63
+	JZ       one84
 	VMOVLPS  X5, (R12)
 	VMOVHLPS X5, X5, X5
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one63:
+one84:
 	TESTL  $0x00000001, R9
-	JZ     stored63
+	JZ     stored84
 	VMOVSS X5, (R12)
 
-stored63:
+stored84:
 	ADDQ      R11, R10
 	VMOVMSKPS Y4, R9
 	CMPL      R9, $0x000000ff
-	JNE       part64
+	JNE       part85
 	VMOVUPS   Y1, (R10)
-	JMP       stored64
+	JMP       stored85
 
-part64:
+part85:
 	LEAQ         (R10), R12
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R9
-	JZ           two64
+	JZ           two85
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two64:
+two85:
 	TESTL    $0x00000002, R9
-	JZ       one64
+	JZ       one85
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one64:
+one85:
 	TESTL  $0x00000001, R9
-	JZ     stored64
+	JZ     stored85
 	VMOVSS X0, (R12)
 
-stored64:
+stored85:
 	ADDQ      R11, R10
 	VMOVMSKPS Y4, R9
 	CMPL      R9, $0x000000ff
-	JNE       part65
+	JNE       part86
 	VMOVUPS   Y2, (R10)
-	JMP       stored65
+	JMP       stored86
 
-part65:
+part86:
 	LEAQ         (R10), R12
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, R9
-	JZ           two65
+	JZ           two86
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two65:
+two86:
 	TESTL    $0x00000002, R9
-	JZ       one65
+	JZ       one86
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one65:
+one86:
 	TESTL  $0x00000001, R9
-	JZ     stored65
+	JZ     stored86
 	VMOVSS X0, (R12)
 
-stored65:
+stored86:
 	ADDQ      R11, R10
 	VMOVMSKPS Y4, R9
 	CMPL      R9, $0x000000ff
-	JNE       part66
+	JNE       part87
 	VMOVUPS   Y3, (R10)
-	JMP       stored66
+	JMP       stored87
 
-part66:
+part87:
 	LEAQ         (R10), R12
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R9
-	JZ           two66
+	JZ           two87
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two66:
+two87:
 	TESTL    $0x00000002, R9
-	JZ       one66
+	JZ       one87
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one66:
+one87:
 	TESTL  $0x00000001, R9
-	JZ     stored66
+	JZ     stored87
 	VMOVSS X0, (R12)
 
-stored66:
+stored87:
 	ADDQ R11, R10
 
 masked1done:
@@ -6162,10 +7767,36 @@ tail2:
 	VXORPS  Y7, Y7, Y7
 	MOVQ    24(AX), R12
 	VMOVUPS (R12), Y8
-	MOVQ    144(AX), R12
-	MOVQ    136(AX), R13
-	MOVQ    R13, 160(AX)
-	MOVQ    R9, 168(AX)
+	MOVQ    224(AX), R12
+	TESTQ   R12, R12
+	JZ      masked2even
+
+masked2odd:
+	VMOVUPS      (R10), Y9
+	VMASKMOVPS   32(R10), Y8, Y10
+	PREFETCHT0   32(R10)(BX*8)
+	VBROADCASTSS (R11), Y11
+	VFMADD231PS  Y11, Y9, Y0
+	VFMADD231PS  Y11, Y10, Y1
+	VBROADCASTSS (R11)(CX*1), Y11
+	VFMADD231PS  Y11, Y9, Y2
+	VFMADD231PS  Y11, Y10, Y3
+	VBROADCASTSS (R11)(CX*2), Y11
+	VFMADD231PS  Y11, Y9, Y4
+	VFMADD231PS  Y11, Y10, Y5
+	VBROADCASTSS (R11)(SI*1), Y11
+	VFMADD231PS  Y11, Y9, Y6
+	VFMADD231PS  Y11, Y10, Y7
+	ADDQ         DX, R11
+	ADDQ         BX, R10
+	DECQ         R12
+	JNZ          masked2odd
+
+masked2even:
+	MOVQ 144(AX), R12
+	MOVQ 136(AX), R13
+	MOVQ R13, 160(AX)
+	MOVQ R9, 168(AX)
 
 masked2k:
 	TESTQ R12, R12
@@ -6341,14 +7972,11 @@ masked2asked:
 	JMP  masked2k
 
 masked2summed:
-	MOVQ  224(AX), R12
-	TESTQ R12, R12
-	JZ    masked2even
-
-masked2odd:
+	CMPQ         64(AX), $0x04
+	JL           masked2few
+	MOVQ         32(AX), R12
 	VMOVUPS      (R10), Y9
 	VMASKMOVPS   32(R10), Y8, Y10
-	PREFETCHT0   32(R10)(BX*8)
 	VBROADCASTSS (R11), Y11
 	VFMADD231PS  Y11, Y9, Y0
 	VFMADD231PS  Y11, Y10, Y1
@@ -6362,11 +7990,226 @@ masked2odd:
 	VFMADD231PS  Y11, Y9, Y6
 	VFMADD231PS  Y11, Y10, Y7
 	ADDQ         DX, R11
-	ADDQ         BX, R10
-	DECQ         R12
-	JNZ          masked2odd
+	VMOVUPS      (R10)(BX*1), Y9
+	VMASKMOVPS   32(R10)(BX*1), Y8, Y10
+	VMOVUPS      (R10)(BX*2), Y11
+	VMASKMOVPS   32(R10)(BX*2), Y8, Y12
+	VBROADCASTSS (R11), Y13
+	VFMADD231PS  Y13, Y9, Y0
+	VFMADD231PS  Y13, Y10, Y1
+	VBROADCASTSS (R11)(DX*1), Y13
+	VFMADD231PS  Y13, Y11, Y0
+	VFMADD231PS  Y13, Y12, Y1
+	VBROADCASTSS (R11)(DX*2), Y13
+	VFMADD231PS  (R10)(R8*1), Y13, Y0
+	VMASKMOVPS   32(R10)(R8*1), Y8, Y14
+	VFMADD231PS  Y13, Y14, Y1
+	CMPQ         88(AX), $0x00
+	JE           masked2last0store
+	VADDPS       (R9), Y0, Y0
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y13
+	VMASKMOVPS   32(R9), Y13, Y13
+	VADDPS       Y13, Y1, Y1
 
-masked2even:
+masked2last0store:
+	VMOVUPS   Y0, (R9)
+	MOVQ      24(AX), R13
+	VMOVUPS   (R13), Y0
+	VMOVMSKPS Y0, R13
+	CMPL      R13, $0x000000ff
+	JNE       part88
+	VMOVUPS   Y1, 32(R9)
+	JMP       stored88
+
+part88:
+	LEAQ         32(R9), R14
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R13
+	JZ           two88
+	VMOVUPS      X0, (R14)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two88:
+	TESTL    $0x00000002, R13
+	JZ       one88
+	VMOVLPS  X0, (R14)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one88:
+	TESTL  $0x00000001, R13
+	JZ     stored88
+	VMOVSS X0, (R14)
+
+stored88:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VMOVUPS      (R10)(R8*1), Y0
+	VMASKMOVPS   32(R10)(R8*1), Y8, Y1
+	VBROADCASTSS (R11), Y8
+	VFMADD231PS  Y8, Y9, Y2
+	VFMADD231PS  Y8, Y10, Y3
+	VBROADCASTSS (R11)(DX*1), Y8
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y8, Y12, Y3
+	VBROADCASTSS (R11)(DX*2), Y8
+	VFMADD231PS  Y8, Y0, Y2
+	VFMADD231PS  Y8, Y1, Y3
+	CMPQ         88(AX), $0x00
+	JE           masked2last1store
+	VADDPS       (R9), Y2, Y2
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y8
+	VMASKMOVPS   32(R9), Y8, Y8
+	VADDPS       Y8, Y3, Y3
+
+masked2last1store:
+	VMOVUPS   Y2, (R9)
+	MOVQ      24(AX), R10
+	VMOVUPS   (R10), Y2
+	VMOVMSKPS Y2, R10
+	CMPL      R10, $0x000000ff
+	JNE       part89
+	VMOVUPS   Y3, 32(R9)
+	JMP       stored89
+
+part89:
+	LEAQ         32(R9), R13
+	VMOVAPS      X3, X2
+	TESTL        $0x00000008, R10
+	JZ           two89
+	VMOVUPS      X2, (R13)
+	VEXTRACTF128 $0x01, Y3, X2
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two89:
+	TESTL    $0x00000002, R10
+	JZ       one89
+	VMOVLPS  X2, (R13)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one89:
+	TESTL  $0x00000001, R10
+	JZ     stored89
+	VMOVSS X2, (R13)
+
+stored89:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VBROADCASTSS (R11), Y2
+	VFMADD231PS  Y2, Y9, Y4
+	VFMADD231PS  Y2, Y10, Y5
+	VBROADCASTSS (R11)(DX*1), Y2
+	VFMADD231PS  Y2, Y11, Y4
+	VFMADD231PS  Y2, Y12, Y5
+	VBROADCASTSS (R11)(DX*2), Y2
+	VFMADD231PS  Y2, Y0, Y4
+	VFMADD231PS  Y2, Y1, Y5
+	CMPQ         88(AX), $0x00
+	JE           masked2last2store
+	VADDPS       (R9), Y4, Y4
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y2
+	VMASKMOVPS   32(R9), Y2, Y2
+	VADDPS       Y2, Y5, Y5
+
+masked2last2store:
+	VMOVUPS   Y4, (R9)
+	MOVQ      24(AX), R10
+	VMOVUPS   (R10), Y2
+	VMOVMSKPS Y2, R10
+	CMPL      R10, $0x000000ff
+	JNE       part90
+	VMOVUPS   Y5, 32(R9)
+	JMP       stored90
+
+part90:
+	LEAQ         32(R9), R13
+	VMOVAPS      X5, X2
+	TESTL        $0x00000008, R10
+	JZ           two90
+	VMOVUPS      X2, (R13)
+	VEXTRACTF128 $0x01, Y5, X2
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two90:
+	TESTL    $0x00000002, R10
+	JZ       one90
+	VMOVLPS  X2, (R13)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one90:
+	TESTL  $0x00000001, R10
+	JZ     stored90
+	VMOVSS X2, (R13)
+
+stored90:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VBROADCASTSS (R11), Y2
+	VFMADD231PS  Y2, Y9, Y6
+	VFMADD231PS  Y2, Y10, Y7
+	VBROADCASTSS (R11)(DX*1), Y2
+	VFMADD231PS  Y2, Y11, Y6
+	VFMADD231PS  Y2, Y12, Y7
+	VBROADCASTSS (R11)(DX*2), Y2
+	VFMADD231PS  Y2, Y0, Y6
+	VFMADD231PS  Y2, Y1, Y7
+	CMPQ         88(AX), $0x00
+	JE           masked2last3store
+	VADDPS       (R9), Y6, Y6
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y0
+	VMASKMOVPS   32(R9), Y0, Y0
+	VADDPS       Y0, Y7, Y7
+
+masked2last3store:
+	VMOVUPS   Y6, (R9)
+	MOVQ      24(AX), R10
+	VMOVUPS   (R10), Y0
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0x000000ff
+	JNE       part91
+	VMOVUPS   Y7, 32(R9)
+	JMP       stored91
+
+part91:
+	LEAQ         32(R9), R9
+	VMOVAPS      X7, X0
+	TESTL        $0x00000008, R10
+	JZ           two91
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y7, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R10
+
+two91:
+	TESTL    $0x00000002, R10
+	JZ       one91
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R10
+
+one91:
+	TESTL  $0x00000001, R10
+	JZ     stored91
+	VMOVSS X0, (R9)
+
+stored91:
+	JMP masked2done
+
+masked2few:
 	MOVQ       24(AX), R10
 	VMOVUPS    (R10), Y8
 	MOVQ       R9, R10
@@ -6379,34 +8222,34 @@ masked2even:
 	VADDPS     Y0, Y1, Y1
 	VMOVMSKPS  Y8, R9
 	CMPL       R9, $0x000000ff
-	JNE        part67
+	JNE        part92
 	VMOVUPS    Y1, 32(R10)
-	JMP        stored67
+	JMP        stored92
 
-part67:
+part92:
 	LEAQ         32(R10), R12
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R9
-	JZ           two67
+	JZ           two92
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two67:
+two92:
 	TESTL    $0x00000002, R9
-	JZ       one67
+	JZ       one92
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one67:
+one92:
 	TESTL  $0x00000001, R9
-	JZ     stored67
+	JZ     stored92
 	VMOVSS X0, (R12)
 
-stored67:
+stored92:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y2, Y2
 	VMOVUPS    Y2, (R10)
@@ -6414,34 +8257,34 @@ stored67:
 	VADDPS     Y0, Y3, Y3
 	VMOVMSKPS  Y8, R9
 	CMPL       R9, $0x000000ff
-	JNE        part68
+	JNE        part93
 	VMOVUPS    Y3, 32(R10)
-	JMP        stored68
+	JMP        stored93
 
-part68:
+part93:
 	LEAQ         32(R10), R12
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R9
-	JZ           two68
+	JZ           two93
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two68:
+two93:
 	TESTL    $0x00000002, R9
-	JZ       one68
+	JZ       one93
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one68:
+one93:
 	TESTL  $0x00000001, R9
-	JZ     stored68
+	JZ     stored93
 	VMOVSS X0, (R12)
 
-stored68:
+stored93:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y4, Y4
 	VMOVUPS    Y4, (R10)
@@ -6449,34 +8292,34 @@ stored68:
 	VADDPS     Y0, Y5, Y5
 	VMOVMSKPS  Y8, R9
 	CMPL       R9, $0x000000ff
-	JNE        part69
+	JNE        part94
 	VMOVUPS    Y5, 32(R10)
-	JMP        stored69
+	JMP        stored94
 
-part69:
+part94:
 	LEAQ         32(R10), R12
 	VMOVAPS      X5, X0
 	TESTL        $0x00000008, R9
-	JZ           two69
+	JZ           two94
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y5, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two69:
+two94:
 	TESTL    $0x00000002, R9
-	JZ       one69
+	JZ       one94
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one69:
+one94:
 	TESTL  $0x00000001, R9
-	JZ     stored69
+	JZ     stored94
 	VMOVSS X0, (R12)
 
-stored69:
+stored94:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y6, Y6
 	VMOVUPS    Y6, (R10)
@@ -6484,34 +8327,34 @@ stored69:
 	VADDPS     Y0, Y7, Y7
 	VMOVMSKPS  Y8, R9
 	CMPL       R9, $0x000000ff
-	JNE        part70
+	JNE        part95
 	VMOVUPS    Y7, 32(R10)
-	JMP        stored70
+	JMP        stored95
 
-part70:
+part95:
 	LEAQ         32(R10), R12
 	VMOVAPS      X7, X0
 	TESTL        $0x00000008, R9
-	JZ           two70
+	JZ           two95
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y7, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two70:
+two95:
 	TESTL    $0x00000002, R9
-	JZ       one70
+	JZ       one95
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one70:
+one95:
 	TESTL  $0x00000001, R9
-	JZ     stored70
+	JZ     stored95
 	VMOVSS X0, (R12)
 
-stored70:
+stored95:
 	ADDQ R11, R10
 	JMP  masked2done
 
@@ -6520,130 +8363,130 @@ masked2store:
 	VMOVUPS   Y0, (R10)
 	VMOVMSKPS Y8, R9
 	CMPL      R9, $0x000000ff
-	JNE       part71
+	JNE       part96
 	VMOVUPS   Y1, 32(R10)
-	JMP       stored71
+	JMP       stored96
 
-part71:
+part96:
 	LEAQ         32(R10), R12
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R9
-	JZ           two71
+	JZ           two96
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two71:
+two96:
 	TESTL    $0x00000002, R9
-	JZ       one71
+	JZ       one96
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one71:
+one96:
 	TESTL  $0x00000001, R9
-	JZ     stored71
+	JZ     stored96
 	VMOVSS X0, (R12)
 
-stored71:
+stored96:
 	ADDQ      R11, R10
 	VMOVUPS   Y2, (R10)
 	VMOVMSKPS Y8, R9
 	CMPL      R9, $0x000000ff
-	JNE       part72
+	JNE       part97
 	VMOVUPS   Y3, 32(R10)
-	JMP       stored72
+	JMP       stored97
 
-part72:
+part97:
 	LEAQ         32(R10), R12
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R9
-	JZ           two72
+	JZ           two97
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two72:
+two97:
 	TESTL    $0x00000002, R9
-	JZ       one72
+	JZ       one97
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one72:
+one97:
 	TESTL  $0x00000001, R9
-	JZ     stored72
+	JZ     stored97
 	VMOVSS X0, (R12)
 
-stored72:
+stored97:
 	ADDQ      R11, R10
 	VMOVUPS   Y4, (R10)
 	VMOVMSKPS Y8, R9
 	CMPL      R9, $0x000000ff
-	JNE       part73
+	JNE       part98
 	VMOVUPS   Y5, 32(R10)
-	JMP       stored73
+	JMP       stored98
 
-part73:
+part98:
 	LEAQ         32(R10), R12
 	VMOVAPS      X5, X0
 	TESTL        $0x00000008, R9
-	JZ           two73
+	JZ           two98
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y5, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two73:
+two98:
 	TESTL    $0x00000002, R9
-	JZ       one73
+	JZ       one98
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one73:
+one98:
 	TESTL  $0x00000001, R9
-	JZ     stored73
+	JZ     stored98
 	VMOVSS X0, (R12)
 
-stored73:
+stored98:
 	ADDQ      R11, R10
 	VMOVUPS   Y6, (R10)
 	VMOVMSKPS Y8, R9
 	CMPL      R9, $0x000000ff
-	JNE       part74
+	JNE       part99
 	VMOVUPS   Y7, 32(R10)
-	JMP       stored74
+	JMP       stored99
 
-part74:
+part99:
 	LEAQ         32(R10), R12
 	VMOVAPS      X7, X0
 	TESTL        $0x00000008, R9
-	JZ           two74
+	JZ           two99
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y7, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two74:
+two99:
 	TESTL    $0x00000002, R9
-	JZ       one74
+	JZ       one99
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one74:
+one99:
 	TESTL  $0x00000001, R9
-	JZ     stored74
+	JZ     stored99
 	VMOVSS X0, (R12)
 
-stored74:
+stored99:
 	ADDQ R11, R10
 
 masked2done:
@@ -6676,10 +8519,43 @@ tail3:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	MOVQ   144(AX), R12
-	MOVQ   136(AX), R13
-	MOVQ   R13, 160(AX)
-	MOVQ   R9, 168(AX)
+	MOVQ   224(AX), R12
+	TESTQ  R12, R12
+	JZ     masked3even
+
+masked3odd:
+	VMOVUPS      (R10), Y12
+	VMOVUPS      32(R10), Y13
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y14
+	VMASKMOVPS   64(R10), Y14, Y14
+	PREFETCHT0   64(R10)(BX*8)
+	VBROADCASTSS (R11), Y15
+	VFMADD231PS  Y15, Y12, Y0
+	VFMADD231PS  Y15, Y13, Y1
+	VFMADD231PS  Y15, Y14, Y2
+	VBROADCASTSS (R11)(CX*1), Y15
+	VFMADD231PS  Y15, Y12, Y3
+	VFMADD231PS  Y15, Y13, Y4
+	VFMADD231PS  Y15, Y14, Y5
+	VBROADCASTSS (R11)(CX*2), Y15
+	VFMADD231PS  Y15, Y12, Y6
+	VFMADD231PS  Y15, Y13, Y7
+	VFMADD231PS  Y15, Y14, Y8
+	VBROADCASTSS (R11)(SI*1), Y15
+	VFMADD231PS  Y15, Y12, Y9
+	VFMADD231PS  Y15, Y13, Y10
+	VFMADD231PS  Y15, Y14, Y11
+	ADDQ         DX, R11
+	ADDQ         BX, R10
+	DECQ         R12
+	JNZ          masked3odd
+
+masked3even:
+	MOVQ 144(AX), R12
+	MOVQ 136(AX), R13
+	MOVQ R13, 160(AX)
+	MOVQ R9, 168(AX)
 
 masked3k:
 	TESTQ R12, R12
@@ -6911,17 +8787,14 @@ masked3asked:
 	JMP  masked3k
 
 masked3summed:
-	MOVQ  224(AX), R12
-	TESTQ R12, R12
-	JZ    masked3even
-
-masked3odd:
+	CMPQ         64(AX), $0x04
+	JL           masked3few
+	MOVQ         32(AX), R12
 	VMOVUPS      (R10), Y12
 	VMOVUPS      32(R10), Y13
 	MOVQ         24(AX), R13
 	VMOVUPS      (R13), Y14
 	VMASKMOVPS   64(R10), Y14, Y14
-	PREFETCHT0   64(R10)(BX*8)
 	VBROADCASTSS (R11), Y15
 	VFMADD231PS  Y15, Y12, Y0
 	VFMADD231PS  Y15, Y13, Y1
@@ -6939,11 +8812,272 @@ masked3odd:
 	VFMADD231PS  Y15, Y13, Y10
 	VFMADD231PS  Y15, Y14, Y11
 	ADDQ         DX, R11
-	ADDQ         BX, R10
-	DECQ         R12
-	JNZ          masked3odd
+	VBROADCASTSS (R11), Y12
+	VFMADD231PS  (R10)(BX*1), Y12, Y0
+	VFMADD231PS  32(R10)(BX*1), Y12, Y1
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y13
+	VMASKMOVPS   64(R10)(BX*1), Y13, Y13
+	VFMADD231PS  Y12, Y13, Y2
+	VBROADCASTSS (R11)(DX*1), Y12
+	VFMADD231PS  (R10)(BX*2), Y12, Y0
+	VFMADD231PS  32(R10)(BX*2), Y12, Y1
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y13
+	VMASKMOVPS   64(R10)(BX*2), Y13, Y13
+	VFMADD231PS  Y12, Y13, Y2
+	VBROADCASTSS (R11)(DX*2), Y12
+	VFMADD231PS  (R10)(R8*1), Y12, Y0
+	VFMADD231PS  32(R10)(R8*1), Y12, Y1
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y13
+	VMASKMOVPS   64(R10)(R8*1), Y13, Y13
+	VFMADD231PS  Y12, Y13, Y2
+	CMPQ         88(AX), $0x00
+	JE           masked3last0store
+	VADDPS       (R9), Y0, Y0
+	VADDPS       32(R9), Y1, Y1
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y12
+	VMASKMOVPS   64(R9), Y12, Y12
+	VADDPS       Y12, Y2, Y2
 
-masked3even:
+masked3last0store:
+	VMOVUPS   Y0, (R9)
+	VMOVUPS   Y1, 32(R9)
+	MOVQ      24(AX), R13
+	VMOVUPS   (R13), Y0
+	VMOVMSKPS Y0, R13
+	CMPL      R13, $0x000000ff
+	JNE       part100
+	VMOVUPS   Y2, 64(R9)
+	JMP       stored100
+
+part100:
+	LEAQ         64(R9), R14
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R13
+	JZ           two100
+	VMOVUPS      X0, (R14)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two100:
+	TESTL    $0x00000002, R13
+	JZ       one100
+	VMOVLPS  X0, (R14)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one100:
+	TESTL  $0x00000001, R13
+	JZ     stored100
+	VMOVSS X0, (R14)
+
+stored100:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VMOVUPS      (R10)(BX*1), Y0
+	VMOVUPS      32(R10)(BX*1), Y1
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y2
+	VMASKMOVPS   64(R10)(BX*1), Y2, Y2
+	VBROADCASTSS (R11), Y12
+	VFMADD231PS  Y12, Y0, Y3
+	VFMADD231PS  Y12, Y1, Y4
+	VFMADD231PS  Y12, Y2, Y5
+	VBROADCASTSS (R11)(DX*1), Y12
+	VFMADD231PS  (R10)(BX*2), Y12, Y3
+	VFMADD231PS  32(R10)(BX*2), Y12, Y4
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y13
+	VMASKMOVPS   64(R10)(BX*2), Y13, Y13
+	VFMADD231PS  Y12, Y13, Y5
+	VBROADCASTSS (R11)(DX*2), Y12
+	VFMADD231PS  (R10)(R8*1), Y12, Y3
+	VFMADD231PS  32(R10)(R8*1), Y12, Y4
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y13
+	VMASKMOVPS   64(R10)(R8*1), Y13, Y13
+	VFMADD231PS  Y12, Y13, Y5
+	CMPQ         88(AX), $0x00
+	JE           masked3last1store
+	VADDPS       (R9), Y3, Y3
+	VADDPS       32(R9), Y4, Y4
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y12
+	VMASKMOVPS   64(R9), Y12, Y12
+	VADDPS       Y12, Y5, Y5
+
+masked3last1store:
+	VMOVUPS   Y3, (R9)
+	VMOVUPS   Y4, 32(R9)
+	MOVQ      24(AX), R13
+	VMOVUPS   (R13), Y3
+	VMOVMSKPS Y3, R13
+	CMPL      R13, $0x000000ff
+	JNE       part101
+	VMOVUPS   Y5, 64(R9)
+	JMP       stored101
+
+part101:
+	LEAQ         64(R9), R14
+	VMOVAPS      X5, X3
+	TESTL        $0x00000008, R13
+	JZ           two101
+	VMOVUPS      X3, (R14)
+	VEXTRACTF128 $0x01, Y5, X3
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two101:
+	TESTL    $0x00000002, R13
+	JZ       one101
+	VMOVLPS  X3, (R14)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one101:
+	TESTL  $0x00000001, R13
+	JZ     stored101
+	VMOVSS X3, (R14)
+
+stored101:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VMOVUPS      (R10)(BX*2), Y3
+	VMOVUPS      32(R10)(BX*2), Y4
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y5
+	VMASKMOVPS   64(R10)(BX*2), Y5, Y5
+	VBROADCASTSS (R11), Y12
+	VFMADD231PS  Y12, Y0, Y6
+	VFMADD231PS  Y12, Y1, Y7
+	VFMADD231PS  Y12, Y2, Y8
+	VBROADCASTSS (R11)(DX*1), Y12
+	VFMADD231PS  Y12, Y3, Y6
+	VFMADD231PS  Y12, Y4, Y7
+	VFMADD231PS  Y12, Y5, Y8
+	VBROADCASTSS (R11)(DX*2), Y12
+	VFMADD231PS  (R10)(R8*1), Y12, Y6
+	VFMADD231PS  32(R10)(R8*1), Y12, Y7
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y13
+	VMASKMOVPS   64(R10)(R8*1), Y13, Y13
+	VFMADD231PS  Y12, Y13, Y8
+	CMPQ         88(AX), $0x00
+	JE           masked3last2store
+	VADDPS       (R9), Y6, Y6
+	VADDPS       32(R9), Y7, Y7
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y12
+	VMASKMOVPS   64(R9), Y12, Y12
+	VADDPS       Y12, Y8, Y8
+
+masked3last2store:
+	VMOVUPS   Y6, (R9)
+	VMOVUPS   Y7, 32(R9)
+	MOVQ      24(AX), R13
+	VMOVUPS   (R13), Y6
+	VMOVMSKPS Y6, R13
+	CMPL      R13, $0x000000ff
+	JNE       part102
+	VMOVUPS   Y8, 64(R9)
+	JMP       stored102
+
+part102:
+	LEAQ         64(R9), R14
+	VMOVAPS      X8, X6
+	TESTL        $0x00000008, R13
+	JZ           two102
+	VMOVUPS      X6, (R14)
+	VEXTRACTF128 $0x01, Y8, X6
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two102:
+	TESTL    $0x00000002, R13
+	JZ       one102
+	VMOVLPS  X6, (R14)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one102:
+	TESTL  $0x00000001, R13
+	JZ     stored102
+	VMOVSS X6, (R14)
+
+stored102:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VMOVUPS      (R10)(R8*1), Y6
+	VMOVUPS      32(R10)(R8*1), Y7
+	MOVQ         24(AX), R12
+	VMOVUPS      (R12), Y8
+	VMASKMOVPS   64(R10)(R8*1), Y8, Y8
+	VBROADCASTSS (R11), Y12
+	VFMADD231PS  Y12, Y0, Y9
+	VFMADD231PS  Y12, Y1, Y10
+	VFMADD231PS  Y12, Y2, Y11
+	VBROADCASTSS (R11)(DX*1), Y0
+	VFMADD231PS  Y0, Y3, Y9
+	VFMADD231PS  Y0, Y4, Y10
+	VFMADD231PS  Y0, Y5, Y11
+	VBROADCASTSS (R11)(DX*2), Y0
+	VFMADD231PS  Y0, Y6, Y9
+	VFMADD231PS  Y0, Y7, Y10
+	VFMADD231PS  Y0, Y8, Y11
+	CMPQ         88(AX), $0x00
+	JE           masked3last3store
+	VADDPS       (R9), Y9, Y9
+	VADDPS       32(R9), Y10, Y10
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y0
+	VMASKMOVPS   64(R9), Y0, Y0
+	VADDPS       Y0, Y11, Y11
+
+masked3last3store:
+	VMOVUPS   Y9, (R9)
+	VMOVUPS   Y10, 32(R9)
+	MOVQ      24(AX), R10
+	VMOVUPS   (R10), Y0
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0x000000ff
+	JNE       part103
+	VMOVUPS   Y11, 64(R9)
+	JMP       stored103
+
+part103:
+	LEAQ         64(R9), R9
+	VMOVAPS      X11, X0
+	TESTL        $0x00000008, R10
+	JZ           two103
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y11, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R10
+
+two103:
+	TESTL    $0x00000002, R10
+	JZ       one103
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R10
+
+one103:
+	TESTL  $0x00000001, R10
+	JZ     stored103
+	VMOVSS X0, (R9)
+
+stored103:
+	JMP masked3done
+
+masked3few:
 	MOVQ       24(AX), R10
 	VMOVUPS    (R10), Y12
 	MOVQ       R9, R10
@@ -6958,34 +9092,34 @@ masked3even:
 	VADDPS     Y0, Y2, Y2
 	VMOVMSKPS  Y12, R9
 	CMPL       R9, $0x000000ff
-	JNE        part75
+	JNE        part104
 	VMOVUPS    Y2, 64(R10)
-	JMP        stored75
+	JMP        stored104
 
-part75:
+part104:
 	LEAQ         64(R10), R12
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, R9
-	JZ           two75
+	JZ           two104
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two75:
+two104:
 	TESTL    $0x00000002, R9
-	JZ       one75
+	JZ       one104
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one75:
+one104:
 	TESTL  $0x00000001, R9
-	JZ     stored75
+	JZ     stored104
 	VMOVSS X0, (R12)
 
-stored75:
+stored104:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y3, Y3
 	VMOVUPS    Y3, (R10)
@@ -6995,34 +9129,34 @@ stored75:
 	VADDPS     Y0, Y5, Y5
 	VMOVMSKPS  Y12, R9
 	CMPL       R9, $0x000000ff
-	JNE        part76
+	JNE        part105
 	VMOVUPS    Y5, 64(R10)
-	JMP        stored76
+	JMP        stored105
 
-part76:
+part105:
 	LEAQ         64(R10), R12
 	VMOVAPS      X5, X0
 	TESTL        $0x00000008, R9
-	JZ           two76
+	JZ           two105
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y5, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two76:
+two105:
 	TESTL    $0x00000002, R9
-	JZ       one76
+	JZ       one105
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one76:
+one105:
 	TESTL  $0x00000001, R9
-	JZ     stored76
+	JZ     stored105
 	VMOVSS X0, (R12)
 
-stored76:
+stored105:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y6, Y6
 	VMOVUPS    Y6, (R10)
@@ -7032,34 +9166,34 @@ stored76:
 	VADDPS     Y0, Y8, Y8
 	VMOVMSKPS  Y12, R9
 	CMPL       R9, $0x000000ff
-	JNE        part77
+	JNE        part106
 	VMOVUPS    Y8, 64(R10)
-	JMP        stored77
+	JMP        stored106
 
-part77:
+part106:
 	LEAQ         64(R10), R12
 	VMOVAPS      X8, X0
 	TESTL        $0x00000008, R9
-	JZ           two77
+	JZ           two106
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y8, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two77:
+two106:
 	TESTL    $0x00000002, R9
-	JZ       one77
+	JZ       one106
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one77:
+one106:
 	TESTL  $0x00000001, R9
-	JZ     stored77
+	JZ     stored106
 	VMOVSS X0, (R12)
 
-stored77:
+stored106:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y9, Y9
 	VMOVUPS    Y9, (R10)
@@ -7069,34 +9203,34 @@ stored77:
 	VADDPS     Y0, Y11, Y11
 	VMOVMSKPS  Y12, R9
 	CMPL       R9, $0x000000ff
-	JNE        part78
+	JNE        part107
 	VMOVUPS    Y11, 64(R10)
-	JMP        stored78
+	JMP        stored107
 
-part78:
+part107:
 	LEAQ         64(R10), R12
 	VMOVAPS      X11, X0
 	TESTL        $0x00000008, R9
-	JZ           two78
+	JZ           two107
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y11, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two78:
+two107:
 	TESTL    $0x00000002, R9
-	JZ       one78
+	JZ       one107
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one78:
+one107:
 	TESTL  $0x00000001, R9
-	JZ     stored78
+	JZ     stored107
 	VMOVSS X0, (R12)
 
-stored78:
+stored107:
 	ADDQ R11, R10
 	JMP  masked3done
 
@@ -7106,133 +9240,133 @@ masked3store:
 	VMOVUPS   Y1, 32(R10)
 	VMOVMSKPS Y12, R9
 	CMPL      R9, $0x000000ff
-	JNE       part79
+	JNE       part108
 	VMOVUPS   Y2, 64(R10)
-	JMP       stored79
+	JMP       stored108
 
-part79:
+part108:
 	LEAQ         64(R10), R12
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, R9
-	JZ           two79
+	JZ           two108
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two79:
+two108:
 	TESTL    $0x00000002, R9
-	JZ       one79
+	JZ       one108
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one79:
+one108:
 	TESTL  $0x00000001, R9
-	JZ     stored79
+	JZ     stored108
 	VMOVSS X0, (R12)
 
-stored79:
+stored108:
 	ADDQ      R11, R10
 	VMOVUPS   Y3, (R10)
 	VMOVUPS   Y4, 32(R10)
 	VMOVMSKPS Y12, R9
 	CMPL      R9, $0x000000ff
-	JNE       part80
+	JNE       part109
 	VMOVUPS   Y5, 64(R10)
-	JMP       stored80
+	JMP       stored109
 
-part80:
+part109:
 	LEAQ         64(R10), R12
 	VMOVAPS      X5, X0
 	TESTL        $0x00000008, R9
-	JZ           two80
+	JZ           two109
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y5, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two80:
+two109:
 	TESTL    $0x00000002, R9
-	JZ       one80
+	JZ       one109
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one80:
+one109:
 	TESTL  $0x00000001, R9
-	JZ     stored80
+	JZ     stored109
 	VMOVSS X0, (R12)
 
-stored80:
+stored109:
 	ADDQ      R11, R10
 	VMOVUPS   Y6, (R10)
 	VMOVUPS   Y7, 32(R10)
 	VMOVMSKPS Y12, R9
 	CMPL      R9, $0x000000ff
-	JNE       part81
+	JNE       part110
 	VMOVUPS   Y8, 64(R10)
-	JMP       stored81
+	JMP       stored110
 
-part81:
+part110:
 	LEAQ         64(R10), R12
 	VMOVAPS      X8, X0
 	TESTL        $0x00000008, R9
-	JZ           two81
+	JZ           two110
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y8, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two81:
+two110:
 	TESTL    $0x00000002, R9
-	JZ       one81
+	JZ       one110
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one81:
+one110:
 	TESTL  $0x00000001, R9
-	JZ     stored81
+	JZ     stored110
 	VMOVSS X0, (R12)
 
-stored81:
+stored110:
 	ADDQ      R11, R10
 	VMOVUPS   Y9, (R10)
 	VMOVUPS   Y10, 32(R10)
 	VMOVMSKPS Y12, R9
 	CMPL      R9, $0x000000ff
-	JNE       part82
+	JNE       part111
 	VMOVUPS   Y11, 64(R10)
-	JMP       stored82
+	JMP       stored111
 
-part82:
+part111:
 	LEAQ         64(R10), R12
 	VMOVAPS      X11, X0
 	TESTL        $0x00000008, R9
-	JZ           two82
+	JZ           two111
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y11, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two82:
+two111:
 	TESTL    $0x00000002, R9
-	JZ       one82
+	JZ       one111
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one82:
+one111:
 	TESTL  $0x00000001, R9
-	JZ     stored82
+	JZ     stored111
 	VMOVSS X0, (R12)
 
-stored82:
+stored111:
 	ADDQ R11, R10
 
 masked3done:
@@ -7270,19 +9404,48 @@ down:
 	MOVQ R11, 128(AX)
 
 next:
-	MOVQ       R10, R11
-	MOVQ       8(AX), R12
-	MOVQ       64(AX), R13
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
+	MOVQ   R10, R11
+	MOVQ   8(AX), R12
+	MOVQ   64(AX), R13
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   224(AX), R13
+	TESTQ  R13, R13
+	JZ     fulleven
+
+fullodd:
+	VMOVUPS      (R11), Y10
+	VMOVUPS      32(R11), Y11
+	PREFETCHT0   127(R11)
+	VBROADCASTSS (R12), Y12
+	VFMADD231PS  Y12, Y10, Y0
+	VFMADD231PS  Y12, Y11, Y1
+	VBROADCASTSS (R12)(CX*1), Y12
+	VFMADD231PS  Y12, Y10, Y2
+	VFMADD231PS  Y12, Y11, Y3
+	VBROADCASTSS (R12)(CX*2), Y12
+	VFMADD231PS  Y12, Y10, Y4
+	VFMADD231PS  Y12, Y11, Y5
+	VBROADCASTSS (R12)(SI*1), Y12
+	VFMADD231PS  Y12, Y10, Y6
+	VFMADD231PS  Y12, Y11, Y7
+	VBROADCASTSS (R12)(CX*4), Y12
+	VFMADD231PS  Y12, Y10, Y8
+	VFMADD231PS  Y12, Y11, Y9
+	ADDQ         DX, R12
+	ADDQ         BX, R11
+	DECQ         R13
+	JNZ          fullodd
+
+fulleven:
 	MOVQ       144(AX), R13
 	MOVQ       136(AX), R14
 	MOVQ       R14, 160(AX)
@@ -7500,14 +9663,12 @@ fullasked:
 	JMP  fullk
 
 fullsummed:
-	MOVQ  224(AX), R13
-	TESTQ R13, R13
-	JZ    fulleven
-
-fullodd:
+	CMPQ         64(AX), $0x04
+	JL           fullfew
+	MOVQ         R9, R13
+	MOVQ         32(AX), R14
 	VMOVUPS      (R11), Y10
 	VMOVUPS      32(R11), Y11
-	PREFETCHT0   127(R11)
 	VBROADCASTSS (R12), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
@@ -7524,11 +9685,108 @@ fullodd:
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
 	ADDQ         DX, R12
-	ADDQ         BX, R11
-	DECQ         R13
-	JNZ          fullodd
+	VMOVUPS      (R11)(BX*1), Y10
+	VMOVUPS      32(R11)(BX*1), Y11
+	VMOVUPS      (R11)(BX*2), Y12
+	VMOVUPS      32(R11)(BX*2), Y13
+	VBROADCASTSS (R12), Y14
+	VFMADD231PS  Y14, Y10, Y0
+	VFMADD231PS  Y14, Y11, Y1
+	VBROADCASTSS (R12)(DX*1), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS (R12)(DX*2), Y14
+	VFMADD231PS  (R11)(R8*1), Y14, Y0
+	VFMADD231PS  32(R11)(R8*1), Y14, Y1
+	CMPQ         88(AX), $0x00
+	JE           fulllast0store
+	VADDPS       (R13), Y0, Y0
+	VADDPS       32(R13), Y1, Y1
 
-fulleven:
+fulllast0store:
+	VMOVUPS      Y0, (R13)
+	VMOVUPS      Y1, 32(R13)
+	ADDQ         CX, R12
+	ADDQ         R14, R13
+	VMOVUPS      (R11)(R8*1), Y0
+	VMOVUPS      32(R11)(R8*1), Y1
+	VBROADCASTSS (R12), Y14
+	VFMADD231PS  Y14, Y10, Y2
+	VFMADD231PS  Y14, Y11, Y3
+	VBROADCASTSS (R12)(DX*1), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS (R12)(DX*2), Y14
+	VFMADD231PS  Y14, Y0, Y2
+	VFMADD231PS  Y14, Y1, Y3
+	CMPQ         88(AX), $0x00
+	JE           fulllast1store
+	VADDPS       (R13), Y2, Y2
+	VADDPS       32(R13), Y3, Y3
+
+fulllast1store:
+	VMOVUPS      Y2, (R13)
+	VMOVUPS      Y3, 32(R13)
+	ADDQ         CX, R12
+	ADDQ         R14, R13
+	VBROADCASTSS (R12), Y2
+	VFMADD231PS  Y2, Y10, Y4
+	VFMADD231PS  Y2, Y11, Y5
+	VBROADCASTSS (R12)(DX*1), Y2
+	VFMADD231PS  Y2, Y12, Y4
+	VFMADD231PS  Y2, Y13, Y5
+	VBROADCASTSS (R12)(DX*2), Y2
+	VFMADD231PS  Y2, Y0, Y4
+	VFMADD231PS  Y2, Y1, Y5
+	CMPQ         88(AX), $0x00
+	JE           fulllast2store
+	VADDPS       (R13), Y4, Y4
+	VADDPS       32(R13), Y5, Y5
+
+fulllast2store:
+	VMOVUPS      Y4, (R13)
+	VMOVUPS      Y5, 32(R13)
+	ADDQ         CX, R12
+	ADDQ         R14, R13
+	VBROADCASTSS (R12), Y2
+	VFMADD231PS  Y2, Y10, Y6
+	VFMADD231PS  Y2, Y11, Y7
+	VBROADCASTSS (R12)(DX*1), Y2
+	VFMADD231PS  Y2, Y12, Y6
+	VFMADD231PS  Y2, Y13, Y7
+	VBROADCASTSS (R12)(DX*2), Y2
+	VFMADD231PS  Y2, Y0, Y6
+	VFMADD231PS  Y2, Y1, Y7
+	CMPQ         88(AX), $0x00
+	JE           fulllast3store
+	VADDPS       (R13), Y6, Y6
+	VADDPS       32(R13), Y7, Y7
+
+fulllast3store:
+	VMOVUPS      Y6, (R13)
+	VMOVUPS      Y7, 32(R13)
+	ADDQ         CX, R12
+	ADDQ         R14, R13
+	VBROADCASTSS (R12), Y2
+	VFMADD231PS  Y2, Y10, Y8
+	VFMADD231PS  Y2, Y11, Y9
+	VBROADCASTSS (R12)(DX*1), Y2
+	VFMADD231PS  Y2, Y12, Y8
+	VFMADD231PS  Y2, Y13, Y9
+	VBROADCASTSS (R12)(DX*2), Y2
+	VFMADD231PS  Y2, Y0, Y8
+	VFMADD231PS  Y2, Y1, Y9
+	CMPQ         88(AX), $0x00
+	JE           fulllast4store
+	VADDPS       (R13), Y8, Y8
+	VADDPS       32(R13), Y9, Y9
+
+fulllast4store:
+	VMOVUPS Y8, (R13)
+	VMOVUPS Y9, 32(R13)
+	JMP     fulldone
+
+fullfew:
 	MOVQ    R9, R11
 	MOVQ    32(AX), R12
 	CMPQ    88(AX), $0x00
@@ -7607,10 +9865,33 @@ tail1:
 	VXORPS  Y4, Y4, Y4
 	MOVQ    24(AX), R12
 	VMOVUPS (R12), Y5
-	MOVQ    144(AX), R12
-	MOVQ    136(AX), R13
-	MOVQ    R13, 160(AX)
-	MOVQ    R9, 168(AX)
+	MOVQ    224(AX), R12
+	TESTQ   R12, R12
+	JZ      masked1even
+
+masked1odd:
+	VMASKMOVPS   (R10), Y5, Y6
+	PREFETCHT0   (R10)(BX*8)
+	VBROADCASTSS (R11), Y7
+	VFMADD231PS  Y7, Y6, Y0
+	VBROADCASTSS (R11)(CX*1), Y7
+	VFMADD231PS  Y7, Y6, Y1
+	VBROADCASTSS (R11)(CX*2), Y7
+	VFMADD231PS  Y7, Y6, Y2
+	VBROADCASTSS (R11)(SI*1), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBROADCASTSS (R11)(CX*4), Y7
+	VFMADD231PS  Y7, Y6, Y4
+	ADDQ         DX, R11
+	ADDQ         BX, R10
+	DECQ         R12
+	JNZ          masked1odd
+
+masked1even:
+	MOVQ 144(AX), R12
+	MOVQ 136(AX), R13
+	MOVQ R13, 160(AX)
+	MOVQ R9, 168(AX)
 
 masked1k:
 	TESTQ R12, R12
@@ -7761,13 +10042,10 @@ masked1asked:
 	JMP  masked1k
 
 masked1summed:
-	MOVQ  224(AX), R12
-	TESTQ R12, R12
-	JZ    masked1even
-
-masked1odd:
+	CMPQ         64(AX), $0x04
+	JL           masked1few
+	MOVQ         32(AX), R12
 	VMASKMOVPS   (R10), Y5, Y6
-	PREFETCHT0   (R10)(BX*8)
 	VBROADCASTSS (R11), Y7
 	VFMADD231PS  Y7, Y6, Y0
 	VBROADCASTSS (R11)(CX*1), Y7
@@ -7779,11 +10057,250 @@ masked1odd:
 	VBROADCASTSS (R11)(CX*4), Y7
 	VFMADD231PS  Y7, Y6, Y4
 	ADDQ         DX, R11
-	ADDQ         BX, R10
-	DECQ         R12
-	JNZ          masked1odd
+	VMASKMOVPS   (R10)(BX*1), Y5, Y6
+	VMASKMOVPS   (R10)(BX*2), Y5, Y7
+	VMASKMOVPS   (R10)(R8*1), Y5, Y5
+	VBROADCASTSS (R11), Y8
+	VFMADD231PS  Y8, Y6, Y0
+	VBROADCASTSS (R11)(DX*1), Y8
+	VFMADD231PS  Y8, Y7, Y0
+	VBROADCASTSS (R11)(DX*2), Y8
+	VFMADD231PS  Y8, Y5, Y0
+	CMPQ         88(AX), $0x00
+	JE           masked1last0store
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y8
+	VMASKMOVPS   (R9), Y8, Y8
+	VADDPS       Y8, Y0, Y0
 
-masked1even:
+masked1last0store:
+	MOVQ      24(AX), R10
+	VMOVUPS   (R10), Y8
+	VMOVMSKPS Y8, R10
+	CMPL      R10, $0x000000ff
+	JNE       part112
+	VMOVUPS   Y0, (R9)
+	JMP       stored112
+
+part112:
+	LEAQ         (R9), R13
+	VMOVAPS      X0, X8
+	TESTL        $0x00000008, R10
+	JZ           two112
+	VMOVUPS      X8, (R13)
+	VEXTRACTF128 $0x01, Y0, X8
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two112:
+	TESTL    $0x00000002, R10
+	JZ       one112
+	VMOVLPS  X8, (R13)
+	VMOVHLPS X8, X8, X8
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one112:
+	TESTL  $0x00000001, R10
+	JZ     stored112
+	VMOVSS X8, (R13)
+
+stored112:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VBROADCASTSS (R11), Y0
+	VFMADD231PS  Y0, Y6, Y1
+	VBROADCASTSS (R11)(DX*1), Y0
+	VFMADD231PS  Y0, Y7, Y1
+	VBROADCASTSS (R11)(DX*2), Y0
+	VFMADD231PS  Y0, Y5, Y1
+	CMPQ         88(AX), $0x00
+	JE           masked1last1store
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y0
+	VMASKMOVPS   (R9), Y0, Y0
+	VADDPS       Y0, Y1, Y1
+
+masked1last1store:
+	MOVQ      24(AX), R10
+	VMOVUPS   (R10), Y0
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0x000000ff
+	JNE       part113
+	VMOVUPS   Y1, (R9)
+	JMP       stored113
+
+part113:
+	LEAQ         (R9), R13
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R10
+	JZ           two113
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two113:
+	TESTL    $0x00000002, R10
+	JZ       one113
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one113:
+	TESTL  $0x00000001, R10
+	JZ     stored113
+	VMOVSS X0, (R13)
+
+stored113:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VBROADCASTSS (R11), Y0
+	VFMADD231PS  Y0, Y6, Y2
+	VBROADCASTSS (R11)(DX*1), Y0
+	VFMADD231PS  Y0, Y7, Y2
+	VBROADCASTSS (R11)(DX*2), Y0
+	VFMADD231PS  Y0, Y5, Y2
+	CMPQ         88(AX), $0x00
+	JE           masked1last2store
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y0
+	VMASKMOVPS   (R9), Y0, Y0
+	VADDPS       Y0, Y2, Y2
+
+masked1last2store:
+	MOVQ      24(AX), R10
+	VMOVUPS   (R10), Y0
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0x000000ff
+	JNE       part114
+	VMOVUPS   Y2, (R9)
+	JMP       stored114
+
+part114:
+	LEAQ         (R9), R13
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R10
+	JZ           two114
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two114:
+	TESTL    $0x00000002, R10
+	JZ       one114
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one114:
+	TESTL  $0x00000001, R10
+	JZ     stored114
+	VMOVSS X0, (R13)
+
+stored114:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VBROADCASTSS (R11), Y0
+	VFMADD231PS  Y0, Y6, Y3
+	VBROADCASTSS (R11)(DX*1), Y0
+	VFMADD231PS  Y0, Y7, Y3
+	VBROADCASTSS (R11)(DX*2), Y0
+	VFMADD231PS  Y0, Y5, Y3
+	CMPQ         88(AX), $0x00
+	JE           masked1last3store
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y0
+	VMASKMOVPS   (R9), Y0, Y0
+	VADDPS       Y0, Y3, Y3
+
+masked1last3store:
+	MOVQ      24(AX), R10
+	VMOVUPS   (R10), Y0
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0x000000ff
+	JNE       part115
+	VMOVUPS   Y3, (R9)
+	JMP       stored115
+
+part115:
+	LEAQ         (R9), R13
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R10
+	JZ           two115
+	VMOVUPS      X0, (R13)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two115:
+	TESTL    $0x00000002, R10
+	JZ       one115
+	VMOVLPS  X0, (R13)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one115:
+	TESTL  $0x00000001, R10
+	JZ     stored115
+	VMOVSS X0, (R13)
+
+stored115:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VBROADCASTSS (R11), Y0
+	VFMADD231PS  Y0, Y6, Y4
+	VBROADCASTSS (R11)(DX*1), Y0
+	VFMADD231PS  Y0, Y7, Y4
+	VBROADCASTSS (R11)(DX*2), Y0
+	VFMADD231PS  Y0, Y5, Y4
+	CMPQ         88(AX), $0x00
+	JE           masked1last4store
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y0
+	VMASKMOVPS   (R9), Y0, Y0
+	VADDPS       Y0, Y4, Y4
+
+masked1last4store:
+	MOVQ      24(AX), R10
+	VMOVUPS   (R10), Y0
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0x000000ff
+	JNE       part116
+	VMOVUPS   Y4, (R9)
+	JMP       stored116
+
+part116:
+	LEAQ         (R9), R9
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, R10
+	JZ           two116
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R10
+
+two116:
+	TESTL    $0x00000002, R10
+	JZ       one116
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R10
+
+one116:
+	TESTL  $0x00000001, R10
+	JZ     stored116
+	VMOVSS X0, (R9)
+
+stored116:
+	JMP masked1done
+
+masked1few:
 	MOVQ       24(AX), R10
 	VMOVUPS    (R10), Y5
 	MOVQ       R9, R10
@@ -7794,166 +10311,166 @@ masked1even:
 	VADDPS     Y6, Y0, Y0
 	VMOVMSKPS  Y5, R9
 	CMPL       R9, $0x000000ff
-	JNE        part83
+	JNE        part117
 	VMOVUPS    Y0, (R10)
-	JMP        stored83
+	JMP        stored117
 
-part83:
+part117:
 	LEAQ         (R10), R12
 	VMOVAPS      X0, X6
 	TESTL        $0x00000008, R9
-	JZ           two83
+	JZ           two117
 	VMOVUPS      X6, (R12)
 	VEXTRACTF128 $0x01, Y0, X6
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two83:
+two117:
 	TESTL    $0x00000002, R9
-	JZ       one83
+	JZ       one117
 	VMOVLPS  X6, (R12)
 	VMOVHLPS X6, X6, X6
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one83:
+one117:
 	TESTL  $0x00000001, R9
-	JZ     stored83
+	JZ     stored117
 	VMOVSS X6, (R12)
 
-stored83:
+stored117:
 	ADDQ       R11, R10
 	VMASKMOVPS (R10), Y5, Y0
 	VADDPS     Y0, Y1, Y1
 	VMOVMSKPS  Y5, R9
 	CMPL       R9, $0x000000ff
-	JNE        part84
+	JNE        part118
 	VMOVUPS    Y1, (R10)
-	JMP        stored84
+	JMP        stored118
 
-part84:
+part118:
 	LEAQ         (R10), R12
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R9
-	JZ           two84
+	JZ           two118
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two84:
+two118:
 	TESTL    $0x00000002, R9
-	JZ       one84
+	JZ       one118
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one84:
+one118:
 	TESTL  $0x00000001, R9
-	JZ     stored84
+	JZ     stored118
 	VMOVSS X0, (R12)
 
-stored84:
+stored118:
 	ADDQ       R11, R10
 	VMASKMOVPS (R10), Y5, Y0
 	VADDPS     Y0, Y2, Y2
 	VMOVMSKPS  Y5, R9
 	CMPL       R9, $0x000000ff
-	JNE        part85
+	JNE        part119
 	VMOVUPS    Y2, (R10)
-	JMP        stored85
+	JMP        stored119
 
-part85:
+part119:
 	LEAQ         (R10), R12
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, R9
-	JZ           two85
+	JZ           two119
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two85:
+two119:
 	TESTL    $0x00000002, R9
-	JZ       one85
+	JZ       one119
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one85:
+one119:
 	TESTL  $0x00000001, R9
-	JZ     stored85
+	JZ     stored119
 	VMOVSS X0, (R12)
 
-stored85:
+stored119:
 	ADDQ       R11, R10
 	VMASKMOVPS (R10), Y5, Y0
 	VADDPS     Y0, Y3, Y3
 	VMOVMSKPS  Y5, R9
 	CMPL       R9, $0x000000ff
-	JNE        part86
+	JNE        part120
 	VMOVUPS    Y3, (R10)
-	JMP        stored86
+	JMP        stored120
 
-part86:
+part120:
 	LEAQ         (R10), R12
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R9
-	JZ           two86
+	JZ           two120
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two86:
+two120:
 	TESTL    $0x00000002, R9
-	JZ       one86
+	JZ       one120
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one86:
+one120:
 	TESTL  $0x00000001, R9
-	JZ     stored86
+	JZ     stored120
 	VMOVSS X0, (R12)
 
-stored86:
+stored120:
 	ADDQ       R11, R10
 	VMASKMOVPS (R10), Y5, Y0
 	VADDPS     Y0, Y4, Y4
 	VMOVMSKPS  Y5, R9
 	CMPL       R9, $0x000000ff
-	JNE        part87
+	JNE        part121
 	VMOVUPS    Y4, (R10)
-	JMP        stored87
+	JMP        stored121
 
-part87:
+part121:
 	LEAQ         (R10), R12
 	VMOVAPS      X4, X0
 	TESTL        $0x00000008, R9
-	JZ           two87
+	JZ           two121
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y4, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two87:
+two121:
 	TESTL    $0x00000002, R9
-	JZ       one87
+	JZ       one121
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one87:
+one121:
 	TESTL  $0x00000001, R9
-	JZ     stored87
+	JZ     stored121
 	VMOVSS X0, (R12)
 
-stored87:
+stored121:
 	ADDQ R11, R10
 	JMP  masked1done
 
@@ -7961,158 +10478,158 @@ masked1store:
 	MOVQ      R9, R10
 	VMOVMSKPS Y5, R9
 	CMPL      R9, $0x000000ff
-	JNE       part88
+	JNE       part122
 	VMOVUPS   Y0, (R10)
-	JMP       stored88
+	JMP       stored122
 
-part88:
+part122:
 	LEAQ         (R10), R12
 	VMOVAPS      X0, X6
 	TESTL        $0x00000008, R9
-	JZ           two88
+	JZ           two122
 	VMOVUPS      X6, (R12)
 	VEXTRACTF128 $0x01, Y0, X6
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two88:
+two122:
 	TESTL    $0x00000002, R9
-	JZ       one88
+	JZ       one122
 	VMOVLPS  X6, (R12)
 	VMOVHLPS X6, X6, X6
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one88:
+one122:
 	TESTL  $0x00000001, R9
-	JZ     stored88
+	JZ     stored122
 	VMOVSS X6, (R12)
 
-stored88:
+stored122:
 	ADDQ      R11, R10
 	VMOVMSKPS Y5, R9
 	CMPL      R9, $0x000000ff
-	JNE       part89
+	JNE       part123
 	VMOVUPS   Y1, (R10)
-	JMP       stored89
+	JMP       stored123
 
-part89:
+part123:
 	LEAQ         (R10), R12
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R9
-	JZ           two89
+	JZ           two123
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two89:
+two123:
 	TESTL    $0x00000002, R9
-	JZ       one89
+	JZ       one123
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one89:
+one123:
 	TESTL  $0x00000001, R9
-	JZ     stored89
+	JZ     stored123
 	VMOVSS X0, (R12)
 
-stored89:
+stored123:
 	ADDQ      R11, R10
 	VMOVMSKPS Y5, R9
 	CMPL      R9, $0x000000ff
-	JNE       part90
+	JNE       part124
 	VMOVUPS   Y2, (R10)
-	JMP       stored90
+	JMP       stored124
 
-part90:
+part124:
 	LEAQ         (R10), R12
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, R9
-	JZ           two90
+	JZ           two124
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two90:
+two124:
 	TESTL    $0x00000002, R9
-	JZ       one90
+	JZ       one124
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one90:
+one124:
 	TESTL  $0x00000001, R9
-	JZ     stored90
+	JZ     stored124
 	VMOVSS X0, (R12)
 
-stored90:
+stored124:
 	ADDQ      R11, R10
 	VMOVMSKPS Y5, R9
 	CMPL      R9, $0x000000ff
-	JNE       part91
+	JNE       part125
 	VMOVUPS   Y3, (R10)
-	JMP       stored91
+	JMP       stored125
 
-part91:
+part125:
 	LEAQ         (R10), R12
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R9
-	JZ           two91
+	JZ           two125
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two91:
+two125:
 	TESTL    $0x00000002, R9
-	JZ       one91
+	JZ       one125
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one91:
+one125:
 	TESTL  $0x00000001, R9
-	JZ     stored91
+	JZ     stored125
 	VMOVSS X0, (R12)
 
-stored91:
+stored125:
 	ADDQ      R11, R10
 	VMOVMSKPS Y5, R9
 	CMPL      R9, $0x000000ff
-	JNE       part92
+	JNE       part126
 	VMOVUPS   Y4, (R10)
-	JMP       stored92
+	JMP       stored126
 
-part92:
+part126:
 	LEAQ         (R10), R12
 	VMOVAPS      X4, X0
 	TESTL        $0x00000008, R9
-	JZ           two92
+	JZ           two126
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y4, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two92:
+two126:
 	TESTL    $0x00000002, R9
-	JZ       one92
+	JZ       one126
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one92:
+one126:
 	TESTL  $0x00000001, R9
-	JZ     stored92
+	JZ     stored126
 	VMOVSS X0, (R12)
 
-stored92:
+stored126:
 	ADDQ R11, R10
 
 masked1done:
@@ -8145,10 +10662,39 @@ tail2:
 	VXORPS  Y9, Y9, Y9
 	MOVQ    24(AX), R12
 	VMOVUPS (R12), Y10
-	MOVQ    144(AX), R12
-	MOVQ    136(AX), R13
-	MOVQ    R13, 160(AX)
-	MOVQ    R9, 168(AX)
+	MOVQ    224(AX), R12
+	TESTQ   R12, R12
+	JZ      masked2even
+
+masked2odd:
+	VMOVUPS      (R10), Y11
+	VMASKMOVPS   32(R10), Y10, Y12
+	PREFETCHT0   32(R10)(BX*8)
+	VBROADCASTSS (R11), Y13
+	VFMADD231PS  Y13, Y11, Y0
+	VFMADD231PS  Y13, Y12, Y1
+	VBROADCASTSS (R11)(CX*1), Y13
+	VFMADD231PS  Y13, Y11, Y2
+	VFMADD231PS  Y13, Y12, Y3
+	VBROADCASTSS (R11)(CX*2), Y13
+	VFMADD231PS  Y13, Y11, Y4
+	VFMADD231PS  Y13, Y12, Y5
+	VBROADCASTSS (R11)(SI*1), Y13
+	VFMADD231PS  Y13, Y11, Y6
+	VFMADD231PS  Y13, Y12, Y7
+	VBROADCASTSS (R11)(CX*4), Y13
+	VFMADD231PS  Y13, Y11, Y8
+	VFMADD231PS  Y13, Y12, Y9
+	ADDQ         DX, R11
+	ADDQ         BX, R10
+	DECQ         R12
+	JNZ          masked2odd
+
+masked2even:
+	MOVQ 144(AX), R12
+	MOVQ 136(AX), R13
+	MOVQ R13, 160(AX)
+	MOVQ R9, 168(AX)
 
 masked2k:
 	TESTQ R12, R12
@@ -8348,14 +10894,11 @@ masked2asked:
 	JMP  masked2k
 
 masked2summed:
-	MOVQ  224(AX), R12
-	TESTQ R12, R12
-	JZ    masked2even
-
-masked2odd:
+	CMPQ         64(AX), $0x04
+	JL           masked2few
+	MOVQ         32(AX), R12
 	VMOVUPS      (R10), Y11
 	VMASKMOVPS   32(R10), Y10, Y12
-	PREFETCHT0   32(R10)(BX*8)
 	VBROADCASTSS (R11), Y13
 	VFMADD231PS  Y13, Y11, Y0
 	VFMADD231PS  Y13, Y12, Y1
@@ -8372,11 +10915,281 @@ masked2odd:
 	VFMADD231PS  Y13, Y11, Y8
 	VFMADD231PS  Y13, Y12, Y9
 	ADDQ         DX, R11
-	ADDQ         BX, R10
-	DECQ         R12
-	JNZ          masked2odd
+	VMOVUPS      (R10)(BX*1), Y11
+	VMASKMOVPS   32(R10)(BX*1), Y10, Y12
+	VBROADCASTSS (R11), Y13
+	VFMADD231PS  Y13, Y11, Y0
+	VFMADD231PS  Y13, Y12, Y1
+	VBROADCASTSS (R11)(DX*1), Y13
+	VFMADD231PS  (R10)(BX*2), Y13, Y0
+	VMASKMOVPS   32(R10)(BX*2), Y10, Y14
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R11)(DX*2), Y13
+	VFMADD231PS  (R10)(R8*1), Y13, Y0
+	VMASKMOVPS   32(R10)(R8*1), Y10, Y14
+	VFMADD231PS  Y13, Y14, Y1
+	CMPQ         88(AX), $0x00
+	JE           masked2last0store
+	VADDPS       (R9), Y0, Y0
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y13
+	VMASKMOVPS   32(R9), Y13, Y13
+	VADDPS       Y13, Y1, Y1
 
-masked2even:
+masked2last0store:
+	VMOVUPS   Y0, (R9)
+	MOVQ      24(AX), R13
+	VMOVUPS   (R13), Y0
+	VMOVMSKPS Y0, R13
+	CMPL      R13, $0x000000ff
+	JNE       part127
+	VMOVUPS   Y1, 32(R9)
+	JMP       stored127
+
+part127:
+	LEAQ         32(R9), R14
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R13
+	JZ           two127
+	VMOVUPS      X0, (R14)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two127:
+	TESTL    $0x00000002, R13
+	JZ       one127
+	VMOVLPS  X0, (R14)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one127:
+	TESTL  $0x00000001, R13
+	JZ     stored127
+	VMOVSS X0, (R14)
+
+stored127:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VMOVUPS      (R10)(BX*2), Y0
+	VMASKMOVPS   32(R10)(BX*2), Y10, Y1
+	VBROADCASTSS (R11), Y13
+	VFMADD231PS  Y13, Y11, Y2
+	VFMADD231PS  Y13, Y12, Y3
+	VBROADCASTSS (R11)(DX*1), Y13
+	VFMADD231PS  Y13, Y0, Y2
+	VFMADD231PS  Y13, Y1, Y3
+	VBROADCASTSS (R11)(DX*2), Y13
+	VFMADD231PS  (R10)(R8*1), Y13, Y2
+	VMASKMOVPS   32(R10)(R8*1), Y10, Y14
+	VFMADD231PS  Y13, Y14, Y3
+	CMPQ         88(AX), $0x00
+	JE           masked2last1store
+	VADDPS       (R9), Y2, Y2
+	MOVQ         24(AX), R13
+	VMOVUPS      (R13), Y13
+	VMASKMOVPS   32(R9), Y13, Y13
+	VADDPS       Y13, Y3, Y3
+
+masked2last1store:
+	VMOVUPS   Y2, (R9)
+	MOVQ      24(AX), R13
+	VMOVUPS   (R13), Y2
+	VMOVMSKPS Y2, R13
+	CMPL      R13, $0x000000ff
+	JNE       part128
+	VMOVUPS   Y3, 32(R9)
+	JMP       stored128
+
+part128:
+	LEAQ         32(R9), R14
+	VMOVAPS      X3, X2
+	TESTL        $0x00000008, R13
+	JZ           two128
+	VMOVUPS      X2, (R14)
+	VEXTRACTF128 $0x01, Y3, X2
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R13
+
+two128:
+	TESTL    $0x00000002, R13
+	JZ       one128
+	VMOVLPS  X2, (R14)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R13
+
+one128:
+	TESTL  $0x00000001, R13
+	JZ     stored128
+	VMOVSS X2, (R14)
+
+stored128:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VMOVUPS      (R10)(R8*1), Y2
+	VMASKMOVPS   32(R10)(R8*1), Y10, Y3
+	VBROADCASTSS (R11), Y10
+	VFMADD231PS  Y10, Y11, Y4
+	VFMADD231PS  Y10, Y12, Y5
+	VBROADCASTSS (R11)(DX*1), Y10
+	VFMADD231PS  Y10, Y0, Y4
+	VFMADD231PS  Y10, Y1, Y5
+	VBROADCASTSS (R11)(DX*2), Y10
+	VFMADD231PS  Y10, Y2, Y4
+	VFMADD231PS  Y10, Y3, Y5
+	CMPQ         88(AX), $0x00
+	JE           masked2last2store
+	VADDPS       (R9), Y4, Y4
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y10
+	VMASKMOVPS   32(R9), Y10, Y10
+	VADDPS       Y10, Y5, Y5
+
+masked2last2store:
+	VMOVUPS   Y4, (R9)
+	MOVQ      24(AX), R10
+	VMOVUPS   (R10), Y4
+	VMOVMSKPS Y4, R10
+	CMPL      R10, $0x000000ff
+	JNE       part129
+	VMOVUPS   Y5, 32(R9)
+	JMP       stored129
+
+part129:
+	LEAQ         32(R9), R13
+	VMOVAPS      X5, X4
+	TESTL        $0x00000008, R10
+	JZ           two129
+	VMOVUPS      X4, (R13)
+	VEXTRACTF128 $0x01, Y5, X4
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two129:
+	TESTL    $0x00000002, R10
+	JZ       one129
+	VMOVLPS  X4, (R13)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one129:
+	TESTL  $0x00000001, R10
+	JZ     stored129
+	VMOVSS X4, (R13)
+
+stored129:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VBROADCASTSS (R11), Y4
+	VFMADD231PS  Y4, Y11, Y6
+	VFMADD231PS  Y4, Y12, Y7
+	VBROADCASTSS (R11)(DX*1), Y4
+	VFMADD231PS  Y4, Y0, Y6
+	VFMADD231PS  Y4, Y1, Y7
+	VBROADCASTSS (R11)(DX*2), Y4
+	VFMADD231PS  Y4, Y2, Y6
+	VFMADD231PS  Y4, Y3, Y7
+	CMPQ         88(AX), $0x00
+	JE           masked2last3store
+	VADDPS       (R9), Y6, Y6
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y4
+	VMASKMOVPS   32(R9), Y4, Y4
+	VADDPS       Y4, Y7, Y7
+
+masked2last3store:
+	VMOVUPS   Y6, (R9)
+	MOVQ      24(AX), R10
+	VMOVUPS   (R10), Y4
+	VMOVMSKPS Y4, R10
+	CMPL      R10, $0x000000ff
+	JNE       part130
+	VMOVUPS   Y7, 32(R9)
+	JMP       stored130
+
+part130:
+	LEAQ         32(R9), R13
+	VMOVAPS      X7, X4
+	TESTL        $0x00000008, R10
+	JZ           two130
+	VMOVUPS      X4, (R13)
+	VEXTRACTF128 $0x01, Y7, X4
+	ADDQ         $0x10, R13
+	SHRL         $0x04, R10
+
+two130:
+	TESTL    $0x00000002, R10
+	JZ       one130
+	VMOVLPS  X4, (R13)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, R13
+	SHRL     $0x02, R10
+
+one130:
+	TESTL  $0x00000001, R10
+	JZ     stored130
+	VMOVSS X4, (R13)
+
+stored130:
+	ADDQ         CX, R11
+	ADDQ         R12, R9
+	VBROADCASTSS (R11), Y4
+	VFMADD231PS  Y4, Y11, Y8
+	VFMADD231PS  Y4, Y12, Y9
+	VBROADCASTSS (R11)(DX*1), Y4
+	VFMADD231PS  Y4, Y0, Y8
+	VFMADD231PS  Y4, Y1, Y9
+	VBROADCASTSS (R11)(DX*2), Y0
+	VFMADD231PS  Y0, Y2, Y8
+	VFMADD231PS  Y0, Y3, Y9
+	CMPQ         88(AX), $0x00
+	JE           masked2last4store
+	VADDPS       (R9), Y8, Y8
+	MOVQ         24(AX), R10
+	VMOVUPS      (R10), Y0
+	VMASKMOVPS   32(R9), Y0, Y0
+	VADDPS       Y0, Y9, Y9
+
+masked2last4store:
+	VMOVUPS   Y8, (R9)
+	MOVQ      24(AX), R10
+	VMOVUPS   (R10), Y0
+	VMOVMSKPS Y0, R10
+	CMPL      R10, $0x000000ff
+	JNE       part131
+	VMOVUPS   Y9, 32(R9)
+	JMP       stored131
+
+part131:
+	LEAQ         32(R9), R9
+	VMOVAPS      X9, X0
+	TESTL        $0x00000008, R10
+	JZ           two131
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y9, X0
+	ADDQ         $0x10, R9
+	SHRL         $0x04, R10
+
+two131:
+	TESTL    $0x00000002, R10
+	JZ       one131
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R9
+	SHRL     $0x02, R10
+
+one131:
+	TESTL  $0x00000001, R10
+	JZ     stored131
+	VMOVSS X0, (R9)
+
+stored131:
+	JMP masked2done
+
+masked2few:
 	MOVQ       24(AX), R10
 	VMOVUPS    (R10), Y10
 	MOVQ       R9, R10
@@ -8389,34 +11202,34 @@ masked2even:
 	VADDPS     Y0, Y1, Y1
 	VMOVMSKPS  Y10, R9
 	CMPL       R9, $0x000000ff
-	JNE        part93
+	JNE        part132
 	VMOVUPS    Y1, 32(R10)
-	JMP        stored93
+	JMP        stored132
 
-part93:
+part132:
 	LEAQ         32(R10), R12
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R9
-	JZ           two93
+	JZ           two132
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two93:
+two132:
 	TESTL    $0x00000002, R9
-	JZ       one93
+	JZ       one132
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one93:
+one132:
 	TESTL  $0x00000001, R9
-	JZ     stored93
+	JZ     stored132
 	VMOVSS X0, (R12)
 
-stored93:
+stored132:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y2, Y2
 	VMOVUPS    Y2, (R10)
@@ -8424,34 +11237,34 @@ stored93:
 	VADDPS     Y0, Y3, Y3
 	VMOVMSKPS  Y10, R9
 	CMPL       R9, $0x000000ff
-	JNE        part94
+	JNE        part133
 	VMOVUPS    Y3, 32(R10)
-	JMP        stored94
+	JMP        stored133
 
-part94:
+part133:
 	LEAQ         32(R10), R12
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R9
-	JZ           two94
+	JZ           two133
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two94:
+two133:
 	TESTL    $0x00000002, R9
-	JZ       one94
+	JZ       one133
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one94:
+one133:
 	TESTL  $0x00000001, R9
-	JZ     stored94
+	JZ     stored133
 	VMOVSS X0, (R12)
 
-stored94:
+stored133:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y4, Y4
 	VMOVUPS    Y4, (R10)
@@ -8459,34 +11272,34 @@ stored94:
 	VADDPS     Y0, Y5, Y5
 	VMOVMSKPS  Y10, R9
 	CMPL       R9, $0x000000ff
-	JNE        part95
+	JNE        part134
 	VMOVUPS    Y5, 32(R10)
-	JMP        stored95
+	JMP        stored134
 
-part95:
+part134:
 	LEAQ         32(R10), R12
 	VMOVAPS      X5, X0
 	TESTL        $0x00000008, R9
-	JZ           two95
+	JZ           two134
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y5, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two95:
+two134:
 	TESTL    $0x00000002, R9
-	JZ       one95
+	JZ       one134
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one95:
+one134:
 	TESTL  $0x00000001, R9
-	JZ     stored95
+	JZ     stored134
 	VMOVSS X0, (R12)
 
-stored95:
+stored134:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y6, Y6
 	VMOVUPS    Y6, (R10)
@@ -8494,34 +11307,34 @@ stored95:
 	VADDPS     Y0, Y7, Y7
 	VMOVMSKPS  Y10, R9
 	CMPL       R9, $0x000000ff
-	JNE        part96
+	JNE        part135
 	VMOVUPS    Y7, 32(R10)
-	JMP        stored96
+	JMP        stored135
 
-part96:
+part135:
 	LEAQ         32(R10), R12
 	VMOVAPS      X7, X0
 	TESTL        $0x00000008, R9
-	JZ           two96
+	JZ           two135
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y7, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two96:
+two135:
 	TESTL    $0x00000002, R9
-	JZ       one96
+	JZ       one135
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one96:
+one135:
 	TESTL  $0x00000001, R9
-	JZ     stored96
+	JZ     stored135
 	VMOVSS X0, (R12)
 
-stored96:
+stored135:
 	ADDQ       R11, R10
 	VADDPS     (R10), Y8, Y8
 	VMOVUPS    Y8, (R10)
@@ -8529,34 +11342,34 @@ stored96:
 	VADDPS     Y0, Y9, Y9
 	VMOVMSKPS  Y10, R9
 	CMPL       R9, $0x000000ff
-	JNE        part97
+	JNE        part136
 	VMOVUPS    Y9, 32(R10)
-	JMP        stored97
+	JMP        stored136
 
-part97:
+part136:
 	LEAQ         32(R10), R12
 	VMOVAPS      X9, X0
 	TESTL        $0x00000008, R9
-	JZ           two97
+	JZ           two136
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y9, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two97:
+two136:
 	TESTL    $0x00000002, R9
-	JZ       one97
+	JZ       one136
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one97:
+one136:
 	TESTL  $0x00000001, R9
-	JZ     stored97
+	JZ     stored136
 	VMOVSS X0, (R12)
 
-stored97:
+stored136:
 	ADDQ R11, R10
 	JMP  masked2done
 
@@ -8565,162 +11378,162 @@ masked2store:
 	VMOVUPS   Y0, (R10)
 	VMOVMSKPS Y10, R9
 	CMPL      R9, $0x000000ff
-	JNE       part98
+	JNE       part137
 	VMOVUPS   Y1, 32(R10)
-	JMP       stored98
+	JMP       stored137
 
-part98:
+part137:
 	LEAQ         32(R10), R12
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R9
-	JZ           two98
+	JZ           two137
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two98:
+two137:
 	TESTL    $0x00000002, R9
-	JZ       one98
+	JZ       one137
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one98:
+one137:
 	TESTL  $0x00000001, R9
-	JZ     stored98
+	JZ     stored137
 	VMOVSS X0, (R12)
 
-stored98:
+stored137:
 	ADDQ      R11, R10
 	VMOVUPS   Y2, (R10)
 	VMOVMSKPS Y10, R9
 	CMPL      R9, $0x000000ff
-	JNE       part99
+	JNE       part138
 	VMOVUPS   Y3, 32(R10)
-	JMP       stored99
+	JMP       stored138
 
-part99:
+part138:
 	LEAQ         32(R10), R12
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R9
-	JZ           two99
+	JZ           two138
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two99:
+two138:
 	TESTL    $0x00000002, R9
-	JZ       one99
+	JZ       one138
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one99:
+one138:
 	TESTL  $0x00000001, R9
-	JZ     stored99
+	JZ     stored138
 	VMOVSS X0, (R12)
 
-stored99:
+stored138:
 	ADDQ      R11, R10
 	VMOVUPS   Y4, (R10)
 	VMOVMSKPS Y10, R9
 	CMPL      R9, $0x000000ff
-	JNE       part100
+	JNE       part139
 	VMOVUPS   Y5, 32(R10)
-	JMP       stored100
+	JMP       stored139
 
-part100:
+part139:
 	LEAQ         32(R10), R12
 	VMOVAPS      X5, X0
 	TESTL        $0x00000008, R9
-	JZ           two100
+	JZ           two139
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y5, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two100:
+two139:
 	TESTL    $0x00000002, R9
-	JZ       one100
+	JZ       one139
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one100:
+one139:
 	TESTL  $0x00000001, R9
-	JZ     stored100
+	JZ     stored139
 	VMOVSS X0, (R12)
 
-stored100:
+stored139:
 	ADDQ      R11, R10
 	VMOVUPS   Y6, (R10)
 	VMOVMSKPS Y10, R9
 	CMPL      R9, $0x000000ff
-	JNE       part101
+	JNE       part140
 	VMOVUPS   Y7, 32(R10)
-	JMP       stored101
+	JMP       stored140
 
-part101:
+part140:
 	LEAQ         32(R10), R12
 	VMOVAPS      X7, X0
 	TESTL        $0x00000008, R9
-	JZ           two101
+	JZ           two140
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y7, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two101:
+two140:
 	TESTL    $0x00000002, R9
-	JZ       one101
+	JZ       one140
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one101:
+one140:
 	TESTL  $0x00000001, R9
-	JZ     stored101
+	JZ     stored140
 	VMOVSS X0, (R12)
 
-stored101:
+stored140:
 	ADDQ      R11, R10
 	VMOVUPS   Y8, (R10)
 	VMOVMSKPS Y10, R9
 	CMPL      R9, $0x000000ff
-	JNE       part102
+	JNE       part141
 	VMOVUPS   Y9, 32(R10)
-	JMP       stored102
+	JMP       stored141
 
-part102:
+part141:
 	LEAQ         32(R10), R12
 	VMOVAPS      X9, X0
 	TESTL        $0x00000008, R9
-	JZ           two102
+	JZ           two141
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y9, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R9
 
-two102:
+two141:
 	TESTL    $0x00000002, R9
-	JZ       one102
+	JZ       one141
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R9
 
-one102:
+one141:
 	TESTL  $0x00000001, R9
-	JZ     stored102
+	JZ     stored141
 	VMOVSS X0, (R12)
 
-stored102:
+stored141:
 	ADDQ R11, R10
 
 masked2done:
@@ -8759,21 +11572,53 @@ down:
 	MOVQ R12, 128(AX)
 
 next:
-	MOVQ       R11, R12
-	MOVQ       8(AX), R13
-	MOVQ       64(AX), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	VXORPS     Y11, Y11, Y11
+	MOVQ   R11, R12
+	MOVQ   8(AX), R13
+	MOVQ   64(AX), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   224(AX), R14
+	TESTQ  R14, R14
+	JZ     fulleven
+
+fullodd:
+	VMOVUPS      (R12), Y12
+	VMOVUPS      32(R12), Y13
+	PREFETCHT0   127(R12)
+	VBROADCASTSS (R13), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS (R13)(CX*1), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS (R13)(CX*2), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
+	VBROADCASTSS (R13)(SI*1), Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VFMADD231PS  Y14, Y13, Y7
+	VBROADCASTSS (R13)(CX*4), Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VFMADD231PS  Y14, Y13, Y9
+	VBROADCASTSS (R13)(DI*1), Y14
+	VFMADD231PS  Y14, Y12, Y10
+	VFMADD231PS  Y14, Y13, Y11
+	ADDQ         DX, R13
+	ADDQ         BX, R12
+	DECQ         R14
+	JNZ          fullodd
+
+fulleven:
 	MOVQ       144(AX), R14
 	MOVQ       136(AX), R15
 	MOVQ       R15, 160(AX)
@@ -9017,14 +11862,12 @@ fullasked:
 	JMP  fullk
 
 fullsummed:
-	MOVQ  224(AX), R14
-	TESTQ R14, R14
-	JZ    fulleven
-
-fullodd:
+	CMPQ         64(AX), $0x04
+	JL           fullfew
+	MOVQ         R10, R14
+	MOVQ         32(AX), R15
 	VMOVUPS      (R12), Y12
 	VMOVUPS      32(R12), Y13
-	PREFETCHT0   127(R12)
 	VBROADCASTSS (R13), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
@@ -9044,11 +11887,127 @@ fullodd:
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
 	ADDQ         DX, R13
-	ADDQ         BX, R12
-	DECQ         R14
-	JNZ          fullodd
+	VMOVUPS      (R12)(BX*1), Y12
+	VMOVUPS      32(R12)(BX*1), Y13
+	VBROADCASTSS (R13), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS (R13)(DX*1), Y14
+	VFMADD231PS  (R12)(BX*2), Y14, Y0
+	VFMADD231PS  32(R12)(BX*2), Y14, Y1
+	VBROADCASTSS (R13)(DX*2), Y14
+	VFMADD231PS  (R12)(R9*1), Y14, Y0
+	VFMADD231PS  32(R12)(R9*1), Y14, Y1
+	CMPQ         88(AX), $0x00
+	JE           fulllast0store
+	VADDPS       (R14), Y0, Y0
+	VADDPS       32(R14), Y1, Y1
 
-fulleven:
+fulllast0store:
+	VMOVUPS      Y0, (R14)
+	VMOVUPS      Y1, 32(R14)
+	ADDQ         CX, R13
+	ADDQ         R15, R14
+	VMOVUPS      (R12)(BX*2), Y0
+	VMOVUPS      32(R12)(BX*2), Y1
+	VBROADCASTSS (R13), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS (R13)(DX*1), Y14
+	VFMADD231PS  Y14, Y0, Y2
+	VFMADD231PS  Y14, Y1, Y3
+	VBROADCASTSS (R13)(DX*2), Y14
+	VFMADD231PS  (R12)(R9*1), Y14, Y2
+	VFMADD231PS  32(R12)(R9*1), Y14, Y3
+	CMPQ         88(AX), $0x00
+	JE           fulllast1store
+	VADDPS       (R14), Y2, Y2
+	VADDPS       32(R14), Y3, Y3
+
+fulllast1store:
+	VMOVUPS      Y2, (R14)
+	VMOVUPS      Y3, 32(R14)
+	ADDQ         CX, R13
+	ADDQ         R15, R14
+	VMOVUPS      (R12)(R9*1), Y2
+	VMOVUPS      32(R12)(R9*1), Y3
+	VBROADCASTSS (R13), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
+	VBROADCASTSS (R13)(DX*1), Y14
+	VFMADD231PS  Y14, Y0, Y4
+	VFMADD231PS  Y14, Y1, Y5
+	VBROADCASTSS (R13)(DX*2), Y14
+	VFMADD231PS  Y14, Y2, Y4
+	VFMADD231PS  Y14, Y3, Y5
+	CMPQ         88(AX), $0x00
+	JE           fulllast2store
+	VADDPS       (R14), Y4, Y4
+	VADDPS       32(R14), Y5, Y5
+
+fulllast2store:
+	VMOVUPS      Y4, (R14)
+	VMOVUPS      Y5, 32(R14)
+	ADDQ         CX, R13
+	ADDQ         R15, R14
+	VBROADCASTSS (R13), Y4
+	VFMADD231PS  Y4, Y12, Y6
+	VFMADD231PS  Y4, Y13, Y7
+	VBROADCASTSS (R13)(DX*1), Y4
+	VFMADD231PS  Y4, Y0, Y6
+	VFMADD231PS  Y4, Y1, Y7
+	VBROADCASTSS (R13)(DX*2), Y4
+	VFMADD231PS  Y4, Y2, Y6
+	VFMADD231PS  Y4, Y3, Y7
+	CMPQ         88(AX), $0x00
+	JE           fulllast3store
+	VADDPS       (R14), Y6, Y6
+	VADDPS       32(R14), Y7, Y7
+
+fulllast3store:
+	VMOVUPS      Y6, (R14)
+	VMOVUPS      Y7, 32(R14)
+	ADDQ         CX, R13
+	ADDQ         R15, R14
+	VBROADCASTSS (R13), Y4
+	VFMADD231PS  Y4, Y12, Y8
+	VFMADD231PS  Y4, Y13, Y9
+	VBROADCASTSS (R13)(DX*1), Y4
+	VFMADD231PS  Y4, Y0, Y8
+	VFMADD231PS  Y4, Y1, Y9
+	VBROADCASTSS (R13)(DX*2), Y4
+	VFMADD231PS  Y4, Y2, Y8
+	VFMADD231PS  Y4, Y3, Y9
+	CMPQ         88(AX), $0x00
+	JE           fulllast4store
+	VADDPS       (R14), Y8, Y8
+	VADDPS       32(R14), Y9, Y9
+
+fulllast4store:
+	VMOVUPS      Y8, (R14)
+	VMOVUPS      Y9, 32(R14)
+	ADDQ         CX, R13
+	ADDQ         R15, R14
+	VBROADCASTSS (R13), Y4
+	VFMADD231PS  Y4, Y12, Y10
+	VFMADD231PS  Y4, Y13, Y11
+	VBROADCASTSS (R13)(DX*1), Y4
+	VFMADD231PS  Y4, Y0, Y10
+	VFMADD231PS  Y4, Y1, Y11
+	VBROADCASTSS (R13)(DX*2), Y0
+	VFMADD231PS  Y0, Y2, Y10
+	VFMADD231PS  Y0, Y3, Y11
+	CMPQ         88(AX), $0x00
+	JE           fulllast5store
+	VADDPS       (R14), Y10, Y10
+	VADDPS       32(R14), Y11, Y11
+
+fulllast5store:
+	VMOVUPS Y10, (R14)
+	VMOVUPS Y11, 32(R14)
+	JMP     fulldone
+
+fullfew:
 	MOVQ    R10, R12
 	MOVQ    32(AX), R13
 	CMPQ    88(AX), $0x00
@@ -9136,10 +12095,35 @@ tail1:
 	VXORPS  Y5, Y5, Y5
 	MOVQ    24(AX), R13
 	VMOVUPS (R13), Y6
-	MOVQ    144(AX), R13
-	MOVQ    136(AX), R14
-	MOVQ    R14, 160(AX)
-	MOVQ    R10, 168(AX)
+	MOVQ    224(AX), R13
+	TESTQ   R13, R13
+	JZ      masked1even
+
+masked1odd:
+	VMASKMOVPS   (R11), Y6, Y7
+	PREFETCHT0   (R11)(BX*8)
+	VBROADCASTSS (R12), Y8
+	VFMADD231PS  Y8, Y7, Y0
+	VBROADCASTSS (R12)(CX*1), Y8
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS (R12)(CX*2), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VBROADCASTSS (R12)(SI*1), Y8
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS (R12)(CX*4), Y8
+	VFMADD231PS  Y8, Y7, Y4
+	VBROADCASTSS (R12)(DI*1), Y8
+	VFMADD231PS  Y8, Y7, Y5
+	ADDQ         DX, R12
+	ADDQ         BX, R11
+	DECQ         R13
+	JNZ          masked1odd
+
+masked1even:
+	MOVQ 144(AX), R13
+	MOVQ 136(AX), R14
+	MOVQ R14, 160(AX)
+	MOVQ R10, 168(AX)
 
 masked1k:
 	TESTQ R13, R13
@@ -9306,13 +12290,10 @@ masked1asked:
 	JMP  masked1k
 
 masked1summed:
-	MOVQ  224(AX), R13
-	TESTQ R13, R13
-	JZ    masked1even
-
-masked1odd:
+	CMPQ         64(AX), $0x04
+	JL           masked1few
+	MOVQ         32(AX), R13
 	VMASKMOVPS   (R11), Y6, Y7
-	PREFETCHT0   (R11)(BX*8)
 	VBROADCASTSS (R12), Y8
 	VFMADD231PS  Y8, Y7, Y0
 	VBROADCASTSS (R12)(CX*1), Y8
@@ -9326,11 +12307,298 @@ masked1odd:
 	VBROADCASTSS (R12)(DI*1), Y8
 	VFMADD231PS  Y8, Y7, Y5
 	ADDQ         DX, R12
-	ADDQ         BX, R11
-	DECQ         R13
-	JNZ          masked1odd
+	VMASKMOVPS   (R11)(BX*1), Y6, Y7
+	VMASKMOVPS   (R11)(BX*2), Y6, Y8
+	VMASKMOVPS   (R11)(R9*1), Y6, Y6
+	VBROADCASTSS (R12), Y9
+	VFMADD231PS  Y9, Y7, Y0
+	VBROADCASTSS (R12)(DX*1), Y9
+	VFMADD231PS  Y9, Y8, Y0
+	VBROADCASTSS (R12)(DX*2), Y9
+	VFMADD231PS  Y9, Y6, Y0
+	CMPQ         88(AX), $0x00
+	JE           masked1last0store
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y9
+	VMASKMOVPS   (R10), Y9, Y9
+	VADDPS       Y9, Y0, Y0
 
-masked1even:
+masked1last0store:
+	MOVQ      24(AX), R11
+	VMOVUPS   (R11), Y9
+	VMOVMSKPS Y9, R11
+	CMPL      R11, $0x000000ff
+	JNE       part142
+	VMOVUPS   Y0, (R10)
+	JMP       stored142
+
+part142:
+	LEAQ         (R10), R14
+	VMOVAPS      X0, X9
+	TESTL        $0x00000008, R11
+	JZ           two142
+	VMOVUPS      X9, (R14)
+	VEXTRACTF128 $0x01, Y0, X9
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R11
+
+two142:
+	TESTL    $0x00000002, R11
+	JZ       one142
+	VMOVLPS  X9, (R14)
+	VMOVHLPS X9, X9, X9
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one142:
+	TESTL  $0x00000001, R11
+	JZ     stored142
+	VMOVSS X9, (R14)
+
+stored142:
+	ADDQ         CX, R12
+	ADDQ         R13, R10
+	VBROADCASTSS (R12), Y0
+	VFMADD231PS  Y0, Y7, Y1
+	VBROADCASTSS (R12)(DX*1), Y0
+	VFMADD231PS  Y0, Y8, Y1
+	VBROADCASTSS (R12)(DX*2), Y0
+	VFMADD231PS  Y0, Y6, Y1
+	CMPQ         88(AX), $0x00
+	JE           masked1last1store
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y0
+	VMASKMOVPS   (R10), Y0, Y0
+	VADDPS       Y0, Y1, Y1
+
+masked1last1store:
+	MOVQ      24(AX), R11
+	VMOVUPS   (R11), Y0
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0x000000ff
+	JNE       part143
+	VMOVUPS   Y1, (R10)
+	JMP       stored143
+
+part143:
+	LEAQ         (R10), R14
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R11
+	JZ           two143
+	VMOVUPS      X0, (R14)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R11
+
+two143:
+	TESTL    $0x00000002, R11
+	JZ       one143
+	VMOVLPS  X0, (R14)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one143:
+	TESTL  $0x00000001, R11
+	JZ     stored143
+	VMOVSS X0, (R14)
+
+stored143:
+	ADDQ         CX, R12
+	ADDQ         R13, R10
+	VBROADCASTSS (R12), Y0
+	VFMADD231PS  Y0, Y7, Y2
+	VBROADCASTSS (R12)(DX*1), Y0
+	VFMADD231PS  Y0, Y8, Y2
+	VBROADCASTSS (R12)(DX*2), Y0
+	VFMADD231PS  Y0, Y6, Y2
+	CMPQ         88(AX), $0x00
+	JE           masked1last2store
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y0
+	VMASKMOVPS   (R10), Y0, Y0
+	VADDPS       Y0, Y2, Y2
+
+masked1last2store:
+	MOVQ      24(AX), R11
+	VMOVUPS   (R11), Y0
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0x000000ff
+	JNE       part144
+	VMOVUPS   Y2, (R10)
+	JMP       stored144
+
+part144:
+	LEAQ         (R10), R14
+	VMOVAPS      X2, X0
+	TESTL        $0x00000008, R11
+	JZ           two144
+	VMOVUPS      X0, (R14)
+	VEXTRACTF128 $0x01, Y2, X0
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R11
+
+two144:
+	TESTL    $0x00000002, R11
+	JZ       one144
+	VMOVLPS  X0, (R14)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one144:
+	TESTL  $0x00000001, R11
+	JZ     stored144
+	VMOVSS X0, (R14)
+
+stored144:
+	ADDQ         CX, R12
+	ADDQ         R13, R10
+	VBROADCASTSS (R12), Y0
+	VFMADD231PS  Y0, Y7, Y3
+	VBROADCASTSS (R12)(DX*1), Y0
+	VFMADD231PS  Y0, Y8, Y3
+	VBROADCASTSS (R12)(DX*2), Y0
+	VFMADD231PS  Y0, Y6, Y3
+	CMPQ         88(AX), $0x00
+	JE           masked1last3store
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y0
+	VMASKMOVPS   (R10), Y0, Y0
+	VADDPS       Y0, Y3, Y3
+
+masked1last3store:
+	MOVQ      24(AX), R11
+	VMOVUPS   (R11), Y0
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0x000000ff
+	JNE       part145
+	VMOVUPS   Y3, (R10)
+	JMP       stored145
+
+part145:
+	LEAQ         (R10), R14
+	VMOVAPS      X3, X0
+	TESTL        $0x00000008, R11
+	JZ           two145
+	VMOVUPS      X0, (R14)
+	VEXTRACTF128 $0x01, Y3, X0
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R11
+
+two145:
+	TESTL    $0x00000002, R11
+	JZ       one145
+	VMOVLPS  X0, (R14)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one145:
+	TESTL  $0x00000001, R11
+	JZ     stored145
+	VMOVSS X0, (R14)
+
+stored145:
+	ADDQ         CX, R12
+	ADDQ         R13, R10
+	VBROADCASTSS (R12), Y0
+	VFMADD231PS  Y0, Y7, Y4
+	VBROADCASTSS (R12)(DX*1), Y0
+	VFMADD231PS  Y0, Y8, Y4
+	VBROADCASTSS (R12)(DX*2), Y0
+	VFMADD231PS  Y0, Y6, Y4
+	CMPQ         88(AX), $0x00
+	JE           masked1last4store
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y0
+	VMASKMOVPS   (R10), Y0, Y0
+	VADDPS       Y0, Y4, Y4
+
+masked1last4store:
+	MOVQ      24(AX), R11
+	VMOVUPS   (R11), Y0
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0x000000ff
+	JNE       part146
+	VMOVUPS   Y4, (R10)
+	JMP       stored146
+
+part146:
+	LEAQ         (R10), R14
+	VMOVAPS      X4, X0
+	TESTL        $0x00000008, R11
+	JZ           two146
+	VMOVUPS      X0, (R14)
+	VEXTRACTF128 $0x01, Y4, X0
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R11
+
+two146:
+	TESTL    $0x00000002, R11
+	JZ       one146
+	VMOVLPS  X0, (R14)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one146:
+	TESTL  $0x00000001, R11
+	JZ     stored146
+	VMOVSS X0, (R14)
+
+stored146:
+	ADDQ         CX, R12
+	ADDQ         R13, R10
+	VBROADCASTSS (R12), Y0
+	VFMADD231PS  Y0, Y7, Y5
+	VBROADCASTSS (R12)(DX*1), Y0
+	VFMADD231PS  Y0, Y8, Y5
+	VBROADCASTSS (R12)(DX*2), Y0
+	VFMADD231PS  Y0, Y6, Y5
+	CMPQ         88(AX), $0x00
+	JE           masked1last5store
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y0
+	VMASKMOVPS   (R10), Y0, Y0
+	VADDPS       Y0, Y5, Y5
+
+masked1last5store:
+	MOVQ      24(AX), R11
+	VMOVUPS   (R11), Y0
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0x000000ff
+	JNE       part147
+	VMOVUPS   Y5, (R10)
+	JMP       stored147
+
+part147:
+	LEAQ         (R10), R10
+	VMOVAPS      X5, X0
+	TESTL        $0x00000008, R11
+	JZ           two147
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y5, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R11
+
+two147:
+	TESTL    $0x00000002, R11
+	JZ       one147
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R11
+
+one147:
+	TESTL  $0x00000001, R11
+	JZ     stored147
+	VMOVSS X0, (R10)
+
+stored147:
+	JMP masked1done
+
+masked1few:
 	MOVQ       24(AX), R11
 	VMOVUPS    (R11), Y6
 	MOVQ       R10, R11
@@ -9341,199 +12609,199 @@ masked1even:
 	VADDPS     Y7, Y0, Y0
 	VMOVMSKPS  Y6, R10
 	CMPL       R10, $0x000000ff
-	JNE        part103
+	JNE        part148
 	VMOVUPS    Y0, (R11)
-	JMP        stored103
+	JMP        stored148
 
-part103:
+part148:
 	LEAQ         (R11), R13
 	VMOVAPS      X0, X7
 	TESTL        $0x00000008, R10
-	JZ           two103
+	JZ           two148
 	VMOVUPS      X7, (R13)
 	VEXTRACTF128 $0x01, Y0, X7
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two103:
+two148:
 	TESTL    $0x00000002, R10
-	JZ       one103
+	JZ       one148
 	VMOVLPS  X7, (R13)
 	VMOVHLPS X7, X7, X7
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one103:
+one148:
 	TESTL  $0x00000001, R10
-	JZ     stored103
+	JZ     stored148
 	VMOVSS X7, (R13)
 
-stored103:
+stored148:
 	ADDQ       R12, R11
 	VMASKMOVPS (R11), Y6, Y0
 	VADDPS     Y0, Y1, Y1
 	VMOVMSKPS  Y6, R10
 	CMPL       R10, $0x000000ff
-	JNE        part104
+	JNE        part149
 	VMOVUPS    Y1, (R11)
-	JMP        stored104
+	JMP        stored149
 
-part104:
+part149:
 	LEAQ         (R11), R13
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R10
-	JZ           two104
+	JZ           two149
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two104:
+two149:
 	TESTL    $0x00000002, R10
-	JZ       one104
+	JZ       one149
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one104:
+one149:
 	TESTL  $0x00000001, R10
-	JZ     stored104
+	JZ     stored149
 	VMOVSS X0, (R13)
 
-stored104:
+stored149:
 	ADDQ       R12, R11
 	VMASKMOVPS (R11), Y6, Y0
 	VADDPS     Y0, Y2, Y2
 	VMOVMSKPS  Y6, R10
 	CMPL       R10, $0x000000ff
-	JNE        part105
+	JNE        part150
 	VMOVUPS    Y2, (R11)
-	JMP        stored105
+	JMP        stored150
 
-part105:
+part150:
 	LEAQ         (R11), R13
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, R10
-	JZ           two105
+	JZ           two150
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two105:
+two150:
 	TESTL    $0x00000002, R10
-	JZ       one105
+	JZ       one150
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one105:
+one150:
 	TESTL  $0x00000001, R10
-	JZ     stored105
+	JZ     stored150
 	VMOVSS X0, (R13)
 
-stored105:
+stored150:
 	ADDQ       R12, R11
 	VMASKMOVPS (R11), Y6, Y0
 	VADDPS     Y0, Y3, Y3
 	VMOVMSKPS  Y6, R10
 	CMPL       R10, $0x000000ff
-	JNE        part106
+	JNE        part151
 	VMOVUPS    Y3, (R11)
-	JMP        stored106
+	JMP        stored151
 
-part106:
+part151:
 	LEAQ         (R11), R13
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R10
-	JZ           two106
+	JZ           two151
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two106:
+two151:
 	TESTL    $0x00000002, R10
-	JZ       one106
+	JZ       one151
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one106:
+one151:
 	TESTL  $0x00000001, R10
-	JZ     stored106
+	JZ     stored151
 	VMOVSS X0, (R13)
 
-stored106:
+stored151:
 	ADDQ       R12, R11
 	VMASKMOVPS (R11), Y6, Y0
 	VADDPS     Y0, Y4, Y4
 	VMOVMSKPS  Y6, R10
 	CMPL       R10, $0x000000ff
-	JNE        part107
+	JNE        part152
 	VMOVUPS    Y4, (R11)
-	JMP        stored107
+	JMP        stored152
 
-part107:
+part152:
 	LEAQ         (R11), R13
 	VMOVAPS      X4, X0
 	TESTL        $0x00000008, R10
-	JZ           two107
+	JZ           two152
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y4, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two107:
+two152:
 	TESTL    $0x00000002, R10
-	JZ       one107
+	JZ       one152
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one107:
+one152:
 	TESTL  $0x00000001, R10
-	JZ     stored107
+	JZ     stored152
 	VMOVSS X0, (R13)
 
-stored107:
+stored152:
 	ADDQ       R12, R11
 	VMASKMOVPS (R11), Y6, Y0
 	VADDPS     Y0, Y5, Y5
 	VMOVMSKPS  Y6, R10
 	CMPL       R10, $0x000000ff
-	JNE        part108
+	JNE        part153
 	VMOVUPS    Y5, (R11)
-	JMP        stored108
+	JMP        stored153
 
-part108:
+part153:
 	LEAQ         (R11), R13
 	VMOVAPS      X5, X0
 	TESTL        $0x00000008, R10
-	JZ           two108
+	JZ           two153
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y5, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two108:
+two153:
 	TESTL    $0x00000002, R10
-	JZ       one108
+	JZ       one153
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one108:
+one153:
 	TESTL  $0x00000001, R10
-	JZ     stored108
+	JZ     stored153
 	VMOVSS X0, (R13)
 
-stored108:
+stored153:
 	ADDQ R12, R11
 	JMP  masked1done
 
@@ -9541,189 +12809,189 @@ masked1store:
 	MOVQ      R10, R11
 	VMOVMSKPS Y6, R10
 	CMPL      R10, $0x000000ff
-	JNE       part109
+	JNE       part154
 	VMOVUPS   Y0, (R11)
-	JMP       stored109
+	JMP       stored154
 
-part109:
+part154:
 	LEAQ         (R11), R13
 	VMOVAPS      X0, X7
 	TESTL        $0x00000008, R10
-	JZ           two109
+	JZ           two154
 	VMOVUPS      X7, (R13)
 	VEXTRACTF128 $0x01, Y0, X7
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two109:
+two154:
 	TESTL    $0x00000002, R10
-	JZ       one109
+	JZ       one154
 	VMOVLPS  X7, (R13)
 	VMOVHLPS X7, X7, X7
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one109:
+one154:
 	TESTL  $0x00000001, R10
-	JZ     stored109
+	JZ     stored154
 	VMOVSS X7, (R13)
 
-stored109:
+stored154:
 	ADDQ      R12, R11
 	VMOVMSKPS Y6, R10
 	CMPL      R10, $0x000000ff
-	JNE       part110
+	JNE       part155
 	VMOVUPS   Y1, (R11)
-	JMP       stored110
+	JMP       stored155
 
-part110:
+part155:
 	LEAQ         (R11), R13
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R10
-	JZ           two110
+	JZ           two155
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two110:
+two155:
 	TESTL    $0x00000002, R10
-	JZ       one110
+	JZ       one155
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one110:
+one155:
 	TESTL  $0x00000001, R10
-	JZ     stored110
+	JZ     stored155
 	VMOVSS X0, (R13)
 
-stored110:
+stored155:
 	ADDQ      R12, R11
 	VMOVMSKPS Y6, R10
 	CMPL      R10, $0x000000ff
-	JNE       part111
+	JNE       part156
 	VMOVUPS   Y2, (R11)
-	JMP       stored111
+	JMP       stored156
 
-part111:
+part156:
 	LEAQ         (R11), R13
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, R10
-	JZ           two111
+	JZ           two156
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two111:
+two156:
 	TESTL    $0x00000002, R10
-	JZ       one111
+	JZ       one156
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one111:
+one156:
 	TESTL  $0x00000001, R10
-	JZ     stored111
+	JZ     stored156
 	VMOVSS X0, (R13)
 
-stored111:
+stored156:
 	ADDQ      R12, R11
 	VMOVMSKPS Y6, R10
 	CMPL      R10, $0x000000ff
-	JNE       part112
+	JNE       part157
 	VMOVUPS   Y3, (R11)
-	JMP       stored112
+	JMP       stored157
 
-part112:
+part157:
 	LEAQ         (R11), R13
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R10
-	JZ           two112
+	JZ           two157
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two112:
+two157:
 	TESTL    $0x00000002, R10
-	JZ       one112
+	JZ       one157
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one112:
+one157:
 	TESTL  $0x00000001, R10
-	JZ     stored112
+	JZ     stored157
 	VMOVSS X0, (R13)
 
-stored112:
+stored157:
 	ADDQ      R12, R11
 	VMOVMSKPS Y6, R10
 	CMPL      R10, $0x000000ff
-	JNE       part113
+	JNE       part158
 	VMOVUPS   Y4, (R11)
-	JMP       stored113
+	JMP       stored158
 
-part113:
+part158:
 	LEAQ         (R11), R13
 	VMOVAPS      X4, X0
 	TESTL        $0x00000008, R10
-	JZ           two113
+	JZ           two158
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y4, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two113:
+two158:
 	TESTL    $0x00000002, R10
-	JZ       one113
+	JZ       one158
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one113:
+one158:
 	TESTL  $0x00000001, R10
-	JZ     stored113
+	JZ     stored158
 	VMOVSS X0, (R13)
 
-stored113:
+stored158:
 	ADDQ      R12, R11
 	VMOVMSKPS Y6, R10
 	CMPL      R10, $0x000000ff
-	JNE       part114
+	JNE       part159
 	VMOVUPS   Y5, (R11)
-	JMP       stored114
+	JMP       stored159
 
-part114:
+part159:
 	LEAQ         (R11), R13
 	VMOVAPS      X5, X0
 	TESTL        $0x00000008, R10
-	JZ           two114
+	JZ           two159
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y5, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two114:
+two159:
 	TESTL    $0x00000002, R10
-	JZ       one114
+	JZ       one159
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one114:
+one159:
 	TESTL  $0x00000001, R10
-	JZ     stored114
+	JZ     stored159
 	VMOVSS X0, (R13)
 
-stored114:
+stored159:
 	ADDQ R12, R11
 
 masked1done:
@@ -9758,10 +13026,42 @@ tail2:
 	VXORPS  Y11, Y11, Y11
 	MOVQ    24(AX), R13
 	VMOVUPS (R13), Y12
-	MOVQ    144(AX), R13
-	MOVQ    136(AX), R14
-	MOVQ    R14, 160(AX)
-	MOVQ    R10, 168(AX)
+	MOVQ    224(AX), R13
+	TESTQ   R13, R13
+	JZ      masked2even
+
+masked2odd:
+	VMOVUPS      (R11), Y13
+	VMASKMOVPS   32(R11), Y12, Y14
+	PREFETCHT0   32(R11)(BX*8)
+	VBROADCASTSS (R12), Y15
+	VFMADD231PS  Y15, Y13, Y0
+	VFMADD231PS  Y15, Y14, Y1
+	VBROADCASTSS (R12)(CX*1), Y15
+	VFMADD231PS  Y15, Y13, Y2
+	VFMADD231PS  Y15, Y14, Y3
+	VBROADCASTSS (R12)(CX*2), Y15
+	VFMADD231PS  Y15, Y13, Y4
+	VFMADD231PS  Y15, Y14, Y5
+	VBROADCASTSS (R12)(SI*1), Y15
+	VFMADD231PS  Y15, Y13, Y6
+	VFMADD231PS  Y15, Y14, Y7
+	VBROADCASTSS (R12)(CX*4), Y15
+	VFMADD231PS  Y15, Y13, Y8
+	VFMADD231PS  Y15, Y14, Y9
+	VBROADCASTSS (R12)(DI*1), Y15
+	VFMADD231PS  Y15, Y13, Y10
+	VFMADD231PS  Y15, Y14, Y11
+	ADDQ         DX, R12
+	ADDQ         BX, R11
+	DECQ         R13
+	JNZ          masked2odd
+
+masked2even:
+	MOVQ 144(AX), R13
+	MOVQ 136(AX), R14
+	MOVQ R14, 160(AX)
+	MOVQ R10, 168(AX)
 
 masked2k:
 	TESTQ R13, R13
@@ -9985,14 +13285,11 @@ masked2asked:
 	JMP  masked2k
 
 masked2summed:
-	MOVQ  224(AX), R13
-	TESTQ R13, R13
-	JZ    masked2even
-
-masked2odd:
+	CMPQ         64(AX), $0x04
+	JL           masked2few
+	MOVQ         32(AX), R13
 	VMOVUPS      (R11), Y13
 	VMASKMOVPS   32(R11), Y12, Y14
-	PREFETCHT0   32(R11)(BX*8)
 	VBROADCASTSS (R12), Y15
 	VFMADD231PS  Y15, Y13, Y0
 	VFMADD231PS  Y15, Y14, Y1
@@ -10012,11 +13309,337 @@ masked2odd:
 	VFMADD231PS  Y15, Y13, Y10
 	VFMADD231PS  Y15, Y14, Y11
 	ADDQ         DX, R12
-	ADDQ         BX, R11
-	DECQ         R13
-	JNZ          masked2odd
+	VBROADCASTSS (R12), Y13
+	VFMADD231PS  (R11)(BX*1), Y13, Y0
+	VMASKMOVPS   32(R11)(BX*1), Y12, Y14
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R12)(DX*1), Y13
+	VFMADD231PS  (R11)(BX*2), Y13, Y0
+	VMASKMOVPS   32(R11)(BX*2), Y12, Y14
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R12)(DX*2), Y13
+	VFMADD231PS  (R11)(R9*1), Y13, Y0
+	VMASKMOVPS   32(R11)(R9*1), Y12, Y14
+	VFMADD231PS  Y13, Y14, Y1
+	CMPQ         88(AX), $0x00
+	JE           masked2last0store
+	VADDPS       (R10), Y0, Y0
+	MOVQ         24(AX), R14
+	VMOVUPS      (R14), Y13
+	VMASKMOVPS   32(R10), Y13, Y13
+	VADDPS       Y13, Y1, Y1
 
-masked2even:
+masked2last0store:
+	VMOVUPS   Y0, (R10)
+	MOVQ      24(AX), R14
+	VMOVUPS   (R14), Y0
+	VMOVMSKPS Y0, R14
+	CMPL      R14, $0x000000ff
+	JNE       part160
+	VMOVUPS   Y1, 32(R10)
+	JMP       stored160
+
+part160:
+	LEAQ         32(R10), R15
+	VMOVAPS      X1, X0
+	TESTL        $0x00000008, R14
+	JZ           two160
+	VMOVUPS      X0, (R15)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $0x10, R15
+	SHRL         $0x04, R14
+
+two160:
+	TESTL    $0x00000002, R14
+	JZ       one160
+	VMOVLPS  X0, (R15)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R15
+	SHRL     $0x02, R14
+
+one160:
+	TESTL  $0x00000001, R14
+	JZ     stored160
+	VMOVSS X0, (R15)
+
+stored160:
+	ADDQ         CX, R12
+	ADDQ         R13, R10
+	VMOVUPS      (R11)(BX*1), Y0
+	VMASKMOVPS   32(R11)(BX*1), Y12, Y1
+	VBROADCASTSS (R12), Y13
+	VFMADD231PS  Y13, Y0, Y2
+	VFMADD231PS  Y13, Y1, Y3
+	VBROADCASTSS (R12)(DX*1), Y13
+	VFMADD231PS  (R11)(BX*2), Y13, Y2
+	VMASKMOVPS   32(R11)(BX*2), Y12, Y14
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (R12)(DX*2), Y13
+	VFMADD231PS  (R11)(R9*1), Y13, Y2
+	VMASKMOVPS   32(R11)(R9*1), Y12, Y14
+	VFMADD231PS  Y13, Y14, Y3
+	CMPQ         88(AX), $0x00
+	JE           masked2last1store
+	VADDPS       (R10), Y2, Y2
+	MOVQ         24(AX), R14
+	VMOVUPS      (R14), Y13
+	VMASKMOVPS   32(R10), Y13, Y13
+	VADDPS       Y13, Y3, Y3
+
+masked2last1store:
+	VMOVUPS   Y2, (R10)
+	MOVQ      24(AX), R14
+	VMOVUPS   (R14), Y2
+	VMOVMSKPS Y2, R14
+	CMPL      R14, $0x000000ff
+	JNE       part161
+	VMOVUPS   Y3, 32(R10)
+	JMP       stored161
+
+part161:
+	LEAQ         32(R10), R15
+	VMOVAPS      X3, X2
+	TESTL        $0x00000008, R14
+	JZ           two161
+	VMOVUPS      X2, (R15)
+	VEXTRACTF128 $0x01, Y3, X2
+	ADDQ         $0x10, R15
+	SHRL         $0x04, R14
+
+two161:
+	TESTL    $0x00000002, R14
+	JZ       one161
+	VMOVLPS  X2, (R15)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R15
+	SHRL     $0x02, R14
+
+one161:
+	TESTL  $0x00000001, R14
+	JZ     stored161
+	VMOVSS X2, (R15)
+
+stored161:
+	ADDQ         CX, R12
+	ADDQ         R13, R10
+	VMOVUPS      (R11)(BX*2), Y2
+	VMASKMOVPS   32(R11)(BX*2), Y12, Y3
+	VBROADCASTSS (R12), Y13
+	VFMADD231PS  Y13, Y0, Y4
+	VFMADD231PS  Y13, Y1, Y5
+	VBROADCASTSS (R12)(DX*1), Y13
+	VFMADD231PS  Y13, Y2, Y4
+	VFMADD231PS  Y13, Y3, Y5
+	VBROADCASTSS (R12)(DX*2), Y13
+	VFMADD231PS  (R11)(R9*1), Y13, Y4
+	VMASKMOVPS   32(R11)(R9*1), Y12, Y14
+	VFMADD231PS  Y13, Y14, Y5
+	CMPQ         88(AX), $0x00
+	JE           masked2last2store
+	VADDPS       (R10), Y4, Y4
+	MOVQ         24(AX), R14
+	VMOVUPS      (R14), Y13
+	VMASKMOVPS   32(R10), Y13, Y13
+	VADDPS       Y13, Y5, Y5
+
+masked2last2store:
+	VMOVUPS   Y4, (R10)
+	MOVQ      24(AX), R14
+	VMOVUPS   (R14), Y4
+	VMOVMSKPS Y4, R14
+	CMPL      R14, $0x000000ff
+	JNE       part162
+	VMOVUPS   Y5, 32(R10)
+	JMP       stored162
+
+part162:
+	LEAQ         32(R10), R15
+	VMOVAPS      X5, X4
+	TESTL        $0x00000008, R14
+	JZ           two162
+	VMOVUPS      X4, (R15)
+	VEXTRACTF128 $0x01, Y5, X4
+	ADDQ         $0x10, R15
+	SHRL         $0x04, R14
+
+two162:
+	TESTL    $0x00000002, R14
+	JZ       one162
+	VMOVLPS  X4, (R15)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, R15
+	SHRL     $0x02, R14
+
+one162:
+	TESTL  $0x00000001, R14
+	JZ     stored162
+	VMOVSS X4, (R15)
+
+stored162:
+	ADDQ         CX, R12
+	ADDQ         R13, R10
+	VMOVUPS      (R11)(R9*1), Y4
+	VMASKMOVPS   32(R11)(R9*1), Y12, Y5
+	VBROADCASTSS (R12), Y12
+	VFMADD231PS  Y12, Y0, Y6
+	VFMADD231PS  Y12, Y1, Y7
+	VBROADCASTSS (R12)(DX*1), Y12
+	VFMADD231PS  Y12, Y2, Y6
+	VFMADD231PS  Y12, Y3, Y7
+	VBROADCASTSS (R12)(DX*2), Y12
+	VFMADD231PS  Y12, Y4, Y6
+	VFMADD231PS  Y12, Y5, Y7
+	CMPQ         88(AX), $0x00
+	JE           masked2last3store
+	VADDPS       (R10), Y6, Y6
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y12
+	VMASKMOVPS   32(R10), Y12, Y12
+	VADDPS       Y12, Y7, Y7
+
+masked2last3store:
+	VMOVUPS   Y6, (R10)
+	MOVQ      24(AX), R11
+	VMOVUPS   (R11), Y6
+	VMOVMSKPS Y6, R11
+	CMPL      R11, $0x000000ff
+	JNE       part163
+	VMOVUPS   Y7, 32(R10)
+	JMP       stored163
+
+part163:
+	LEAQ         32(R10), R14
+	VMOVAPS      X7, X6
+	TESTL        $0x00000008, R11
+	JZ           two163
+	VMOVUPS      X6, (R14)
+	VEXTRACTF128 $0x01, Y7, X6
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R11
+
+two163:
+	TESTL    $0x00000002, R11
+	JZ       one163
+	VMOVLPS  X6, (R14)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one163:
+	TESTL  $0x00000001, R11
+	JZ     stored163
+	VMOVSS X6, (R14)
+
+stored163:
+	ADDQ         CX, R12
+	ADDQ         R13, R10
+	VBROADCASTSS (R12), Y6
+	VFMADD231PS  Y6, Y0, Y8
+	VFMADD231PS  Y6, Y1, Y9
+	VBROADCASTSS (R12)(DX*1), Y6
+	VFMADD231PS  Y6, Y2, Y8
+	VFMADD231PS  Y6, Y3, Y9
+	VBROADCASTSS (R12)(DX*2), Y6
+	VFMADD231PS  Y6, Y4, Y8
+	VFMADD231PS  Y6, Y5, Y9
+	CMPQ         88(AX), $0x00
+	JE           masked2last4store
+	VADDPS       (R10), Y8, Y8
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y6
+	VMASKMOVPS   32(R10), Y6, Y6
+	VADDPS       Y6, Y9, Y9
+
+masked2last4store:
+	VMOVUPS   Y8, (R10)
+	MOVQ      24(AX), R11
+	VMOVUPS   (R11), Y6
+	VMOVMSKPS Y6, R11
+	CMPL      R11, $0x000000ff
+	JNE       part164
+	VMOVUPS   Y9, 32(R10)
+	JMP       stored164
+
+part164:
+	LEAQ         32(R10), R14
+	VMOVAPS      X9, X6
+	TESTL        $0x00000008, R11
+	JZ           two164
+	VMOVUPS      X6, (R14)
+	VEXTRACTF128 $0x01, Y9, X6
+	ADDQ         $0x10, R14
+	SHRL         $0x04, R11
+
+two164:
+	TESTL    $0x00000002, R11
+	JZ       one164
+	VMOVLPS  X6, (R14)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, R14
+	SHRL     $0x02, R11
+
+one164:
+	TESTL  $0x00000001, R11
+	JZ     stored164
+	VMOVSS X6, (R14)
+
+stored164:
+	ADDQ         CX, R12
+	ADDQ         R13, R10
+	VBROADCASTSS (R12), Y6
+	VFMADD231PS  Y6, Y0, Y10
+	VFMADD231PS  Y6, Y1, Y11
+	VBROADCASTSS (R12)(DX*1), Y0
+	VFMADD231PS  Y0, Y2, Y10
+	VFMADD231PS  Y0, Y3, Y11
+	VBROADCASTSS (R12)(DX*2), Y0
+	VFMADD231PS  Y0, Y4, Y10
+	VFMADD231PS  Y0, Y5, Y11
+	CMPQ         88(AX), $0x00
+	JE           masked2last5store
+	VADDPS       (R10), Y10, Y10
+	MOVQ         24(AX), R11
+	VMOVUPS      (R11), Y0
+	VMASKMOVPS   32(R10), Y0, Y0
+	VADDPS       Y0, Y11, Y11
+
+masked2last5store:
+	VMOVUPS   Y10, (R10)
+	MOVQ      24(AX), R11
+	VMOVUPS   (R11), Y0
+	VMOVMSKPS Y0, R11
+	CMPL      R11, $0x000000ff
+	JNE       part165
+	VMOVUPS   Y11, 32(R10)
+	JMP       stored165
+
+part165:
+	LEAQ         32(R10), R10
+	VMOVAPS      X11, X0
+	TESTL        $0x00000008, R11
+	JZ           two165
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y11, X0
+	ADDQ         $0x10, R10
+	SHRL         $0x04, R11
+
+two165:
+	TESTL    $0x00000002, R11
+	JZ       one165
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+	SHRL     $0x02, R11
+
+one165:
+	TESTL  $0x00000001, R11
+	JZ     stored165
+	VMOVSS X0, (R10)
+
+stored165:
+	JMP masked2done
+
+masked2few:
 	MOVQ       24(AX), R11
 	VMOVUPS    (R11), Y12
 	MOVQ       R10, R11
@@ -10029,34 +13652,34 @@ masked2even:
 	VADDPS     Y0, Y1, Y1
 	VMOVMSKPS  Y12, R10
 	CMPL       R10, $0x000000ff
-	JNE        part115
+	JNE        part166
 	VMOVUPS    Y1, 32(R11)
-	JMP        stored115
+	JMP        stored166
 
-part115:
+part166:
 	LEAQ         32(R11), R13
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R10
-	JZ           two115
+	JZ           two166
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two115:
+two166:
 	TESTL    $0x00000002, R10
-	JZ       one115
+	JZ       one166
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one115:
+one166:
 	TESTL  $0x00000001, R10
-	JZ     stored115
+	JZ     stored166
 	VMOVSS X0, (R13)
 
-stored115:
+stored166:
 	ADDQ       R12, R11
 	VADDPS     (R11), Y2, Y2
 	VMOVUPS    Y2, (R11)
@@ -10064,34 +13687,34 @@ stored115:
 	VADDPS     Y0, Y3, Y3
 	VMOVMSKPS  Y12, R10
 	CMPL       R10, $0x000000ff
-	JNE        part116
+	JNE        part167
 	VMOVUPS    Y3, 32(R11)
-	JMP        stored116
+	JMP        stored167
 
-part116:
+part167:
 	LEAQ         32(R11), R13
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R10
-	JZ           two116
+	JZ           two167
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two116:
+two167:
 	TESTL    $0x00000002, R10
-	JZ       one116
+	JZ       one167
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one116:
+one167:
 	TESTL  $0x00000001, R10
-	JZ     stored116
+	JZ     stored167
 	VMOVSS X0, (R13)
 
-stored116:
+stored167:
 	ADDQ       R12, R11
 	VADDPS     (R11), Y4, Y4
 	VMOVUPS    Y4, (R11)
@@ -10099,34 +13722,34 @@ stored116:
 	VADDPS     Y0, Y5, Y5
 	VMOVMSKPS  Y12, R10
 	CMPL       R10, $0x000000ff
-	JNE        part117
+	JNE        part168
 	VMOVUPS    Y5, 32(R11)
-	JMP        stored117
+	JMP        stored168
 
-part117:
+part168:
 	LEAQ         32(R11), R13
 	VMOVAPS      X5, X0
 	TESTL        $0x00000008, R10
-	JZ           two117
+	JZ           two168
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y5, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two117:
+two168:
 	TESTL    $0x00000002, R10
-	JZ       one117
+	JZ       one168
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one117:
+one168:
 	TESTL  $0x00000001, R10
-	JZ     stored117
+	JZ     stored168
 	VMOVSS X0, (R13)
 
-stored117:
+stored168:
 	ADDQ       R12, R11
 	VADDPS     (R11), Y6, Y6
 	VMOVUPS    Y6, (R11)
@@ -10134,34 +13757,34 @@ stored117:
 	VADDPS     Y0, Y7, Y7
 	VMOVMSKPS  Y12, R10
 	CMPL       R10, $0x000000ff
-	JNE        part118
+	JNE        part169
 	VMOVUPS    Y7, 32(R11)
-	JMP        stored118
+	JMP        stored169
 
-part118:
+part169:
 	LEAQ         32(R11), R13
 	VMOVAPS      X7, X0
 	TESTL        $0x00000008, R10
-	JZ           two118
+	JZ           two169
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y7, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two118:
+two169:
 	TESTL    $0x00000002, R10
-	JZ       one118
+	JZ       one169
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one118:
+one169:
 	TESTL  $0x00000001, R10
-	JZ     stored118
+	JZ     stored169
 	VMOVSS X0, (R13)
 
-stored118:
+stored169:
 	ADDQ       R12, R11
 	VADDPS     (R11), Y8, Y8
 	VMOVUPS    Y8, (R11)
@@ -10169,34 +13792,34 @@ stored118:
 	VADDPS     Y0, Y9, Y9
 	VMOVMSKPS  Y12, R10
 	CMPL       R10, $0x000000ff
-	JNE        part119
+	JNE        part170
 	VMOVUPS    Y9, 32(R11)
-	JMP        stored119
+	JMP        stored170
 
-part119:
+part170:
 	LEAQ         32(R11), R13
 	VMOVAPS      X9, X0
 	TESTL        $0x00000008, R10
-	JZ           two119
+	JZ           two170
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y9, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two119:
+two170:
 	TESTL    $0x00000002, R10
-	JZ       one119
+	JZ       one170
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one119:
+one170:
 	TESTL  $0x00000001, R10
-	JZ     stored119
+	JZ     stored170
 	VMOVSS X0, (R13)
 
-stored119:
+stored170:
 	ADDQ       R12, R11
 	VADDPS     (R11), Y10, Y10
 	VMOVUPS    Y10, (R11)
@@ -10204,34 +13827,34 @@ stored119:
 	VADDPS     Y0, Y11, Y11
 	VMOVMSKPS  Y12, R10
 	CMPL       R10, $0x000000ff
-	JNE        part120
+	JNE        part171
 	VMOVUPS    Y11, 32(R11)
-	JMP        stored120
+	JMP        stored171
 
-part120:
+part171:
 	LEAQ         32(R11), R13
 	VMOVAPS      X11, X0
 	TESTL        $0x00000008, R10
-	JZ           two120
+	JZ           two171
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y11, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two120:
+two171:
 	TESTL    $0x00000002, R10
-	JZ       one120
+	JZ       one171
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one120:
+one171:
 	TESTL  $0x00000001, R10
-	JZ     stored120
+	JZ     stored171
 	VMOVSS X0, (R13)
 
-stored120:
+stored171:
 	ADDQ R12, R11
 	JMP  masked2done
 
@@ -10240,194 +13863,194 @@ masked2store:
 	VMOVUPS   Y0, (R11)
 	VMOVMSKPS Y12, R10
 	CMPL      R10, $0x000000ff
-	JNE       part121
+	JNE       part172
 	VMOVUPS   Y1, 32(R11)
-	JMP       stored121
+	JMP       stored172
 
-part121:
+part172:
 	LEAQ         32(R11), R13
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, R10
-	JZ           two121
+	JZ           two172
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two121:
+two172:
 	TESTL    $0x00000002, R10
-	JZ       one121
+	JZ       one172
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one121:
+one172:
 	TESTL  $0x00000001, R10
-	JZ     stored121
+	JZ     stored172
 	VMOVSS X0, (R13)
 
-stored121:
+stored172:
 	ADDQ      R12, R11
 	VMOVUPS   Y2, (R11)
 	VMOVMSKPS Y12, R10
 	CMPL      R10, $0x000000ff
-	JNE       part122
+	JNE       part173
 	VMOVUPS   Y3, 32(R11)
-	JMP       stored122
+	JMP       stored173
 
-part122:
+part173:
 	LEAQ         32(R11), R13
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R10
-	JZ           two122
+	JZ           two173
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two122:
+two173:
 	TESTL    $0x00000002, R10
-	JZ       one122
+	JZ       one173
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one122:
+one173:
 	TESTL  $0x00000001, R10
-	JZ     stored122
+	JZ     stored173
 	VMOVSS X0, (R13)
 
-stored122:
+stored173:
 	ADDQ      R12, R11
 	VMOVUPS   Y4, (R11)
 	VMOVMSKPS Y12, R10
 	CMPL      R10, $0x000000ff
-	JNE       part123
+	JNE       part174
 	VMOVUPS   Y5, 32(R11)
-	JMP       stored123
+	JMP       stored174
 
-part123:
+part174:
 	LEAQ         32(R11), R13
 	VMOVAPS      X5, X0
 	TESTL        $0x00000008, R10
-	JZ           two123
+	JZ           two174
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y5, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two123:
+two174:
 	TESTL    $0x00000002, R10
-	JZ       one123
+	JZ       one174
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one123:
+one174:
 	TESTL  $0x00000001, R10
-	JZ     stored123
+	JZ     stored174
 	VMOVSS X0, (R13)
 
-stored123:
+stored174:
 	ADDQ      R12, R11
 	VMOVUPS   Y6, (R11)
 	VMOVMSKPS Y12, R10
 	CMPL      R10, $0x000000ff
-	JNE       part124
+	JNE       part175
 	VMOVUPS   Y7, 32(R11)
-	JMP       stored124
+	JMP       stored175
 
-part124:
+part175:
 	LEAQ         32(R11), R13
 	VMOVAPS      X7, X0
 	TESTL        $0x00000008, R10
-	JZ           two124
+	JZ           two175
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y7, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two124:
+two175:
 	TESTL    $0x00000002, R10
-	JZ       one124
+	JZ       one175
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one124:
+one175:
 	TESTL  $0x00000001, R10
-	JZ     stored124
+	JZ     stored175
 	VMOVSS X0, (R13)
 
-stored124:
+stored175:
 	ADDQ      R12, R11
 	VMOVUPS   Y8, (R11)
 	VMOVMSKPS Y12, R10
 	CMPL      R10, $0x000000ff
-	JNE       part125
+	JNE       part176
 	VMOVUPS   Y9, 32(R11)
-	JMP       stored125
+	JMP       stored176
 
-part125:
+part176:
 	LEAQ         32(R11), R13
 	VMOVAPS      X9, X0
 	TESTL        $0x00000008, R10
-	JZ           two125
+	JZ           two176
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y9, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two125:
+two176:
 	TESTL    $0x00000002, R10
-	JZ       one125
+	JZ       one176
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one125:
+one176:
 	TESTL  $0x00000001, R10
-	JZ     stored125
+	JZ     stored176
 	VMOVSS X0, (R13)
 
-stored125:
+stored176:
 	ADDQ      R12, R11
 	VMOVUPS   Y10, (R11)
 	VMOVMSKPS Y12, R10
 	CMPL      R10, $0x000000ff
-	JNE       part126
+	JNE       part177
 	VMOVUPS   Y11, 32(R11)
-	JMP       stored126
+	JMP       stored177
 
-part126:
+part177:
 	LEAQ         32(R11), R13
 	VMOVAPS      X11, X0
 	TESTL        $0x00000008, R10
-	JZ           two126
+	JZ           two177
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y11, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R10
 
-two126:
+two177:
 	TESTL    $0x00000002, R10
-	JZ       one126
+	JZ       one177
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R10
 
-one126:
+one177:
 	TESTL  $0x00000001, R10
-	JZ     stored126
+	JZ     stored177
 	VMOVSS X0, (R13)
 
-stored126:
+stored177:
 	ADDQ R12, R11
 
 masked2done:
@@ -10676,34 +14299,34 @@ tworest:
 	VFMADD231PS Y1, Y11, Y12
 	VMOVMSKPS   Y10, R15
 	CMPL        R15, $0x000000ff
-	JNE         part127
+	JNE         part178
 	VMOVUPS     Y12, (AX)(R14*4)
-	JMP         stored127
+	JMP         stored178
 
-part127:
+part178:
 	LEAQ         (AX)(R14*4), BP
 	VMOVAPS      X12, X0
 	TESTL        $0x00000008, R15
-	JZ           two127
+	JZ           two178
 	VMOVUPS      X0, (BP)
 	VEXTRACTF128 $0x01, Y12, X0
 	ADDQ         $0x10, BP
 	SHRL         $0x04, R15
 
-two127:
+two178:
 	TESTL    $0x00000002, R15
-	JZ       one127
+	JZ       one178
 	VMOVLPS  X0, (BP)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, BP
 	SHRL     $0x02, R15
 
-one127:
+one178:
 	TESTL  $0x00000001, R15
-	JZ     stored127
+	JZ     stored178
 	VMOVSS X0, (BP)
 
-stored127:
+stored178:
 	VFMADD231PS Y12, Y12, Y4
 	VMASKMOVPS  (R12)(R14*4), Y10, Y0
 	VMASKMOVPS  (R13)(R14*4), Y10, Y1
@@ -10713,34 +14336,34 @@ stored127:
 	VFMADD231PS Y6, Y11, Y0
 	VMOVMSKPS   Y10, R13
 	CMPL        R13, $0x000000ff
-	JNE         part128
+	JNE         part179
 	VMOVUPS     Y0, (R12)(R14*4)
-	JMP         stored128
+	JMP         stored179
 
-part128:
+part179:
 	LEAQ         (R12)(R14*4), R12
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, R13
-	JZ           two128
+	JZ           two179
 	VMOVUPS      X1, (R12)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R13
 
-two128:
+two179:
 	TESTL    $0x00000002, R13
-	JZ       one128
+	JZ       one179
 	VMOVLPS  X1, (R12)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R13
 
-one128:
+one179:
 	TESTL  $0x00000001, R13
-	JZ     stored128
+	JZ     stored179
 	VMOVSS X1, (R12)
 
-stored128:
+stored179:
 	VFMADD231PS Y0, Y0, Y9
 
 twosum:
@@ -10846,34 +14469,34 @@ onerest:
 	VFMADD231PS Y1, Y6, Y7
 	VMOVMSKPS   Y5, R13
 	CMPL        R13, $0x000000ff
-	JNE         part129
+	JNE         part180
 	VMOVUPS     Y7, (AX)(R12*4)
-	JMP         stored129
+	JMP         stored180
 
-part129:
+part180:
 	LEAQ         (AX)(R12*4), R12
 	VMOVAPS      X7, X0
 	TESTL        $0x00000008, R13
-	JZ           two129
+	JZ           two180
 	VMOVUPS      X0, (R12)
 	VEXTRACTF128 $0x01, Y7, X0
 	ADDQ         $0x10, R12
 	SHRL         $0x04, R13
 
-two129:
+two180:
 	TESTL    $0x00000002, R13
-	JZ       one129
+	JZ       one180
 	VMOVLPS  X0, (R12)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R12
 	SHRL     $0x02, R13
 
-one129:
+one180:
 	TESTL  $0x00000001, R13
-	JZ     stored129
+	JZ     stored180
 	VMOVSS X0, (R12)
 
-stored129:
+stored180:
 	VFMADD231PS Y7, Y7, Y4
 
 onesum:
@@ -11056,34 +14679,34 @@ maskedrow:
 maskedstore:
 	VMOVMSKPS Y0, CX
 	CMPL      CX, $0x000000ff
-	JNE       part130
+	JNE       part181
 	VMOVUPS   Y1, (AX)
-	JMP       stored130
+	JMP       stored181
 
-part130:
+part181:
 	LEAQ         (AX), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two130
+	JZ           two181
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two130:
+two181:
 	TESTL    $0x00000002, CX
-	JZ       one130
+	JZ       one181
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one130:
+one181:
 	TESTL  $0x00000001, CX
-	JZ     stored130
+	JZ     stored181
 	VMOVSS X0, (AX)
 
-stored130:
+stored181:
 done:
 	VZEROUPPER
 	RET
@@ -11213,34 +14836,34 @@ maskedrow:
 maskedstore:
 	VMOVMSKPS Y0, CX
 	CMPL      CX, $0x000000ff
-	JNE       part131
+	JNE       part182
 	VMOVUPS   Y1, (AX)
-	JMP       stored131
+	JMP       stored182
 
-part131:
+part182:
 	LEAQ         (AX), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two131
+	JZ           two182
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two131:
+two182:
 	TESTL    $0x00000002, CX
-	JZ       one131
+	JZ       one182
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one131:
+one182:
 	TESTL  $0x00000001, CX
-	JZ     stored131
+	JZ     stored182
 	VMOVSS X0, (AX)
 
-stored131:
+stored182:
 done:
 	VZEROUPPER
 	RET
@@ -11281,34 +14904,34 @@ rest:
 	VMASKMOVPS (DX)(CX*4), Y0, Y1
 	VMOVMSKPS  Y0, R9
 	CMPL       R9, $0x000000ff
-	JNE        part132
+	JNE        part183
 	VMOVUPS    Y1, (AX)(CX*4)
-	JMP        stored132
+	JMP        stored183
 
-part132:
+part183:
 	LEAQ         (AX)(CX*4), CX
 	VMOVAPS      X1, X2
 	TESTL        $0x00000008, R9
-	JZ           two132
+	JZ           two183
 	VMOVUPS      X2, (CX)
 	VEXTRACTF128 $0x01, Y1, X2
 	ADDQ         $0x10, CX
 	SHRL         $0x04, R9
 
-two132:
+two183:
 	TESTL    $0x00000002, R9
-	JZ       one132
+	JZ       one183
 	VMOVLPS  X2, (CX)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, CX
 	SHRL     $0x02, R9
 
-one132:
+one183:
 	TESTL  $0x00000001, R9
-	JZ     stored132
+	JZ     stored183
 	VMOVSS X2, (CX)
 
-stored132:
+stored183:
 	ADDQ BX, AX
 	ADDQ SI, DX
 	DECQ R8
@@ -11377,34 +15000,34 @@ rest:
 	VADDPS     Y1, Y2, Y2
 	VMOVMSKPS  Y0, R9
 	CMPL       R9, $0x000000ff
-	JNE        part133
+	JNE        part184
 	VMOVUPS    Y2, (AX)(CX*4)
-	JMP        stored133
+	JMP        stored184
 
-part133:
+part184:
 	LEAQ         (AX)(CX*4), CX
 	VMOVAPS      X2, X1
 	TESTL        $0x00000008, R9
-	JZ           two133
+	JZ           two184
 	VMOVUPS      X1, (CX)
 	VEXTRACTF128 $0x01, Y2, X1
 	ADDQ         $0x10, CX
 	SHRL         $0x04, R9
 
-two133:
+two184:
 	TESTL    $0x00000002, R9
-	JZ       one133
+	JZ       one184
 	VMOVLPS  X1, (CX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, CX
 	SHRL     $0x02, R9
 
-one133:
+one184:
 	TESTL  $0x00000001, R9
-	JZ     stored133
+	JZ     stored184
 	VMOVSS X1, (CX)
 
-stored133:
+stored184:
 	ADDQ BX, AX
 	ADDQ SI, DX
 	DECQ R8
@@ -11483,34 +15106,34 @@ rest:
 	VORPS      Y1, Y3, Y3
 	VMOVMSKPS  Y0, R9
 	CMPL       R9, $0x000000ff
-	JNE        part134
+	JNE        part185
 	VMOVUPS    Y3, (AX)(CX*4)
-	JMP        stored134
+	JMP        stored185
 
-part134:
+part185:
 	LEAQ         (AX)(CX*4), CX
 	VMOVAPS      X3, X1
 	TESTL        $0x00000008, R9
-	JZ           two134
+	JZ           two185
 	VMOVUPS      X1, (CX)
 	VEXTRACTF128 $0x01, Y3, X1
 	ADDQ         $0x10, CX
 	SHRL         $0x04, R9
 
-two134:
+two185:
 	TESTL    $0x00000002, R9
-	JZ       one134
+	JZ       one185
 	VMOVLPS  X1, (CX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, CX
 	SHRL     $0x02, R9
 
-one134:
+one185:
 	TESTL  $0x00000001, R9
-	JZ     stored134
+	JZ     stored185
 	VMOVSS X1, (CX)
 
-stored134:
+stored185:
 	ADDQ BX, AX
 	ADDQ SI, DX
 	DECQ R8
@@ -11604,64 +15227,64 @@ rest:
 	VBLENDVPS  Y0, Y2, Y3, Y3
 	VMOVMSKPS  Y1, R12
 	CMPL       R12, $0x000000ff
-	JNE        part135
+	JNE        part186
 	VMOVUPS    Y3, (AX)(CX*4)
-	JMP        stored135
+	JMP        stored186
 
-part135:
+part186:
 	LEAQ         (AX)(CX*4), R13
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, R12
-	JZ           two135
+	JZ           two186
 	VMOVUPS      X0, (R13)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, R13
 	SHRL         $0x04, R12
 
-two135:
+two186:
 	TESTL    $0x00000002, R12
-	JZ       one135
+	JZ       one186
 	VMOVLPS  X0, (R13)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, R13
 	SHRL     $0x02, R12
 
-one135:
+one186:
 	TESTL  $0x00000001, R12
-	JZ     stored135
+	JZ     stored186
 	VMOVSS X0, (R13)
 
-stored135:
+stored186:
 	VMOVMSKPS Y1, R12
 	CMPL      R12, $0x000000ff
-	JNE       part136
+	JNE       part187
 	VMOVUPS   Y4, (DX)(CX*4)
-	JMP       stored136
+	JMP       stored187
 
-part136:
+part187:
 	LEAQ         (DX)(CX*4), CX
 	VMOVAPS      X4, X0
 	TESTL        $0x00000008, R12
-	JZ           two136
+	JZ           two187
 	VMOVUPS      X0, (CX)
 	VEXTRACTF128 $0x01, Y4, X0
 	ADDQ         $0x10, CX
 	SHRL         $0x04, R12
 
-two136:
+two187:
 	TESTL    $0x00000002, R12
-	JZ       one136
+	JZ       one187
 	VMOVLPS  X0, (CX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, CX
 	SHRL     $0x02, R12
 
-one136:
+one187:
 	TESTL  $0x00000001, R12
-	JZ     stored136
+	JZ     stored187
 	VMOVSS X0, (CX)
 
-stored136:
+stored187:
 	ADDQ SI, AX
 	ADDQ SI, DX
 	ADDQ DI, BX
@@ -11840,26 +15463,26 @@ block:
 	VADDPS     X4, X2, X2
 	VMOVMSKPS  X0, R11
 	CMPL       R11, $0x0000000f
-	JNE        part137
+	JNE        part188
 	VMOVUPS    X2, (R12)
-	JMP        stored137
+	JMP        stored188
 
-part137:
+part188:
 	LEAQ     (R12), R14
 	VMOVAPS  X2, X2
 	TESTL    $0x00000002, R11
-	JZ       one137
+	JZ       one188
 	VMOVLPS  X2, (R14)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R14
 	SHRL     $0x02, R11
 
-one137:
+one188:
 	TESTL  $0x00000001, R11
-	JZ     stored137
+	JZ     stored188
 	VMOVSS X2, (R14)
 
-stored137:
+stored188:
 	ADDQ       DX, R12
 	DECQ       R13
 	JZ         down
@@ -11867,26 +15490,26 @@ stored137:
 	VADDPS     X3, X2, X2
 	VMOVMSKPS  X0, R11
 	CMPL       R11, $0x0000000f
-	JNE        part138
+	JNE        part189
 	VMOVUPS    X2, (R12)
-	JMP        stored138
+	JMP        stored189
 
-part138:
+part189:
 	LEAQ     (R12), R14
 	VMOVAPS  X2, X2
 	TESTL    $0x00000002, R11
-	JZ       one138
+	JZ       one189
 	VMOVLPS  X2, (R14)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R14
 	SHRL     $0x02, R11
 
-one138:
+one189:
 	TESTL  $0x00000001, R11
-	JZ     stored138
+	JZ     stored189
 	VMOVSS X2, (R14)
 
-stored138:
+stored189:
 	ADDQ       DX, R12
 	DECQ       R13
 	JZ         down
@@ -11894,26 +15517,26 @@ stored138:
 	VADDPS     X5, X2, X2
 	VMOVMSKPS  X0, R11
 	CMPL       R11, $0x0000000f
-	JNE        part139
+	JNE        part190
 	VMOVUPS    X2, (R12)
-	JMP        stored139
+	JMP        stored190
 
-part139:
+part190:
 	LEAQ     (R12), R14
 	VMOVAPS  X2, X2
 	TESTL    $0x00000002, R11
-	JZ       one139
+	JZ       one190
 	VMOVLPS  X2, (R14)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R14
 	SHRL     $0x02, R11
 
-one139:
+one190:
 	TESTL  $0x00000001, R11
-	JZ     stored139
+	JZ     stored190
 	VMOVSS X2, (R14)
 
-stored139:
+stored190:
 	ADDQ       DX, R12
 	DECQ       R13
 	JZ         down
@@ -11921,26 +15544,26 @@ stored139:
 	VADDPS     X1, X2, X2
 	VMOVMSKPS  X0, R11
 	CMPL       R11, $0x0000000f
-	JNE        part140
+	JNE        part191
 	VMOVUPS    X2, (R12)
-	JMP        stored140
+	JMP        stored191
 
-part140:
+part191:
 	LEAQ     (R12), R14
 	VMOVAPS  X2, X2
 	TESTL    $0x00000002, R11
-	JZ       one140
+	JZ       one191
 	VMOVLPS  X2, (R14)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R14
 	SHRL     $0x02, R11
 
-one140:
+one191:
 	TESTL  $0x00000001, R11
-	JZ     stored140
+	JZ     stored191
 	VMOVSS X2, (R14)
 
-stored140:
+stored191:
 	ADDQ         DX, R12
 	DECQ         R13
 	JZ           down
@@ -11949,26 +15572,26 @@ stored140:
 	VADDPS       X2, X4, X4
 	VMOVMSKPS    X0, R11
 	CMPL         R11, $0x0000000f
-	JNE          part141
+	JNE          part192
 	VMOVUPS      X4, (R12)
-	JMP          stored141
+	JMP          stored192
 
-part141:
+part192:
 	LEAQ     (R12), R14
 	VMOVAPS  X4, X2
 	TESTL    $0x00000002, R11
-	JZ       one141
+	JZ       one192
 	VMOVLPS  X2, (R14)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R14
 	SHRL     $0x02, R11
 
-one141:
+one192:
 	TESTL  $0x00000001, R11
-	JZ     stored141
+	JZ     stored192
 	VMOVSS X2, (R14)
 
-stored141:
+stored192:
 	ADDQ         DX, R12
 	DECQ         R13
 	JZ           down
@@ -11977,26 +15600,26 @@ stored141:
 	VADDPS       X2, X3, X3
 	VMOVMSKPS    X0, R11
 	CMPL         R11, $0x0000000f
-	JNE          part142
+	JNE          part193
 	VMOVUPS      X3, (R12)
-	JMP          stored142
+	JMP          stored193
 
-part142:
+part193:
 	LEAQ     (R12), R14
 	VMOVAPS  X3, X2
 	TESTL    $0x00000002, R11
-	JZ       one142
+	JZ       one193
 	VMOVLPS  X2, (R14)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R14
 	SHRL     $0x02, R11
 
-one142:
+one193:
 	TESTL  $0x00000001, R11
-	JZ     stored142
+	JZ     stored193
 	VMOVSS X2, (R14)
 
-stored142:
+stored193:
 	ADDQ         DX, R12
 	DECQ         R13
 	JZ           down
@@ -12005,26 +15628,26 @@ stored142:
 	VADDPS       X2, X3, X3
 	VMOVMSKPS    X0, R11
 	CMPL         R11, $0x0000000f
-	JNE          part143
+	JNE          part194
 	VMOVUPS      X3, (R12)
-	JMP          stored143
+	JMP          stored194
 
-part143:
+part194:
 	LEAQ     (R12), R14
 	VMOVAPS  X3, X2
 	TESTL    $0x00000002, R11
-	JZ       one143
+	JZ       one194
 	VMOVLPS  X2, (R14)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R14
 	SHRL     $0x02, R11
 
-one143:
+one194:
 	TESTL  $0x00000001, R11
-	JZ     stored143
+	JZ     stored194
 	VMOVSS X2, (R14)
 
-stored143:
+stored194:
 	ADDQ         DX, R12
 	DECQ         R13
 	JZ           down
@@ -12033,26 +15656,26 @@ stored143:
 	VADDPS       X1, X2, X2
 	VMOVMSKPS    X0, R11
 	CMPL         R11, $0x0000000f
-	JNE          part144
+	JNE          part195
 	VMOVUPS      X2, (R12)
-	JMP          stored144
+	JMP          stored195
 
-part144:
+part195:
 	LEAQ     (R12), R14
 	VMOVAPS  X2, X1
 	TESTL    $0x00000002, R11
-	JZ       one144
+	JZ       one195
 	VMOVLPS  X1, (R14)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, R14
 	SHRL     $0x02, R11
 
-one144:
+one195:
 	TESTL  $0x00000001, R11
-	JZ     stored144
+	JZ     stored195
 	VMOVSS X1, (R14)
 
-stored144:
+stored195:
 	ADDQ DX, R12
 	DECQ R13
 	JZ   down
@@ -12061,205 +15684,205 @@ stored144:
 set:
 	VMOVMSKPS X0, R11
 	CMPL      R11, $0x0000000f
-	JNE       part145
+	JNE       part196
 	VMOVUPS   X4, (R12)
-	JMP       stored145
+	JMP       stored196
 
-part145:
+part196:
 	LEAQ     (R12), R14
 	VMOVAPS  X4, X2
 	TESTL    $0x00000002, R11
-	JZ       one145
+	JZ       one196
 	VMOVLPS  X2, (R14)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R14
 	SHRL     $0x02, R11
 
-one145:
+one196:
 	TESTL  $0x00000001, R11
-	JZ     stored145
+	JZ     stored196
 	VMOVSS X2, (R14)
 
-stored145:
+stored196:
 	ADDQ      DX, R12
 	DECQ      R13
 	JZ        down
 	VMOVMSKPS X0, R11
 	CMPL      R11, $0x0000000f
-	JNE       part146
+	JNE       part197
 	VMOVUPS   X3, (R12)
-	JMP       stored146
+	JMP       stored197
 
-part146:
+part197:
 	LEAQ     (R12), R14
 	VMOVAPS  X3, X2
 	TESTL    $0x00000002, R11
-	JZ       one146
+	JZ       one197
 	VMOVLPS  X2, (R14)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R14
 	SHRL     $0x02, R11
 
-one146:
+one197:
 	TESTL  $0x00000001, R11
-	JZ     stored146
+	JZ     stored197
 	VMOVSS X2, (R14)
 
-stored146:
+stored197:
 	ADDQ      DX, R12
 	DECQ      R13
 	JZ        down
 	VMOVMSKPS X0, R11
 	CMPL      R11, $0x0000000f
-	JNE       part147
+	JNE       part198
 	VMOVUPS   X5, (R12)
-	JMP       stored147
+	JMP       stored198
 
-part147:
+part198:
 	LEAQ     (R12), R14
 	VMOVAPS  X5, X2
 	TESTL    $0x00000002, R11
-	JZ       one147
+	JZ       one198
 	VMOVLPS  X2, (R14)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R14
 	SHRL     $0x02, R11
 
-one147:
+one198:
 	TESTL  $0x00000001, R11
-	JZ     stored147
+	JZ     stored198
 	VMOVSS X2, (R14)
 
-stored147:
+stored198:
 	ADDQ      DX, R12
 	DECQ      R13
 	JZ        down
 	VMOVMSKPS X0, R11
 	CMPL      R11, $0x0000000f
-	JNE       part148
+	JNE       part199
 	VMOVUPS   X1, (R12)
-	JMP       stored148
+	JMP       stored199
 
-part148:
+part199:
 	LEAQ     (R12), R14
 	VMOVAPS  X1, X2
 	TESTL    $0x00000002, R11
-	JZ       one148
+	JZ       one199
 	VMOVLPS  X2, (R14)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R14
 	SHRL     $0x02, R11
 
-one148:
+one199:
 	TESTL  $0x00000001, R11
-	JZ     stored148
+	JZ     stored199
 	VMOVSS X2, (R14)
 
-stored148:
+stored199:
 	ADDQ         DX, R12
 	DECQ         R13
 	JZ           down
 	VEXTRACTF128 $0x01, Y4, X2
 	VMOVMSKPS    X0, R11
 	CMPL         R11, $0x0000000f
-	JNE          part149
+	JNE          part200
 	VMOVUPS      X2, (R12)
-	JMP          stored149
+	JMP          stored200
 
-part149:
+part200:
 	LEAQ     (R12), R14
 	VMOVAPS  X2, X2
 	TESTL    $0x00000002, R11
-	JZ       one149
+	JZ       one200
 	VMOVLPS  X2, (R14)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R14
 	SHRL     $0x02, R11
 
-one149:
+one200:
 	TESTL  $0x00000001, R11
-	JZ     stored149
+	JZ     stored200
 	VMOVSS X2, (R14)
 
-stored149:
+stored200:
 	ADDQ         DX, R12
 	DECQ         R13
 	JZ           down
 	VEXTRACTF128 $0x01, Y3, X2
 	VMOVMSKPS    X0, R11
 	CMPL         R11, $0x0000000f
-	JNE          part150
+	JNE          part201
 	VMOVUPS      X2, (R12)
-	JMP          stored150
+	JMP          stored201
 
-part150:
+part201:
 	LEAQ     (R12), R14
 	VMOVAPS  X2, X2
 	TESTL    $0x00000002, R11
-	JZ       one150
+	JZ       one201
 	VMOVLPS  X2, (R14)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R14
 	SHRL     $0x02, R11
 
-one150:
+one201:
 	TESTL  $0x00000001, R11
-	JZ     stored150
+	JZ     stored201
 	VMOVSS X2, (R14)
 
-stored150:
+stored201:
 	ADDQ         DX, R12
 	DECQ         R13
 	JZ           down
 	VEXTRACTF128 $0x01, Y5, X2
 	VMOVMSKPS    X0, R11
 	CMPL         R11, $0x0000000f
-	JNE          part151
+	JNE          part202
 	VMOVUPS      X2, (R12)
-	JMP          stored151
+	JMP          stored202
 
-part151:
+part202:
 	LEAQ     (R12), R14
 	VMOVAPS  X2, X2
 	TESTL    $0x00000002, R11
-	JZ       one151
+	JZ       one202
 	VMOVLPS  X2, (R14)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R14
 	SHRL     $0x02, R11
 
-one151:
+one202:
 	TESTL  $0x00000001, R11
-	JZ     stored151
+	JZ     stored202
 	VMOVSS X2, (R14)
 
-stored151:
+stored202:
 	ADDQ         DX, R12
 	DECQ         R13
 	JZ           down
 	VEXTRACTF128 $0x01, Y1, X1
 	VMOVMSKPS    X0, R11
 	CMPL         R11, $0x0000000f
-	JNE          part152
+	JNE          part203
 	VMOVUPS      X1, (R12)
-	JMP          stored152
+	JMP          stored203
 
-part152:
+part203:
 	LEAQ     (R12), R14
 	VMOVAPS  X1, X1
 	TESTL    $0x00000002, R11
-	JZ       one152
+	JZ       one203
 	VMOVLPS  X1, (R14)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, R14
 	SHRL     $0x02, R11
 
-one152:
+one203:
 	TESTL  $0x00000001, R11
-	JZ     stored152
+	JZ     stored203
 	VMOVSS X1, (R14)
 
-stored152:
+stored203:
 	ADDQ DX, R12
 	DECQ R13
 	JZ   down
@@ -12354,34 +15977,34 @@ rest:
 	VADDPS     Y2, Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part153
+	JNE        part204
 	VMOVUPS    Y1, (AX)(SI*4)
-	JMP        stored153
+	JMP        stored204
 
-part153:
+part204:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two153
+	JZ           two204
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two153:
+two204:
 	TESTL    $0x00000002, CX
-	JZ       one153
+	JZ       one204
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one153:
+one204:
 	TESTL  $0x00000001, CX
-	JZ     stored153
+	JZ     stored204
 	VMOVSS X0, (AX)
 
-stored153:
+stored204:
 done:
 	VZEROUPPER
 	RET
@@ -12417,34 +16040,34 @@ rest:
 	VADDPS     Y0, Y2, Y0
 	VMOVMSKPS  Y1, CX
 	CMPL       CX, $0x000000ff
-	JNE        part154
+	JNE        part205
 	VMOVUPS    Y0, (AX)(BX*4)
-	JMP        stored154
+	JMP        stored205
 
-part154:
+part205:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two154
+	JZ           two205
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two154:
+two205:
 	TESTL    $0x00000002, CX
-	JZ       one154
+	JZ       one205
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one154:
+one205:
 	TESTL  $0x00000001, CX
-	JZ     stored154
+	JZ     stored205
 	VMOVSS X1, (AX)
 
-stored154:
+stored205:
 done:
 	VZEROUPPER
 	RET
@@ -12482,34 +16105,34 @@ rest:
 	VSUBPS     Y2, Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part155
+	JNE        part206
 	VMOVUPS    Y1, (AX)(SI*4)
-	JMP        stored155
+	JMP        stored206
 
-part155:
+part206:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two155
+	JZ           two206
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two155:
+two206:
 	TESTL    $0x00000002, CX
-	JZ       one155
+	JZ       one206
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one155:
+one206:
 	TESTL  $0x00000001, CX
-	JZ     stored155
+	JZ     stored206
 	VMOVSS X0, (AX)
 
-stored155:
+stored206:
 done:
 	VZEROUPPER
 	RET
@@ -12545,34 +16168,34 @@ rest:
 	VSUBPS     Y0, Y2, Y0
 	VMOVMSKPS  Y1, CX
 	CMPL       CX, $0x000000ff
-	JNE        part156
+	JNE        part207
 	VMOVUPS    Y0, (AX)(BX*4)
-	JMP        stored156
+	JMP        stored207
 
-part156:
+part207:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two156
+	JZ           two207
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two156:
+two207:
 	TESTL    $0x00000002, CX
-	JZ       one156
+	JZ       one207
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one156:
+one207:
 	TESTL  $0x00000001, CX
-	JZ     stored156
+	JZ     stored207
 	VMOVSS X1, (AX)
 
-stored156:
+stored207:
 done:
 	VZEROUPPER
 	RET
@@ -12608,34 +16231,34 @@ rest:
 	VSUBPS     Y2, Y0, Y0
 	VMOVMSKPS  Y1, CX
 	CMPL       CX, $0x000000ff
-	JNE        part157
+	JNE        part208
 	VMOVUPS    Y0, (AX)(BX*4)
-	JMP        stored157
+	JMP        stored208
 
-part157:
+part208:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two157
+	JZ           two208
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two157:
+two208:
 	TESTL    $0x00000002, CX
-	JZ       one157
+	JZ       one208
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one157:
+one208:
 	TESTL  $0x00000001, CX
-	JZ     stored157
+	JZ     stored208
 	VMOVSS X1, (AX)
 
-stored157:
+stored208:
 done:
 	VZEROUPPER
 	RET
@@ -12673,34 +16296,34 @@ rest:
 	VMULPS     Y2, Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part158
+	JNE        part209
 	VMOVUPS    Y1, (AX)(SI*4)
-	JMP        stored158
+	JMP        stored209
 
-part158:
+part209:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two158
+	JZ           two209
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two158:
+two209:
 	TESTL    $0x00000002, CX
-	JZ       one158
+	JZ       one209
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one158:
+one209:
 	TESTL  $0x00000001, CX
-	JZ     stored158
+	JZ     stored209
 	VMOVSS X0, (AX)
 
-stored158:
+stored209:
 done:
 	VZEROUPPER
 	RET
@@ -12736,34 +16359,34 @@ rest:
 	VMULPS     Y0, Y2, Y0
 	VMOVMSKPS  Y1, CX
 	CMPL       CX, $0x000000ff
-	JNE        part159
+	JNE        part210
 	VMOVUPS    Y0, (AX)(BX*4)
-	JMP        stored159
+	JMP        stored210
 
-part159:
+part210:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two159
+	JZ           two210
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two159:
+two210:
 	TESTL    $0x00000002, CX
-	JZ       one159
+	JZ       one210
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one159:
+one210:
 	TESTL  $0x00000001, CX
-	JZ     stored159
+	JZ     stored210
 	VMOVSS X1, (AX)
 
-stored159:
+stored210:
 done:
 	VZEROUPPER
 	RET
@@ -12801,34 +16424,34 @@ rest:
 	VDIVPS     Y2, Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part160
+	JNE        part211
 	VMOVUPS    Y1, (AX)(SI*4)
-	JMP        stored160
+	JMP        stored211
 
-part160:
+part211:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two160
+	JZ           two211
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two160:
+two211:
 	TESTL    $0x00000002, CX
-	JZ       one160
+	JZ       one211
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one160:
+one211:
 	TESTL  $0x00000001, CX
-	JZ     stored160
+	JZ     stored211
 	VMOVSS X0, (AX)
 
-stored160:
+stored211:
 done:
 	VZEROUPPER
 	RET
@@ -12864,34 +16487,34 @@ rest:
 	VDIVPS     Y0, Y2, Y0
 	VMOVMSKPS  Y1, CX
 	CMPL       CX, $0x000000ff
-	JNE        part161
+	JNE        part212
 	VMOVUPS    Y0, (AX)(BX*4)
-	JMP        stored161
+	JMP        stored212
 
-part161:
+part212:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two161
+	JZ           two212
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two161:
+two212:
 	TESTL    $0x00000002, CX
-	JZ       one161
+	JZ       one212
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one161:
+one212:
 	TESTL  $0x00000001, CX
-	JZ     stored161
+	JZ     stored212
 	VMOVSS X1, (AX)
 
-stored161:
+stored212:
 done:
 	VZEROUPPER
 	RET
@@ -12927,34 +16550,34 @@ rest:
 	VDIVPS     Y2, Y0, Y0
 	VMOVMSKPS  Y1, CX
 	CMPL       CX, $0x000000ff
-	JNE        part162
+	JNE        part213
 	VMOVUPS    Y0, (AX)(BX*4)
-	JMP        stored162
+	JMP        stored213
 
-part162:
+part213:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two162
+	JZ           two213
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two162:
+two213:
 	TESTL    $0x00000002, CX
-	JZ       one162
+	JZ       one213
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one162:
+one213:
 	TESTL  $0x00000001, CX
-	JZ     stored162
+	JZ     stored213
 	VMOVSS X1, (AX)
 
-stored162:
+stored213:
 done:
 	VZEROUPPER
 	RET
@@ -13000,34 +16623,34 @@ rest:
 	VORPS      Y1, Y3, Y3
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part163
+	JNE        part214
 	VMOVUPS    Y3, (AX)(SI*4)
-	JMP        stored163
+	JMP        stored214
 
-part163:
+part214:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, CX
-	JZ           two163
+	JZ           two214
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two163:
+two214:
 	TESTL    $0x00000002, CX
-	JZ       one163
+	JZ       one214
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one163:
+one214:
 	TESTL  $0x00000001, CX
-	JZ     stored163
+	JZ     stored214
 	VMOVSS X0, (AX)
 
-stored163:
+stored214:
 done:
 	VZEROUPPER
 	RET
@@ -13071,34 +16694,34 @@ rest:
 	VORPS      Y0, Y3, Y3
 	VMOVMSKPS  Y1, CX
 	CMPL       CX, $0x000000ff
-	JNE        part164
+	JNE        part215
 	VMOVUPS    Y3, (AX)(BX*4)
-	JMP        stored164
+	JMP        stored215
 
-part164:
+part215:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, CX
-	JZ           two164
+	JZ           two215
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two164:
+two215:
 	TESTL    $0x00000002, CX
-	JZ       one164
+	JZ       one215
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one164:
+one215:
 	TESTL  $0x00000001, CX
-	JZ     stored164
+	JZ     stored215
 	VMOVSS X0, (AX)
 
-stored164:
+stored215:
 done:
 	VZEROUPPER
 	RET
@@ -13144,34 +16767,34 @@ rest:
 	VORPS      Y1, Y3, Y3
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part165
+	JNE        part216
 	VMOVUPS    Y3, (AX)(SI*4)
-	JMP        stored165
+	JMP        stored216
 
-part165:
+part216:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, CX
-	JZ           two165
+	JZ           two216
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two165:
+two216:
 	TESTL    $0x00000002, CX
-	JZ       one165
+	JZ       one216
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one165:
+one216:
 	TESTL  $0x00000001, CX
-	JZ     stored165
+	JZ     stored216
 	VMOVSS X0, (AX)
 
-stored165:
+stored216:
 done:
 	VZEROUPPER
 	RET
@@ -13215,34 +16838,34 @@ rest:
 	VORPS      Y0, Y3, Y3
 	VMOVMSKPS  Y1, CX
 	CMPL       CX, $0x000000ff
-	JNE        part166
+	JNE        part217
 	VMOVUPS    Y3, (AX)(BX*4)
-	JMP        stored166
+	JMP        stored217
 
-part166:
+part217:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, CX
-	JZ           two166
+	JZ           two217
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two166:
+two217:
 	TESTL    $0x00000002, CX
-	JZ       one166
+	JZ       one217
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one166:
+one217:
 	TESTL  $0x00000001, CX
-	JZ     stored166
+	JZ     stored217
 	VMOVSS X0, (AX)
 
-stored166:
+stored217:
 done:
 	VZEROUPPER
 	RET
@@ -13282,34 +16905,34 @@ rest:
 	VANDPS     all3f800000<>+0(SB), Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part167
+	JNE        part218
 	VMOVUPS    Y1, (AX)(SI*4)
-	JMP        stored167
+	JMP        stored218
 
-part167:
+part218:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two167
+	JZ           two218
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two167:
+two218:
 	TESTL    $0x00000002, CX
-	JZ       one167
+	JZ       one218
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one167:
+one218:
 	TESTL  $0x00000001, CX
-	JZ     stored167
+	JZ     stored218
 	VMOVSS X0, (AX)
 
-stored167:
+stored218:
 done:
 	VZEROUPPER
 	RET
@@ -13357,34 +16980,34 @@ rest:
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
 	VMOVMSKPS  Y1, CX
 	CMPL       CX, $0x000000ff
-	JNE        part168
+	JNE        part219
 	VMOVUPS    Y0, (AX)(BX*4)
-	JMP        stored168
+	JMP        stored219
 
-part168:
+part219:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two168
+	JZ           two219
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two168:
+two219:
 	TESTL    $0x00000002, CX
-	JZ       one168
+	JZ       one219
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one168:
+one219:
 	TESTL  $0x00000001, CX
-	JZ     stored168
+	JZ     stored219
 	VMOVSS X1, (AX)
 
-stored168:
+stored219:
 done:
 	VZEROUPPER
 	RET
@@ -13424,34 +17047,34 @@ rest:
 	VANDPS     all3f800000<>+0(SB), Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part169
+	JNE        part220
 	VMOVUPS    Y1, (AX)(SI*4)
-	JMP        stored169
+	JMP        stored220
 
-part169:
+part220:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two169
+	JZ           two220
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two169:
+two220:
 	TESTL    $0x00000002, CX
-	JZ       one169
+	JZ       one220
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one169:
+one220:
 	TESTL  $0x00000001, CX
-	JZ     stored169
+	JZ     stored220
 	VMOVSS X0, (AX)
 
-stored169:
+stored220:
 done:
 	VZEROUPPER
 	RET
@@ -13489,34 +17112,34 @@ rest:
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
 	VMOVMSKPS  Y1, CX
 	CMPL       CX, $0x000000ff
-	JNE        part170
+	JNE        part221
 	VMOVUPS    Y0, (AX)(BX*4)
-	JMP        stored170
+	JMP        stored221
 
-part170:
+part221:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two170
+	JZ           two221
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two170:
+two221:
 	TESTL    $0x00000002, CX
-	JZ       one170
+	JZ       one221
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one170:
+one221:
 	TESTL  $0x00000001, CX
-	JZ     stored170
+	JZ     stored221
 	VMOVSS X1, (AX)
 
-stored170:
+stored221:
 done:
 	VZEROUPPER
 	RET
@@ -13556,34 +17179,34 @@ rest:
 	VANDPS     all3f800000<>+0(SB), Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part171
+	JNE        part222
 	VMOVUPS    Y1, (AX)(SI*4)
-	JMP        stored171
+	JMP        stored222
 
-part171:
+part222:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two171
+	JZ           two222
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two171:
+two222:
 	TESTL    $0x00000002, CX
-	JZ       one171
+	JZ       one222
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one171:
+one222:
 	TESTL  $0x00000001, CX
-	JZ     stored171
+	JZ     stored222
 	VMOVSS X0, (AX)
 
-stored171:
+stored222:
 done:
 	VZEROUPPER
 	RET
@@ -13621,34 +17244,34 @@ rest:
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
 	VMOVMSKPS  Y1, CX
 	CMPL       CX, $0x000000ff
-	JNE        part172
+	JNE        part223
 	VMOVUPS    Y0, (AX)(BX*4)
-	JMP        stored172
+	JMP        stored223
 
-part172:
+part223:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two172
+	JZ           two223
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two172:
+two223:
 	TESTL    $0x00000002, CX
-	JZ       one172
+	JZ       one223
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one172:
+one223:
 	TESTL  $0x00000001, CX
-	JZ     stored172
+	JZ     stored223
 	VMOVSS X1, (AX)
 
-stored172:
+stored223:
 done:
 	VZEROUPPER
 	RET
@@ -13688,34 +17311,34 @@ rest:
 	VANDPS     all3f800000<>+0(SB), Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part173
+	JNE        part224
 	VMOVUPS    Y1, (AX)(SI*4)
-	JMP        stored173
+	JMP        stored224
 
-part173:
+part224:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two173
+	JZ           two224
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two173:
+two224:
 	TESTL    $0x00000002, CX
-	JZ       one173
+	JZ       one224
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one173:
+one224:
 	TESTL  $0x00000001, CX
-	JZ     stored173
+	JZ     stored224
 	VMOVSS X0, (AX)
 
-stored173:
+stored224:
 done:
 	VZEROUPPER
 	RET
@@ -13753,34 +17376,34 @@ rest:
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
 	VMOVMSKPS  Y1, CX
 	CMPL       CX, $0x000000ff
-	JNE        part174
+	JNE        part225
 	VMOVUPS    Y0, (AX)(BX*4)
-	JMP        stored174
+	JMP        stored225
 
-part174:
+part225:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two174
+	JZ           two225
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two174:
+two225:
 	TESTL    $0x00000002, CX
-	JZ       one174
+	JZ       one225
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one174:
+one225:
 	TESTL  $0x00000001, CX
-	JZ     stored174
+	JZ     stored225
 	VMOVSS X1, (AX)
 
-stored174:
+stored225:
 done:
 	VZEROUPPER
 	RET
@@ -13820,34 +17443,34 @@ rest:
 	VANDPS     all3f800000<>+0(SB), Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part175
+	JNE        part226
 	VMOVUPS    Y1, (AX)(SI*4)
-	JMP        stored175
+	JMP        stored226
 
-part175:
+part226:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two175
+	JZ           two226
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two175:
+two226:
 	TESTL    $0x00000002, CX
-	JZ       one175
+	JZ       one226
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one175:
+one226:
 	TESTL  $0x00000001, CX
-	JZ     stored175
+	JZ     stored226
 	VMOVSS X0, (AX)
 
-stored175:
+stored226:
 done:
 	VZEROUPPER
 	RET
@@ -13885,34 +17508,34 @@ rest:
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
 	VMOVMSKPS  Y1, CX
 	CMPL       CX, $0x000000ff
-	JNE        part176
+	JNE        part227
 	VMOVUPS    Y0, (AX)(BX*4)
-	JMP        stored176
+	JMP        stored227
 
-part176:
+part227:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two176
+	JZ           two227
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two176:
+two227:
 	TESTL    $0x00000002, CX
-	JZ       one176
+	JZ       one227
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one176:
+one227:
 	TESTL  $0x00000001, CX
-	JZ     stored176
+	JZ     stored227
 	VMOVSS X1, (AX)
 
-stored176:
+stored227:
 done:
 	VZEROUPPER
 	RET
@@ -13952,34 +17575,34 @@ rest:
 	VANDPS     all3f800000<>+0(SB), Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part177
+	JNE        part228
 	VMOVUPS    Y1, (AX)(SI*4)
-	JMP        stored177
+	JMP        stored228
 
-part177:
+part228:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two177
+	JZ           two228
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two177:
+two228:
 	TESTL    $0x00000002, CX
-	JZ       one177
+	JZ       one228
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one177:
+one228:
 	TESTL  $0x00000001, CX
-	JZ     stored177
+	JZ     stored228
 	VMOVSS X0, (AX)
 
-stored177:
+stored228:
 done:
 	VZEROUPPER
 	RET
@@ -14017,34 +17640,34 @@ rest:
 	VANDPS     all3f800000<>+0(SB), Y0, Y0
 	VMOVMSKPS  Y1, CX
 	CMPL       CX, $0x000000ff
-	JNE        part178
+	JNE        part229
 	VMOVUPS    Y0, (AX)(BX*4)
-	JMP        stored178
+	JMP        stored229
 
-part178:
+part229:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two178
+	JZ           two229
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two178:
+two229:
 	TESTL    $0x00000002, CX
-	JZ       one178
+	JZ       one229
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one178:
+one229:
 	TESTL  $0x00000001, CX
-	JZ     stored178
+	JZ     stored229
 	VMOVSS X1, (AX)
 
-stored178:
+stored229:
 done:
 	VZEROUPPER
 	RET
@@ -14087,34 +17710,34 @@ rest:
 	VADDPS     Y0, Y2, Y0
 	VMOVMSKPS  Y1, CX
 	CMPL       CX, $0x000000ff
-	JNE        part179
+	JNE        part230
 	VMOVUPS    Y0, (AX)(SI*4)
-	JMP        stored179
+	JMP        stored230
 
-part179:
+part230:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two179
+	JZ           two230
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two179:
+two230:
 	TESTL    $0x00000002, CX
-	JZ       one179
+	JZ       one230
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one179:
+one230:
 	TESTL  $0x00000001, CX
-	JZ     stored179
+	JZ     stored230
 	VMOVSS X1, (AX)
 
-stored179:
+stored230:
 done:
 	VZEROUPPER
 	RET
@@ -14159,34 +17782,34 @@ rest:
 	VBLENDVPS  Y1, Y3, Y2, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part180
+	JNE        part231
 	VMOVUPS    Y1, (AX)(DI*4)
-	JMP        stored180
+	JMP        stored231
 
-part180:
+part231:
 	LEAQ         (AX)(DI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two180
+	JZ           two231
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two180:
+two231:
 	TESTL    $0x00000002, CX
-	JZ       one180
+	JZ       one231
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one180:
+one231:
 	TESTL  $0x00000001, CX
-	JZ     stored180
+	JZ     stored231
 	VMOVSS X0, (AX)
 
-stored180:
+stored231:
 done:
 	VZEROUPPER
 	RET
@@ -14221,34 +17844,34 @@ rest:
 	VXORPS     all80000000<>+0(SB), Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part181
+	JNE        part232
 	VMOVUPS    Y1, (AX)(BX*4)
-	JMP        stored181
+	JMP        stored232
 
-part181:
+part232:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two181
+	JZ           two232
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two181:
+two232:
 	TESTL    $0x00000002, CX
-	JZ       one181
+	JZ       one232
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one181:
+one232:
 	TESTL  $0x00000001, CX
-	JZ     stored181
+	JZ     stored232
 	VMOVSS X0, (AX)
 
-stored181:
+stored232:
 done:
 	VZEROUPPER
 	RET
@@ -14293,34 +17916,34 @@ rest:
 	VANDPS     all7fffffff<>+0(SB), Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part182
+	JNE        part233
 	VMOVUPS    Y1, (AX)(BX*4)
-	JMP        stored182
+	JMP        stored233
 
-part182:
+part233:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two182
+	JZ           two233
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two182:
+two233:
 	TESTL    $0x00000002, CX
-	JZ       one182
+	JZ       one233
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one182:
+one233:
 	TESTL  $0x00000001, CX
-	JZ     stored182
+	JZ     stored233
 	VMOVSS X0, (AX)
 
-stored182:
+stored233:
 done:
 	VZEROUPPER
 	RET
@@ -14365,34 +17988,34 @@ rest:
 	VMULPS     Y1, Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part183
+	JNE        part234
 	VMOVUPS    Y1, (AX)(BX*4)
-	JMP        stored183
+	JMP        stored234
 
-part183:
+part234:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two183
+	JZ           two234
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two183:
+two234:
 	TESTL    $0x00000002, CX
-	JZ       one183
+	JZ       one234
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one183:
+one234:
 	TESTL  $0x00000001, CX
-	JZ     stored183
+	JZ     stored234
 	VMOVSS X0, (AX)
 
-stored183:
+stored234:
 done:
 	VZEROUPPER
 	RET
@@ -14427,34 +18050,34 @@ rest:
 	VSQRTPS    Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part184
+	JNE        part235
 	VMOVUPS    Y1, (AX)(BX*4)
-	JMP        stored184
+	JMP        stored235
 
-part184:
+part235:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two184
+	JZ           two235
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two184:
+two235:
 	TESTL    $0x00000002, CX
-	JZ       one184
+	JZ       one235
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one184:
+one235:
 	TESTL  $0x00000001, CX
-	JZ     stored184
+	JZ     stored235
 	VMOVSS X0, (AX)
 
-stored184:
+stored235:
 done:
 	VZEROUPPER
 	RET
@@ -14493,34 +18116,34 @@ rest:
 	VDIVPS     Y1, Y2, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part185
+	JNE        part236
 	VMOVUPS    Y1, (AX)(BX*4)
-	JMP        stored185
+	JMP        stored236
 
-part185:
+part236:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two185
+	JZ           two236
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two185:
+two236:
 	TESTL    $0x00000002, CX
-	JZ       one185
+	JZ       one236
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one185:
+one236:
 	TESTL  $0x00000001, CX
-	JZ     stored185
+	JZ     stored236
 	VMOVSS X0, (AX)
 
-stored185:
+stored236:
 done:
 	VZEROUPPER
 	RET
@@ -14557,34 +18180,34 @@ rest:
 	VDIVPS     Y1, Y2, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part186
+	JNE        part237
 	VMOVUPS    Y1, (AX)(BX*4)
-	JMP        stored186
+	JMP        stored237
 
-part186:
+part237:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two186
+	JZ           two237
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two186:
+two237:
 	TESTL    $0x00000002, CX
-	JZ       one186
+	JZ       one237
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one186:
+one237:
 	TESTL  $0x00000001, CX
-	JZ     stored186
+	JZ     stored237
 	VMOVSS X0, (AX)
 
-stored186:
+stored237:
 done:
 	VZEROUPPER
 	RET
@@ -14619,34 +18242,34 @@ rest:
 	VROUNDPS   $0x09, Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part187
+	JNE        part238
 	VMOVUPS    Y1, (AX)(BX*4)
-	JMP        stored187
+	JMP        stored238
 
-part187:
+part238:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two187
+	JZ           two238
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two187:
+two238:
 	TESTL    $0x00000002, CX
-	JZ       one187
+	JZ       one238
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one187:
+one238:
 	TESTL  $0x00000001, CX
-	JZ     stored187
+	JZ     stored238
 	VMOVSS X0, (AX)
 
-stored187:
+stored238:
 done:
 	VZEROUPPER
 	RET
@@ -14685,34 +18308,34 @@ rest:
 	VADDPS     all00000000<>+0(SB), Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part188
+	JNE        part239
 	VMOVUPS    Y1, (AX)(BX*4)
-	JMP        stored188
+	JMP        stored239
 
-part188:
+part239:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two188
+	JZ           two239
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two188:
+two239:
 	TESTL    $0x00000002, CX
-	JZ       one188
+	JZ       one239
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one188:
+one239:
 	TESTL  $0x00000001, CX
-	JZ     stored188
+	JZ     stored239
 	VMOVSS X0, (AX)
 
-stored188:
+stored239:
 done:
 	VZEROUPPER
 	RET
@@ -14809,34 +18432,34 @@ rest:
 	VMULPS       Y3, Y1, Y1
 	VMOVMSKPS    Y0, CX
 	CMPL         CX, $0x000000ff
-	JNE          part189
+	JNE          part240
 	VMOVUPS      Y1, (AX)(BX*4)
-	JMP          stored189
+	JMP          stored240
 
-part189:
+part240:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two189
+	JZ           two240
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two189:
+two240:
 	TESTL    $0x00000002, CX
-	JZ       one189
+	JZ       one240
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one189:
+one240:
 	TESTL  $0x00000001, CX
-	JZ     stored189
+	JZ     stored240
 	VMOVSS X0, (AX)
 
-stored189:
+stored240:
 done:
 	VZEROUPPER
 	RET
@@ -15046,34 +18669,34 @@ rest:
 	VMULPS       Y3, Y0, Y0
 	VMOVMSKPS    Y1, CX
 	CMPL         CX, $0x000000ff
-	JNE          part190
+	JNE          part241
 	VMOVUPS      Y0, (AX)(BX*4)
-	JMP          stored190
+	JMP          stored241
 
-part190:
+part241:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two190
+	JZ           two241
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two190:
+two241:
 	TESTL    $0x00000002, CX
-	JZ       one190
+	JZ       one241
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one190:
+one241:
 	TESTL  $0x00000001, CX
-	JZ     stored190
+	JZ     stored241
 	VMOVSS X1, (AX)
 
-stored190:
+stored241:
 done:
 	VZEROUPPER
 	RET
@@ -15156,34 +18779,34 @@ rest:
 	VBLENDVPS    Y3, Y1, Y2, Y2
 	VMOVMSKPS    Y0, CX
 	CMPL         CX, $0x000000ff
-	JNE          part191
+	JNE          part242
 	VMOVUPS      Y2, (AX)(BX*4)
-	JMP          stored191
+	JMP          stored242
 
-part191:
+part242:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, CX
-	JZ           two191
+	JZ           two242
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two191:
+two242:
 	TESTL    $0x00000002, CX
-	JZ       one191
+	JZ       one242
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one191:
+one242:
 	TESTL  $0x00000001, CX
-	JZ     stored191
+	JZ     stored242
 	VMOVSS X0, (AX)
 
-stored191:
+stored242:
 done:
 	VZEROUPPER
 	RET
@@ -15324,34 +18947,34 @@ rest:
 	VBLENDVPS   Y3, Y1, Y2, Y2
 	VMOVMSKPS   Y0, CX
 	CMPL        CX, $0x000000ff
-	JNE         part192
+	JNE         part243
 	VMOVUPS     Y2, (AX)(BX*4)
-	JMP         stored192
+	JMP         stored243
 
-part192:
+part243:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, CX
-	JZ           two192
+	JZ           two243
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two192:
+two243:
 	TESTL    $0x00000002, CX
-	JZ       one192
+	JZ       one243
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one192:
+one243:
 	TESTL  $0x00000001, CX
-	JZ     stored192
+	JZ     stored243
 	VMOVSS X0, (AX)
 
-stored192:
+stored243:
 done:
 	VZEROUPPER
 	RET
@@ -15610,34 +19233,34 @@ rest:
 	VORPS        Y1, Y6, Y1
 	VMOVMSKPS    Y0, CX
 	CMPL         CX, $0x000000ff
-	JNE          part193
+	JNE          part244
 	VMOVUPS      Y1, (AX)(BX*4)
-	JMP          stored193
+	JMP          stored244
 
-part193:
+part244:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two193
+	JZ           two244
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two193:
+two244:
 	TESTL    $0x00000002, CX
-	JZ       one193
+	JZ       one244
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one193:
+one244:
 	TESTL  $0x00000001, CX
-	JZ     stored193
+	JZ     stored244
 	VMOVSS X0, (AX)
 
-stored193:
+stored244:
 done:
 	VZEROUPPER
 	RET
@@ -15838,34 +19461,34 @@ rest:
 	VORPS       Y3, Y2, Y2
 	VMOVMSKPS   Y0, CX
 	CMPL        CX, $0x000000ff
-	JNE         part194
+	JNE         part245
 	VMOVUPS     Y2, (AX)(BX*4)
-	JMP         stored194
+	JMP         stored245
 
-part194:
+part245:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, CX
-	JZ           two194
+	JZ           two245
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two194:
+two245:
 	TESTL    $0x00000002, CX
-	JZ       one194
+	JZ       one245
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one194:
+one245:
 	TESTL  $0x00000001, CX
-	JZ     stored194
+	JZ     stored245
 	VMOVSS X0, (AX)
 
-stored194:
+stored245:
 done:
 	VZEROUPPER
 	RET
@@ -16014,34 +19637,34 @@ rest:
 	VBLENDVPS    Y1, Y4, Y2, Y2
 	VMOVMSKPS    Y0, CX
 	CMPL         CX, $0x000000ff
-	JNE          part195
+	JNE          part246
 	VMOVUPS      Y2, (AX)(BX*4)
-	JMP          stored195
+	JMP          stored246
 
-part195:
+part246:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, CX
-	JZ           two195
+	JZ           two246
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two195:
+two246:
 	TESTL    $0x00000002, CX
-	JZ       one195
+	JZ       one246
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one195:
+one246:
 	TESTL  $0x00000001, CX
-	JZ     stored195
+	JZ     stored246
 	VMOVSS X0, (AX)
 
-stored195:
+stored246:
 done:
 	VZEROUPPER
 	RET
@@ -16292,34 +19915,34 @@ rest:
 	VBLENDVPS   Y1, Y5, Y4, Y1
 	VMOVMSKPS   Y0, CX
 	CMPL        CX, $0x000000ff
-	JNE         part196
+	JNE         part247
 	VMOVUPS     Y1, (AX)(BX*4)
-	JMP         stored196
+	JMP         stored247
 
-part196:
+part247:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two196
+	JZ           two247
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two196:
+two247:
 	TESTL    $0x00000002, CX
-	JZ       one196
+	JZ       one247
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one196:
+one247:
 	TESTL  $0x00000001, CX
-	JZ     stored196
+	JZ     stored247
 	VMOVSS X0, (AX)
 
-stored196:
+stored247:
 done:
 	VZEROUPPER
 	RET
@@ -16622,34 +20245,34 @@ rest:
 	VBLENDVPS  Y3, Y1, Y2, Y2
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part197
+	JNE        part248
 	VMOVUPS    Y2, (AX)(BX*4)
-	JMP        stored197
+	JMP        stored248
 
-part197:
+part248:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, CX
-	JZ           two197
+	JZ           two248
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two197:
+two248:
 	TESTL    $0x00000002, CX
-	JZ       one197
+	JZ       one248
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one197:
+one248:
 	TESTL  $0x00000001, CX
-	JZ     stored197
+	JZ     stored248
 	VMOVSS X0, (AX)
 
-stored197:
+stored248:
 done:
 	VZEROUPPER
 	RET
@@ -16752,34 +20375,34 @@ rest:
 	VFMADD231PS  all3f400000<>+0(SB), Y3, Y2
 	VMOVMSKPS    Y0, CX
 	CMPL         CX, $0x000000ff
-	JNE          part198
+	JNE          part249
 	VMOVUPS      Y2, (AX)(BX*4)
-	JMP          stored198
+	JMP          stored249
 
-part198:
+part249:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, CX
-	JZ           two198
+	JZ           two249
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two198:
+two249:
 	TESTL    $0x00000002, CX
-	JZ       one198
+	JZ       one249
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one198:
+one249:
 	TESTL  $0x00000001, CX
-	JZ     stored198
+	JZ     stored249
 	VMOVSS X0, (AX)
 
-stored198:
+stored249:
 done:
 	VZEROUPPER
 	RET
@@ -16832,34 +20455,34 @@ rest:
 	VADDPS     Y3, Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part199
+	JNE        part250
 	VMOVUPS    Y1, (AX)(DI*4)
-	JMP        stored199
+	JMP        stored250
 
-part199:
+part250:
 	LEAQ         (AX)(DI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two199
+	JZ           two250
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two199:
+two250:
 	TESTL    $0x00000002, CX
-	JZ       one199
+	JZ       one250
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one199:
+one250:
 	TESTL  $0x00000001, CX
-	JZ     stored199
+	JZ     stored250
 	VMOVSS X0, (AX)
 
-stored199:
+stored250:
 done:
 	VZEROUPPER
 	RET
@@ -16902,34 +20525,34 @@ rest:
 	VSUBPS     Y3, Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part200
+	JNE        part251
 	VMOVUPS    Y1, (AX)(DI*4)
-	JMP        stored200
+	JMP        stored251
 
-part200:
+part251:
 	LEAQ         (AX)(DI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two200
+	JZ           two251
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two200:
+two251:
 	TESTL    $0x00000002, CX
-	JZ       one200
+	JZ       one251
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one200:
+one251:
 	TESTL  $0x00000001, CX
-	JZ     stored200
+	JZ     stored251
 	VMOVSS X0, (AX)
 
-stored200:
+stored251:
 done:
 	VZEROUPPER
 	RET
@@ -16972,34 +20595,34 @@ rest:
 	VMULPS     Y3, Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part201
+	JNE        part252
 	VMOVUPS    Y1, (AX)(DI*4)
-	JMP        stored201
+	JMP        stored252
 
-part201:
+part252:
 	LEAQ         (AX)(DI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two201
+	JZ           two252
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two201:
+two252:
 	TESTL    $0x00000002, CX
-	JZ       one201
+	JZ       one252
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one201:
+one252:
 	TESTL  $0x00000001, CX
-	JZ     stored201
+	JZ     stored252
 	VMOVSS X0, (AX)
 
-stored201:
+stored252:
 done:
 	VZEROUPPER
 	RET
@@ -17042,34 +20665,34 @@ rest:
 	VSUBPS     Y2, Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part202
+	JNE        part253
 	VMOVUPS    Y1, (AX)(DI*4)
-	JMP        stored202
+	JMP        stored253
 
-part202:
+part253:
 	LEAQ         (AX)(DI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two202
+	JZ           two253
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two202:
+two253:
 	TESTL    $0x00000002, CX
-	JZ       one202
+	JZ       one253
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one202:
+one253:
 	TESTL  $0x00000001, CX
-	JZ     stored202
+	JZ     stored253
 	VMOVSS X0, (AX)
 
-stored202:
+stored253:
 done:
 	VZEROUPPER
 	RET
@@ -17146,34 +20769,34 @@ rest:
 	VBLENDVPS    Y3, Y2, Y1, Y1
 	VMOVMSKPS    Y0, CX
 	CMPL         CX, $0x000000ff
-	JNE          part203
+	JNE          part254
 	VMOVUPS      Y1, (AX)(BX*4)
-	JMP          stored203
+	JMP          stored254
 
-part203:
+part254:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two203
+	JZ           two254
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two203:
+two254:
 	TESTL    $0x00000002, CX
-	JZ       one203
+	JZ       one254
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one203:
+one254:
 	TESTL  $0x00000001, CX
-	JZ     stored203
+	JZ     stored254
 	VMOVSS X0, (AX)
 
-stored203:
+stored254:
 done:
 	VZEROUPPER
 	RET
@@ -17255,34 +20878,34 @@ rest:
 	VBLENDVPS    Y3, Y2, Y1, Y1
 	VMOVMSKPS    Y0, CX
 	CMPL         CX, $0x000000ff
-	JNE          part204
+	JNE          part255
 	VMOVUPS      Y1, (AX)(SI*4)
-	JMP          stored204
+	JMP          stored255
 
-part204:
+part255:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two204
+	JZ           two255
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two204:
+two255:
 	TESTL    $0x00000002, CX
-	JZ       one204
+	JZ       one255
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one204:
+one255:
 	TESTL  $0x00000001, CX
-	JZ     stored204
+	JZ     stored255
 	VMOVSS X0, (AX)
 
-stored204:
+stored255:
 done:
 	VZEROUPPER
 	RET
@@ -17328,34 +20951,34 @@ rest:
 	VBLENDVPS  Y1, Y2, Y3, Y3
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part205
+	JNE        part256
 	VMOVUPS    Y3, (AX)(SI*4)
-	JMP        stored205
+	JMP        stored256
 
-part205:
+part256:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X3, X0
 	TESTL        $0x00000008, CX
-	JZ           two205
+	JZ           two256
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y3, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two205:
+two256:
 	TESTL    $0x00000002, CX
-	JZ       one205
+	JZ       one256
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one205:
+one256:
 	TESTL  $0x00000001, CX
-	JZ     stored205
+	JZ     stored256
 	VMOVSS X0, (AX)
 
-stored205:
+stored256:
 done:
 	VZEROUPPER
 	RET
@@ -17397,34 +21020,34 @@ rest:
 	VANDPS     Y2, Y1, Y1
 	VMOVMSKPS  Y0, CX
 	CMPL       CX, $0x000000ff
-	JNE        part206
+	JNE        part257
 	VMOVUPS    Y1, (AX)(SI*4)
-	JMP        stored206
+	JMP        stored257
 
-part206:
+part257:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two206
+	JZ           two257
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two206:
+two257:
 	TESTL    $0x00000002, CX
-	JZ       one206
+	JZ       one257
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one206:
+one257:
 	TESTL  $0x00000001, CX
-	JZ     stored206
+	JZ     stored257
 	VMOVSS X0, (AX)
 
-stored206:
+stored257:
 done:
 	VZEROUPPER
 	RET
@@ -17469,34 +21092,34 @@ rest:
 	VADDPS     Y1, Y0, Y0
 	VMOVMSKPS  Y2, CX
 	CMPL       CX, $0x000000ff
-	JNE        part207
+	JNE        part258
 	VMOVUPS    Y0, (AX)(SI*4)
-	JMP        stored207
+	JMP        stored258
 
-part207:
+part258:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two207
+	JZ           two258
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two207:
+two258:
 	TESTL    $0x00000002, CX
-	JZ       one207
+	JZ       one258
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one207:
+one258:
 	TESTL  $0x00000001, CX
-	JZ     stored207
+	JZ     stored258
 	VMOVSS X1, (AX)
 
-stored207:
+stored258:
 done:
 	VZEROUPPER
 	RET
@@ -17543,34 +21166,34 @@ rest:
 	VADDPS     Y1, Y0, Y0
 	VMOVMSKPS  Y2, CX
 	CMPL       CX, $0x000000ff
-	JNE        part208
+	JNE        part259
 	VMOVUPS    Y0, (AX)(SI*4)
-	JMP        stored208
+	JMP        stored259
 
-part208:
+part259:
 	LEAQ         (AX)(SI*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two208
+	JZ           two259
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two208:
+two259:
 	TESTL    $0x00000002, CX
-	JZ       one208
+	JZ       one259
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one208:
+one259:
 	TESTL  $0x00000001, CX
-	JZ     stored208
+	JZ     stored259
 	VMOVSS X1, (AX)
 
-stored208:
+stored259:
 done:
 	VZEROUPPER
 	RET
@@ -17619,34 +21242,34 @@ rest:
 	VSUBPS     Y4, Y2, Y4
 	VMOVMSKPS  Y1, CX
 	CMPL       CX, $0x000000ff
-	JNE        part209
+	JNE        part260
 	VMOVUPS    Y4, (AX)(DI*4)
-	JMP        stored209
+	JMP        stored260
 
-part209:
+part260:
 	LEAQ         (AX)(DI*4), AX
 	VMOVAPS      X4, X0
 	TESTL        $0x00000008, CX
-	JZ           two209
+	JZ           two260
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y4, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two209:
+two260:
 	TESTL    $0x00000002, CX
-	JZ       one209
+	JZ       one260
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one209:
+one260:
 	TESTL  $0x00000001, CX
-	JZ     stored209
+	JZ     stored260
 	VMOVSS X0, (AX)
 
-stored209:
+stored260:
 done:
 	VZEROUPPER
 	RET
@@ -17725,94 +21348,94 @@ rest:
 	VSUBPS     Y3, Y7, Y3
 	VMOVMSKPS  Y6, CX
 	CMPL       CX, $0x000000ff
-	JNE        part210
+	JNE        part261
 	VMOVUPS    Y3, (AX)(R8*4)
-	JMP        stored210
+	JMP        stored261
 
-part210:
+part261:
 	LEAQ         (AX)(R8*4), AX
 	VMOVAPS      X3, X1
 	TESTL        $0x00000008, CX
-	JZ           two210
+	JZ           two261
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y3, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two210:
+two261:
 	TESTL    $0x00000002, CX
-	JZ       one210
+	JZ       one261
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one210:
+one261:
 	TESTL  $0x00000001, CX
-	JZ     stored210
+	JZ     stored261
 	VMOVSS X1, (AX)
 
-stored210:
+stored261:
 	VMOVMSKPS Y6, AX
 	CMPL      AX, $0x000000ff
-	JNE       part211
+	JNE       part262
 	VMOVUPS   Y0, (BX)(R8*4)
-	JMP       stored211
+	JMP       stored262
 
-part211:
+part262:
 	LEAQ         (BX)(R8*4), CX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, AX
-	JZ           two211
+	JZ           two262
 	VMOVUPS      X1, (CX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, CX
 	SHRL         $0x04, AX
 
-two211:
+two262:
 	TESTL    $0x00000002, AX
-	JZ       one211
+	JZ       one262
 	VMOVLPS  X1, (CX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, CX
 	SHRL     $0x02, AX
 
-one211:
+one262:
 	TESTL  $0x00000001, AX
-	JZ     stored211
+	JZ     stored262
 	VMOVSS X1, (CX)
 
-stored211:
+stored262:
 	VMOVMSKPS Y6, AX
 	CMPL      AX, $0x000000ff
-	JNE       part212
+	JNE       part263
 	VMOVUPS   Y2, (SI)(R8*4)
-	JMP       stored212
+	JMP       stored263
 
-part212:
+part263:
 	LEAQ         (SI)(R8*4), CX
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, AX
-	JZ           two212
+	JZ           two263
 	VMOVUPS      X0, (CX)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, CX
 	SHRL         $0x04, AX
 
-two212:
+two263:
 	TESTL    $0x00000002, AX
-	JZ       one212
+	JZ       one263
 	VMOVLPS  X0, (CX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, CX
 	SHRL     $0x02, AX
 
-one212:
+one263:
 	TESTL  $0x00000001, AX
-	JZ     stored212
+	JZ     stored263
 	VMOVSS X0, (CX)
 
-stored212:
+stored263:
 done:
 	VZEROUPPER
 	RET
@@ -17937,94 +21560,94 @@ at4:
 	VSUBPS    Y3, Y10, Y3
 	VMOVMSKPS Y9, CX
 	CMPL      CX, $0x000000ff
-	JNE       part213
+	JNE       part264
 	VMOVUPS   Y3, (AX)(R8*4)
-	JMP       stored213
+	JMP       stored264
 
-part213:
+part264:
 	LEAQ         (AX)(R8*4), AX
 	VMOVAPS      X3, X1
 	TESTL        $0x00000008, CX
-	JZ           two213
+	JZ           two264
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y3, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two213:
+two264:
 	TESTL    $0x00000002, CX
-	JZ       one213
+	JZ       one264
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one213:
+one264:
 	TESTL  $0x00000001, CX
-	JZ     stored213
+	JZ     stored264
 	VMOVSS X1, (AX)
 
-stored213:
+stored264:
 	VMOVMSKPS Y9, AX
 	CMPL      AX, $0x000000ff
-	JNE       part214
+	JNE       part265
 	VMOVUPS   Y0, (BX)(R8*4)
-	JMP       stored214
+	JMP       stored265
 
-part214:
+part265:
 	LEAQ         (BX)(R8*4), CX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, AX
-	JZ           two214
+	JZ           two265
 	VMOVUPS      X1, (CX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, CX
 	SHRL         $0x04, AX
 
-two214:
+two265:
 	TESTL    $0x00000002, AX
-	JZ       one214
+	JZ       one265
 	VMOVLPS  X1, (CX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, CX
 	SHRL     $0x02, AX
 
-one214:
+one265:
 	TESTL  $0x00000001, AX
-	JZ     stored214
+	JZ     stored265
 	VMOVSS X1, (CX)
 
-stored214:
+stored265:
 	VMOVMSKPS Y9, AX
 	CMPL      AX, $0x000000ff
-	JNE       part215
+	JNE       part266
 	VMOVUPS   Y2, (SI)(R8*4)
-	JMP       stored215
+	JMP       stored266
 
-part215:
+part266:
 	LEAQ         (SI)(R8*4), CX
 	VMOVAPS      X2, X0
 	TESTL        $0x00000008, AX
-	JZ           two215
+	JZ           two266
 	VMOVUPS      X0, (CX)
 	VEXTRACTF128 $0x01, Y2, X0
 	ADDQ         $0x10, CX
 	SHRL         $0x04, AX
 
-two215:
+two266:
 	TESTL    $0x00000002, AX
-	JZ       one215
+	JZ       one266
 	VMOVLPS  X0, (CX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, CX
 	SHRL     $0x02, AX
 
-one215:
+one266:
 	TESTL  $0x00000001, AX
-	JZ     stored215
+	JZ     stored266
 	VMOVSS X0, (CX)
 
-stored215:
+stored266:
 done:
 	VZEROUPPER
 	RET
@@ -18109,64 +21732,64 @@ rest:
 	VADDPS     Y1, Y4, Y1
 	VMOVMSKPS  Y3, CX
 	CMPL       CX, $0x000000ff
-	JNE        part216
+	JNE        part267
 	VMOVUPS    Y1, (AX)(DI*4)
-	JMP        stored216
+	JMP        stored267
 
-part216:
+part267:
 	LEAQ         (AX)(DI*4), AX
 	VMOVAPS      X1, X2
 	TESTL        $0x00000008, CX
-	JZ           two216
+	JZ           two267
 	VMOVUPS      X2, (AX)
 	VEXTRACTF128 $0x01, Y1, X2
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two216:
+two267:
 	TESTL    $0x00000002, CX
-	JZ       one216
+	JZ       one267
 	VMOVLPS  X2, (AX)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one216:
+one267:
 	TESTL  $0x00000001, CX
-	JZ     stored216
+	JZ     stored267
 	VMOVSS X2, (AX)
 
-stored216:
+stored267:
 	VMOVMSKPS Y3, AX
 	CMPL      AX, $0x000000ff
-	JNE       part217
+	JNE       part268
 	VMOVUPS   Y0, (BX)(DI*4)
-	JMP       stored217
+	JMP       stored268
 
-part217:
+part268:
 	LEAQ         (BX)(DI*4), CX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, AX
-	JZ           two217
+	JZ           two268
 	VMOVUPS      X1, (CX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, CX
 	SHRL         $0x04, AX
 
-two217:
+two268:
 	TESTL    $0x00000002, AX
-	JZ       one217
+	JZ       one268
 	VMOVLPS  X1, (CX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, CX
 	SHRL     $0x02, AX
 
-one217:
+one268:
 	TESTL  $0x00000001, AX
-	JZ     stored217
+	JZ     stored268
 	VMOVSS X1, (CX)
 
-stored217:
+stored268:
 done:
 	VZEROUPPER
 	RET
@@ -18229,64 +21852,64 @@ rest:
 	VADDPS     Y0, Y4, Y0
 	VMOVMSKPS  Y3, CX
 	CMPL       CX, $0x000000ff
-	JNE        part218
+	JNE        part269
 	VMOVUPS    Y0, (AX)(DI*4)
-	JMP        stored218
+	JMP        stored269
 
-part218:
+part269:
 	LEAQ         (AX)(DI*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two218
+	JZ           two269
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two218:
+two269:
 	TESTL    $0x00000002, CX
-	JZ       one218
+	JZ       one269
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one218:
+one269:
 	TESTL  $0x00000001, CX
-	JZ     stored218
+	JZ     stored269
 	VMOVSS X1, (AX)
 
-stored218:
+stored269:
 	VMOVMSKPS Y3, AX
 	CMPL      AX, $0x000000ff
-	JNE       part219
+	JNE       part270
 	VMOVUPS   Y6, (BX)(DI*4)
-	JMP       stored219
+	JMP       stored270
 
-part219:
+part270:
 	LEAQ         (BX)(DI*4), CX
 	VMOVAPS      X6, X0
 	TESTL        $0x00000008, AX
-	JZ           two219
+	JZ           two270
 	VMOVUPS      X0, (CX)
 	VEXTRACTF128 $0x01, Y6, X0
 	ADDQ         $0x10, CX
 	SHRL         $0x04, AX
 
-two219:
+two270:
 	TESTL    $0x00000002, AX
-	JZ       one219
+	JZ       one270
 	VMOVLPS  X0, (CX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, CX
 	SHRL     $0x02, AX
 
-one219:
+one270:
 	TESTL  $0x00000001, AX
-	JZ     stored219
+	JZ     stored270
 	VMOVSS X0, (CX)
 
-stored219:
+stored270:
 done:
 	VZEROUPPER
 	RET
@@ -18352,64 +21975,64 @@ rest:
 	VSUBPS     Y1, Y5, Y1
 	VMOVMSKPS  Y4, CX
 	CMPL       CX, $0x000000ff
-	JNE        part220
+	JNE        part271
 	VMOVUPS    Y1, (AX)(DI*4)
-	JMP        stored220
+	JMP        stored271
 
-part220:
+part271:
 	LEAQ         (AX)(DI*4), AX
 	VMOVAPS      X1, X2
 	TESTL        $0x00000008, CX
-	JZ           two220
+	JZ           two271
 	VMOVUPS      X2, (AX)
 	VEXTRACTF128 $0x01, Y1, X2
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two220:
+two271:
 	TESTL    $0x00000002, CX
-	JZ       one220
+	JZ       one271
 	VMOVLPS  X2, (AX)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one220:
+one271:
 	TESTL  $0x00000001, CX
-	JZ     stored220
+	JZ     stored271
 	VMOVSS X2, (AX)
 
-stored220:
+stored271:
 	VMOVMSKPS Y4, AX
 	CMPL      AX, $0x000000ff
-	JNE       part221
+	JNE       part272
 	VMOVUPS   Y0, (BX)(DI*4)
-	JMP       stored221
+	JMP       stored272
 
-part221:
+part272:
 	LEAQ         (BX)(DI*4), CX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, AX
-	JZ           two221
+	JZ           two272
 	VMOVUPS      X1, (CX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, CX
 	SHRL         $0x04, AX
 
-two221:
+two272:
 	TESTL    $0x00000002, AX
-	JZ       one221
+	JZ       one272
 	VMOVLPS  X1, (CX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, CX
 	SHRL     $0x02, AX
 
-one221:
+one272:
 	TESTL  $0x00000001, AX
-	JZ     stored221
+	JZ     stored272
 	VMOVSS X1, (CX)
 
-stored221:
+stored272:
 done:
 	VZEROUPPER
 	RET
@@ -18475,64 +22098,64 @@ rest:
 	VSUBPS     Y1, Y5, Y1
 	VMOVMSKPS  Y4, CX
 	CMPL       CX, $0x000000ff
-	JNE        part222
+	JNE        part273
 	VMOVUPS    Y1, (AX)(DI*4)
-	JMP        stored222
+	JMP        stored273
 
-part222:
+part273:
 	LEAQ         (AX)(DI*4), AX
 	VMOVAPS      X1, X2
 	TESTL        $0x00000008, CX
-	JZ           two222
+	JZ           two273
 	VMOVUPS      X2, (AX)
 	VEXTRACTF128 $0x01, Y1, X2
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two222:
+two273:
 	TESTL    $0x00000002, CX
-	JZ       one222
+	JZ       one273
 	VMOVLPS  X2, (AX)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one222:
+one273:
 	TESTL  $0x00000001, CX
-	JZ     stored222
+	JZ     stored273
 	VMOVSS X2, (AX)
 
-stored222:
+stored273:
 	VMOVMSKPS Y4, AX
 	CMPL      AX, $0x000000ff
-	JNE       part223
+	JNE       part274
 	VMOVUPS   Y0, (BX)(DI*4)
-	JMP       stored223
+	JMP       stored274
 
-part223:
+part274:
 	LEAQ         (BX)(DI*4), CX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, AX
-	JZ           two223
+	JZ           two274
 	VMOVUPS      X1, (CX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, CX
 	SHRL         $0x04, AX
 
-two223:
+two274:
 	TESTL    $0x00000002, AX
-	JZ       one223
+	JZ       one274
 	VMOVLPS  X1, (CX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, CX
 	SHRL     $0x02, AX
 
-one223:
+one274:
 	TESTL  $0x00000001, AX
-	JZ     stored223
+	JZ     stored274
 	VMOVSS X1, (CX)
 
-stored223:
+stored274:
 done:
 	VZEROUPPER
 	RET
@@ -18572,34 +22195,34 @@ rest:
 	VMINPS     Y0, Y1, Y0
 	VMOVMSKPS  Y2, CX
 	CMPL       CX, $0x000000ff
-	JNE        part224
+	JNE        part275
 	VMOVUPS    Y0, (AX)(BX*4)
-	JMP        stored224
+	JMP        stored275
 
-part224:
+part275:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
-	JZ           two224
+	JZ           two275
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two224:
+two275:
 	TESTL    $0x00000002, CX
-	JZ       one224
+	JZ       one275
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one224:
+one275:
 	TESTL  $0x00000001, CX
-	JZ     stored224
+	JZ     stored275
 	VMOVSS X1, (AX)
 
-stored224:
+stored275:
 done:
 	VZEROUPPER
 	RET
@@ -18674,34 +22297,34 @@ rest:
 at8:
 	VMOVMSKPS Y2, CX
 	CMPL      CX, $0x000000ff
-	JNE       part225
+	JNE       part276
 	VMOVUPS   Y4, (AX)(BX*4)
-	JMP       stored225
+	JMP       stored276
 
-part225:
+part276:
 	LEAQ         (AX)(BX*4), AX
 	VMOVAPS      X4, X0
 	TESTL        $0x00000008, CX
-	JZ           two225
+	JZ           two276
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y4, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two225:
+two276:
 	TESTL    $0x00000002, CX
-	JZ       one225
+	JZ       one276
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one225:
+one276:
 	TESTL  $0x00000001, CX
-	JZ     stored225
+	JZ     stored276
 	VMOVSS X0, (AX)
 
-stored225:
+stored276:
 done:
 	VZEROUPPER
 	RET
@@ -19117,34 +22740,34 @@ maskedrow:
 maskedstore:
 	VMOVMSKPS Y0, CX
 	CMPL      CX, $0x000000ff
-	JNE       part226
+	JNE       part277
 	VMOVUPS   Y1, (AX)
-	JMP       stored226
+	JMP       stored277
 
-part226:
+part277:
 	LEAQ         (AX), AX
 	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
-	JZ           two226
+	JZ           two277
 	VMOVUPS      X0, (AX)
 	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
-two226:
+two277:
 	TESTL    $0x00000002, CX
-	JZ       one226
+	JZ       one277
 	VMOVLPS  X0, (AX)
 	VMOVHLPS X0, X0, X0
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
-one226:
+one277:
 	TESTL  $0x00000001, CX
-	JZ     stored226
+	JZ     stored277
 	VMOVSS X0, (AX)
 
-stored226:
+stored277:
 done:
 	VZEROUPPER
 	RET
@@ -19337,65 +22960,65 @@ row:
 	VDIVPS       Y5, Y3, Y3
 	VMOVMSKPS    Y0, R9
 	CMPL         R9, $0x000000ff
-	JNE          part227
+	JNE          part278
 	VMOVUPS      Y3, (AX)
-	JMP          stored227
+	JMP          stored278
 
-part227:
+part278:
 	LEAQ         (AX), R10
 	VMOVAPS      X3, X6
 	TESTL        $0x00000008, R9
-	JZ           two227
+	JZ           two278
 	VMOVUPS      X6, (R10)
 	VEXTRACTF128 $0x01, Y3, X6
 	ADDQ         $0x10, R10
 	SHRL         $0x04, R9
 
-two227:
+two278:
 	TESTL    $0x00000002, R9
-	JZ       one227
+	JZ       one278
 	VMOVLPS  X6, (R10)
 	VMOVHLPS X6, X6, X6
 	ADDQ     $0x08, R10
 	SHRL     $0x02, R9
 
-one227:
+one278:
 	TESTL  $0x00000001, R9
-	JZ     stored227
+	JZ     stored278
 	VMOVSS X6, (R10)
 
-stored227:
+stored278:
 	VDIVPS    Y5, Y4, Y4
 	VMOVMSKPS Y1, R9
 	CMPL      R9, $0x000000ff
-	JNE       part228
+	JNE       part279
 	VMOVUPS   Y4, 32(AX)
-	JMP       stored228
+	JMP       stored279
 
-part228:
+part279:
 	LEAQ         32(AX), R10
 	VMOVAPS      X4, X3
 	TESTL        $0x00000008, R9
-	JZ           two228
+	JZ           two279
 	VMOVUPS      X3, (R10)
 	VEXTRACTF128 $0x01, Y4, X3
 	ADDQ         $0x10, R10
 	SHRL         $0x04, R9
 
-two228:
+two279:
 	TESTL    $0x00000002, R9
-	JZ       one228
+	JZ       one279
 	VMOVLPS  X3, (R10)
 	VMOVHLPS X3, X3, X3
 	ADDQ     $0x08, R10
 	SHRL     $0x02, R9
 
-one228:
+one279:
 	TESTL  $0x00000001, R9
-	JZ     stored228
+	JZ     stored279
 	VMOVSS X3, (R10)
 
-stored228:
+stored279:
 	ADDQ DI, CX
 	ADDQ DI, AX
 	INCQ R8

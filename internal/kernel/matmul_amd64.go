@@ -35,6 +35,7 @@ type tiling struct {
 	lastCols  int     // of the last panel, at most
 	groupCols int     // of the panels that are packed at a time: those that stay in L2, or else many
 	unroll    int     // of k that a tile adds a turn
+	splitRows int     // for so many of A a B is packed only because its vectors lie in two lines; 0: never
 	asksAll   bool    // tiles ask for all of the next panel of a B that comes from afar
 	width     [15]int // columns of a whole tile of so many rows
 	turn      int     // tenths of a cycle that an element takes to transpose
@@ -43,7 +44,7 @@ type tiling struct {
 
 var tilings = [...]tiling{
 	avx2: {
-		lanes: 8, mostRows: 4, highRows: 6, panelCols: 24, lastCols: 32, groupCols: groupCols, unroll: 4, asksAll: true,
+		lanes: 8, mostRows: 4, highRows: 6, panelCols: 24, lastCols: 32, groupCols: groupCols, unroll: 4, splitRows: 128, asksAll: true,
 		width: [...]int{1: 96, 2: 32, 3: 24, 4: 24, 5: 16, 6: 16, 14: 0},
 		turn:  4, masked: 5,
 	},
@@ -89,6 +90,9 @@ type product struct {
 func (p *product) plan(rows, unroll int) {
 	turns := p.k / unroll
 	p.odd = p.k - turns*unroll
+	if unroll > 1 && turns > 0 {
+		turns-- // the last is for itself
+	}
 	if p.k < askFrom {
 		p.asks, p.part, p.rest = 0, turns, 0
 		return
@@ -447,7 +451,7 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 		kc := p1 - p0
 		switch {
 		case side == j0:
-		case tb && !swaps || !tb && i1-i0 >= panelRows && j1-j0 >= t.panelCols && worthPacking(kc, lda, ta, ldb):
+		case tb && !swaps || !tb && i1-i0 >= panelRows && j1-j0 >= t.panelCols && t.worthPacking(i1-i0, kc, lda, ta, ldb):
 			matMulPacked(t, c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, side, add)
 		case tb:
 			matMulSwapped(t, c, ldc, a, lda, ta, b, ldb, tb, p0, kc, i0, i1, j0, j1, add)
@@ -462,12 +466,14 @@ func matMul32(c []float32, ldc int, a []float32, lda int, ta bool, b []float32, 
 }
 
 // worthPacking reports whether B, of enough columns for enough rows, is better packed: where not
-// all of it stays in L1, or rows a power of two apart share its sets.
-func worthPacking(k, lda int, ta bool, ldb int) bool {
-	if k > shallow {
-		return k*ldb > inL1
+// all of it stays in L1, where rows a power of two apart share its sets, and for many rows where
+// its own do not begin where vectors do, since a vector in two lines is loaded twice.
+func (t *tiling) worthPacking(m, k, lda int, ta bool, ldb int) bool {
+	if k <= shallow {
+		return ldb%256 == 0 || ta && lda%256 == 0
 	}
-	return ldb%256 == 0 || ta && lda%256 == 0
+	split := t.splitRows > 0 && m >= t.splitRows && ldb%t.lanes != 0
+	return k*ldb > inL1 || split && k*ldb > inL1/2
 }
 
 // swaps reports whether m×n elements over k, B stored transposed, take less time with A

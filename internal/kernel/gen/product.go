@@ -330,8 +330,6 @@ func (t *tile) sum(name string, n int, masked bool) {
 		avo.Label(name + "sum")
 		return
 	}
-	t.begin(name, n, k, t.unroll > 1 && t.c != nil && !masked)
-	loop := name + "k"
 	one := func() {
 		t.step(op.Mem{Base: t.b}, at, n, masked, last, func() { t.soon(a, n, masked) })
 		avo.ADDQ(t.ap, a)
@@ -341,13 +339,23 @@ func (t *tile) sum(name string, n int, masked bool) {
 		avo.ADDQ(t.ldb, t.b)
 		avo.DECQ(k)
 	}
-	if t.unroll == 1 || t.packed != nil {
+	loop := name + "k"
+	if !t.turns() {
+		t.begin(name, n, k, false)
 		avo.Label(loop)
 		one()
 		avo.JNZ(op.LabelRef(loop))
 		t.ask(name, n, k)
 		return
 	}
+	t.field(offOdd, k)
+	avo.TESTQ(k, k)
+	avo.JZ(op.LabelRef(name + "even"))
+	avo.Label(name + "odd")
+	one()
+	avo.JNZ(op.LabelRef(name + "odd"))
+	avo.Label(name + "even")
+	t.begin(name, n, k, !masked)
 	// Four a turn: what is added to pointers, counted and asked for takes as many places
 	// in a processor's queues as products do, and a core's second thread has half of them.
 	avo.Label(loop)
@@ -386,9 +394,6 @@ func (t *tile) sum(name string, n int, masked bool) {
 			avo.LEAQ(op.Mem{Base: a7, Index: t.ap, Scale: 4}, a7)
 		} else {
 			avo.ADDQ(op.Imm(uint64(4*t.unroll)), a)
-			if t.rows > 7 {
-				avo.ADDQ(op.Imm(uint64(4*t.unroll)), a7)
-			}
 		}
 		avo.LEAQ(op.Mem{Base: t.b, Index: t.ldb, Scale: 4}, t.b)
 		avo.DECQ(k)
@@ -399,14 +404,112 @@ func (t *tile) sum(name string, n int, masked bool) {
 	}
 	avo.Label(name + "part")
 	t.ask(name, n, k)
-	t.field(offOdd, k)
-	avo.TESTQ(k, k)
-	avo.JZ(op.LabelRef(name + "even"))
-	seventh()
-	avo.Label(name + "odd")
-	one()
-	avo.JNZ(op.LabelRef(name + "odd"))
-	avo.Label(name + "even")
+	avo.CMPQ(op.Mem{Base: t.p, Disp: offK}, op.Imm(uint64(t.unroll)))
+	avo.JL(op.LabelRef(name + "few"))
+	t.lastTurn(name, a, n, masked, last)
+	avo.JMP(op.LabelRef(name + "done"))
+	avo.Label(name + "few")
+}
+
+// turns reports whether the sum over k goes by turns.
+func (t *tile) turns() bool { return t.unroll > 1 && t.rows > 1 && t.packed == nil }
+
+// lastTurn is the last turn of the sum and the store, row by row. On Zen 3 twelve stores of vector
+// registers in a row hold up what comes after them by twenty cycles; three at a time, with twelve
+// multiply-adds between them, cost nothing. Each row that is stored makes room for another of B.
+func (t *tile) lastTurn(name string, a reg.Register, n int, masked bool, last reg.Register) {
+	free := 16 - t.rows*n - 1
+	if masked {
+		free -= 2
+	}
+	c, ldc := avo.GP64(), avo.GP64()
+	avo.MOVQ(t.c, c)
+	t.field(offLdc, ldc)
+	mask := func() reg.Register {
+		if last != nil {
+			return last
+		}
+		return t.mask(t.p)
+	}
+	// As many loads as there is time for.
+	const first = 1
+	for u := range first {
+		t.step(times(t.b, t.ldb, t.ldb3, u), func(r int) op.Mem { return t.row(a, nil, r) }, n, masked, last, func() {})
+		avo.ADDQ(t.ap, a)
+	}
+	b := make([][]vec, first)
+	at := func(u, v int) op.Mem {
+		m := times(t.b, t.ldb, t.ldb3, u)
+		m.Disp = t.bytes * v
+		return m
+	}
+	load := func() {
+		var row []vec
+		for v := range n {
+			x := t.vector()
+			if masked && v == n-1 {
+				t.load(at(len(b), v), mask(), x)
+			} else {
+				t.load(at(len(b), v), nil, x)
+			}
+			row = append(row, x)
+		}
+		b = append(b, row)
+	}
+	for ; free >= n && len(b) < t.unroll; free -= n {
+		load()
+	}
+	for r := range t.sums {
+		for u := first; u < t.unroll; u++ {
+			x := t.vector()
+			avo.VBROADCASTSS(times(a, t.ap, t.ap3, u-first), x)
+			for v, sum := range t.sums[r] {
+				switch {
+				case u < len(b):
+					avo.VFMADD231PS(x, b[u][v], sum)
+				case masked && v == n-1:
+					y := t.vector()
+					t.load(at(u, v), mask(), y)
+					avo.VFMADD231PS(x, y, sum)
+				default:
+					avo.VFMADD231PS(at(u, v), x, sum)
+				}
+			}
+		}
+		t.putRow(fmt.Sprintf("%slast%d", name, r), c, r, masked)
+		if r < t.rows-1 {
+			avo.ADDQ(t.ai, a)
+			avo.ADDQ(ldc, c)
+			if len(b) < t.unroll {
+				load()
+			}
+		}
+	}
+}
+
+// putRow sets a row of C to its sums or adds them.
+func (t *tile) putRow(name string, c reg.Register, r int, masked bool) {
+	n := len(t.sums[r])
+	avo.CMPQ(op.Mem{Base: t.p, Disp: offAdd}, op.Imm(0))
+	avo.JE(op.LabelRef(name + "store"))
+	for v, sum := range t.sums[r] {
+		m := op.Mem{Base: c, Disp: t.bytes * v}
+		if masked && v == n-1 {
+			old := t.vector()
+			t.load(m, t.mask(t.p), old)
+			avo.VADDPS(old, sum, sum)
+		} else {
+			avo.VADDPS(m, sum, sum)
+		}
+	}
+	avo.Label(name + "store")
+	for v, sum := range t.sums[r] {
+		var mask reg.Register
+		if masked && v == n-1 {
+			mask = t.mask(t.p)
+		}
+		t.store(sum, mask, op.Mem{Base: c, Disp: t.bytes * v})
+	}
 }
 
 // times is where u strides behind base lie.
