@@ -18353,43 +18353,50 @@ GLOBL all00000000<>(SB), RODATA|NOPTR, $32
 // func exp8(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·exp8(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ n+16(FP), DX
-	XORQ BX, BX
-	SUBQ $0x08, DX
-	JL   rest
+	MOVQ    dst+0(FP), AX
+	MOVQ    a+8(FP), CX
+	VMOVUPS allc2d20000<>+0(SB), Y0
+	VMOVUPS all42b20000<>+0(SB), Y1
+	VMOVUPS all3f800000<>+0(SB), Y2
+	VMOVUPS all4b400000<>+0(SB), Y3
+	VMOVUPS all0000007f<>+0(SB), Y4
+	VMOVUPS all3fb8aa3b<>+0(SB), Y5
+	VMOVUPS all3f318000<>+0(SB), Y6
+	VMOVUPS allb95e8083<>+0(SB), Y7
+	VMOVUPS all3ab688ff<>+0(SB), Y8
+	MOVQ    n+16(FP), DX
+	XORQ    BX, BX
+	SUBQ    $0x08, DX
+	JL      rest
 
 next:
-	VMOVUPS      (CX)(BX*4), Y0
-	VMOVUPS      all42b20000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VMOVUPS      allc2d20000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VMOVUPS      all4b400000<>+0(SB), Y1
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y0, Y1
-	VSUBPS       all4b400000<>+0(SB), Y1, Y2
-	VMOVAPS      Y0, Y0
-	VFNMADD231PS all3f318000<>+0(SB), Y2, Y0
-	VFNMADD231PS allb95e8083<>+0(SB), Y2, Y0
-	VMOVUPS      all3ab688ff<>+0(SB), Y3
-	VFMADD213PS  all3c090631<>+0(SB), Y0, Y3
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y0, Y3
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y0, Y3
-	VFMADD213PS  all3f000000<>+0(SB), Y0, Y3
-	VMULPS       Y0, Y0, Y2
-	VFMADD213PS  Y0, Y2, Y3
-	VADDPS       all3f800000<>+0(SB), Y3, Y0
-	VPSUBD       all4b400000<>+0(SB), Y1, Y1
-	VPSRAD       $0x01, Y1, Y2
-	VPSUBD       Y2, Y1, Y1
-	VPADDD       all0000007f<>+0(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VPADDD       all0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (AX)(BX*4)
+	VMOVUPS      (CX)(BX*4), Y9
+	VMINPS       Y9, Y1, Y9
+	VMAXPS       Y9, Y0, Y9
+	VMOVUPS      Y3, Y10
+	VFMADD231PS  Y5, Y9, Y10
+	VSUBPS       Y3, Y10, Y11
+	VMOVAPS      Y9, Y9
+	VFNMADD231PS Y6, Y11, Y9
+	VFNMADD231PS Y7, Y11, Y9
+	VMOVUPS      Y8, Y12
+	VFMADD213PS  all3c090631<>+0(SB), Y9, Y12
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y9, Y12
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y9, Y12
+	VFMADD213PS  all3f000000<>+0(SB), Y9, Y12
+	VMULPS       Y9, Y9, Y11
+	VFMADD213PS  Y9, Y11, Y12
+	VADDPS       Y2, Y12, Y9
+	VPSUBD       Y3, Y10, Y10
+	VPSRAD       $0x01, Y10, Y11
+	VPSUBD       Y11, Y10, Y10
+	VPADDD       Y4, Y10, Y10
+	VPSLLD       $0x17, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VPADDD       Y4, Y11, Y11
+	VPSLLD       $0x17, Y11, Y11
+	VMULPS       Y11, Y9, Y9
+	VMOVUPS      Y9, (AX)(BX*4)
 	ADDQ         $0x08, BX
 	CMPQ         BX, DX
 	JLE          next
@@ -18401,36 +18408,34 @@ rest:
 	MOVQ         DX, SI
 	NEGQ         SI
 	LEAQ         lanes<>+0(SB), DX
-	VMOVUPS      32(DX)(SI*4), Y0
-	VMASKMOVPS   (CX)(BX*4), Y0, Y1
-	VMOVUPS      all42b20000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMOVUPS      allc2d20000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      all4b400000<>+0(SB), Y2
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y1, Y2
-	VSUBPS       all4b400000<>+0(SB), Y2, Y3
+	VMOVUPS      32(DX)(SI*4), Y9
+	VMASKMOVPS   (CX)(BX*4), Y9, Y10
+	VMINPS       Y10, Y1, Y1
+	VMAXPS       Y1, Y0, Y1
+	VMOVUPS      Y3, Y0
+	VFMADD231PS  Y5, Y1, Y0
+	VSUBPS       Y3, Y0, Y5
 	VMOVAPS      Y1, Y1
-	VFNMADD231PS all3f318000<>+0(SB), Y3, Y1
-	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y1
-	VMOVUPS      all3ab688ff<>+0(SB), Y4
-	VFMADD213PS  all3c090631<>+0(SB), Y1, Y4
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y1, Y4
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y1, Y4
-	VFMADD213PS  all3f000000<>+0(SB), Y1, Y4
-	VMULPS       Y1, Y1, Y3
-	VFMADD213PS  Y1, Y3, Y4
-	VADDPS       all3f800000<>+0(SB), Y4, Y1
-	VPSUBD       all4b400000<>+0(SB), Y2, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
-	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VFNMADD231PS Y6, Y5, Y1
+	VFNMADD231PS Y7, Y5, Y1
+	VMOVUPS      Y8, Y6
+	VFMADD213PS  all3c090631<>+0(SB), Y1, Y6
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y1, Y6
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y1, Y6
+	VFMADD213PS  all3f000000<>+0(SB), Y1, Y6
+	VMULPS       Y1, Y1, Y5
+	VFMADD213PS  Y1, Y5, Y6
+	VADDPS       Y2, Y6, Y1
+	VPSUBD       Y3, Y0, Y0
+	VPSRAD       $0x01, Y0, Y2
+	VPSUBD       Y2, Y0, Y0
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y1, Y1
+	VPADDD       Y4, Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VMULPS       Y2, Y1, Y1
-	VPADDD       all0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y1, Y1
-	VMOVMSKPS    Y0, CX
+	VMOVMSKPS    Y9, CX
 	CMPL         CX, $0x000000ff
 	JNE          part240
 	VMOVUPS      Y1, (AX)(BX*4)
@@ -18464,16 +18469,6 @@ done:
 	VZEROUPPER
 	RET
 
-DATA all42b20000<>+0(SB)/4, $0x42b20000
-DATA all42b20000<>+4(SB)/4, $0x42b20000
-DATA all42b20000<>+8(SB)/4, $0x42b20000
-DATA all42b20000<>+12(SB)/4, $0x42b20000
-DATA all42b20000<>+16(SB)/4, $0x42b20000
-DATA all42b20000<>+20(SB)/4, $0x42b20000
-DATA all42b20000<>+24(SB)/4, $0x42b20000
-DATA all42b20000<>+28(SB)/4, $0x42b20000
-GLOBL all42b20000<>(SB), RODATA|NOPTR, $32
-
 DATA allc2d20000<>+0(SB)/4, $0xc2d20000
 DATA allc2d20000<>+4(SB)/4, $0xc2d20000
 DATA allc2d20000<>+8(SB)/4, $0xc2d20000
@@ -18484,6 +18479,16 @@ DATA allc2d20000<>+24(SB)/4, $0xc2d20000
 DATA allc2d20000<>+28(SB)/4, $0xc2d20000
 GLOBL allc2d20000<>(SB), RODATA|NOPTR, $32
 
+DATA all42b20000<>+0(SB)/4, $0x42b20000
+DATA all42b20000<>+4(SB)/4, $0x42b20000
+DATA all42b20000<>+8(SB)/4, $0x42b20000
+DATA all42b20000<>+12(SB)/4, $0x42b20000
+DATA all42b20000<>+16(SB)/4, $0x42b20000
+DATA all42b20000<>+20(SB)/4, $0x42b20000
+DATA all42b20000<>+24(SB)/4, $0x42b20000
+DATA all42b20000<>+28(SB)/4, $0x42b20000
+GLOBL all42b20000<>(SB), RODATA|NOPTR, $32
+
 DATA all4b400000<>+0(SB)/4, $0x4b400000
 DATA all4b400000<>+4(SB)/4, $0x4b400000
 DATA all4b400000<>+8(SB)/4, $0x4b400000
@@ -18493,6 +18498,16 @@ DATA all4b400000<>+20(SB)/4, $0x4b400000
 DATA all4b400000<>+24(SB)/4, $0x4b400000
 DATA all4b400000<>+28(SB)/4, $0x4b400000
 GLOBL all4b400000<>(SB), RODATA|NOPTR, $32
+
+DATA all0000007f<>+0(SB)/4, $0x0000007f
+DATA all0000007f<>+4(SB)/4, $0x0000007f
+DATA all0000007f<>+8(SB)/4, $0x0000007f
+DATA all0000007f<>+12(SB)/4, $0x0000007f
+DATA all0000007f<>+16(SB)/4, $0x0000007f
+DATA all0000007f<>+20(SB)/4, $0x0000007f
+DATA all0000007f<>+24(SB)/4, $0x0000007f
+DATA all0000007f<>+28(SB)/4, $0x0000007f
+GLOBL all0000007f<>(SB), RODATA|NOPTR, $32
 
 DATA all3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
 DATA all3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
@@ -18574,58 +18589,55 @@ DATA all3f000000<>+24(SB)/4, $0x3f000000
 DATA all3f000000<>+28(SB)/4, $0x3f000000
 GLOBL all3f000000<>(SB), RODATA|NOPTR, $32
 
-DATA all0000007f<>+0(SB)/4, $0x0000007f
-DATA all0000007f<>+4(SB)/4, $0x0000007f
-DATA all0000007f<>+8(SB)/4, $0x0000007f
-DATA all0000007f<>+12(SB)/4, $0x0000007f
-DATA all0000007f<>+16(SB)/4, $0x0000007f
-DATA all0000007f<>+20(SB)/4, $0x0000007f
-DATA all0000007f<>+24(SB)/4, $0x0000007f
-DATA all0000007f<>+28(SB)/4, $0x0000007f
-GLOBL all0000007f<>(SB), RODATA|NOPTR, $32
-
 // func expS8(dst *float32, a *float32, s float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·expS8(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
 	VBROADCASTSS s+16(FP), Y0
+	VMOVUPS      allc2d20000<>+0(SB), Y1
+	VMOVUPS      all42b20000<>+0(SB), Y2
+	VMOVUPS      all3f800000<>+0(SB), Y3
+	VMOVUPS      all4b400000<>+0(SB), Y4
+	VMOVUPS      all0000007f<>+0(SB), Y5
+	VMOVUPS      all3fb8aa3b<>+0(SB), Y6
+	VMOVUPS      all3f318000<>+0(SB), Y7
+	VMOVUPS      allb95e8083<>+0(SB), Y8
+	VMOVUPS      all3ab688ff<>+0(SB), Y9
 	MOVQ         n+24(FP), DX
 	XORQ         BX, BX
 	SUBQ         $0x08, DX
 	JL           rest
 
 next:
-	VMOVUPS      (CX)(BX*4), Y1
-	VSUBPS       Y0, Y1, Y1
-	VMOVUPS      all42b20000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMOVUPS      allc2d20000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      all4b400000<>+0(SB), Y2
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y1, Y2
-	VSUBPS       all4b400000<>+0(SB), Y2, Y3
-	VMOVAPS      Y1, Y1
-	VFNMADD231PS all3f318000<>+0(SB), Y3, Y1
-	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y1
-	VMOVUPS      all3ab688ff<>+0(SB), Y4
-	VFMADD213PS  all3c090631<>+0(SB), Y1, Y4
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y1, Y4
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y1, Y4
-	VFMADD213PS  all3f000000<>+0(SB), Y1, Y4
-	VMULPS       Y1, Y1, Y3
-	VFMADD213PS  Y1, Y3, Y4
-	VADDPS       all3f800000<>+0(SB), Y4, Y1
-	VPSUBD       all4b400000<>+0(SB), Y2, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
-	VPADDD       all0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y1, Y1
-	VPADDD       all0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y1, Y1
-	VMOVUPS      Y1, (AX)(BX*4)
+	VMOVUPS      (CX)(BX*4), Y10
+	VSUBPS       Y0, Y10, Y10
+	VMINPS       Y10, Y2, Y10
+	VMAXPS       Y10, Y1, Y10
+	VMOVUPS      Y4, Y11
+	VFMADD231PS  Y6, Y10, Y11
+	VSUBPS       Y4, Y11, Y12
+	VMOVAPS      Y10, Y10
+	VFNMADD231PS Y7, Y12, Y10
+	VFNMADD231PS Y8, Y12, Y10
+	VMOVUPS      Y9, Y13
+	VFMADD213PS  all3c090631<>+0(SB), Y10, Y13
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y10, Y13
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y10, Y13
+	VFMADD213PS  all3f000000<>+0(SB), Y10, Y13
+	VMULPS       Y10, Y10, Y12
+	VFMADD213PS  Y10, Y12, Y13
+	VADDPS       Y3, Y13, Y10
+	VPSUBD       Y4, Y11, Y11
+	VPSRAD       $0x01, Y11, Y12
+	VPSUBD       Y12, Y11, Y11
+	VPADDD       Y5, Y11, Y11
+	VPSLLD       $0x17, Y11, Y11
+	VMULPS       Y11, Y10, Y10
+	VPADDD       Y5, Y12, Y12
+	VPSLLD       $0x17, Y12, Y12
+	VMULPS       Y12, Y10, Y10
+	VMOVUPS      Y10, (AX)(BX*4)
 	ADDQ         $0x08, BX
 	CMPQ         BX, DX
 	JLE          next
@@ -18637,37 +18649,35 @@ rest:
 	MOVQ         DX, SI
 	NEGQ         SI
 	LEAQ         lanes<>+0(SB), DX
-	VMOVUPS      32(DX)(SI*4), Y1
-	VMASKMOVPS   (CX)(BX*4), Y1, Y2
-	VSUBPS       Y0, Y2, Y0
-	VMOVUPS      all42b20000<>+0(SB), Y2
+	VMOVUPS      32(DX)(SI*4), Y10
+	VMASKMOVPS   (CX)(BX*4), Y10, Y11
+	VSUBPS       Y0, Y11, Y0
 	VMINPS       Y0, Y2, Y0
-	VMOVUPS      allc2d20000<>+0(SB), Y2
-	VMAXPS       Y0, Y2, Y0
-	VMOVUPS      all4b400000<>+0(SB), Y2
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y0, Y2
-	VSUBPS       all4b400000<>+0(SB), Y2, Y3
+	VMAXPS       Y0, Y1, Y0
+	VMOVUPS      Y4, Y1
+	VFMADD231PS  Y6, Y0, Y1
+	VSUBPS       Y4, Y1, Y2
 	VMOVAPS      Y0, Y0
-	VFNMADD231PS all3f318000<>+0(SB), Y3, Y0
-	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y0
-	VMOVUPS      all3ab688ff<>+0(SB), Y4
-	VFMADD213PS  all3c090631<>+0(SB), Y0, Y4
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y0, Y4
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y0, Y4
-	VFMADD213PS  all3f000000<>+0(SB), Y0, Y4
-	VMULPS       Y0, Y0, Y3
-	VFMADD213PS  Y0, Y3, Y4
-	VADDPS       all3f800000<>+0(SB), Y4, Y0
-	VPSUBD       all4b400000<>+0(SB), Y2, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
-	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFNMADD231PS Y8, Y2, Y0
+	VMOVUPS      Y9, Y6
+	VFMADD213PS  all3c090631<>+0(SB), Y0, Y6
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y0, Y6
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y0, Y6
+	VFMADD213PS  all3f000000<>+0(SB), Y0, Y6
+	VMULPS       Y0, Y0, Y2
+	VFMADD213PS  Y0, Y2, Y6
+	VADDPS       Y3, Y6, Y0
+	VPSUBD       Y4, Y1, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VPADDD       Y5, Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VMULPS       Y2, Y0, Y0
-	VPADDD       all0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y0, Y0
-	VMOVMSKPS    Y1, CX
+	VMOVMSKPS    Y10, CX
 	CMPL         CX, $0x000000ff
 	JNE          part241
 	VMOVUPS      Y0, (AX)(BX*4)
@@ -18704,41 +18714,49 @@ done:
 // func expm18(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·expm18(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ n+16(FP), DX
-	XORQ BX, BX
-	SUBQ $0x08, DX
-	JL   rest
+	MOVQ    dst+0(FP), AX
+	MOVQ    a+8(FP), CX
+	VMOVUPS allc1a00000<>+0(SB), Y0
+	VMOVUPS all42b20000<>+0(SB), Y1
+	VMOVUPS all0000007e<>+0(SB), Y2
+	VMOVUPS allbf000000<>+0(SB), Y3
+	VMOVUPS all7fffffff<>+0(SB), Y4
+	VMOVUPS all33000000<>+0(SB), Y5
+	VMOVUPS all4b400000<>+0(SB), Y6
+	VMOVUPS all3fb8aa3b<>+0(SB), Y7
+	VMOVUPS all3f318000<>+0(SB), Y8
+	VMOVUPS allb95e8083<>+0(SB), Y9
+	MOVQ    n+16(FP), DX
+	XORQ    BX, BX
+	SUBQ    $0x08, DX
+	JL      rest
 
 next:
-	VMOVUPS      (CX)(BX*4), Y0
-	VMOVUPS      all42b20000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y3
-	VMOVUPS      allc1a00000<>+0(SB), Y1
-	VMAXPS       Y3, Y1, Y3
-	VMOVUPS      all4b400000<>+0(SB), Y2
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y3, Y2
-	VSUBPS       all4b400000<>+0(SB), Y2, Y1
-	VMOVAPS      Y3, Y4
-	VFNMADD231PS all3f318000<>+0(SB), Y1, Y4
-	VFNMADD231PS allb95e8083<>+0(SB), Y1, Y4
-	VMOVUPS      all3ab688ff<>+0(SB), Y3
-	VFMADD213PS  all3c090631<>+0(SB), Y4, Y3
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y4, Y3
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y4, Y3
-	VFMADD213PS  all3f000000<>+0(SB), Y4, Y3
-	VMULPS       Y4, Y4, Y1
-	VFMADD213PS  Y4, Y1, Y3
-	VPADDD       all0000007e<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VADDPS       allbf000000<>+0(SB), Y2, Y1
-	VFMADD231PS  Y3, Y2, Y1
-	VADDPS       Y1, Y1, Y1
-	VANDPS       all7fffffff<>+0(SB), Y0, Y2
-	VCMPPS       $0x11, all33000000<>+0(SB), Y2, Y2
-	VBLENDVPS    Y2, Y0, Y1, Y1
-	VMOVUPS      Y1, (AX)(BX*4)
+	VMOVUPS      (CX)(BX*4), Y10
+	VMINPS       Y10, Y1, Y13
+	VMAXPS       Y13, Y0, Y13
+	VMOVUPS      Y6, Y12
+	VFMADD231PS  Y7, Y13, Y12
+	VSUBPS       Y6, Y12, Y11
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS Y8, Y11, Y14
+	VFNMADD231PS Y9, Y11, Y14
+	VMOVUPS      all3ab688ff<>+0(SB), Y13
+	VFMADD213PS  all3c090631<>+0(SB), Y14, Y13
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y14, Y13
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y14, Y13
+	VFMADD213PS  all3f000000<>+0(SB), Y14, Y13
+	VMULPS       Y14, Y14, Y11
+	VFMADD213PS  Y14, Y11, Y13
+	VPADDD       Y2, Y12, Y12
+	VPSLLD       $0x17, Y12, Y12
+	VADDPS       Y3, Y12, Y11
+	VFMADD231PS  Y13, Y12, Y11
+	VADDPS       Y11, Y11, Y11
+	VANDPS       Y4, Y10, Y12
+	VCMPPS       $0x11, Y5, Y12, Y12
+	VBLENDVPS    Y12, Y10, Y11, Y11
+	VMOVUPS      Y11, (AX)(BX*4)
 	ADDQ         $0x08, BX
 	CMPQ         BX, DX
 	JLE          next
@@ -18750,46 +18768,44 @@ rest:
 	MOVQ         DX, SI
 	NEGQ         SI
 	LEAQ         lanes<>+0(SB), DX
-	VMOVUPS      32(DX)(SI*4), Y0
-	VMASKMOVPS   (CX)(BX*4), Y0, Y1
-	VMOVUPS      all42b20000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y4
-	VMOVUPS      allc1a00000<>+0(SB), Y2
-	VMAXPS       Y4, Y2, Y4
-	VMOVUPS      all4b400000<>+0(SB), Y3
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y4, Y3
-	VSUBPS       all4b400000<>+0(SB), Y3, Y2
-	VMOVAPS      Y4, Y5
-	VFNMADD231PS all3f318000<>+0(SB), Y2, Y5
-	VFNMADD231PS allb95e8083<>+0(SB), Y2, Y5
-	VMOVUPS      all3ab688ff<>+0(SB), Y4
-	VFMADD213PS  all3c090631<>+0(SB), Y5, Y4
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y5, Y4
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y5, Y4
-	VFMADD213PS  all3f000000<>+0(SB), Y5, Y4
-	VMULPS       Y5, Y5, Y2
-	VFMADD213PS  Y5, Y2, Y4
-	VPADDD       all0000007e<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VADDPS       allbf000000<>+0(SB), Y3, Y2
-	VFMADD231PS  Y4, Y3, Y2
-	VADDPS       Y2, Y2, Y2
-	VANDPS       all7fffffff<>+0(SB), Y1, Y3
-	VCMPPS       $0x11, all33000000<>+0(SB), Y3, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y2
-	VMOVMSKPS    Y0, CX
+	VMOVUPS      32(DX)(SI*4), Y10
+	VMASKMOVPS   (CX)(BX*4), Y10, Y11
+	VMINPS       Y11, Y1, Y1
+	VMAXPS       Y1, Y0, Y1
+	VMOVUPS      Y6, Y0
+	VFMADD231PS  Y7, Y1, Y0
+	VSUBPS       Y6, Y0, Y6
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS Y8, Y6, Y1
+	VFNMADD231PS Y9, Y6, Y1
+	VMOVUPS      all3ab688ff<>+0(SB), Y7
+	VFMADD213PS  all3c090631<>+0(SB), Y1, Y7
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y1, Y7
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y1, Y7
+	VFMADD213PS  all3f000000<>+0(SB), Y1, Y7
+	VMULPS       Y1, Y1, Y6
+	VFMADD213PS  Y1, Y6, Y7
+	VPADDD       Y2, Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VADDPS       Y3, Y0, Y1
+	VFMADD231PS  Y7, Y0, Y1
+	VADDPS       Y1, Y1, Y1
+	VANDPS       Y4, Y11, Y0
+	VCMPPS       $0x11, Y5, Y0, Y0
+	VBLENDVPS    Y0, Y11, Y1, Y1
+	VMOVMSKPS    Y10, CX
 	CMPL         CX, $0x000000ff
 	JNE          part242
-	VMOVUPS      Y2, (AX)(BX*4)
+	VMOVUPS      Y1, (AX)(BX*4)
 	JMP          stored242
 
 part242:
 	LEAQ         (AX)(BX*4), AX
-	VMOVAPS      X2, X0
+	VMOVAPS      X1, X0
 	TESTL        $0x00000008, CX
 	JZ           two242
 	VMOVUPS      X0, (AX)
-	VEXTRACTF128 $0x01, Y2, X0
+	VEXTRACTF128 $0x01, Y1, X0
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
@@ -19132,54 +19148,61 @@ GLOBL all7f800000<>(SB), RODATA|NOPTR, $32
 // func tanh8(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·tanh8(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ n+16(FP), DX
-	XORQ BX, BX
-	SUBQ $0x08, DX
-	JL   rest
+	MOVQ    dst+0(FP), AX
+	MOVQ    a+8(FP), CX
+	VMOVUPS all41a00000<>+0(SB), Y0
+	VMOVUPS all0000007f<>+0(SB), Y1
+	VMOVUPS all3f800000<>+0(SB), Y2
+	VMOVUPS all40000000<>+0(SB), Y3
+	VMOVUPS all3f200000<>+0(SB), Y4
+	VMOVUPS all80000000<>+0(SB), Y5
+	VMOVUPS all7fffffff<>+0(SB), Y6
+	VMOVUPS all4b400000<>+0(SB), Y7
+	VMOVUPS all3fb8aa3b<>+0(SB), Y8
+	VMOVUPS all3f318000<>+0(SB), Y9
+	MOVQ    n+16(FP), DX
+	XORQ    BX, BX
+	SUBQ    $0x08, DX
+	JL      rest
 
 next:
-	VMOVUPS      (CX)(BX*4), Y0
-	VANDPS       all7fffffff<>+0(SB), Y0, Y1
-	VADDPS       Y1, Y1, Y2
-	VMOVUPS      all41a00000<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMOVUPS      all4b400000<>+0(SB), Y3
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y2, Y3
-	VSUBPS       all4b400000<>+0(SB), Y3, Y4
-	VMOVAPS      Y2, Y2
-	VFNMADD231PS all3f318000<>+0(SB), Y4, Y2
-	VFNMADD231PS allb95e8083<>+0(SB), Y4, Y2
-	VMOVUPS      all3ab688ff<>+0(SB), Y5
-	VFMADD213PS  all3c090631<>+0(SB), Y2, Y5
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y2, Y5
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y2, Y5
-	VFMADD213PS  all3f000000<>+0(SB), Y2, Y5
-	VMULPS       Y2, Y2, Y4
-	VFMADD213PS  Y2, Y4, Y5
-	VPADDD       all0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VFMADD213PS  Y3, Y3, Y5
-	VADDPS       all3f800000<>+0(SB), Y5, Y5
-	VMOVUPS      all40000000<>+0(SB), Y2
-	VDIVPS       Y5, Y2, Y5
-	VMOVUPS      all3f800000<>+0(SB), Y2
-	VSUBPS       Y5, Y2, Y5
-	VMULPS       Y0, Y0, Y2
-	VMOVUPS      all3b153c52<>+0(SB), Y3
-	VFMADD213PS  allbc087ae0<>+0(SB), Y2, Y3
-	VFMADD213PS  all3cb24bc7<>+0(SB), Y2, Y3
-	VFMADD213PS  allbd5d03d4<>+0(SB), Y2, Y3
-	VFMADD213PS  all3e088873<>+0(SB), Y2, Y3
-	VFMADD213PS  allbeaaaaab<>+0(SB), Y2, Y3
-	VMULPS       Y2, Y0, Y2
-	VFMADD213PS  Y0, Y2, Y3
-	VCMPPS       $0x11, all3f200000<>+0(SB), Y1, Y1
-	VBLENDVPS    Y1, Y3, Y5, Y5
-	VANDPS       all80000000<>+0(SB), Y0, Y0
-	VORPS        Y0, Y5, Y0
-	VMOVUPS      Y0, (AX)(BX*4)
+	VMOVUPS      (CX)(BX*4), Y10
+	VANDPS       Y6, Y10, Y11
+	VADDPS       Y11, Y11, Y12
+	VMINPS       Y12, Y0, Y12
+	VMOVUPS      Y7, Y13
+	VFMADD231PS  Y8, Y12, Y13
+	VSUBPS       Y7, Y13, Y14
+	VMOVAPS      Y12, Y12
+	VFNMADD231PS Y9, Y14, Y12
+	VFNMADD231PS allb95e8083<>+0(SB), Y14, Y12
+	VMOVUPS      all3ab688ff<>+0(SB), Y15
+	VFMADD213PS  all3c090631<>+0(SB), Y12, Y15
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y12, Y15
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y12, Y15
+	VFMADD213PS  all3f000000<>+0(SB), Y12, Y15
+	VMULPS       Y12, Y12, Y14
+	VFMADD213PS  Y12, Y14, Y15
+	VPADDD       Y1, Y13, Y13
+	VPSLLD       $0x17, Y13, Y13
+	VFMADD213PS  Y13, Y13, Y15
+	VADDPS       Y2, Y15, Y15
+	VDIVPS       Y15, Y3, Y15
+	VSUBPS       Y15, Y2, Y15
+	VMULPS       Y10, Y10, Y12
+	VMOVUPS      all3b153c52<>+0(SB), Y13
+	VFMADD213PS  allbc087ae0<>+0(SB), Y12, Y13
+	VFMADD213PS  all3cb24bc7<>+0(SB), Y12, Y13
+	VFMADD213PS  allbd5d03d4<>+0(SB), Y12, Y13
+	VFMADD213PS  all3e088873<>+0(SB), Y12, Y13
+	VFMADD213PS  allbeaaaaab<>+0(SB), Y12, Y13
+	VMULPS       Y12, Y10, Y12
+	VFMADD213PS  Y10, Y12, Y13
+	VCMPPS       $0x11, Y4, Y11, Y11
+	VBLENDVPS    Y11, Y13, Y15, Y15
+	VANDPS       Y5, Y10, Y10
+	VORPS        Y10, Y15, Y10
+	VMOVUPS      Y10, (AX)(BX*4)
 	ADDQ         $0x08, BX
 	CMPQ         BX, DX
 	JLE          next
@@ -19191,74 +19214,71 @@ rest:
 	MOVQ         DX, SI
 	NEGQ         SI
 	LEAQ         lanes<>+0(SB), DX
-	VMOVUPS      32(DX)(SI*4), Y0
-	VMASKMOVPS   (CX)(BX*4), Y0, Y1
-	VANDPS       all7fffffff<>+0(SB), Y1, Y2
-	VADDPS       Y2, Y2, Y3
-	VMOVUPS      all41a00000<>+0(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMOVUPS      all4b400000<>+0(SB), Y4
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y3, Y4
-	VSUBPS       all4b400000<>+0(SB), Y4, Y5
-	VMOVAPS      Y3, Y3
-	VFNMADD231PS all3f318000<>+0(SB), Y5, Y3
-	VFNMADD231PS allb95e8083<>+0(SB), Y5, Y3
-	VMOVUPS      all3ab688ff<>+0(SB), Y6
-	VFMADD213PS  all3c090631<>+0(SB), Y3, Y6
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y3, Y6
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y3, Y6
-	VFMADD213PS  all3f000000<>+0(SB), Y3, Y6
-	VMULPS       Y3, Y3, Y5
-	VFMADD213PS  Y3, Y5, Y6
-	VPADDD       all0000007f<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VFMADD213PS  Y4, Y4, Y6
-	VADDPS       all3f800000<>+0(SB), Y6, Y6
-	VMOVUPS      all40000000<>+0(SB), Y3
-	VDIVPS       Y6, Y3, Y6
-	VMOVUPS      all3f800000<>+0(SB), Y3
-	VSUBPS       Y6, Y3, Y6
-	VMULPS       Y1, Y1, Y3
-	VMOVUPS      all3b153c52<>+0(SB), Y4
-	VFMADD213PS  allbc087ae0<>+0(SB), Y3, Y4
-	VFMADD213PS  all3cb24bc7<>+0(SB), Y3, Y4
-	VFMADD213PS  allbd5d03d4<>+0(SB), Y3, Y4
-	VFMADD213PS  all3e088873<>+0(SB), Y3, Y4
-	VFMADD213PS  allbeaaaaab<>+0(SB), Y3, Y4
-	VMULPS       Y3, Y1, Y3
-	VFMADD213PS  Y1, Y3, Y4
-	VCMPPS       $0x11, all3f200000<>+0(SB), Y2, Y2
-	VBLENDVPS    Y2, Y4, Y6, Y6
-	VANDPS       all80000000<>+0(SB), Y1, Y1
-	VORPS        Y1, Y6, Y1
-	VMOVMSKPS    Y0, CX
+	VMOVUPS      32(DX)(SI*4), Y10
+	VMASKMOVPS   (CX)(BX*4), Y10, Y11
+	VANDPS       Y6, Y11, Y6
+	VADDPS       Y6, Y6, Y12
+	VMINPS       Y12, Y0, Y12
+	VMOVUPS      Y7, Y0
+	VFMADD231PS  Y8, Y12, Y0
+	VSUBPS       Y7, Y0, Y7
+	VMOVAPS      Y12, Y8
+	VFNMADD231PS Y9, Y7, Y8
+	VFNMADD231PS allb95e8083<>+0(SB), Y7, Y8
+	VMOVUPS      all3ab688ff<>+0(SB), Y9
+	VFMADD213PS  all3c090631<>+0(SB), Y8, Y9
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y8, Y9
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y8, Y9
+	VFMADD213PS  all3f000000<>+0(SB), Y8, Y9
+	VMULPS       Y8, Y8, Y7
+	VFMADD213PS  Y8, Y7, Y9
+	VPADDD       Y1, Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VFMADD213PS  Y0, Y0, Y9
+	VADDPS       Y2, Y9, Y9
+	VDIVPS       Y9, Y3, Y9
+	VSUBPS       Y9, Y2, Y9
+	VMULPS       Y11, Y11, Y12
+	VMOVUPS      all3b153c52<>+0(SB), Y0
+	VFMADD213PS  allbc087ae0<>+0(SB), Y12, Y0
+	VFMADD213PS  all3cb24bc7<>+0(SB), Y12, Y0
+	VFMADD213PS  allbd5d03d4<>+0(SB), Y12, Y0
+	VFMADD213PS  all3e088873<>+0(SB), Y12, Y0
+	VFMADD213PS  allbeaaaaab<>+0(SB), Y12, Y0
+	VMULPS       Y12, Y11, Y12
+	VFMADD213PS  Y11, Y12, Y0
+	VCMPPS       $0x11, Y4, Y6, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y9
+	VANDPS       Y5, Y11, Y0
+	VORPS        Y0, Y9, Y0
+	VMOVMSKPS    Y10, CX
 	CMPL         CX, $0x000000ff
 	JNE          part244
-	VMOVUPS      Y1, (AX)(BX*4)
+	VMOVUPS      Y0, (AX)(BX*4)
 	JMP          stored244
 
 part244:
 	LEAQ         (AX)(BX*4), AX
-	VMOVAPS      X1, X0
+	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
 	JZ           two244
-	VMOVUPS      X0, (AX)
-	VEXTRACTF128 $0x01, Y1, X0
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
 two244:
 	TESTL    $0x00000002, CX
 	JZ       one244
-	VMOVLPS  X0, (AX)
-	VMOVHLPS X0, X0, X0
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
 one244:
 	TESTL  $0x00000001, CX
 	JZ     stored244
-	VMOVSS X0, (AX)
+	VMOVSS X1, (AX)
 
 stored244:
 done:
@@ -19284,6 +19304,16 @@ DATA all40000000<>+20(SB)/4, $0x40000000
 DATA all40000000<>+24(SB)/4, $0x40000000
 DATA all40000000<>+28(SB)/4, $0x40000000
 GLOBL all40000000<>(SB), RODATA|NOPTR, $32
+
+DATA all3f200000<>+0(SB)/4, $0x3f200000
+DATA all3f200000<>+4(SB)/4, $0x3f200000
+DATA all3f200000<>+8(SB)/4, $0x3f200000
+DATA all3f200000<>+12(SB)/4, $0x3f200000
+DATA all3f200000<>+16(SB)/4, $0x3f200000
+DATA all3f200000<>+20(SB)/4, $0x3f200000
+DATA all3f200000<>+24(SB)/4, $0x3f200000
+DATA all3f200000<>+28(SB)/4, $0x3f200000
+GLOBL all3f200000<>(SB), RODATA|NOPTR, $32
 
 DATA all3b153c52<>+0(SB)/4, $0x3b153c52
 DATA all3b153c52<>+4(SB)/4, $0x3b153c52
@@ -19344,16 +19374,6 @@ DATA allbeaaaaab<>+20(SB)/4, $0xbeaaaaab
 DATA allbeaaaaab<>+24(SB)/4, $0xbeaaaaab
 DATA allbeaaaaab<>+28(SB)/4, $0xbeaaaaab
 GLOBL allbeaaaaab<>(SB), RODATA|NOPTR, $32
-
-DATA all3f200000<>+0(SB)/4, $0x3f200000
-DATA all3f200000<>+4(SB)/4, $0x3f200000
-DATA all3f200000<>+8(SB)/4, $0x3f200000
-DATA all3f200000<>+12(SB)/4, $0x3f200000
-DATA all3f200000<>+16(SB)/4, $0x3f200000
-DATA all3f200000<>+20(SB)/4, $0x3f200000
-DATA all3f200000<>+24(SB)/4, $0x3f200000
-DATA all3f200000<>+28(SB)/4, $0x3f200000
-GLOBL all3f200000<>(SB), RODATA|NOPTR, $32
 
 // func log1p8(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2, FMA3
@@ -20280,51 +20300,57 @@ done:
 // func sigmoid8(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sigmoid8(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ n+16(FP), DX
-	XORQ BX, BX
-	SUBQ $0x08, DX
-	JL   rest
+	MOVQ    dst+0(FP), AX
+	MOVQ    a+8(FP), CX
+	VMOVUPS all80000000<>+0(SB), Y0
+	VMOVUPS all3f400000<>+0(SB), Y1
+	VMOVUPS allc2d20000<>+0(SB), Y2
+	VMOVUPS all42b20000<>+0(SB), Y3
+	VMOVUPS all3f800000<>+0(SB), Y4
+	VMOVUPS all4b400000<>+0(SB), Y5
+	VMOVUPS all0000007f<>+0(SB), Y6
+	VMOVUPS all3fb8aa3b<>+0(SB), Y7
+	VMOVUPS all3f318000<>+0(SB), Y8
+	MOVQ    n+16(FP), DX
+	XORQ    BX, BX
+	SUBQ    $0x08, DX
+	JL      rest
 
 next:
-	VMOVUPS      (CX)(BX*4), Y0
-	VORPS        all80000000<>+0(SB), Y0, Y2
-	VMOVUPS      all42b20000<>+0(SB), Y1
-	VMINPS       Y2, Y1, Y2
-	VMOVUPS      allc2d20000<>+0(SB), Y1
-	VMAXPS       Y2, Y1, Y2
-	VMOVUPS      all4b400000<>+0(SB), Y1
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y2, Y1
-	VSUBPS       all4b400000<>+0(SB), Y1, Y3
-	VMOVAPS      Y2, Y2
-	VFNMADD231PS all3f318000<>+0(SB), Y3, Y2
-	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y2
-	VMOVUPS      all3ab688ff<>+0(SB), Y4
-	VFMADD213PS  all3c090631<>+0(SB), Y2, Y4
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y2, Y4
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y2, Y4
-	VFMADD213PS  all3f000000<>+0(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y3
-	VFMADD213PS  Y2, Y3, Y4
-	VADDPS       all3f800000<>+0(SB), Y4, Y3
-	VPSUBD       all4b400000<>+0(SB), Y1, Y1
-	VPSRAD       $0x01, Y1, Y2
-	VPSUBD       Y2, Y1, Y1
-	VPADDD       all0000007f<>+0(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y3, Y3
-	VPADDD       all0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VADDPS       all3f800000<>+0(SB), Y3, Y1
-	VMOVUPS      all3f800000<>+0(SB), Y2
-	VBLENDVPS    Y0, Y3, Y2, Y2
-	VDIVPS       Y1, Y2, Y1
-	VSUBPS       Y1, Y2, Y2
-	VFNMADD231PS Y3, Y1, Y2
-	VFMADD231PS  all3f400000<>+0(SB), Y2, Y1
-	VMOVUPS      Y1, (AX)(BX*4)
+	VMOVUPS      (CX)(BX*4), Y9
+	VORPS        Y0, Y9, Y11
+	VMINPS       Y11, Y3, Y11
+	VMAXPS       Y11, Y2, Y11
+	VMOVUPS      Y5, Y10
+	VFMADD231PS  Y7, Y11, Y10
+	VSUBPS       Y5, Y10, Y12
+	VMOVAPS      Y11, Y11
+	VFNMADD231PS Y8, Y12, Y11
+	VFNMADD231PS allb95e8083<>+0(SB), Y12, Y11
+	VMOVUPS      all3ab688ff<>+0(SB), Y13
+	VFMADD213PS  all3c090631<>+0(SB), Y11, Y13
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y11, Y13
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y11, Y13
+	VFMADD213PS  all3f000000<>+0(SB), Y11, Y13
+	VMULPS       Y11, Y11, Y12
+	VFMADD213PS  Y11, Y12, Y13
+	VADDPS       Y4, Y13, Y12
+	VPSUBD       Y5, Y10, Y10
+	VPSRAD       $0x01, Y10, Y11
+	VPSUBD       Y11, Y10, Y10
+	VPADDD       Y6, Y10, Y10
+	VPSLLD       $0x17, Y10, Y10
+	VMULPS       Y10, Y12, Y12
+	VPADDD       Y6, Y11, Y11
+	VPSLLD       $0x17, Y11, Y11
+	VMULPS       Y11, Y12, Y12
+	VADDPS       Y4, Y12, Y10
+	VBLENDVPS    Y9, Y12, Y4, Y11
+	VDIVPS       Y10, Y11, Y10
+	VSUBPS       Y10, Y11, Y11
+	VFNMADD231PS Y12, Y10, Y11
+	VFMADD231PS  Y1, Y11, Y10
+	VMOVUPS      Y10, (AX)(BX*4)
 	ADDQ         $0x08, BX
 	CMPQ         BX, DX
 	JLE          next
@@ -20336,44 +20362,41 @@ rest:
 	MOVQ         DX, SI
 	NEGQ         SI
 	LEAQ         lanes<>+0(SB), DX
-	VMOVUPS      32(DX)(SI*4), Y0
-	VMASKMOVPS   (CX)(BX*4), Y0, Y1
-	VORPS        all80000000<>+0(SB), Y1, Y3
-	VMOVUPS      all42b20000<>+0(SB), Y2
-	VMINPS       Y3, Y2, Y3
-	VMOVUPS      allc2d20000<>+0(SB), Y2
-	VMAXPS       Y3, Y2, Y3
-	VMOVUPS      all4b400000<>+0(SB), Y2
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y3, Y2
-	VSUBPS       all4b400000<>+0(SB), Y2, Y4
-	VMOVAPS      Y3, Y3
-	VFNMADD231PS all3f318000<>+0(SB), Y4, Y3
-	VFNMADD231PS allb95e8083<>+0(SB), Y4, Y3
-	VMOVUPS      all3ab688ff<>+0(SB), Y5
-	VFMADD213PS  all3c090631<>+0(SB), Y3, Y5
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y3, Y5
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y3, Y5
-	VFMADD213PS  all3f000000<>+0(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y4
-	VFMADD213PS  Y3, Y4, Y5
-	VADDPS       all3f800000<>+0(SB), Y5, Y4
-	VPSUBD       all4b400000<>+0(SB), Y2, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
-	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VMOVUPS      32(DX)(SI*4), Y9
+	VMASKMOVPS   (CX)(BX*4), Y9, Y10
+	VORPS        Y0, Y10, Y0
+	VMINPS       Y0, Y3, Y0
+	VMAXPS       Y0, Y2, Y0
+	VMOVUPS      Y5, Y2
+	VFMADD231PS  Y7, Y0, Y2
+	VSUBPS       Y5, Y2, Y3
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS Y8, Y3, Y0
+	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y0
+	VMOVUPS      all3ab688ff<>+0(SB), Y7
+	VFMADD213PS  all3c090631<>+0(SB), Y0, Y7
+	VFMADD213PS  all3d2aaa8c<>+0(SB), Y0, Y7
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y0, Y7
+	VFMADD213PS  all3f000000<>+0(SB), Y0, Y7
+	VMULPS       Y0, Y0, Y3
+	VFMADD213PS  Y0, Y3, Y7
+	VADDPS       Y4, Y7, Y3
+	VPSUBD       Y5, Y2, Y0
+	VPSRAD       $0x01, Y0, Y2
+	VPSUBD       Y2, Y0, Y0
+	VPADDD       Y6, Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y3, Y3
+	VPADDD       Y6, Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y4, Y4
-	VPADDD       all0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y4, Y4
-	VADDPS       all3f800000<>+0(SB), Y4, Y2
-	VMOVUPS      all3f800000<>+0(SB), Y3
-	VBLENDVPS    Y1, Y4, Y3, Y3
-	VDIVPS       Y2, Y3, Y2
-	VSUBPS       Y2, Y3, Y3
-	VFNMADD231PS Y4, Y2, Y3
-	VFMADD231PS  all3f400000<>+0(SB), Y3, Y2
-	VMOVMSKPS    Y0, CX
+	VMULPS       Y2, Y3, Y3
+	VADDPS       Y4, Y3, Y2
+	VBLENDVPS    Y10, Y3, Y4, Y0
+	VDIVPS       Y2, Y0, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVMSKPS    Y9, CX
 	CMPL         CX, $0x000000ff
 	JNE          part249
 	VMOVUPS      Y2, (AX)(BX*4)
@@ -20700,38 +20723,47 @@ done:
 // func elu8(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·elu8(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ n+16(FP), DX
-	XORQ BX, BX
-	SUBQ $0x08, DX
-	JL   rest
+	MOVQ    dst+0(FP), AX
+	MOVQ    a+8(FP), CX
+	VMOVUPS allc1a00000<>+0(SB), Y0
+	VMOVUPS all0000007f<>+0(SB), Y1
+	VMOVUPS allbf800000<>+0(SB), Y2
+	VMOVUPS all4b400000<>+0(SB), Y3
+	VMOVUPS all3fb8aa3b<>+0(SB), Y4
+	VMOVUPS all3f318000<>+0(SB), Y5
+	VMOVUPS allb95e8083<>+0(SB), Y6
+	VMOVUPS all3ab688ff<>+0(SB), Y7
+	VMOVUPS all3c090631<>+0(SB), Y8
+	VMOVUPS all3d2aaa8c<>+0(SB), Y9
+	MOVQ    n+16(FP), DX
+	XORQ    BX, BX
+	SUBQ    $0x08, DX
+	JL      rest
 
 next:
-	VMOVUPS      (CX)(BX*4), Y0
-	VMOVUPS      allc1a00000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMOVUPS      all4b400000<>+0(SB), Y2
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y1, Y2
-	VSUBPS       all4b400000<>+0(SB), Y2, Y3
-	VMOVAPS      Y1, Y1
-	VFNMADD231PS all3f318000<>+0(SB), Y3, Y1
-	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y1
-	VMOVUPS      all3ab688ff<>+0(SB), Y4
-	VFMADD213PS  all3c090631<>+0(SB), Y1, Y4
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y1, Y4
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y1, Y4
-	VFMADD213PS  all3f000000<>+0(SB), Y1, Y4
-	VMULPS       Y1, Y1, Y3
-	VFMADD213PS  Y1, Y3, Y4
-	VPADDD       all0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VADDPS       allbf800000<>+0(SB), Y2, Y1
-	VFMADD231PS  Y4, Y2, Y1
-	VXORPS       Y2, Y2, Y2
-	VCMPPS       $0x11, Y2, Y0, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y0
-	VMOVUPS      Y0, (AX)(BX*4)
+	VMOVUPS      (CX)(BX*4), Y10
+	VMAXPS       Y10, Y0, Y11
+	VMOVUPS      Y3, Y12
+	VFMADD231PS  Y4, Y11, Y12
+	VSUBPS       Y3, Y12, Y13
+	VMOVAPS      Y11, Y11
+	VFNMADD231PS Y5, Y13, Y11
+	VFNMADD231PS Y6, Y13, Y11
+	VMOVUPS      Y7, Y14
+	VFMADD213PS  Y8, Y11, Y14
+	VFMADD213PS  Y9, Y11, Y14
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y11, Y14
+	VFMADD213PS  all3f000000<>+0(SB), Y11, Y14
+	VMULPS       Y11, Y11, Y13
+	VFMADD213PS  Y11, Y13, Y14
+	VPADDD       Y1, Y12, Y12
+	VPSLLD       $0x17, Y12, Y12
+	VADDPS       Y2, Y12, Y11
+	VFMADD231PS  Y14, Y12, Y11
+	VXORPS       Y12, Y12, Y12
+	VCMPPS       $0x11, Y12, Y10, Y12
+	VBLENDVPS    Y12, Y11, Y10, Y10
+	VMOVUPS      Y10, (AX)(BX*4)
 	ADDQ         $0x08, BX
 	CMPQ         BX, DX
 	JLE          next
@@ -20743,58 +20775,57 @@ rest:
 	MOVQ         DX, SI
 	NEGQ         SI
 	LEAQ         lanes<>+0(SB), DX
-	VMOVUPS      32(DX)(SI*4), Y0
-	VMASKMOVPS   (CX)(BX*4), Y0, Y1
-	VMOVUPS      allc1a00000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMOVUPS      all4b400000<>+0(SB), Y3
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y2, Y3
-	VSUBPS       all4b400000<>+0(SB), Y3, Y4
-	VMOVAPS      Y2, Y2
-	VFNMADD231PS all3f318000<>+0(SB), Y4, Y2
-	VFNMADD231PS allb95e8083<>+0(SB), Y4, Y2
-	VMOVUPS      all3ab688ff<>+0(SB), Y5
-	VFMADD213PS  all3c090631<>+0(SB), Y2, Y5
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y2, Y5
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y2, Y5
-	VFMADD213PS  all3f000000<>+0(SB), Y2, Y5
-	VMULPS       Y2, Y2, Y4
-	VFMADD213PS  Y2, Y4, Y5
-	VPADDD       all0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VADDPS       allbf800000<>+0(SB), Y3, Y2
-	VFMADD231PS  Y5, Y3, Y2
-	VXORPS       Y3, Y3, Y3
-	VCMPPS       $0x11, Y3, Y1, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y1
-	VMOVMSKPS    Y0, CX
+	VMOVUPS      32(DX)(SI*4), Y10
+	VMASKMOVPS   (CX)(BX*4), Y10, Y11
+	VMAXPS       Y11, Y0, Y0
+	VMOVUPS      Y3, Y12
+	VFMADD231PS  Y4, Y0, Y12
+	VSUBPS       Y3, Y12, Y3
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS Y5, Y3, Y0
+	VFNMADD231PS Y6, Y3, Y0
+	VMOVUPS      Y7, Y4
+	VFMADD213PS  Y8, Y0, Y4
+	VFMADD213PS  Y9, Y0, Y4
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y0, Y4
+	VFMADD213PS  all3f000000<>+0(SB), Y0, Y4
+	VMULPS       Y0, Y0, Y3
+	VFMADD213PS  Y0, Y3, Y4
+	VPADDD       Y1, Y12, Y12
+	VPSLLD       $0x17, Y12, Y12
+	VADDPS       Y2, Y12, Y0
+	VFMADD231PS  Y4, Y12, Y0
+	VXORPS       Y1, Y1, Y1
+	VCMPPS       $0x11, Y1, Y11, Y1
+	VBLENDVPS    Y1, Y0, Y11, Y0
+	VMOVMSKPS    Y10, CX
 	CMPL         CX, $0x000000ff
 	JNE          part254
-	VMOVUPS      Y1, (AX)(BX*4)
+	VMOVUPS      Y0, (AX)(BX*4)
 	JMP          stored254
 
 part254:
 	LEAQ         (AX)(BX*4), AX
-	VMOVAPS      X1, X0
+	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
 	JZ           two254
-	VMOVUPS      X0, (AX)
-	VEXTRACTF128 $0x01, Y1, X0
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
 two254:
 	TESTL    $0x00000002, CX
 	JZ       one254
-	VMOVLPS  X0, (AX)
-	VMOVHLPS X0, X0, X0
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
 one254:
 	TESTL  $0x00000001, CX
 	JZ     stored254
-	VMOVSS X0, (AX)
+	VMOVSS X1, (AX)
 
 stored254:
 done:
@@ -20804,41 +20835,50 @@ done:
 // func addELU8(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·addELU8(SB), NOSPLIT, $0-32
-	MOVQ dst+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+16(FP), DX
-	MOVQ n+24(FP), BX
-	XORQ SI, SI
-	SUBQ $0x08, BX
-	JL   rest
+	MOVQ    dst+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+16(FP), DX
+	VMOVUPS allc1a00000<>+0(SB), Y0
+	VMOVUPS all0000007f<>+0(SB), Y1
+	VMOVUPS allbf800000<>+0(SB), Y2
+	VMOVUPS all4b400000<>+0(SB), Y3
+	VMOVUPS all3fb8aa3b<>+0(SB), Y4
+	VMOVUPS all3f318000<>+0(SB), Y5
+	VMOVUPS allb95e8083<>+0(SB), Y6
+	VMOVUPS all3ab688ff<>+0(SB), Y7
+	VMOVUPS all3c090631<>+0(SB), Y8
+	VMOVUPS all3d2aaa8c<>+0(SB), Y9
+	MOVQ    n+24(FP), BX
+	XORQ    SI, SI
+	SUBQ    $0x08, BX
+	JL      rest
 
 next:
-	VMOVUPS      (CX)(SI*4), Y0
-	VMOVUPS      (DX)(SI*4), Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      allc1a00000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMOVUPS      all4b400000<>+0(SB), Y2
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y1, Y2
-	VSUBPS       all4b400000<>+0(SB), Y2, Y3
-	VMOVAPS      Y1, Y1
-	VFNMADD231PS all3f318000<>+0(SB), Y3, Y1
-	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y1
-	VMOVUPS      all3ab688ff<>+0(SB), Y4
-	VFMADD213PS  all3c090631<>+0(SB), Y1, Y4
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y1, Y4
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y1, Y4
-	VFMADD213PS  all3f000000<>+0(SB), Y1, Y4
-	VMULPS       Y1, Y1, Y3
-	VFMADD213PS  Y1, Y3, Y4
-	VPADDD       all0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VADDPS       allbf800000<>+0(SB), Y2, Y1
-	VFMADD231PS  Y4, Y2, Y1
-	VXORPS       Y2, Y2, Y2
-	VCMPPS       $0x11, Y2, Y0, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y0
-	VMOVUPS      Y0, (AX)(SI*4)
+	VMOVUPS      (CX)(SI*4), Y10
+	VMOVUPS      (DX)(SI*4), Y11
+	VADDPS       Y11, Y10, Y10
+	VMAXPS       Y10, Y0, Y11
+	VMOVUPS      Y3, Y12
+	VFMADD231PS  Y4, Y11, Y12
+	VSUBPS       Y3, Y12, Y13
+	VMOVAPS      Y11, Y11
+	VFNMADD231PS Y5, Y13, Y11
+	VFNMADD231PS Y6, Y13, Y11
+	VMOVUPS      Y7, Y14
+	VFMADD213PS  Y8, Y11, Y14
+	VFMADD213PS  Y9, Y11, Y14
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y11, Y14
+	VFMADD213PS  all3f000000<>+0(SB), Y11, Y14
+	VMULPS       Y11, Y11, Y13
+	VFMADD213PS  Y11, Y13, Y14
+	VPADDD       Y1, Y12, Y12
+	VPSLLD       $0x17, Y12, Y12
+	VADDPS       Y2, Y12, Y11
+	VFMADD231PS  Y14, Y12, Y11
+	VXORPS       Y12, Y12, Y12
+	VCMPPS       $0x11, Y12, Y10, Y12
+	VBLENDVPS    Y12, Y11, Y10, Y10
+	VMOVUPS      Y10, (AX)(SI*4)
 	ADDQ         $0x08, SI
 	CMPQ         SI, BX
 	JLE          next
@@ -20850,60 +20890,59 @@ rest:
 	MOVQ         BX, DI
 	NEGQ         DI
 	LEAQ         lanes<>+0(SB), BX
-	VMOVUPS      32(BX)(DI*4), Y0
-	VMASKMOVPS   (CX)(SI*4), Y0, Y1
-	VMASKMOVPS   (DX)(SI*4), Y0, Y2
-	VADDPS       Y2, Y1, Y1
-	VMOVUPS      allc1a00000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMOVUPS      all4b400000<>+0(SB), Y3
-	VFMADD231PS  all3fb8aa3b<>+0(SB), Y2, Y3
-	VSUBPS       all4b400000<>+0(SB), Y3, Y4
-	VMOVAPS      Y2, Y2
-	VFNMADD231PS all3f318000<>+0(SB), Y4, Y2
-	VFNMADD231PS allb95e8083<>+0(SB), Y4, Y2
-	VMOVUPS      all3ab688ff<>+0(SB), Y5
-	VFMADD213PS  all3c090631<>+0(SB), Y2, Y5
-	VFMADD213PS  all3d2aaa8c<>+0(SB), Y2, Y5
-	VFMADD213PS  all3e2aaa6e<>+0(SB), Y2, Y5
-	VFMADD213PS  all3f000000<>+0(SB), Y2, Y5
-	VMULPS       Y2, Y2, Y4
-	VFMADD213PS  Y2, Y4, Y5
-	VPADDD       all0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VADDPS       allbf800000<>+0(SB), Y3, Y2
-	VFMADD231PS  Y5, Y3, Y2
-	VXORPS       Y3, Y3, Y3
-	VCMPPS       $0x11, Y3, Y1, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y1
-	VMOVMSKPS    Y0, CX
+	VMOVUPS      32(BX)(DI*4), Y10
+	VMASKMOVPS   (CX)(SI*4), Y10, Y11
+	VMASKMOVPS   (DX)(SI*4), Y10, Y12
+	VADDPS       Y12, Y11, Y11
+	VMAXPS       Y11, Y0, Y0
+	VMOVUPS      Y3, Y12
+	VFMADD231PS  Y4, Y0, Y12
+	VSUBPS       Y3, Y12, Y3
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS Y5, Y3, Y0
+	VFNMADD231PS Y6, Y3, Y0
+	VMOVUPS      Y7, Y4
+	VFMADD213PS  Y8, Y0, Y4
+	VFMADD213PS  Y9, Y0, Y4
+	VFMADD213PS  all3e2aaa6e<>+0(SB), Y0, Y4
+	VFMADD213PS  all3f000000<>+0(SB), Y0, Y4
+	VMULPS       Y0, Y0, Y3
+	VFMADD213PS  Y0, Y3, Y4
+	VPADDD       Y1, Y12, Y12
+	VPSLLD       $0x17, Y12, Y12
+	VADDPS       Y2, Y12, Y0
+	VFMADD231PS  Y4, Y12, Y0
+	VXORPS       Y1, Y1, Y1
+	VCMPPS       $0x11, Y1, Y11, Y1
+	VBLENDVPS    Y1, Y0, Y11, Y0
+	VMOVMSKPS    Y10, CX
 	CMPL         CX, $0x000000ff
 	JNE          part255
-	VMOVUPS      Y1, (AX)(SI*4)
+	VMOVUPS      Y0, (AX)(SI*4)
 	JMP          stored255
 
 part255:
 	LEAQ         (AX)(SI*4), AX
-	VMOVAPS      X1, X0
+	VMOVAPS      X0, X1
 	TESTL        $0x00000008, CX
 	JZ           two255
-	VMOVUPS      X0, (AX)
-	VEXTRACTF128 $0x01, Y1, X0
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
 	ADDQ         $0x10, AX
 	SHRL         $0x04, CX
 
 two255:
 	TESTL    $0x00000002, CX
 	JZ       one255
-	VMOVLPS  X0, (AX)
-	VMOVHLPS X0, X0, X0
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 	SHRL     $0x02, CX
 
 one255:
 	TESTL  $0x00000001, CX
 	JZ     stored255
-	VMOVSS X0, (AX)
+	VMOVSS X1, (AX)
 
 stored255:
 done:

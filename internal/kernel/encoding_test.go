@@ -79,3 +79,28 @@ func TestNeonEncodings(t *testing.T) {
 		}
 	}
 }
+
+// TestNarrowRegisters holds what is written for AVX2 to its registers: the generator allots
+// those of AVX-512 too, without a word, where sixteen are too few.
+func TestNarrowRegisters(t *testing.T) {
+	t.Parallel()
+	wide := regexp.MustCompile(`\b(?:[XY](?:1[6-9]|2[0-9]|3[01])|Z[0-9]+|K[0-7])\b`)
+	for _, file := range []string{"avx2_amd64.s", "convolution_avx2_amd64.s"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		instructions := 0
+		for i, line := range strings.Split(string(text), "\n") {
+			if strings.Contains(line, "Y15") {
+				instructions++
+			}
+			if m := wide.FindString(line); m != "" {
+				t.Errorf("%s:%d: %s has %s", file, i+1, strings.TrimSpace(line), m)
+			}
+		}
+		if instructions == 0 {
+			t.Errorf("%s uses no Y15: are registers named otherwise now?", file)
+		}
+	}
+}

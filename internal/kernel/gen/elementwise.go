@@ -20,6 +20,9 @@ var at = avx2
 // constants are static data: as many equal lanes each as a vector has.
 var constants = map[uint32]op.Mem{}
 
+// narrowHeld is for how many constants functions of narrow vectors have registers left.
+const narrowHeld = 10
+
 // held are constants that a function keeps in registers.
 var held = map[uint32]vec{}
 
@@ -134,8 +137,8 @@ var lanes = sync.OnceValue(func() op.Mem {
 
 // over writes a function of arrays and at most one scalar: dst[i] = f(array[i] …,
 // scalar). The rest of fewer than 8 is a masked round of the same instructions,
-// so that a result does not depend on its place.
-// Wide vectors have registers left to hold what constants are listed.
+// so that a result does not depend on its place. The constants listed are held in
+// registers, of narrow vectors, which have half as many, the first few.
 func over(name, formula string, arrays int, scalar bool, f func(x []vec) vec, constants ...uint32) {
 	overAll(name, formula, arrays, scalar, false, f, constants...)
 }
@@ -168,14 +171,15 @@ func overAll(name, formula string, arrays int, scalar, far bool, f func(x []vec)
 		s = at.vector()
 		avo.VBROADCASTSS(addr.Addr, s)
 	}
-	if at.bytes == 64 {
-		for _, b := range constants {
-			if _, ok := held[b]; !ok {
-				held[b] = ready(static(b))
-			}
-		}
-		defer clear(held)
+	if at.bytes == 32 {
+		constants = constants[:min(len(constants), narrowHeld)]
 	}
+	for _, b := range constants {
+		if _, ok := held[b]; !ok {
+			held[b] = ready(static(b))
+		}
+	}
+	defer clear(held)
 	n := avo.Load(avo.Param("n"), avo.GP64())
 	i := avo.GP64()
 	avo.XORQ(i, i)
