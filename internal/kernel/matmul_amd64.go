@@ -80,7 +80,7 @@ type product struct {
 	aheadRows    int // and of the next
 	aheadTurn    int // from the end of a strip to the next
 	aheadStrips  int // still
-	odd          int // of k, after all turns
+	odd          int // of k, before all turns
 	eager        int // asks a tile, for all that is asked for ahead
 	*tiling
 }

@@ -85,6 +85,17 @@ func (w width) load(m op.Mem, mask reg.Register, v vec) {
 	}
 }
 
+// add adds to v what lies at m.
+func (w width) add(v vec, mask reg.Register, m op.Mem) {
+	if mask == nil {
+		avo.VADDPS(m, v, v)
+		return
+	}
+	old := w.vector()
+	w.load(m, mask, old)
+	avo.VADDPS(old, v, v)
+}
+
 func (w width) store(v vec, mask reg.Register, m op.Mem) {
 	switch {
 	case mask == nil:
@@ -283,13 +294,10 @@ func (t *tile) sum(name string, n int, masked bool) {
 	t.field(offA, a)
 	t.field(offK, k)
 	a7 := avo.GP64() // its seventh row, or what is asked for
-	seventh := func() {
-		if t.rows > 7 {
-			avo.LEAQ(op.Mem{Base: a, Index: t.ai3, Scale: 2}, a7)
-			avo.ADDQ(t.ai, a7)
-		}
+	if t.rows > 7 {
+		avo.LEAQ(op.Mem{Base: a, Index: t.ai3, Scale: 2}, a7)
+		avo.ADDQ(t.ai, a7)
 	}
-	seventh()
 	if t.packed != nil {
 		t.far = avo.GP64()
 		avo.MOVQ(t.ldb, t.far)
@@ -425,34 +433,20 @@ func (t *tile) lastTurn(name string, a reg.Register, n int, masked bool, last re
 	c, ldc := avo.GP64(), avo.GP64()
 	avo.MOVQ(t.c, c)
 	t.field(offLdc, ldc)
-	mask := func() reg.Register {
-		if last != nil {
-			return last
-		}
-		return t.mask(t.p)
-	}
-	// As many loads as there is time for.
-	const first = 1
-	for u := range first {
-		t.step(times(t.b, t.ldb, t.ldb3, u), func(r int) op.Mem { return t.row(a, nil, r) }, n, masked, last, func() {})
-		avo.ADDQ(t.ap, a)
-	}
-	b := make([][]vec, first)
 	at := func(u, v int) op.Mem {
 		m := times(t.b, t.ldb, t.ldb3, u)
 		m.Disp = t.bytes * v
 		return m
 	}
+	// Row by row there is time for the loads of three of k.
+	t.step(at(0, 0), func(r int) op.Mem { return t.row(a, nil, r) }, n, masked, last, func() {})
+	avo.ADDQ(t.ap, a)
+	b := [][]vec{nil}
 	load := func() {
-		var row []vec
-		for v := range n {
-			x := t.vector()
-			if masked && v == n-1 {
-				t.load(at(len(b), v), mask(), x)
-			} else {
-				t.load(at(len(b), v), nil, x)
-			}
-			row = append(row, x)
+		u, row := len(b), make([]vec, n)
+		for v := range row {
+			row[v] = t.vector()
+			t.load(at(u, v), t.maskOf(v, n, masked, last), row[v])
 		}
 		b = append(b, row)
 	}
@@ -460,16 +454,16 @@ func (t *tile) lastTurn(name string, a reg.Register, n int, masked bool, last re
 		load()
 	}
 	for r := range t.sums {
-		for u := first; u < t.unroll; u++ {
+		for u := 1; u < t.unroll; u++ {
 			x := t.vector()
-			avo.VBROADCASTSS(times(a, t.ap, t.ap3, u-first), x)
+			avo.VBROADCASTSS(times(a, t.ap, t.ap3, u-1), x)
 			for v, sum := range t.sums[r] {
-				switch {
+				switch mask := t.maskOf(v, n, masked && u >= len(b), last); {
 				case u < len(b):
 					avo.VFMADD231PS(x, b[u][v], sum)
-				case masked && v == n-1:
+				case mask != nil:
 					y := t.vector()
-					t.load(at(u, v), mask(), y)
+					t.load(at(u, v), mask, y)
 					avo.VFMADD231PS(x, y, sum)
 				default:
 					avo.VFMADD231PS(at(u, v), x, sum)
@@ -489,27 +483,16 @@ func (t *tile) lastTurn(name string, a reg.Register, n int, masked bool, last re
 
 // putRow sets a row of C to its sums or adds them.
 func (t *tile) putRow(name string, c reg.Register, r int, masked bool) {
-	n := len(t.sums[r])
 	avo.CMPQ(op.Mem{Base: t.p, Disp: offAdd}, op.Imm(0))
 	avo.JE(op.LabelRef(name + "store"))
-	for v, sum := range t.sums[r] {
-		m := op.Mem{Base: c, Disp: t.bytes * v}
-		if masked && v == n-1 {
-			old := t.vector()
-			t.load(m, t.mask(t.p), old)
-			avo.VADDPS(old, sum, sum)
-		} else {
-			avo.VADDPS(m, sum, sum)
+	each := func(put func(s vec, mask reg.Register, m op.Mem)) {
+		for v, s := range t.sums[r] {
+			put(s, t.maskOf(v, len(t.sums[r]), masked, nil), op.Mem{Base: c, Disp: t.bytes * v})
 		}
 	}
+	each(t.add)
 	avo.Label(name + "store")
-	for v, sum := range t.sums[r] {
-		var mask reg.Register
-		if masked && v == n-1 {
-			mask = t.mask(t.p)
-		}
-		t.store(sum, mask, op.Mem{Base: c, Disp: t.bytes * v})
-	}
+	each(t.store)
 }
 
 // times is where u strides behind base lie.
@@ -523,18 +506,24 @@ func times(base, stride, stride3 reg.Register, u int) op.Mem {
 	return op.Mem{Base: base, Index: stride, Scale: uint8(u)}
 }
 
+// maskOf is the mask of vector v of n, nil but for the last of a masked tile. If it is not
+// kept it is loaded anew, so that a broadcast may have its register.
+func (t *tile) maskOf(v, n int, masked bool, last reg.Register) reg.Register {
+	switch {
+	case !masked || v < n-1:
+		return nil
+	case last != nil:
+		return last
+	}
+	return t.mask(t.p)
+}
+
 // step adds the products of a column of A and n vectors of a row of B.
 func (t *tile) step(b op.Mem, at func(r int) op.Mem, n int, masked bool, last reg.Register, soon func()) {
 	row := make([]vec, n)
 	for v := range row {
 		row[v] = t.vector()
-		var mask reg.Register
-		if masked && v == n-1 {
-			if mask = last; mask == nil {
-				// Loaded anew, so that a broadcast may have its register.
-				mask = t.mask(t.p)
-			}
-		}
+		mask := t.maskOf(v, n, masked, last)
 		m := b
 		m.Disp = t.bytes * v
 		t.load(m, mask, row[v])
@@ -715,13 +704,8 @@ func (t *tile) put(name string, masked bool) {
 				if v == n-1 {
 					mask = last
 				}
-				switch {
-				case add && mask == nil:
-					avo.VADDPS(m, s, s)
-				case add:
-					old := t.vector()
-					t.load(m, mask, old)
-					avo.VADDPS(old, s, s)
+				if add {
+					t.add(s, mask, m)
 				}
 				t.store(s, mask, m)
 			}
