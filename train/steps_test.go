@@ -30,7 +30,7 @@ func TestThreads(t *testing.T) {
 	src := labelled(t, 400)
 	for _, cfg := range []Config{{}, {Accumulate: 2}} {
 		want := ""
-		for _, threads := range []int{1, 2, 3, 8} {
+		for _, threads := range []int{1, 2, 3, 5, 8} {
 			cfg.Data, cfg.Threads = src.Schema(), threads
 			tr := trainer(t, m, cfg)
 			fit(t, tr, Run{Train: src, Val: src, Batch: 150, Steps: 4})

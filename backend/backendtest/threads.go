@@ -18,7 +18,7 @@ func testThreads(t *testing.T, b backend.Backend) {
 		t.Run(float.String(), func(t *testing.T) {
 			t.Parallel()
 			var want map[string][]byte
-			for _, threads := range []int{1, 2, 3, 8} {
+			for _, threads := range []int{1, 2, 3, 5, 8} {
 				g, values := step(140, 170, 65)
 				s := store(float, values)
 				p := compile(t, b, g, backend.Options{Float: float, State: s.get, Threads: threads})

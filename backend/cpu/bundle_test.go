@@ -123,7 +123,7 @@ func TestBundles(t *testing.T) {
 			}
 			l := newLarge(t, c.o, c.float, c.k, 1030, 1044, false)
 			first := math.NaN()
-			for _, threads := range []int{1, 2, 3, 8} {
+			for _, threads := range []int{1, 2, 3, 5, 8} {
 				got, n, dump := l.run(t, threads, 2)
 				if strings.Contains(dump, bundled) == c.apart {
 					t.Fatalf("made part by part: %v", !c.apart)

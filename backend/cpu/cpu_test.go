@@ -86,7 +86,7 @@ func TestStep(t *testing.T) {
 	want, wl := run(ref.Backend{}, 1)
 	var be Backend
 	first, _ := run(&be, 1)
-	for _, threads := range []int{1, 2, 3, 8} {
+	for _, threads := range []int{1, 2, 3, 5, 8} {
 		got, gl := run(&be, threads)
 		for i := range wl {
 			if math.Abs(gl[i]-wl[i]) > 1e-5 {

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // that has no other at the time, and is done when do returns.
 func TestPool(t *testing.T) {
 	t.Parallel()
-	for _, threads := range []int{1, 2, 3, 8} {
+	for _, threads := range []int{1, 2, 3, 5, 8} {
 		p := newPool(threads)
 		busy := make([]atomic.Bool, threads)
 		for n := range 300 {
